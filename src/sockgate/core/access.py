@@ -1,0 +1,76 @@
+"""Verdicts, and the check behind --allow and --deny.
+
+An access check is any object with `decide(peer) -> Verdict`. The gate asks its checks in a fixed order and
+the first DENY ends it; a check that cannot be evaluated raises ConfigError, and an error refuses.
+"""
+
+from .addresses import AddressList
+from .peer import Peer
+
+ALLOW = "allow"
+DENY = "deny"
+NO_MATCH = "no match"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Check(Protocol):
+        def decide(self, peer: Peer) -> "Verdict":
+            """What this check says of the peer. Raises ConfigError where it cannot be decided."""
+
+
+class Verdict:
+    """What one check, or all of them together, say of a peer.
+
+    outcome    ALLOW, DENY or NO_MATCH
+    rule       what decided, as the administrator wrote it: an option with its entry, or file:line
+    reason     the same for a person, without the peer's address
+    variables  set (or, with None, unset) in the server's environment, last and strongest
+    message    sent to a refused client, if not empty
+    """
+
+    __slots__ = ("message", "outcome", "reason", "rule", "variables")
+
+    def __init__(
+        self,
+        outcome: str,
+        rule: str = "",
+        reason: str = "",
+        *,
+        variables: "dict[bytes, bytes | None] | None" = None,
+        message: bytes = b"",
+    ) -> None:
+        self.outcome = outcome
+        self.rule = rule
+        self.reason = reason
+        self.variables = variables or {}
+        self.message = message
+
+
+class AddressAccess:
+    """--allow and --deny: the verdicts of IPAddressAllow= and IPAddressDeny= (systemd.resource-control(5)).
+
+    An address in the allow list is let in; else one in the deny list is refused; else it is let in. One thing
+    differs on purpose: an allow list alone refuses everybody else, where systemd would let them in.
+    A peer without an address (AF_UNIX) is in no list.
+    """
+
+    __slots__ = ("_allow", "_deny")
+
+    def __init__(self, allow: str, deny: str) -> None:
+        self._allow = AddressList(allow, "--allow") if allow else None
+        self._deny = AddressList(deny, "--deny") if deny else None
+
+    def decide(self, peer: Peer) -> Verdict:
+        if self._allow:
+            entry = self._allow.find(peer.remote)
+            if entry:
+                return Verdict(ALLOW, f"--allow {entry}", f"in --allow {entry}")
+            if not self._deny:
+                return Verdict(DENY, f"--allow {self._allow.text}", f"not in --allow {self._allow.text}")
+        if self._deny:
+            entry = self._deny.find(peer.remote)
+            if entry:
+                return Verdict(DENY, f"--deny {entry}", f"in --deny {entry}")
+        return Verdict(NO_MATCH)

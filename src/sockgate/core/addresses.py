@@ -1,0 +1,77 @@
+"""Lists of addresses as IPAddressAllow= and relaycheck write them."""
+
+from .errors import UsageError
+from .peer import pack
+
+# systemd.resource-control(5), IPAddressAllow=
+NAMED = {
+    "any": ("0.0.0.0/0", "::/0"),
+    "localhost": ("127.0.0.0/8", "::1/128"),
+    "link-local": ("169.254.0.0/16", "fe80::/64"),
+    "multicast": ("224.0.0.0/4", "ff00::/8"),
+}
+
+
+class AddressList:
+    """Addresses, networks in CIDR form and systemd's names, separated by blanks or commas.
+
+    Host bits of a network are masked and mapped networks count as IPv4, as in systemd 252 to 257
+    (shared/in-addr-util.c). With `dotted`, the prefixes of relaycheck and tcprules as well: `192.168.0.`
+    is 192.168.0.0/24. Anything else raises UsageError: an entry that is not understood never matches
+    by accident, and never fails to match in silence.
+    """
+
+    __slots__ = ("_networks", "text")
+
+    def __init__(self, text: str, option: str, *, dotted: bool = False) -> None:
+        self.text = text
+        self._networks: list[tuple[int, int, int, str]] = []  # address length, shift, network >> shift, entry
+        for entry in text.replace(",", " ").split():
+            try:
+                for network in NAMED.get(entry) or (entry,):
+                    self._networks.append((*parse_network(network, dotted=dotted), entry))
+            except ValueError as error:
+                raise UsageError(f"{option}: {error}", hint_for(entry, dotted=dotted)) from None
+        if not self._networks:
+            raise UsageError(f"{option}: the list is empty", "name at least one address, or leave the option out")
+
+    def find(self, packed: bytes) -> str | None:
+        """The first entry that covers this packed address, as it was written; None if there is none."""
+        value = int.from_bytes(packed, "big")
+        for length, shift, network, entry in self._networks:
+            if length == len(packed) and value >> shift == network:
+                return entry
+        return None
+
+
+def parse_network(entry: str, *, dotted: bool = False) -> tuple[int, int, int]:
+    """(address length in bytes, host bits, network number) of one entry. Raises ValueError."""
+    if dotted and entry.endswith("."):
+        entry = expand_prefix(entry)
+    address, slash, bits = entry.partition("/")
+    packed = pack(address)
+    length = 16 if ":" in address else 4
+    if slash and not (bits.isascii() and bits.isdigit() and len(bits) <= 3 and int(bits) <= length * 8):
+        raise ValueError(f"{entry!r} has no valid prefix length (0 to {length * 8})")
+    host_bits = length * 8 - int(bits) if slash else 0
+    if len(packed) < length and host_bits > 32:
+        raise ValueError(f"{entry!r} covers more than the IPv4-mapped addresses")
+    return len(packed), host_bits, int.from_bytes(packed, "big") >> host_bits
+
+
+def expand_prefix(entry: str) -> str:
+    """`192.168.0.` to `192.168.0.0/24`: whole octets only, as tcprules and relaycheck compare them."""
+    octets = entry[:-1].split(".")
+    if not all(octets) or len(octets) > 3:
+        raise ValueError(f"{entry!r} is not a dotted prefix of one to three octets")
+    return ".".join(octets + ["0"] * (4 - len(octets))) + f"/{8 * len(octets)}"
+
+
+def hint_for(entry: str, *, dotted: bool) -> str:
+    parts = entry.split(".")
+    if 1 < len(parts) < 4 and all(part.isascii() and part.isdigit() for part in parts):
+        cidr = ".".join(parts + ["0"] * (4 - len(parts))) + f"/{8 * len(parts)}"
+        return f"for the network write {entry + '. or ' if dotted else ''}{cidr}"
+    if entry.endswith(".") and not dotted:
+        return "for a network write its CIDR form"
+    return "write addresses, networks such as 192.168.0.0/24, or one of: " + " ".join(sorted(NAMED))

@@ -1,0 +1,102 @@
+"""The server's environment: what was inherited, scrubbed; then who the client is.
+
+All names and values are bytes, as the kernel keeps them. Variable names and values follow UCSPI as
+tcpserver 0.88 sets them, with the TCP6* names of its IPv6 patch (ucspi-tcp6) for IPv6 clients.
+"""
+
+import posix
+import sys
+
+from .errors import UsageError
+from .peer import Peer
+
+# What a server could mistake for the client of this connection, or for a promise that the gate did not make.
+SCRUBBED_NAMES = frozenset((
+    b"PROTO", b"RELAYCLIENT", b"RELAYHOST", b"RBLSMTPD", b"REMOTE_ADDR", b"REMOTE_PORT", b"NOTIFY_SOCKET",
+    b"SOCKGATE_OPTIONS", b"SOCKGATE_SERVER",
+))  # fmt: skip
+SCRUBBED_PREFIXES = tuple(
+    [b"BLOCK", b"LISTEN_", b"WATCHDOG_"]
+    + [layer + end for layer in (b"TCP", b"TCP6", b"SSL", b"UNIX") for end in (b"LOCAL", b"REMOTE")]
+    + [b"TCP6INTERFACE"]
+)
+FILE_SYSTEM_ENCODING = sys.getfilesystemencoding()
+
+
+def to_bytes(text: str) -> bytes:
+    """A word of the command line back to the bytes that it was given as (os.fsencode without os)."""
+    return text.encode(FILE_SYSTEM_ENCODING, "surrogateescape")
+
+
+def inherited_environment() -> dict[bytes, bytes]:
+    """This process's environment as it was handed over, not as CPython changed it.
+
+    In the C locale CPython exports LC_CTYPE=C.UTF-8 to itself (PEP 538), and a server would inherit it.
+    """
+    environment: dict[bytes, bytes] = dict(posix.environ)
+    if environment.get(b"LC_CTYPE") == b"C.UTF-8":
+        with open("/proc/self/environ", "rb") as file:
+            if b"\0LC_CTYPE=" not in b"\0" + file.read():
+                del environment[b"LC_CTYPE"]
+    return environment
+
+
+def scrub(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Without everything that says who the client is: only the gate may say that."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in SCRUBBED_NAMES and not name.startswith(SCRUBBED_PREFIXES)
+    }
+
+
+def keep_only(environment: dict[bytes, bytes], names: str) -> dict[bytes, bytes]:
+    """--pass-env: of the inherited variables only those named, as xinetd's passenv; an empty list keeps none."""
+    kept = {to_bytes(name) for name in names.replace(",", " ").split()}
+    return {name: value for name, value in environment.items() if name in kept}
+
+
+def parse_assignments(words: list[str]) -> dict[bytes, bytes]:
+    """--env VAR=VALUE. Raises UsageError for a word without a name or without `=`."""
+    variables: dict[bytes, bytes] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--env: {word!r} is not VAR=VALUE")
+        variables[to_bytes(name)] = to_bytes(value)
+    return variables
+
+
+def peer_variables(peer: Peer) -> dict[bytes, bytes]:
+    """The UCSPI variables for this peer. What is unknown stays unset, never empty."""
+    variables = {b"PROTO": peer.protocol.encode()}
+    if peer.protocol == "UNIX":
+        return variables | unix_variables(peer)
+    known = (
+        (b"LOCALIP", peer.local_ip),
+        (b"LOCALPORT", str(peer.local_port)),
+        (b"LOCALHOST", peer.local_host),
+        (b"REMOTEIP", peer.remote_ip),
+        (b"REMOTEPORT", str(peer.remote_port)),
+        (b"REMOTEHOST", peer.host),
+        (b"REMOTEINFO", peer.info),
+    )
+    layers = (b"TCP", b"TCP6") if peer.protocol == "TCP6" else (b"TCP",)
+    for layer in layers:
+        for name, value in known:
+            if value is not None:
+                variables[layer + name] = value.encode()
+    if peer.interface:
+        variables[b"TCP6INTERFACE"] = peer.interface.encode()
+    return variables
+
+
+def unix_variables(peer: Peer) -> dict[bytes, bytes]:
+    """The names of ucspi-unix: who the client is comes from SO_PEERCRED."""
+    variables = {}
+    if peer.local_path:
+        variables[b"UNIXLOCALPATH"] = to_bytes(peer.local_path)
+    if peer.credentials:
+        names = (b"UNIXREMOTEPID", b"UNIXREMOTEEUID", b"UNIXREMOTEEGID")
+        variables.update(zip(names, (b"%d" % number for number in peer.credentials), strict=True))
+    return variables

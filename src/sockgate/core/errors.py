@@ -1,0 +1,53 @@
+"""What can end a gate before its server runs, each with the exit code that systemd sees.
+
+Library code raises; only `main()` of a program prints and exits. The codes are those of the UCSPI tools
+(100 permanent, 111 temporary; ucspi-tcp 0.88, strerr.h) and of the shell (126, 127).
+"""
+
+
+class GateError(Exception):
+    """A failure with a one-line message and, where one helps, the hint that mends it."""
+
+    code = 111
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class UsageError(GateError):
+    """The command line, or how the gate was started, is wrong."""
+
+    code = 100
+
+
+class ConfigError(GateError):
+    """Something that the options name cannot be read, parsed or decided: the connection is refused."""
+
+    code = 100
+
+
+class SystemFailure(GateError):
+    """A system call failed that should not have; trying again later may work."""
+
+    code = 111
+
+
+class ServerUnusable(GateError):
+    """The server exists but cannot be executed."""
+
+    code = 126
+
+
+class ServerMissing(GateError):
+    """There is no such server."""
+
+    code = 127
+
+
+class PeerGone(Exception):
+    """The client went away before it could be identified: a normal end, not a failure."""

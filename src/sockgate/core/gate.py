@@ -1,0 +1,78 @@
+"""A gate: everything that is known before a client comes, and what is decided when one does.
+
+`sockgate` builds one for its only connection, `sockgated` one for all of them, and `sockgatectl` builds one to
+check and explain options. It starts nothing and writes nothing.
+"""
+
+from .access import ALLOW, DENY, NO_MATCH, AddressAccess, Verdict
+from .addresses import AddressList
+from .environ import keep_only, parse_assignments, peer_variables, scrub
+from .handover import Server
+from .options import Settings
+from .peer import Peer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .access import Check
+
+
+class Gate:
+    """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work."""
+
+    __slots__ = ("_assignments", "_pass_env", "_relay", "checks", "name", "server")
+
+    def __init__(self, settings: Settings) -> None:
+        self.server = Server(
+            settings.command, settings.one("--argv0"), settings.one("--stderr", "journal"), settings.many("--rlimit")
+        )
+        self.name = settings.one("--name") or settings.command[0].rpartition("/")[2]
+        self.checks = access_checks(settings)
+        relay = settings.joined("--relay")
+        self._relay = AddressList(relay, "--relay", dotted=True) if relay else None
+        self._assignments = parse_assignments(settings.many("--env"))
+        self._pass_env = settings.joined("--pass-env") if "--pass-env" in settings else None
+
+    def decide(self, peer: Peer) -> Verdict:
+        """All checks must let the peer in; the first that refuses decides. Raises ConfigError."""
+        matched = Verdict(NO_MATCH)
+        variables: dict[bytes, bytes | None] = {}
+        for check in self.checks:
+            verdict = check.decide(peer)
+            if verdict.outcome == DENY:
+                return verdict
+            if verdict.outcome == ALLOW:
+                matched = verdict
+                variables.update(verdict.variables)
+        return Verdict(ALLOW, matched.rule, matched.reason, variables=variables)
+
+    def relays_for(self, peer: Peer) -> str | None:
+        """The entry of --relay that covers this peer, or None."""
+        return self._relay.find(peer.remote) if self._relay else None
+
+    def base_environment(self, inherited: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        """What every connection's server gets: inherited variables, scrubbed, then --env."""
+        kept = inherited if self._pass_env is None else keep_only(inherited, self._pass_env)
+        return scrub(kept) | self._assignments
+
+    def environment(
+        self, base: dict[bytes, bytes], peer: Peer, verdict: Verdict, relay: str | None
+    ) -> dict[bytes, bytes]:
+        """The server's environment: base, the UCSPI variables, --relay, then the rule that matched."""
+        environment = base | peer_variables(peer)
+        if relay is not None:
+            environment[b"RELAYCLIENT"] = b""
+            environment[b"RELAYHOST"] = b""
+        for name, value in verdict.variables.items():
+            if value is None:
+                environment.pop(name, None)
+            else:
+                environment[name] = value
+        return environment
+
+
+def access_checks(settings: Settings) -> "list[Check]":
+    """One check per kind of access option, in the order in which they decide."""
+    checks: list[Check] = []
+    if "--allow" in settings or "--deny" in settings:
+        checks.append(AddressAccess(settings.joined("--allow"), settings.joined("--deny")))
+    return checks

@@ -1,0 +1,97 @@
+"""The one table of gate options, and the reader of a gate's command line.
+
+`sockgate` and `sockgated` parse with this table; the manual pages, `sockgatectl check` and the tests read it.
+A hand-written reader because argparse costs 6 ms per connection, as much as Python itself.
+"""
+
+from .errors import UsageError
+
+# How often an option may stand on a command line, and whether it takes a value.
+FLAG = "flag"  # no value, once
+ONCE = "once"  # one value; given twice is an error, so that no rule is overridden unseen
+MANY = "many"  # one value each time
+
+USAGE_HINT = "see sockgate(8)"
+
+
+class Option:
+    """One row: `--name METAVAR`, which part of the manual it belongs to, and what it is for."""
+
+    __slots__ = ("arity", "group", "metavar", "name", "summary")
+
+    def __init__(self, name: str, metavar: str, arity: str, group: str, summary: str) -> None:
+        self.name = name
+        self.metavar = metavar
+        self.arity = arity
+        self.group = group
+        self.summary = summary
+
+
+GATE_OPTIONS = (
+    Option("--allow", "LIST", MANY, "access", "let these addresses in and, without --deny, nobody else"),
+    Option("--deny", "LIST", MANY, "access", "refuse these addresses, except those in --allow"),
+    Option("--relay", "LIST", MANY, "access", "set RELAYCLIENT and RELAYHOST for these addresses"),
+    Option("--name", "SERVICE", ONCE, "exec", "the service's name in log records"),
+    Option("--argv0", "NAME", ONCE, "exec", "start the server under this name"),
+    Option("--env", "VAR=VALUE", MANY, "exec", "set a variable for the server"),
+    Option("--pass-env", "LIST", MANY, "exec", "of the inherited variables, keep only these"),
+    Option("--rlimit", "NAME=VALUE", MANY, "exec", "set a resource limit for the server"),
+    Option("--stderr", "journal|socket", ONCE, "exec", "where the server's standard error goes"),
+)
+
+
+class Settings:
+    """A command line after parsing: options by name, and the server's own words."""
+
+    __slots__ = ("_values", "command")
+
+    def __init__(self, values: dict[str, list[str]], command: list[str]) -> None:
+        self._values = values
+        self.command = command
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def many(self, name: str) -> list[str]:
+        return self._values.get(name, [])
+
+    def one(self, name: str, default: str = "") -> str:
+        return self._values[name][0] if name in self._values else default
+
+    def joined(self, name: str) -> str:
+        """A list option's values as one list: repeating the option adds to it. "" if it was not given.
+
+        An option that was given with an empty value stays visible (as a blank), so that its reader can
+        refuse it instead of taking it for absent.
+        """
+        return " ".join(self._values[name]) or " " if name in self._values else ""
+
+
+def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Settings:
+    """Options up to `--` or the first word that is none; the rest is the server's command line.
+
+    Takes `--option VALUE` and `--option=VALUE`; no abbreviations. Raises UsageError.
+    """
+    known = {option.name: option for option in table}
+    values: dict[str, list[str]] = {}
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] != "--":
+        name, equals, value = words[at].partition("=")
+        at += 1
+        option = known.get(name)
+        if option is None:
+            raise UsageError(f"unknown option {name!r}", USAGE_HINT)
+        if name in values and option.arity != MANY:
+            raise UsageError(f"{name} is given twice")
+        if option.arity == FLAG:
+            if equals:
+                raise UsageError(f"{name} takes no value")
+        elif not equals:
+            if at == len(words) or words[at] == "--":
+                raise UsageError(f"{name} needs a value: {name} {option.metavar}")
+            value = words[at]
+            at += 1
+        values.setdefault(name, []).append(value)
+    if at < len(words) and words[at] == "--":
+        at += 1
+    return Settings(values, words[at:])

@@ -1,0 +1,156 @@
+"""Who is at the other end: read from the socket itself, never from the environment."""
+
+# CPython's own half of `socket`, typed in typeshed: 0.1 ms instead of 4.9 ms at every connection.
+import _socket
+import errno
+import sys
+
+from .errors import PeerGone, SystemFailure, UsageError
+
+MAPPED_PREFIX = bytes(10) + b"\xff\xff"
+SO_ACCEPTCONN = 30  # Linux, asm-generic/socket.h; not exported by the socket module
+STREAM_HINT = "start it from a .socket unit with Accept=yes, and StandardInput=socket in the service"
+
+
+class Peer:
+    """One connection's two ends, with everything that later steps learn about the client.
+
+    protocol    "TCP" for IPv4, "TCP6" for IPv6, "UNIX" for AF_UNIX (the value of PROTO)
+    remote_ip   textual address without scope, IPv4-mapped IPv6 already unmapped; None for AF_UNIX
+    remote      the same address in network byte order: 4 or 16 bytes, empty for AF_UNIX
+    interface   name of the interface for a link-local IPv6 peer, else None
+    credentials (pid, uid, gid) of an AF_UNIX peer, else None
+    """
+
+    __slots__ = (
+        "credentials", "host", "info", "interface", "local", "local_host", "local_ip", "local_path", "local_port",
+        "protocol", "remote", "remote_ip", "remote_port",
+    )  # fmt: skip
+
+    def __init__(self, protocol: str) -> None:
+        self.protocol = protocol
+        self.remote_ip: str | None = None
+        self.remote_port = 0
+        self.remote = b""
+        self.local_ip: str | None = None
+        self.local_port = 0
+        self.local = b""
+        self.local_path: str | None = None
+        self.interface: str | None = None
+        self.credentials: tuple[int, int, int] | None = None
+        self.host: str | None = None
+        self.local_host: str | None = None
+        self.info: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The client as log lines show it: 192.0.2.1:4711, [2001:db8::1]:4711 or uid 1000."""
+        if self.remote_ip is None:
+            return f"uid {self.credentials[1]}" if self.credentials else "unknown"
+        return endpoint(self.remote_ip, self.remote_port)
+
+    @property
+    def destination(self) -> str:
+        """The local end as log lines show it."""
+        if self.local_ip is None:
+            return self.local_path or "unnamed socket"
+        return endpoint(self.local_ip, self.local_port)
+
+
+def endpoint(ip: str, port: int) -> str:
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
+def pack(text: str) -> bytes:
+    """Strict textual address to 4 or 16 bytes, IPv4-mapped IPv6 unmapped. Raises ValueError.
+
+    Only what inet_pton(3) takes: no short forms, no leading zeros, no scope.
+    """
+    family = _socket.AF_INET6 if ":" in text else _socket.AF_INET
+    try:
+        return unmap(_socket.inet_pton(family, text))
+    except (OSError, ValueError):
+        raise ValueError(f"{text!r} is not an IP address") from None
+
+
+def unmap(packed: bytes) -> bytes:
+    """IPv4-mapped IPv6 (::ffff:a.b.c.d), which every dual-stack socket shows, to plain IPv4."""
+    return packed[12:] if packed.startswith(MAPPED_PREFIX) and len(packed) == 16 else packed
+
+
+def text_of(packed: bytes) -> str:
+    return _socket.inet_ntop(_socket.AF_INET if len(packed) == 4 else _socket.AF_INET6, packed)
+
+
+def internet_peer(remote: bytes, remote_port: int, local: bytes, local_port: int) -> Peer:
+    """A peer from two packed addresses; mapped ones are unmapped first, everywhere."""
+    remote, local = unmap(remote), unmap(local)
+    peer = Peer("TCP" if len(remote) == 4 else "TCP6")
+    peer.remote, peer.remote_ip, peer.remote_port = remote, text_of(remote), remote_port
+    peer.local, peer.local_ip, peer.local_port = local, text_of(local), local_port
+    return peer
+
+
+def from_descriptor(descriptor: int) -> Peer:
+    """The peer of a connected stream socket that systemd handed over on `descriptor`.
+
+    Raises PeerGone if the client has already left, UsageError if this is no connected stream socket.
+    """
+    try:
+        connection = _socket.socket(fileno=descriptor)
+    except OSError as error:
+        if error.errno in (errno.ENOTSOCK, errno.EBADF):
+            raise UsageError(f"descriptor {descriptor} is not a socket", STREAM_HINT) from None
+        raise SystemFailure(f"unable to use descriptor {descriptor}: {error.strerror}") from None
+    try:
+        return from_socket(connection)
+    finally:
+        connection.detach()  # the descriptor belongs to the server that runs next
+
+
+def from_socket(connection: _socket.socket) -> Peer:
+    """The peer of a connected stream socket. Raises as from_descriptor does."""
+    if connection.type != _socket.SOCK_STREAM:
+        raise UsageError("the socket is not a stream socket", STREAM_HINT)
+    try:
+        if connection.getsockopt(_socket.SOL_SOCKET, SO_ACCEPTCONN):
+            raise UsageError("the socket is listening, not connected", STREAM_HINT)
+        if connection.family == _socket.AF_UNIX:
+            return unix_peer(connection)
+        remote, local = connection.getpeername(), connection.getsockname()
+    except OSError as error:
+        # EINVAL: the peer reset a connection that was shut down meanwhile; both mean nobody is there.
+        if error.errno in (errno.ENOTCONN, errno.EINVAL):
+            raise PeerGone from None
+        raise SystemFailure(f"unable to read the peer's address: {error.strerror}") from None
+    family = connection.family
+    if family not in (_socket.AF_INET, _socket.AF_INET6):
+        raise UsageError(f"sockets of address family {int(family)} are not supported")
+    # A link-local address may carry its scope as text (fe80::1%eth0), which is no part of the address.
+    peer = internet_peer(
+        _socket.inet_pton(family, remote[0].partition("%")[0]), remote[1],
+        _socket.inet_pton(family, local[0].partition("%")[0]), local[1],
+    )  # fmt: skip
+    if family == _socket.AF_INET6 and remote[3]:
+        peer.interface = interface_name(remote[3])
+    return peer
+
+
+def unix_peer(connection: _socket.socket) -> Peer:
+    peer = Peer("UNIX")
+    connection.getpeername()  # ENOTCONN if nobody is there
+    raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+    pid, uid, gid = (int.from_bytes(raw[at : at + 4], sys.byteorder) for at in (0, 4, 8))
+    peer.credentials = (pid, uid, gid)
+    path = connection.getsockname()
+    if isinstance(path, bytes):  # the abstract namespace starts with a NUL
+        path = "@" + path[1:].decode("utf-8", "surrogateescape")
+    peer.local_path = path or None
+    return peer
+
+
+def interface_name(index: int) -> str | None:
+    try:
+        return _socket.if_indextoname(index)
+    except OSError:
+        return None

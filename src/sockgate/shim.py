@@ -1,0 +1,113 @@
+"""sockgate: the gate that systemd starts once per connection.
+
+Finds out who the client is from the inherited socket, decides, sets the server's environment, writes one
+record, and becomes the server.
+"""
+
+import posix
+import sys
+
+from . import __version__
+from .core.access import DENY
+from .core.environ import inherited_environment
+from .core.errors import GateError, PeerGone, UsageError
+from .core.gate import Gate
+from .core.log import Log
+from .core.options import GATE_OPTIONS, parse
+from .core.peer import Peer, from_descriptor
+
+FIRST_INHERITED = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
+SOCKET, FILE_TYPE = 0o140000, 0o170000  # S_IFSOCK, S_IFMT
+REFUSED = 0  # to refuse is the gate's work, not its failure: scanners must not fill `systemctl --failed`
+INTERNAL_ERROR = 111
+
+
+def main() -> None:
+    """Become the server, or exit.
+
+    Always by _exit: there is nothing to clean up, and an interpreter that shuts down on a connection that was
+    reset ends with status 120.
+    """
+    words = sys.argv[1:]
+    if words[:1] in (["--help"], ["--version"]) and not is_socket(1):
+        posix.write(1, (help_text() if words[0] == "--help" else f"sockgate {__version__}\n").encode())
+        posix._exit(0)
+    environment = inherited_environment()
+    log = Log("sockgate", "", environment.get(b"JOURNAL_STREAM", b""), connection=0)
+    try:
+        code = serve(words, environment, log)
+    except Exception as error:  # a fault of ours: one line, never a traceback to the client
+        log.failure(f"internal error: {describe(error)}", code=INTERNAL_ERROR)
+        code = INTERNAL_ERROR
+    log.flush()
+    posix._exit(code)
+
+
+def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
+    """The steps of one connection, in the order of sockgate(8). Returns an exit code if the server does not run."""
+    client = None
+    try:
+        gate = Gate(parse(words))
+        log.service = gate.name
+        adopt_listen_descriptor(environment)
+        client = from_descriptor(0)
+        verdict = gate.decide(client)
+        if verdict.outcome == DENY:
+            log.verdict(client, verdict, allowed=False)
+            return REFUSED
+        relay = gate.relays_for(client)
+        server_environment = gate.environment(gate.base_environment(environment), client, verdict, relay)
+        log.verdict(client, verdict, allowed=True, note=f"relay ({relay})" if relay else "")
+        gate.server.run(server_environment)
+    except PeerGone:
+        log.gone()
+        return REFUSED
+    except GateError as error:
+        log.failure(str(error), client or whoever_is_there(), error.code)
+        return error.code
+
+
+def adopt_listen_descriptor(environment: dict[bytes, bytes]) -> None:
+    """Without StandardInput=socket systemd passes the connection as descriptor 3 (sd_listen_fds(3)).
+
+    Only if it is meant for this process: LISTEN_PID is another's when the variables were inherited.
+    """
+    if environment.get(b"LISTEN_PID") != b"%d" % posix.getpid():
+        return
+    if environment.get(b"LISTEN_FDS") != b"1":
+        count = environment.get(b"LISTEN_FDS", b"").decode("ascii", "replace")
+        raise UsageError(f"LISTEN_FDS is {count!r}, not '1'", "sockgate serves one connection: set Accept=yes")
+    posix.dup2(FIRST_INHERITED, 0)
+    posix.set_blocking(0, True)
+
+
+def whoever_is_there() -> Peer | None:
+    """The client of a connection that fails before its peer was asked for: for the log alone."""
+    try:
+        return from_descriptor(0)
+    except (GateError, PeerGone):
+        return None
+
+
+def is_socket(descriptor: int) -> bool:
+    try:
+        return posix.fstat(descriptor).st_mode & FILE_TYPE == SOCKET
+    except OSError:
+        return False
+
+
+def describe(error: Exception) -> str:
+    """An unexpected exception in one line, with the place it came from."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def help_text() -> str:
+    lines = ["usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...]\n"]
+    for option in GATE_OPTIONS:
+        lines.append(f"  {option.name + ' ' + option.metavar:<24} {option.summary}\n")
+    lines.append(f"  {'--help':<24} show this text\n  {'--version':<24} show the version\nSee sockgate(8).\n")
+    return "".join(lines)
