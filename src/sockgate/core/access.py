@@ -1,7 +1,8 @@
 """Verdicts, and the check behind --allow and --deny.
 
-An access check is any object with `decide(peer) -> Verdict`. The gate asks its checks in a fixed order and
-the first DENY ends it; a check that cannot be evaluated raises ConfigError, and an error refuses.
+A check loads what it needs when it is built and does not change afterwards. The gate asks its checks in a
+fixed order and the first DENY ends it. A check that cannot be built or evaluated raises ConfigError, and an
+error refuses.
 """
 
 from .addresses import AddressList
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Check(Protocol):
-        def decide(self, peer: Peer) -> "Verdict":
-            """What this check says of the peer. Raises ConfigError where it cannot be decided."""
+        files: tuple[str, ...]  # what it was read from: when one of them changes, the gate is built anew
+
+        def decide(self, peer: Peer, considered: list[str] | None = None) -> "Verdict":
+            """What this check says of the peer. Raises ConfigError where it cannot be decided.
+
+            With `considered`, appends a line for everything that was tried and did not match, for `explain`.
+            """
 
 
 class Verdict:
@@ -56,21 +62,22 @@ class AddressAccess:
     A peer without an address (AF_UNIX) is in no list.
     """
 
-    __slots__ = ("_allow", "_deny")
+    __slots__ = ("_allow", "_deny", "files")
 
     def __init__(self, allow: str, deny: str) -> None:
+        self.files: tuple[str, ...] = ()
         self._allow = AddressList(allow, "--allow") if allow else None
         self._deny = AddressList(deny, "--deny") if deny else None
 
-    def decide(self, peer: Peer) -> Verdict:
-        if self._allow:
-            entry = self._allow.find(peer.remote)
+    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
+        for option, addresses, outcome in (("--allow", self._allow, ALLOW), ("--deny", self._deny, DENY)):
+            if addresses is None:
+                continue
+            entry = addresses.find(peer.remote)
             if entry:
-                return Verdict(ALLOW, f"--allow {entry}", f"in --allow {entry}")
-            if not self._deny:
-                return Verdict(DENY, f"--allow {self._allow.text}", f"not in --allow {self._allow.text}")
-        if self._deny:
-            entry = self._deny.find(peer.remote)
-            if entry:
-                return Verdict(DENY, f"--deny {entry}", f"in --deny {entry}")
+                return Verdict(outcome, f"{option} {entry}", f"in {option} {entry}")
+            if considered is not None:
+                considered.append(f"{option} {addresses.text}: no entry covers {peer.remote_ip}")
+        if self._allow and not self._deny:
+            return Verdict(DENY, f"--allow {self._allow.text}", f"not in --allow {self._allow.text}")
         return Verdict(NO_MATCH)

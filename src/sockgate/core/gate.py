@@ -32,12 +32,17 @@ class Gate:
         self._assignments = parse_assignments(settings.many("--env"))
         self._pass_env = settings.joined("--pass-env") if "--pass-env" in settings else None
 
-    def decide(self, peer: Peer) -> Verdict:
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that this gate was built from."""
+        return tuple(file for check in self.checks for file in check.files)
+
+    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         """All checks must let the peer in; the first that refuses decides. Raises ConfigError."""
         matched = Verdict(NO_MATCH)
         variables: dict[bytes, bytes | None] = {}
         for check in self.checks:
-            verdict = check.decide(peer)
+            verdict = check.decide(peer, considered)
             if verdict.outcome == DENY:
                 return verdict
             if verdict.outcome == ALLOW:
