@@ -1,0 +1,187 @@
+"""Evaluate Courier's shell configuration, as its start scripts do, and write an environment file for systemd.
+
+Courier's /etc/courier/imapd is shell and relies on expansion (IMAP_CAPABILITY_TLS="$IMAP_CAPABILITY AUTH=PLAIN"),
+which EnvironmentFile= does not do. The socket units of Courier services run this once, at their start.
+"""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ..core.errors import ConfigError, UsageError
+from ..units import envfile
+
+CONFIG_FOLDER = "/etc/courier"
+LIMITS = "SOCKGATE_LIMITS"
+# Set by the shell itself, not by the configuration.
+SHELL_VARIABLES = ("PWD", "OLDPWD", "OPTIND", "SHLVL", "_")
+# What the files print must not end up among the variables: only cat writes to the original output.
+SCRIPT = "exec 3>&1 >&2; {folders}; set -a; {sources}; exec /bin/cat /proc/self/environ >&3"
+
+
+class Profile(NamedTuple):
+    """How one of Courier's start scripts makes its server's environment.
+
+    server   the files that the server's environment comes from, in order
+    script   the files that the script itself has read, in its order, when it expands the server's command line
+    copied   variables of the server that get the script's value of another one
+    fixed    variables of the server that the script sets
+    limit    (variable, --rlimit name): its value is a limit in kB
+    umask    variable that names the umask
+    """
+
+    server: tuple[str, ...]
+    script: tuple[str, ...]
+    copied: Mapping[str, str] = {}
+    fixed: Mapping[str, str] = {}
+    limit: tuple[str, str] | None = None
+    umask: str = ""
+
+
+PROXY = {"PROXY_HOSTNAME": "PROXY_HOSTNAME"}
+IMAP_LIMIT = ("IMAP_ULIMITD", "as")  # ulimit -v
+ESMTP_LIMIT = ("ULIMIT", "data")  # ulimit -d
+
+# /usr/lib/courier/NAME in Debian's courier 1.0.16 and 1.4.1
+PROFILES = {
+    "imapd": Profile(
+        ("imapd", "imapd-ssl"), ("imapd-ssl", "imapd"), {"IMAP_STARTTLS": "IMAPDSTARTTLS", **PROXY},
+        limit=IMAP_LIMIT, umask="IMAP_UMASK",
+    ),
+    "imapd-ssl": Profile(
+        ("imapd", "imapd-ssl"), ("imapd", "imapd-ssl"), PROXY, {"IMAP_TLS": "1"}, limit=IMAP_LIMIT, umask="IMAP_UMASK"
+    ),
+    "pop3d": Profile(("pop3d", "pop3d-ssl"), ("pop3d-ssl", "pop3d"), PROXY),
+    "pop3d-ssl": Profile(
+        ("pop3d", "pop3d-ssl"), ("pop3d", "pop3d-ssl"), PROXY,
+        {"POP3_TLS": "1", "POP3_STARTTLS": "NO", "POP3_TLS_REQUIRED": "0"},
+    ),
+    "esmtpd": Profile(("esmtpd",), ("esmtpd",), limit=ESMTP_LIMIT),
+    "esmtpd-msa": Profile(("esmtpd", "esmtpd-msa"), ("esmtpd", "esmtpd-msa"), limit=ESMTP_LIMIT),
+    "esmtpd-ssl": Profile(
+        ("esmtpd", "esmtpd-ssl"), ("esmtpd", "esmtpd-ssl"), fixed={"ESMTP_TLS": "1"}, limit=ESMTP_LIMIT
+    ),
+}  # fmt: skip
+
+# Set by every start script before it reads the files, which may use them (ACCESSFILE=${sysconfdir}/smtpaccess).
+FOLDERS = {
+    "prefix": "/usr", "exec_prefix": "/usr", "sbindir": "/usr/sbin", "bindir": "/usr/bin",
+    "libexecdir": "/usr/lib/courier",
+}  # fmt: skip
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("service", metavar="SERVICE", help="one of: " + " ".join(PROFILES))
+    parser.add_argument("--output", metavar="FILE", help="write to this file, mode 0600 (default: standard output)")
+    parser.add_argument(
+        "--config-dir", metavar="DIR", default=CONFIG_FOLDER, help="where the configuration is (default: %(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    service: str = arguments.service
+    folder: str = arguments.config_dir
+    if service not in PROFILES:
+        raise UsageError(f"{service!r} is no service of Courier", "one of: " + " ".join(PROFILES))
+    profile = PROFILES[service]
+    text = header(profile, folder) + "".join(
+        envfile.format_assignment(name, value) for name, value in sorted(server_variables(profile, folder).items())
+    )
+    if arguments.output:
+        write_atomically(arguments.output, text.encode())
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+def header(profile: Profile, folder: str) -> str:
+    sources = " and ".join(f"{folder}/{name}" for name in profile.server)
+    return f"# Written by sockgatectl courier-environment from {sources}: change it there.\n"
+
+
+def server_variables(profile: Profile, folder: str) -> dict[str, str]:
+    """What the start script hands to its server, and what the unit's command line expands."""
+    script = evaluate(profile.script, folder)
+    server = evaluate(profile.server, folder)
+    server |= {name: script.get(source, "") for name, source in profile.copied.items()}
+    server |= profile.fixed
+    server["MAILDIRPATH"] = script.get("MAILDIRPATH") or "Maildir"
+    server[LIMITS] = limits(profile, script)
+    warn_of_umask(profile, script)
+    return server
+
+
+def evaluate(names: tuple[str, ...], folder: str) -> dict[str, str]:
+    """The variables that a shell exports after it has read these files with `set -a` and nothing inherited."""
+    paths = [os.path.join(os.path.abspath(folder), name) for name in names]  # `.` looks up a bare name on the PATH
+    for path in paths:
+        require_readable(path)
+    script = SCRIPT.format(
+        folders="; ".join(f"{name}={shlex.quote(value)}" for name, value in (FOLDERS | {"sysconfdir": folder}).items()),
+        sources="; ".join(f". {shlex.quote(path)}" for path in paths),
+    )
+    done = subprocess.run(["/bin/sh", "-c", script], env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    complaint = done.stderr.decode("utf-8", "backslashreplace").strip()
+    if done.returncode:
+        last = complaint.splitlines()[-1] if complaint else f"the shell ended with status {done.returncode}"
+        raise ConfigError(f"unable to evaluate {' and '.join(paths)}: {last}")
+    if complaint:
+        print(complaint, file=sys.stderr)
+    variables = (entry.partition("=") for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry)
+    return {name: value for name, _, value in variables if name not in SHELL_VARIABLES}
+
+
+def require_readable(path: str) -> None:
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        hint = "is the Courier package of this service installed?" if isinstance(error, FileNotFoundError) else ""
+        raise ConfigError(f"unable to read {path!r}: {error.strerror}", hint) from None
+
+
+def limits(profile: Profile, script: Mapping[str, str]) -> str:
+    """The gate option for the limit that the start script sets with ulimit, in kB; empty for none."""
+    if profile.limit is None:
+        return ""
+    variable, name = profile.limit
+    value = script.get(variable, "")
+    if value in ("", "unlimited"):
+        return ""
+    if not (value.isascii() and value.isdigit()):
+        raise ConfigError(f"{variable} is {value!r}, neither a number of kilobytes nor 'unlimited'")
+    return f"--rlimit {name}={value}K"
+
+
+def warn_of_umask(profile: Profile, script: Mapping[str, str]) -> None:
+    """A umask cannot come from an environment file, and mail must not be more readable than it was."""
+    value = script.get(profile.umask, "") if profile.umask else ""
+    if value and value.lstrip("0") != "22":
+        print(
+            f"sockgatectl: {profile.umask} is {value!r}, which an environment file cannot carry: "
+            f"set UMask={value.zfill(4)} in a drop-in of the service (systemctl edit)",
+            file=sys.stderr,
+        )
+
+
+def write_atomically(path: str, content: bytes) -> None:
+    """The whole file under its name, or the old one; readable by its owner alone. Raises ConfigError."""
+    folder = os.path.dirname(path) or "."
+    try:
+        os.makedirs(folder, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=os.path.basename(path) + ".", dir=folder)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise ConfigError(f"unable to write {path!r}: {error.strerror}") from None

@@ -1,0 +1,106 @@
+"""sockgatectl: what the administrator runs. One table of verbs; each lives in a module of its own."""
+
+import argparse
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn, Protocol, cast
+
+from .. import __version__
+from ..core.errors import GateError, UsageError
+
+FAILED = 1  # findings, or something could not be done
+WRONG_USAGE = 2
+
+USAGE = "usage: sockgatectl VERB [OPTION...] [ARGUMENT...]"
+
+
+class Verb(NamedTuple):
+    """One row: `sockgatectl NAME`, the module in this package that does it, and what it is for."""
+
+    name: str
+    module: str
+    summary: str
+
+
+class VerbModule(Protocol):
+    """What a verb's module has to offer."""
+
+    __doc__: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the verb's options and arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it. The exit code is 0, or 1 with findings; raises GateError for what cannot be done."""
+
+
+VERBS = (
+    Verb(
+        "courier-environment", "courier_environment", "evaluate Courier's shell configuration into an environment file"
+    ),
+)
+
+
+def main() -> NoReturn:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `sockgatectl check | head` ends quietly
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: Sequence[str]) -> int:
+    """The exit code of one command line."""
+    if not words:
+        print(overview(), file=sys.stderr)
+        return WRONG_USAGE
+    if words[0] in ("-h", "--help"):
+        print(overview())
+        return 0
+    if words[0] == "--version":
+        print(f"sockgatectl {__version__}")
+        return 0
+    try:
+        verb = find_verb(words[0])
+        module = load(verb)
+        return module.run(parser_of(verb, module).parse_args(words[1:]))
+    except GateError as error:
+        print(f"sockgatectl: {error}", file=sys.stderr)
+        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+
+
+def find_verb(name: str) -> Verb:
+    for verb in VERBS:
+        if verb.name == name:
+            return verb
+    raise UsageError(f"unknown verb {name!r}", "the verbs are: " + " ".join(verb.name for verb in VERBS))
+
+
+def load(verb: Verb) -> VerbModule:
+    """Only the verb that was asked for is imported: `check` runs at every start of a socket."""
+    return cast(VerbModule, importlib.import_module(f"{__package__}.{verb.module}"))
+
+
+def parser_of(verb: Verb, module: VerbModule) -> argparse.ArgumentParser:
+    parser = Parser(
+        prog=f"sockgatectl {verb.name}", description=module.__doc__, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    module.configure(parser)
+    return parser
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is one line, as everywhere else in sockgate."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog.partition(' ')[2]}: {message}", f"see {self.prog} --help")
+
+
+def overview() -> str:
+    width = max(len(verb.name) for verb in VERBS)
+    lines = [USAGE, *(f"  {verb.name:<{width}}  {verb.summary}" for verb in VERBS)]
+    return "\n".join([*lines, "`sockgatectl VERB --help` shows a verb's options. See sockgatectl(1)."])
+
+
+if __name__ == "__main__":
+    main()
