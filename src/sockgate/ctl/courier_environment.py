@@ -30,7 +30,7 @@ class Profile(NamedTuple):
     server   the files that the server's environment comes from, in order
     script   the files that the script itself has read, in its order, when it expands the server's command line
     copied   variables of the server that get the script's value of another one
-    fixed    variables of the server that the script sets
+    fixed    variables of the server that the script sets itself
     limit    (variable, --rlimit name): its value is a limit in kB
     umask    variable that names the umask
     """
@@ -76,21 +76,20 @@ FOLDERS = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("service", metavar="SERVICE", help="one of: " + " ".join(PROFILES))
-    parser.add_argument("--output", metavar="FILE", help="write to this file, mode 0600 (default: standard output)")
     parser.add_argument(
-        "--config-dir", metavar="DIR", default=CONFIG_FOLDER, help="where the configuration is (default: %(default)s)"
+        "config", metavar="CONFIG", help=f"{CONFIG_FOLDER}/NAME or NAME alone, which is one of: {' '.join(PROFILES)}"
     )
+    parser.add_argument("--output", metavar="FILE", help="write to this file, mode 0600 (default: standard output)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    service: str = arguments.service
-    folder: str = arguments.config_dir
-    if service not in PROFILES:
-        raise UsageError(f"{service!r} is no service of Courier", "one of: " + " ".join(PROFILES))
-    profile = PROFILES[service]
+    config: str = arguments.config
+    folder, name = os.path.split(os.path.abspath(config)) if "/" in config else (CONFIG_FOLDER, config)
+    if name not in PROFILES:
+        raise UsageError(f"{config!r} is no configuration of a Courier service", "one of: " + " ".join(PROFILES))
+    profile = PROFILES[name]
     text = header(profile, folder) + "".join(
-        envfile.format_assignment(name, value) for name, value in sorted(server_variables(profile, folder).items())
+        envfile.format_assignment(*variable) for variable in sorted(server_variables(profile, folder).items())
     )
     if arguments.output:
         write_atomically(arguments.output, text.encode())
@@ -118,7 +117,7 @@ def server_variables(profile: Profile, folder: str) -> dict[str, str]:
 
 def evaluate(names: tuple[str, ...], folder: str) -> dict[str, str]:
     """The variables that a shell exports after it has read these files with `set -a` and nothing inherited."""
-    paths = [os.path.join(os.path.abspath(folder), name) for name in names]  # `.` looks up a bare name on the PATH
+    paths = [os.path.join(folder, name) for name in names]
     for path in paths:
         require_readable(path)
     script = SCRIPT.format(
