@@ -8,9 +8,9 @@ import posix
 import sys
 
 from . import __version__
-from .core.access import DENY
+from .core.access import DENY, Verdict
 from .core.environ import inherited_environment
-from .core.errors import GateError, PeerGone, UsageError
+from .core.errors import GateError, PeerGone, Refused, UsageError
 from .core.gate import Gate
 from .core.log import Log
 from .core.options import GATE_OPTIONS, parse
@@ -51,6 +51,7 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
         log.service = gate.name
         adopt_listen_descriptor(environment)
         client = from_descriptor(0)
+        client = gate.identify(0, client)
         verdict = gate.decide(client)
         if verdict.outcome == DENY:
             log.verdict(client, verdict, allowed=False)
@@ -61,6 +62,10 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
         gate.server.run(server_environment)
     except PeerGone:
         log.gone()
+        return REFUSED
+    except Refused as refusal:
+        assert client is not None
+        log.verdict(client, Verdict(DENY, refusal.rule, str(refusal)), allowed=False)
         return REFUSED
     except GateError as error:
         log.failure(str(error), client or whoever_is_there(), error.code)

@@ -14,6 +14,7 @@ from .peer import Peer
 SCRUBBED_NAMES = frozenset((
     b"PROTO", b"RELAYCLIENT", b"RELAYHOST", b"RBLSMTPD", b"REMOTE_ADDR", b"REMOTE_PORT", b"NOTIFY_SOCKET",
     b"SOCKGATE_OPTIONS", b"SOCKGATE_SERVER",
+    b"SSL_PROTOCOL", b"SSL_CIPHER", b"SSL_CLIENT_S_DN_CN", b"SSL_TLS_SNI_SERVERNAME",
 ))  # fmt: skip
 SCRUBBED_PREFIXES = tuple(
     [b"BLOCK", b"LISTEN_", b"WATCHDOG_"]
@@ -88,7 +89,7 @@ def peer_variables(peer: Peer) -> dict[bytes, bytes]:
                 variables[layer + name] = value.encode()
     if peer.interface:
         variables[b"TCP6INTERFACE"] = peer.interface.encode()
-    return variables
+    return variables | peer.variables
 
 
 def unix_variables(peer: Peer) -> dict[bytes, bytes]:

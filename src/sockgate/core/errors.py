@@ -49,5 +49,14 @@ class ServerMissing(GateError):
     code = 127
 
 
+class Refused(Exception):
+    """A client is refused before the access checks, which return a Verdict instead of raising."""
+
+    def __init__(self, rule: str, reason: str) -> None:
+        super().__init__(reason)
+        self.rule = rule
+        self.reason = reason
+
+
 class PeerGone(Exception):
     """The client went away before it could be identified: a normal end, not a failure."""

@@ -7,6 +7,7 @@ check and explain options. It starts nothing and writes nothing.
 from .access import ALLOW, DENY, NO_MATCH, AddressAccess, Verdict
 from .addresses import AddressList
 from .environ import keep_only, parse_assignments, peer_variables, scrub
+from .errors import UsageError
 from .handover import Server
 from .options import Settings
 from .peer import Peer
@@ -14,12 +15,15 @@ from .peer import Peer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .access import Check
+    from .proxy import ProxyProtocol
+
+DEFAULT_TIMEOUT = "5"
 
 
 class Gate:
     """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work."""
 
-    __slots__ = ("_assignments", "_pass_env", "_relay", "checks", "name", "server")
+    __slots__ = ("_assignments", "_pass_env", "_relay", "_timeout", "checks", "name", "proxy", "server")
 
     def __init__(self, settings: Settings) -> None:
         self.server = Server(
@@ -27,10 +31,33 @@ class Gate:
         )
         self.name = settings.one("--name") or settings.command[0].rpartition("/")[2]
         self.checks = access_checks(settings)
+        self._timeout = parse_seconds(settings.one("--timeout", DEFAULT_TIMEOUT), "--timeout")
+        self.proxy = proxy_protocol(settings)
         relay = settings.joined("--relay")
         self._relay = AddressList(relay, "--relay", dotted=True) if relay else None
         self._assignments = parse_assignments(settings.many("--env"))
         self._pass_env = settings.joined("--pass-env") if "--pass-env" in settings else None
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether a connection may have to wait for the network before it can be decided about."""
+        return self.proxy is not None
+
+    def identify(self, descriptor: int, peer: Peer) -> Peer:
+        """What must be learned from the network before the access checks: who speaks through a proxy.
+
+        May take as long as --timeout. Raises Refused.
+        """
+        if self.proxy is None:
+            return peer
+        import _socket
+        import time
+
+        connection = _socket.socket(fileno=descriptor)
+        try:
+            return self.proxy.receive(connection, peer, time.monotonic() + self._timeout)
+        finally:
+            connection.detach()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -73,6 +100,22 @@ class Gate:
             else:
                 environment[name] = value
         return environment
+
+
+def proxy_protocol(settings: Settings) -> "ProxyProtocol | None":
+    if "--proxy-protocol" not in settings:
+        return None
+    from .proxy import ProxyProtocol
+
+    return ProxyProtocol(settings.joined("--proxy-protocol"))
+
+
+def parse_seconds(text: str, option: str) -> float:
+    """A positive number of seconds, whole or with a decimal point. Raises UsageError."""
+    whole, _point, fraction = text.partition(".")
+    if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit()) or not 0.1 <= float(text) <= 3600:
+        raise UsageError(f"{option}: {text!r} is not a number of seconds from 0.1 to 3600")
+    return float(text)
 
 
 def access_checks(settings: Settings) -> "list[Check]":

@@ -60,7 +60,8 @@ class Log:
         """The record of one decision."""
         word = "accepted" if allowed else "refused"
         reason = note if allowed else verdict.reason
-        message = f"{word} {peer.source} on {peer.destination}" + (f": {reason}" if reason else "")
+        way = f" via {peer.via}" if peer.via else ""
+        message = f"{word} {peer.source} on {peer.destination}{way}" + (f": {reason}" if reason else "")
         self.record(
             INFO if allowed else NOTICE, ACCEPTED if allowed else REFUSED, message,
             ("SOCKGATE_VERDICT", "allow" if allowed else "deny"), ("SOCKGATE_REASON", verdict.reason),

@@ -31,6 +31,8 @@ GATE_OPTIONS = (
     Option("--allow", "LIST", MANY, "access", "let these addresses in and, without --deny, nobody else"),
     Option("--deny", "LIST", MANY, "access", "refuse these addresses, except those in --allow"),
     Option("--relay", "LIST", MANY, "access", "set RELAYCLIENT and RELAYHOST for these addresses"),
+    Option("--proxy-protocol", "LIST", MANY, "peer", "expect a PROXY header, from these proxies only"),
+    Option("--timeout", "SECONDS", ONCE, "peer", "for everything that must be learned about the client (5)"),
     Option("--name", "SERVICE", ONCE, "exec", "the service's name in log records"),
     Option("--argv0", "NAME", ONCE, "exec", "start the server under this name"),
     Option("--env", "VAR=VALUE", MANY, "exec", "set a variable for the server"),

@@ -20,11 +20,13 @@ class Peer:
     remote      the same address in network byte order: 4 or 16 bytes, empty for AF_UNIX
     interface   name of the interface for a link-local IPv6 peer, else None
     credentials (pid, uid, gid) of an AF_UNIX peer, else None
+    via         the proxy that conveyed these addresses, as log lines show it, else None
+    variables   what that proxy said of the client beyond its address, for the server's environment
     """
 
     __slots__ = (
         "credentials", "host", "info", "interface", "local", "local_host", "local_ip", "local_path", "local_port",
-        "protocol", "remote", "remote_ip", "remote_port",
+        "protocol", "remote", "remote_ip", "remote_port", "variables", "via",
     )  # fmt: skip
 
     def __init__(self, protocol: str) -> None:
@@ -41,6 +43,8 @@ class Peer:
         self.host: str | None = None
         self.local_host: str | None = None
         self.info: str | None = None
+        self.via: str | None = None
+        self.variables: dict[bytes, bytes] = {}
 
     @property
     def source(self) -> str:
