@@ -31,12 +31,13 @@ class Verdict:
 
     outcome    ALLOW, DENY or NO_MATCH
     rule       what decided, as the administrator wrote it: an option with its entry, or file:line
+    text       the rule as it stands in that file; empty for an option
     reason     the same for a person, without the peer's address
     variables  set (or, with None, unset) in the server's environment, last and strongest
     message    sent to a refused client, if not empty
     """
 
-    __slots__ = ("message", "outcome", "reason", "rule", "variables")
+    __slots__ = ("message", "outcome", "reason", "rule", "text", "variables")
 
     def __init__(
         self,
@@ -44,11 +45,13 @@ class Verdict:
         rule: str = "",
         reason: str = "",
         *,
+        text: str = "",
         variables: "dict[bytes, bytes | None] | None" = None,
         message: bytes = b"",
     ) -> None:
         self.outcome = outcome
         self.rule = rule
+        self.text = text
         self.reason = reason
         self.variables = variables or {}
         self.message = message
