@@ -1,0 +1,122 @@
+# sockgate: build, install, test.
+#
+#   make run                                   serve SMTP on 127.0.0.1:2525, to try it; PORT= for another
+#   sudo make install                          into /usr/local, where systemd looks for units as well
+#   make install PREFIX=/usr DESTDIR=/tmp/pkg  for a package; SYSTEMD_VERSION=257 if it is for another machine
+#   make test                                  everything, set-up included; make test-unit needs no root
+
+PREFIX = /usr/local
+DESTDIR =
+PYTHON = /usr/bin/python3
+SYSTEMD_VERSION = $(shell systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+
+SBINDIR = $(PREFIX)/sbin
+BINDIR = $(PREFIX)/bin
+LIBDIR = $(PREFIX)/lib/sockgate
+UNITDIR = $(PREFIX)/lib/systemd/system
+MANDIR = $(PREFIX)/share/man
+
+# Where the servers are.
+QMAILDIR = /var/qmail
+COURIERLIBDIR = /usr/lib/courier/courier
+COURIERCONFDIR = /etc/courier
+IMAPD = /usr/bin/imapd
+
+# @NAME@ in a unit or in the launcher becomes the value of the variable NAME.
+PLACEHOLDERS = PYTHON SBINDIR BINDIR LIBDIR QMAILDIR COURIERLIBDIR COURIERCONFDIR IMAPD
+SUBSTITUTE = sed $(foreach name,$(PLACEHOLDERS),-e 's|@$(name)@|$($(name))|g')
+
+MODULES = $(shell cd src && find sockgate -name '*.py' -not -path 'sockgate/demo/*')
+PAGES = $(notdir $(basename $(wildcard src/sockgate/man/*.scd)))
+UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service units/*.d/*.conf))
+# A drop-in that an older systemd would not understand says so in its name.
+TOO_NEW = $(shell [ 0$(SYSTEMD_VERSION) -ge 255 ] || echo %-255.conf)
+
+SHELL = /bin/bash
+.SHELLFLAGS = -euo pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+.SILENT:
+.PHONY: build run install uninstall test test-unit test-system check setup venv bench bench-gate clean
+
+build:
+	mkdir -p build/bin
+	$(call launchers,build/bin,build/bin,$(CURDIR)/src)
+	launcher build/bin/sockgate-smtpd demo.smtpd -IS
+
+# $(call launchers,SBINDIR,BINDIR,LIBDIR) writes the three programs. Only sockgate runs without site-packages (-S):
+# the other two find python3-systemd there.
+define launchers
+launcher() { # FILE MODULE FLAGS
+	sed -e 's|@LIBDIR@|$(3)|' -e "s|@MODULE@|$$2|" -e "s|@FLAGS@|$$3|" src/sockgate/launcher.in | $(SUBSTITUTE) > "$$1"
+	chmod 755 "$$1"
+}
+launcher $(1)/sockgate shim -IS
+launcher $(1)/sockgated dispatch.main -I
+launcher $(2)/sockgatectl ctl.main -I
+endef
+
+# SMTP through a gate, for a look: no root, no systemd.
+PORT = 2525
+run: build
+	PYTHONPATH=src exec $(PYTHON) -m sockgate.demo.run --port '$(PORT)'
+
+install:
+	umask 022
+	mkdir -p $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBDIR) $(UNITDIR))
+	for module in $(MODULES); do install -D -m 644 src/$$module $(DESTDIR)$(LIBDIR)/$$module; done
+	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(LIBDIR)
+	$(call launchers,$(DESTDIR)$(SBINDIR),$(DESTDIR)$(BINDIR),$(LIBDIR))
+	for unit in $(filter-out $(TOO_NEW),$(UNITS)); do
+		mkdir -p $$(dirname $(DESTDIR)$(UNITDIR)/$$unit)
+		$(SUBSTITUTE) units/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
+	done
+	if command -v scdoc > /dev/null; then
+		for page in $(PAGES); do
+			mkdir -p $(DESTDIR)$(MANDIR)/man$${page##*.}
+			scdoc < src/sockgate/man/$$page.scd > $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page
+		done
+	else
+		echo "no manual pages: install the package scdoc, then repeat 'make install'"
+	fi
+	$(RELOAD)
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/sockgate $(SBINDIR)/sockgated $(BINDIR)/sockgatectl)
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
+	rm -f $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
+	rm -rf $(DESTDIR)$(LIBDIR)
+	for folder in $(addprefix $(DESTDIR)$(UNITDIR)/,$(sort $(dir $(filter %.conf,$(UNITS))))); do
+		[ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder
+	done
+	$(RELOAD)
+
+# On the running machine systemd must read the units anew; a package's own scripts do that.
+RELOAD = $(if $(DESTDIR),,[ ! -d /run/systemd/system ] || systemctl daemon-reload)
+
+test: setup check test-unit test-system
+
+test-unit: build venv
+	.venv/bin/pytest -q tests --ignore=tests/system --ignore=tests/bench
+
+# One worker for each release, side by side.
+test-system: build venv
+	.venv/bin/pytest -q -n 2 --dist loadgroup tests/system
+
+check: venv
+	.venv/bin/ruff check src tests
+	.venv/bin/ruff format --check src tests
+	.venv/bin/mypy
+
+setup:
+	tests/setup system
+venv:
+	tests/setup venv
+
+bench: bench-gate
+bench-gate: build
+	$(PYTHON) tests/bench/gate.py
+
+clean:
+	rm -rf build dist .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,191 @@
+"""A machine with a real systemd as PID 1, this tree installed in it, and a network of its own.
+
+The machine is a systemd-nspawn container over a root of roots.py. Its traffic never leaves its network
+namespace, what a test writes is gone afterwards, and the host's own systemd is not needed.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+from tests.system import roots
+
+TREE = Path(__file__).parents[2]
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+BOOT_SECONDS = 60
+POWEROFF_SECONDS = 15
+
+# --capability and --system-call-filter: without them IPAddressAllow= and IPAddressDeny= have no effect, silently.
+# The host may be a container without a service manager: nothing is registered anywhere.
+NSPAWN = (
+    "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--private-network",
+    "--capability=all", "--system-call-filter=bpf", "--console=pipe", "--notify-ready=yes",
+)  # fmt: skip
+
+
+class Machine:
+    """`with Machine("bookworm") as machine:` boots one and takes it away again, whatever happened."""
+
+    def __init__(self, release: str, profile: str = "base") -> None:
+        self.release = release
+        self.systemd_version = roots.SYSTEMD[release]
+        self._lower = roots.root(release, profile)
+        self._folder = self._lower.parent / f"machine-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.root = self._folder / "merged"
+        self._console = self._folder / "console"
+        self._leader = 0
+        self._exit = contextlib.ExitStack()
+
+    def __enter__(self) -> "Machine":
+        with self._exit:  # undoes a half-done start
+            self._mount()
+            install(self.root, self.systemd_version)
+            self._boot()
+            self._exit = self._exit.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    def _mount(self) -> None:
+        self._exit.callback(shutil.rmtree, self._folder)
+        for name in ("upper", "work", "merged"):
+            (self._folder / name).mkdir(parents=True)
+        layers = f"lowerdir={self._lower},upperdir={self._folder / 'upper'},workdir={self._folder / 'work'}"
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.root)], check=True)
+        self._exit.callback(subprocess.run, ["umount", "--lazy", str(self.root)], check=True)
+
+    def _boot(self) -> None:
+        # With an identity this is no first boot, at which systemd enables every unit that presets allow.
+        (self.root / "etc/machine-id").write_text(uuid.uuid4().hex + "\n")
+        # setpriv: if the tests are killed, so is the machine.
+        command = ["setpriv", "--pdeathsig=KILL", *NSPAWN, f"--directory={self.root}", f"--hostname={self.release}"]
+        environment = {"PATH": PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+        with open(self._console, "wb") as console:
+            nspawn = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console
+            )
+        self._exit.callback(self._power_off, nspawn)
+        self.wait_for(lambda: nspawn.poll() is not None or self._is_up(nspawn.pid), "it to boot", BOOT_SECONDS)
+        if nspawn.poll() is not None:
+            raise roots.SetupError(f"{self.release} does not boot:\n{self._console.read_text()}")
+
+    def _is_up(self, nspawn: int) -> bool:
+        self._leader = self._leader or init_below(nspawn)
+        return bool(self._leader) and self.systemctl("is-system-running", check=False).stdout.strip() in (
+            "running",
+            "degraded",
+        )
+
+    def _power_off(self, nspawn: "subprocess.Popen[bytes]") -> None:
+        try:
+            if self._leader:
+                self.systemctl("poweroff", check=False)
+            nspawn.wait(POWEROFF_SECONDS if self._leader else 0)
+        except subprocess.TimeoutExpired:
+            nspawn.kill()  # its PID 1 dies with it, and with that everything inside
+            nspawn.wait()
+
+    def _inside(self, argv: tuple[str, ...]) -> list[str]:
+        return ["nsenter", "-t", str(self._leader), "-a", "env", "-i", f"PATH={PATH}", "HOME=/root", *argv]
+
+    def run(
+        self, *argv: str, input: str | None = None, check: bool = True, timeout: float = 60
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command inside, as root. A failure shows what it printed, unless `check` is off."""
+        result = subprocess.run(
+            self._inside(argv), input=input, stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True, text=True, errors="backslashreplace", timeout=timeout,
+        )  # fmt: skip
+        if check and result.returncode:
+            raise CommandFailed(f"{' '.join(argv)}: exit code {result.returncode}\n{result.stdout}{result.stderr}")
+        return result
+
+    def popen(self, *argv: str) -> "subprocess.Popen[str]":
+        """Start a command inside, with pipes on its descriptors 0 and 1 and nothing of it on the screen."""
+        return subprocess.Popen(
+            self._inside(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def shell(self, script: str, check: bool = True, timeout: float = 60) -> "subprocess.CompletedProcess[str]":
+        return self.run("/bin/sh", "-euc", script, check=check, timeout=timeout)
+
+    def python(
+        self, script: str, *args: str, check: bool = True, timeout: float = 60
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a script with the release's own Python."""
+        return self.run("/usr/bin/python3", "-", *args, input=script, check=check, timeout=timeout)
+
+    def systemctl(self, *args: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        return self.run("systemctl", *args, check=check)
+
+    def journal(self, *args: str) -> list[dict[str, str]]:
+        """The records that journalctl selects, oldest first, as it knows them now."""
+        self.run("journalctl", "--sync")
+        output = self.run("journalctl", "--quiet", "--output=json", "--all", *args).stdout
+        return [{name: str(value) for name, value in json.loads(line).items()} for line in output.splitlines()]
+
+    def path(self, path: str) -> Path:
+        """A path of the machine, seen from here."""
+        # Through PID 1: /run and /tmp are file systems that only the machine has mounted.
+        return Path(f"/proc/{self._leader}/root/{path.lstrip('/')}")
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file inside, with the folders above it."""
+        file = self.path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(mode)
+
+    def read(self, path: str) -> str:
+        return self.path(path).read_text()
+
+    def add_address(self, address: str) -> None:
+        """Give it an address such as 192.168.0.5/32 or fd00:1::5/128; clients can bind to it and connect from it."""
+        options = ["nodad"] if ":" in address else []
+        self.run("ip", "address", "replace", address, "dev", "lo", *options)
+
+    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
+        """Return as soon as `condition` holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.release}: waited {seconds} s for {what}")
+            time.sleep(0.02)
+
+
+class CommandFailed(Exception):
+    pass
+
+
+def install(destination: Path, systemd_version: int) -> None:
+    """What a package does: `make install`, then byte-compile with the Python of the machine."""
+    make = ["make", "--no-print-directory", "-C", str(TREE), "install", f"DESTDIR={destination}", "PREFIX=/usr"]
+    subprocess.run([*make, f"SYSTEMD_VERSION={systemd_version}"], check=True)
+    compile_ = ["python3", "-m", "compileall", "-q", "/usr/lib/sockgate"]
+    subprocess.run(["chroot", str(destination), *compile_], check=True)
+
+
+def init_below(process: int) -> int:
+    """The process that is PID 1 of the container of this systemd-nspawn, 0 if there is none yet."""
+    for child in children(process):
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{child}/status").read_text()
+            namespaced = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()
+            if namespaced[-1] == "1" and Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+                return child
+    return 0
+
+
+def children(process: int) -> Iterator[int]:
+    with contextlib.suppress(OSError):
+        yield from map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())

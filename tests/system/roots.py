@@ -1,0 +1,95 @@
+"""Root file systems with a real systemd: built once by mmdebstrap, kept, and never written to again.
+
+Machine (machine.py) boots an overlay over one. A root is rebuilt when what it is made from changes here.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+# Debian's releases, with the systemd that each is here for.
+SYSTEMD = {"bookworm": 252, "trixie": 257}
+
+# Raise it when the way a root is built changes.
+BUILDER = 3
+
+BASE = (
+    "systemd", "systemd-sysv", "dbus",  # PID 1 and what systemctl talks over
+    "libnss-systemd",  # names of DynamicUser= users
+    "python3", "python3-systemd",  # what sockgate runs on
+    "iproute2", "procps",  # ip, ss, sysctl, pgrep for the tests
+    "xinetd", "ucspi-tcp", "tcpd", "courier-base",  # what sockgate replaces: oracles, and things to convert
+    "courier-imap", "courier-pop", "courier-mta", "courier-authlib-userdb",  # servers: IMAP, POP3, SMTP
+    "rsync",  # a server that is started with --daemon and no options of its own
+    "swaks",  # an SMTP client
+)  # fmt: skip
+
+# Mail servers conflict with each other: each further one gets a profile of its own, PROFILES["postfix"] = ...
+PROFILES = {"base": BASE}
+
+
+class SetupError(Exception):
+    """The machine that runs the tests lacks something; the message says what."""
+
+
+def root(release: str, profile: str = "base") -> Path:
+    """The folder of this root, built now if there is none yet. It must not be changed."""
+    cache = Path(os.environ.get("SOCKGATE_TEST_CACHE", "/var/cache/sockgate-tests"))
+    cache.mkdir(parents=True, exist_ok=True)
+    content = repr((BUILDER, release, PROFILES[profile]))
+    finished = cache / f"{release}-{profile}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    with open(f"{finished}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be building the same one
+        if not finished.exists():
+            unfinished = finished.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            build(release, PROFILES[profile], unfinished)
+            unfinished.rename(finished)
+    return finished
+
+
+def build(release: str, packages: tuple[str, ...], folder: Path) -> None:
+    sources = folder.with_suffix(".list")
+    sources.write_text(sources_for(release))
+    command = [
+        "mmdebstrap", "--variant=minbase", "--format=directory", f"--include={','.join(packages)}",
+        "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+        release, str(folder), str(sources),
+    ]  # fmt: skip
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    sources.unlink()
+    if result.returncode:
+        raise SetupError(f"unable to build a root for {release}:\n{result.stderr[-3000:]}")
+    disable_everything(folder)
+
+
+def disable_everything(folder: Path) -> None:
+    """Nothing starts by itself: a test starts what it needs, and ports are free."""
+    preset = folder / "etc/systemd/system-preset/00-nothing.preset"
+    preset.parent.mkdir(exist_ok=True)
+    preset.write_text("disable *\n")
+    subprocess.run(["systemctl", "--quiet", f"--root={folder}", "preset-all"], check=True)
+    preset.unlink()  # tests see Debian's own policy
+    # Fails where the kernel is the host's; whatever fails at boot would hide in `systemctl --failed` what matters.
+    subprocess.run(["systemctl", "--quiet", f"--root={folder}", "mask", "systemd-modules-load.service"], check=True)
+    for script in folder.glob("etc/rc?.d/S*"):  # what has no unit file: xinetd on bookworm
+        script.unlink()
+
+
+def sources_for(release: str) -> str:
+    """This machine's apt sources for Debian itself, in one-line form, with the suites of `release`."""
+    fields = "$(ORIGIN) $(COMPONENT) $(REPO_URI) $(CODENAME)"
+    command = ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]
+    sources = [line.split() for line in subprocess.check_output(command, text=True).splitlines()]
+    lines = {
+        f"deb {uri} {release}{dash}{kind} main"  # bookworm, bookworm-updates, bookworm-security
+        for origin, component, uri, codename in sources
+        for _, dash, kind in [codename.partition("-")]
+        if (origin, component) == ("Debian", "main") and kind in ("", "updates", "security")
+    }
+    if not lines:
+        raise SetupError("apt knows no packages of Debian: run apt-get update")
+    return "\n".join(sorted(lines)) + "\n"
