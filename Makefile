@@ -43,6 +43,7 @@ build:
 	mkdir -p build/bin
 	$(call launchers,build/bin,build/bin,$(CURDIR)/src)
 	launcher build/bin/sockgate-smtpd demo.smtpd -IS
+	launcher build/bin/sockgate-demo demo.run -IS
 
 # $(call launchers,SBINDIR,BINDIR,LIBDIR) writes the three programs. Only sockgate runs without site-packages (-S):
 # the other two find python3-systemd there.
@@ -59,7 +60,7 @@ endef
 # SMTP through a gate, for a look: no root, no systemd.
 PORT = 2525
 run: build
-	PYTHONPATH=src exec $(PYTHON) -m sockgate.demo.run --port '$(PORT)'
+	exec build/bin/sockgate-demo --port '$(PORT)'
 
 install:
 	umask 022

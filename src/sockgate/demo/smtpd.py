@@ -7,6 +7,7 @@ RFC 3463 stand at the end of a reply, where qmail writes them.
 
 import argparse
 import os
+import signal
 import socket
 
 from .channel import Channel, Disconnected, TimedOut
@@ -35,6 +36,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C on the gate's terminal reaches its sessions too
     options = arguments()
     store = Queue(options.queue) if options.queue else Maildir(options.maildir)
     service = Service(options.hostname, options.local_domain or LOCAL_DOMAINS, store, options.size)

@@ -1,0 +1,84 @@
+"""`make run`: SMTP behind a gate on a port of one's own, without root and without systemd as PID 1."""
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAMS = ROOT / "build" / "bin"
+ADDRESS = "127.0.0.1"
+QMAIL = os.pathsep.join(("/var/qmail/bin", os.environ.get("PATH", os.defpath)))
+# All of 127.0.0.0/8 is this machine: two more addresses of it play the clients that are not trusted.
+STRANGER, UNWANTED = "127.0.0.2", "127.0.0.3"
+GATE_OPTIONS = ("--relay", ADDRESS, "--deny", UNWANTED, "--name", "smtp")
+
+BANNER = """\
+SMTP through sockgated on {address}:{port}, served by {server}. Stop it with Ctrl-C.
+
+To send a message, in another terminal:
+
+    python3 -c 'import smtplib; smtplib.SMTP("{address}", {port}, source_address=("{address}", 0)).sendmail(
+        "me@example.test", "you@elsewhere.test", "Subject: hello\\n\\nIt works.\\n")'
+
+{address} may send to every domain (--relay). Put {stranger} into source_address for a client that may send only
+to example.test and localhost, and {unwanted} for one that is refused at the door (--deny).
+
+{where}
+"""
+
+
+def main() -> None:
+    options = arguments()
+    if problem := check_port(options.port):
+        sys.exit(f"make run: unable to listen on {ADDRESS}:{options.port}: {problem} (try: make run PORT=2526)")
+    server = qmail_smtpd() or [str(PROGRAMS / "sockgate-smtpd"), "--maildir", str(options.maildir)]
+    print(banner(options.port, server, options.maildir), flush=True)
+    listen = ["--listen", f"{ADDRESS}:{options.port}"]
+    gate = str(PROGRAMS / "sockgated")
+    os.execv(gate, [gate, *listen, *GATE_OPTIONS, "--", *server])  # noqa: S606  # the gate of this very tree
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("make run", description="serve SMTP through a gate on the loopback interface")
+    parser.add_argument("--port", default="2525")
+    parser.add_argument("--maildir", type=Path, default=ROOT / "build" / "demo" / "Maildir")
+    return parser.parse_args()
+
+
+def check_port(port: str) -> str:
+    """Why this port cannot be had, "" if it can: better said before the banner than after it."""
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        return "not a port number"
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, int(port)))
+        except OSError as error:
+            return os.strerror(error.errno or 0)
+    return ""
+
+
+def qmail_smtpd() -> list[str] | None:
+    """The command for the real thing, if it is installed so that it greets whoever comes."""
+    program = shutil.which("qmail-smtpd", path=QMAIL)
+    if program is None:
+        return None
+    try:
+        greeting = subprocess.run([program], stdin=subprocess.DEVNULL, capture_output=True, timeout=5).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return [program] if greeting.startswith(b"220 ") else None
+
+
+def banner(port: str, server: list[str], maildir: Path) -> str:
+    name = Path(server[0]).name
+    where = "Mail goes into qmail's queue." if name == "qmail-smtpd" else f"Mail goes to {maildir}/new."
+    return BANNER.format(address=ADDRESS, stranger=STRANGER, unwanted=UNWANTED, port=port, server=name, where=where)
+
+
+if __name__ == "__main__":
+    main()
