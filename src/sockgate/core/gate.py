@@ -75,7 +75,7 @@ class Gate:
             if verdict.outcome == ALLOW:
                 matched = verdict
                 variables.update(verdict.variables)
-        return Verdict(ALLOW, matched.rule, matched.reason, variables=variables)
+        return Verdict(ALLOW, matched.rule, matched.reason, text=matched.text, variables=variables)
 
     def relays_for(self, peer: Peer) -> str | None:
         """The entry of --relay that covers this peer, or None."""
@@ -123,4 +123,8 @@ def access_checks(settings: Settings) -> "list[Check]":
     checks: list[Check] = []
     if "--allow" in settings or "--deny" in settings:
         checks.append(AddressAccess(settings.joined("--allow"), settings.joined("--deny")))
+    if "--rules" in settings:
+        from .rules import RulesAccess
+
+        checks.append(RulesAccess(settings.one("--rules")))
     return checks

@@ -30,6 +30,7 @@ class Option:
 GATE_OPTIONS = (
     Option("--allow", "LIST", MANY, "access", "let these addresses in and, without --deny, nobody else"),
     Option("--deny", "LIST", MANY, "access", "refuse these addresses, except those in --allow"),
+    Option("--rules", "FILE", ONCE, "access", "decide by tcprules source, or by the cdb made of it"),
     Option("--relay", "LIST", MANY, "access", "set RELAYCLIENT and RELAYHOST for these addresses"),
     Option("--proxy-protocol", "LIST", MANY, "peer", "expect a PROXY header, from these proxies only"),
     Option("--timeout", "SECONDS", ONCE, "peer", "for everything that must be learned about the client (5)"),

@@ -139,8 +139,12 @@ class Cdb:
         if changed(self._descriptor, self._status):
             raise ConfigError(f"{self.path!r} changed while it was in use", REPLACE_HINT)
 
-    def close(self) -> None:
-        posix.close(self._descriptor)
+    @property
+    def is_empty(self) -> bool:
+        return self._end_of_records == 2048
+
+    def __del__(self) -> None:
+        posix.close(self._descriptor)  # sockgated drops a gate when it has built the next
 
     def _record(self, position: int, key: bytes) -> bytes | None:
         """The data of the record at this position if it has this key."""
