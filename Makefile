@@ -16,6 +16,8 @@ LIBDIR = $(PREFIX)/lib/sockgate
 UNITDIR = $(PREFIX)/lib/systemd/system
 MANDIR = $(PREFIX)/share/man
 
+SCDOC = scdoc
+
 # Where the servers are.
 QMAILDIR = /var/qmail
 COURIERLIBDIR = /usr/lib/courier/courier
@@ -72,10 +74,10 @@ install:
 		mkdir -p $$(dirname $(DESTDIR)$(UNITDIR)/$$unit)
 		$(SUBSTITUTE) units/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
 	done
-	if command -v scdoc > /dev/null; then
+	if command -v $(SCDOC) > /dev/null; then
 		for page in $(PAGES); do
 			mkdir -p $(DESTDIR)$(MANDIR)/man$${page##*.}
-			scdoc < src/sockgate/man/$$page.scd > $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page
+			$(SCDOC) < src/sockgate/man/$$page.scd > $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page
 		done
 	else
 		echo "no manual pages: install the package scdoc, then repeat 'make install'"

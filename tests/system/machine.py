@@ -7,7 +7,6 @@ namespace, what a test writes is gone afterwards, and the host's own systemd is 
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import time
 import uuid
@@ -57,12 +56,18 @@ class Machine:
         self._exit.close()
 
     def _mount(self) -> None:
-        self._exit.callback(shutil.rmtree, self._folder)
-        for name in ("upper", "work", "merged"):
-            (self._folder / name).mkdir(parents=True)
-        layers = f"lowerdir={self._lower},upperdir={self._folder / 'upper'},workdir={self._folder / 'work'}"
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.root)], check=True)
-        self._exit.callback(subprocess.run, ["umount", "--lazy", str(self.root)], check=True)
+        self._folder.mkdir()
+        self._exit.callback(self._folder.rmdir)
+        # Memory: fast, and an overlay can have its writable layer there even where the cache is on an overlay.
+        self._mount_on(self._folder, "tmpfs", "mode=755")
+        upper, work = self._folder / "upper", self._folder / "work"
+        for folder in (upper, work, self.root):
+            folder.mkdir()
+        self._mount_on(self.root, "overlay", f"lowerdir={self._lower},upperdir={upper},workdir={work}")
+
+    def _mount_on(self, folder: Path, kind: str, options: str) -> None:
+        subprocess.run(["mount", "-t", kind, "-o", options, kind, str(folder)], check=True)
+        self._exit.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
 
     def _boot(self) -> None:
         # With an identity this is no first boot, at which systemd enables every unit that presets allow.
@@ -81,10 +86,9 @@ class Machine:
 
     def _is_up(self, nspawn: int) -> bool:
         self._leader = self._leader or init_below(nspawn)
-        return bool(self._leader) and self.systemctl("is-system-running", check=False).stdout.strip() in (
-            "running",
-            "degraded",
-        )
+        if not self._leader:
+            return False
+        return self.systemctl("is-system-running", check=False).stdout.strip() in ("running", "degraded")
 
     def _power_off(self, nspawn: "subprocess.Popen[bytes]") -> None:
         try:
@@ -96,7 +100,9 @@ class Machine:
             nspawn.wait()
 
     def _inside(self, argv: tuple[str, ...]) -> list[str]:
-        return ["nsenter", "-t", str(self._leader), "-a", "env", "-i", f"PATH={PATH}", "HOME=/root", *argv]
+        # nsenter starts the command as a child: setpriv ends it when nsenter is terminated.
+        enter = ["nsenter", f"--target={self._leader}", "--all", "env", "-i", f"PATH={PATH}", "HOME=/root"]
+        return [*enter, "setpriv", "--pdeathsig=KILL", "--", *argv]
 
     def run(
         self, *argv: str, input: str | None = None, check: bool = True, timeout: float = 60

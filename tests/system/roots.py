@@ -20,6 +20,7 @@ BASE = (
     "systemd", "systemd-sysv", "dbus",  # PID 1 and what systemctl talks over
     "libnss-systemd",  # names of DynamicUser= users
     "python3", "python3-systemd",  # what sockgate runs on
+    "man-db",  # systemd-analyze verify asks it for the page that Documentation= names
     "iproute2", "procps",  # ip, ss, sysctl, pgrep for the tests
     "xinetd", "ucspi-tcp", "tcpd", "courier-base",  # what sockgate replaces: oracles, and things to convert
     "courier-imap", "courier-pop", "courier-mta", "courier-authlib-userdb",  # servers: IMAP, POP3, SMTP
@@ -56,8 +57,7 @@ def build(release: str, packages: tuple[str, ...], folder: Path) -> None:
     sources.write_text(sources_for(release))
     command = [
         "mmdebstrap", "--variant=minbase", "--format=directory", f"--include={','.join(packages)}",
-        "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-        release, str(folder), str(sources),
+        "--dpkgopt=path-exclude=/usr/share/locale/*", release, str(folder), str(sources),
     ]  # fmt: skip
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     sources.unlink()

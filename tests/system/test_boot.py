@@ -1,7 +1,11 @@
 """The machines themselves, and this tree installed in them."""
 
+import pytest
+
 from sockgate import __version__
-from tests.system.machine import Machine
+from tests.system.machine import TREE, Machine
+
+UNITS = sorted(path.name for path in TREE.glob("units/*.*") if path.is_file())
 
 
 def test_it_runs_the_systemd_it_stands_for(machine: Machine) -> None:
@@ -17,5 +21,41 @@ def test_nothing_listens_after_boot(machine: Machine) -> None:
     assert machine.run("ss", "-Hltun").stdout == ""
 
 
-def test_the_installed_programs_run(machine: Machine) -> None:
-    assert machine.run("sockgate", "--version").stdout == f"sockgate {__version__}\n"
+@pytest.mark.parametrize("program", ["sockgate", "sockgatectl"])
+def test_the_installed_programs_run(machine: Machine, program: str) -> None:
+    assert machine.run(program, "--version").stdout == f"{program} {__version__}\n"
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_finds_nothing_to_say_about_a_shipped_unit(machine: Machine, unit: str) -> None:
+    result = machine.run("systemd-analyze", "verify", unit, check=False)
+    assert (result.stdout + result.stderr, result.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize(("address", "local"), [("192.168.0.5/32", "192.168.0.5"), ("fd00:1::5/128", "fd00:1::5")])
+def test_a_client_can_connect_from_an_address_that_was_added(machine: Machine, address: str, local: str) -> None:
+    machine.add_address(address)
+    machine.add_address(address)  # again is no error
+    peer = """
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+with socket.create_server((sys.argv[1], 0), family=family) as server:
+    with socket.create_connection(server.getsockname()[:2], source_address=(sys.argv[1], 0)):
+        connection, address = server.accept()
+        connection.close()
+print(address[0])
+"""
+    assert machine.python(peer, local).stdout == f"{local}\n"
+
+
+def test_a_command_that_is_terminated_ends_inside(machine: Machine) -> None:
+    with machine.popen("sleep", "infinity") as sleep:
+        machine.wait_for(lambda: machine.run("pgrep", "-x", "sleep", check=False).returncode == 0, "sleep to start")
+        sleep.terminate()
+    machine.wait_for(lambda: machine.run("pgrep", "-x", "sleep", check=False).returncode == 1, "sleep to end")
+
+
+def test_the_journal_is_read_as_records(machine: Machine) -> None:
+    machine.run("systemd-cat", "--identifier=test", "--priority=notice", "echo", "hello")
+    (record,) = machine.journal("SYSLOG_IDENTIFIER=test")
+    assert (record["MESSAGE"], record["PRIORITY"]) == ("hello", "5")
