@@ -37,9 +37,11 @@ class VerbModule(Protocol):
 
 
 VERBS = (
+    Verb("check", "check", "say what is wrong with the units that run a gate"),
     Verb(
         "courier-environment", "courier_environment", "evaluate Courier's shell configuration into an environment file"
     ),
+    Verb("rules", "rules", "compile access rules, or show them"),
 )
 
 

@@ -1,0 +1,149 @@
+"""Rules about the gate's command line: its variables, options, files and server."""
+
+import errno
+import os
+import re
+import shlex
+from collections.abc import Iterator
+
+from ...core.errors import GateError
+from ...core.handover import exec_failure
+from ...units.reader import Place
+from ..gated import GatedService
+from .about_service import identity_of
+from .machine import EXECUTABLE, READABLE, Machine, is_allowed
+from .problem import Problem
+
+# systemd's own default, which most distributions keep.
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def gate_missing(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    program = gated.command.program
+    if program.startswith("/") and not os.access(machine.search.host_path(program), os.X_OK):
+        yield Problem(
+            gated.service, gated.command.place, f"unable to run {program!r}: it does not exist or is not executable",
+            "is sockgate installed there?",
+        )  # fmt: skip
+
+
+def environment_broken(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    for trouble in gated.troubles:
+        if trouble.fatal and not is_written_at_start(trouble.text, gated):
+            yield Problem(gated.service, trouble.place, trouble.text, "create it, or write EnvironmentFile=-...")
+
+
+def environment_ignored(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    for trouble in gated.troubles:
+        if not trouble.fatal:
+            yield Problem(gated.service, trouble.place, trouble.text)
+
+
+def is_written_at_start(text: str, gated: GatedService) -> bool:
+    """Whether the socket's own ExecStartPre= writes the file that a message is about (courier-environment)."""
+    lines = gated.socket.list("Socket", "ExecStartPre") if gated.socket else []
+    return any(f"'{path}'" in text for line in lines for path in re.findall(r"--output[ =](\S+)", line.value))
+
+
+def options_wrong(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    if gated.error is not None:
+        yield Problem(gated.service, place_of(gated.error, gated), gated.error.message, gated.error.hint)
+
+
+def place_of(error: GateError, gated: GatedService) -> Place:
+    """Where the words are written that an error is about: its value in quotes, else its option."""
+    quoted = re.findall(r"'([^']+)'", error.message)
+    options = re.findall(r"--[a-z][a-z0-9-]*", error.message)
+    for text in (*quoted, *options):
+        for word in gated.words:
+            if text in word.text:
+                return word.place
+    return gated.command.place
+
+
+def server_unusable(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    if gated.gate is None:
+        return
+    name = gated.gate.server.command[0]
+    place = next((word.place for word in gated.words if word.text == name), gated.command.place)
+    if "/" in name and not name.startswith("/"):
+        yield Problem(gated.service, place, f"unable to run {name!r}: not an absolute path", "services start in /")
+        return
+    path = find_program(name, gated, machine)
+    if path is None:
+        yield Problem(gated.service, place, f"unable to run {name!r}: not found on PATH", "write its absolute path")
+        return
+    code = cannot_run(path, gated, machine)
+    if code:
+        error = exec_failure(os.fsencode(name), OSError(code, os.strerror(code)))
+        yield Problem(gated.service, place, error.message if isinstance(error, GateError) else str(error), "")
+
+
+def find_program(name: str, gated: GatedService, machine: Machine) -> str | None:
+    if "/" in name:
+        return name
+    path = gated.variables["PATH"].value if "PATH" in gated.variables else DEFAULT_PATH
+    for folder in path.split(":"):
+        if os.access(machine.search.host_path(f"{folder}/{name}"), os.X_OK):
+            return f"{folder}/{name}"
+    return None
+
+
+def cannot_run(path: str, gated: GatedService, machine: Machine) -> int:
+    """The errno that running the server will fail with, 0 if it will not."""
+    real = machine.search.host_path(path)
+    try:
+        status = os.stat(real)
+    except OSError as error:
+        return error.errno or errno.ENOENT
+    if os.path.isdir(real) or not status.st_mode & 0o111:
+        return errno.EACCES
+    return 0 if may(path, EXECUTABLE, gated, machine) else errno.EACCES
+
+
+def may(path: str, mode: int, gated: GatedService, machine: Machine) -> bool:
+    """Whether the service's user may use a file; True where that cannot be found out."""
+    identity = identity_of(gated, machine)
+    if identity is None or not identity.uid or not machine.live or not machine.privileged:
+        return True
+    return is_allowed(path, mode, identity)
+
+
+def files_unreadable(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    for file in gated.gate.files if gated.gate else ():
+        if not may(file, READABLE, gated, machine):
+            user = gated.service.value("Service", "User")
+            yield Problem(
+                gated.service, place_of_file(file, gated), f"unable to read {file!r} as user {user!r}",
+                f"chmod +r {shlex.quote(file)}, and +x for the folders above it",
+            )  # fmt: skip
+
+
+def files_hidden(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    """ProtectHome= and PrivateTmp= hide what the options name: it works from the shell and not in the service."""
+    if gated.gate is None:
+        return
+    hidden = hidden_folders(gated)
+    for file in (*gated.gate.files, gated.gate.server.command[0]):
+        for folder, setting in hidden.items():
+            if file.startswith(folder + "/"):
+                yield Problem(
+                    gated.service, place_of_file(file, gated), f"{file!r} is hidden from the service by {setting}",
+                    "move it, or allow it with BindReadOnlyPaths=",
+                )  # fmt: skip
+
+
+def hidden_folders(gated: GatedService) -> dict[str, str]:
+    folders: dict[str, str] = {}
+    home = gated.service.value("Service", "ProtectHome").lower()
+    if home in ("yes", "true", "1", "on", "tmpfs"):
+        folders |= dict.fromkeys(("/home", "/root", "/run/user"), f"ProtectHome={home}")
+    if gated.service.value("Service", "PrivateTmp").lower() in ("yes", "true", "1", "on", "disconnected"):
+        folders |= dict.fromkeys(("/tmp", "/var/tmp"), "PrivateTmp=")  # noqa: S108  # the folders that it hides
+    lines = gated.service.list("Service", "BindPaths") + gated.service.list("Service", "BindReadOnlyPaths")
+    bound = [path for line in lines for path in line.value.replace(":", " ").replace("-/", "/").split()]
+    return {folder: why for folder, why in folders.items() if not any(path.startswith(folder) for path in bound)}
+
+
+def place_of_file(file: str, gated: GatedService) -> Place:
+    return next((word.place for word in gated.words if file in word.text), gated.command.place)

@@ -1,0 +1,124 @@
+"""Rules about the socket unit: what it listens on, its limits, and what it starts."""
+
+import re
+from collections.abc import Iterator
+
+from ...units.unit import Unit
+from ..gated import PER_CONNECTION, RESIDENT, GatedService, service_of
+from .listening import Endpoint, conflicting_processes, parse_listen
+from .machine import Machine
+from .problem import Problem, setting
+
+ZERO = re.compile(r"0+[a-z]*\Z")
+LISTEN_KEYS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
+
+
+def endpoints(socket: Unit) -> Iterator[tuple[Endpoint, str]]:
+    """What a socket unit listens on in the internet families, each with its line as written."""
+    only_ipv6 = socket.value("Socket", "BindIPv6Only") == "ipv6-only"
+    for key, protocol in LISTEN_KEYS.items():
+        for assignment in socket.list("Socket", key):
+            endpoint = parse_listen(assignment.value, protocol, only_ipv6=only_ipv6)
+            if endpoint:
+                yield endpoint, assignment.value
+
+
+def accept_mismatch(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    expected = PER_CONNECTION if gated.is_template else RESIDENT
+    if gated.program != expected:
+        accept = "yes" if gated.is_template else "no"
+        yield Problem(
+            gated.service, gated.command.place,
+            f"{gated.program} cannot serve a socket with Accept={accept}: {gated.service.name} must run {expected}",
+            f"put {'sockgated' if gated.program == RESIDENT else 'sockgate'} into "
+            f"{gated.service.unit_name.prefix}{'.service' if gated.program == RESIDENT else '@.service'} "
+            f"and set Accept={'no' if gated.program == RESIDENT else 'yes'} in the socket",
+        )  # fmt: skip
+
+
+def port_taken(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    if gated.socket is None or not machine.live or not machine.privileged:
+        return
+    for endpoint, text in endpoints(gated.socket):
+        for process in conflicting_processes(endpoint):
+            stop = f"systemctl disable --now {process.unit}" if process.unit else f"kill {process.pid}"
+            yield Problem(
+                gated.socket, gated.socket.place_of("Socket", "ListenStream"),
+                f"port {endpoint.port} ({text}) is taken by {process.name} (pid {process.pid})", stop,
+            )  # fmt: skip
+
+
+def port_shared(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """Another socket unit that is enabled for the same port: at boot one of the two fails."""
+    if gated.socket is None:
+        return
+    own = list(endpoints(gated.socket))
+    for name in machine.search.names("socket"):
+        other = machine.search.load(name) if name != gated.socket.name and machine.search.enabled(name) else None
+        for theirs, _ in endpoints(other) if other else ():
+            if any(theirs.overlaps(endpoint) for endpoint, _ in own):
+                yield Problem(
+                    gated.socket, gated.socket.place_of("Socket", "ListenStream"),
+                    f"port {theirs.port} is also that of {name}, which is enabled", f"systemctl disable --now {name}",
+                )  # fmt: skip
+                break
+
+
+def no_socket(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    if gated.socket is None:
+        prefix = gated.service.unit_name.prefix
+        yield Problem(
+            gated.service, None, f"no socket unit starts it, {prefix}.socket does not exist or starts something else"
+        )
+    elif service_of(gated.socket) != gated.service.name:
+        yield Problem(gated.service, None, f"{gated.socket.name} starts {service_of(gated.socket)}")
+
+
+def accepts(gated: GatedService) -> Unit | None:
+    """The socket, if systemd accepts on it: its limits apply."""
+    return gated.socket if gated.socket and gated.socket.is_true("Socket", "Accept") else None
+
+
+def trigger_limit(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    socket = accepts(gated)
+    if socket is None:
+        return
+    values = [socket.value("Socket", key) for key in ("TriggerLimitIntervalSec", "TriggerLimitBurst")]
+    if not any(ZERO.match(value) for value in values):
+        yield Problem(
+            socket, socket.place_of("Socket", "TriggerLimitIntervalSec"),
+            "the trigger limit is on: after 200 connections within 2 s systemd stops the socket for good",
+            setting(socket, "TriggerLimitIntervalSec=0"),
+        )  # fmt: skip
+
+
+def poll_limit(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    socket = accepts(gated)
+    if socket is None or machine.systemd_version < 255:
+        return
+    if not any(socket.value("Socket", key) for key in ("PollLimitIntervalSec", "PollLimitBurst")):
+        yield Problem(
+            socket, None, "PollLimitBurst= is not set: systemd accepts at most 75 connections a second",
+            setting(socket, "PollLimitBurst=400"),
+        )  # fmt: skip
+
+
+def max_connections(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    socket = accepts(gated)
+    if socket and not socket.value("Socket", "MaxConnections"):
+        yield Problem(
+            socket, None, "MaxConnections= is not set: the 65th client at a time is disconnected without a word",
+            setting(socket, "MaxConnections=200"),
+        )  # fmt: skip
+
+
+def free_bind(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    if gated.socket is None or gated.socket.is_true("Socket", "FreeBind"):
+        return
+    for endpoint, text in endpoints(gated.socket):
+        if endpoint.is_of_an_interface:
+            yield Problem(
+                gated.socket, gated.socket.place_of("Socket", "ListenStream"),
+                f"{text} fails at boot if its interface has no address yet", setting(gated.socket, "FreeBind=yes"),
+            )  # fmt: skip
+            break

@@ -1,0 +1,149 @@
+"""Who listens on a port: addresses of socket units, and the kernel's tables of open sockets (proc(5))."""
+
+import errno
+import glob
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...core.peer import pack, unmap
+
+STATES = {"tcp": "0A", "udp": "07"}  # TCP_LISTEN; a UDP socket without a peer (net/tcp_states.h)
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+MANAGER = 1
+
+
+class Endpoint(NamedTuple):
+    """An address and port to listen on. `address` is packed and empty for any address.
+
+    families   the lengths of the addresses that it covers: 4, 16 or both
+    """
+
+    protocol: str
+    address: bytes
+    port: int
+    families: tuple[int, ...]
+
+    def overlaps(self, other: "Endpoint") -> bool:
+        """Whether both cannot be listened on at the same time."""
+        return (
+            (self.protocol, self.port) == (other.protocol, other.port)
+            and bool(set(self.families).intersection(other.families))
+            and (not self.address or not other.address or self.address == other.address)
+        )
+
+    @property
+    def is_of_an_interface(self) -> bool:
+        """Neither any address nor loopback, which are always there."""
+        return bool(self.address) and self.address[0] != 127 and self.address != bytes(15) + b"\x01"
+
+
+class Process(NamedTuple):
+    """A process that listens: its unit is the one to stop, "" if it belongs to none."""
+
+    pid: int
+    name: str
+    unit: str
+
+
+def parse_listen(text: str, protocol: str, *, only_ipv6: bool = False) -> Endpoint | None:
+    """`PORT`, `ADDRESS:PORT` or `[ADDRESS]:PORT` of ListenStream=; None for every other kind of socket."""
+    address, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit()):
+        return None
+    both = (16,) if only_ipv6 else (4, 16)
+    try:
+        packed = pack(address.strip("[]").partition("%")[0]) if address else b""
+    except ValueError:
+        return None
+    if not any(packed):
+        return Endpoint(protocol, b"", int(port), (4,) if len(packed) == 4 else both)
+    return Endpoint(protocol, packed, int(port), (len(packed),))
+
+
+def listeners(protocol: str) -> Iterator[tuple[Endpoint, str]]:
+    """Everything that this network namespace listens on, with the inode of the socket."""
+    for file in (f"/proc/net/{protocol}", f"/proc/net/{protocol}6"):
+        try:
+            with open(file, encoding="ascii") as lines:
+                next(lines)
+                for line in lines:
+                    fields = line.split()
+                    if fields[3] == STATES[protocol]:
+                        yield kernel_endpoint(fields[1], protocol), fields[9]
+        except OSError:
+            continue  # IPv6 is switched off
+
+
+def kernel_endpoint(text: str, protocol: str) -> Endpoint:
+    """`0100007F:0019`: the address as 32-bit words in the machine's byte order, the port in hexadecimal."""
+    address, _, port = text.partition(":")
+    words = bytes.fromhex(address)
+    if sys.byteorder == "little":
+        words = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
+    packed = unmap(words)
+    if not any(packed):
+        return Endpoint(protocol, b"", int(port, 16), (4,) if len(words) == 4 else (4, 16))
+    return Endpoint(protocol, packed, int(port, 16), (len(packed),))
+
+
+def conflicting_processes(wanted: Endpoint) -> list[Process]:
+    """The processes that keep systemd from listening there; what systemd itself listens on is no conflict."""
+    inodes = {inode for endpoint, inode in listeners(wanted.protocol) if endpoint.overlaps(wanted)}
+    inodes -= held_by(MANAGER, inodes)
+    if not inodes or not is_taken(wanted):
+        return []
+    return [describe(pid) for pid in process_ids() if held_by(pid, inodes)]
+
+
+def process_ids() -> list[int]:
+    return sorted(int(path.rpartition("/")[2]) for path in glob.glob("/proc/[0-9]*"))
+
+
+def held_by(pid: int, inodes: set[str]) -> set[str]:
+    """Which of these sockets a process has open."""
+    links = {f"socket:[{inode}]": inode for inode in inodes}
+    descriptors = glob.glob(f"/proc/{pid}/fd/*") if links else []
+    return {links[target] for path in descriptors if (target := link_target(path)) in links}
+
+
+def link_target(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""  # it was closed meanwhile
+
+
+def is_taken(wanted: Endpoint) -> bool:
+    """Whether the kernel refuses the address to us: the last word, since tables do not show every option."""
+    family = socket.AF_INET6 if 16 in wanted.families else socket.AF_INET
+    with socket.socket(family, KINDS[wanted.protocol]) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(4 not in wanted.families))
+        host = socket.inet_ntop(family, wanted.address) if wanted.address else ""
+        try:
+            probe.bind((host, wanted.port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def describe(pid: int) -> Process:
+    return Process(pid, read(f"/proc/{pid}/comm").strip() or "a process", unit_of(read(f"/proc/{pid}/cgroup")))
+
+
+def unit_of(cgroup: str) -> str:
+    """The service of /proc/PID/cgroup: the last part of the path that is one."""
+    parts = [part for line in cgroup.splitlines() for part in line.rpartition(":")[2].split("/")]
+    return next((part for part in reversed(parts) if part.endswith(".service")), "")
+
+
+def read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

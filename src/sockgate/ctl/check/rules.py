@@ -1,0 +1,47 @@
+"""The table of rules. A new one is a function in one of the modules beside this, and a row here."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ..gated import GatedService
+from . import about_command, about_service, about_socket
+from .machine import Machine
+from .problem import Problem
+
+ERROR, WARNING = "error", "warning"
+LEVELS = (ERROR, WARNING)
+
+
+class Rule(NamedTuple):
+    """`error`: connections will fail, the socket must not start. `warning`: it works, but not as it should."""
+
+    level: str
+    find: Callable[[GatedService, Machine], Iterator[Problem]]
+
+
+RULES = (
+    Rule(ERROR, about_command.gate_missing),
+    Rule(ERROR, about_command.environment_broken),
+    Rule(ERROR, about_command.options_wrong),
+    Rule(ERROR, about_command.server_unusable),
+    Rule(ERROR, about_command.files_unreadable),
+    Rule(ERROR, about_command.files_hidden),
+    Rule(ERROR, about_service.account_missing),
+    Rule(ERROR, about_service.setuid_blocked),
+    Rule(ERROR, about_socket.accept_mismatch),
+    Rule(ERROR, about_socket.port_taken),
+    Rule(WARNING, about_socket.port_shared),
+    Rule(WARNING, about_socket.trigger_limit),
+    Rule(WARNING, about_socket.poll_limit),
+    Rule(WARNING, about_socket.max_connections),
+    Rule(WARNING, about_socket.free_bind),
+    Rule(WARNING, about_socket.no_socket),
+    Rule(WARNING, about_service.stderr_to_client),
+    Rule(WARNING, about_service.level_prefix),
+    Rule(WARNING, about_service.failed_units_stay),
+    Rule(WARNING, about_service.failures_count),
+    Rule(WARNING, about_service.restarted),
+    Rule(WARNING, about_service.newer_drop_in),
+    Rule(WARNING, about_service.ignored_lines),
+    Rule(WARNING, about_command.environment_ignored),
+)

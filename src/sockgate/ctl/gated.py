@@ -1,0 +1,144 @@
+"""The services of a machine that run a gate: their units, variables, command line and the gate it makes."""
+
+import os
+from dataclasses import dataclass
+
+from ..core.errors import ConfigError, GateError, UsageError
+from ..core.gate import Gate
+from ..core.options import GATE_OPTIONS, Option, parse
+from ..units.command import Command, Variable, Word, parse_commands
+from ..units.environment import Trouble, load_environment
+from ..units.names import UnitName
+from ..units.search import UnitSearch
+from ..units.unit import Unit
+
+# The programs that are a gate, with the options that each of them takes.
+PER_CONNECTION, RESIDENT = "sockgate", "sockgated"
+PROGRAMS: dict[str, tuple[Option, ...]] = {PER_CONNECTION: GATE_OPTIONS, RESIDENT: GATE_OPTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class GatedService:
+    """One service that runs a gate.
+
+    socket       the socket unit that starts it, None if there is none
+    service      its unit: NAME@.service for one per connection, NAME.service for a resident one
+    command      the ExecStart= that runs the gate
+    variables    what its command line is expanded with
+    troubles     what is wrong with those
+    words        the gate's arguments, expanded
+    gate         what they make, or None and the `error` that says why not
+    """
+
+    socket: Unit | None
+    service: Unit
+    command: Command
+    variables: dict[str, Variable]
+    troubles: tuple[Trouble, ...]
+    words: tuple[Word, ...]
+    gate: Gate | None
+    error: GateError | None
+
+    @property
+    def program(self) -> str:
+        return os.path.basename(self.command.program)
+
+    @property
+    def is_template(self) -> bool:
+        return self.service.unit_name.instance is not None
+
+    @property
+    def name(self) -> str:
+        """The service as the administrator calls it: its socket, or its own unit."""
+        return self.socket.name if self.socket else self.service.name
+
+
+def gate_command(service: Unit) -> Command | None:
+    """The command of this service that runs a gate, if there is one. Raises ConfigError for a broken line."""
+    for assignment in service.list("Service", "ExecStart"):
+        if any(program in assignment.value for program in PROGRAMS):
+            try:
+                commands = parse_commands(assignment, service.unit_name)
+            except ValueError as error:
+                raise ConfigError(f"{assignment.place}: systemd rejects this ExecStart=: {error}") from None
+            for command in commands:
+                if os.path.basename(command.program) in PROGRAMS:
+                    return command
+    return None
+
+
+def load_gated(socket: Unit | None, service: Unit, search: UnitSearch) -> GatedService | None:
+    """The service with everything that its gate is made of; None if it runs none."""
+    command = gate_command(service)
+    if command is None:
+        return None
+    variables, troubles = load_environment(service, search)
+    words = command.arguments(variables)
+    gate, error = None, None
+    try:
+        table = PROGRAMS[os.path.basename(command.program)]
+        gate = Gate(parse([word.text for word in words], table))
+    except GateError as problem:
+        error = problem
+    return GatedService(socket, service, command, variables, tuple(troubles), tuple(words), gate, error)
+
+
+def gate_names(search: UnitSearch) -> list[str]:
+    """The service units whose ExecStart= names a gate."""
+    return [
+        name
+        for name in search.names("service")
+        if (service := search.load(name))
+        and any(program in line.value for line in service.list("Service", "ExecStart") for program in PROGRAMS)
+    ]
+
+
+def find_named(name: str, search: UnitSearch) -> GatedService:
+    """The service behind one unit: for a socket nothing is read but the socket and its service.
+
+    NAME may be NAME.socket, NAME@.service, an instance of it, or NAME.service. Raises ConfigError.
+    """
+    unit = parse_name(name)
+    if unit.type == "service":
+        service = require(unit.template or str(unit), search)
+        socket = socket_of(service, search)
+    else:
+        socket = require(str(unit), search)
+        service = require(service_of(socket), search, f"{socket.name} starts it")
+    gated = load_gated(socket, service, search)
+    if gated is None:
+        raise ConfigError(f"{service.name!r} does not run a gate", f"see its ExecStart= in {service.path}")
+    return gated
+
+
+def socket_of(service: Unit, search: UnitSearch) -> Unit | None:
+    """The socket that starts a service: of the same name, as a rule."""
+    own = f"{service.unit_name.prefix}.socket"
+    for name in (own, *search.names("socket")):
+        socket = search.load(name)
+        if socket and service_of(socket) == service.name:
+            return socket
+    return None
+
+
+def parse_name(name: str) -> UnitName:
+    try:
+        unit = UnitName.parse(name if name.endswith((".socket", ".service")) else f"{name}.socket")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return unit
+
+
+def require(name: str, search: UnitSearch, why: str = "") -> Unit:
+    unit = search.load(name)
+    if unit is None:
+        raise ConfigError(f"there is no unit {name!r}, or it is masked", why)
+    return unit
+
+
+def service_of(socket: Unit) -> str:
+    """The unit that a socket starts: NAME@.service with Accept=yes, else Service= or NAME.service."""
+    prefix = socket.unit_name.prefix
+    if socket.is_true("Socket", "Accept"):
+        return f"{prefix}@.service"
+    return socket.value("Socket", "Service", f"{prefix}.service")

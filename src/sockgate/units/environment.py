@@ -1,0 +1,87 @@
+"""The variables of a service: Environment=, then its environment files, as systemd merges them."""
+
+import glob
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from . import envfile
+from .command import Variable
+from .names import expand
+from .quoting import split_words
+from .reader import Assignment, Place
+from .search import UnitSearch
+from .unit import Unit
+
+
+class EnvironmentFile(NamedTuple):
+    """One EnvironmentFile= line: the path may be a pattern, and with `-` it may be missing."""
+
+    path: str
+    optional: bool
+    place: Place
+
+
+class Trouble(NamedTuple):
+    """Something about a service's variables that systemd ignores, or fails the service for."""
+
+    text: str
+    place: Place
+    fatal: bool
+
+
+def load_environment(unit: Unit, search: UnitSearch) -> tuple[dict[str, Variable], list[Trouble]]:
+    """The variables that command lines are expanded with; a file's variables are stronger than Environment=."""
+    variables: dict[str, Variable] = {}
+    troubles: list[Trouble] = []
+    for assignment in unit.list("Service", "Environment"):
+        try:
+            variables |= parse_environment(assignment, unit)
+        except ValueError as error:
+            troubles.append(Trouble(f"systemd ignores this Environment=: {error}", assignment.place, fatal=False))
+    for file in environment_files(unit):
+        for path in matching(file, search):
+            try:
+                variables |= read_file(path, search)
+            except UnicodeDecodeError:
+                troubles.append(Trouble(f"{path!r} is not UTF-8", file.place, fatal=not file.optional))
+            except OSError as error:
+                if not file.optional:
+                    troubles.append(Trouble(f"unable to read {path!r}: {error.strerror}", file.place, fatal=True))
+    return variables, troubles
+
+
+def parse_environment(assignment: Assignment, unit: Unit) -> dict[str, Variable]:
+    """Raises ValueError for a line that systemd ignores; a word that is no assignment is one."""
+    variables = {}
+    for word in split_words(assignment.value):
+        name, equals, value = expand(word, unit.unit_name).partition("=")
+        if not equals or not envfile.is_name(name):
+            raise ValueError(f"{word!r} is not NAME=VALUE")
+        variables[name] = Variable(value, assignment.place)
+    return variables
+
+
+def environment_files(unit: Unit) -> list[EnvironmentFile]:
+    files = []
+    for assignment in unit.list("Service", "EnvironmentFile"):
+        path = expand(assignment.value, unit.unit_name)
+        files.append(EnvironmentFile(path.removeprefix("-"), path.startswith("-"), assignment.place))
+    return files
+
+
+def matching(file: EnvironmentFile, search: UnitSearch) -> Iterator[str]:
+    """The files that a pattern names; without a match the path itself, which is then reported as missing."""
+    if not glob.has_magic(file.path):
+        yield file.path
+        return
+    found = sorted(glob.glob(search.host_path(file.path)))
+    yield from (path[len(search.root) :] for path in found) if found else (file.path,)
+
+
+def read_file(path: str, search: UnitSearch) -> dict[str, Variable]:
+    """The variables of one environment file. Raises OSError and UnicodeDecodeError."""
+    with open(search.host_path(path), encoding="utf-8", newline="") as file:
+        text = file.read()
+    return {
+        name: Variable(value, Place(path, line)) for name, value, line in envfile.parse(text) if envfile.is_name(name)
+    }

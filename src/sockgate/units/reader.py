@@ -1,0 +1,84 @@
+"""Unit files as systemd reads them: sections, assignments with their place, lines that it ignores."""
+
+import re
+from dataclasses import dataclass
+
+BLANKS = " \t\n\r"
+LINE_END = re.compile(r"\r\n|\n\r|[\n\r\0]")
+COMMENTS = "#;"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is written."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One `Key=value` as it is written: specifiers, quotes and escapes are still in the value."""
+
+    section: str
+    key: str
+    value: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A line that systemd ignores, or, for a broken section header, does not load the file for."""
+
+    text: str
+    place: Place
+
+
+def parse(text: str, file: str) -> tuple[list[Assignment], list[Ignored]]:
+    """Everything that is assigned in a unit file or a drop-in, in order, and what is wrong with the rest."""
+    assignments: list[Assignment] = []
+    ignored: list[Ignored] = []
+    section = ""
+    for line, place in logical_lines(text, file):
+        key, equals, value = line.partition("=")
+        if line.startswith("["):
+            section = line[1:-1] if line.endswith("]") else ""
+            if not section:
+                ignored.append(Ignored(f"{line!r} is not a section header", place))
+        elif not section:
+            ignored.append(Ignored(f"{line!r} stands outside of any section", place))
+        elif not equals or not key:
+            ignored.append(Ignored(f"{line!r} is not KEY=VALUE", place))
+        else:
+            assignments.append(Assignment(section, key.rstrip(BLANKS), value.lstrip(BLANKS), place))
+    return assignments, ignored
+
+
+def logical_lines(text: str, file: str) -> list[tuple[str, Place]]:
+    """Lines without comments and blanks, continued ones joined, each with the place where it starts.
+
+    A line whose last backslash is not itself escaped goes on in the next; a comment in between is skipped.
+    """
+    lines: list[tuple[str, Place]] = []
+    pending = ""
+    start = 0
+    for number, line in enumerate(LINE_END.split(text.removeprefix("\ufeff")), 1):
+        if line.lstrip(BLANKS)[:1] in (*COMMENTS, "") and (line.strip(BLANKS) or not pending):
+            continue
+        start = start if pending else number
+        pending += line
+        if ends_in_backslash(pending):
+            pending = pending[:-1] + " "
+        else:
+            lines.append((pending.strip(BLANKS), Place(file, start)))
+            pending = ""
+    if pending:
+        lines.append((pending.strip(BLANKS), Place(file, start)))
+    return [entry for entry in lines if entry[0]]
+
+
+def ends_in_backslash(line: str) -> bool:
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1

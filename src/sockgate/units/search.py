@@ -1,0 +1,144 @@
+"""Where units are: systemd's search path, aliases, masks and drop-ins (systemd.unit(5), "Unit File Load Path")."""
+
+import os
+from collections.abc import Iterator
+
+from .names import UnitName
+from .reader import Assignment, Ignored, parse
+from .unit import Unit
+
+SYSTEM_FOLDERS = (
+    "/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient",
+    "/run/systemd/generator.early", "/etc/systemd/system", "/etc/systemd/system.attached", "/run/systemd/system",
+    "/run/systemd/system.attached", "/run/systemd/generator", "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/generator.late",
+)  # fmt: skip
+MOST_LINKS = 8  # as many as systemd follows
+
+
+class UnitSearch:
+    """The units of the system that lives in `root`; file names are given back as they are seen in there."""
+
+    def __init__(self, root: str = "/") -> None:
+        self.root = os.path.abspath(root).rstrip("/")
+        self.folders = self._existing_folders()
+        self._names = {folder: set(os.listdir(self.host_path(folder))) for folder in self.folders}
+
+    def host_path(self, path: str) -> str:
+        """Where a path of that system is for us."""
+        return self.root + path
+
+    def _existing_folders(self) -> list[str]:
+        """The search path without what does not exist, and without /lib where that is /usr/lib."""
+        folders: dict[tuple[int, int], str] = {}
+        for folder in SYSTEM_FOLDERS:
+            try:
+                status = os.stat(self.host_path(folder))
+            except OSError:
+                continue
+            folders.setdefault((status.st_dev, status.st_ino), folder)
+        return list(folders.values())
+
+    def names(self, kind: str) -> list[str]:
+        """The names of all units of one type, templates included, aliases and masked units not."""
+        entries = {name for names in self._names.values() for name in names}
+        found = [name for name in entries if name.endswith("." + kind) and is_unit_name(name)]
+        return sorted(name for name in found if (path := self.fragment(name)) and os.path.basename(path) == name)
+
+    def fragment(self, name: str) -> str | None:
+        """The file of a unit, aliases followed; None if there is none or it is masked."""
+        path = self._first(name)
+        for _ in range(MOST_LINKS):
+            if path is None or not os.path.islink(self.host_path(path)):
+                break
+            target = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(self.host_path(path))))
+            if target == "/dev/null":
+                return None
+            inside = os.path.dirname(target) in SYSTEM_FOLDERS
+            path = self._first(os.path.basename(target)) if inside and os.path.basename(target) != name else target
+        return path if path and self._has_content(path) else None
+
+    def _first(self, name: str) -> str | None:
+        """The file or link of this name that comes first on the search path; for an instance, its template's."""
+        for candidate in (name, UnitName.parse(name).template):
+            for folder in self.folders:
+                if candidate in self._names[folder]:
+                    return f"{folder}/{candidate}"
+        return None
+
+    def _has_content(self, path: str) -> bool:
+        try:
+            return os.path.getsize(self.host_path(path)) > 0 and os.path.isfile(self.host_path(path))
+        except OSError:
+            return False
+
+    def load(self, name: str) -> Unit | None:
+        """The unit, merged; None if it does not exist or is masked. Raises OSError for an unreadable file."""
+        path = self.fragment(name)
+        if path is None:
+            return None
+        own = os.path.basename(path)
+        same_type = own.rpartition(".")[2] == name.rpartition(".")[2]
+        names = [own, name] if same_type and own != name and not is_instance_of(name, own) else [name]
+        drop_ins = tuple(self.drop_ins(names))
+        assignments: list[Assignment] = []
+        ignored: list[Ignored] = []
+        for file in (path, *drop_ins):
+            with open(self.host_path(file), encoding="utf-8", errors="surrogateescape", newline="") as content:
+                found, wrong = parse(content.read(), file)
+            assignments += found
+            ignored += wrong
+        return Unit(names[0], path, drop_ins, tuple(assignments), tuple(ignored))
+
+    def drop_ins(self, names: list[str]) -> Iterator[str]:
+        """The drop-ins of a unit with these names, in the order in which systemd merges them.
+
+        That is the order of the file names; of two with the same name the one that comes first on the search
+        path counts, and there the more specific folder (NAME.service.d before NA-.service.d before service.d).
+        """
+        groups = [[f"{specific}.d" for specific in specific_names(name)] for name in names]
+        groups.append([names[0].rpartition(".")[2] + ".d"])
+        chosen: dict[str, str] = {}
+        for folder in (f"{folder}/{entry}" for group in groups for folder in self.folders for entry in group):
+            if os.path.basename(folder) in self._names[os.path.dirname(folder)]:
+                for file in os.listdir(self.host_path(folder)):
+                    chosen.setdefault(file, f"{folder}/{file}")
+        for file in sorted(chosen):
+            if file.endswith(".conf") and self._has_content(chosen[file]):
+                yield chosen[file]
+
+    def enabled(self, name: str) -> bool:
+        """Whether something wants this unit at boot: a link in a .wants or .requires folder."""
+        return any(
+            os.path.lexists(self.host_path(f"{folder}/{entry}/{name}"))
+            for folder in self.folders
+            for entry in self._names[folder]
+            if entry.endswith((".wants", ".requires"))
+        )
+
+
+def is_instance_of(name: str, template: str) -> bool:
+    return UnitName.parse(name).template == template
+
+
+def is_unit_name(name: str) -> bool:
+    try:
+        return bool(UnitName.parse(name))
+    except ValueError:
+        return False
+
+
+def specific_names(name: str) -> list[str]:
+    """A unit's own name, its template's, then those of its prefixes: `a-b-c.x`, `a-b-.x`, `a-.x`."""
+    unit = UnitName.parse(name)
+    names = []
+    while unit.prefix:
+        names += [str(unit)] + ([unit.template] if unit.template and unit.instance else [])
+        unit = unit._replace(prefix=shorter_prefix(unit.prefix))
+    return names
+
+
+def shorter_prefix(prefix: str) -> str:
+    """Up to the dash before the last part: `a-b-c` and `a-b-` give `a-b-` and `a-`; "" if there is none."""
+    shorter = prefix.removesuffix("-")
+    return shorter[: at + 1] if (at := shorter.rfind("-")) > 0 else ""
