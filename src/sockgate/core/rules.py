@@ -26,7 +26,7 @@ class RulesAccess:
     __slots__ = ("files", "store")
 
     def __init__(self, path: str) -> None:
-        self.files = (path,)
+        self.files: tuple[str, ...] = (path,)
         self.store = load(path)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
@@ -96,7 +96,10 @@ class TextRules:
 
 
 class CompiledRules:
-    """A store of the rules in a cdb of ours or of tcprules. Of the latter, only what tcpserver looks up counts."""
+    """A store of the rules in a cdb of ours or of tcprules. Of the latter, only what tcpserver looks up counts.
+
+    source  the text that ours was compiled from, empty for one of tcprules
+    """
 
     __slots__ = ("_cdb", "_lengths", "name", "source")
 
@@ -115,8 +118,7 @@ class CompiledRules:
         data = self._cdb.get(key.encode("latin-1"))
         if data is None:
             return None
-        action, line = self.read_rule(key, data)
-        where = f"{self.source}:{line}" if line else self.name
+        action, where = self.read_rule(key, data)
         return action.verdict(where, rule_text(key, action))
 
     def networks(self, peer: Peer) -> list[str]:
@@ -128,8 +130,8 @@ class CompiledRules:
         self._cdb.require_unchanged()
 
     def read_rule(self, key: str, data: bytes) -> tuple[Action, str]:
-        """Action and source line of a rule's data. Raises ConfigError for anything that tcprules does not write."""
-        outcome, line = ALLOW, ""
+        """Action of a rule's data, and file:line. Raises ConfigError for anything that tcprules does not write."""
+        outcome, where = ALLOW, self.name
         variables: dict[bytes, bytes | None] = {}
         *parts, rest = data.split(b"\0")
         for part in parts:
@@ -140,12 +142,12 @@ class CompiledRules:
             elif part == PART_DENY:
                 outcome = DENY
             elif kind == PART_LINE and self.source and text.isdigit():
-                line = text.decode()
+                where = f"{self.source}:{text.decode()}"
             else:
                 raise self._damaged(key)
         if rest:
             raise self._damaged(key)
-        return Action(outcome, variables), line
+        return Action(outcome, variables), where
 
     def _read_about(self, data: bytes) -> tuple[str, dict[int, frozenset[int]]]:
         try:

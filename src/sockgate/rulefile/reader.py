@@ -1,0 +1,134 @@
+"""Every rule of a file, text or cdb: to show them, and to find those that can never match."""
+
+from collections.abc import Iterator
+from itertools import count, groupby
+from struct import unpack
+from typing import NamedTuple
+
+from ..core.access import DENY
+from ..core.rules import ABOUT_KEY, CompiledRules
+from ..core.stores import Cdb, open_file, read_file, text_lines
+from ..core.tcprules import MESSAGE, Action, RuleError, address_keys, parse, rule_text
+
+LARGEST_SOURCE = 1 << 32  # as much as a cdb can hold
+
+
+class Rule(NamedTuple):
+    """One key of a rules file. `where` is file:line, or the file alone if it is a cdb that knows no lines."""
+
+    key: str
+    action: Action
+    where: str
+    foreign: bool  # from a cdb of tcprules, where only what tcpserver looks up can match
+
+    @property
+    def text(self) -> str:
+        return rule_text(self.key, self.action)
+
+
+class DeadEntry(NamedTuple):
+    """A rule, or a part of one, without effect: for `sockgatectl check` to warn about."""
+
+    where: str
+    text: str
+    reason: str
+
+
+def is_compiled(path: str) -> bool:
+    """As core/rules.py tells a cdb from a text. Raises ConfigError."""
+    descriptor, _ = open_file(path)
+    with open(descriptor, "rb") as file:
+        return b"\0" in file.read(2048)
+
+
+def read_rules(path: str) -> Iterator[Rule]:
+    """Every key of a text or cdb in its order. Raises ConfigError."""
+    if is_compiled(path):
+        yield from read_compiled(path)
+        return
+    for number, keys, action in parse(text_lines(read_file(path, LARGEST_SOURCE), path), path):
+        for key in keys:
+            yield Rule(key, action, f"{path}:{number}", foreign=False)
+
+
+def read_compiled(path: str) -> Iterator[Rule]:
+    descriptor, status = open_file(path)
+    store = CompiledRules(Cdb(descriptor, status, path))
+    for key, data in records(path):
+        if key != ABOUT_KEY:
+            text = key.decode("latin-1")
+            action, where = store.read_rule(text, data)
+            yield Rule(text, action, where, foreign=not store.source)
+
+
+def records(path: str) -> Iterator[tuple[bytes, bytes]]:
+    """Key and data of each record of a cdb that was found to be whole."""
+    with open(path, "rb") as file:
+        tables = unpack("<512I", file.read(2048))
+        end = min(start for start, slots in zip(tables[0::2], tables[1::2], strict=True) if slots)
+        while file.tell() < end:
+            key_length, data_length = unpack("<II", file.read(8))
+            yield file.read(key_length), file.read(data_length)
+
+
+def show_rules(path: str) -> Iterator[str]:
+    """The rules in normal form, the one for everybody else last; what can never match stands in comments."""
+    seen = set()
+    end = ""
+    for rule in read_rules(path):
+        dead = why_dead(rule.key) if rule.foreign else ""
+        if rule.key in seen:
+            continue
+        seen.add(rule.key)
+        if not rule.key:
+            end = rule.text
+        else:
+            yield f"# never matches: {rule.text} ({dead})" if dead else rule.text
+    if end:
+        yield end
+
+
+def dead_entries(path: str) -> Iterator[DeadEntry]:
+    """What the rules say in vain. A range is only reported if all of it is. Raises ConfigError."""
+    seen: set[str] = set()
+    for rules in by_line(path):
+        where, text, action = rules[0].where, rules[0].text, rules[0].action
+        if rules[0].foreign and (reason := why_dead(rules[0].key)):
+            yield DeadEntry(where, text, reason)
+        if all(rule.key in seen for rule in rules):
+            yield DeadEntry(where, text, "an earlier rule has the same key")
+        for reason in idle_variables(action):
+            yield DeadEntry(where, text, reason)
+        seen.update(rule.key for rule in rules)
+
+
+def by_line(path: str) -> Iterator[list[Rule]]:
+    """The rules that were one line of the source; each for itself where no line is known."""
+    number = count()
+    for _, group in groupby(read_rules(path), key=lambda rule: next(number) if rule.foreign else rule.where):
+        yield list(group)
+
+
+def why_dead(key: str) -> str:
+    """Why nobody looks up this key of a cdb that tcprules made; "" if somebody does.
+
+    Besides the keys of 0.88 there are those of ucspi-tcp-ipv6: IPv6 addresses, and prefixes that end in a colon.
+    """
+    if "@" not in key and "/" in key:
+        return "tcprules knows no CIDR networks, so neither does a cdb that it made"
+    if "@" not in key and "=" not in key and key.endswith(":"):
+        return ""
+    try:
+        keys = address_keys(key)
+    except RuleError as error:
+        return str(error)
+    return "" if keys == [key] else f"{key!r} is looked up as {keys[0]!r}"
+
+
+def idle_variables(action: Action) -> Iterator[str]:
+    for name in action.variables:
+        text = name.decode("latin-1")
+        if not (text.isascii() and text.isidentifier()):
+            yield f"it sets a variable named {text!r}"
+        elif action.outcome == DENY and name != MESSAGE:
+            yield f"a client that is refused gets no {text}"
