@@ -39,6 +39,7 @@ class Machine:
         self._folder = self._lower.parent / f"machine-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.root = self._folder / "merged"
         self._console = self._folder / "console"
+        self._cgroup = cgroup_root() / f"sockgate-{self._folder.name}"
         self._leader = 0
         self._exit = contextlib.ExitStack()
 
@@ -46,6 +47,7 @@ class Machine:
         with self._exit:  # undoes a half-done start
             self._mount()
             install(self.root, self.systemd_version)
+            self._make_cgroup()
             self._boot()
             self._exit = self._exit.pop_all()
         return self
@@ -69,11 +71,21 @@ class Machine:
         subprocess.run(["mount", "-t", kind, "-o", options, kind, str(folder)], check=True)
         self._exit.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
 
+    def _make_cgroup(self) -> None:
+        """A control group of its own: without one, the units of all machines of this host share theirs.
+
+        One machine's stop of a unit would remove the control group under the other's, and TasksMax= count both.
+        """
+        self._exit.callback(remove_cgroup, self._cgroup)
+        self._cgroup.mkdir()
+
     def _boot(self) -> None:
         # With an identity this is no first boot, at which systemd enables every unit that presets allow.
         (self.root / "etc/machine-id").write_text(uuid.uuid4().hex + "\n")
-        # setpriv: if the tests are killed, so is the machine.
-        command = ["setpriv", "--pdeathsig=KILL", *NSPAWN, f"--directory={self.root}", f"--hostname={self.release}"]
+        enter_cgroup = ["/bin/sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(self._cgroup)]
+        die_with_tests = ["setpriv", "--pdeathsig=KILL"]
+        nspawn_here = [*NSPAWN, f"--directory={self.root}", f"--hostname={self.release}"]
+        command = [*enter_cgroup, *die_with_tests, *nspawn_here]
         environment = {"PATH": PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
         with open(self._console, "wb") as console:
             nspawn = subprocess.Popen(
@@ -179,6 +191,21 @@ def install(destination: Path, systemd_version: int) -> None:
     subprocess.run([*make, f"SYSTEMD_VERSION={systemd_version}"], check=True)
     compile_ = ["python3", "-m", "compileall", "-q", "/usr/lib/sockgate"]
     subprocess.run(["chroot", str(destination), *compile_], check=True)
+
+
+def cgroup_root() -> Path:
+    """Where the unified hierarchy of control groups is mounted."""
+    mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
+    for _, folder, kind, *_ in mounts:
+        if kind == "cgroup2":
+            return Path(folder)
+    raise roots.SetupError("no cgroup2 file system is mounted: systemd in a container needs one")
+
+
+def remove_cgroup(folder: Path) -> None:
+    """With everything below it; nothing runs in there any more."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        os.rmdir(path)
 
 
 def init_below(process: int) -> int:

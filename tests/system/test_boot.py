@@ -59,3 +59,9 @@ def test_the_journal_is_read_as_records(machine: Machine) -> None:
     machine.run("systemd-cat", "--identifier=test", "--priority=notice", "echo", "hello")
     (record,) = machine.journal("SYSLOG_IDENTIFIER=test")
     assert (record["MESSAGE"], record["PRIORITY"]) == ("hello", "5")
+
+
+def test_it_shares_no_control_group_with_another_machine(machine: Machine) -> None:
+    init = machine.path("/").parent
+    (unified,) = [line for line in (init / "cgroup").read_text().splitlines() if line.startswith("0::")]
+    assert unified.startswith(f"0::/sockgate-{machine.root.parent.name}/")
