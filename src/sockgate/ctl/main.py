@@ -38,6 +38,7 @@ class VerbModule(Protocol):
 
 VERBS = (
     Verb("check", "check", "say what is wrong with the units that run a gate"),
+    Verb("convert", "convert", "turn the configuration of xinetd, inetd, tcpserver or couriertcpd into units"),
     Verb(
         "courier-environment", "courier_environment", "evaluate Courier's shell configuration into an environment file"
     ),

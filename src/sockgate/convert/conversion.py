@@ -1,0 +1,46 @@
+"""The result of one run of the converter: the services, their units, and the report."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..core.errors import GateError
+from .machine import Machine
+from .names import make_unique
+from .plan import UnitFile, unit_files
+from .report import Outcome, Report
+from .service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What was converted (services and their units) and what became of everything else (report)."""
+
+    services: tuple[Service, ...]
+    units: tuple[UnitFile, ...]
+    report: Report
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "services": [
+                {"name": service.name, "file": service.place.file, "line": service.place.line}
+                for service in self.services
+            ],
+            "units": [unit.name for unit in self.units],
+            "report": [entry.as_json() for entry in self.report.entries],
+        }
+
+
+def build(services: Iterable[Service], report: Report, machine: Machine, prefix: str = "") -> Conversion:
+    """Units for each service. One that no unit file can express is refused and costs no other."""
+    written: list[Service] = []
+    units: list[UnitFile] = []
+    for service in make_unique(services, prefix):
+        try:
+            files = unit_files(service, machine)
+        except (GateError, UnicodeError) as error:
+            report.add(Outcome.REFUSED, service.place, service.name, f"service {service.name}",
+                       f"{error}; the service is not converted")  # fmt: skip
+            continue
+        written.append(service)
+        units += files
+    return Conversion(tuple(written), tuple(units), report)

@@ -1,0 +1,28 @@
+"""Names of units made from the names of old services."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from .service import DATAGRAM, Service
+
+LONGEST = 100
+
+
+def unit_stem(name: str) -> str:
+    """A unit's name without suffix: what systemd does not allow becomes `-`, and `@` would make it a template."""
+    return re.sub(r"[^A-Za-z0-9:_.-]+", "-", name).strip("-.")[:LONGEST] or "service"
+
+
+def make_unique(services: Iterable[Service], prefix: str = "") -> list[Service]:
+    """With a name of its own for each: echo on TCP and on UDP become `echo` and `echo-udp`."""
+    taken: set[str] = set()
+    unique = []
+    for service in services:
+        name = prefix + service.name
+        protocol = "udp" if service.listens[0].kind == DATAGRAM else "tcp"
+        candidates = [name, f"{name}-{protocol}", *(f"{name}-{protocol}-{count}" for count in range(2, len(taken) + 3))]
+        name = next(candidate for candidate in candidates if candidate not in taken)
+        taken.add(name)
+        unique.append(replace(service, name=name))
+    return unique

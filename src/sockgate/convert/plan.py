@@ -1,0 +1,167 @@
+"""From a service record to its unit files: NAME.socket with NAME@.service, or with NAME.service if it waits."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..units.command import format_command
+from ..units.quoting import quote_word
+from .machine import Machine
+from .service import DATAGRAM, Service
+from .source import printable
+
+# MaxConnections= must be set, or systemd takes 64. More than this one machine hardly holds.
+NO_LIMIT = 65536
+POLL_LIMIT_SINCE = 255
+SETPRIV = "/usr/bin/setpriv"
+
+Directives = Iterator[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFile:
+    """A unit file: its name, the lines of comment on top, and its sections with their directives in order."""
+
+    name: str
+    comment: tuple[str, ...]
+    sections: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+    def __str__(self) -> str:
+        parts = ["".join(f"# {printable(line)}\n" for line in self.comment)]
+        for section, directives in self.sections:
+            parts.append(f"[{section}]\n" + "".join(f"{key}={value}\n" for key, value in directives))
+        return "\n".join(parts)
+
+
+def unit_files(service: Service, machine: Machine) -> tuple[UnitFile, UnitFile]:
+    """The socket and the service. Raises ConfigError for words that no unit file can hold."""
+    comment = (f"Converted from {service.origin or service.place} by sockgatectl; see sockgate-migrating(7).",)
+    name = f"{service.name}.service" if service.wait else f"{service.name}@.service"
+    return (
+        UnitFile(
+            f"{service.name}.socket",
+            comment,
+            (
+                ("Unit", (("Description", f"{description(service)} socket"),)),
+                ("Socket", tuple(socket_section(service, machine))),
+                ("Install", (("WantedBy", "sockets.target"),)),
+            ),
+        ),
+        UnitFile(
+            name,
+            comment,
+            (("Unit", tuple(unit_section(service))), ("Service", tuple(service_section(service, machine)))),
+        ),
+    )
+
+
+def description(service: Service) -> str:
+    return service.name.replace("%", "%%")
+
+
+def socket_section(service: Service, machine: Machine) -> Directives:
+    for listen in service.listens:
+        yield listen.kind, listen.address
+    if service.ipv6_only:
+        yield "BindIPv6Only", service.ipv6_only
+    if any(listen.is_addressed for listen in service.listens):
+        yield "FreeBind", "yes"
+    yield from service.socket
+    yield "Accept", "no" if service.wait else "yes"
+    yield from trigger_limits(service, machine) if service.wait else connection_limits(service, machine)
+
+
+def trigger_limits(service: Service, machine: Machine) -> Directives:
+    """For a server that takes the socket: a limit on its starts, so that one that crashes does not keep PID 1 busy."""
+    if service.rate:
+        yield "TriggerLimitIntervalSec", "1s"
+        yield "TriggerLimitBurst", str(service.rate)
+    else:
+        yield "TriggerLimitIntervalSec", "0"
+
+
+def connection_limits(service: Service, machine: Machine) -> Directives:
+    yield "MaxConnections", str(NO_LIMIT if service.max_connections is None else service.max_connections)
+    if service.max_per_source is not None:
+        yield "MaxConnectionsPerSource", str(service.max_per_source)
+    yield "TriggerLimitIntervalSec", "0"  # above it systemd would stop the socket for good
+    if machine.systemd >= POLL_LIMIT_SINCE:
+        yield "PollLimitIntervalSec", "1s" if service.rate else "0"
+        if service.rate:
+            yield "PollLimitBurst", str(service.rate)
+
+
+def unit_section(service: Service) -> Directives:
+    if service.wait:
+        yield "Description", f"{description(service)} server"
+        yield "StartLimitIntervalSec", "0"  # the limit is the socket's
+    else:
+        yield "Description", f"{description(service)} connection"
+        yield "CollectMode", "inactive-or-failed"
+
+
+def service_section(service: Service, machine: Machine) -> Directives:
+    yield "ExecStart", command_line(service, machine)
+    yield from account(service)
+    yield "StandardInput", "socket"
+    yield "StandardError", "journal"
+    yield "SyslogIdentifier", service.name
+    yield "SyslogLevelPrefix", "no"
+    if service.wait:
+        yield "KillMode", "process"  # such a server may leave a child to its client and end
+    if not any(key == "UMask" for key, _ in service.directives):
+        yield "UMask", "0022"
+    yield from service.directives
+    if not service.gated:
+        for name, value in service.limits:
+            yield f"Limit{name.upper()}", value
+        for name, value in service.environment:
+            yield "Environment", quote_word(f"{name}={value}")
+
+
+def account(service: Service) -> Directives:
+    if service.clear_groups:
+        return  # setpriv changes it
+    if service.user:
+        yield "User", service.user
+    if service.group:
+        yield "Group", service.group
+
+
+def command_line(service: Service, machine: Machine) -> str:
+    """ExecStart=. A server's failure never mattered to the old program: `-`, or it would fill `systemctl --failed`."""
+    words = list(service.command)
+    prefixes = "-"
+    if service.gated:
+        words = [f"{machine.programs}/sockgate", *gate_words(service), "--", *words]
+    elif service.argv0 and service.argv0 != words[0]:
+        prefixes, words = "-@", [words[0], service.argv0, *words[1:]]
+    if service.clear_groups:
+        words = [SETPRIV, f"--reuid={service.user}", f"--regid={service.group}", "--clear-groups", "--",
+                 *renamed(words, prefixes)]  # fmt: skip
+        prefixes = "-"
+    return format_command(words, prefixes)
+
+
+def renamed(words: list[str], prefixes: str) -> list[str]:
+    """setpriv cannot start a program under another name: env(1) can."""
+    return ["/usr/bin/env", f"--argv0={words[1]}", words[0], *words[2:]] if "@" in prefixes else words
+
+
+def gate_words(service: Service) -> list[str]:
+    """The gate's options. What the server alone needs is set by the gate, which would not start under all limits."""
+    words = ["--name", service.name]
+    for option, value in service.gate:
+        words += [option] if value is None else [option, value]
+    if service.pass_env is not None:
+        words += ["--pass-env", " ".join(service.pass_env)]
+    for name, value in service.environment:
+        words += ["--env", f"{name}={value}"]
+    for name, value in service.limits:
+        words += ["--rlimit", f"{name}={value}"]
+    if service.argv0 and service.argv0 != service.command[0]:
+        words += ["--argv0", service.argv0]
+    return words
+
+
+def is_datagram(service: Service) -> bool:
+    return any(listen.kind == DATAGRAM for listen in service.listens)

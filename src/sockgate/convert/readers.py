@@ -1,0 +1,22 @@
+"""The programs whose configuration can be converted: one row each."""
+
+from collections.abc import Callable, Iterable
+
+from . import conversion, xinetd
+from .conversion import Conversion
+from .machine import Machine
+from .report import Report
+from .service import Service
+
+Reader = Callable[[list[str], Machine, Report], Iterable[Service]]
+
+READERS: dict[str, Reader] = {
+    "xinetd": xinetd.read,
+}
+NAMES = tuple(READERS)
+
+
+def convert(program: str, files: list[str], machine: Machine, prefix: str = "") -> Conversion:
+    """Everything that these files say, as units and a report. Never raises for what stands in them."""
+    report = Report()
+    return conversion.build(READERS[program](files, machine, report), report, machine, prefix)

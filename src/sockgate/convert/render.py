@@ -1,0 +1,39 @@
+"""The report as text, for somebody who sees it for the first time."""
+
+from .conversion import Conversion
+from .report import Entry, Outcome
+from .source import printable
+
+HEADINGS = {
+    Outcome.REFUSED: "Refused: not carried over",
+    Outcome.APPROXIMATED: "Approximated: works, with this difference",
+    Outcome.IGNORED: "Ignored by the old program: never had the effect that was probably meant",
+    Outcome.TRANSLATED: "Translated: means the same",
+}
+
+
+def render_text(conversion: Conversion, folder: str) -> str:
+    """What needs attention comes first; a summary and what to do next come last, where a terminal shows them."""
+    lines: list[str] = []
+    for outcome, heading in HEADINGS.items():
+        entries = [entry for entry in conversion.report.entries if entry.outcome is outcome]
+        if entries:
+            lines += [f"{heading} ({len(entries)})", *("  " + render_entry(entry) for entry in entries), ""]
+    lines += summary(conversion, folder)
+    return "\n".join(lines) + "\n"
+
+
+def render_entry(entry: Entry) -> str:
+    service = f"{printable(entry.service)}: " if entry.service else ""
+    became = " -> " + ", ".join(printable(word) for word in entry.became) if entry.became else ""
+    text = f": {printable(entry.text)}" if entry.text else ""
+    return f"{entry.place}: {service}{printable(entry.what)}{became}{text}"
+
+
+def summary(conversion: Conversion, folder: str) -> list[str]:
+    counts = ", ".join(f"{conversion.report.count(outcome)} {outcome}" for outcome in Outcome)
+    units = " ".join(unit.name for unit in conversion.units) or "none"
+    return [
+        f"Services converted: {len(conversion.services)}. Of everything read: {counts}.",
+        f"Units in {folder}: {units}",
+    ]

@@ -1,0 +1,78 @@
+"""The service record: what every reader makes of an old service, and all that the plan knows."""
+
+from dataclasses import dataclass
+
+from .source import Place
+
+STREAM, DATAGRAM, SEQUENTIAL = "ListenStream", "ListenDatagram", "ListenSequentialPacket"
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """One listening socket.
+
+    kind     the directive: STREAM or DATAGRAM, or SEQUENTIAL
+    address  as systemd takes it: 25, 127.0.0.1:25, [::1]:25 or a path
+    """
+
+    kind: str
+    address: str
+
+    @property
+    def is_addressed(self) -> bool:
+        """Bound to one address of the machine, which may come up later than the socket."""
+        return ":" in self.address and not self.address.startswith(("0.0.0.0:", "[::]:"))
+
+    @property
+    def is_ipv6(self) -> bool:
+        """An IPv6 address or, where systemd is given nothing but a port, the wildcard of both families."""
+        return self.address.startswith("[") or self.address.isdigit()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service in systemd's and the gate's terms.
+
+    name             of the units, without suffix
+    place            where it stood
+    wait             the server takes the listening socket itself, instead of one connection
+    ipv6_only        BindIPv6Only=: "both", "ipv6-only", or "" where it does not matter
+    command          the server's words, the first one its path
+    argv0            the name it runs under, "" for the last part of the path
+    user, group      "" for the manager's own
+    clear_groups     run without the user's further groups
+    limits           (name as in setrlimit(2), in lower case; value as Limit*= takes it)
+    environment      (name, value)
+    pass_env         of the inherited variables only these; None for all
+    gate             (gate option, value or None) that the service needs; without any it runs bare
+    socket           further directives of [Socket]
+    directives       further directives of [Service]
+    max_connections  None for no limit
+    max_per_source   None for no limit
+    rate             connections a second; 0 for no limit
+    """
+
+    name: str
+    place: Place
+    listens: tuple[Listen, ...]
+    command: tuple[str, ...]
+    origin: str = ""
+    wait: bool = False
+    ipv6_only: str = ""
+    argv0: str = ""
+    user: str = ""
+    group: str = ""
+    clear_groups: bool = False
+    limits: tuple[tuple[str, str], ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    pass_env: tuple[str, ...] | None = None
+    gate: tuple[tuple[str, str | None], ...] = ()
+    socket: tuple[tuple[str, str], ...] = ()
+    directives: tuple[tuple[str, str], ...] = ()
+    max_connections: int | None = None
+    max_per_source: int | None = None
+    rate: int = 0
+
+    @property
+    def gated(self) -> bool:
+        return bool(self.gate) or self.pass_env is not None

@@ -1,0 +1,20 @@
+"""xinetd.conf(5) as the program reads it, not as its manual describes it (xinetd 2.3.15.3 and 2.3.15.4).
+
+`grammar` splits a file into blocks of settings; `configuration` follows include and includedir, applies defaults
+and drops what xinetd drops; `attributes` is the table of everything that can stand in a block; `services` turns a
+block into a service record.
+"""
+
+from ..machine import Machine
+from ..report import Report
+from ..service import Service
+from .configuration import Configuration
+from .services import convert_all
+
+
+def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
+    """The services of these configuration files, one after the other as if the first included the others."""
+    configuration = Configuration(report)
+    for file in files:
+        configuration.read(file)
+    return convert_all(configuration.running(), machine, report)

@@ -1,0 +1,150 @@
+"""Handlers: who gets in, how many, and what is sent to them."""
+
+import re
+
+from .draft import Answer, Draft, Value, approximated, blocked, ignored, invalid, refused, translated
+
+ADDRESS_LIST_FIX = "write the list out, without '-='"
+
+
+def address_list(draft: Draft, value: Value) -> Answer:
+    """only_from and no_access: the gate's options take xinetd's forms and reach xinetd's verdicts."""
+    option = "--only-from" if value.name == "only_from" else "--no-access"
+    comma = next((word for word in value.words if "," in word and "{" not in word), None)
+    if comma:
+        return invalid(f"{comma!r} contains a comma outside of braces")
+    unmatched = unmatched_removal(value)
+    if unmatched:
+        return blocked(f"'-=' removes {unmatched!r}, which is not in the list under this spelling; {ADDRESS_LIST_FIX}")
+    if not value.words and value.name == "no_access":
+        return translated(text="an empty list refuses nobody")
+    return translated(draft.restrict(option, " ".join(value.words)))
+
+
+def unmatched_removal(value: Value) -> str | None:
+    """A word that `-=` takes out although it never stood there.
+
+    xinetd compares addresses by value; a spelling that differs could leave somebody in that xinetd takes out.
+    """
+    added = {word.lower() for setting in value.settings if setting.operator != "-=" for word in setting.values}
+    removed = (word for setting in value.settings if setting.operator == "-=" for word in setting.values)
+    return next((word for word in removed if word.lower() not in added), None)
+
+
+def access_times(draft: Draft, value: Value) -> Answer:
+    if not value.words:
+        return invalid("no interval is given")
+    for interval in value.words:
+        if not valid_interval(interval):
+            return invalid(
+                f"{interval!r} is not H:M-H:M with hours 0 to 23 and an end later on the same day "
+                f"(across midnight xinetd needs two intervals: 22:00-23:59 00:00-06:00)"
+            )
+    return translated(draft.restrict("--access-times", " ".join(value.words)))
+
+
+def valid_interval(text: str) -> bool:
+    match = re.fullmatch(r"(\d{1,2}):(\d{1,2})-(\d{1,2}):(\d{1,2})", text, re.ASCII)
+    if not match:
+        return False
+    start_hour, start_minute, end_hour, end_minute = map(int, match.groups())
+    if max(start_hour, end_hour) > 23 or max(start_minute, end_minute) > 59:
+        return False
+    return (start_hour, start_minute) < (end_hour, end_minute)
+
+
+def max_load(draft: Draft, value: Value) -> Answer:
+    match = re.match(r"[+-]?(\d+\.?\d*|\.\d+)", value.word, re.ASCII)
+    if not match or float(match[0]) == 0:
+        return invalid(f"{value.word!r} is not a load other than 0")
+    if float(match[0]) < 0:
+        return invalid(f"{value.word!r} is below zero, so no load is low enough")
+    return translated(draft.restrict("--max-load", match[0].lstrip("+")))
+
+
+def instances(draft: Draft, value: Value) -> Answer:
+    number = count_of(value.word)
+    if number is None:
+        return invalid(f"{value.word!r} is neither a number nor UNLIMITED")
+    draft.max_connections = None if number == UNLIMITED else number
+    if draft.wait:
+        return translated(text="one server at a time, as it always was with wait = yes")
+    return translated("MaxConnections=" + ("(no limit)" if number == UNLIMITED else str(number)))
+
+
+def per_source(draft: Draft, value: Value) -> Answer:
+    number = count_of(value.word)
+    if number is None:
+        return invalid(f"{value.word!r} is neither a number nor UNLIMITED")
+    if number == UNLIMITED:
+        return translated(text="no limit, as without it")
+    if draft.wait:
+        return approximated("with wait = yes there is one server at a time, so a limit per source has nothing to count")
+    if number == 0:  # systemd takes MaxConnectionsPerSource=0 for no limit
+        draft.max_connections = 0
+        return translated("MaxConnections=0", text="nobody gets in")
+    draft.max_per_source = number
+    return translated(f"MaxConnectionsPerSource={number}")
+
+
+UNLIMITED = -1
+
+
+def count_of(word: str) -> int | None:
+    if word.upper() == "UNLIMITED":
+        return UNLIMITED
+    return int(word) if re.fullmatch(r"\+?\d{1,9}", word, re.ASCII) else None
+
+
+def cps(draft: Draft, value: Value) -> Answer:
+    if not all(re.fullmatch(r"\+?\d{1,9}", word, re.ASCII) for word in value.words):
+        return invalid(f"{' '.join(value.words)!r} is not two numbers")
+    draft.rate = int(value.words[0])
+    if not draft.rate:
+        return translated("PollLimitBurst=0" if draft.machine.systemd >= 255 else "TriggerLimitIntervalSec=0")
+    if draft.wait:
+        return approximated(
+            f"above {draft.rate} starts in a second systemd stops the socket until it is started again, "
+            f"where xinetd waited {value.words[1]} seconds",
+            f"TriggerLimitBurst={draft.rate}",
+        )
+    if draft.machine.systemd >= 255:
+        return approximated(
+            f"systemd slows down to {draft.rate} connections a second; xinetd closed the port for "
+            f"{value.words[1]} seconds",
+            "PollLimitIntervalSec=1s",
+            f"PollLimitBurst={draft.rate}",
+        )
+    return approximated(
+        "systemd before 255 has no such limit but one that stops the socket for good; MaxConnections= is the brake. "
+        f"For the exact limit run the service under sockgated(8) with --rate {draft.rate}/{value.words[1]}"
+    )
+
+
+def banner(draft: Draft, value: Value) -> Answer:
+    """banner, banner_success, banner_fail."""
+    if draft.socket_type == "dgram" or draft.wait:
+        return refused("there is no connection to write a banner to, with wait = yes; send it from the server")
+    option = "--" + value.name.replace("_", "-")
+    draft.gate.append((option, value.word))
+    if value.name == "banner_fail":
+        return approximated(
+            "clients above MaxConnections= and MaxConnectionsPerSource= are closed by systemd, without the banner",
+            f"{option} {value.word}",
+        )
+    return translated(f"{option} {value.word}")
+
+
+def libwrap(draft: Draft, value: Value) -> Answer:
+    draft.libwrap = value.word
+    if "NOLIBWRAP" in draft.flags:
+        return ignored("flags = NOLIBWRAP switches hosts.allow and hosts.deny off for this service")
+    if draft.machine.has_host_rules:
+        return translated(f"--hosts-access {value.word}")
+    return translated(text="hosts.allow and hosts.deny hold no rules")
+
+
+def deny_time(draft: Draft, value: Value) -> Answer:
+    if "SENSOR" in draft.flags:
+        return refused("there is no SENSOR, so nobody is put on a deny list")
+    return ignored("it only matters together with flags = SENSOR")

@@ -1,0 +1,217 @@
+"""From the files to the services that xinetd would run: includes, defaults, `+=` and `-=`, what is disabled.
+
+Follows parse.c and confparse.c: some defaults reach only the services after them in the file, others reach all.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..report import Outcome, Report
+from ..source import Place, Unreadable, read_text
+from .attributes import ATTRIBUTES, IN_DEFAULTS, IN_DEFAULTS_ONLY, Arity, suggestion
+from .draft import Value
+from .grammar import Block, Include, Problem, Setting, parse
+
+# Copied from defaults when a service begins: they reach the services that follow.
+COPIED_AT_START = ("only_from", "no_access", "banner", "banner_success", "banner_fail")
+# Where defaults are the start for a service's own `+=`, and reach every service that has nothing of its own.
+COPIED_AND_FILLED = ("log_on_success", "log_on_failure", "passenv")
+# Filled in after everything was read: they reach all services.
+FILLED_AT_END = ("instances", "per_source", "groups", "cps", "max_load", "bind", "v6only", "umask", "log_type")
+SYNONYMS = {"interface": "bind"}
+DEEPEST_INCLUDE = 20
+
+
+Values = dict[str, Value]
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A service entry that was read in full: what it amounts to, before anything is checked."""
+
+    name: str
+    place: Place
+    values: Values
+
+    @property
+    def id(self) -> str:
+        return self.values["id"].word if "id" in self.values else self.name
+
+
+@dataclass(slots=True)
+class Configuration:
+    """Everything that the files say, in order."""
+
+    report: Report
+    defaults: Values = field(default_factory=dict)
+    candidates: list[Candidate] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+    def read(self, path: str, place: Place | None = None, depth: int = 0) -> None:
+        """One file and what it includes. A file that cannot be read is reported and costs no other."""
+        if depth > DEEPEST_INCLUDE:
+            self.refuse(place or Place(path, 0), f"include {path}", "files include each other without end")
+            return
+        try:
+            text = read_text(path)
+        except Unreadable as error:
+            self.refuse(place or Place(path, 0), path, f"unable to read {path!r}: {error}")
+            return
+        self.files.append(path)
+        seen_defaults = False
+        for item in parse(text, path):
+            if isinstance(item, Problem):
+                self.refuse(item.place, item.what, item.text)
+            elif isinstance(item, Include):
+                self.include(item, depth)
+            elif not item.is_defaults:
+                self.add_service(item)
+            elif seen_defaults:
+                self.report.add(Outcome.IGNORED, item.place, "defaults", "defaults",
+                                "a file may have one defaults block; xinetd ignores this one")  # fmt: skip
+            else:
+                seen_defaults = item.problem is None
+                self.add_defaults(item)
+
+    def refuse(self, place: Place, what: str, text: str, service: str = "") -> None:
+        self.report.add(Outcome.REFUSED, place, service, what, text)
+
+    def include(self, item: Include, depth: int) -> None:
+        if not item.is_folder:
+            self.read(item.path, item.place, depth + 1)
+            return
+        try:
+            names = sorted(os.listdir(item.path), key=os.fsencode)
+        except OSError as error:
+            self.refuse(item.place, f"includedir {item.path}", f"unable to read {item.path!r}: {error.strerror}")
+            return
+        for name in names:
+            path = f"{item.path}/{name}"
+            if "." in name or name.endswith("~"):
+                self.report_skipped(path)
+            elif os.path.isfile(path):
+                self.read(path, item.place, depth + 1)
+
+    def report_skipped(self, path: str) -> None:
+        """Only if it looks meant: packages leave `.dpkg-dist` and `.rpmnew` files about, and those stay silent."""
+        if not os.path.isfile(path) or path.endswith(("~", ".dpkg-dist", ".dpkg-old", ".rpmnew", ".rpmsave", ".swp")):
+            return
+        if os.path.basename(path).startswith("."):
+            return
+        self.report.add(Outcome.IGNORED, Place(path, 0), "", os.path.basename(path),
+                        "includedir skips names that contain a dot or end in '~'; "
+                        "if it was meant to be read, rename it and convert again")  # fmt: skip
+
+    def add_defaults(self, block: Block) -> None:
+        for setting in block.settings:
+            setting = Setting(SYNONYMS.get(setting.name, setting.name), setting.operator, setting.values, setting.place)
+            if setting.name not in IN_DEFAULTS:
+                self.ignored("defaults", setting, misplaced(setting))
+            elif self.applies("defaults", setting, self.defaults):
+                apply(setting, self.defaults, additive=True)
+        if block.problem:
+            self.refuse(block.problem.place, block.problem.what, block.problem.text, "defaults")
+
+    def add_service(self, block: Block) -> None:
+        """Collect an entry, unless it is disabled or cannot be read: then xinetd does not know it."""
+        values = {name: inherit(self.defaults[name]) for name in COPIED_AT_START + COPIED_AND_FILLED
+                  if name in self.defaults}  # fmt: skip
+        noted = Report()
+        for setting in block.settings:
+            setting = Setting(SYNONYMS.get(setting.name, setting.name), setting.operator, setting.values, setting.place)
+            if not self.applies(block.name, setting, values, noted):
+                continue
+            apply(setting, values)
+            if setting.name == "disable" and setting.value.lower() == "yes":
+                self.report.add(Outcome.TRANSLATED, setting.place, block.name, str(setting), "disabled: no unit")
+                return
+        self.report.entries += noted.entries
+        if block.problem:
+            problem = block.problem
+            self.refuse(problem.place, problem.what, problem.text + "; xinetd drops the whole entry", block.name)
+        else:
+            self.candidates.append(Candidate(block.name, block.place, values))
+
+    def ignored(self, service: str, setting: Setting, text: str, report: Report | None = None) -> None:
+        (report or self.report).add(Outcome.IGNORED, setting.place, service, str(setting), text)
+
+    def applies(self, service: str, setting: Setting, values: Values, report: Report | None = None) -> bool:
+        """Whether xinetd takes this line at all; if it merely warns, say what was probably meant."""
+        row = ATTRIBUTES.get(setting.name)
+        if row is None or (setting.name in IN_DEFAULTS_ONLY and values is not self.defaults):
+            self.ignored(service, setting, f"xinetd has no such attribute{suggestion(setting.name)}", report)
+            return False
+        if row.arity is not Arity.LIST:
+            previous = values.get(setting.name)
+            if previous and not previous.inherited:
+                self.ignored(service, setting, f"already set at {previous.place}: the first value stays", report)
+                return False
+            if setting.operator != "=":
+                self.ignored(service, setting, f"{setting.name!r} takes '=' only, not {setting.operator!r}", report)
+                return False
+        if row.arity.count and len(setting.values) != row.arity.count:
+            self.ignored(service, setting, miscounted(setting, row.arity.count), report)
+            return False
+        return True
+
+    def running(self) -> Iterator[Candidate]:
+        """The candidates that `enabled` and `disabled` leave, with the defaults that reach every service."""
+        enabled, disabled = (self.names(which) for which in ("enabled", "disabled"))
+        for candidate in self.candidates:
+            if enabled is not None and candidate.id.lower() not in enabled:
+                self.left_out(candidate, "enabled", "not in the list 'enabled': no unit")
+            elif disabled is not None and candidate.id.lower() in disabled:
+                self.left_out(candidate, "disabled", "in the list 'disabled': no unit")
+            else:
+                self.fill(candidate)
+                yield candidate
+
+    def names(self, which: str) -> set[str] | None:
+        return {word.lower() for word in self.defaults[which].words} if which in self.defaults else None
+
+    def left_out(self, candidate: Candidate, which: str, text: str) -> None:
+        self.report.add(Outcome.TRANSLATED, self.defaults[which].place, candidate.id, f"service {candidate.name}", text)
+
+    def fill(self, candidate: Candidate) -> None:
+        for name in FILLED_AT_END + COPIED_AND_FILLED:
+            own = candidate.values.get(name)
+            if name in self.defaults and (own is None or own.inherited):
+                candidate.values[name] = inherit(self.defaults[name])
+
+
+def inherit(value: Value) -> Value:
+    return Value(value.name, value.words, value.settings, inherited=True)
+
+
+def apply(setting: Setting, values: Values, *, additive: bool = False) -> None:
+    """Let one line take effect. In defaults (`additive`) the `=` of a list means `+=`."""
+    previous = values.get(setting.name)
+    if previous is None or ATTRIBUTES[setting.name].arity is not Arity.LIST:
+        words = () if setting.operator == "-=" else setting.values
+        values[setting.name] = Value(setting.name, words, (setting,))
+    elif setting.operator == "-=" and setting.name not in ("enabled", "disabled"):
+        kept = tuple(word for word in previous.words if word.lower() not in {w.lower() for w in setting.values})
+        values[setting.name] = Value(setting.name, kept, (*previous.settings, setting))
+    elif setting.operator == "=" and not additive:
+        values[setting.name] = Value(setting.name, setting.values, (setting,))
+    else:
+        values[setting.name] = Value(setting.name, previous.words + setting.values, (*previous.settings, setting))
+
+
+def misplaced(setting: Setting) -> str:
+    if setting.name == "disable":
+        return "in defaults it disables nothing; meant was 'disabled = ID...' here or 'disable = yes' in each service"
+    if setting.name in ATTRIBUTES:
+        return "not allowed in defaults, so it has no effect; it must stand in each service"
+    return f"xinetd has no such attribute in defaults{suggestion(setting.name)}"
+
+
+def miscounted(setting: Setting, count: int) -> str:
+    wanted = "exactly one value" if count == 1 else f"exactly {count} values"
+    text = f"takes {wanted} and got {len(setting.values)}, so the whole line has no effect"
+    comment = next((at for at, word in enumerate(setting.values) if word.startswith("#")), None)
+    if comment == count:
+        meant = " ".join((setting.name, setting.operator, *setting.values[:count]))
+        return f"{text}; a comment must stand on a line of its own; probably meant: {meant}"
+    return text

@@ -1,0 +1,138 @@
+"""A service while its attributes are being read, and the answers that the attributes' handlers give."""
+
+from dataclasses import dataclass, field
+
+from ..machine import Machine
+from ..report import Outcome
+from ..source import Place
+from .grammar import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What an attribute amounts to in the end, and the lines that made it so.
+
+    words     the values
+    settings  the lines, the last one last; from defaults if `inherited`
+    """
+
+    name: str
+    words: tuple[str, ...]
+    settings: tuple[Setting, ...]
+    inherited: bool = False
+
+    @property
+    def word(self) -> str:
+        """The value of an attribute that takes exactly one."""
+        return self.words[0]
+
+    @property
+    def place(self) -> Place:
+        return self.settings[-1].place
+
+    @property
+    def written(self) -> str:
+        text = "; ".join(str(setting) for setting in self.settings)
+        return f"{text} (from defaults)" if self.inherited else text
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler made of a value.
+
+    became  the directives or options, as they are in the unit
+    blocks  the service cannot be written without it: access would change, or xinetd did not run it either
+    """
+
+    outcome: Outcome
+    text: str = ""
+    became: tuple[str, ...] = ()
+    blocks: bool = False
+
+
+def translated(*became: str, text: str = "") -> Answer:
+    return Answer(Outcome.TRANSLATED, text, became)
+
+
+def approximated(text: str, *became: str) -> Answer:
+    return Answer(Outcome.APPROXIMATED, text, became)
+
+
+def ignored(text: str) -> Answer:
+    return Answer(Outcome.IGNORED, text)
+
+
+def refused(text: str) -> Answer:
+    """Left out; the rest of the service is converted."""
+    return Answer(Outcome.REFUSED, text)
+
+
+def blocked(text: str) -> Answer:
+    """Left out, and the service with it."""
+    return Answer(Outcome.REFUSED, text, blocks=True)
+
+
+def invalid(text: str) -> Answer:
+    """xinetd cannot use this value and drops the whole service."""
+    return blocked(f"{text}; xinetd drops the service")
+
+
+@dataclass(slots=True)
+class Draft:
+    """What the handlers know of a service so far. They run in the order of the table in `attributes`."""
+
+    id: str
+    name: str
+    place: Place
+    machine: Machine
+    types: frozenset[str] = frozenset()
+    flags: frozenset[str] = frozenset()
+    flags_line: int = 0
+    socket_type: str = ""
+    protocol: str = ""
+    wait: bool | None = None
+    port: int | None = None
+    address: str = ""
+    ipv6_only: str = "both"
+    redirect: tuple[str, str] | None = None
+    user: str = ""
+    uid: int | None = None
+    group: str = ""
+    all_groups: bool = False
+    clear_groups: bool = False
+    server: str = ""
+    arguments: tuple[str, ...] = ()
+    libwrap: str = ""
+    limits: list[tuple[str, str]] = field(default_factory=list)
+    environment: list[tuple[str, str]] = field(default_factory=list)
+    pass_env: tuple[str, ...] | None = None
+    access: list[tuple[str, str]] = field(default_factory=list)
+    gate: list[tuple[str, str]] = field(default_factory=list)
+    socket: list[tuple[str, str]] = field(default_factory=list)
+    directives: list[tuple[str, str]] = field(default_factory=list)
+    max_connections: int | None = None
+    max_per_source: int | None = None
+    rate: int = 50
+
+    @property
+    def is_internal(self) -> bool:
+        return "INTERNAL" in self.types
+
+    @property
+    def is_unlisted(self) -> bool:
+        return "UNLISTED" in self.types
+
+    def set(self, key: str, value: str) -> str:
+        """A directive of [Service]; the text for the report."""
+        self.directives.append((key, value))
+        return f"{key}={value}"
+
+    def set_socket(self, key: str, value: str) -> str:
+        """A directive of [Socket]; the text for the report."""
+        self.socket.append((key, value))
+        return f"{key}={value}"
+
+    def restrict(self, option: str, value: str) -> str:
+        """A gate option that decides who gets in; the text for the report."""
+        self.access.append((option, value))
+        return f"{option} {value}"

@@ -1,0 +1,71 @@
+"""Handlers: what is logged, and where. The journal takes it all."""
+
+from .draft import Answer, Draft, Value, approximated, invalid, refused, translated
+
+FACILITIES = frozenset(
+    [
+        "daemon",
+        "auth",
+        "authpriv",
+        "user",
+        "mail",
+        "lpr",
+        "news",
+        "uucp",
+        "ftp",
+        "local0",
+        "local1",
+        "local2",
+        "local3",
+        "local4",
+        "local5",
+        "local6",
+        "local7",
+    ]
+)
+LEVELS = frozenset(["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"])
+ON_SUCCESS = frozenset(["HOST", "DURATION", "EXIT", "PID", "USERID", "TRAFFIC"])
+ON_FAILURE = frozenset(["HOST", "ATTEMPT", "USERID"])
+
+
+def log_type(draft: Draft, value: Value) -> Answer:
+    kind = value.words[0].upper() if value.words else ""
+    if kind == "FILE" and 2 <= len(value.words) <= 4:
+        return approximated(
+            f"everything goes to the journal instead of {value.words[1]!r}: "
+            f"read it with 'sockgatectl log {draft.id}' or 'journalctl -u {draft.id}.socket -u {draft.id}@*'"
+        )
+    if kind == "SYSLOG" and 2 <= len(value.words) <= 3:
+        return syslog(draft, value)
+    return invalid("it is neither 'SYSLOG FACILITY [LEVEL]' nor 'FILE PATH [SOFT [HARD]]'")
+
+
+def syslog(draft: Draft, value: Value) -> Answer:
+    facility, level = value.words[1].lower(), value.words[2].lower() if len(value.words) == 3 else "info"
+    if facility not in FACILITIES:
+        return invalid(f"the facility {value.words[1]!r} is not known")
+    if level not in LEVELS:
+        return invalid(f"the level {value.words[2]!r} is not known")
+    became = [draft.set("SyslogFacility", facility)]
+    if level != "info":
+        became.append(draft.set("SyslogLevel", level))
+    return translated(*became)
+
+
+def log_flags(draft: Draft, value: Value) -> Answer:
+    """log_on_success and log_on_failure: systemd and the gate always log who came, how it ended and how long."""
+    known = ON_SUCCESS if value.name == "log_on_success" else ON_FAILURE
+    words = {word.upper() for word in value.words}
+    unknown = sorted(words - known)
+    if unknown:
+        return invalid(f"{unknown[0]!r} is not one of {' '.join(sorted(known))}")
+    if "TRAFFIC" in words and draft.redirect is None:
+        return invalid("TRAFFIC is for redirected services only")
+    if "TRAFFIC" in words:
+        return refused("TRAFFIC: bytes are not counted per connection; IPAccounting=yes counts them per service")
+    if "USERID" in words:
+        return approximated(
+            "USERID: no ident query is made, which hardly any client answers and every one has to wait for "
+            "(add --ident to the gate if you need it); the rest is in the journal"
+        )
+    return translated(text="in the journal")

@@ -1,0 +1,173 @@
+"""Handlers: the process that serves, its account, words, environment and limits."""
+
+import re
+
+from .draft import Answer, Draft, Value, approximated, blocked, ignored, invalid, translated
+
+# What systemd takes for a name (user-record.c: valid_user_group_name), stricter in that digits never come first:
+# systemd up to 233 ran `User=0day` as root (CVE-2017-1000082).
+ACCOUNT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}", re.ASCII)
+NUMBER = re.compile(r"\+?\d{1,10}", re.ASCII)
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+RLIMITS = {"as": "AS", "cpu": "CPU", "data": "DATA", "files": "NOFILE", "rss": "RSS", "stack": "STACK"}
+MULTIPLES = {"k": 1 << 10, "m": 1 << 20}
+NOBODY = "nobody"
+
+
+def user(draft: Draft, value: Value) -> Answer:
+    word = value.word
+    if word.isascii() and word.isdigit():
+        return numeric_user(draft, word)
+    account = draft.machine.user(word)
+    if not ACCOUNT_NAME.fullmatch(word):
+        return blocked(f"systemd does not take {word!r} for the name of an account; rename it, or give its number")
+    draft.user = word
+    if account is None:
+        return approximated(
+            f"there is no user {word!r} on this machine: xinetd would not have started the service, "
+            "and the unit cannot start before there is",
+            f"User={word}",
+        )
+    draft.uid = account.pw_uid
+    if account.pw_uid == 0:
+        return translated(text="root is the default")
+    if word == NOBODY:  # systemd logs a warning about the name at every load, not about the number
+        draft.user = str(account.pw_uid)
+        draft.group = draft.group or str(account.pw_gid)
+        return translated(f"User={draft.user}", f"Group={draft.group}")
+    return translated(f"User={word}")
+
+
+def numeric_user(draft: Draft, word: str) -> Answer:
+    """Digits: xinetd takes the same number as the group, whatever the account's own group is."""
+    if not NUMBER.fullmatch(word) or int(word) >= 0xFFFFFFFF:
+        return invalid(f"{word!r} is no user")
+    draft.uid = int(word)
+    if draft.uid == 0:
+        return translated(text="root is the default")
+    draft.user = str(draft.uid)
+    draft.group = draft.group or str(draft.uid)
+    return translated(f"User={draft.user}", f"Group={draft.group}", text="xinetd takes the number for the group, too")
+
+
+def group(draft: Draft, value: Value) -> Answer:
+    word = value.word
+    if NUMBER.fullmatch(word) and int(word) < 0xFFFFFFFF:
+        draft.group = str(int(word))
+        return translated(f"Group={draft.group}")
+    if not ACCOUNT_NAME.fullmatch(word):
+        return blocked(f"systemd does not take {word!r} for the name of a group; give its number")
+    draft.group = word
+    if draft.machine.group(word) is None:
+        return approximated(
+            f"there is no group {word!r} on this machine: xinetd would not have started the service, "
+            "and the unit cannot start before there is",
+            f"Group={word}",
+        )
+    return translated(f"Group={word}")
+
+
+def groups(draft: Draft, value: Value) -> Answer:
+    word = value.word.lower()
+    if word not in ("yes", "no"):
+        return invalid(f"{value.word!r} is neither yes nor no")
+    draft.all_groups = word == "yes"
+    return translated(text="systemd adds the user's groups" if draft.all_groups else "no groups but the first")
+
+
+def server(draft: Draft, value: Value) -> Answer:
+    draft.server = value.word
+    if draft.is_internal or draft.redirect:
+        return ignored("an internal or redirected service starts no server")
+    if not value.word.startswith("/"):
+        return invalid(f"{value.word!r} is not an absolute path")
+    if not draft.machine.is_executable(value.word):
+        return approximated(
+            f"{value.word!r} cannot be executed on this machine: xinetd would not have started the service",
+            f"ExecStart={value.word}",
+        )
+    return translated(f"ExecStart={value.word}")
+
+
+def server_args(draft: Draft, value: Value) -> Answer:
+    if not value.words:
+        return invalid("no argument is given")
+    draft.arguments = value.words
+    if draft.is_internal or draft.redirect:
+        return ignored("an internal or redirected service starts no server")
+    if any(word[0] == "#" for word in value.words):
+        return approximated(
+            "'#' starts no comment here: the server was given this word and those after it, and still is"
+        )
+    if any(word[0] in "\"'" or word[-1] in "\"'" for word in value.words):
+        return approximated("xinetd knows no quotes: the server was given them as they stand, and still is")
+    return translated("ExecStart= arguments")
+
+
+def env(draft: Draft, value: Value) -> Answer:
+    for word in value.words:
+        if "=" not in word:
+            return invalid(f"{word!r} has no '='")
+    odd = [word for word in value.words if not VARIABLE_NAME.fullmatch(word.partition("=")[0])]
+    for word in value.words:
+        name, _, text = word.partition("=")
+        if word not in odd:
+            draft.environment.append((name, text))
+    became = tuple(f"Environment={name}={text}" for name, text in draft.environment)
+    if odd:
+        return Answer(ignored("").outcome, f"{odd[0]!r} sets no variable that a program would look for; "
+                      f"probably meant: {odd[0].strip(chr(34) + chr(39))}", became)  # fmt: skip
+    return translated(*became)
+
+
+def passenv(draft: Draft, value: Value) -> Answer:
+    """An empty list keeps nothing of what the manager sets either: that takes a gate."""
+    names = tuple(dict.fromkeys(value.words))
+    odd = next((name for name in names if not VARIABLE_NAME.fullmatch(name)), None)
+    if odd:
+        return ignored(f"{odd!r} is no variable's name; nothing of the line is carried over")
+    if draft.wait and draft.socket_type == "stream":
+        return approximated(
+            "the server inherits what systemd sets, and these variables of systemd's own environment",
+            *([draft.set("PassEnvironment", " ".join(names))] if names else []),
+        )
+    draft.pass_env = names
+    if not names:
+        return translated("--pass-env ''")
+    return approximated(
+        "the values come from systemd's own environment now, not from xinetd's: "
+        f"set them with 'systemctl set-environment', or in a drop-in with Environment= ({' '.join(names)})",
+        draft.set("PassEnvironment", " ".join(names)),
+        f"--pass-env {' '.join(names)}",
+    )
+
+
+def nice(draft: Draft, value: Value) -> Answer:
+    if not re.fullmatch(r"[+-]?\d{1,6}", value.word, re.ASCII):
+        return invalid(f"{value.word!r} is no number")
+    number = max(-20, min(19, int(value.word)))
+    if number < 0 and draft.uid:
+        return ignored("xinetd changes the user first, which then may not raise its priority: there was no effect")
+    return translated(draft.set("Nice", str(number)))
+
+
+def umask(draft: Draft, value: Value) -> Answer:
+    if not re.fullmatch(r"[0-7]{1,5}", value.word, re.ASCII) or int(value.word, 8) > 0o777:
+        return invalid(f"{value.word!r} is no umask")
+    return translated(draft.set("UMask", f"{int(value.word, 8):04o}"))
+
+
+def rlimit(draft: Draft, value: Value) -> Answer:
+    """rlimit_as and so on: bytes with k or m, seconds for cpu, a number for files; 0 sets nothing."""
+    name = RLIMITS[value.name.removeprefix("rlimit_")]
+    match = re.fullmatch(r"\+?(\d{1,18})([kKmM]?)", value.word, re.ASCII)
+    if value.word.upper() == "UNLIMITED":
+        limit = "infinity"
+    elif match is None or (match[2] and name == "CPU"):
+        return invalid(f"{value.word!r} is no limit")
+    elif not int(match[1]):
+        return ignored("0 sets no limit")
+    else:
+        limit = str(int(match[1]) * MULTIPLES.get(match[2].lower(), 1))
+    draft.limits.append((name.lower(), limit))
+    return translated(f"limit {name.lower()}={limit}")

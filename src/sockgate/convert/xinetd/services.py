@@ -1,0 +1,260 @@
+"""From a candidate to a service record: every attribute through its handler, then what only the whole can tell."""
+
+from collections.abc import Callable, Iterator
+
+from ..machine import Machine
+from ..names import unit_stem
+from ..report import Entry, Outcome, Report
+from ..service import DATAGRAM, STREAM, Listen, Service
+from ..source import Place
+from .attributes import ATTRIBUTES
+from .configuration import Candidate
+from .draft import Answer, Draft, approximated, blocked, ignored, invalid, translated
+
+INTERNAL_SERVICES = frozenset(("echo", "discard", "chargen", "daytime", "time"))
+NOT_CONVERTED = "the service is not converted"
+
+
+def convert(candidate: Candidate, machine: Machine, report: Report) -> Service | None:
+    """The record of one service, or None if it cannot be written; everything is in the report either way."""
+    draft = Draft(candidate.id, candidate.name, candidate.place, machine)
+    entries = []
+    blocks = False
+    for name, row in ATTRIBUTES.items():
+        if name in candidate.values:
+            value = candidate.values[name]
+            answer = row.handler(draft, value)
+            entries.append(entry_of(draft.id, value.place, value.written, answer))
+            blocks = blocks or answer.blocks
+    if not blocks:
+        for answer in complete(draft, candidate):
+            entries.append(entry_of(draft.id, candidate.place, f"service {draft.name}", answer))
+            if answer.blocks:
+                blocks = True
+                break
+    report.entries += sorted(entries, key=lambda entry: entry.place)
+    return None if blocks else record_of(draft)
+
+
+def entry_of(service: str, place: Place, what: str, answer: Answer) -> Entry:
+    text = f"{answer.text}; {NOT_CONVERTED}" if answer.blocks else answer.text
+    return Entry(answer.outcome, place, service, what, answer.became, text)
+
+
+def complete(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """What follows from several attributes together; ends at the first answer that blocks."""
+    for step in STEPS:
+        yield from step(draft, candidate)
+
+
+def socket_kind(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """socket_type and protocol follow from each other."""
+    natural = {"stream": "tcp", "dgram": "udp"}
+    if draft.socket_type:
+        draft.protocol = draft.protocol or natural[draft.socket_type]
+    elif draft.protocol:
+        draft.socket_type = "stream" if draft.protocol == "tcp" else "dgram"
+    else:
+        yield invalid("'socket_type' is missing")
+        return
+    if natural[draft.socket_type] != draft.protocol:
+        yield invalid(f"{draft.socket_type} sockets do not speak {draft.protocol}")
+
+
+def required(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    names = ["wait"]
+    if not draft.is_internal:
+        names += ["user"] if draft.redirect else ["user", "server"]
+        if draft.is_unlisted:
+            names += ["port"] + (["protocol"] if "protocol" not in candidate.values else [])
+    missing = [name for name in names if name not in candidate.values]
+    if draft.is_unlisted and missing == ["protocol"]:
+        return  # xinetd derives it from socket_type
+    if missing:
+        yield invalid(f"{' and '.join(map(repr, missing))} is missing")
+    elif draft.socket_type == "dgram" and not draft.wait:
+        yield blocked("a dgram service with wait = no gets one process per datagram that all read the same socket: "
+                      "xinetd 2.3.15.4 drops it, older ones did not; set wait = yes if the server can")  # fmt: skip
+
+
+def port(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """A listed service has the port that services(5) gives its name."""
+    if draft.is_unlisted:
+        return
+    listed = draft.machine.port(draft.name, draft.protocol)
+    if listed is None and draft.port is None:
+        yield invalid(f"no 'port', and no service {draft.name!r} with protocol {draft.protocol} in /etc/services")
+    elif listed is None:
+        yield approximated(
+            f"{draft.name!r} with protocol {draft.protocol} is not in this machine's /etc/services: xinetd would not "
+            "have started the service without 'type = UNLISTED'; its 'port' is taken"
+        )
+    elif draft.port is not None and draft.port != listed:
+        yield invalid(f"'port' is {draft.port}, but /etc/services has {listed} for {draft.name!r}; type = UNLISTED "
+                      "was meant")  # fmt: skip
+    draft.port = draft.port if listed is None else listed
+
+
+def builtin(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """Internal services and redirections become a small program of ours."""
+    if draft.redirect:
+        draft.server, draft.arguments = builtin_path(draft), ("redirect", *draft.redirect)
+        return
+    if not draft.is_internal:
+        return
+    name = draft.name.lower()
+    if name not in INTERNAL_SERVICES:
+        yield blocked(f"there is no internal service {draft.name!r} but {' '.join(sorted(INTERNAL_SERVICES))}")
+        return
+    draft.server, draft.arguments = builtin_path(draft), (name,)
+    became = (f"sockgate-builtin {name}",)
+    if draft.user:
+        yield translated(*became)
+    else:
+        draft.directives.append(("DynamicUser", "yes"))
+        yield translated(*became, "DynamicUser=yes", text="xinetd answered it as root")
+
+
+def builtin_path(draft: Draft) -> str:
+    return f"{draft.machine.programs}/sockgate-builtin"
+
+
+def name_in_arguments(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """NAMEINARGS: the first argument is the name that the server runs under; tcpd runs that one instead."""
+    if "NAMEINARGS" not in draft.flags or draft.is_internal:
+        return
+    if draft.redirect or not draft.arguments:
+        yield invalid("flags = NAMEINARGS without server_args")
+    elif draft.flags_line > candidate.values["server_args"].settings[0].place.line:
+        yield invalid("flags = NAMEINARGS stands after server_args: the server is started without a name and fails; "
+                      "put it before")  # fmt: skip
+
+
+def tcp_wrappers(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """hosts.allow and hosts.deny hold for every TCP service unless NOLIBWRAP, and for what runs through tcpd."""
+    if draft.server.rpartition("/")[2] == "tcpd" and not draft.is_internal:
+        yield from tcpd(draft)
+        return
+    if draft.protocol != "tcp" or "NOLIBWRAP" in draft.flags or not draft.machine.has_host_rules:
+        return
+    if draft.wait:
+        yield blocked("hosts.allow and hosts.deny hold for it, and nothing can ask them for the connections that a "
+                      "server with wait = yes accepts itself; add flags = NOLIBWRAP if they need not hold")  # fmt: skip
+        return
+    daemon = draft.libwrap or wrapper_name(draft)
+    yield translated(draft.restrict("--hosts-access", daemon), text="xinetd asks hosts.allow and hosts.deny")
+
+
+def wrapper_name(draft: Draft) -> str:
+    """The daemon name that xinetd gives to libwrap (access.c)."""
+    if draft.redirect or draft.is_internal:
+        return draft.name
+    named = draft.arguments[0] if "NAMEINARGS" in draft.flags else draft.server
+    return named.rpartition("/")[2]
+
+
+def tcpd(draft: Draft) -> Iterator[Answer]:
+    """`server = /usr/sbin/tcpd`: the gate asks hosts.allow itself and starts the server behind tcpd."""
+    if "NAMEINARGS" not in draft.flags or not draft.arguments:
+        yield blocked("tcpd without flags = NAMEINARGS starts itself over and over")
+        return
+    path = draft.arguments[0] if draft.arguments[0].startswith("/") else f"/usr/sbin/{draft.arguments[0]}"
+    draft.server = path
+    if draft.wait and draft.socket_type == "stream":
+        yield blocked("nothing can ask hosts.allow for the connections that a server with wait = yes accepts itself")
+        return
+    daemon = path.rpartition("/")[2]
+    yield translated(draft.restrict("--hosts-access", daemon), f"ExecStart={path}", text="in place of tcpd")
+
+
+def supplementary_groups(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """groups = no is xinetd's default; systemd adds the user's groups to every User=."""
+    if draft.all_groups or not draft.uid:
+        return
+    account = draft.machine.user(candidate.values["user"].word)
+    further = draft.machine.further_groups(account) if account else []
+    if account and further:
+        draft.clear_groups = True
+        draft.group = draft.group or str(account.pw_gid)
+        yield translated(
+            f"setpriv --reuid={draft.user} --regid={draft.group} --clear-groups",
+            text=f"groups = no: without the user's further groups ({' '.join(further)}), which User= would add",
+        )
+
+
+def waiting_access(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """A server with wait = yes on TCP accepts by itself: nobody can look at its clients first."""
+    if not (draft.wait and draft.socket_type == "stream" and draft.access):
+        return
+    options = " ".join(option for option, _ in draft.access)
+    yield blocked(
+        f"{options}: a TCP server with wait = yes accepts its clients itself, so nothing can check them; xinetd "
+        "2.3.15.3 refused everybody for this, 2.3.15.4 let everybody in. Use wait = no if the server can, or the "
+        "server's own access rules"
+    )
+
+
+def addresses(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    if draft.address and ":" not in draft.address and "IPV6" in draft.flags and "IPV4" not in draft.flags:
+        yield ignored("flags = IPv6 with an IPv4 address to bind to")
+
+
+STEPS: tuple[Callable[[Draft, Candidate], Iterator[Answer]], ...] = (
+    socket_kind, required, port, builtin, name_in_arguments, tcp_wrappers, supplementary_groups, waiting_access,
+    addresses,
+)  # fmt: skip
+
+
+def record_of(draft: Draft) -> Service:
+    argv0 = ""
+    arguments = draft.arguments
+    if "NAMEINARGS" in draft.flags and not (draft.is_internal or draft.redirect):
+        argv0, arguments = arguments[0], arguments[1:]
+    listen = Listen(STREAM if draft.socket_type == "stream" else DATAGRAM, listen_address(draft))
+    return Service(
+        name=unit_stem(draft.id),
+        place=draft.place,
+        listens=(listen,),
+        command=(draft.server, *arguments),
+        wait=bool(draft.wait),
+        ipv6_only=draft.ipv6_only if listen.is_ipv6 else "",
+        argv0=argv0,
+        user="" if draft.uid == 0 else draft.user,
+        group=draft.group,
+        clear_groups=draft.clear_groups,
+        limits=tuple(draft.limits),
+        environment=tuple(draft.environment),
+        pass_env=draft.pass_env,
+        gate=tuple(draft.access + draft.gate),
+        socket=tuple(draft.socket),
+        directives=tuple(draft.directives),
+        max_connections=draft.max_connections,
+        max_per_source=draft.max_per_source,
+        rate=draft.rate,
+    )
+
+
+def listen_address(draft: Draft) -> str:
+    if draft.address:
+        return f"[{draft.address}]:{draft.port}" if ":" in draft.address else f"{draft.address}:{draft.port}"
+    if "IPV4" in draft.flags and "IPV6" not in draft.flags:
+        return f"0.0.0.0:{draft.port}"
+    return str(draft.port)
+
+
+def convert_all(candidates: Iterator[Candidate], machine: Machine, report: Report) -> list[Service]:
+    """All services; of two that want the same socket xinetd serves the first."""
+    services: list[Service] = []
+    taken: dict[Listen, str] = {}
+    for candidate in candidates:
+        service = convert(candidate, machine, report)
+        if service is None:
+            continue
+        first = taken.get(service.listens[0])
+        if first:
+            report.add(Outcome.IGNORED, service.place, candidate.id, f"service {candidate.name}",
+                       f"{first!r} has the same address and port already, and xinetd serves the first")  # fmt: skip
+            continue
+        taken[service.listens[0]] = candidate.id
+        services.append(service)
+    return services
