@@ -22,11 +22,12 @@ class EnvironmentFile(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """Something about a service's variables that systemd ignores, or fails the service for."""
+    """Something about a service's variables that systemd ignores, or (`fatal`) fails the service for."""
 
     text: str
     place: Place
     fatal: bool
+    file: str = ""
 
 
 def load_environment(unit: Unit, search: UnitSearch) -> tuple[dict[str, Variable], list[Trouble]]:
@@ -43,10 +44,11 @@ def load_environment(unit: Unit, search: UnitSearch) -> tuple[dict[str, Variable
             try:
                 variables |= read_file(path, search)
             except UnicodeDecodeError:
-                troubles.append(Trouble(f"{path!r} is not UTF-8", file.place, fatal=not file.optional))
+                troubles.append(Trouble(f"{path!r} is not UTF-8", file.place, not file.optional, path))
             except OSError as error:
                 if not file.optional:
-                    troubles.append(Trouble(f"unable to read {path!r}: {error.strerror}", file.place, fatal=True))
+                    text = f"unable to read {path!r}: {error.strerror}"
+                    troubles.append(Trouble(text, file.place, fatal=True, file=path))
     return variables, troubles
 
 

@@ -1,6 +1,6 @@
 """Say what is wrong with the units that run a gate, and what mends it.
 
-Without a UNIT, every one of the machine is checked. Exit code 0: nothing found; 1: findings.
+Without a UNIT, all whose socket is enabled or listening. Exit code 0: nothing found; 1: findings.
 """
 
 import argparse
@@ -33,6 +33,7 @@ class Finding(NamedTuple):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("units", metavar="UNIT", nargs="*", help="NAME.socket, NAME@.service, NAME.service or NAME")
+    parser.add_argument("--all", action="store_true", help="those that are not enabled as well")
     parser.add_argument("--level", choices=LEVELS, default=LEVELS[-1], help="leave out what is less (%(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON array of findings")
     parser.add_argument("--root", metavar="DIR", default="/", help="check the system in this directory")
@@ -43,30 +44,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     root: str = arguments.root
+    units: list[str] = arguments.units
     if not os.path.isdir(root):
         raise UsageError(f"{root!r} is not a directory")
     machine = Machine(UnitSearch(root), arguments.systemd_version)
     levels = LEVELS[: LEVELS.index(arguments.level) + 1]
-    services, findings = [], []
-    for gated in subjects(arguments.units, machine.search):
-        services.append(gated)
+    findings: list[Finding] = []
+    idle: list[str] = []
+    for name in units or gate_names(machine.search):
+        gated = find(name, machine.search)
         if isinstance(gated, Finding):
             findings.append(gated)
-        else:
+        elif units or arguments.all or machine.uses(gated.name):
             findings += findings_of(gated, machine, levels)
-    report(findings, len(services), as_json=arguments.json)
+        else:
+            idle.append(gated.name)
+    report(findings, as_json=arguments.json)
+    if idle:
+        print(f"sockgatectl: left out, not enabled: {' '.join(idle)} (--all includes them)", file=sys.stderr)
     return 1 if findings else 0
 
 
-def subjects(units: list[str], search: UnitSearch) -> Iterator[GatedService | Finding]:
-    """What to check; a unit that cannot even be read is a finding of its own."""
-    for name in units or gate_names(search):
-        try:
-            yield find_named(name, search)
-        except UsageError:
-            raise
-        except GateError as error:
-            yield Finding(ERROR, name, None, error.message, error.hint)
+def find(name: str, search: UnitSearch) -> GatedService | Finding:
+    """The service to check; a unit that cannot even be read is a finding of its own."""
+    try:
+        return find_named(name, search)
+    except UsageError:
+        raise
+    except GateError as error:
+        return Finding(ERROR, name, None, error.message, error.hint)
 
 
 def findings_of(gated: GatedService, machine: Machine, levels: tuple[str, ...]) -> Iterator[Finding]:
@@ -76,14 +82,12 @@ def findings_of(gated: GatedService, machine: Machine, levels: tuple[str, ...]) 
                 yield Finding(rule.level, problem.unit.name, problem.place, problem.message, problem.hint)
 
 
-def report(findings: list[Finding], services: int, *, as_json: bool) -> None:
+def report(findings: list[Finding], *, as_json: bool) -> None:
     if as_json:
         print(to_json(findings))
         return
     for finding in findings:
         print(finding)
-    if not findings and sys.stdout.isatty():
-        print(f"{services} service{'s' * (services != 1)} checked, nothing found")
 
 
 def to_json(findings: Iterable[Finding]) -> str:

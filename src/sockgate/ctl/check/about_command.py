@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from ...core.errors import GateError
 from ...core.handover import exec_failure
+from ...units.command import parse_commands
 from ...units.reader import Place
 from ..gated import GatedService
 from .about_service import identity_of
@@ -29,7 +30,7 @@ def gate_missing(gated: GatedService, machine: Machine) -> Iterator[Problem]:
 
 def environment_broken(gated: GatedService, _: Machine) -> Iterator[Problem]:
     for trouble in gated.troubles:
-        if trouble.fatal and not is_written_at_start(trouble.text, gated):
+        if trouble.fatal and trouble.file not in written_at_start(gated):
             yield Problem(gated.service, trouble.place, trouble.text, "create it, or write EnvironmentFile=-...")
 
 
@@ -39,10 +40,12 @@ def environment_ignored(gated: GatedService, _: Machine) -> Iterator[Problem]:
             yield Problem(gated.service, trouble.place, trouble.text)
 
 
-def is_written_at_start(text: str, gated: GatedService) -> bool:
-    """Whether the socket's own ExecStartPre= writes the file that a message is about (courier-environment)."""
-    lines = gated.socket.list("Socket", "ExecStartPre") if gated.socket else []
-    return any(f"'{path}'" in text for line in lines for path in re.findall(r"--output[ =](\S+)", line.value))
+def written_at_start(gated: GatedService) -> set[str]:
+    """What the socket's own ExecStartPre= commands are given: a file among that is not there before (imap.env)."""
+    socket = gated.socket
+    lines = socket.list("Socket", "ExecStartPre") if socket else []
+    commands = [command for line in lines if socket for command in parse_commands(line, socket.unit_name)]
+    return {word.rpartition("=")[2] for command in commands for word in command.words}
 
 
 def options_wrong(gated: GatedService, _: Machine) -> Iterator[Problem]:

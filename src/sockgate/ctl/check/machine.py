@@ -51,8 +51,17 @@ class Machine:
                     return int(match[1])
         return running_version()
 
+    def uses(self, unit: str) -> bool:
+        """Whether a unit is enabled, or was started without that."""
+        if self.search.enabled(unit) or not self.live:
+            return self.search.enabled(unit)
+        return (
+            subprocess.run(["systemctl", "--quiet", "is-active", unit], capture_output=True, check=False).returncode
+            == 0
+        )
+
     def user(self, name: str) -> pwd.struct_passwd | None:
-        """Raises KeyError-free: None for a user that does not exist."""
+        """A user by name or number, None for one that does not exist."""
         if self.live:
             try:
                 return pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
