@@ -42,6 +42,7 @@ VERBS = (
     Verb(
         "courier-environment", "courier_environment", "evaluate Courier's shell configuration into an environment file"
     ),
+    Verb("explain", "explain", "say what a gate would do with a client, and why"),
     Verb("rules", "rules", "compile access rules, or show them"),
 )
 

@@ -1,0 +1,183 @@
+"""Say what a gate would do with a client, and why: verdict, rule, environment. Needs no network and no root.
+
+With UNIT, the options and variables are the unit's; with --options, those given. What the gate would learn from
+the network (host name, ident, DNSBL, a PROXY header) is what --host, --info and --ip say.
+"""
+
+import argparse
+import json
+import shlex
+from dataclasses import asdict, dataclass
+
+from ..core.access import DENY, Verdict
+from ..core.environ import to_bytes
+from ..core.errors import ConfigError, UsageError
+from ..core.gate import Gate
+from ..core.options import parse
+from ..core.peer import Peer, internet_peer, pack
+from ..units.search import UnitSearch
+from .gated import PROGRAMS, RESIDENT, find_named
+
+ERROR = "error"
+SERVER = "SERVER"  # stands for the program, where --options names none
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What decided: an option with its entry, or a line of a file (no line in a cdb that tcprules made)."""
+
+    where: str
+    file: str | None
+    line: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer; its fields are those of --json.
+
+    verdict      allow, deny, or error, which refuses as well
+    rule         what decided, None if nothing refuses and no rule matched
+    reason       the same as one line, or the error
+    relay        the entry of --relay that covers the client
+    message      what a refused client is told
+    environment  what the gate sets for the server; without what systemd adds
+    considered   what was tried and did not match, in order
+    """
+
+    verdict: str
+    rule: Rule | None
+    reason: str
+    relay: str | None
+    message: str | None
+    environment: dict[str, str] | None
+    considered: list[str]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    gate = parser.add_mutually_exclusive_group(required=True)
+    gate.add_argument("unit", nargs="?", metavar="UNIT", help="a socket or service that runs a gate")
+    gate.add_argument("--options", metavar="OPTIONS", help="options of sockgate or sockgated, as one quoted word")
+    parser.add_argument("--ip", required=True, metavar="ADDRESS", help="the client's address")
+    parser.add_argument("--port", type=port_number, metavar="PORT", help="the client's port")
+    parser.add_argument("--local", metavar="ADDRESS[:PORT]", help="where the client connected to; [ADDRESS]:PORT")
+    parser.add_argument("--host", metavar="NAME", help="the client's name, as a look-up would find it")
+    parser.add_argument("--info", metavar="INFO", help="the client's user, as ident would tell it")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    peer = make_peer(arguments)
+    gate, variables = unit_gate(arguments.unit) if arguments.unit else (options_gate(arguments.options), {})
+    explanation = explain(gate, peer, variables)
+    print(json.dumps(asdict(explanation)) if arguments.json else as_text(explanation))
+    return 1 if explanation.verdict == ERROR else 0
+
+
+def options_gate(text: str) -> Gate:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--options: {str(error).lower()}") from None
+    settings = parse(words, PROGRAMS[RESIDENT])
+    settings.command = settings.command or [SERVER]
+    return Gate(settings)
+
+
+def unit_gate(name: str) -> tuple[Gate, dict[bytes, bytes]]:
+    """The gate of a unit, and the variables that the unit sets."""
+    gated = find_named(name, UnitSearch())
+    if gated.gate is None:
+        raise gated.error or ConfigError(f"{gated.name!r} has no gate")
+    return gated.gate, {to_bytes(key): to_bytes(variable.value) for key, variable in gated.variables.items()}
+
+
+def make_peer(arguments: argparse.Namespace) -> Peer:
+    """The client that the options describe. Raises UsageError."""
+    remote = packed("--ip", arguments.ip)
+    address, port = split_port(arguments.local) if arguments.local else (arguments.ip, 0)
+    local = packed("--local", address)
+    if len(remote) != len(local):
+        raise UsageError(f"--local: {address!r} and {arguments.ip!r} are not of one address family")
+    peer = internet_peer(remote, arguments.port or 0, local, port)
+    if not arguments.local:
+        peer.local_ip = None
+    peer.host = arguments.host.lower() if arguments.host else None
+    peer.info = arguments.info
+    return peer
+
+
+def packed(option: str, text: str) -> bytes:
+    try:
+        return pack(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def split_port(text: str) -> tuple[str, int]:
+    """`192.0.2.1`, `192.0.2.1:25`, `2001:db8::1` or `[2001:db8::1]:25`. Raises UsageError."""
+    address, colon, port = text.rpartition(":")
+    if text.count(":") > 1 and not text.startswith("["):
+        return text, 0
+    if not colon or text.endswith("]"):
+        return text.strip("[]"), 0
+    try:
+        return address.strip("[]"), port_number(port)
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"--local: {error}") from None
+
+
+def port_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number")
+    return int(text)
+
+
+def explain(gate: Gate, peer: Peer, variables: dict[bytes, bytes]) -> Explanation:
+    considered: list[str] = []
+    try:
+        verdict = gate.decide(peer, considered)
+    except ConfigError as error:
+        return Explanation(ERROR, None, str(error), None, None, None, considered)
+    message = verdict.message.decode("utf-8", "replace").rstrip() or None
+    if verdict.outcome == DENY:
+        return Explanation(DENY, rule_of(verdict), verdict.reason, None, message, None, considered)
+    relay = gate.relays_for(peer)
+    environment = gate.environment(gate.base_environment(variables), peer, verdict, relay)
+    return Explanation(
+        verdict.outcome, rule_of(verdict), verdict.reason, relay, None, known(environment, peer), considered
+    )
+
+
+def rule_of(verdict: Verdict) -> Rule | None:
+    if not verdict.rule:
+        return None
+    file, _, line = verdict.rule.rpartition(":")
+    if not verdict.text:
+        return Rule(verdict.rule, None, None, verdict.rule)
+    if not (file and line.isdigit()):
+        return Rule(verdict.rule, verdict.rule, None, verdict.text)
+    return Rule(verdict.rule, file, int(line), verdict.text)
+
+
+def known(environment: dict[bytes, bytes], peer: Peer) -> dict[str, str]:
+    """The environment in alphabetical order, without the ports that nobody gave."""
+    unknown = (b"REMOTEPORT",) * (not peer.remote_port) + (b"LOCALPORT",) * (not peer.local_port)
+    return {
+        name.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+        for name, value in sorted(environment.items())
+        if not (unknown and name.startswith(b"TCP") and name.endswith(unknown))
+    }
+
+
+def as_text(explanation: Explanation) -> str:
+    lines = [f"{explanation.verdict}: {explanation.reason or 'nothing refuses, and no rule matches'}"]
+    if explanation.relay is not None:
+        lines.append(f"relay: --relay {explanation.relay}")
+    if explanation.message is not None:
+        lines.append(f"told: {explanation.message}")
+    if explanation.environment is not None:
+        lines += ["environment:", *(f"  {name}={value}" for name, value in explanation.environment.items())]
+    if explanation.considered:
+        lines += ["did not match:", *(f"  {line}" for line in explanation.considered)]
+    return "\n".join(lines)
