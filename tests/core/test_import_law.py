@@ -1,0 +1,173 @@
+"""What may import what, what one connection loads, and that nothing foreign is ever loaded."""
+
+import ast
+import os
+import socket
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .launch import PLAIN, SOURCE, Launcher, everything_from, internet, make_launcher
+
+SERVED = 7  # the server's exit code: a gate that refuses ends with 0
+SERVER = ["/bin/sh", "-c", f"exit {SERVED}"]
+
+# Imports go down: a part may import from the lines above its own and from itself.
+PARTS = (
+    {"core"},
+    {"shim", "resolve", "units", "rulefile"},
+    {"dispatch", "convert"},
+    {"ctl"},
+    {"demo"},
+)
+RANK = {part: rank for rank, parts in enumerate(PARTS) for part in parts}
+
+# The lean tier, in any function: modules written in C, of which none loads another but `struct`.
+LEAN = {"core", "shim"}
+LEAN_IMPORTS = {
+    "sys", "posix", "errno", "time", "mmap", "struct", "_struct", "_socket", "_signal", "fcntl", "resource",
+}  # fmt: skip
+
+# What one connection loads beside what the bare interpreter has: each one costs every connection.
+LOADED = {
+    "_socket", "errno",
+    "sockgate", "sockgate.shim", "sockgate.core",
+    "sockgate.core.access", "sockgate.core.addresses", "sockgate.core.environ", "sockgate.core.errors",
+    "sockgate.core.gate", "sockgate.core.handover", "sockgate.core.log", "sockgate.core.options", "sockgate.core.peer",
+}  # fmt: skip
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name below sockgate."""
+    files = (path.relative_to(SOURCE / "sockgate") for path in (SOURCE / "sockgate").rglob("*.py"))
+    return {".".join(file.with_suffix("").parts).removesuffix("__init__").rstrip("."): file for file in files}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """What this file imports when it runs, absolute: `sockgate.core.peer.pack`, `os.path`."""
+    yield from imports_below(ast.parse((SOURCE / "sockgate" / file).read_text()), ("sockgate", *file.parent.parts))
+
+
+def imports_below(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            base = package[: len(package) + 1 - child.level] if child.level else ()
+            origin = [*base, *([child.module] if child.module else [])]
+            yield from (".".join([*origin, alias.name]) for alias in child.names)
+        else:
+            yield from imports_below(child, package)
+
+
+def part_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_every_part_has_its_place() -> None:
+    assert {part_of(name) for name in modules()} - {""} <= set(RANK)
+
+
+def test_imports_go_one_way() -> None:
+    against = [
+        f"{name}: {imported}"
+        for name, file in modules().items()
+        for imported in imports(file)
+        if imported.startswith("sockgate.")
+        for target in [part_of(imported.removeprefix("sockgate."))]
+        if target in RANK and target != part_of(name) and not RANK[target] < RANK.get(part_of(name), -1)
+    ]
+    assert against == []
+
+
+def test_the_lean_tier_imports_nothing_but_what_starts_fast() -> None:
+    foreign = [
+        f"{name}: {imported}"
+        for name, file in modules().items()
+        if part_of(name) in LEAN
+        for imported in imports(file)
+        if part_of(imported) not in LEAN_IMPORTS | {"sockgate"}
+    ]
+    assert foreign == []
+
+
+def test_each_third_party_library_is_imported_by_one_module() -> None:
+    users = defaultdict(set)
+    for name, file in modules().items():
+        for imported in imports(file):
+            library = part_of(imported)
+            if library not in sys.stdlib_module_names | {"sockgate"}:
+                # systemd-python's modules have nothing in common but the name above them.
+                users[".".join(imported.split(".")[:2]) if library == "systemd" else library].add(name)
+    assert {library: sorted(names) for library, names in users.items() if len(names) > 1} == {}
+
+
+def imports_shown(importtime: str) -> set[str]:
+    lines = [line for line in importtime.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def test_one_connection_loads_exactly_these_modules(launcher: Launcher) -> None:
+    python = [sys.executable, "-I", "-S", "-X", "importtime"]
+    bare = subprocess.run([*python, "-c", ""], capture_output=True, text=True, check=True)
+    near, far = socket.socketpair()
+    with far:
+        with near:  # a stream to the journal, as systemd gives it
+            stream = os.fstat(near.fileno())
+            environment = PLAIN | {"JOURNAL_STREAM": f"{stream.st_dev}:{stream.st_ino}"}
+            words = ["--name", "test", "--allow", "127.0.0.0/8", "--relay", "127.0.0.1", *SERVER]
+            prelude = f'exec {" ".join(python)} "$@"'
+            outcome = launcher.run(internet(), words, environment, prelude=prelude, stderr=near)
+        shown = everything_from(far).decode()
+    assert outcome.code == SERVED
+    assert imports_shown(shown) - imports_shown(bare.stderr) == LOADED
+
+
+HIJACKED = 66
+FOREIGN = f"import posix; posix._exit({HIJACKED})\n"
+INTERPRETER = os.path.realpath(sys.executable)
+
+
+@pytest.fixture
+def hostile(launcher: Launcher) -> Path:
+    """The launcher's own folder, with a module for everything that a gate loads from a file."""
+    standard_library = launcher.folder / "lib" / f"python3.{sys.version_info.minor}"
+    standard_library.mkdir(parents=True)
+    (standard_library / "encodings.py").write_text(FOREIGN)
+    for name in ("sockgate", "resource", "_socket", "errno", "posix", "fcntl", "mmap", "struct", "os"):
+        (launcher.folder / f"{name}.py").write_text(FOREIGN)
+    return launcher.folder
+
+
+def code_of(launcher: Launcher, interpreter: str = "", environment: dict[str, str] | None = None) -> int:
+    """How one connection ends, by the launcher's first line or by this interpreter, in the launcher's folder."""
+    words = ["--allow", "127.0.0.0/8", "--rlimit", "nofile=100", *SERVER]
+    prelude = f'cd "{launcher.folder}" && exec {interpreter} "$@"'
+    return launcher.run(internet(), words, PLAIN | (environment or {}), prelude=prelude).code
+
+
+@pytest.mark.parametrize("variable", ["nothing", "PYTHONPATH", "PYTHONHOME"])
+def test_no_module_beside_the_script_or_named_in_the_environment_is_loaded(
+    launcher: Launcher, hostile: Path, variable: str
+) -> None:
+    environment = {variable: str(hostile)}
+    assert code_of(launcher, INTERPRETER, environment) == HIJACKED  # what `python3 sockgate` would do
+    assert code_of(launcher, environment=environment) == SERVED
+
+
+def test_no_pth_file_is_executed(tmp_path: Path) -> None:
+    site = tmp_path / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    site.mkdir(parents=True)
+    (site / "hostile.pth").write_text(FOREIGN)
+    (tmp_path / "pyvenv.cfg").write_text(f"home = {os.path.dirname(INTERPRETER)}\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3").symlink_to(INTERPRETER)
+    launcher = make_launcher(tmp_path, python=str(tmp_path / "bin/python3"))
+    assert code_of(launcher, f"{tmp_path}/bin/python3 -I") == HIJACKED  # what -I alone would do
+    assert code_of(launcher) == SERVED
