@@ -9,12 +9,12 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..core.errors import ConfigError, UsageError
 from ..units import envfile
+from .files import write_atomically
 
 CONFIG_FOLDER = "/etc/courier"
 LIMITS = "SOCKGATE_LIMITS"
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
         envfile.format_assignment(*variable) for variable in sorted(server_variables(profile, folder).items())
     )
     if arguments.output:
-        write_atomically(arguments.output, text.encode())
+        write_atomically(arguments.output, text, mode=0o600)
     else:
         sys.stdout.write(text)
     return 0
@@ -165,22 +165,3 @@ def warn_of_umask(profile: Profile, script: Mapping[str, str]) -> None:
             f"set UMask={value.zfill(4)} in a drop-in of the service (systemctl edit)",
             file=sys.stderr,
         )
-
-
-def write_atomically(path: str, content: bytes) -> None:
-    """The whole file under its name, or the old one; readable by its owner alone. Raises ConfigError."""
-    folder = os.path.dirname(path) or "."
-    try:
-        os.makedirs(folder, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=os.path.basename(path) + ".", dir=folder)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise ConfigError(f"unable to write {path!r}: {error.strerror}") from None

@@ -43,7 +43,9 @@ VERBS = (
         "courier-environment", "courier_environment", "evaluate Courier's shell configuration into an environment file"
     ),
     Verb("explain", "explain", "say what a gate would do with a client, and why"),
+    Verb("install", "install", "put a server behind a gate: write its units"),
     Verb("rules", "rules", "compile access rules, or show them"),
+    Verb("uninstall", "uninstall", "remove the units that install wrote"),
 )
 
 

@@ -130,3 +130,12 @@ def escape_character(character: str) -> str:
 
 def quote_words(words: Iterable[str]) -> str:
     return " ".join(map(quote_word, words))
+
+
+def quote_variable(words: Iterable[str]) -> str:
+    """The value of a variable that $NAME on a command line splits back into these words."""
+    return " ".join(word if word and BARE.issuperset(word) else f'"{escape_plainly(word)}"' for word in words)
+
+
+def escape_plainly(word: str) -> str:
+    return word.replace("\\", "\\\\").replace('"', '\\"')

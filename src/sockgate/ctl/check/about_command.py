@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator
 
 from ...core.errors import GateError
-from ...core.handover import exec_failure
 from ...units.command import parse_commands
 from ...units.reader import Place
 from ..gated import GatedService
@@ -78,8 +77,9 @@ def server_unusable(gated: GatedService, machine: Machine) -> Iterator[Problem]:
         return
     code = cannot_run(path, gated, machine)
     if code:
-        error = exec_failure(os.fsencode(name), OSError(code, os.strerror(code)))
-        yield Problem(gated.service, place, error.message if isinstance(error, GateError) else str(error), "")
+        yield Problem(
+            gated.service, place, f"unable to run {path!r}: {os.strerror(code)}", "install it, or name another"
+        )
 
 
 def find_program(name: str, gated: GatedService, machine: Machine) -> str | None:

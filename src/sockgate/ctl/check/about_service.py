@@ -38,7 +38,7 @@ def account_missing(gated: GatedService, machine: Machine) -> Iterator[Problem]:
                     kind = "user" if key == "User" else "group"
                     yield Problem(
                         gated.service, assignment.place, f"{key}={name}: there is no such {kind}",
-                        "install the package that brings it, or " + setting(gated.service, f"{key}="),
+                        f"create it, or name another with `systemctl edit {gated.service.name}`",
                     )  # fmt: skip
 
 

@@ -53,12 +53,7 @@ class Machine:
 
     def uses(self, unit: str) -> bool:
         """Whether a unit is enabled, or was started without that."""
-        if self.search.enabled(unit) or not self.live:
-            return self.search.enabled(unit)
-        return (
-            subprocess.run(["systemctl", "--quiet", "is-active", unit], capture_output=True, check=False).returncode
-            == 0
-        )
+        return self.search.enabled(unit) or (self.live and is_active(unit))
 
     def user(self, name: str) -> pwd.struct_passwd | None:
         """A user by name or number, None for one that does not exist."""
@@ -87,6 +82,10 @@ class Machine:
         except OSError:
             return None
         return next((fields for fields in accounts if name in (fields[0], *fields[2:3])), None)
+
+
+def is_active(unit: str) -> bool:
+    return subprocess.run(["systemctl", "--quiet", "is-active", unit], capture_output=True, check=False).returncode == 0
 
 
 def running_version() -> int:

@@ -1,0 +1,134 @@
+"""Put a service behind a gate: write its socket and service units, for a server of your own or one that is shipped.
+
+With --server, NAME.socket and NAME@.service are written for that server. Without it, NAME is a service whose units
+come with sockgate (smtp, imap, pop3).
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+
+from ..core.errors import ConfigError, UsageError
+from ..core.gate import Gate
+from ..core.options import GATE_OPTIONS, parse
+from ..units.search import UnitSearch
+from .check import findings_of
+from .check.machine import Machine
+from .check.rules import ERROR, LEVELS
+from .files import is_ours, write_atomically
+from .gated import find_named
+from .own_service import OwnService, check_listen, check_name, service_unit, socket_unit
+
+UNIT_FOLDER = "/etc/systemd/system"
+LOOPBACK_ONLY = "--allow localhost"
+SHIPPED = ("smtp", "imap", "pop3")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", metavar="NAME", nargs="+", help="the service")
+    parser.add_argument("--server", metavar="COMMAND", help="its server and arguments, as one word: '/usr/sbin/x -i'")
+    parser.add_argument("--listen", metavar="ADDRESS", action="append", help="PORT, ADDRESS:PORT or [ADDRESS]:PORT")
+    parser.add_argument("--user", metavar="USER", help="whom the server runs as")
+    parser.add_argument(
+        "--options", metavar="OPTIONS", default=LOOPBACK_ONLY, help="the gate's options (default: %(default)s)"
+    )
+    parser.add_argument("--root", metavar="DIR", default="/", help="write for the system in this directory")
+    parser.add_argument("--dry-run", action="store_true", help="print the units and write nothing")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    names: list[str] = arguments.names
+    machine = Machine(UnitSearch(arguments.root))
+    if arguments.server is None:
+        for option in ("listen", "user"):
+            if getattr(arguments, option):
+                raise UsageError(f"--{option} needs --server: the units that are shipped have it")
+        for name in names:
+            print(shipped(name, machine.search))
+        return 0
+    if len(names) > 1:
+        raise UsageError("--server is for one NAME at a time")
+    service = own_service(names[0], arguments)
+    units = {
+        f"{UNIT_FOLDER}/{service.name}.socket": socket_unit(service, program("sockgatectl"), machine.systemd_version),
+        f"{UNIT_FOLDER}/{service.name}@.service": service_unit(service, program("sockgate")),
+    }
+    refuse_foreign(units, machine.search)
+    if arguments.dry_run:
+        print("\n".join(f"# {path}\n{text}" for path, text in units.items()), end="")
+        return 0
+    for path, text in units.items():
+        write_atomically(machine.search.host_path(path), text)
+        print(f"wrote {path}")
+    return conclude(service, machine)
+
+
+def shipped(name: str, search: UnitSearch) -> str:
+    """What to do for a service whose units come with sockgate. Raises GateError."""
+    check_name(name)
+    path = search.fragment(f"{name}.socket")
+    if path:
+        return f"{name}.socket is installed ({path}); next: systemctl enable --now {name}.socket"
+    if name in SHIPPED:
+        raise ConfigError(f"there is no {name}.socket", "`make install` brings it; or name a server with --server")
+    raise UsageError(f"no units for {name!r} come with sockgate", f"{' '.join(SHIPPED)} do; or say --server")
+
+
+def own_service(name: str, arguments: argparse.Namespace) -> OwnService:
+    """What was asked for, validated as the gate itself will do it. Raises GateError."""
+    for option in ("listen", "user"):
+        if not getattr(arguments, option):
+            raise UsageError(f"--server needs --{option}", "whom it runs as: root if it must" * (option == "user"))
+    server, options = split("--server", arguments.server), split("--options", arguments.options)
+    if not server or not server[0].startswith("/"):
+        raise UsageError(f"--server: {arguments.server!r} does not start with an absolute path")
+    Gate(parse([*options, "--", *server], GATE_OPTIONS))
+    listen = tuple(check_listen(text) for text in arguments.listen)
+    return OwnService(check_name(name), listen, arguments.user, server, options)
+
+
+def split(option: str, text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"{option}: {text!r}: {error}") from None
+
+
+def program(name: str) -> str:
+    """The path of one of sockgate's programs, as units have to name it: beside this one, or on the PATH."""
+    own = os.path.dirname(os.path.realpath(sys.argv[0]))
+    folders = [own, f"{os.path.dirname(own)}/sbin", os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"]
+    found = shutil.which(name, path=":".join(folders))
+    if found is None:
+        raise ConfigError(f"unable to find the program {name!r}", "`make install` puts it where systemd finds it")
+    return found
+
+
+def refuse_foreign(units: dict[str, str], search: UnitSearch) -> None:
+    """Raises ConfigError if a unit of that name exists which `install` did not write."""
+    for path in units:
+        name = os.path.basename(path)
+        existing = path if os.path.lexists(search.host_path(path)) else search.fragment(name)
+        if existing and not (existing == path and is_ours(search.host_path(path))):
+            raise ConfigError(f"{existing!r} exists and was not written by sockgatectl install", "choose another name")
+
+
+def defaults_file(name: str) -> str:
+    return f"/etc/default/sockgate-{name}"
+
+
+def conclude(service: OwnService, machine: Machine) -> int:
+    """Say what is wrong with what was written, and what to type next."""
+    search = UnitSearch(machine.search.root or "/")
+    findings = list(findings_of(find_named(f"{service.name}.socket", search), Machine(search), LEVELS))
+    for finding in findings:
+        print(finding)
+    if service.options == tuple(LOOPBACK_ONLY.split()):
+        print(f"only this machine may connect: say --options, or set SOCKGATE_OPTIONS in {defaults_file(service.name)}")
+    if search.enabled(f"{service.name}.socket"):
+        print(f"next: systemctl daemon-reload && systemctl restart {service.name}.socket")
+    else:
+        print(f"next: systemctl enable --now {service.name}.socket")
+    return int(any(finding.level == ERROR for finding in findings))

@@ -1,0 +1,66 @@
+"""Remove the units that `sockgatectl install` wrote, and nothing else."""
+
+import argparse
+import os
+
+from ..core.errors import ConfigError
+from ..units.search import UnitSearch
+from .check.machine import Machine
+from .files import is_ours
+from .install import UNIT_FOLDER
+from .own_service import check_name
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", metavar="NAME", nargs="+", help="the service")
+    parser.add_argument("--root", metavar="DIR", default="/", help="the system in this directory")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be removed")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    machine = Machine(UnitSearch(arguments.root))
+    names: list[str] = arguments.names
+    paths = [path for name in names for path in removable(check_name(name), machine)]
+    for path in paths:
+        if not arguments.dry_run:
+            remove(machine.search.host_path(path))
+        print(f"{'would remove' if arguments.dry_run else 'removed'} {path}")
+    for path in left_over(names, machine.search):
+        print(f"left {path}")
+    if machine.live and not arguments.dry_run:
+        print("next: systemctl daemon-reload")
+    return 0
+
+
+def removable(name: str, machine: Machine) -> list[str]:
+    """The unit files of a service. Raises ConfigError if it is in use, or if `install` did not write them."""
+    paths = [f"{UNIT_FOLDER}/{name}.socket", f"{UNIT_FOLDER}/{name}@.service"]
+    present = [path for path in paths if os.path.lexists(machine.search.host_path(path))]
+    if not present:
+        raise ConfigError(f"there is no {paths[0]!r}", "only what `sockgatectl install` wrote can be removed")
+    for path in present:
+        if not is_ours(machine.search.host_path(path)):
+            raise ConfigError(f"{path!r} was not written by sockgatectl install")
+    if machine.uses(f"{name}.socket"):
+        raise ConfigError(f"{name}.socket is in use", f"systemctl disable --now {name}.socket")
+    return present
+
+
+def remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError as error:
+        raise ConfigError(f"unable to remove {path!r}: {error.strerror}") from None
+
+
+def left_over(names: list[str], search: UnitSearch) -> list[str]:
+    """What the administrator made for these services, which stays."""
+    candidates = [
+        path
+        for name in names
+        for path in (
+            f"{UNIT_FOLDER}/{name}.socket.d", f"{UNIT_FOLDER}/{name}@.service.d",
+            f"/etc/default/sockgate-{name}", f"/etc/sysconfig/sockgate-{name}",
+        )
+    ]  # fmt: skip
+    return [path for path in candidates if os.path.lexists(search.host_path(path))]
