@@ -38,9 +38,12 @@ def test_a_file_is_read_as_systemd_reads_it(text: str, expected: list[tuple[str,
     assert parse(text) == expected
 
 
-def test_only_the_names_that_a_shell_takes_are_names() -> None:
-    assert is_name("IMAP_TLS") and is_name("_x1")
-    assert not is_name("export A") and not is_name("1a") and not is_name("") and not is_name("A\n")
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [("IMAP_TLS", True), ("_x1", True), ("export A", False), ("1a", False), ("", False), ("A\n", False)],
+)
+def test_only_the_names_that_a_shell_takes_are_names(name: str, taken: bool) -> None:
+    assert is_name(name) is taken
 
 
 def test_a_value_is_written_in_double_quotes() -> None:

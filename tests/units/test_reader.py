@@ -61,7 +61,8 @@ def test_lines_that_systemd_ignores_are_reported_with_their_place() -> None:
 def test_reading_never_fails_and_never_invents_a_line(text: str) -> None:
     assignments, ignored = parse(text, "f")
     lines = text.count("\n") + text.count("\r") + 1
-    assert all(0 < entry.place.line <= lines for entry in (*assignments, *ignored))
+    places = [entry.place for entry in assignments] + [entry.place for entry in ignored]
+    assert all(0 < place.line <= lines for place in places)
 
 
 def test_a_place_reads_as_file_and_line() -> None:

@@ -72,7 +72,10 @@ def socket_unit(service: OwnService, sockgatectl: str, systemd_version: int) -> 
 
 
 def service_unit(service: OwnService, sockgate: str) -> str:
-    """The text of NAME@.service; `sockgate` is the path of the gate. The sandbox is what no server minds, setuid programs included."""
+    """The text of NAME@.service; `sockgate` is the path of the gate.
+
+    The sandbox is what no server minds, one that needs setuid programs included.
+    """
     gate = f"{format_command([sockgate], '-')} --name %p $SOCKGATE_OPTIONS -- $SOCKGATE_SERVER"
     settings = [
         Setting("ExecStart", gate),

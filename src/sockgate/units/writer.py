@@ -12,6 +12,8 @@ KEY = re.compile(r"[A-Za-z][A-Za-z0-9-]*\Z")
 # Would end or continue the line, or be cut off.
 UNWRITABLE = re.compile(r"[\x00\n\r]|\\\Z|\A[ \t]|[ \t]\Z")
 
+COMMENT_END = re.compile(r"[\x00\n\r]")
+
 
 class Setting(NamedTuple):
     """One `Key=value`. The value is what stands in the file: see `literal`, `quote_words` and `format_command`."""
@@ -49,7 +51,7 @@ def format_setting(setting: Setting) -> str:
 
 
 def format_comment(text: str) -> str:
-    return "".join(f"# {line.strip(BLANKS)}\n" for line in text.splitlines() if line.strip(BLANKS))
+    return "".join(f"# {line.strip(BLANKS)}\n" for line in COMMENT_END.split(text) if line.strip(BLANKS))
 
 
 def literal(text: str) -> str:
