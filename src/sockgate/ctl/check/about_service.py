@@ -32,7 +32,8 @@ def account_missing(gated: GatedService, machine: Machine) -> Iterator[Problem]:
     if gated.service.is_true("Service", "DynamicUser"):
         return
     for key, find in (("User", machine.user), ("Group", machine.group), ("SupplementaryGroups", machine.group)):
-        for assignment in gated.service.list("Service", key):
+        assignments = gated.service.list("Service", key)
+        for assignment in assignments if key == "SupplementaryGroups" else assignments[-1:]:
             for name in assignment.value.split():
                 if "%" not in name and not name.isdigit() and find(name) is None:
                     kind = "user" if key == "User" else "group"
