@@ -1,0 +1,87 @@
+"""How many clients there are, from where, and how fast they come."""
+
+from collections import Counter
+from time import monotonic
+
+from ..core.access import DENY, Verdict
+from ..core.peer import Peer
+from .options import NETWORK_PREFIX, Limits
+
+Network = tuple[int, int]  # address length in bytes (0 for a user of an AF_UNIX socket), number of the network
+
+
+def network_of(peer: Peer, prefix: tuple[int, int]) -> Network:
+    """The network that this client is counted with; prefix in bits: (IPv4, IPv6)."""
+    length = len(peer.remote)
+    if not length:
+        return 0, peer.credentials[1] if peer.credentials else -1
+    bits = prefix[0] if length == 4 else prefix[1]
+    return length, int.from_bytes(peer.remote, "big") >> (length * 8 - bits)
+
+
+class Census:
+    """Clients by source and by network. One more of them comes in, or the limit that is in the way is named."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.sources: Counter[Network] = Counter()
+        self.networks: Counter[Network] = Counter()
+
+    def excess(self, peer: Peer) -> Verdict | None:
+        """The refusal of a client that would be one too many."""
+        limits = self._limits
+        if limits.per_source and self.sources[network_of(peer, limits.source_prefix)] >= limits.per_source:
+            return refusal("--max-per-source", limits.per_source, "from this source")
+        if limits.per_network and self.networks[network_of(peer, NETWORK_PREFIX)] >= limits.per_network:
+            return refusal("--max-per-network", limits.per_network, "from this network")
+        return None
+
+    def enter(self, peer: Peer) -> int:
+        """Count this client. Returns how many there are from its source."""
+        source = network_of(peer, self._limits.source_prefix)
+        self.sources[source] += 1
+        self.networks[network_of(peer, NETWORK_PREFIX)] += 1
+        return self.sources[source]
+
+    def leave(self, peer: Peer) -> None:
+        decrement(self.sources, network_of(peer, self._limits.source_prefix))
+        decrement(self.networks, network_of(peer, NETWORK_PREFIX))
+
+
+def decrement(counts: Counter[Network], key: Network) -> None:
+    """What nobody is counted under takes no memory: sources come and go for years."""
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
+
+
+def refusal(option: str, limit: int, where: str = "") -> Verdict:
+    connections = "1 connection" if limit == 1 else f"{limit} connections"
+    return Verdict(DENY, f"{option} {limit}", f"already {connections} {where}".rstrip() + f" ({option})")
+
+
+class Rate:
+    """--rate N/SECONDS, xinetd's cps: more than N clients per second on average, and a pause begins.
+
+    The average is that of the current window, which is N seconds long, as in xinetd (access.c, 2.3.15): so a
+    burst of N is always welcome, and a longer one as long as the seconds before it were quiet.
+    """
+
+    def __init__(self, most: int, pause: int) -> None:
+        self.most = most
+        self.pause = pause
+        self._window_start = 0.0
+        self._count = 0
+
+    def exceeded_by_one_more(self) -> bool:
+        """Count a client. True if the average is now above the limit; the window starts anew after the pause."""
+        now = monotonic()
+        elapsed = now - self._window_start
+        if elapsed > self.most:
+            self._window_start, self._count = now, 1
+            return False
+        self._count += 1
+        if self._count <= self.most * max(1, int(elapsed)):
+            return False
+        self._window_start = 0.0
+        return True

@@ -1,0 +1,109 @@
+"""The sockets that clients connect to: systemd's, or our own with --listen."""
+
+import _socket
+import os
+import stat
+
+from ..core.errors import SystemFailure, UsageError
+from ..core.peer import SO_ACCEPTCONN, endpoint, pack
+
+BACKLOG = 4096  # what systemd asks for, too; the kernel cuts it to net.core.somaxconn
+
+
+class Listener:
+    """A listening stream socket, never blocking and never inherited by a server."""
+
+    __slots__ = ("_family", "_socket", "address")
+
+    def __init__(self, listening: _socket.socket) -> None:
+        listening.setblocking(False)
+        os.set_inheritable(listening.fileno(), False)
+        self._socket = listening
+        self._family = listening.family
+        self.address = address_of(listening)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def accept(self) -> _socket.socket:
+        """The next client's connection, blocking and closed at exec. Raises what accept(2) says."""
+        # Not socket.accept(): a C object instead of a Python one, and three system calls less.
+        descriptor, _address = self._socket._accept()  # type: ignore[attr-defined]  # typeshed leaves it out
+        return _socket.socket(self._family, _socket.SOCK_STREAM, 0, fileno=descriptor)
+
+
+def adopt(descriptor: int) -> Listener:
+    """A socket that systemd passed. Raises UsageError if clients cannot be accepted from it."""
+    try:
+        listening = _socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise UsageError(f"descriptor {descriptor} is no socket: {error.strerror}") from None
+    if listening.type != _socket.SOCK_STREAM or not listening.getsockopt(_socket.SOL_SOCKET, SO_ACCEPTCONN):
+        listening.detach()
+        raise UsageError(f"descriptor {descriptor} is no listening stream socket", "the socket unit needs Accept=no")
+    return Listener(listening)
+
+
+def listen(where: str) -> Listener:
+    """--listen: ADDR:PORT, [IPv6]:PORT, a path or @NAME. Raises UsageError or SystemFailure."""
+    family, address = parse_address(where)
+    listening = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        if family == _socket.AF_UNIX:
+            remove_stale(where)
+        else:
+            listening.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        if family == _socket.AF_INET6:
+            listening.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 0)  # as a .socket unit does
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        raise SystemFailure(f"unable to listen on {where!r}: {error.strerror}") from None
+    return Listener(listening)
+
+
+def parse_address(where: str) -> tuple[int, str | tuple[str, int]]:
+    """(address family, what bind takes)."""
+    if where.startswith("/"):
+        return _socket.AF_UNIX, where
+    if where.startswith("@"):
+        return _socket.AF_UNIX, "\0" + where[1:]
+    host, colon, port = where.rpartition(":")
+    brackets = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if brackets else host
+    try:
+        pack(host)
+    except ValueError:
+        colon = ""
+    valid = colon and brackets == (":" in host) and port.isascii() and port.isdigit() and int(port) < 65536
+    if not valid:
+        raise UsageError(f"--listen: {where!r} is neither ADDR:PORT, [IPv6]:PORT nor a path")
+    return (_socket.AF_INET6 if brackets else _socket.AF_INET), (host, int(port))
+
+
+def remove_stale(path: str) -> None:
+    """A socket file that an earlier run left would make bind(2) fail; anything else is not ours to remove."""
+    try:
+        if stat.S_ISSOCK(os.lstat(path).st_mode) and not somebody_listens(path):
+            os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def somebody_listens(path: str) -> bool:
+    probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        probe.connect(path)
+    except ConnectionRefusedError:
+        return False
+    finally:
+        probe.close()
+    return True
+
+
+def address_of(listening: _socket.socket) -> str:
+    """For the log and for `systemctl status`."""
+    name = listening.getsockname()
+    if listening.family == _socket.AF_UNIX:
+        return "@" + name[1:].decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+    return endpoint(str(name[0]), int(name[1]))

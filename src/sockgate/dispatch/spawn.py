@@ -1,0 +1,92 @@
+"""Starting a server on a client's connection."""
+
+import ctypes
+import errno
+import os
+import signal
+from functools import cache
+
+from ..core.environ import to_bytes
+from ..core.errors import SystemFailure
+from ..core.handover import Server, exec_failure
+from .signals import LIBC, signal_set
+
+OVERLOADED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS))
+
+# spawn.h of the GNU C library; larger than the structures of any C library on Linux.
+ATTRIBUTES_SIZE, FILE_ACTIONS_SIZE = 512, 128
+POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK, POSIX_SPAWN_SETSID = 0x04, 0x08, 0x80
+
+
+class Overloaded(SystemFailure):
+    """The system is short of something. The same may well work in a moment."""
+
+
+class Launcher:
+    """Starts one server again and again, each time on another connection and with other variables.
+
+    Through the C library's posix_spawn: os.posix_spawn keeps the interpreter to itself until the child has
+    called exec, a call through ctypes lets the other threads go on meanwhile.
+    """
+
+    def __init__(self, server: Server, base: dict[bytes, bytes]) -> None:
+        self._server = server
+        self._base = base
+        words = [to_bytes(word) for word in server.command]
+        if server.argv0:
+            words[0] = to_bytes(server.argv0)
+        self._arguments = pointers(words)
+        self._base_words = assignments(base)
+        self._descriptors = (0, 1, 2) if server.stderr == "socket" else (0, 1)
+        self._attributes = attributes()
+
+    def start(self, connection: int, variables: dict[bytes, bytes], removed: frozenset[bytes] = frozenset()) -> int:
+        """The new server's process id. Raises Overloaded or another GateError."""
+        path = self._server.find(variables if b"PATH" in variables else self._base)
+        pid = ctypes.c_int()
+        failure = LIBC.posix_spawn(
+            ctypes.byref(pid), path, file_actions(connection, self._descriptors), self._attributes,
+            self._arguments, self._environment(variables, removed),
+        )  # fmt: skip
+        if failure in OVERLOADED:
+            raise Overloaded(f"unable to start a process: {os.strerror(failure)}")
+        if failure:
+            raise exec_failure(path, OSError(failure, os.strerror(failure)))
+        return pid.value
+
+    def _environment(self, variables: dict[bytes, bytes], removed: frozenset[bytes]) -> "ctypes.Array[ctypes.c_char_p]":
+        """Base and variables as execve(2) takes them. Most of it is the same each time and is not encoded again."""
+        if self._base.keys().isdisjoint(variables) and self._base.keys().isdisjoint(removed):
+            return pointers(self._base_words + assignments(variables))
+        kept = {name: value for name, value in self._base.items() if name not in removed}
+        return pointers(assignments(kept | variables))
+
+
+def assignments(variables: dict[bytes, bytes]) -> list[bytes]:
+    return [b"%b=%b" % item for item in variables.items()]
+
+
+def pointers(words: list[bytes]) -> "ctypes.Array[ctypes.c_char_p]":
+    """A char *[], with NULL at its end."""
+    return (ctypes.c_char_p * (len(words) + 1))(*words)
+
+
+@cache  # one for each descriptor number, and connections use few: each is closed here when its server runs
+def file_actions(connection: int, descriptors: tuple[int, ...]) -> ctypes.Array[ctypes.c_char]:
+    """A posix_spawn_file_actions_t: the connection on these descriptors. Nothing else survives exec."""
+    actions = ctypes.create_string_buffer(FILE_ACTIONS_SIZE)
+    LIBC.posix_spawn_file_actions_init(actions)
+    for descriptor in descriptors:
+        LIBC.posix_spawn_file_actions_adddup2(actions, connection, descriptor)
+    return actions
+
+
+def attributes() -> ctypes.Array[ctypes.c_char]:
+    """A posix_spawnattr_t: a session of its own, no signal ignored or blocked."""
+    result = ctypes.create_string_buffer(ATTRIBUTES_SIZE)
+    LIBC.posix_spawnattr_init(result)
+    flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID
+    LIBC.posix_spawnattr_setflags(result, ctypes.c_short(flags))
+    LIBC.posix_spawnattr_setsigmask(result, signal_set(()))
+    LIBC.posix_spawnattr_setsigdefault(result, signal_set(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}))
+    return result
