@@ -32,15 +32,25 @@ def main() -> None:
     if words[:1] in (["--help"], ["--version"]) and not is_socket(1):
         posix.write(1, (help_text() if words[0] == "--help" else f"sockgate {__version__}\n").encode())
         posix._exit(0)
+    code = INTERNAL_ERROR
+    try:
+        code = gate_connection(words)
+    finally:
+        posix._exit(code)  # even without the memory for a log record, never a traceback: it might reach the client
+
+
+def gate_connection(words: list[str]) -> int:
+    """Returns an exit code if the server does not run."""
     environment = inherited_environment()
+    arrange_inherited(environment)
     log = Log("sockgate", "", environment.get(b"JOURNAL_STREAM", b""), connection=0)
     try:
         code = serve(words, environment, log)
-    except Exception as error:  # a fault of ours: one line, never a traceback to the client
+    except Exception as error:  # a fault of ours: one line, never a traceback
         log.failure(f"internal error: {describe(error)}", code=INTERNAL_ERROR)
         code = INTERNAL_ERROR
     log.flush()
-    posix._exit(code)
+    return code
 
 
 def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
@@ -49,7 +59,7 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
     try:
         gate = Gate(parse(words))
         log.service = gate.name
-        adopt_listen_descriptor(environment)
+        check_listen_count(environment)
         client = from_descriptor(0)
         client = gate.identify(0, client)
         verdict = gate.decide(client)
@@ -72,18 +82,29 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
         return error.code
 
 
-def adopt_listen_descriptor(environment: dict[bytes, bytes]) -> None:
-    """Without StandardInput=socket systemd passes the connection as descriptor 3 (sd_listen_fds(3)).
+def arrange_inherited(environment: dict[bytes, bytes]) -> None:
+    """The connection on descriptor 0, something on 1 and 2, and nothing else: what is opened later closes at exec.
 
-    Only if it is meant for this process: LISTEN_PID is another's when the variables were inherited.
+    Without StandardInput=socket systemd passes the connection as descriptor 3 (sd_listen_fds(3)).
     """
-    if environment.get(b"LISTEN_PID") != b"%d" % posix.getpid():
-        return
-    if environment.get(b"LISTEN_FDS") != b"1":
+    for descriptor in (0, 1, 2):
+        if not is_open(descriptor):  # or the next file to be opened would be taken for it
+            posix.set_inheritable(posix.open("/dev/null", posix.O_RDWR), True)
+    if is_listen_process(environment) and is_open(FIRST_INHERITED):
+        posix.dup2(FIRST_INHERITED, 0)
+        posix.set_blocking(0, True)
+    posix.closerange(FIRST_INHERITED, 1 << 30)
+
+
+def is_listen_process(environment: dict[bytes, bytes]) -> bool:
+    """Whether LISTEN_FDS is meant for this process: LISTEN_PID is another's when the variables were inherited."""
+    return environment.get(b"LISTEN_PID") == b"%d" % posix.getpid()
+
+
+def check_listen_count(environment: dict[bytes, bytes]) -> None:
+    if is_listen_process(environment) and environment.get(b"LISTEN_FDS") != b"1":
         count = environment.get(b"LISTEN_FDS", b"").decode("ascii", "replace")
         raise UsageError(f"LISTEN_FDS is {count!r}, not '1'", "sockgate serves one connection: set Accept=yes")
-    posix.dup2(FIRST_INHERITED, 0)
-    posix.set_blocking(0, True)
 
 
 def whoever_is_there() -> Peer | None:
@@ -92,6 +113,14 @@ def whoever_is_there() -> Peer | None:
         return from_descriptor(0)
     except (GateError, PeerGone):
         return None
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        posix.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def is_socket(descriptor: int) -> bool:

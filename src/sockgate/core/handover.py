@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 JOURNAL_STDOUT = "/run/systemd/journal/stdout"
 DEFAULT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+FILE_TYPE, REGULAR_FILE = 0o170000, 0o100000  # S_IFMT, S_IFREG
 STDERR_CHOICES = ("journal", "socket")
 
 
@@ -29,7 +30,7 @@ class Server:
     __slots__ = ("argv0", "command", "limits", "stderr")
 
     def __init__(self, command: list[str], argv0: str, stderr: str, limits: list[str]) -> None:
-        if not command:
+        if not command or not command[0]:
             raise UsageError("no server given", "usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...]")
         if stderr not in STDERR_CHOICES:
             raise UsageError(f"--stderr: {stderr!r} is neither journal nor socket")
@@ -47,10 +48,15 @@ class Server:
         name = to_bytes(self.command[0])
         if b"/" in name:
             return name
+        unusable = b""
         for folder in environment.get(b"PATH", DEFAULT_PATH).split(b":"):
             path = (folder or b".") + b"/" + name
-            if posix.access(path, posix.X_OK):
-                return path
+            if is_file(path):
+                if posix.access(path, posix.X_OK):
+                    return path
+                unusable = unusable or path
+        if unusable:
+            raise ServerUnusable(f"unable to run {shown(unusable)}: it is not executable")
         raise ServerMissing(f"unable to run {self.command[0]!r}: not found on PATH")
 
     def run(self, environment: dict[bytes, bytes]) -> "NoReturn":
@@ -59,27 +65,44 @@ class Server:
         arguments = [to_bytes(word) for word in self.command]
         if self.argv0:
             arguments[0] = to_bytes(self.argv0)
+        log = posix.dup(2)
         arrange_descriptors(self.stderr)
         restore_signals()
-        if self.limits:
-            from .limits import apply_limits
-
-            apply_limits(self.limits)
         try:
+            if self.limits:
+                from .limits import apply_limits
+
+                apply_limits(self.limits)
             posix.execve(path, arguments, environment)
         except OSError as error:
             raise exec_failure(path, error) from None
+        finally:
+            posix.dup2(log, 2)  # still here, so there is something to report, and not to the client
+
+
+def is_file(path: bytes) -> bool:
+    try:
+        return posix.stat(path).st_mode & FILE_TYPE == REGULAR_FILE
+    except OSError:
+        return False
+
+
+def shown(path: bytes) -> str:
+    return repr(path.decode("utf-8", "backslashreplace"))
 
 
 def exec_failure(path: bytes, error: OSError) -> Exception:
-    shown = path.decode("utf-8", "backslashreplace")
-    if error.errno == errno.ENOENT:
-        if posix.access(path, posix.F_OK):
-            return ServerUnusable(f"unable to run {shown!r}: the interpreter of its first line is missing")
-        return ServerMissing(f"unable to run {shown!r}: {error.strerror}")
-    if error.errno in (errno.ENOMEM, errno.EAGAIN, errno.ENFILE, errno.EIO):
-        return SystemFailure(f"unable to run {shown!r}: {error.strerror}")
-    return ServerUnusable(f"unable to run {shown!r}: {error.strerror}")
+    """What execve(2) says, with the exit codes of a shell."""
+    failure = f"unable to run {shown(path)}: {error.strerror}"
+    if error.errno == errno.ENOENT and posix.access(path, posix.F_OK):
+        return ServerUnusable(f"unable to run {shown(path)}: the interpreter that it names is missing")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return ServerMissing(failure)
+    if error.errno in (errno.ENOMEM, errno.EAGAIN, errno.ENFILE, errno.EMFILE, errno.EIO):
+        return SystemFailure(failure)
+    if error.errno == errno.ENOEXEC:  # execvp(3) would run it with /bin/sh; pathexec_run.c of ucspi-tcp does not
+        return ServerUnusable(failure, "a script needs a first line such as #!/bin/sh")
+    return ServerUnusable(failure)
 
 
 def restore_signals() -> None:
@@ -89,13 +112,12 @@ def restore_signals() -> None:
 
 
 def arrange_descriptors(stderr: str) -> None:
-    """0 and 1 are the client, 2 is the log or, if asked for, the client as well; nothing else stays open."""
+    """0 and 1 are the client, 2 is the log or, if asked for, the client as well."""
     posix.dup2(0, 1)
     if stderr == "socket":
         posix.dup2(0, 2)
     elif posix.fstat(2)[1:3] == posix.fstat(0)[1:3]:  # inode, device: StandardError= is missing in the unit
         leave_client()
-    posix.closerange(3, 1 << 30)
 
 
 def leave_client() -> None:
