@@ -12,14 +12,15 @@ from .peer import Peer
 
 # What a server could mistake for the client of this connection, or for a promise that the gate did not make.
 SCRUBBED_NAMES = frozenset((
-    b"PROTO", b"RELAYCLIENT", b"RELAYHOST", b"RBLSMTPD", b"REMOTE_ADDR", b"REMOTE_PORT", b"NOTIFY_SOCKET",
-    b"SSL_PROTOCOL", b"SSL_CIPHER", b"SSL_CLIENT_S_DN_CN", b"SSL_TLS_SNI_SERVERNAME",
+    b"PROTO", b"RELAYCLIENT", b"RELAYHOST", b"RBLSMTPD", b"REMOTE_ADDR", b"REMOTE_HOST", b"REMOTE_PORT",
+    b"NOTIFY_SOCKET", b"SSL_PROTOCOL", b"SSL_CIPHER", b"SSL_CLIENT_S_DN_CN", b"SSL_TLS_SNI_SERVERNAME",
 ))  # fmt: skip
 SCRUBBED_PREFIXES = tuple(
     [b"BLOCK", b"LISTEN_", b"WATCHDOG_", b"SOCKGATE_"]
     + [layer + end for layer in (b"TCP", b"TCP6", b"SSL", b"UNIX") for end in (b"LOCAL", b"REMOTE")]
     + [b"TCP6INTERFACE"]
 )
+COERCED_LOCALES = (b"C.UTF-8", b"C.utf8", b"UTF-8")  # PEP 538
 FILE_SYSTEM_ENCODING = sys.getfilesystemencoding()
 
 
@@ -34,19 +35,32 @@ def inherited_environment() -> dict[bytes, bytes]:
     In the C locale CPython exports LC_CTYPE=C.UTF-8 to itself (PEP 538), and a server would inherit it.
     """
     environment: dict[bytes, bytes] = dict(posix.environ)
-    if environment.get(b"LC_CTYPE") == b"C.UTF-8":
-        with open("/proc/self/environ", "rb") as file:
-            if b"\0LC_CTYPE=" not in b"\0" + file.read():
-                del environment[b"LC_CTYPE"]
+    if environment.get(b"LC_CTYPE") in COERCED_LOCALES:
+        del environment[b"LC_CTYPE"]
+        for assignment in initial_environment():
+            if assignment.startswith(b"LC_CTYPE="):
+                environment[b"LC_CTYPE"] = assignment[len(b"LC_CTYPE=") :]
     return environment
 
 
+def initial_environment() -> list[bytes]:
+    """NAME=VALUE as execve(2) left them; nothing where /proc is missing."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []
+
+
 def scrub(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """Without everything that says who the client is: only the gate may say that."""
+    """Without everything that says who the client is: only the gate may say that.
+
+    Without a variable that has no name, too: execve(2) hands one on, CPython's refuses it.
+    """
     return {
         name: value
         for name, value in environment.items()
-        if name not in SCRUBBED_NAMES and not name.startswith(SCRUBBED_PREFIXES)
+        if name and name not in SCRUBBED_NAMES and not name.startswith(SCRUBBED_PREFIXES)
     }
 
 
