@@ -51,7 +51,7 @@ def parse_network(entry: str, *, dotted: bool = False) -> tuple[int, int, int]:
     address, slash, bits = entry.partition("/")
     packed = pack(address)
     length = 16 if ":" in address else 4
-    if slash and not (bits.isascii() and bits.isdigit() and len(bits) <= 3 and int(bits) <= length * 8):
+    if slash and not (is_number(bits) and int(bits) <= length * 8):
         raise ValueError(f"{entry!r} has no valid prefix length (0 to {length * 8})")
     host_bits = length * 8 - int(bits) if slash else 0
     if len(packed) < length and host_bits > 32:
@@ -62,9 +62,14 @@ def parse_network(entry: str, *, dotted: bool = False) -> tuple[int, int, int]:
 def expand_prefix(entry: str) -> str:
     """`192.168.0.` to `192.168.0.0/24`: whole octets only, as tcprules and relaycheck compare them."""
     octets = entry[:-1].split(".")
-    if not all(octets) or len(octets) > 3:
+    if len(octets) > 3 or not all(is_number(octet) for octet in octets):
         raise ValueError(f"{entry!r} is not a dotted prefix of one to three octets")
     return ".".join(octets + ["0"] * (4 - len(octets))) + f"/{8 * len(octets)}"
+
+
+def is_number(text: str) -> bool:
+    """Up to three decimal digits without a leading zero, since 010 is 8 to some and 10 to others."""
+    return len(text) <= 3 and text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
 
 
 def hint_for(entry: str, *, dotted: bool) -> str:
@@ -75,3 +80,32 @@ def hint_for(entry: str, *, dotted: bool) -> str:
     if entry.endswith(".") and not dotted:
         return "for a network write its CIDR form"
     return "write addresses, networks such as 192.168.0.0/24, or one of: " + " ".join(sorted(NAMED))
+
+
+def inet_aton(text: str) -> int:
+    """The number of an IPv4 address as inet_aton(3) reads it: one to four parts, each decimal, octal or hexadecimal.
+
+    The last part fills all octets that are left: 192.168.10 is 192.168.0.10. Unlike the C function, raises
+    ValueError for anything behind the address.
+    """
+    *leading, last = text.split(".")
+    number = 0
+    for part in leading:
+        number = number << 8 | c_integer(part, 0xFF, text)
+    octets = 4 - len(leading)
+    if octets < 1:
+        raise ValueError(f"{text!r} is not an IPv4 address")
+    return number << 8 * octets | c_integer(last, (1 << 8 * octets) - 1, text)
+
+
+def c_integer(part: str, largest: int, text: str) -> int:
+    """An integer as C writes it: 31, 037, 0x1f."""
+    digits, base, alphabet = part, 10, "0123456789"
+    if part[:2] in ("0x", "0X"):
+        digits, base, alphabet = part[2:], 16, "0123456789abcdefABCDEF"
+    elif part[:1] == "0":
+        base, alphabet = 8, "01234567"
+    # int() alone would take blanks, signs, underscores and the digits of every script.
+    if not digits or digits.strip(alphabet) or int(digits, base) > largest:
+        raise ValueError(f"{text!r} is not an IPv4 address")
+    return int(digits, base)
