@@ -14,6 +14,7 @@ NAMES = {
     if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"
 }
 MULTIPLES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+LARGEST = (1 << 63) - 1
 
 
 def parse_limits(words: list[str]) -> list[tuple[int, int, int]]:
@@ -41,13 +42,13 @@ def parse_size(text: str, word: str) -> int:
     if text in ("infinity", "unlimited"):
         return resource.RLIM_INFINITY
     digits, factor = (text[:-1], MULTIPLES[text[-1]]) if text[-1:] in MULTIPLES else (text, 1)
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18 or int(digits) * factor > LARGEST:
         raise UsageError(f"--rlimit: {word!r} has no valid size", "write 8000000, 8M or infinity")
     return int(digits) * factor
 
 
 def apply_limits(limits: list[tuple[int, int, int]]) -> None:
-    """Set the limits on this process. A hard limit that may not be raised stays as it is."""
+    """Set the limits on this process. Raises SystemFailure, also if a hard limit would have to be raised."""
     for number, soft, hard in limits:
         try:
             resource.setrlimit(number, (soft, hard))
