@@ -26,6 +26,7 @@ GONE = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a04"
 LONGEST_VALUE = 1000
 SIOCOUTQ = 0x5411  # bytes that the receiver has not read yet (Linux, unix(7))
 STDERR = 2
+SOCKET, FILE_TYPE = 0o140000, 0o170000  # S_IFSOCK, S_IFMT
 
 Field = tuple[str, str | int | None]
 
@@ -135,9 +136,9 @@ def peer_fields(peer: Peer) -> list[Field]:
 
 
 def identity(descriptor: int) -> tuple[int, int] | None:
-    """(device, inode) of an open descriptor, the form of JOURNAL_STREAM; None if it is closed."""
+    """(device, inode) of a socket, the form of JOURNAL_STREAM; None if it is none, such as a terminal."""
     try:
         status = posix.fstat(descriptor)
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    return (status.st_dev, status.st_ino) if status.st_mode & FILE_TYPE == SOCKET else None
