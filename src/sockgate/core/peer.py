@@ -7,6 +7,10 @@ import sys
 
 from .errors import PeerGone, SystemFailure, UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .names import Names
+
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 SO_ACCEPTCONN = 30  # Linux, asm-generic/socket.h; not exported by the socket module
 STREAM_HINT = "start it from a .socket unit with Accept=yes, and StandardInput=socket in the service"
@@ -18,15 +22,17 @@ class Peer:
     protocol    "TCP" for IPv4, "TCP6" for IPv6, "UNIX" for AF_UNIX (the value of PROTO)
     remote_ip   textual address without scope, IPv4-mapped IPv6 already unmapped; None for AF_UNIX
     remote      the same address in network byte order: 4 or 16 bytes, empty for AF_UNIX
+    mapped      whether this is an IPv4 client on an IPv6 socket
     interface   name of the interface for a link-local IPv6 peer, else None
     credentials (pid, uid, gid) of an AF_UNIX peer, else None
     via         the proxy that conveyed these addresses, as log lines show it, else None
+    names       whom to ask for host names, None if nobody may ask
     variables   what that proxy said of the client beyond its address, for the server's environment
     """
 
     __slots__ = (
         "credentials", "host", "info", "interface", "local", "local_host", "local_ip", "local_path", "local_port",
-        "protocol", "remote", "remote_ip", "remote_port", "variables", "via",
+        "mapped", "names", "protocol", "remote", "remote_ip", "remote_port", "variables", "via",
     )  # fmt: skip
 
     def __init__(self, protocol: str) -> None:
@@ -38,12 +44,14 @@ class Peer:
         self.local_port = 0
         self.local = b""
         self.local_path: str | None = None
+        self.mapped = False
         self.interface: str | None = None
         self.credentials: tuple[int, int, int] | None = None
         self.host: str | None = None
         self.local_host: str | None = None
         self.info: str | None = None
         self.via: str | None = None
+        self.names: Names | None = None
         self.variables: dict[bytes, bytes] = {}
 
     @property
@@ -88,8 +96,10 @@ def text_of(packed: bytes) -> str:
 
 def internet_peer(remote: bytes, remote_port: int, local: bytes, local_port: int) -> Peer:
     """A peer from two packed addresses; mapped ones are unmapped first, everywhere."""
+    mapped = remote != unmap(remote)
     remote, local = unmap(remote), unmap(local)
     peer = Peer("TCP" if len(remote) == 4 else "TCP6")
+    peer.mapped = mapped
     peer.remote, peer.remote_ip, peer.remote_port = remote, text_of(remote), remote_port
     peer.local, peer.local_ip, peer.local_port = local, text_of(local), local_port
     return peer
@@ -147,8 +157,8 @@ def unix_peer(connection: _socket.socket) -> Peer:
     pid, uid, gid = (int.from_bytes(raw[at : at + 4], sys.byteorder) for at in (0, 4, 8))
     peer.credentials = (pid, uid, gid)
     path = connection.getsockname()
-    if isinstance(path, bytes):  # the abstract namespace starts with a NUL
-        path = "@" + path[1:].decode("utf-8", "surrogateescape")
+    if isinstance(path, bytes):  # the abstract namespace: starts with a NUL, may have more; `@` as in /proc/net/unix
+        path = path.replace(b"\0", b"@").decode(sys.getfilesystemencoding(), "surrogateescape")
     peer.local_path = path or None
     return peer
 
