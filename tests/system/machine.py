@@ -19,7 +19,7 @@ from tests.system import roots
 TREE = Path(__file__).parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOT_SECONDS = 60
-POWEROFF_SECONDS = 15
+KILL_SECONDS = 10
 
 # --capability and --system-call-filter: without them IPAddressAllow= and IPAddressDeny= have no effect, silently.
 # The host may be a container without a service manager: nothing is registered anywhere.
@@ -44,6 +44,7 @@ class Machine:
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> "Machine":
+        remove_abandoned(self._folder.parent)
         with self._exit:  # undoes a half-done start
             self._mount()
             install(self.root, self.systemd_version)
@@ -83,7 +84,7 @@ class Machine:
         # With an identity this is no first boot, at which systemd enables every unit that presets allow.
         (self.root / "etc/machine-id").write_text(uuid.uuid4().hex + "\n")
         enter_cgroup = ["/bin/sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(self._cgroup)]
-        die_with_tests = ["setpriv", "--pdeathsig=KILL"]
+        die_with_tests = ["setpriv", "--pdeathsig=TERM"]  # to nspawn an order to power off
         nspawn_here = [*NSPAWN, f"--directory={self.root}", f"--hostname={self.release}"]
         command = [*enter_cgroup, *die_with_tests, *nspawn_here]
         environment = {"PATH": PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
@@ -91,7 +92,7 @@ class Machine:
             nspawn = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console
             )
-        self._exit.callback(self._power_off, nspawn)
+        self._exit.callback(self._end, nspawn)
         self.wait_for(lambda: nspawn.poll() is not None or self._is_up(nspawn.pid), "it to boot", BOOT_SECONDS)
         if nspawn.poll() is not None:
             raise roots.SetupError(f"{self.release} does not boot:\n{self._console.read_text()}")
@@ -102,19 +103,15 @@ class Machine:
             return False
         return self.systemctl("is-system-running", check=False).stdout.strip() in ("running", "degraded")
 
-    def _power_off(self, nspawn: "subprocess.Popen[bytes]") -> None:
-        try:
-            if self._leader:
-                self.systemctl("poweroff", check=False)
-            nspawn.wait(POWEROFF_SECONDS if self._leader else 0)
-        except subprocess.TimeoutExpired:
-            nspawn.kill()  # its PID 1 dies with it, and with that everything inside
-            nspawn.wait()
+    def _end(self, nspawn: "subprocess.Popen[bytes]") -> None:
+        kill_cgroup(self._cgroup)  # nothing of it is kept: no need to power off
+        nspawn.wait()
 
     def _inside(self, argv: tuple[str, ...]) -> list[str]:
+        # --root: where the tests run in a chroot, the root of a mount namespace is not that of its PID 1.
+        enter = ["nsenter", f"--target={self._leader}", "--all", "--root", "--wd"]
         # nsenter starts the command as a child: setpriv ends it when nsenter is terminated.
-        enter = ["nsenter", f"--target={self._leader}", "--all", "env", "-i", f"PATH={PATH}", "HOME=/root"]
-        return [*enter, "setpriv", "--pdeathsig=KILL", "--", *argv]
+        return [*enter, "env", "-i", f"PATH={PATH}", "HOME=/root", "setpriv", "--pdeathsig=KILL", "--", *argv]
 
     def run(
         self, *argv: str, input: str | None = None, check: bool = True, timeout: float = 60
@@ -174,15 +171,19 @@ class Machine:
 
     def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
         """Return as soon as `condition` holds."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.release}: waited {seconds} s for {what}")
-            time.sleep(0.02)
+        wait_until(condition, f"{self.release}: {what}", seconds)
 
 
 class CommandFailed(Exception):
     pass
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.02)
 
 
 def install(destination: Path, systemd_version: int) -> None:
@@ -202,10 +203,29 @@ def cgroup_root() -> Path:
     raise roots.SetupError("no cgroup2 file system is mounted: systemd in a container needs one")
 
 
+def kill_cgroup(folder: Path) -> None:
+    """Everything that runs in this control group and below, at once."""
+    (folder / "cgroup.kill").write_text("1")
+    events = folder / "cgroup.events"
+    wait_until(lambda: "populated 0" in events.read_text(), f"nothing to run in {folder}", KILL_SECONDS)
+
+
 def remove_cgroup(folder: Path) -> None:
     """With everything below it; nothing runs in there any more."""
     for path, _, _ in os.walk(folder, topdown=False):
         os.rmdir(path)
+
+
+def remove_abandoned(cache: Path) -> None:
+    """What tests left that were killed: their machines have powered off, but mounts and control groups stay."""
+    for folder in cache.glob("machine-*"):
+        if not Path("/proc", folder.name.split("-")[1]).exists():
+            with contextlib.suppress(OSError):  # another worker may be at it
+                cgroup = cgroup_root() / f"sockgate-{folder.name}"
+                kill_cgroup(cgroup)
+                remove_cgroup(cgroup)
+                subprocess.run(["umount", "--lazy", "--recursive", str(folder)])
+                folder.rmdir()
 
 
 def init_below(process: int) -> int:

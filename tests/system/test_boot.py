@@ -49,10 +49,13 @@ print(address[0])
 
 
 def test_a_command_that_is_terminated_ends_inside(machine: Machine) -> None:
-    with machine.popen("sleep", "infinity") as sleep:
-        machine.wait_for(lambda: machine.run("pgrep", "-x", "sleep", check=False).returncode == 0, "sleep to start")
+    def runs() -> bool:
+        return machine.run("pgrep", "--full", "--exact", "sleep 4711", check=False).returncode == 0
+
+    with machine.popen("sleep", "4711") as sleep:
+        machine.wait_for(runs, "sleep to start")
         sleep.terminate()
-    machine.wait_for(lambda: machine.run("pgrep", "-x", "sleep", check=False).returncode == 1, "sleep to end")
+    machine.wait_for(lambda: not runs(), "sleep to end")
 
 
 def test_the_journal_is_read_as_records(machine: Machine) -> None:
