@@ -5,8 +5,10 @@ which EnvironmentFile= does not do. The socket units of Courier services run thi
 """
 
 import argparse
+import contextlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,6 +20,7 @@ from .files import write_atomically
 
 CONFIG_FOLDER = "/etc/courier"
 LIMITS = "SOCKGATE_LIMITS"
+TLS_USER = "courier"
 # Set by the shell itself, not by the configuration.
 SHELL_VARIABLES = ("PWD", "OLDPWD", "OPTIND", "SHLVL", "_")
 # What the files print must not end up among the variables: only cat writes to the original output.
@@ -88,10 +91,12 @@ def run(arguments: argparse.Namespace) -> int:
     if name not in PROFILES:
         raise UsageError(f"{config!r} is no configuration of a Courier service", "one of: " + " ".join(PROFILES))
     profile = PROFILES[name]
+    variables = server_variables(profile, folder)
     text = header(profile, folder) + "".join(
-        envfile.format_assignment(*variable) for variable in sorted(server_variables(profile, folder).items())
+        envfile.format_assignment(*variable) for variable in sorted(variables.items())
     )
     if arguments.output:
+        renew_tls_cache(variables.get("TLS_CACHEFILE", ""))
         write_atomically(arguments.output, text, mode=0o600)
     else:
         sys.stdout.write(text)
@@ -133,6 +138,20 @@ def evaluate(names: tuple[str, ...], folder: str) -> dict[str, str]:
         print(complaint, file=sys.stderr)
     variables = (entry.partition("=") for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry)
     return {name: value for name, _, value in variables if name not in SHELL_VARIABLES}
+
+
+def renew_tls_cache(path: str) -> None:
+    """Make couriertls's session cache anew, as the start scripts do: it runs as a user who may not make it himself."""
+    if not path:
+        return
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        shutil.chown(path, TLS_USER, TLS_USER)
+    except (OSError, LookupError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        print(f"sockgatectl: unable to renew the TLS session cache {path!r}: {reason}", file=sys.stderr)
 
 
 def require_readable(path: str) -> None:
