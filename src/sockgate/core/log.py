@@ -105,16 +105,24 @@ class Log:
 
     def _send(self, priority: int, message_id: str, message: str, fields: tuple[Field, ...]) -> None:
         assert self._journal is not None
-        common: tuple[Field, ...] = (
-            ("MESSAGE", message), ("PRIORITY", priority), ("MESSAGE_ID", message_id),
-            ("SYSLOG_IDENTIFIER", self.program), ("SOCKGATE_SERVICE", self.service),
-        )  # fmt: skip
-        lines = [f"{name}={clean(str(value))}\n" for name, value in common + fields if value not in (None, "")]
+        record = journal_record(self.program, self.service, priority, message_id, message, fields)
         try:
-            self._journal.sendto("".join(lines).encode(), _socket.MSG_NOSIGNAL, JOURNAL_SOCKET)
+            self._journal.sendto(record, _socket.MSG_NOSIGNAL, JOURNAL_SOCKET)
         except OSError:
             if not self._to_client:
                 write_line(f"{self.program}: {clean(message)}")
+
+
+def journal_record(
+    program: str, service: str, priority: int, message_id: str, message: str, fields: tuple[Field, ...]
+) -> bytes:
+    """One record in the journal's native protocol; fields without a value are left out."""
+    common: tuple[Field, ...] = (
+        ("MESSAGE", message), ("PRIORITY", priority), ("MESSAGE_ID", message_id),
+        ("SYSLOG_IDENTIFIER", program), ("SOCKGATE_SERVICE", service),
+    )  # fmt: skip
+    lines = [f"{name}={clean(str(value))}\n" for name, value in common + fields if value not in (None, "")]
+    return "".join(lines).encode()
 
 
 def write_line(text: str) -> None:
