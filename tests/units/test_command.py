@@ -58,7 +58,7 @@ def test_a_line_that_systemd_rejects_is_refused(line: str, message: str) -> None
         ("/x $EMPTY ${EMPTY}", [""]),
         ("/x $$A $$ a$$", ["$A", "$", "a$"]),
         ("/x ${A:-b}", ["${A:-b}"]),
-        ("/x ${A", ["${A"]),
+        ("/x ${A ${A$$ ${A$$:$$", ["${A", "${A$$", "${A$$:$"]),
         ("/x $", []),
         ("/x $A-b", []),
         ("/x '$A'", ["one", "two three"]),

@@ -54,12 +54,17 @@ def test_a_missing_file_is_fatal_unless_it_is_optional(make_root: MakeRoot) -> N
     ]
 
 
-def test_a_line_that_systemd_ignores_is_reported(make_root: MakeRoot) -> None:
-    search = make_root({UNIT: "[Service]\nEnvironment=A=1 B\nEnvironment='C=1\n"})
-    assert variables(search) == {}
+def test_what_systemd_ignores_of_a_line_is_reported_and_the_rest_counts(make_root: MakeRoot) -> None:
+    search = make_root({UNIT: "[Service]\nEnvironment=A=1 B C=%z D=2\nEnvironment=E=3 'F=1\n"})
+    assert variables(search) == {"A": "1", "D": "2", "E": "3"}
     assert troubles(search) == [
-        ("systemd ignores this Environment=: 'B' is not NAME=VALUE", f"{UNIT}:2", False),
-        ("systemd ignores this Environment=: the quote ' is not closed", f"{UNIT}:3", False),
+        ("systemd ignores a part of it: 'B' is not NAME=VALUE", f"{UNIT}:2", False),
+        (
+            "systemd ignores a part of it: the specifier '%z' is not known (a plain percent sign is written %%)",
+            f"{UNIT}:2",
+            False,
+        ),
+        ("systemd ignores a part of it: the quote ' is not closed", f"{UNIT}:3", False),
     ]
 
 

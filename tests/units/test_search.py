@@ -67,8 +67,8 @@ def test_drop_ins_are_merged_in_the_order_of_their_names(make_root: MakeRoot) ->
         {
             f"{LIB}/a-b@.service": "[Service]\nA=unit\n",
             f"{LIB}/service.d/10.conf": "[Service]\nA=type\n",
-            f"{LIB}/a-.service.d/20.conf": "[Service]\nA=no, it is not a template\n",
-            f"{LIB}/a-@.service.d/20.conf": "[Service]\nA=prefix\n",
+            f"{LIB}/a-@.service.d/20.conf": "[Service]\nA=no, less specific\n",
+            f"{LIB}/a-.service.d/20.conf": "[Service]\nA=prefix\n",
             f"{LIB}/a-b@.service.d/30.conf": "[Service]\nA=own\n",
             f"{ETC}/a-b@.service.d/05.conf": "[Service]\nA=first\n",
             f"{ETC}/a-b@.service.d/40.txt": "[Service]\nA=not a drop-in\n",
@@ -101,7 +101,11 @@ def test_prefixes_are_shortened_as_systemd_does_it(prefix: str, shorter: str) ->
 
 
 def test_drop_ins_of_an_instance_are_looked_for_from_its_own_name_to_its_prefixes() -> None:
-    assert specific_names("a-b@1.service") == ["a-b@1.service", "a-b@.service", "a-@1.service", "a-@.service"]
+    assert specific_names("a-b@1.service") == [
+        "a-b@1.service", "a-b@.service", "a-.service", "a-@1.service", "a-@.service",
+    ]  # fmt: skip
+    assert specific_names("a-b@.service") == ["a-b@.service", "a-.service", "a-@.service"]
+    assert specific_names("a-b.service") == ["a-b.service", "a-.service"]
 
 
 def test_a_unit_is_enabled_by_a_link_in_a_wants_folder(make_root: MakeRoot) -> None:

@@ -15,7 +15,7 @@ from .quoting import BLANKS, lenient_escape, quote_word, skip_blanks, split_vari
 from .reader import Assignment, Place
 
 PREFIXES = "-@:+!"
-VARIABLE = re.compile(r"\$(?:\$|\{([^:}]*)\})")
+VARIABLE = re.compile(r"\$\$|\$\{([^:}]*)(\}|:|\Z)")
 # What systemd does not take in the name of a program, or expands nowhere but there.
 UNSAFE_IN_PROGRAM = re.compile(r"[\x00-\x1f\x7f\"'\\$]")
 
@@ -104,9 +104,11 @@ def expand_word(word: str, place: Place, environment: Mapping[str, Variable]) ->
     def value(match: re.Match[str]) -> str:
         if match[0] == "$$":
             return "$"
+        if match[2] != "}":
+            return match[0]  # shell's ${NAME:-...} is not known; it stays as it is
         return environment[match[1]].value if match[1] in environment else ""
 
-    names = [name for name in VARIABLE.findall(word) if name in environment]
+    names = [name for name, _ in VARIABLE.findall(word) if name in environment]
     return [Word(VARIABLE.sub(value, word), environment[names[0]].place if names else place)]
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from . import envfile
 from .command import Variable
 from .names import expand
-from .quoting import split_words
+from .quoting import skip_blanks, strict_escape, take_word
 from .reader import Assignment, Place
 from .search import UnitSearch
 from .unit import Unit
@@ -35,10 +35,9 @@ def load_environment(unit: Unit, search: UnitSearch) -> tuple[dict[str, Variable
     variables: dict[str, Variable] = {}
     troubles: list[Trouble] = []
     for assignment in unit.list("Service", "Environment"):
-        try:
-            variables |= parse_environment(assignment, unit)
-        except ValueError as error:
-            troubles.append(Trouble(f"systemd ignores this Environment=: {error}", assignment.place, fatal=False))
+        found, complaints = parse_environment(assignment, unit)
+        variables |= found
+        troubles += [Trouble(f"systemd ignores a part of it: {text}", assignment.place, False) for text in complaints]
     for file in environment_files(unit):
         for path in matching(file, search):
             try:
@@ -52,15 +51,28 @@ def load_environment(unit: Unit, search: UnitSearch) -> tuple[dict[str, Variable
     return variables, troubles
 
 
-def parse_environment(assignment: Assignment, unit: Unit) -> dict[str, Variable]:
-    """Raises ValueError for a line that systemd ignores; a word that is no assignment is one."""
-    variables = {}
-    for word in split_words(assignment.value):
-        name, equals, value = expand(word, unit.unit_name).partition("=")
-        if not equals or not envfile.is_name(name):
-            raise ValueError(f"{word!r} is not NAME=VALUE")
-        variables[name] = Variable(value, assignment.place)
-    return variables
+def parse_environment(assignment: Assignment, unit: Unit) -> tuple[dict[str, Variable], list[str]]:
+    """The variables of one line, and what is wrong with it: a word is skipped, after a broken quote all of them."""
+    variables: dict[str, Variable] = {}
+    complaints: list[str] = []
+    text = assignment.value
+    at = skip_blanks(text, 0)
+    while at < len(text):
+        try:
+            word, at = take_word(text, at, strict_escape)
+        except ValueError as error:
+            return variables, [*complaints, str(error)]
+        at = skip_blanks(text, at)
+        try:
+            name, equals, value = expand(word, unit.unit_name).partition("=")
+        except ValueError as error:
+            complaints.append(str(error))
+            continue
+        if equals and envfile.is_name(name):
+            variables[name] = Variable(value, assignment.place)
+        else:
+            complaints.append(f"{word!r} is not NAME=VALUE")
+    return variables, complaints
 
 
 def environment_files(unit: Unit) -> list[EnvironmentFile]:

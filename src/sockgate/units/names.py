@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+# Known to systemd; what they stand for (the image, the control group) decides about no gate.
+UNRESOLVED = frozenset("aABcDMoqrRwWyY")
 SPECIFIER = re.compile(r"%(.?)", re.DOTALL)
 
 
@@ -46,6 +48,8 @@ def expand(text: str, name: UnitName) -> str:
             return "%"
         if letter in SPECIFIERS:
             return SPECIFIERS[letter](name)
+        if letter in UNRESOLVED:
+            return ""
         if letter.isascii() and letter.isalpha():
             raise ValueError(f"the specifier '%{letter}' is not known (a plain percent sign is written %%)")
         return match[0]
@@ -75,6 +79,7 @@ SPECIFIERS: dict[str, Callable[[UnitName], str]] = {
     "j": lambda name: name.prefix.rpartition("-")[2],
     "J": lambda name: unescape(name.prefix.rpartition("-")[2]),
     "f": lambda name: "/" + unescape(name.instance or name.prefix),
+    "d": lambda name: f"/run/credentials/{name}",
     "t": lambda _: "/run",
     "S": lambda _: "/var/lib",
     "C": lambda _: "/var/cache",

@@ -129,13 +129,18 @@ def is_unit_name(name: str) -> bool:
 
 
 def specific_names(name: str) -> list[str]:
-    """A unit's own name, its template's, then those of its prefixes: `a-b-c.x`, `a-b-.x`, `a-.x`."""
+    """Whose drop-ins a unit gets, the most specific first: its own, its template's, those of its prefixes.
+
+    For `a-b@1.x` that is a-b@1.x, a-b@.x, a-.x, a-@1.x, a-@.x. A template stands for any instance of it.
+    """
     unit = UnitName.parse(name)
-    names = []
-    while unit.prefix:
-        names += [str(unit)] + ([unit.template] if unit.template and unit.instance else [])
-        unit = unit._replace(prefix=shorter_prefix(unit.prefix))
-    return names
+    names = [name]
+    if unit.instance is not None:
+        names += [f"{unit.prefix}@.{unit.type}", *specific_names(f"{unit.prefix}.{unit.type}")[1:]]
+    shorter = shorter_prefix(unit.prefix)
+    if shorter:
+        names += specific_names(str(unit._replace(prefix=shorter)))
+    return list(dict.fromkeys(names))
 
 
 def shorter_prefix(prefix: str) -> str:

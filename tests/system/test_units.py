@@ -1,0 +1,246 @@
+"""Command lines, variables and environment files: our reader and writer against the real systemd."""
+
+import random
+from collections.abc import Mapping
+
+import pytest
+
+from sockgate.units.command import format_command, parse_commands
+from sockgate.units.envfile import format_assignment
+from sockgate.units.environment import load_environment
+from sockgate.units.quoting import quote_variable
+from sockgate.units.search import UnitSearch
+from sockgate.units.writer import Section, Setting, assignment, format_unit, literal
+from tests.system.machine import Machine
+
+# Prints how many arguments it got, the arguments, then its environment, each with a NUL behind it.
+DUMP = '#!/bin/sh\nprintf \'%s\\0\' "$#" "$@"\nexec cat /proc/$$/environ\n'
+PROGRAM = "/run/dump"
+ROUNDS = 120
+
+# Pieces that lines are put together from: what is special to one of the readers, and what is next to it.
+COMMON = [
+    "a",
+    "b c",
+    " ",
+    "  ",
+    "\t",
+    "'",
+    '"',
+    "''",
+    '""',
+    "é",
+    "#",
+    "=",
+    ";",
+    "x;",
+    "~",
+    "`",
+    "\\\\",
+    "\\ ",
+    "\\n",
+    "\\q",
+]
+ESCAPES = [r"\x41", r"\xc3\xa9", r"\101", r"\u00e9", r"\s", r"\"", r"\'", r"\t"]
+EXPANDED = [
+    "%%",
+    "%p",
+    "%n",
+    "%i",
+    "%t",
+    "% ",
+    "%;",
+    "$$",
+    "$",
+    "${",
+    "}",
+    "$A",
+    " $A ",
+    "${A}",
+    " $B ",
+    "${B}",
+    " $C ",
+]
+COMMAND = [piece for piece in COMMON if piece != ";"] + ESCAPES + EXPANDED + [" \\; ", "\\;"]
+FILE = [*COMMON, "\\\n", "$", "\\$", "\\`", '\\"', "\n", "\nD=", "\n#", "\n E = ", "{", "%"]
+ENVIRONMENT = [*COMMON, *ESCAPES, "%%", "%p", " D=", " E=", "$"]
+# Whole words for the writer.
+CHARACTERS = "ab \t\n\r\\\"'$%{};#=-@:+!~\x01\x7fé\u2028\U0001f600`"
+
+Received = tuple[list[str], dict[str, str]]
+
+
+def random_text(source: random.Random, pieces: list[str]) -> str:
+    return "".join(source.choices(pieces, k=source.randrange(1, 9)))
+
+
+def random_words(source: random.Random) -> list[str]:
+    return ["".join(source.choices(CHARACTERS, k=source.randrange(6))) for _ in range(source.randrange(6))]
+
+
+def received(machine: Machine, units: Mapping[str, str]) -> dict[str, Received]:
+    """What the process of each unit was given; nothing for a unit that did not start it."""
+    machine.write(PROGRAM, DUMP, 0o755)
+    machine.shell("rm -rf /run/out; mkdir /run/out")
+    for name, text in units.items():
+        machine.write(f"/run/systemd/system/{name}", text)
+    machine.systemctl("daemon-reload")
+    machine.run("systemctl", "start", *units, check=False)
+    return {name: parse_dump(machine, name) for name in units if machine.path(f"/run/out/{name}").exists()}
+
+
+def parse_dump(machine: Machine, name: str) -> Received:
+    fields = machine.path(f"/run/out/{name}").read_bytes().decode("utf-8", "surrogateescape").split("\0")
+    count = int(fields[0])
+    variables = (entry.partition("=") for entry in fields[count + 1 : -1])
+    return fields[1 : count + 1], {variable: value for variable, _, value in variables}
+
+
+def unit(name: str, *settings: Setting) -> str:
+    output = Setting("StandardOutput", f"file:/run/out/{name}")
+    return format_unit([Section("Service", [Setting("Type", "oneshot"), output, *settings])])
+
+
+def expected(machine: Machine, name: str) -> Received | None:
+    """What our reader says that the process is given; None if systemd rejects the line."""
+    search = UnitSearch(str(machine.path("/")))
+    service = search.load(name)
+    assert service is not None
+    variables, _ = load_environment(service, search)
+    line = service.last("Service", "ExecStart")
+    assert line is not None
+    try:
+        (command,) = parse_commands(line, service.unit_name)
+    except ValueError:
+        return None
+    words = [word.text for word in command.arguments(variables)]
+    return words, {variable: value.value for variable, value in variables.items()}
+
+
+def test_any_command_line_is_read_as_systemd_reads_it(machine: Machine) -> None:
+    source = random.Random(1)  # noqa: S311  # the same cases in every run
+    units = {}
+    for number in range(ROUNDS):
+        name = f"read-{number}.service"
+        line = random_text(source, COMMAND)
+        machine.write(f"/run/{name}.env", f"A=x 'y z'\nB={random_text(source, FILE)}\n")
+        # Not through the writer, which refuses a good part of these.
+        text = unit(name, Setting("EnvironmentFile", f"/run/{name}.env"))
+        units[name] = f"{text}ExecStart={PROGRAM} {line}\n\nEnvironment=C={random_text(source, ENVIRONMENT)}\n"
+    actual = received(machine, units)
+    for name, text in units.items():
+        assert actual.get(name, ([], {}))[0] == (expected(machine, name) or ([], {}))[0], text
+        assert (name in actual) is (expected(machine, name) is not None), text
+
+
+def test_any_variables_are_read_as_systemd_reads_them(machine: Machine) -> None:
+    source = random.Random(2)  # noqa: S311
+    units = {}
+    for number in range(ROUNDS):
+        name = f"variables-{number}.service"
+        machine.write(f"/run/{name}.env", f"B={random_text(source, FILE)}")
+        line = random_text(source, ENVIRONMENT)
+        units[name] = (
+            unit(name, Setting("ExecStart", PROGRAM)) + f"EnvironmentFile=/run/{name}.env\nEnvironment=A={line}\n"
+        )
+    actual = received(machine, units)
+    assert actual.keys() == units.keys()
+    for name, text in units.items():
+        ours = expected(machine, name)
+        assert ours is not None
+        theirs = {variable: value for variable, value in actual[name][1].items() if len(variable) == 1}
+        assert ours[1] == theirs, text + machine.read(f"/run/{name}.env")
+
+
+@pytest.mark.parametrize("way", ["command line", "variable in the unit", "variable in a file"])
+def test_what_we_write_reaches_the_process_unchanged(machine: Machine, way: str) -> None:
+    source = random.Random(3)  # noqa: S311
+    words = {f"write-{number}.service": random_words(source) for number in range(ROUNDS)}
+    units = {}
+    for name, arguments in words.items():
+        value = quote_variable(arguments)
+        if way == "command line":
+            settings = [Setting("ExecStart", format_command([PROGRAM, *arguments]))]
+        elif way == "variable in the unit":
+            settings = [Setting("ExecStart", f"{PROGRAM} $A"), Setting("Environment", assignment("A", value))]
+        else:
+            machine.write(f"/run/{name}.env", format_assignment("A", value))
+            settings = [Setting("ExecStart", f"{PROGRAM} $A"), Setting("EnvironmentFile", literal(f"/run/{name}.env"))]
+        units[name] = unit(name, *settings)
+    actual = received(machine, units)
+    assert {name: actual[name][0] for name in actual} == words
+
+
+def test_systemd_has_nothing_to_say_about_what_we_write(machine: Machine) -> None:
+    source = random.Random(4)  # noqa: S311
+    arguments = [word for _ in range(20) for word in random_words(source)]
+    text = format_unit(
+        [
+            Section("Unit", [Setting("Description", literal("100% of é"), "a comment \\")]),
+            Section("Service", [Setting("ExecStart", format_command(["/bin/echo", *arguments]), "from\nelsewhere")]),
+        ]
+    )
+    machine.write("/run/systemd/system/quiet.service", text)
+    result = machine.run("systemd-analyze", "verify", "quiet.service", check=False)
+    assert (result.stdout + result.stderr, result.returncode) == ("", 0)
+
+
+DROP_INS = {
+    "/usr/lib/systemd/system/service.d/10-type.conf": "type",
+    "/etc/systemd/system/drop-.service.d/20-prefix.conf": "prefix",
+    "/usr/lib/systemd/system/drop-in@.service.d/20-prefix.conf": "not seen: /etc has one of that name",
+    "/etc/systemd/system/drop-@.service.d/20-prefix.conf": "prefix of the template",
+    "/run/systemd/system/drop-in@.service.d/15-own.conf": "own",
+    "/usr/local/lib/systemd/system/drop-in@x.service.d/30-instance.conf": "instance",
+}
+
+
+def test_drop_ins_are_merged_in_the_order_of_systemd(machine: Machine) -> None:
+    machine.write("/usr/lib/systemd/system/drop-in@.service", "[Service]\nExecStart=/bin/true\nEnvironment=A=unit\n")
+    for path, value in DROP_INS.items():
+        machine.write(path, f'[Service]\nEnvironment="A={value}"\n')
+    machine.systemctl("daemon-reload")
+    theirs = machine.systemctl("show", "-P", "DropInPaths", "drop-in@x.service").stdout.split()
+    ours = UnitSearch(str(machine.path("/"))).load("drop-in@x.service")
+    assert ours is not None
+    assert list(ours.drop_ins) == theirs
+    assert ours.list("Service", "Environment")[-1].value == '"A=instance"'
+
+
+COURIER = {
+    "imapd": """\
+PORT=143
+IMAP_CAPABILITY="IMAP4rev1 IDLE"
+IMAP_CAPABILITY_TLS="$IMAP_CAPABILITY AUTH=PLAIN"
+HEADERFROM='a "b" \\c $d `e` %p'
+DOUBLE="x \\"y\\" \\$HOME 50%"
+LINES="one
+two"
+NAME=Jürgen\\ Müller
+ENDS='in a backslash\\'
+MAILDIRPATH=Maildir
+IMAP_ULIMITD=131072
+TLS_PROTOCOL=TLSv1.2
+EMPTY=
+""",
+    "imapd-ssl": 'IMAPDSTARTTLS=YES\nTLS_STARTTLS_PROTOCOL="$TLS_PROTOCOL"\nPROXY_HOSTNAME=\n',
+}
+# As /usr/lib/courier/imapd hands it over, with cat in the place of couriertcpd.
+START = (
+    "env -i /bin/sh -c 'set -a; . /etc/courier/imapd; . /etc/courier/imapd-ssl; IMAP_STARTTLS=YES; PROXY_HOSTNAME=;"
+    " exec cat /proc/self/environ'"
+)
+
+
+def test_couriers_variables_are_those_of_its_own_start_script(machine: Machine) -> None:
+    for name, text in COURIER.items():
+        machine.write(f"/etc/courier/{name}", text)
+    machine.run("sockgatectl", "courier-environment", "/etc/courier/imapd", "--output", "/run/imap.env")
+    assert machine.path("/run/imap.env").stat().st_mode & 0o777 == 0o600
+    text = unit("courier.service", Setting("ExecStart", PROGRAM), Setting("EnvironmentFile", "/run/imap.env"))
+    ours = received(machine, {"courier.service": text})["courier.service"][1]
+    theirs = dict(entry.split("=", 1) for entry in machine.shell(START).stdout.split("\0") if entry)
+    assert theirs.pop("PWD")
+    assert theirs["IMAP_CAPABILITY_TLS"] == "IMAP4rev1 IDLE AUTH=PLAIN"
+    assert {name: ours.get(name) for name in theirs} == theirs
+    assert ours["SOCKGATE_LIMITS"] == "--rlimit as=131072K"
