@@ -156,10 +156,14 @@ def test_a_closed_descriptor_is_not_left_to_the_next_file_that_is_opened(launche
     assert descriptors[2] == "/dev/null"
 
 
+# 32 and 33 belong to the C library; what its posix_spawn starts ignores them. `make test` is started so.
+THREADING_SIGNALS = 0b11 << 31
+
+
 def test_no_signal_is_ignored_or_blocked_by_us(launcher: Launcher) -> None:
     for prelude in (AS_GIVEN, f"trap '' PIPE; {AS_GIVEN}"):  # systemd ignores SIGPIPE unless told otherwise
         server = launcher.serve(internet(), prelude=prelude)
-        assert int(server.status["SigIgn"], 16) == int(server.status["SigBlk"], 16) == 0
+        assert int(server.status["SigIgn"], 16) & ~THREADING_SIGNALS == int(server.status["SigBlk"], 16) == 0
     assert launcher.serve(internet(), prelude=f"trap '' HUP; {AS_GIVEN}").ignores(signal.SIGHUP)
 
 
