@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 
 HOSTS_FILES = ("/etc/hosts.allow", "/etc/hosts.deny")
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/command:/var/qmail/bin"
 UNKNOWN_SYSTEMD = 252  # the oldest that is supported: what it understands, every later one does
 
 
@@ -20,11 +21,13 @@ class Machine:
     systemd      the version that the units must suit
     programs     where sockgate and sockgated are installed
     hosts_files  hosts.allow and hosts.deny
+    control      where sockgatectl is installed
     """
 
     systemd: int = UNKNOWN_SYSTEMD
     programs: str = "/usr/sbin"
     hosts_files: tuple[str, ...] = HOSTS_FILES
+    control: str = "/usr/bin/sockgatectl"
 
     def user(self, name: str) -> pwd.struct_passwd | None:
         try:
@@ -63,6 +66,12 @@ class Machine:
         except ValueError:
             return False
 
+    def program(self, name: str) -> str:
+        """The path of a program that is named without one, as a shell would find it."""
+        if "/" in name:
+            return name
+        return shutil.which(name, path=SEARCH_PATH) or f"/usr/bin/{name}"
+
     @property
     def has_host_rules(self) -> bool:
         """Whether hosts.allow or hosts.deny holds a rule. What cannot be read may hold one."""
@@ -87,4 +96,5 @@ def this_machine() -> Machine:
         shown = ""
     version = re.match(r"systemd (\d+)", shown)
     gate = shutil.which("sockgate") or "/usr/sbin/sockgate"
-    return Machine(int(version[1]) if version else UNKNOWN_SYSTEMD, os.path.dirname(gate))
+    control = shutil.which("sockgatectl") or "/usr/bin/sockgatectl"
+    return Machine(int(version[1]) if version else UNKNOWN_SYSTEMD, os.path.dirname(gate), control=control)

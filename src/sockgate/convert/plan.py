@@ -72,9 +72,10 @@ def socket_section(service: Service, machine: Machine) -> Directives:
 
 def trigger_limits(service: Service, machine: Machine) -> Directives:
     """For a server that takes the socket: a limit on its starts, so that one that crashes does not keep PID 1 busy."""
-    if service.rate:
-        yield "TriggerLimitIntervalSec", "1s"
-        yield "TriggerLimitBurst", str(service.rate)
+    starts, seconds = service.rate
+    if starts:
+        yield "TriggerLimitIntervalSec", f"{seconds}s"
+        yield "TriggerLimitBurst", str(starts)
     else:
         yield "TriggerLimitIntervalSec", "0"
 
@@ -85,9 +86,10 @@ def connection_limits(service: Service, machine: Machine) -> Directives:
         yield "MaxConnectionsPerSource", str(service.max_per_source)
     yield "TriggerLimitIntervalSec", "0"  # above it systemd would stop the socket for good
     if machine.systemd >= POLL_LIMIT_SINCE:
-        yield "PollLimitIntervalSec", "1s" if service.rate else "0"
-        if service.rate:
-            yield "PollLimitBurst", str(service.rate)
+        connections, seconds = service.rate
+        yield "PollLimitIntervalSec", f"{seconds}s" if connections else "0"
+        if connections:
+            yield "PollLimitBurst", str(connections)
 
 
 def unit_section(service: Service) -> Directives:
@@ -97,6 +99,7 @@ def unit_section(service: Service) -> Directives:
     else:
         yield "Description", f"{description(service)} connection"
         yield "CollectMode", "inactive-or-failed"
+    yield from service.unit
 
 
 def service_section(service: Service, machine: Machine) -> Directives:
@@ -139,7 +142,8 @@ def command_line(service: Service, machine: Machine) -> str:
         words = [SETPRIV, f"--reuid={service.user}", f"--regid={service.group}", "--clear-groups", "--",
                  *renamed(words, prefixes)]  # fmt: skip
         prefixes = "-"
-    return format_command(words, prefixes)
+    line = format_command(words, prefixes)
+    return line.replace("$${", "${") if service.expand_command else line
 
 
 def renamed(words: list[str], prefixes: str) -> list[str]:

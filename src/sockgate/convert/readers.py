@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from . import conversion, xinetd
+from . import conversion, couriertcpd, inetd, tcpserver, xinetd
 from .conversion import Conversion
 from .machine import Machine
 from .report import Report
@@ -12,6 +12,9 @@ Reader = Callable[[list[str], Machine, Report], Iterable[Service]]
 
 READERS: dict[str, Reader] = {
     "xinetd": xinetd.read,
+    "inetd": inetd.read,
+    "tcpserver": tcpserver.read,
+    "couriertcpd": couriertcpd.read,
 }
 NAMES = tuple(READERS)
 

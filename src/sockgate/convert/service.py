@@ -45,11 +45,14 @@ class Service:
     environment      (name, value)
     pass_env         of the inherited variables only these; None for all
     gate             (gate option, value or None) that the service needs; without any it runs bare
+    needs_gate       runs behind a gate even so, for the variables that it sets
+    expand_command   ${NAME} in the command stands for a variable of the unit
+    unit             further directives of [Unit] of the service
     socket           further directives of [Socket]
     directives       further directives of [Service]
     max_connections  None for no limit
     max_per_source   None for no limit
-    rate             connections a second; 0 for no limit
+    rate             (connections, in that many seconds); 0 connections for no limit
     """
 
     name: str
@@ -67,12 +70,15 @@ class Service:
     environment: tuple[tuple[str, str], ...] = ()
     pass_env: tuple[str, ...] | None = None
     gate: tuple[tuple[str, str | None], ...] = ()
+    needs_gate: bool = False
+    expand_command: bool = False
+    unit: tuple[tuple[str, str], ...] = ()
     socket: tuple[tuple[str, str], ...] = ()
     directives: tuple[tuple[str, str], ...] = ()
     max_connections: int | None = None
     max_per_source: int | None = None
-    rate: int = 0
+    rate: tuple[int, int] = (0, 1)
 
     @property
     def gated(self) -> bool:
-        return bool(self.gate) or self.pass_env is not None
+        return self.needs_gate or bool(self.gate) or self.pass_env is not None

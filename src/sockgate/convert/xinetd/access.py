@@ -2,7 +2,8 @@
 
 import re
 
-from .draft import Answer, Draft, Value, approximated, blocked, ignored, invalid, refused, translated
+from ..answer import Answer, approximated, blocked, ignored, refused, translated
+from .draft import Draft, Value, invalid
 
 ADDRESS_LIST_FIX = "write the list out, without '-='"
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from ..answer import Answer, translated
 from . import access, logs, process, sockets
-from .draft import Answer, Draft, Value, invalid, translated
+from .draft import Draft, Value, invalid
 
 Handler = Callable[[Draft, Value], Answer]
 

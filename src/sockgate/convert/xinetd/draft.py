@@ -1,9 +1,9 @@
-"""A service while its attributes are being read, and the answers that the attributes' handlers give."""
+"""A service while its attributes are being read."""
 
 from dataclasses import dataclass, field
 
+from ..answer import Answer, blocked
 from ..machine import Machine
-from ..report import Outcome
 from ..source import Place
 from .grammar import Setting
 
@@ -34,42 +34,6 @@ class Value:
     def written(self) -> str:
         text = "; ".join(str(setting) for setting in self.settings)
         return f"{text} (from defaults)" if self.inherited else text
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a handler made of a value.
-
-    became  the directives or options, as they are in the unit
-    blocks  the service cannot be written without it: access would change, or xinetd did not run it either
-    """
-
-    outcome: Outcome
-    text: str = ""
-    became: tuple[str, ...] = ()
-    blocks: bool = False
-
-
-def translated(*became: str, text: str = "") -> Answer:
-    return Answer(Outcome.TRANSLATED, text, became)
-
-
-def approximated(text: str, *became: str) -> Answer:
-    return Answer(Outcome.APPROXIMATED, text, became)
-
-
-def ignored(text: str) -> Answer:
-    return Answer(Outcome.IGNORED, text)
-
-
-def refused(text: str) -> Answer:
-    """Left out; the rest of the service is converted."""
-    return Answer(Outcome.REFUSED, text)
-
-
-def blocked(text: str) -> Answer:
-    """Left out, and the service with it."""
-    return Answer(Outcome.REFUSED, text, blocks=True)
 
 
 def invalid(text: str) -> Answer:
@@ -107,7 +71,8 @@ class Draft:
     environment: list[tuple[str, str]] = field(default_factory=list)
     pass_env: tuple[str, ...] | None = None
     access: list[tuple[str, str]] = field(default_factory=list)
-    gate: list[tuple[str, str]] = field(default_factory=list)
+    gate: list[tuple[str, str | None]] = field(default_factory=list)
+    needs_gate: bool = False
     socket: list[tuple[str, str]] = field(default_factory=list)
     directives: list[tuple[str, str]] = field(default_factory=list)
     max_connections: int | None = None

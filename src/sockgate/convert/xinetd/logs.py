@@ -1,6 +1,7 @@
 """Handlers: what is logged, and where. The journal takes it all."""
 
-from .draft import Answer, Draft, Value, approximated, invalid, refused, translated
+from ..answer import Answer, approximated, refused, translated
+from .draft import Draft, Value, invalid
 
 FACILITIES = frozenset(
     [

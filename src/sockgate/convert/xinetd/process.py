@@ -2,69 +2,29 @@
 
 import re
 
-from .draft import Answer, Draft, Value, approximated, blocked, ignored, invalid, translated
+from ..accounts import any_group, named_user, numbered_user
+from ..answer import Answer, approximated, ignored, translated
+from ..report import Outcome
+from .draft import Draft, Value, invalid
 
-# What systemd takes for a name (user-record.c: valid_user_group_name), stricter in that digits never come first:
-# systemd up to 233 ran `User=0day` as root (CVE-2017-1000082).
-ACCOUNT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}", re.ASCII)
-NUMBER = re.compile(r"\+?\d{1,10}", re.ASCII)
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 RLIMITS = {"as": "AS", "cpu": "CPU", "data": "DATA", "files": "NOFILE", "rss": "RSS", "stack": "STACK"}
 MULTIPLES = {"k": 1 << 10, "m": 1 << 20}
-NOBODY = "nobody"
 
 
 def user(draft: Draft, value: Value) -> Answer:
-    word = value.word
-    if word.isascii() and word.isdigit():
-        return numeric_user(draft, word)
-    account = draft.machine.user(word)
-    if not ACCOUNT_NAME.fullmatch(word):
-        return blocked(f"systemd does not take {word!r} for the name of an account; rename it, or give its number")
-    draft.user = word
-    if account is None:
-        return approximated(
-            f"there is no user {word!r} on this machine: xinetd would not have started the service, "
-            "and the unit cannot start before there is",
-            f"User={word}",
-        )
-    draft.uid = account.pw_uid
-    if account.pw_uid == 0:
-        return translated(text="root is the default")
-    if word == NOBODY:  # systemd logs a warning about the name at every load, not about the number
-        draft.user = str(account.pw_uid)
-        draft.group = draft.group or str(account.pw_gid)
-        return translated(f"User={draft.user}", f"Group={draft.group}")
-    return translated(f"User={word}")
-
-
-def numeric_user(draft: Draft, word: str) -> Answer:
-    """Digits: xinetd takes the same number as the group, whatever the account's own group is."""
-    if not NUMBER.fullmatch(word) or int(word) >= 0xFFFFFFFF:
-        return invalid(f"{word!r} is no user")
-    draft.uid = int(word)
-    if draft.uid == 0:
-        return translated(text="root is the default")
-    draft.user = str(draft.uid)
-    draft.group = draft.group or str(draft.uid)
-    return translated(f"User={draft.user}", f"Group={draft.group}", text="xinetd takes the number for the group, too")
+    """A name, or digits: then xinetd takes the number for the group as well, whatever the account's own group is."""
+    if value.word.isascii() and value.word.isdigit():
+        account, answer = numbered_user(value.word)
+    else:
+        account, answer = named_user(draft.machine, value.word)
+    draft.user, draft.uid, draft.group = account.user, account.uid, draft.group or account.group
+    return answer
 
 
 def group(draft: Draft, value: Value) -> Answer:
-    word = value.word
-    if NUMBER.fullmatch(word) and int(word) < 0xFFFFFFFF:
-        draft.group = str(int(word))
-        return translated(f"Group={draft.group}")
-    if not ACCOUNT_NAME.fullmatch(word):
-        return blocked(f"systemd does not take {word!r} for the name of a group; give its number")
-    draft.group = word
-    if draft.machine.group(word) is None:
-        return approximated(
-            f"there is no group {word!r} on this machine: xinetd would not have started the service, "
-            "and the unit cannot start before there is",
-            f"Group={word}",
-        )
-    return translated(f"Group={word}")
+    draft.group, answer = any_group(draft.machine, value.word)
+    return answer
 
 
 def groups(draft: Draft, value: Value) -> Answer:
@@ -81,11 +41,6 @@ def server(draft: Draft, value: Value) -> Answer:
         return ignored("an internal or redirected service starts no server")
     if not value.word.startswith("/"):
         return invalid(f"{value.word!r} is not an absolute path")
-    if not draft.machine.is_executable(value.word):
-        return approximated(
-            f"{value.word!r} cannot be executed on this machine: xinetd would not have started the service",
-            f"ExecStart={value.word}",
-        )
     return translated(f"ExecStart={value.word}")
 
 
@@ -115,7 +70,7 @@ def env(draft: Draft, value: Value) -> Answer:
             draft.environment.append((name, text))
     became = tuple(f"Environment={name}={text}" for name, text in draft.environment)
     if odd:
-        return Answer(ignored("").outcome, f"{odd[0]!r} sets no variable that a program would look for; "
+        return Answer(Outcome.IGNORED, f"{odd[0]!r} sets no variable that a program would look for; "
                       f"probably meant: {odd[0].strip(chr(34) + chr(39))}", became)  # fmt: skip
     return translated(*became)
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterator
 
+from ..answer import Answer, approximated, blocked, entry_of, ignored, translated
+from ..chain import GATE_LINKS, Chain, peel
 from ..machine import Machine
 from ..names import unit_stem
-from ..report import Entry, Outcome, Report
+from ..report import Outcome, Report
 from ..service import DATAGRAM, STREAM, Listen, Service
-from ..source import Place
 from .attributes import ATTRIBUTES
 from .configuration import Candidate
-from .draft import Answer, Draft, approximated, blocked, ignored, invalid, translated
+from .draft import Draft, invalid
 
 INTERNAL_SERVICES = frozenset(("echo", "discard", "chargen", "daytime", "time"))
-NOT_CONVERTED = "the service is not converted"
 
 
 def convert(candidate: Candidate, machine: Machine, report: Report) -> Service | None:
@@ -34,11 +34,6 @@ def convert(candidate: Candidate, machine: Machine, report: Report) -> Service |
                 break
     report.entries += sorted(entries, key=lambda entry: entry.place)
     return None if blocks else record_of(draft)
-
-
-def entry_of(service: str, place: Place, what: str, answer: Answer) -> Entry:
-    text = f"{answer.text}; {NOT_CONVERTED}" if answer.blocks else answer.text
-    return Entry(answer.outcome, place, service, what, answer.became, text)
 
 
 def complete(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
@@ -167,6 +162,34 @@ def tcpd(draft: Draft) -> Iterator[Answer]:
     yield translated(draft.restrict("--hosts-access", daemon), f"ExecStart={path}", text="in place of tcpd")
 
 
+def chained(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """tcp-env and relaycheck in front of the server: the gate does their work."""
+    named = "NAMEINARGS" in draft.flags
+    words = [draft.server, *(draft.arguments[1:] if named else draft.arguments)]
+    chain = Chain(draft.machine)
+    if draft.is_internal or draft.redirect or draft.wait:
+        return
+    rest, answers = peel(chain, words, GATE_LINKS)
+    if rest == words and not answers:
+        return
+    yield from answers
+    if not rest:
+        yield blocked("there is no server behind these programs")
+        return
+    draft.server, draft.arguments = draft.machine.program(rest[0]), tuple(rest[1:])
+    draft.flags -= {"NAMEINARGS"}
+    draft.limits += chain.limits.items()
+    draft.gate += chain.gate
+    draft.needs_gate = draft.needs_gate or chain.needs_gate
+
+
+def executable(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """xinetd looks when it starts; the machine that is converted need not have everything yet."""
+    if not (draft.is_internal or draft.redirect or draft.machine.is_executable(draft.server)):
+        yield approximated(f"{draft.server!r} cannot be executed on this machine: xinetd would not have started the "
+                           "service")  # fmt: skip
+
+
 def supplementary_groups(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     """groups = no is xinetd's default; systemd adds the user's groups to every User=."""
     if draft.all_groups or not draft.uid:
@@ -200,8 +223,8 @@ def addresses(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 STEPS: tuple[Callable[[Draft, Candidate], Iterator[Answer]], ...] = (
-    socket_kind, required, port, builtin, name_in_arguments, tcp_wrappers, supplementary_groups, waiting_access,
-    addresses,
+    socket_kind, required, port, builtin, name_in_arguments, tcp_wrappers, chained, executable, supplementary_groups,
+    waiting_access, addresses,
 )  # fmt: skip
 
 
@@ -225,12 +248,13 @@ def record_of(draft: Draft) -> Service:
         limits=tuple(draft.limits),
         environment=tuple(draft.environment),
         pass_env=draft.pass_env,
-        gate=tuple(draft.access + draft.gate),
+        gate=(*draft.access, *draft.gate),
+        needs_gate=draft.needs_gate,
         socket=tuple(draft.socket),
         directives=tuple(draft.directives),
         max_connections=draft.max_connections,
         max_per_source=draft.max_per_source,
-        rate=draft.rate,
+        rate=(draft.rate, 1),
     )
 
 

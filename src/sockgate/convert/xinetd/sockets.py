@@ -4,7 +4,8 @@ import ipaddress
 import re
 import socket
 
-from .draft import Answer, Draft, Value, approximated, blocked, ignored, invalid, refused, translated
+from ..answer import Answer, approximated, blocked, ignored, refused, translated
+from .draft import Draft, Value, invalid
 
 TYPES = frozenset(["RPC", "INTERNAL", "UNLISTED", "SPECIAL", "TCPMUX", "TCPMUXPLUS"])
 FLAGS = {

@@ -1,0 +1,67 @@
+"""Accounts of the old configuration as User= and Group= take them."""
+
+import re
+from dataclasses import dataclass
+
+from .answer import Answer, approximated, blocked, translated
+from .machine import Machine
+
+# What systemd takes for a name (user-util.c: valid_user_group_name), stricter in that digits never come first:
+# systemd up to 233 ran `User=0day` as root (CVE-2017-1000082).
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}", re.ASCII)
+NUMBER = re.compile(r"\d{1,10}", re.ASCII)
+LARGEST = 0xFFFFFFFE
+NOBODY = "nobody"  # systemd logs a warning about this name at every load, not about its number
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """user and group as User= and Group= take them, "" for root or the user's own; uid is None if unknown."""
+
+    user: str = ""
+    group: str = ""
+    uid: int | None = None
+
+
+def named_user(machine: Machine, name: str) -> tuple[Account, Answer]:
+    """The account of this name. One that this machine does not know is written all the same: it fails closed."""
+    if not NAME.fullmatch(name):
+        return Account(), blocked(f"systemd does not take {name!r} for the name of an account; give its number")
+    known = machine.user(name)
+    if known is None:
+        text = (
+            f"there is no user {name!r} on this machine: the old program would not have started the service, "
+            "and the unit cannot start before there is"
+        )
+        return Account(name), approximated(text, f"User={name}")
+    if known.pw_uid == 0:
+        return Account(uid=0), translated(text="root is the default")
+    if name == NOBODY:
+        account = Account(str(known.pw_uid), str(known.pw_gid), known.pw_uid)
+        return account, translated(f"User={account.user}", f"Group={account.group}")
+    return Account(name, uid=known.pw_uid), translated(f"User={name}")
+
+
+def numbered_user(number: str) -> tuple[Account, Answer]:
+    """A user by number, whose group is taken to have the same number, as xinetd and couriertcpd do."""
+    if not NUMBER.fullmatch(number) or int(number) > LARGEST:
+        return Account(), blocked(f"{number!r} is no user")
+    if int(number) == 0:
+        return Account(uid=0), translated(text="root is the default")
+    account = Account(str(int(number)), str(int(number)), int(number))
+    return account, translated(f"User={account.user}", f"Group={account.group}")
+
+
+def any_group(machine: Machine, name: str) -> tuple[str, Answer]:
+    """Group= for a group by name or number."""
+    if NUMBER.fullmatch(name) and int(name) <= LARGEST:
+        return str(int(name)), translated(f"Group={int(name)}")
+    if not NAME.fullmatch(name):
+        return "", blocked(f"systemd does not take {name!r} for the name of a group; give its number")
+    if machine.group(name) is None:
+        text = (
+            f"there is no group {name!r} on this machine: the old program would not have started the service, "
+            "and the unit cannot start before there is"
+        )
+        return name, approximated(text, f"Group={name}")
+    return name, translated(f"Group={name}")

@@ -1,0 +1,48 @@
+"""What becomes of one thing that was read: the answers that a handler can give."""
+
+from dataclasses import dataclass
+
+from .report import Entry, Outcome
+from .source import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler made of a value, a word or a line.
+
+    became  the directives or options, as they are in the unit
+    blocks  the service cannot be written without it: access would change, or the old program did not run it either
+    """
+
+    outcome: Outcome
+    text: str = ""
+    became: tuple[str, ...] = ()
+    blocks: bool = False
+
+
+def translated(*became: str, text: str = "") -> Answer:
+    return Answer(Outcome.TRANSLATED, text, became)
+
+
+def approximated(text: str, *became: str) -> Answer:
+    return Answer(Outcome.APPROXIMATED, text, became)
+
+
+def ignored(text: str) -> Answer:
+    return Answer(Outcome.IGNORED, text)
+
+
+def refused(text: str) -> Answer:
+    """Left out; the rest of the service is converted."""
+    return Answer(Outcome.REFUSED, text)
+
+
+def blocked(text: str) -> Answer:
+    """Left out, and the service with it."""
+    return Answer(Outcome.REFUSED, text, blocks=True)
+
+
+def entry_of(service: str, place: Place, what: str, answer: Answer) -> Entry:
+    """The line of the report for an answer."""
+    text = f"{answer.text}; the service is not converted" if answer.blocks else answer.text
+    return Entry(answer.outcome, place, service, what, answer.became, text)

@@ -1,0 +1,9 @@
+"""What this version of the gate can do: the converter writes no option that the gate would refuse."""
+
+from ..core.options import GATE_OPTIONS
+
+NAMES = frozenset(option.name for option in GATE_OPTIONS)
+
+
+def offers(option: str) -> bool:
+    return option in NAMES
