@@ -8,7 +8,7 @@
 PREFIX = /usr/local
 DESTDIR =
 PYTHON = /usr/bin/python3
-SYSTEMD_VERSION = $(shell systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+SYSTEMD_VERSION = $(shell systemctl --version 2> /dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
 
 SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
