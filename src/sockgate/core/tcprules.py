@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 QUOTES = "\"'|/!#%&*+;@^~"  # any character may quote a value; these are tried in turn to write one
 MESSAGE = b"DIEMSG"  # of a refusal, named as in qmail's "limits" patch for tcpserver
+ADDRESS_FORMS = "write 192.0.2.1, 192.0.2., 192.0.2.0/24, 2001:db8::/32, =host or =.domain"
 PADDING = (".0.0.0", ".0.0", ".0")  # what one to three octets lack
 
 
@@ -129,11 +130,15 @@ def is_ipv4(text: str) -> bool:
 
 
 def dotted_key(address: str) -> str:
-    """`10.1.`: whole octets."""
-    dots = address.count(".")
-    if dots > 3 or not is_ipv4(address[:-1] + PADDING[dots - 1]):
+    if not is_dotted(address):
         raise RuleError(f"{address!r} is not a dotted prefix of one to three octets")
     return address
+
+
+def is_dotted(text: str) -> bool:
+    """`10.1.`: whole octets."""
+    dots = text.count(".")
+    return text[-1:] == "." and dots <= 3 and is_ipv4(text[:-1] + PADDING[dots - 1])
 
 
 def cidr_key(address: str) -> str:
@@ -169,7 +174,7 @@ def range_keys(address: str) -> list[str]:
         raise RuleError(f"{address!r} is not a range of octets", "write LOW-HIGH, from 0-0 to 255-255")
     before, after = address[:start], address[end:]
     sample = before + low + after
-    if not (is_ipv4(sample) or (sample.endswith(".") and dotted_key(sample))):
+    if not (is_ipv4(sample) or is_dotted(sample)):
         raise RuleError(f"{address!r} is not a range of addresses or dotted prefixes", address_hint(sample))
     return [f"{before}{octet}{after}" for octet in range(int(low), int(high) + 1)]
 
@@ -188,7 +193,7 @@ def host_key(address: str) -> str:
     if "*" in name:
         raise RuleError(f"{name!r} never matches", "for all names of a domain write =.example.com")
     if not all(labels) or len(name) > 254 or not HOST_CHARACTERS.issuperset(name) or labels[-1].isdigit():
-        raise RuleError(f"{name!r} is not a host name", address_hint(name))
+        raise RuleError(f"{name!r} is not a host name", "labels of letters, digits, - and _, the last not a number")
     return address
 
 
@@ -216,9 +221,9 @@ def address_hint(text: str) -> str:
         return "without blanks"
     if text.endswith(":"):
         return "for an IPv6 network write its CIDR form"
-    if text and HOST_CHARACTERS.issuperset(text) and not octets[-1].isdigit():
+    if HOST_CHARACTERS.issuperset(text) and text.strip("0123456789.-"):
         return f"for a host name write ={text}"
-    return "write 192.0.2.1, 192.0.2., 192.0.2.0/24, 2001:db8::/32, =host or =.domain"
+    return ADDRESS_FORMS
 
 
 def rule_text(key: str, action: Action) -> str:
