@@ -19,8 +19,8 @@ SERVER = ["/bin/sh", "-c", f"exit {SERVED}"]
 # Imports go down: a part may import from the lines above its own and from itself.
 PARTS = (
     {"core"},
-    {"shim", "resolve", "units", "rulefile"},
-    {"dispatch", "convert"},
+    {"resolve", "units", "rulefile"},
+    {"shim", "dispatch", "convert"},
     {"ctl"},
     {"demo"},
 )
