@@ -20,7 +20,8 @@ SERVER = ["/bin/sh", "-c", f"exit {SERVED}"]
 PARTS = (
     {"core"},
     {"resolve", "units", "rulefile"},
-    {"shim", "dispatch", "convert"},
+    {"shim"},
+    {"dispatch", "convert"},
     {"ctl"},
     {"demo"},
 )
