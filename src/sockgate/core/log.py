@@ -63,8 +63,11 @@ class Log:
         reason = note if allowed else verdict.reason
         way = f" via {peer.via}" if peer.via else ""
         message = f"{word} {peer.source} on {peer.destination}{way}" + (f": {reason}" if reason else "")
+        priority, facility = INFO if allowed else NOTICE, None
+        if verdict.actions and verdict.actions.priority is not None:
+            priority, facility = verdict.actions.priority, verdict.actions.facility
         self.record(
-            INFO if allowed else NOTICE, ACCEPTED if allowed else REFUSED, message,
+            priority, ACCEPTED if allowed else REFUSED, message, ("SYSLOG_FACILITY", facility),
             ("SOCKGATE_VERDICT", "allow" if allowed else "deny"), ("SOCKGATE_REASON", verdict.reason),
             ("SOCKGATE_RULE", verdict.rule), *peer_fields(peer),
         )  # fmt: skip
@@ -88,17 +91,22 @@ class Log:
             write_line(f"{self.program}: {clean(message)}")
 
     def flush(self) -> None:
-        """Wait, at most 0.1 s, until the journal has read what was sent: before an exit, not before an exec.
+        """Wait, at most 0.5 s, until the journal has taken in what was sent: before an exit, not before an exec.
 
         journald finds a record's unit through /proc of the process that sent it; of one that has exited it
-        knows nothing, and `journalctl -u` would not show why a client was refused.
+        knows nothing, and `journalctl -u` would not show why a client was refused. It reads its socket one
+        datagram at a time and ignores empty ones: once it has read an empty one, it is done with the record.
         """
         if self._journal is None:
             return
         import fcntl
         import time
 
-        for _ in range(50):
+        try:
+            self._journal.sendto(b"", _socket.MSG_NOSIGNAL, JOURNAL_SOCKET)
+        except OSError:
+            return  # the journal is not there, and the record went to standard error
+        for _ in range(250):
             if not int.from_bytes(fcntl.ioctl(self._journal, SIOCOUTQ, bytes(4)), sys.byteorder):
                 return
             time.sleep(0.002)
