@@ -1,27 +1,20 @@
-"""A system's root directory with units in it."""
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from sockgate.units.search import UnitSearch
+from tests.units.tree import write_tree
 
-MakeRoot = Callable[[Mapping[str, str | None]], UnitSearch]
+MakeRoot = Callable[[Mapping[str, str]], UnitSearch]
 
 
 @pytest.fixture
 def make_root(tmp_path: Path) -> MakeRoot:
-    """Writes files by their path in the system; `-> TARGET` makes a symbolic link."""
+    """The units of a system that is made of these files."""
 
-    def make(files: Mapping[str, str | None]) -> UnitSearch:
-        for path, content in files.items():
-            file = tmp_path / path.lstrip("/")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            if content is not None and content.startswith("-> "):
-                file.symlink_to(content[3:])
-            else:
-                file.write_text(content or "")
+    def make(files: Mapping[str, str]) -> UnitSearch:
+        write_tree(tmp_path, files)
         return UnitSearch(str(tmp_path))
 
     return make

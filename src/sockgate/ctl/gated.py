@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from ..core.errors import ConfigError, GateError, UsageError
 from ..core.gate import Gate
-from ..core.options import GATE_OPTIONS, Option, parse
+from ..core.options import GATE_OPTIONS, Option, Settings, parse
+from ..dispatch.options import OPTIONS as RESIDENT_OPTIONS
+from ..dispatch.options import read_limits, read_process
 from ..units.command import Command, Variable, Word, parse_commands
 from ..units.environment import Trouble, load_environment
 from ..units.names import UnitName
@@ -14,7 +16,7 @@ from ..units.unit import Unit
 
 # The programs that are a gate, with the options that each of them takes.
 PER_CONNECTION, RESIDENT = "sockgate", "sockgated"
-PROGRAMS: dict[str, tuple[Option, ...]] = {PER_CONNECTION: GATE_OPTIONS, RESIDENT: GATE_OPTIONS}
+PROGRAMS: dict[str, tuple[Option, ...]] = {PER_CONNECTION: GATE_OPTIONS, RESIDENT: RESIDENT_OPTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class GatedService:
     troubles     what is wrong with those
     words        the gate's arguments, expanded
     gate         what they make, or None and the `error` that says why not
+    files        what the gate was read from
     """
 
     socket: Unit | None
@@ -38,19 +41,20 @@ class GatedService:
     words: tuple[Word, ...]
     gate: Gate | None
     error: GateError | None
+    files: tuple[str, ...]
 
     @property
     def program(self) -> str:
         return os.path.basename(self.command.program)
 
     @property
-    def is_template(self) -> bool:
-        return self.service.unit_name.instance is not None
-
-    @property
     def name(self) -> str:
         """The service as the administrator calls it: its socket, or its own unit."""
         return self.socket.name if self.socket else self.service.name
+
+    @property
+    def is_template(self) -> bool:
+        return self.service.unit_name.instance is not None
 
 
 def gate_command(service: Unit) -> Command | None:
@@ -76,21 +80,45 @@ def load_gated(socket: Unit | None, service: Unit, search: UnitSearch) -> GatedS
     words = command.arguments(variables)
     gate, error = None, None
     try:
-        table = PROGRAMS[os.path.basename(command.program)]
-        gate = Gate(parse([word.text for word in words], table))
+        gate = build_gate(os.path.basename(command.program), [word.text for word in words], search)
     except GateError as problem:
         error = problem
-    return GatedService(socket, service, command, variables, tuple(troubles), tuple(words), gate, error)
+    files = tuple(file.removeprefix(search.root) for file in gate.files) if gate else ()
+    return GatedService(socket, service, command, variables, tuple(troubles), tuple(words), gate, error, files)
+
+
+def build_gate(program: str, words: list[str], search: UnitSearch) -> Gate:
+    """What the program itself makes of its command line, files included. Raises GateError."""
+    table = PROGRAMS[program]
+    settings = parse(words, table)
+    if search.root:
+        settings = settings_in_root(settings, table, search)
+    if program == RESIDENT:
+        read_limits(settings)
+        read_process(settings)
+    return Gate(settings)
+
+
+def settings_in_root(settings: Settings, table: tuple[Option, ...], search: UnitSearch) -> Settings:
+    """The same options with the files that they name taken from the other system."""
+    values = {}
+    for option in table:
+        if option.name in settings:
+            found = settings.many(option.name)
+            values[option.name] = [search.host_path(path) for path in found] if option.metavar == "FILE" else found
+    return Settings(values, settings.command)
 
 
 def gate_names(search: UnitSearch) -> list[str]:
-    """The service units whose ExecStart= names a gate."""
-    return [
-        name
-        for name in search.names("service")
-        if (service := search.load(name))
-        and any(program in line.value for line in service.list("Service", "ExecStart") for program in PROGRAMS)
-    ]
+    """What `find_named` finds every gate of the machine by: its socket where one of its name exists."""
+    names = []
+    for name in search.names("service"):
+        service = search.load(name)
+        lines = service.list("Service", "ExecStart") if service else []
+        if any(program in line.value for line in lines for program in PROGRAMS):
+            own = f"{UnitName.parse(name).prefix}.socket"
+            names.append(own if search.fragment(own) else name)
+    return list(dict.fromkeys(names))
 
 
 def find_named(name: str, search: UnitSearch) -> GatedService:

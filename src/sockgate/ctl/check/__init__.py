@@ -52,27 +52,24 @@ def run(arguments: argparse.Namespace) -> int:
     findings: list[Finding] = []
     idle: list[str] = []
     for name in units or gate_names(machine.search):
-        gated = find(name, machine.search)
-        if isinstance(gated, Finding):
-            findings.append(gated)
-        elif units or arguments.all or machine.uses(gated.name):
-            findings += findings_of(gated, machine, levels)
+        if units or arguments.all or machine.uses(name):
+            findings += check(name, machine, levels)
         else:
-            idle.append(gated.name)
+            idle.append(name)
     report(findings, as_json=arguments.json)
     if idle:
         print(f"sockgatectl: left out, not enabled: {' '.join(idle)} (--all includes them)", file=sys.stderr)
     return 1 if findings else 0
 
 
-def find(name: str, search: UnitSearch) -> GatedService | Finding:
-    """The service to check; a unit that cannot even be read is a finding of its own."""
+def check(name: str, machine: Machine, levels: tuple[str, ...]) -> Iterator[Finding]:
+    """The findings about one unit; that it cannot even be read is one of its own."""
     try:
-        return find_named(name, search)
+        yield from findings_of(find_named(name, machine.search), machine, levels)
     except UsageError:
         raise
     except GateError as error:
-        return Finding(ERROR, name, None, error.message, error.hint)
+        yield Finding(ERROR, name, None, error.message, error.hint)
 
 
 def findings_of(gated: GatedService, machine: Machine, levels: tuple[str, ...]) -> Iterator[Finding]:

@@ -58,7 +58,7 @@ def place_of(error: GateError, gated: GatedService) -> Place:
     options = re.findall(r"--[a-z][a-z0-9-]*", error.message)
     for text in (*quoted, *options):
         for word in gated.words:
-            if text in word.text:
+            if text in word.text or (word.text.startswith("/") and text.endswith(word.text)):
                 return word.place
     return gated.command.place
 
@@ -113,7 +113,7 @@ def may(path: str, mode: int, gated: GatedService, machine: Machine) -> bool:
 
 
 def files_unreadable(gated: GatedService, machine: Machine) -> Iterator[Problem]:
-    for file in gated.gate.files if gated.gate else ():
+    for file in gated.files:
         if not may(file, READABLE, gated, machine):
             user = gated.service.value("Service", "User")
             yield Problem(
@@ -127,7 +127,7 @@ def files_hidden(gated: GatedService, _: Machine) -> Iterator[Problem]:
     if gated.gate is None:
         return
     hidden = hidden_folders(gated)
-    for file in (*gated.gate.files, gated.gate.server.command[0]):
+    for file in (*gated.files, gated.gate.server.command[0]):
         for folder, setting in hidden.items():
             if file.startswith(folder + "/"):
                 yield Problem(

@@ -5,9 +5,9 @@ import re
 import stat
 from collections.abc import Iterator
 
-from ..gated import PER_CONNECTION, GatedService
+from ..gated import PER_CONNECTION, RESIDENT, GatedService
 from .machine import Identity, Machine
-from .problem import Problem, setting
+from .problem import ZERO, Problem, setting
 
 # Programs that hand over to a setuid program (qmail-queue, postdrop) and fail under NoNewPrivileges=.
 NEEDS_SETUID = frozenset((
@@ -67,7 +67,8 @@ def setuid_blocked(gated: GatedService, machine: Machine) -> Iterator[Problem]:
     if program is None:
         return
     for key in blocking_settings(gated, machine):
-        version = f" on systemd {machine.systemd_version}" if key in IMPLY_BEFORE_255 else ""
+        implied = key in IMPLY_BEFORE_255 and machine.systemd_version < 255
+        version = f" on systemd {machine.systemd_version}" if implied else ""
         yield Problem(
             gated.service, gated.service.place_of("Service", key),
             f"{key}= keeps {program!r} from running setuid programs{version}: mail would be refused after DATA",
@@ -148,6 +149,29 @@ def restarted(gated: GatedService, _: Machine) -> Iterator[Problem]:
             gated.service, gated.service.place_of("Service", "Restart"),
             f"Restart={value} starts the server again on a connection that has ended",
             setting(gated.service, "Restart=no"),
+        )  # fmt: skip
+
+
+def is_resident(gated: GatedService) -> bool:
+    return gated.program == RESIDENT and not gated.is_template
+
+
+def sessions_killed(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    value = gated.service.value("Service", "KillMode", "control-group")
+    if is_resident(gated) and value != "process":
+        yield Problem(
+            gated.service, None, f"KillMode={value} ends every running session when sockgated is restarted",
+            setting(gated.service, "KillMode=process"),
+        )  # fmt: skip
+
+
+def start_limit(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    value = gated.service.value("Unit", "StartLimitIntervalSec", "10s")
+    if is_resident(gated) and not ZERO.match(value):
+        yield Problem(
+            gated.service, gated.service.place_of("Unit", "StartLimitIntervalSec"),
+            "the start limit is on: after five quick restarts systemd stops the socket for good",
+            setting(gated.service, "StartLimitIntervalSec=0"),
         )  # fmt: skip
 
 

@@ -1,15 +1,13 @@
 """Rules about the socket unit: what it listens on, its limits, and what it starts."""
 
-import re
 from collections.abc import Iterator
 
 from ...units.unit import Unit
 from ..gated import PER_CONNECTION, RESIDENT, GatedService, service_of
 from .listening import Endpoint, conflicting_processes, parse_listen
 from .machine import Machine
-from .problem import Problem, setting
+from .problem import ZERO, Problem, setting
 
-ZERO = re.compile(r"0+[a-z]*\Z")
 LISTEN_KEYS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
 
 
@@ -30,9 +28,7 @@ def accept_mismatch(gated: GatedService, _: Machine) -> Iterator[Problem]:
         yield Problem(
             gated.service, gated.command.place,
             f"{gated.program} cannot serve a socket with Accept={accept}: {gated.service.name} must run {expected}",
-            f"put {'sockgated' if gated.program == RESIDENT else 'sockgate'} into "
-            f"{gated.service.unit_name.prefix}{'.service' if gated.program == RESIDENT else '@.service'} "
-            f"and set Accept={'no' if gated.program == RESIDENT else 'yes'} in the socket",
+            f"or set Accept={'no' if gated.is_template else 'yes'} in the socket",
         )  # fmt: skip
 
 
@@ -68,7 +64,7 @@ def no_socket(gated: GatedService, _: Machine) -> Iterator[Problem]:
     if gated.socket is None:
         prefix = gated.service.unit_name.prefix
         yield Problem(
-            gated.service, None, f"no socket unit starts it, {prefix}.socket does not exist or starts something else"
+            gated.service, None, f"no socket unit starts it: there is no {prefix}.socket, or it starts another unit"
         )
     elif service_of(gated.socket) != gated.service.name:
         yield Problem(gated.service, None, f"{gated.socket.name} starts {service_of(gated.socket)}")
@@ -80,14 +76,15 @@ def accepts(gated: GatedService) -> Unit | None:
 
 
 def trigger_limit(gated: GatedService, _: Machine) -> Iterator[Problem]:
-    socket = accepts(gated)
+    socket = gated.socket
     if socket is None:
         return
     values = [socket.value("Socket", key) for key in ("TriggerLimitIntervalSec", "TriggerLimitBurst")]
     if not any(ZERO.match(value) for value in values):
+        what = "200 connections" if accepts(gated) else "20 starts"
         yield Problem(
             socket, socket.place_of("Socket", "TriggerLimitIntervalSec"),
-            "the trigger limit is on: after 200 connections within 2 s systemd stops the socket for good",
+            f"the trigger limit is on: after {what} within 2 s systemd stops the socket for good",
             setting(socket, "TriggerLimitIntervalSec=0"),
         )  # fmt: skip
 

@@ -41,6 +41,8 @@ RULES = (
     Rule(WARNING, about_service.failed_units_stay),
     Rule(WARNING, about_service.failures_count),
     Rule(WARNING, about_service.restarted),
+    Rule(WARNING, about_service.sessions_killed),
+    Rule(WARNING, about_service.start_limit),
     Rule(WARNING, about_service.newer_drop_in),
     Rule(WARNING, about_service.ignored_lines),
     Rule(WARNING, about_command.environment_ignored),
