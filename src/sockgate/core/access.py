@@ -16,8 +16,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from .hosts_options import Actions
+
     class Check(Protocol):
         files: tuple[str, ...]  # what it was read from: when one of them changes, the gate is built anew
+        needs_process: bool  # whether it may wait for names or has actions: Gate.must_wait
 
         def decide(self, peer: Peer, considered: list[str] | None = None) -> "Verdict":
             """What this check says of the peer. Raises ConfigError where it cannot be decided.
@@ -35,9 +38,10 @@ class Verdict:
     reason     the same for a person, without the peer's address
     variables  set (or, with None, unset) in the server's environment, last and strongest
     message    sent to a refused client, if not empty
+    actions    what else to do with this client, None if nothing
     """
 
-    __slots__ = ("message", "outcome", "reason", "rule", "text", "variables")
+    __slots__ = ("actions", "message", "outcome", "reason", "rule", "text", "variables")
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Verdict:
         text: str = "",
         variables: "dict[bytes, bytes | None] | None" = None,
         message: bytes = b"",
+        actions: "Actions | None" = None,
     ) -> None:
         self.outcome = outcome
         self.rule = rule
@@ -55,6 +60,7 @@ class Verdict:
         self.reason = reason
         self.variables = variables or {}
         self.message = message
+        self.actions = actions
 
 
 class AddressAccess:
@@ -65,10 +71,11 @@ class AddressAccess:
     A peer without an address (AF_UNIX) is in no list.
     """
 
-    __slots__ = ("_allow", "_deny", "files")
+    __slots__ = ("_allow", "_deny", "files", "needs_process")
 
     def __init__(self, allow: str, deny: str) -> None:
         self.files: tuple[str, ...] = ()
+        self.needs_process = False
         self._allow = AddressList(allow, "--allow") if allow else None
         self._deny = AddressList(deny, "--deny") if deny else None
 

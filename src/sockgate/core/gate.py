@@ -15,15 +15,17 @@ from .peer import Peer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .access import Check
+    from .banners import Banners
     from .proxy import ProxyProtocol
 
 DEFAULT_TIMEOUT = "5"
+BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-message")
 
 
 class Gate:
     """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work."""
 
-    __slots__ = ("_assignments", "_pass_env", "_relay", "_timeout", "checks", "name", "proxy", "server")
+    __slots__ = ("_assignments", "_banners", "_pass_env", "_relay", "checks", "name", "proxy", "server", "timeout")
 
     def __init__(self, settings: Settings) -> None:
         self.server = Server(
@@ -31,7 +33,8 @@ class Gate:
         )
         self.name = settings.one("--name") or settings.command[0].rpartition("/")[2]
         self.checks = access_checks(settings)
-        self._timeout = parse_seconds(settings.one("--timeout", DEFAULT_TIMEOUT), "--timeout")
+        self._banners = banners(settings)
+        self.timeout = parse_seconds(settings.one("--timeout", DEFAULT_TIMEOUT), "--timeout")
         self.proxy = proxy_protocol(settings)
         relay = settings.joined("--relay")
         self._relay = AddressList(relay, "--relay", dotted=True) if relay else None
@@ -40,8 +43,8 @@ class Gate:
 
     @property
     def must_wait(self) -> bool:
-        """Whether a connection may have to wait for the network before it can be decided about."""
-        return self.proxy is not None
+        """Whether a connection needs a process of its own: to wait for the network, or to be changed by a rule."""
+        return self.proxy is not None or any(check.needs_process for check in self.checks)
 
     def identify(self, descriptor: int, peer: Peer) -> Peer:
         """What must be learned from the network before the access checks: who speaks through a proxy.
@@ -55,18 +58,20 @@ class Gate:
 
         connection = _socket.socket(fileno=descriptor)
         try:
-            return self.proxy.receive(connection, peer, time.monotonic() + self._timeout)
+            return self.proxy.receive(connection, peer, time.monotonic() + self.timeout)
         finally:
             connection.detach()
 
     @property
     def files(self) -> tuple[str, ...]:
         """Every file that this gate was built from."""
-        return tuple(file for check in self.checks for file in check.files)
+        files = tuple(file for check in self.checks for file in check.files)
+        return files + self._banners.files if self._banners else files
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         """All checks must let the peer in; the first that refuses decides. Raises ConfigError."""
         matched = Verdict(NO_MATCH)
+        actions = None
         variables: dict[bytes, bytes | None] = {}
         for check in self.checks:
             verdict = check.decide(peer, considered)
@@ -74,8 +79,26 @@ class Gate:
                 return verdict
             if verdict.outcome == ALLOW:
                 matched = verdict
+                actions = verdict.actions or actions
                 variables.update(verdict.variables)
-        return Verdict(ALLOW, matched.rule, matched.reason, text=matched.text, variables=variables)
+        return Verdict(ALLOW, matched.rule, matched.reason, text=matched.text, variables=variables, actions=actions)
+
+    @property
+    def greeting(self) -> bytes:
+        """What every client is sent before it is decided about."""
+        return self._banners.greeting if self._banners else b""
+
+    def welcome(self, verdict: Verdict) -> bytes:
+        """What a client that is let in is sent just before its server starts."""
+        own = verdict.actions.banner if verdict.actions else b""
+        return own + self._banners.success if self._banners else own
+
+    def refusal(self, verdict: Verdict) -> bytes:
+        """What a client that is refused is sent before the connection is closed."""
+        own = verdict.actions.banner if verdict.actions else b""
+        if self._banners is None:
+            return own + verdict.message
+        return own + self._banners.failure + (verdict.message or self._banners.message)
 
     def relays_for(self, peer: Peer) -> str | None:
         """The entry of --relay that covers this peer, or None."""
@@ -102,6 +125,14 @@ class Gate:
         return environment
 
 
+def banners(settings: Settings) -> "Banners | None":
+    if not any(option in settings for option in BANNER_OPTIONS):
+        return None
+    from .banners import Banners
+
+    return Banners(*(settings.one(option) for option in BANNER_OPTIONS))
+
+
 def proxy_protocol(settings: Settings) -> "ProxyProtocol | None":
     if "--proxy-protocol" not in settings:
         return None
@@ -121,8 +152,16 @@ def parse_seconds(text: str, option: str) -> float:
 def access_checks(settings: Settings) -> "list[Check]":
     """One check per kind of access option, in the order in which they decide."""
     checks: list[Check] = []
+    if "--access-times" in settings or "--max-load" in settings:
+        from .schedule import Schedule
+
+        checks.append(Schedule(settings.joined("--access-times"), settings.one("--max-load")))
     if "--allow" in settings or "--deny" in settings:
         checks.append(AddressAccess(settings.joined("--allow"), settings.joined("--deny")))
+    if "--only-from" in settings or "--no-access" in settings:
+        from .xinetd_access import XinetdAccess
+
+        checks.append(XinetdAccess(settings.joined("--only-from"), settings.joined("--no-access")))
     if "--rules" in settings:
         from .rules import RulesAccess
 

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from .hosts_options import Actions
+
 JOURNAL_STDOUT = "/run/systemd/journal/stdout"
 DEFAULT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 FILE_TYPE, REGULAR_FILE = 0o170000, 0o100000  # S_IFMT, S_IFREG
@@ -59,7 +61,7 @@ class Server:
             raise ServerUnusable(f"unable to run {shown(unusable)}: it is not executable")
         raise ServerMissing(f"unable to run {self.command[0]!r}: not found on PATH")
 
-    def run(self, environment: dict[bytes, bytes]) -> "NoReturn":
+    def run(self, environment: dict[bytes, bytes], actions: "Actions | None" = None) -> "NoReturn":
         """Become the server on the client's socket (descriptors 0 and 1), or raise a GateError."""
         path = self.find(environment)
         arguments = [to_bytes(word) for word in self.command]
@@ -69,6 +71,8 @@ class Server:
         arrange_descriptors(self.stderr)
         restore_signals()
         try:
+            if actions is not None:
+                actions.apply()
             if self.limits:
                 from .limits import apply_limits
 

@@ -28,10 +28,18 @@ class Option:
 
 
 GATE_OPTIONS = (
+    Option("--access-times", "LIST", MANY, "access", "let in only in these intervals, such as 8:00-17:00"),
+    Option("--max-load", "N", ONCE, "access", "refuse while the load of the last minute is at least N"),
     Option("--allow", "LIST", MANY, "access", "let these addresses in and, without --deny, nobody else"),
     Option("--deny", "LIST", MANY, "access", "refuse these addresses, except those in --allow"),
+    Option("--only-from", "LIST", MANY, "access", "let in whom xinetd's only_from would let in"),
+    Option("--no-access", "LIST", MANY, "access", "refuse whom xinetd's no_access would refuse"),
     Option("--rules", "FILE", ONCE, "access", "decide by tcprules source, or by the cdb made of it"),
     Option("--relay", "LIST", MANY, "access", "set RELAYCLIENT and RELAYHOST for these addresses"),
+    Option("--banner", "FILE", ONCE, "access", "send this to every client, before it is decided about"),
+    Option("--banner-success", "FILE", ONCE, "access", "send this to a client that is let in"),
+    Option("--banner-fail", "FILE", ONCE, "access", "send this to a client that is refused"),
+    Option("--deny-message", "TEXT", ONCE, "access", "and then this line, unless the rule has one of its own"),
     Option("--proxy-protocol", "LIST", MANY, "peer", "expect a PROXY header, from these proxies only"),
     Option("--timeout", "SECONDS", ONCE, "peer", "for everything that must be learned about the client (5)"),
     Option("--name", "SERVICE", ONCE, "exec", "the service's name in log records"),

@@ -6,7 +6,7 @@ from .access import ALLOW, DENY, Verdict
 from .errors import ConfigError
 from .keys import DOTTED_LENGTHS, network_keys, tcprules_keys, textual_prefixes
 from .peer import Peer
-from .stores import Cdb, evaluate, open_file, read_open_file, text_lines
+from .stores import COMPILE_HINT, Cdb, evaluate, open_file, read_open_file, text_lines
 from .tcprules import Action, parse, rule_text
 
 # In a cdb that `sockgatectl rules compile` made: a key that no peer has (tcpserver's are C strings), whose data
@@ -23,10 +23,11 @@ END_HINT = "end the text with ':allow' or ':deny': without it nobody could see t
 class RulesAccess:
     """The rules of one file. Who matches no rule is neither let in nor refused by it."""
 
-    __slots__ = ("files", "store")
+    __slots__ = ("files", "needs_process", "store")
 
     def __init__(self, path: str) -> None:
         self.files: tuple[str, ...] = (path,)
+        self.needs_process = False  # by name they compare with TCPREMOTEHOST, which --hostname sets
         self.store = load(path)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
@@ -44,7 +45,7 @@ def load(path: str) -> "TextRules | CompiledRules":
     try:
         if b"\0" in posix.pread(descriptor, 2048, 0):
             return CompiledRules(Cdb(posix.dup(descriptor), status, path))
-        return TextRules(read_open_file(descriptor, status, path), path)
+        return TextRules(read_open_file(descriptor, status, path, hint=COMPILE_HINT), path)
     except OSError as error:
         raise ConfigError(f"unable to read {path!r}: {error.strerror}") from None
     finally:

@@ -55,10 +55,12 @@ def open_file(path: str) -> tuple[int, posix.stat_result]:
     return descriptor, status
 
 
-def read_open_file(descriptor: int, status: posix.stat_result, path: str, limit: int = LARGEST_TEXT) -> bytes:
+def read_open_file(
+    descriptor: int, status: posix.stat_result, path: str, limit: int = LARGEST_TEXT, hint: str = ""
+) -> bytes:
     """All of an open file of at most `limit` bytes. Raises ConfigError, also if it changes while it is read."""
     if status.st_size > limit:
-        raise ConfigError(f"unable to read {path!r}: {status.st_size} bytes, more than {limit} of text", COMPILE_HINT)
+        raise ConfigError(f"unable to read {path!r}: {status.st_size} bytes, more than {limit} of text", hint)
     try:
         data = posix.pread(descriptor, limit + 1, 0)
     except OSError as error:

@@ -1,0 +1,59 @@
+"""Host names, as rules by name need them: what was found out, and how sure it is.
+
+A check that has such a rule asks `name_of`; who looks up is decided outside (`Peer.names`): resolve.py for a real
+connection, the administrator's word for `sockgatectl explain`.
+"""
+
+from .peer import Peer
+
+CONFIRMED = "confirmed"  # the address has this name, and the name has this address
+UNCONFIRMED = "not confirmed"  # the address has this name, but the name leads elsewhere: anyone can claim a name
+NONE = "none"  # the address has no name
+FAILED = "not found out"  # the answer is unknown: no server, no time, or no usable name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Names(Protocol):
+        def name_of(self, packed: bytes) -> "HostName":
+            """What the name service says of this address. Never raises."""
+
+
+class HostName:
+    """What is known of an address's name.
+
+    state      one of the four above
+    text       the name in lower case, without a final dot; empty if there is none or it is unusable
+    canonical  whether the name is no alias (a CNAME) of another
+    problem    why the state is FAILED or UNCONFIRMED
+    """
+
+    __slots__ = ("canonical", "problem", "state", "text")
+
+    def __init__(self, state: str, text: str = "", problem: str = "", *, canonical: bool = True) -> None:
+        self.state = state
+        self.text = text
+        self.problem = problem
+        self.canonical = canonical
+
+
+class GivenName:
+    """One name for every address, or none: what the administrator says in `sockgatectl explain --host`."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self, host: str | None) -> None:
+        self._answer = HostName(CONFIRMED, host.lower()) if host else HostName(NONE)
+
+    def name_of(self, packed: bytes) -> HostName:
+        return self._answer
+
+
+def name_of(peer: Peer, packed: bytes) -> HostName:
+    """The name of one of this connection's addresses. A client without an address (AF_UNIX) has none."""
+    if not packed:
+        return HostName(NONE)
+    if peer.names is None:
+        return HostName(FAILED, problem="nobody looks names up here")
+    return peer.names.name_of(packed)
