@@ -130,9 +130,9 @@ def everything_from(client: socket.socket) -> bytes:
     return said
 
 
-def make_launcher(folder: Path, python: str = sys.executable) -> Launcher:
+def make_launcher(folder: Path, python: str = sys.executable, module: str = "shim") -> Launcher:
     text = (SOURCE / "sockgate" / "launcher.in").read_text()
-    for name, value in (("PYTHON", python), ("FLAGS", "-IS"), ("LIBDIR", str(SOURCE)), ("MODULE", "shim")):
+    for name, value in (("PYTHON", python), ("FLAGS", "-IS"), ("LIBDIR", str(SOURCE)), ("MODULE", module)):
         text = text.replace(f"@{name}@", value)
     program = folder / "sockgate"
     program.write_text(text)

@@ -78,7 +78,7 @@ class Channel:
         """Send what is left to say, then let the client read it.
 
         A socket that is closed with something unread in it is reset, and a reset takes the last reply away.
-        Returns after a second, or raises Disconnected or TimedOut.
+        Returns after at most a second, or raises Disconnected or TimedOut.
         """
         self.flush()
         try:
@@ -86,7 +86,7 @@ class Channel:
                 connection.shutdown(socket.SHUT_WR)
         except OSError:
             return  # no socket, or nobody there
-        deadline = time.monotonic() + FAREWELL
+        deadline = time.monotonic() + min(FAREWELL, self._timeout)
         while time.monotonic() < deadline:
             self._receive(deadline)
             self._received.clear()

@@ -52,7 +52,7 @@ class Maildir:
         self._serial = itertools.count(1)
 
     def open(self, sender: str, recipients: Sequence[str]) -> "MaildirMessage":
-        for name in ("tmp", "new", "cur"):
+        for name in ("", "tmp", "new", "cur"):
             os.makedirs(os.path.join(self.folder, name), mode=0o700, exist_ok=True)
         message = MaildirMessage(self.folder, self._unique_name())
         message.write(f"Return-Path: <{sender}>\n".encode())

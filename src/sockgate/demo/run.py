@@ -17,7 +17,8 @@ STRANGER, UNWANTED = "127.0.0.2", "127.0.0.3"
 GATE_OPTIONS = ("--relay", ADDRESS, "--deny", UNWANTED, "--name", "smtp")
 
 BANNER = """\
-SMTP through sockgated on {address}:{port}, served by {server}. Stop it with Ctrl-C.
+SMTP through sockgated on {address}:{port}, served by {server}.
+Stop it with Ctrl-C; a conversation that has begun is not cut off.
 
 To send a message, in another terminal:
 
