@@ -1,0 +1,143 @@
+"""What the tests of a scenario set up in a machine: addresses, accounts, servers, drop-ins, options."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.system.machine import TREE, Machine
+
+HERE = Path(__file__).parent
+CLIENTS = HERE / "clients"
+SERVERS = HERE / "servers"
+
+INSIDE = "192.168.0.1"  # the machine's inner address; the scenario's network is 192.168.0.0/24
+LOCAL_DOMAIN = "local.test"
+
+COURIER_DROP_IN = """
+[Service]
+User=courier
+ReadWritePaths=/var/lib/courier
+EnvironmentFile=/run/sockgate/%p.env
+EnvironmentFile=-/etc/default/sockgate-%p
+"""
+
+
+def drop_in(machine: Machine, unit: str, text: str) -> None:
+    """What `systemctl edit UNIT` does."""
+    machine.write(f"/etc/systemd/system/{unit}.d/override.conf", text)
+    machine.systemctl("daemon-reload")
+
+
+def set_options(machine: Machine, service: str, options: str, server: str = "") -> None:
+    """The environment file of a service, as an administrator writes it."""
+    text = f"SOCKGATE_OPTIONS={options}\n" + (f"SOCKGATE_SERVER={server}\n" if server else "")
+    machine.write(f"/etc/default/sockgate-{service}", text)
+
+
+def install_server(machine: Machine, name: str) -> str:
+    """Put a stand-in server into the machine, where every sandbox lets it run."""
+    path = f"/usr/local/bin/{name}"
+    machine.write(path, (SERVERS / name).read_text(), mode=0o755)
+    return path
+
+
+def client(machine: Machine, name: str, *args: str, check: bool = True) -> str:
+    """Run one of clients/ in the machine: what it printed."""
+    return machine.python((CLIENTS / f"{name}.py").read_text(), *args, check=check, timeout=120).stdout
+
+
+def converse(
+    machine: Machine, clients: Sequence[tuple[str, str, int]], recipients: Sequence[str], message: str | None = None
+) -> list[list[int | str]]:
+    """SMTP, all clients (source, destination, port) at once: the reply codes of each."""
+    wishes = {"clients": clients, "recipients": recipients, "message": message}
+    codes: list[list[int | str]] = json.loads(client(machine, "smtp", json.dumps(wishes)))
+    return codes
+
+
+def listen(
+    machine: Machine, port: int, source: str = "127.0.0.1", destination: str = "127.0.0.1", times: int = 1
+) -> list[tuple[int, str]]:
+    """What a client that says nothing receives to the end of its connection: its own port, and the text."""
+    received: list[tuple[int, str]] = json.loads(client(machine, "listen", source, destination, str(port), str(times)))
+    return [(own_port, text) for own_port, text in received]
+
+
+def add_addresses(machine: Machine, *addresses: str) -> None:
+    for address in addresses:
+        machine.add_address(f"{address}/128" if ":" in address else f"{address}/32")
+
+
+def courier_smtp(machine: Machine) -> None:
+    """Debian's courieresmtpd behind smtp@.service, mail for LOCAL_DOMAIN being its own."""
+    machine.shell(f"""
+        echo BOFHCHECKDNS=0 >> /etc/courier/esmtpd  # there is no DNS
+        echo TARPIT=0 >> /etc/courier/esmtpd
+        echo {LOCAL_DOMAIN} >> /etc/courier/locals
+        echo {LOCAL_DOMAIN} > /etc/courier/esmtpacceptmailfor.dir/local
+        touch /etc/courier/aliases/system
+        makeacceptmailfor
+        makealiases
+        sockgatectl courier-environment esmtpd --output /run/sockgate/smtp.env
+    """)
+    drop_in(machine, "smtp@.service", COURIER_DROP_IN)
+
+
+def courier_accounts(machine: Machine) -> None:
+    """A user with a Maildir, known to authuserdb."""
+    machine.shell("""
+        useradd --create-home alice
+        install -d -o alice -g alice -m 700 /home/alice
+        runuser -u alice -- maildirmake.courier /home/alice/Maildir
+        sed -i 's/^authmodulelist=.*/authmodulelist="authuserdb"/' /etc/courier/authdaemonrc
+        install -m 600 /dev/null /etc/courier/userdb
+        userdb alice set uid=$(id -u alice) gid=$(id -g alice) home=/home/alice shell=/bin/sh
+        echo secret | userdbpw -md5 | userdb alice set systempw
+        makeuserdb
+    """)
+
+
+def qmail_stand_in(machine: Machine, build: Path) -> None:
+    """qmail's users, and stand-ins for qmail-smtpd and for its setuid qmail-queue, where qmail has them."""
+    machine.shell("""
+        groupadd nofiles
+        groupadd qmail
+        useradd --no-create-home --gid nofiles --home-dir /var/qmail qmaild
+        useradd --no-create-home --gid qmail --home-dir /var/qmail qmailq
+        mkdir -p /var/qmail/bin /var/qmail/lib
+        install -d -o qmailq -g qmail -m 700 /var/qmail/queue
+    """)
+    subprocess.run(["cp", "-r", TREE / "src/sockgate", machine.path("/var/qmail/lib")], check=True)
+    machine.write("/var/qmail/bin/qmail-smtpd", (SERVERS / "qmail-smtpd").read_text(), mode=0o755)
+    compile_static(SERVERS / "qmail-queue.c", build / "qmail-queue")
+    machine.path("/var/qmail/bin/qmail-queue").write_bytes((build / "qmail-queue").read_bytes())
+    machine.run("chown", "qmailq:qmail", "/var/qmail/bin/qmail-queue")
+    machine.run("chmod", "4711", "/var/qmail/bin/qmail-queue")
+
+
+def compile_static(source: Path, program: Path) -> None:
+    """For any release: it needs no library of the machine."""
+    subprocess.run(["gcc", "-static", "-O1", "-Wall", "-Werror", "-o", program, source], check=True)
+
+
+def instances(machine: Machine, service: str) -> list[str]:
+    """The units that systemd has for connections of this service, whatever their state."""
+    pattern = f"{service}@*.service"
+    lines = machine.systemctl("list-units", "--all", "--plain", "--no-legend", pattern).stdout.splitlines()
+    return [line.split()[0] for line in lines]
+
+
+def processes(machine: Machine, service: str) -> list[str]:
+    """The processes in the control groups of these units."""
+    return machine.shell(f"""
+        cat $(find /sys/fs/cgroup/system.slice/system-{service}.slice -name cgroup.procs 2> /dev/null) /dev/null
+    """).stdout.split()
+
+
+def failed_units(machine: Machine) -> str:
+    return machine.systemctl("list-units", "--failed", "--plain", "--no-legend").stdout
+
+
+def wait_until_idle(machine: Machine, service: str, seconds: float = 10) -> None:
+    machine.wait_for(lambda: not instances(machine, service), f"no connection of {service} to be left", seconds)

@@ -1,0 +1,88 @@
+"""Courier's IMAP and POP3 servers behind imap.socket and pop3.socket: whole sessions, and who gets none.
+
+The machine is the dual-homed one of the README: SMTP on every address; mailboxes on the inner address only and
+for the inner network only; all of it at once.
+"""
+
+import pytest
+
+from tests.system import services
+from tests.system.machine import Machine
+
+INSIDER, OUTSIDER = "192.168.0.5", "10.1.1.1"
+NETWORK = "192.168.0.0/24"
+PORTS = {"imap": 143, "pop3": 110}
+REFUSALS = 20
+
+
+@pytest.fixture(scope="module")
+def mail(machine: Machine) -> Machine:
+    services.add_addresses(machine, services.INSIDE, INSIDER, OUTSIDER)
+    services.courier_accounts(machine)
+    services.courier_smtp(machine)
+    services.set_options(machine, "smtp", f'--relay "localhost {NETWORK}"', "/usr/sbin/courieresmtpd")
+    for service, port in PORTS.items():
+        services.drop_in(machine, f"{service}.socket", f"[Socket]\nListenStream=\nListenStream=192.168.0.1:{port}\n")
+        services.set_options(machine, service, f"--allow {NETWORK}")
+    machine.systemctl("enable", "--now", "smtp.socket", "imap.socket", "pop3.socket")
+    return machine
+
+
+def read_mail(machine: Machine, protocol: str) -> str:
+    return services.client(machine, "mailbox", protocol, INSIDER, services.INSIDE)
+
+
+@pytest.mark.parametrize("protocol", ["imap", "imaptls", "pop3"])
+def test_an_insider_reads_mail(mail: Machine, protocol: str) -> None:
+    read_mail(mail, "imap")  # leaves a message for the others
+    assert read_mail(mail, protocol).split() == ["Subject:", "greeting", "hello"]
+
+
+def test_the_session_runs_as_the_owner_of_the_mailbox(mail: Machine) -> None:
+    read_mail(mail, "imap")
+    assert mail.shell("find /home/alice/Maildir ! -user alice").stdout == ""
+
+
+@pytest.mark.parametrize("service", PORTS)
+def test_an_outsider_gets_not_one_byte_and_the_journal_says_why(mail: Machine, service: str) -> None:
+    received = services.listen(mail, PORTS[service], OUTSIDER, services.INSIDE, times=REFUSALS)
+    assert [text for _, text in received] == [""] * REFUSALS
+    services.wait_until_idle(mail, service)
+    records = mail.journal(f"--unit={service}@*", "SYSLOG_IDENTIFIER=sockgate", f"SOCKGATE_REMOTE_ADDR={OUTSIDER}")
+    assert [record["MESSAGE"] for record in records] == [
+        f"{service}: refused {OUTSIDER}:{port} on {services.INSIDE}:{PORTS[service]}: not in --allow {NETWORK}"
+        for port, _ in received
+    ]
+    first = records[0]
+    assert (first["SOCKGATE_SERVICE"], first["SOCKGATE_VERDICT"]) == (service, "deny")
+    assert first["SOCKGATE_REASON"] == f"not in --allow {NETWORK}"
+
+
+@pytest.mark.parametrize("service", PORTS)
+def test_mailboxes_are_on_the_inner_address_only(mail: Machine, service: str) -> None:
+    listening = mail.run("ss", "-Hltn", f"sport = :{PORTS[service]}").stdout.split()
+    assert f"{services.INSIDE}:{PORTS[service]}" in listening
+    assert len(listening) == 5  # one socket
+
+
+def test_smtp_is_open_to_all_at_the_same_time(mail: Machine) -> None:
+    anybody, member = "somebody@foreign.example", f"alice@{services.LOCAL_DOMAIN}"
+    clients = [(INSIDER, services.INSIDE, 25), (OUTSIDER, services.INSIDE, 25), ("127.0.0.1", "127.0.0.1", 25)]
+    with mail.popen(
+        "python3", "-c", (services.CLIENTS / "mailbox.py").read_text(), "imap", INSIDER, services.INSIDE
+    ) as session:
+        answers = services.converse(mail, clients, [anybody, member])
+        session.wait(30)
+    assert session.returncode == 0
+    assert [codes[3:5] for codes in answers] == [[250, 250], [513, 250], [250, 250]]
+
+
+def test_what_the_servers_log_names_them_and_keeps_their_client(mail: Machine) -> None:
+    read_mail(mail, "imap")
+    services.wait_until_idle(mail, "imap")
+    messages = [record["MESSAGE"] for record in mail.journal("--unit=imap@*", "SYSLOG_IDENTIFIER=imapd")]
+    assert any(message.startswith(f"INFO: LOGIN, user=alice, ip=[{INSIDER}]") for message in messages)
+
+
+def test_nothing_failed(mail: Machine) -> None:
+    assert services.failed_units(mail) == ""

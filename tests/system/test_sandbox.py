@@ -1,0 +1,85 @@
+"""The sandboxes of the shipped units: how tight they are, and that a server with a setuid helper works in one.
+
+That Courier's servers work in theirs is in test_mailboxes.py.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system import services
+from tests.system.machine import TREE, Machine
+
+MOST_EXPOSED = {
+    252: {"smtp": 6.0, "imap": 2.0, "pop3": 2.0},
+    257: {"smtp": 2.0, "imap": 2.0, "pop3": 2.0},
+}
+LARGE_PROFILE = TREE / "units/smtp@.service.d/50-sandbox-255.conf"
+CLIENT = ("127.0.0.1", "127.0.0.1", 25)
+MEMBER = f"alice@{services.LOCAL_DOMAIN}"
+MESSAGE = "Subject: greeting\r\n\r\nhello\r\n"
+QUEUED = [220, 250, 250, 250, 250, 221]  # greeting, EHLO, MAIL, RCPT, DATA, QUIT
+NOT_QUEUED = [220, 250, 250, 250, 451, 221]
+
+
+@pytest.fixture(scope="module")
+def qmail(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    services.qmail_stand_in(machine, tmp_path_factory.mktemp("build"))
+    machine.systemctl("enable", "--now", "smtp.socket")
+    return machine
+
+
+@pytest.fixture
+def large_profile(qmail: Machine) -> Iterator[None]:
+    """The drop-in for systemd 255 and newer, installed on any."""
+    services.drop_in(qmail, "smtp@.service", LARGE_PROFILE.read_text())
+    yield
+    services.drop_in(qmail, "smtp@.service", "")
+
+
+@pytest.mark.parametrize("service", ["smtp", "imap", "pop3"])
+def test_the_exposure_is_low(machine: Machine, service: str) -> None:
+    report = machine.run("systemd-analyze", "security", "--offline=yes", f"{service}@.service").stdout
+    (level,) = re.findall(r"Overall exposure level for .*: ([0-9.]+)", report)
+    assert float(level) <= MOST_EXPOSED[machine.systemd_version][service]
+
+
+def queue_one(machine: Machine) -> list[int | str]:
+    machine.shell("rm -f /var/qmail/queue/*")
+    (codes,) = services.converse(machine, [CLIENT], [MEMBER], MESSAGE)
+    return codes
+
+
+def test_mail_is_queued_through_a_setuid_program(qmail: Machine) -> None:
+    assert queue_one(qmail) == QUEUED
+    assert qmail.shell("stat -c '%U %a' /var/qmail/queue/message.*").stdout == "qmailq 600\n"
+    message = qmail.shell("cat /var/qmail/queue/message.*").stdout
+    assert message.startswith("Received: from unknown (HELO client.example.test) (127.0.0.1)\n")
+    assert message.endswith("hello\n")
+    envelope = qmail.shell("cat /var/qmail/queue/envelope.*").stdout
+    assert envelope == f"Fsender@example.test\0T{MEMBER}\0\0"
+
+
+def test_only_the_setuid_program_may_write_to_the_queue(qmail: Machine) -> None:
+    result = qmail.run("runuser", "-u", "qmaild", "--", "touch", "/var/qmail/queue/message", check=False)
+    assert "Permission denied" in result.stderr
+
+
+def test_the_large_profile_needs_systemd_255(qmail: Machine, large_profile: None) -> None:
+    assert queue_one(qmail) == (NOT_QUEUED if qmail.systemd_version < 255 else QUEUED)
+
+
+def test_the_large_profile_is_in_force_where_it_works(qmail: Machine) -> None:
+    value = qmail.systemctl("show", "--property=RestrictNamespaces", "smtp@1.service").stdout.strip()
+    assert value == ("RestrictNamespaces=no" if qmail.systemd_version < 255 else "RestrictNamespaces=yes")
+
+
+def test_the_server_cannot_write_elsewhere(qmail: Machine) -> None:
+    services.set_options(qmail, "smtp", "--relay localhost", '/bin/sh -c "touch /var/qmail/x /var/tmp/x 2>&1"')
+    assert "Read-only file system" in services.listen(qmail, 25)[0][1]
+    qmail.run("rm", "/etc/default/sockgate-smtp")
+
+
+def test_nothing_failed(qmail: Machine) -> None:
+    assert services.failed_units(qmail) == ""
