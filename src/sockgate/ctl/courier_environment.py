@@ -110,8 +110,9 @@ def header(profile: Profile, folder: str) -> str:
 
 def server_variables(profile: Profile, folder: str) -> dict[str, str]:
     """What the start script hands to its server, and what the unit's command line expands."""
-    script = evaluate(profile.script, folder)
-    server = evaluate(profile.server, folder)
+    script, _ = evaluate(profile.script, folder)
+    server, complaint = evaluate(profile.server, folder)
+    sys.stderr.write(complaint)
     server |= {name: script.get(source, "") for name, source in profile.copied.items()}
     server |= profile.fixed
     server["MAILDIRPATH"] = script.get("MAILDIRPATH") or "Maildir"
@@ -120,8 +121,8 @@ def server_variables(profile: Profile, folder: str) -> dict[str, str]:
     return server
 
 
-def evaluate(names: tuple[str, ...], folder: str) -> dict[str, str]:
-    """The variables that a shell exports after it has read these files with `set -a` and nothing inherited."""
+def evaluate(names: tuple[str, ...], folder: str) -> tuple[dict[str, str], str]:
+    """What a shell exports after it has read these files with `set -a` and nothing inherited, and what they printed."""
     paths = [os.path.join(folder, name) for name in names]
     for path in paths:
         require_readable(path)
@@ -130,14 +131,12 @@ def evaluate(names: tuple[str, ...], folder: str) -> dict[str, str]:
         sources="; ".join(f". {shlex.quote(path)}" for path in paths),
     )
     done = subprocess.run(["/bin/sh", "-c", script], env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    complaint = done.stderr.decode("utf-8", "backslashreplace").strip()
-    if done.returncode:
-        last = complaint.splitlines()[-1] if complaint else f"the shell ended with status {done.returncode}"
-        raise ConfigError(f"unable to evaluate {' and '.join(paths)}: {last}")
-    if complaint:
-        print(complaint, file=sys.stderr)
+    complaint = done.stderr.decode("utf-8", "backslashreplace")
+    if done.returncode or not done.stdout:
+        what = f"the shell ended with status {done.returncode}" if done.returncode else "it ends the shell"
+        raise ConfigError(f"unable to evaluate {' and '.join(paths)}: {(complaint.splitlines() or [what])[-1]}")
     variables = (entry.partition("=") for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry)
-    return {name: value for name, _, value in variables if name not in SHELL_VARIABLES}
+    return {name: value for name, _, value in variables if name not in SHELL_VARIABLES}, complaint
 
 
 def renew_tls_cache(path: str) -> None:

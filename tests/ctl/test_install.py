@@ -1,0 +1,192 @@
+"""sockgatectl install and uninstall: what they write, what they refuse, what they say."""
+
+from pathlib import Path
+
+import pytest
+
+from sockgate.ctl.files import MARKER
+from sockgate.ctl.gated import find_named
+from sockgate.ctl.main import run
+from sockgate.units.search import UnitSearch
+from tests.units.tree import write_tree
+
+ETC = "/etc/systemd/system"
+WORDS = ["/usr/bin/server", "-i", "two words", 'a"b\\c$d%e']
+SERVER = """/usr/bin/server -i 'two words' 'a"b\\c$d%e'"""
+OWN = ["echo", "--listen", "7", "--user", "mail", "--server", "/usr/bin/server"]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A system with systemd 257 and sockgate."""
+    files = {
+        "/etc/passwd": "root:x:0:0::/root:/bin/sh\nmail:x:8:8::/var/mail:/bin/sh\n",
+        "/usr/lib/systemd/libsystemd-shared-257.so": "",
+        "/usr/bin/server": "#!/bin/sh\n",
+    }
+    write_tree(tmp_path, files)
+    programs = tmp_path / "programs"
+    write_tree(programs, {"sockgate": "#!/bin/sh\n", "sockgatectl": "#!/bin/sh\n"})
+    # The units name the programs of this machine; check looks for them in the other system.
+    write_tree(tmp_path, {f"{programs}/sockgate": "#!/bin/sh\n"})
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setattr("sys.argv", [str(programs / "sockgatectl")])
+    return tmp_path
+
+
+def ctl(root: Path, *words: str) -> int:
+    return run([*words, "--root", str(root)])
+
+
+def test_the_units_start_the_server_behind_a_gate(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--listen", "7", "--listen", "[fd00::1]:7", "--options", "--allow 'localhost 10.0.0.0/8'"]
+    assert ctl(root, "install", "echo", "--user", "mail", "--server", SERVER, *options) == 0
+    assert capsys.readouterr().out == (
+        f"wrote {ETC}/echo.socket\nwrote {ETC}/echo@.service\nnext: systemctl enable --now echo.socket\n"
+    )
+    search = UnitSearch(str(root))
+    socket, service = search.load("echo.socket"), search.load("echo@.service")
+    assert socket is not None
+    assert service is not None
+    assert [line.value for line in socket.list("Socket", "ListenStream")] == ["7", "[fd00::1]:7"]
+    assert socket.value("Socket", "PollLimitBurst") == "200"
+    assert socket.value("Socket", "ExecStartPre") == f"{root}/programs/sockgatectl check --level error %n"
+    assert service.value("Service", "User") == "mail"
+
+
+def test_check_finds_nothing_and_the_gate_gets_the_words(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(root, "install", "echo", "--user", "mail", "--listen", "7", "--server", SERVER) == 0
+    assert ctl(root, "check", "echo") == 0
+    gated = find_named("echo", UnitSearch(str(root)))
+    assert gated.gate is not None
+    assert gated.gate.server.command == WORDS
+    assert [word.text for word in gated.words[:5]] == ["--name", "echo", "--allow", "localhost", "--"]
+
+
+def test_without_options_only_this_machine_is_let_in_and_told_so(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ctl(root, "install", *OWN) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "only this machine may connect: say --options, or set SOCKGATE_OPTIONS in /etc/default/sockgate-echo",
+        "next: systemctl enable --now echo.socket",
+    ]
+
+
+def test_older_systemd_gets_no_setting_that_it_does_not_know(root: Path) -> None:
+    (root / "usr/lib/systemd/libsystemd-shared-257.so").rename(root / "usr/lib/systemd/libsystemd-shared-252.so")
+    assert ctl(root, "install", *OWN) == 0
+    assert "PollLimit" not in (root / f"{ETC[1:]}/echo.socket").read_text()
+
+
+def test_what_is_wrong_with_it_is_said_at_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["echo", "--listen", "7", "--user", "nobody", "--server", "/usr/bin/none"]
+    assert ctl(root, "install", *words) == 1
+    findings = [line for line in capsys.readouterr().out.splitlines() if "error" in line]
+    assert len(findings) == 2
+    assert findings[0].endswith(
+        "error: echo@.service: unable to run '/usr/bin/none': No such file or directory (install it, or name another)"
+    )
+
+
+def test_a_dry_run_prints_the_units_and_writes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(root, "install", *OWN, "--dry-run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [f"# {ETC}/echo.socket", MARKER]
+    assert f"# {ETC}/echo@.service" in lines
+    assert not (root / ETC[1:]).exists()
+
+
+def test_its_own_units_are_written_again_and_removed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(root, "install", *OWN) == 0
+    assert ctl(root, "install", *OWN, "--options", "--deny any") == 0
+    write_tree(root, {"/etc/default/sockgate-echo": "", f"{ETC}/echo.socket.d/x.conf": ""})
+    capsys.readouterr()
+    removed = [f"{ETC}/echo.socket", f"{ETC}/echo@.service"]
+    left = f"left {ETC}/echo.socket.d\nleft /etc/default/sockgate-echo\n"
+    assert ctl(root, "uninstall", "echo", "--dry-run") == 0
+    assert capsys.readouterr().out == "".join(f"would remove {path}\n" for path in removed) + left
+    assert ctl(root, "uninstall", "echo") == 0
+    assert capsys.readouterr().out == "".join(f"removed {path}\n" for path in removed) + left
+    assert [path.name for path in (root / ETC[1:]).iterdir()] == ["echo.socket.d"]
+
+
+def test_what_is_enabled_is_restarted_after_a_change_and_not_removed(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_tree(root, {f"{ETC}/sockets.target.wants/echo.socket": f"-> {ETC}/echo.socket"})
+    assert ctl(root, "install", *OWN) == 0
+    assert capsys.readouterr().out.endswith("next: systemctl daemon-reload && systemctl restart echo.socket\n")
+    assert ctl(root, "uninstall", "echo") == 1
+    assert capsys.readouterr().err == "sockgatectl: echo.socket is in use (systemctl disable --now echo.socket)\n"
+
+
+@pytest.mark.parametrize("path", [f"{ETC}/echo.socket", "/usr/lib/systemd/system/echo@.service"])
+def test_a_unit_of_somebody_else_is_not_touched(root: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tree(root, {path: "[Unit]\n"})
+    assert ctl(root, "install", *OWN) == 1
+    assert capsys.readouterr().err == (
+        f"sockgatectl: '{path}' exists and was not written by sockgatectl install (choose another name)\n"
+    )
+    assert (root / path[1:]).read_text() == "[Unit]\n"
+
+
+def test_only_what_install_wrote_is_removed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(root, "uninstall", "echo") == 1
+    assert capsys.readouterr().err == (
+        f"sockgatectl: there is no '{ETC}/echo.socket' (only what `sockgatectl install` wrote can be removed)\n"
+    )
+    write_tree(root, {f"{ETC}/echo.socket": "[Socket]\n"})
+    assert ctl(root, "uninstall", "echo") == 1
+    assert capsys.readouterr().err == f"sockgatectl: '{ETC}/echo.socket' was not written by sockgatectl install\n"
+
+
+def test_a_shipped_service_needs_nothing_but_to_be_enabled(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tree(root, {"/usr/lib/systemd/system/smtp.socket": "[Socket]\n"})
+    assert ctl(root, "install", "smtp") == 0
+    assert capsys.readouterr().out == (
+        "smtp.socket is installed (/usr/lib/systemd/system/smtp.socket); next: systemctl enable --now smtp.socket\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["smtp"], 1, "there is no smtp.socket (`make install` brings it; or name a server with --server)"),
+        (["finger"], 2, "no units for 'finger' come with sockgate (smtp imap pop3 do; or say --server)"),
+        (["smtp", "--user", "x"], 2, "--user needs --server: the units that are shipped have it"),
+        (["a", "b", "--server", "/x"], 2, "--server is for one NAME at a time"),
+        (["a", "--server", "/x"], 2, "--server needs --listen"),
+        (["a", "--server", "/x", "--listen", "7"], 2, "--server needs --user (whom it runs as: root if it must)"),
+        ([*OWN[:-1], "x -i"], 2, "--server: 'x -i' does not start with an absolute path"),
+        ([*OWN[:-1], ""], 2, "--server: '' does not start with an absolute path"),
+        ([*OWN[:-1], "/x 'y"], 2, '--server: "/x \'y": No closing quotation'),
+        ([*OWN, "--options", "--alow any"], 2, "unknown option '--alow' (see sockgate(8))"),
+        (
+            [*OWN, "--listen", "99999"],
+            2,
+            "--listen: '99999' is not a port, ADDRESS:PORT, [ADDRESS]:PORT or the path of a socket",
+        ),
+        (
+            ["a/b", *OWN[1:]],
+            2,
+            "'a/b' cannot be the name of a service (letters, digits and . _ : - only)",
+        ),
+    ],
+)
+def test_what_cannot_be_installed_is_refused(
+    root: Path, words: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ctl(root, "install", *words) == code
+    assert capsys.readouterr().err == f"sockgatectl: {message}\n"
+    assert not (root / ETC[1:]).exists()
+
+
+def test_without_the_gate_nothing_is_written(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    assert ctl(root, "install", *OWN) == 1
+    assert capsys.readouterr().err == (
+        "sockgatectl: unable to find the program 'sockgatectl' (`make install` puts it where systemd finds it)\n"
+    )
