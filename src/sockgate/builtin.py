@@ -1,0 +1,126 @@
+"""sockgate-builtin: the services that xinetd and inetd answered themselves, and redirection.
+
+`echo`, `discard`, `chargen` (RFC 862 to 864), `daytime` (867) and `time` (868) on the stream or the datagram socket
+on descriptor 0, and `redirect HOST PORT`. For a datagram socket it answers one datagram and leaves, so that a gate
+in front of it looks at the sender of each.
+"""
+
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+UNIX_EPOCH = 2208988800  # 1970 in the seconds since 1900 that RFC 868 counts
+BLOCK = 65536
+LINE_LENGTH = 72
+PRINTABLE = bytes(range(33, 127))
+CONNECT_SECONDS = 30.0
+LOWEST_CLIENT_PORT = 1024  # below, it is another server: two that answer each other never stop (CVE-1999-0103)
+USAGE = "usage: sockgate-builtin echo|discard|chargen|daytime|time | redirect HOST PORT"
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    try:
+        if words[:1] == ["redirect"] and len(words) == 3:
+            redirect(words[1], words[2])
+        elif len(words) == 1 and words[0] in STREAMS:
+            serve(words[0])
+        else:
+            sys.exit(USAGE)
+    except (ConnectionError, TimeoutError):
+        os._exit(0)  # the client has gone
+    except OSError as error:
+        sys.exit(f"sockgate-builtin: {' '.join(words)}: {error.strerror or error}")
+    os._exit(0)
+
+
+def serve(name: str) -> None:
+    connection = socket.socket(fileno=os.dup(0))
+    if connection.type == socket.SOCK_DGRAM:
+        answer_datagram(connection, name)
+    else:
+        STREAMS[name](connection)
+
+
+def answer_datagram(connection: socket.socket, name: str) -> None:
+    try:
+        data, source = connection.recvfrom(BLOCK, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return  # somebody else has read it
+    if isinstance(source, tuple) and source[1] < LOWEST_CLIENT_PORT:
+        return
+    answer = DATAGRAMS[name](data)
+    if answer is not None:
+        connection.sendto(answer, source)
+
+
+def daytime() -> bytes:
+    return time.strftime("%d %b %Y %H:%M:%S %Z\r\n").upper().encode()
+
+
+def time_since_1900() -> bytes:
+    return (int(time.time()) + UNIX_EPOCH & 0xFFFFFFFF).to_bytes(4, "big")
+
+
+def chargen_lines() -> Iterator[bytes]:
+    """Lines of 72 printable characters, each starting one further in the alphabet."""
+    ring = PRINTABLE * 2
+    start = 0
+    while True:
+        yield ring[start : start + LINE_LENGTH] + b"\r\n"
+        start = (start + 1) % len(PRINTABLE)
+
+
+def stream_echo(connection: socket.socket) -> None:
+    while data := connection.recv(BLOCK):
+        connection.sendall(data)
+
+
+def stream_discard(connection: socket.socket) -> None:
+    while connection.recv(BLOCK):
+        pass
+
+
+def stream_chargen(connection: socket.socket) -> None:
+    for line in chargen_lines():
+        connection.sendall(line)
+
+
+STREAMS: dict[str, Callable[[socket.socket], None]] = {
+    "echo": stream_echo,
+    "discard": stream_discard,
+    "chargen": stream_chargen,
+    "daytime": lambda connection: connection.sendall(daytime()),
+    "time": lambda connection: connection.sendall(time_since_1900()),
+}
+DATAGRAMS: dict[str, Callable[[bytes], bytes | None]] = {
+    "echo": lambda data: data,
+    "discard": lambda data: None,
+    "chargen": lambda data: next(chargen_lines()),
+    "daytime": lambda data: daytime(),
+    "time": lambda data: time_since_1900(),
+}
+
+
+def redirect(host: str, port: str) -> None:
+    """Copy both ways until either side ends, as xinetd does."""
+    client = socket.socket(fileno=os.dup(0))
+    server = socket.create_connection((host, int(port)), CONNECT_SECONDS)
+    server.settimeout(None)
+    for end in (client, server):
+        if end.family != socket.AF_UNIX:
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    other = {client: server, server: client}
+    while True:
+        for end in select.select(list(other), [], [])[0]:
+            data = end.recv(BLOCK)
+            if not data:
+                return
+            other[end].sendall(data)
+
+
+if __name__ == "__main__":
+    main()

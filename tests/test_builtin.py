@@ -1,0 +1,125 @@
+"""sockgate-builtin: what inetd's internal services answer, and redirection."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sockgate import builtin
+
+COMMAND = [sys.executable, "-I", builtin.__file__]
+
+
+@contextmanager
+def connected(*words: str) -> Iterator[socket.socket]:
+    """The client's end of a stream whose other end the program has."""
+    near, far = socket.socketpair()
+    far.settimeout(10)
+    with far, subprocess.Popen([*COMMAND, *words], stdin=near.fileno()) as process:
+        near.close()
+        yield far
+        far.close()
+        assert process.wait(10) == 0
+
+
+def everything(client: socket.socket) -> bytes:
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def ask(data: bytes, *words: str, port: int = 0) -> bytes | None:
+    """The answer to one datagram, None if there is none."""
+    with (
+        closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as server,
+        closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client,
+    ):
+        server.bind(("127.0.0.1", 0))
+        client.bind(("127.0.0.1", port))
+        client.sendto(data, server.getsockname())
+        subprocess.run([*COMMAND, *words], stdin=server.fileno(), check=True, timeout=10)
+        client.setblocking(False)
+        try:
+            return client.recv(65536)
+        except BlockingIOError:
+            return None
+
+
+def test_echo_sends_back_what_it_gets_until_the_client_ends() -> None:
+    with connected("echo") as client:
+        client.sendall(b"one\n")
+        assert client.recv(100) == b"one\n"
+        client.sendall(b"two")
+        client.shutdown(socket.SHUT_WR)
+        assert everything(client) == b"two"
+
+
+def test_discard_reads_and_answers_nothing() -> None:
+    with connected("discard") as client:
+        client.sendall(b"x" * 100_000)
+        client.shutdown(socket.SHUT_WR)
+        assert everything(client) == b""
+
+
+def test_chargen_sends_the_lines_of_rfc_864_until_the_client_leaves() -> None:
+    with connected("chargen") as client:
+        lines = client.recv(74 * 3, socket.MSG_WAITALL).split(b"\r\n")
+    assert [len(line) for line in lines] == [72, 72, 72, 0]
+    assert lines[0].startswith(b'!"#$')
+    assert lines[1] == lines[0][1:] + b"i"
+
+
+def test_daytime_is_one_line_that_says_what_time_it_is() -> None:
+    with connected("daytime") as client:
+        said = everything(client).decode()
+    assert said.endswith("\r\n")
+    shown = datetime.strptime(said[:20], "%d %b %Y %H:%M:%S").astimezone()
+    assert abs(datetime.now(UTC) - shown) < timedelta(seconds=60)
+
+
+def test_time_is_four_bytes_of_seconds_since_1900() -> None:
+    with connected("time") as client:
+        seconds = int.from_bytes(everything(client), "big")
+    now = datetime.now(UTC) - datetime(1900, 1, 1, tzinfo=UTC)
+    assert abs(seconds - now.total_seconds()) < 60
+
+
+@pytest.mark.parametrize(("name", "length"), [("echo", 5), ("chargen", 74), ("time", 4), ("daytime", 26)])
+def test_a_datagram_gets_one_answer(name: str, length: int) -> None:
+    answer = ask(b"hello", name)
+    assert answer is not None
+    assert abs(len(answer) - length) <= 3  # the name of the time zone
+
+
+def test_discard_answers_no_datagram() -> None:
+    assert ask(b"hello", "discard") is None
+
+
+def test_a_datagram_from_another_server_is_not_answered() -> None:
+    try:
+        assert ask(b"hello", "echo", port=1019) is None
+    except PermissionError:
+        pytest.skip("only root can send from a privileged port")
+
+
+def test_redirect_copies_both_ways_until_one_side_ends() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+
+        def backend() -> None:
+            with listener.accept()[0] as connection:
+                connection.sendall(b"hello " + connection.recv(100))
+
+        thread = threading.Thread(target=backend)
+        thread.start()
+        with connected("redirect", "127.0.0.1", str(listener.getsockname()[1])) as client:
+            client.sendall(b"world")
+            assert everything(client) == b"hello world"
+        thread.join()
+
+
+def test_wrong_usage_says_what_is_right() -> None:
+    done = subprocess.run([*COMMAND, "quote"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, builtin.USAGE + "\n")
