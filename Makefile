@@ -14,6 +14,7 @@ SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
 LIBDIR = $(PREFIX)/lib/sockgate
 UNITDIR = $(PREFIX)/lib/systemd/system
+GENERATORDIR = $(PREFIX)/lib/systemd/system-generators
 MANDIR = $(PREFIX)/share/man
 
 SCDOC = scdoc
@@ -44,11 +45,12 @@ SHELL = /bin/bash
 build:
 	mkdir -p build/bin
 	$(call launchers,build/bin,build/bin,$(CURDIR)/src)
+	launcher build/bin/sockgate-xinetd-generator generator -IS
 	launcher build/bin/sockgate-smtpd demo.smtpd -IS
 	launcher build/bin/sockgate-demo demo.run -IS
 
-# $(call launchers,SBINDIR,BINDIR,LIBDIR) writes the three programs. Only sockgate runs without site-packages (-S):
-# the other two find python3-systemd there.
+# $(call launchers,SBINDIR,BINDIR,LIBDIR) writes the programs. Those that need no python3-systemd run without
+# site-packages (-S).
 define launchers
 launcher() { # FILE MODULE FLAGS
 	sed -e 's|@LIBDIR@|$(3)|' -e "s|@MODULE@|$$2|" -e "s|@FLAGS@|$$3|" src/sockgate/launcher.in | $(SUBSTITUTE) > "$$1"
@@ -56,6 +58,7 @@ launcher() { # FILE MODULE FLAGS
 }
 launcher $(1)/sockgate shim -IS
 launcher $(1)/sockgated dispatch.main -I
+launcher $(1)/sockgate-builtin builtin -IS
 launcher $(2)/sockgatectl ctl.main -I
 endef
 
@@ -70,6 +73,8 @@ install:
 	for module in $(MODULES); do install -D -m 644 src/$$module $(DESTDIR)$(LIBDIR)/$$module; done
 	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(LIBDIR)
 	$(call launchers,$(DESTDIR)$(SBINDIR),$(DESTDIR)$(BINDIR),$(LIBDIR))
+	mkdir -p $(DESTDIR)$(GENERATORDIR)
+	launcher $(DESTDIR)$(GENERATORDIR)/sockgate-xinetd-generator generator -IS
 	for unit in $(filter-out $(TOO_NEW),$(UNITS)); do
 		mkdir -p $$(dirname $(DESTDIR)$(UNITDIR)/$$unit)
 		$(SUBSTITUTE) units/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
@@ -85,7 +90,8 @@ install:
 	$(RELOAD)
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/sockgate $(SBINDIR)/sockgated $(BINDIR)/sockgatectl)
+	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/sockgate $(SBINDIR)/sockgated $(SBINDIR)/sockgate-builtin $(BINDIR)/sockgatectl)
+	rm -f $(DESTDIR)$(GENERATORDIR)/sockgate-xinetd-generator
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -f $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
 	rm -rf $(DESTDIR)$(LIBDIR)

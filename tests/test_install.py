@@ -34,6 +34,8 @@ def test_each_program_runs_its_own_module_from_the_installed_package(installed: 
     for program, flags, module in (
         ("sbin/sockgate", "-IS", "shim"),
         ("sbin/sockgated", "-I", "dispatch.main"),
+        ("sbin/sockgate-builtin", "-IS", "builtin"),
+        ("lib/systemd/system-generators/sockgate-xinetd-generator", "-IS", "generator"),
         ("bin/sockgatectl", "-I", "ctl.main"),
     ):
         file = installed / "usr/local" / program

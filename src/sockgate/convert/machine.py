@@ -22,12 +22,14 @@ class Machine:
     programs     where sockgate and sockgated are installed
     hosts_files  hosts.allow and hosts.deny
     control      where sockgatectl is installed
+    resolves_names  ask the network for host names; without it only /etc/hosts (a generator must not wait)
     """
 
     systemd: int = UNKNOWN_SYSTEMD
     programs: str = "/usr/sbin"
     hosts_files: tuple[str, ...] = HOSTS_FILES
     control: str = "/usr/bin/sockgatectl"
+    resolves_names: bool = True
 
     def user(self, name: str) -> pwd.struct_passwd | None:
         try:
@@ -54,8 +56,10 @@ class Machine:
 
     def address(self, name: str, family: int) -> str | None:
         """The first address of a host name, as the old program would have taken it."""
+        flags = 0 if self.resolves_names else socket.AI_NUMERICHOST
+        name = name if self.resolves_names else in_hosts_file(name)
         try:
-            found = socket.getaddrinfo(name, None, family, socket.SOCK_STREAM)
+            found = socket.getaddrinfo(name, None, family, socket.SOCK_STREAM, 0, flags)
         except (OSError, UnicodeError, ValueError):
             return None
         return str(found[0][4][0]) if found else None
@@ -76,6 +80,19 @@ class Machine:
     def has_host_rules(self) -> bool:
         """Whether hosts.allow or hosts.deny holds a rule. What cannot be read may hold one."""
         return any(holds_a_rule(path) for path in self.hosts_files)
+
+
+def in_hosts_file(name: str) -> str:
+    """The address of hosts(5) for a name, or the name itself."""
+    try:
+        with open("/etc/hosts", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                address, *names = [*line.partition("#")[0].split(), ""]
+                if name in names:
+                    return address
+    except OSError:
+        pass
+    return name
 
 
 def holds_a_rule(path: str) -> bool:

@@ -311,7 +311,7 @@ def known_variables(
         variables[name] = number_of(listener.machine, value)
         if UNKNOWN in value or ACCOUNT_MARK in variables[name]:
             del variables[name]
-            answers.append((f"export {name}", approximated("the value cannot be known without running the script; set it "
+            answers.append((f"export {name}", approximated("its value cannot be known without running it; set it "
                                                            "with --env")))  # fmt: skip
     return tuple(variables.items())
 

@@ -5,11 +5,25 @@ and drops what xinetd drops; `attributes` is the table of everything that can st
 block into a service record.
 """
 
+import os
+
 from ..machine import Machine
 from ..report import Report
 from ..service import Service
+from ..source import Place
 from .configuration import Configuration
+from .grammar import Include
 from .services import convert_all
+
+
+def read_folder_or_file(file: str, folder: str, machine: Machine, report: Report) -> list[Service]:
+    """The services of xinetd.conf or, without one, those of the files in the folder."""
+    configuration = Configuration(report)
+    if os.path.exists(file):
+        configuration.read(file)
+    elif os.path.isdir(folder):
+        configuration.include(Include(folder, Place(folder, 0), is_folder=True), 0)
+    return convert_all(configuration.running(), machine, report)
 
 
 def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
