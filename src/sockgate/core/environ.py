@@ -84,6 +84,8 @@ def parse_assignments(words: list[str]) -> dict[bytes, bytes]:
 def peer_variables(peer: Peer) -> dict[bytes, bytes]:
     """The UCSPI variables for this peer. What is unknown stays unset, never empty."""
     variables = {b"PROTO": peer.protocol.encode()}
+    if peer.protocol == "UDP":  # the server reads datagrams of further senders, and their addresses with them
+        return variables
     if peer.protocol == "UNIX":
         return variables | unix_variables(peer)
     known = (

@@ -25,6 +25,10 @@ class UsageError(GateError):
     code = 100
 
 
+class DatagramSocket(UsageError):
+    """Descriptor 0 is a datagram socket, which has senders instead of a peer."""
+
+
 class ConfigError(GateError):
     """Something that the options name cannot be read, parsed or decided: the connection is refused."""
 

@@ -5,7 +5,7 @@ import _socket
 import errno
 import sys
 
-from .errors import PeerGone, SystemFailure, UsageError
+from .errors import DatagramSocket, PeerGone, SystemFailure, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ STREAM_HINT = "start it from a .socket unit with Accept=yes, and StandardInput=s
 class Peer:
     """One connection's two ends, with everything that later steps learn about the client.
 
-    protocol    "TCP" for IPv4, "TCP6" for IPv6, "UNIX" for AF_UNIX (the value of PROTO)
+    protocol    "TCP" for IPv4, "TCP6" for IPv6, "UNIX" for AF_UNIX, "UDP" for datagrams (the value of PROTO)
     remote_ip   textual address without scope, IPv4-mapped IPv6 already unmapped; None for AF_UNIX
     remote      the same address in network byte order: 4 or 16 bytes, empty for AF_UNIX
     mapped      whether this is an IPv4 client on an IPv6 socket
@@ -124,6 +124,8 @@ def from_descriptor(descriptor: int) -> Peer:
 
 def from_socket(connection: _socket.socket) -> Peer:
     """The peer of a connected stream socket. Raises as from_descriptor does."""
+    if connection.type == _socket.SOCK_DGRAM:
+        raise DatagramSocket("the socket is a datagram socket", STREAM_HINT)
     if connection.type != _socket.SOCK_STREAM:
         raise UsageError("the socket is not a stream socket", STREAM_HINT)
     try:
