@@ -9,6 +9,10 @@ from .peer import Peer
 from .stores import COMPILE_HINT, Cdb, evaluate, open_file, read_open_file, text_lines
 from .tcprules import Action, parse, rule_text
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 # In a cdb that `sockgatectl rules compile` made: a key that no peer has (tcpserver's are C strings), whose data
 # is version, source, and the prefix lengths of the CIDR rules for IPv4 and for IPv6, each ended by a NUL.
 ABOUT_KEY = b"\0sockgate"
@@ -164,7 +168,7 @@ class CompiledRules:
         return ConfigError(f"{self.name!r} holds a damaged rule for {key!r}", "compile it anew")
 
 
-def prefix_lengths(keys: "dict[str, int]") -> dict[int, frozenset[int]]:
+def prefix_lengths(keys: "Iterable[str]") -> dict[int, frozenset[int]]:
     """The prefix lengths of the networks among these keys, by length of the address in bytes."""
     lengths: dict[int, set[int]] = {4: set(DOTTED_LENGTHS), 16: set(), 0: set()}
     for key in keys:

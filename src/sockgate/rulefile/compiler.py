@@ -38,24 +38,22 @@ def compile_rules(source: str, target: str, progress: Progress | None = None) ->
 
 def write_rules(file: BinaryIO, lines: list[str], source: str, progress: Progress | None) -> Compiled:
     writer = CdbWriter(file)
-    networks: dict[str, int] = {}
+    seen: set[str] = set()
     rules = 0
-    has_end = False
     for number, keys, action in parse(lines, source):
         data = encode_action(action, number)
         for key in keys:
-            writer.add(key.encode("latin-1"), data)
-        if "/" in keys[0]:
-            networks[keys[0]] = number
-        has_end = has_end or keys == [""]
+            if key not in seen:
+                seen.add(key)
+                writer.add(key.encode("latin-1"), data)
         rules += 1
         if progress and rules % PROGRESS_STEP == 0:
             progress(number, len(lines))
     if not rules:
         raise ConfigError(f"{source!r} holds no rules", "no rules would let everybody in")
-    writer.add(ABOUT_KEY, about(source, prefix_lengths(networks)))
+    writer.add(ABOUT_KEY, about(source, prefix_lengths(seen)))
     writer.finish()
-    return Compiled(rules, has_end)
+    return Compiled(rules, "" in seen)
 
 
 def about(source: str, lengths: dict[int, frozenset[int]]) -> bytes:
