@@ -6,170 +6,136 @@ So there is always one that listens, the loop's state is never seen by two, and 
 than one processor.
 """
 
-import _socket
-import errno
+import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Sequence
-from os import WNOHANG, waitpid
-from time import sleep
-from typing import NamedTuple
+from time import monotonic_ns, sleep
 
-from ..core.access import DENY, Verdict
-from ..core.errors import GateError, PeerGone
-from ..core.log import ERROR
-from ..core.peer import Peer, from_socket
+from ..core.log import ERROR, INFO
 from ..shim import INTERNAL_ERROR, describe
-from .gates import GateKeeper, InForce
+from .client import Client
+from .door import Door
+from .gates import GateKeeper
+from .introduction import Introductions
 from .listener import Listener
 from .loop import Loop
-from .options import Limits
-from .records import FAULT, Records
-from .sessions import Session, Sessions
+from .options import Limits, Process
+from .reception import OVERLOAD_SECONDS, Reception
+from .records import FAULT, GATE_BROKEN, GATE_READ, PAUSED, WARNING, Records
+from .refusals import Refusals
+from .sd import Notifier
+from .seldom import Seldom
+from .sessions import Sessions
 from .signals import Signals
+from .starter import Starter
+from .status import Status
 
 THREADS = 3
-FAULT_SECONDS = 1
-# What accept(2) says of a connection that came to nothing, or that a firewall forbids: the next one may be good.
-NOT_A_CLIENT = frozenset((
-    errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET,
-    errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EAGAIN, errno.ETIMEDOUT,
-))  # fmt: skip
-
-
-class Client(NamedTuple):
-    """One that was let in, and whose server is to be started."""
-
-    connection: _socket.socket
-    session: Session
-    verdict: Verdict
-    rules: InForce
+STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than to hear of each client
+JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
+FAULT_SECONDS = 1.0
 
 
 class Dispatcher:
     def __init__(
-        self, listeners: Sequence[Listener], gates: GateKeeper, limits: Limits, signals: Signals, records: Records
-    ) -> None:
-        self._listeners = listeners
+        self, listeners: Sequence[Listener], gates: GateKeeper, limits: Limits, process: Process,
+        signals: Signals, records: Records, notifier: Notifier,
+    ) -> None:  # fmt: skip
         self._gates = gates
         self._limits = limits
+        self._process = process
         self._signals = signals
         self._records = records
-        self._sessions = Sessions(limits)
         self._loop: Loop[Client] = Loop()
+        self._sessions = Sessions(limits)
+        introductions = Introductions(self._loop, self._sessions)
+        reception = Reception(gates, self._sessions, limits, Refusals(self._loop), records, self._pause)
+        self._door = Door(self._loop, listeners, reception.accept)
+        self._starter = Starter(self._sessions, introductions, records, self._postpone)
+        self._status = Status(self._sessions, reception, introductions, gates, limits, notifier)
+        self._complain = Seldom(lambda message: records.event(WARNING, PAUSED, message))
         self._turn = threading.Lock()
-        self._open = False
-        self._stopping = False
-        self._code = 0
-        self._actions = {int(signal.SIGCHLD): self._reap, int(signal.SIGHUP): self._gates.reload}
+        self._postponed: deque[Client] = deque()
+        self._draining = False
+        self._exit_code: int | None = None
+        self._actions = {
+            signal.SIGCHLD: self._reap,
+            signal.SIGHUP: self._reload,
+            signal.SIGINT: self._end,
+            signal.SIGTERM: self._end,
+        }
 
     def run(self) -> int:
         """Serve clients until a signal ends it. Returns the exit code."""
+        self._gates.changed = self._log_gate
+        if self._gates.problem:
+            self._log_gate()
         self._loop.watch(self._signals, self._take_signals)
+        self._status.report("READY=1")
         helpers = [threading.Thread(target=self._serve) for _ in range(THREADS - 1)]
         for helper in helpers:
             helper.start()
         self._serve()
         for helper in helpers:
             helper.join()
-        return self._code
+        for client in self._postponed:  # another try is all that can be done for them
+            self._starter.start(client)
+        self._status.report("STOPPING=1")
+        self._records.flush()
+        return self._exit_code or 0
 
     def _serve(self) -> None:
         """What every thread does."""
         while True:
             with self._turn:
-                if self._stopping:
+                if self._exit_code is not None:
                     return
                 client = self._next_client()
             if client:
-                self._start(client)
+                self._starter.start(client)
 
     def _next_client(self) -> Client | None:
         """Wait for one event and deal with it. Returns a client if that is what came of it."""
         try:
-            self._open_or_close()
+            self._prepare()
             return self._loop.once()
         except Exception as error:  # a fault of ours in the loop itself: systemd starts us anew, sessions go on
             self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
             sleep(FAULT_SECONDS)
-            self._stop(INTERNAL_ERROR)
+            self._exit_code = INTERNAL_ERROR
             return None
 
-    def _open_or_close(self) -> None:
-        """Listen only while another client can be served: the others wait in the kernel's queue."""
-        wanted = self._limits.refuse or not self._sessions.full
-        if wanted == self._open:
-            return
-        self._open = wanted
-        for listener in self._listeners:
-            if wanted:
-                self._loop.watch(listener, lambda listener=listener: self._accept(listener))  # type: ignore[misc]
-            else:
-                self._loop.unwatch(listener)
+    def _prepare(self) -> None:
+        """Before waiting: see to everything that follows from what has happened."""
+        self._door.adjust(full=self._sessions.full and not self._limits.refuse)
+        if self._status.has_changed():
+            self._loop.after(STATUS_SECONDS, self._status.report)
+            self._reconsider_leaving()
+        if self._records.waiting:
+            self._records.send()
+            if self._records.waiting:
+                self._loop.after(JOURNAL_SECONDS, self._records.send)
 
-    def _accept(self, listener: Listener) -> Client | None:
-        try:
-            connection = listener.accept()
-        except OSError as error:
-            if error.errno in NOT_A_CLIENT:
-                return None
-            raise
-        client = None
-        try:
-            client = self._admit(connection, from_socket(connection))
-        except PeerGone:
-            self._records.gone()
-        except GateError as error:
-            self._records.failed(None, error)
-        except Exception as error:  # a fault of ours costs this client, not the others
-            self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
-        if client is None:
-            connection.close()
-        return client
-
-    def _admit(self, connection: _socket.socket, peer: Peer) -> Client | None:
-        """Decide about this client. Returns None if it is refused."""
-        rules = self._gates.current()
-        if rules is None:
-            verdict = Verdict(DENY, "", f"there are no valid rules: {self._gates.problem}")
-        else:
-            verdict = rules.gate.decide(peer)
-            if verdict.outcome != DENY:
-                session = self._sessions.admit(peer)
-                if isinstance(session, Session):
-                    return Client(connection, session, verdict, rules)
-                verdict = session
-        self._records.refused(peer, verdict)
-        return None
-
-    def _start(self, client: Client) -> None:
-        """Start this client's server. The only part that several threads are in at a time."""
-        session, rules = client.session, client.rules
-        relay = rules.gate.relays_for(session.peer)
-        own = {b"TCPCONNNUM": b"%d" % session.number, b"TCPCONCURRENCY": b"%d" % session.number}
-        variables = rules.gate.environment(own, session.peer, client.verdict, relay)
-        try:
-            session.pid = rules.launcher.start(client.connection.fileno(), variables)
-        except GateError as error:
-            self._sessions.abandoned(session)
-            self._records.failed(session.peer, error)
-        else:
-            # In this order: once it is known to the sessions, another thread may see it end.
-            self._records.accepted(session, client.verdict, f"relay ({relay})" if relay else "")
-            status = self._sessions.started(session)
-            if status is not None:
-                self._records.ended(session, status)
-        client.connection.close()
+    def _reconsider_leaving(self) -> None:
+        """After a change: there is nobody to stay for, or there is again."""
+        self._loop.cancel(self._leave)
+        if self._sessions.count == 0:
+            if self._draining:
+                self._leave()
+            elif self._process.idle_exit:
+                self._loop.after(self._process.idle_exit, self._leave)
 
     def _take_signals(self) -> None:
         for number in self._signals.read():
-            self._actions.get(number, self._stop)()
+            self._actions[signal.Signals(number)]()
 
     def _reap(self) -> None:
         """Take leave of every server that has ended."""
         while True:
             try:
-                pid, status = waitpid(-1, WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if not pid:
@@ -178,6 +144,46 @@ class Dispatcher:
             if session:
                 self._records.ended(session, status)
 
-    def _stop(self, code: int = 0) -> None:
-        self._stopping = True
-        self._code = code
+    def _reload(self) -> None:
+        self._status.report("RELOADING=1", f"MONOTONIC_USEC={monotonic_ns() // 1000}")
+        self._gates.reload()
+        self._status.report("READY=1")
+
+    def _log_gate(self) -> None:
+        if not self._gates.problem:
+            self._records.event(INFO, GATE_READ, "the rules have been read and are in force")
+        elif self._gates.rules:
+            self._records.event(ERROR, GATE_BROKEN, f"the rules from before stay in force: {self._gates.problem}")
+        else:
+            self._records.event(ERROR, GATE_BROKEN, f"everybody is refused: {self._gates.problem}")
+
+    def _postpone(self, client: Client, reason: str) -> None:
+        """Its server cannot be started now. Try again after a pause, in which nobody else is accepted."""
+        self._postponed.append(client)
+        self._pause(OVERLOAD_SECONDS, reason)
+
+    def _pause(self, seconds: float, reason: str) -> None:
+        self._complain(f"{reason}: accepting nobody for {seconds:g} s")
+        self._status.trouble = reason
+        self._door.paused = True
+        self._loop.after(seconds, self._resume)
+        self._loop.wake()
+
+    def _resume(self) -> None:
+        self._status.trouble = ""
+        self._door.paused = False
+        for _ in range(len(self._postponed)):
+            self._starter.start(self._postponed.popleft())
+
+    def _end(self) -> None:
+        """Told to stop: at once, or with --drain when the last session is over, or when told once more."""
+        if self._draining or not self._process.drain:
+            self._leave()
+            return
+        self._draining = True
+        self._door.close_for_good()
+        self._status.trouble = f"draining for at most {self._process.drain} s"
+        self._loop.after(self._process.drain, self._leave)
+
+    def _leave(self) -> None:
+        self._exit_code = self._exit_code or 0

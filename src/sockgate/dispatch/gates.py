@@ -1,9 +1,11 @@
 """The gate in force. It is built anew when a file behind it has changed, and on reload."""
 
 import os
+from collections.abc import Callable
 from time import monotonic, time_ns
 from typing import NamedTuple
 
+from ..core.banners import encode_message
 from ..core.errors import GateError, UsageError
 from ..core.gate import Gate
 from ..core.options import Settings
@@ -25,22 +27,35 @@ class InForce(NamedTuple):
 class GateKeeper:
     """Never puts a gate in force that cannot be built completely: the last good one stays.
 
-    rules    in force; None while there has never been a good gate: then everybody is to be refused
-    problem  why the files as they are now make no gate, "" if they do
+    rules     in force; None while there has never been a good gate: then everybody is to be refused
+    problem   why the options and files as they are now make no gate, None if they do
+    changed   called when another gate is in force, or another problem has come up
     """
 
-    def __init__(self, settings: Settings, inherited: dict[bytes, bytes]) -> None:
+    def __init__(self, settings: Settings, inherited: dict[bytes, bytes], problem: GateError | None = None) -> None:
+        """With a problem: no gate can be built from these settings, whatever the files say."""
         self._settings = settings
         self._inherited = inherited
+        self._hopeless = problem is not None
         self._signature: Signature | None = None
         self._next_try = 0.0
         self.rules: InForce | None = None
-        self.problem = ""
+        self.problem = problem
+        self.changed: Callable[[], None] = lambda: None
+        self.reload()
 
     @property
     def name(self) -> str:
         """The service's, which is known even without a good gate."""
         return self._settings.one("--name") or (self._settings.command or [""])[0].rpartition("/")[2]
+
+    @property
+    def last_resort(self) -> bytes:
+        """What clients are told that are refused because there is no gate."""
+        try:
+            return encode_message(self._settings.one("--deny-message"))
+        except UsageError:
+            return b""
 
     def current(self) -> InForce | None:
         """The rules for the next client; looks whether a file has changed (a stat(2) for each)."""
@@ -53,19 +68,24 @@ class GateKeeper:
 
     def reload(self) -> None:
         """Read everything again."""
-        begin = time_ns()
+        if self._hopeless:
+            return
+        begin, rules, problem = time_ns(), self.rules, str(self.problem)
         self._next_try = monotonic() + RETRY_SECONDS
-        try:
-            gate = Gate(self._settings)
-            if gate.must_wait or gate.server.limits:
-                raise UsageError("--rlimit and --proxy-protocol do not work here yet")
-            self.rules = InForce(gate, Launcher(gate.server, gate.base_environment(self._inherited)))
-            self.problem = ""
-        except GateError as error:
-            self.problem = str(error)
+        self._build()
         self._signature = signature(self.rules.gate.files if self.rules else ())
         if any(entry and entry[1] > begin - SETTLED_NS for entry in self._signature):
             self._signature = None  # matches nothing: the next client has them read once more
+        if self.rules is not rules or str(self.problem) != problem:
+            self.changed()
+
+    def _build(self) -> None:
+        try:
+            gate = Gate(self._settings)
+            self.rules = InForce(gate, Launcher(gate.server, gate.base_environment(self._inherited)))
+            self.problem = None
+        except GateError as error:
+            self.problem = error
 
 
 def signature(files: tuple[str, ...]) -> Signature:

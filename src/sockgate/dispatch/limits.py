@@ -63,25 +63,29 @@ def refusal(option: str, limit: int, where: str = "") -> Verdict:
 class Rate:
     """--rate N/SECONDS, xinetd's cps: more than N clients per second on average, and a pause begins.
 
-    The average is that of the current window, which is N seconds long, as in xinetd (access.c, 2.3.15): so a
-    burst of N is always welcome, and a longer one as long as the seconds before it were quiet.
+    The average is that of the current window, which is N seconds long (xinetd 2.3.15, access.c): so a burst of N is
+    always welcome, and a longer one if the seconds before it were quiet.
     """
 
     def __init__(self, most: int, pause: int) -> None:
-        self.most = most
+        self._most = most
         self.pause = pause
         self._window_start = 0.0
         self._count = 0
+        self._paused_until = 0.0
 
-    def exceeded_by_one_more(self) -> bool:
-        """Count a client. True if the average is now above the limit; the window starts anew after the pause."""
+    def exceeded(self) -> bool:
+        """Count a client. True if it is one too many, and for all that come during the pause that it begins."""
         now = monotonic()
-        elapsed = now - self._window_start
-        if elapsed > self.most:
-            self._window_start, self._count = now, 1
-            return False
+        if now < self._paused_until:
+            return True
+        if now - self._window_start > self._most:
+            self._window_start, self._count = now, 0
         self._count += 1
-        if self._count <= self.most * max(1, int(elapsed)):
+        if self._count <= self._most * max(1, int(now - self._window_start)):
             return False
-        self._window_start = 0.0
+        self._window_start, self._paused_until = 0.0, now + self.pause
         return True
+
+    def __str__(self) -> str:
+        return f"--rate {self._most}/{self.pause}"

@@ -4,24 +4,27 @@ Takes the listening sockets from systemd or opens its own, and starts a server f
 lets in. What it decides, and what the server is told, is the same as with `sockgate`.
 """
 
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from time import sleep
 
 from .. import __version__
 from ..core.environ import inherited_environment
 from ..core.errors import GateError, UsageError
-from ..core.log import Log
-from ..core.options import parse
+from ..core.options import Settings, parse
+from ..shim import FIRST_INHERITED, is_open
 from .dispatcher import Dispatcher
 from .gates import GateKeeper
-from .listener import Listener, adopt, listen
-from .options import OPTIONS, read_limits, read_process
+from .journal import PatientLog
+from .listener import adopt, listen
+from .options import OPTIONS, Limits, Process, read_limits, read_process
 from .records import FORMATS
-from .sd import inherited_sockets, is_listen_process
+from .sd import Notifier, inherited_sockets, is_listen_process
 from .signals import Signals
 
 HANDLED_SIGNALS = (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+FAILURE_SECONDS = 1.0  # before the end of a start that failed: systemd may try again at once, for ever
 
 
 def main() -> None:
@@ -35,32 +38,55 @@ def main() -> None:
 
 
 def run(words: list[str]) -> int:
-    signals = Signals(HANDLED_SIGNALS)
     environment = inherited_environment()
-    log = Log("sockgated", "", environment.get(b"JOURNAL_STREAM", b""))
+    arrange_inherited(environment)
+    signals = Signals(HANDLED_SIGNALS)
+    log = PatientLog("sockgated", "", environment.get(b"JOURNAL_STREAM", b""))
     try:
-        settings = parse(words, OPTIONS)
-        process = read_process(settings)
-        limits = read_limits(settings)
-        gates = GateKeeper(settings, environment)
-        gates.reload()
-        if gates.problem:
-            raise UsageError(gates.problem)
-        log.service = gates.name
-        listeners = open_sockets(environment, process.listen)
+        dispatcher = prepare(words, environment, signals, log)
     except GateError as error:
         log.failure(str(error), code=error.code)
+        log.send()
+        log.flush()
+        if is_listen_process(environment):
+            sleep(FAILURE_SECONDS)
         return error.code
-    return Dispatcher(listeners, gates, limits, signals, FORMATS[process.log_format](log)).run()
+    return dispatcher.run()
 
 
-def open_sockets(environment: dict[bytes, bytes], addresses: Sequence[str]) -> list[Listener]:
-    listeners = [listen(address) for address in addresses]
-    if is_listen_process(environment):
+def prepare(words: list[str], environment: dict[bytes, bytes], signals: Signals, log: PatientLog) -> Dispatcher:
+    """Everything that has to work before the first client is accepted. Raises GateError.
+
+    With sockets from systemd, wrong options are no such thing: were this process to end, systemd would start it over
+    and over while clients wait. So everybody is refused until they are mended, and `systemctl status` says why.
+    """
+    from_systemd = is_listen_process(environment)
+    settings, process, limits, problem = Settings({}, []), Process(), Limits(), None
+    try:
+        settings = parse(words, OPTIONS)
+        process, limits = read_process(settings), read_limits(settings)
+    except UsageError as error:
+        problem = error
+    gates = GateKeeper(settings, environment, problem)
+    if isinstance(gates.problem, UsageError) and not from_systemd:
+        raise gates.problem
+    log.service = gates.name
+    listeners = [listen(address) for address in process.listen]
+    if from_systemd:
         listeners += [adopt(descriptor) for descriptor in inherited_sockets()]
     if not listeners:
         raise UsageError("no socket to listen on", "start it from a .socket unit with Accept=no, or give --listen")
-    return listeners
+    records = FORMATS[process.log_format](log)
+    return Dispatcher(listeners, gates, limits, process, signals, records, Notifier(environment))
+
+
+def arrange_inherited(environment: dict[bytes, bytes]) -> None:
+    """Something on descriptors 0 to 2, or the next socket would be taken for it; and nothing that nobody mentioned."""
+    for descriptor in (0, 1, 2):
+        if not is_open(descriptor):
+            os.set_inheritable(os.open("/dev/null", os.O_RDWR), True)
+    passed = int(environment.get(b"LISTEN_FDS", b"0")) if is_listen_process(environment) else 0
+    os.closerange(FIRST_INHERITED + passed, 1 << 30)
 
 
 def help_text() -> str:

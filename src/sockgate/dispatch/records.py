@@ -10,8 +10,9 @@ from time import monotonic
 
 from ..core.access import Verdict
 from ..core.errors import GateError
-from ..core.log import INFO, Log, peer_fields, write_line
+from ..core.log import INFO, peer_fields, write_line
 from ..core.peer import Peer
+from .journal import PatientLog
 from .sessions import Session
 
 WARNING = 4  # syslog(3)
@@ -29,7 +30,7 @@ FAULT = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0b"
 class Records:
     """The journal's: structured, or one line each on standard error if that is not the journal."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: PatientLog) -> None:
         self._log = log
 
     def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
@@ -55,6 +56,19 @@ class Records:
 
     def status(self, current: int, limit: int) -> None:
         """How many clients there are, after each change."""
+
+    def send(self) -> None:
+        """Let the journal have what was recorded, as far as it takes it now."""
+        self._log.send()
+
+    @property
+    def waiting(self) -> bool:
+        return self._log.waiting
+
+    def flush(self) -> None:
+        """Before an exit: the journal finds the service of a record only while its sender lives."""
+        self._log.send()
+        self._log.flush()
 
     def event(self, priority: int, message_id: str, message: str) -> None:
         """Something that concerns the gate itself."""

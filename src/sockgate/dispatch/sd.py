@@ -29,10 +29,16 @@ class Notifier:
     """Tells systemd how things stand (sd_notify(3)); does nothing where nobody asked."""
 
     def __init__(self, environment: dict[bytes, bytes]) -> None:
+        """Raises SystemFailure."""
         self._wanted = b"NOTIFY_SOCKET" in environment
+        if self._wanted:
+            self.send()  # so that a package which is missing is noticed at the start
 
     def send(self, *lines: str) -> None:
-        if self._wanted:
+        if not self._wanted:
+            return
+        try:
             from systemd.daemon import notify
-
-            notify("\n".join(lines))
+        except ImportError as error:
+            raise SystemFailure(f"unable to talk to systemd: {error}", HINT) from None
+        notify("\n".join(lines) or "STATUS=starting")

@@ -1,6 +1,6 @@
 """The servers that are running, each with its client, and the counts that limits go by.
 
-The one place that several threads change; every method may be called from any of them.
+The one thing that several threads change: every method may be called from any of them.
 """
 
 from threading import Lock
@@ -13,46 +13,74 @@ from .options import Limits
 
 
 class Session:
-    """A client that was let in: from the verdict until its server has ended."""
+    """A client that was let in: from the verdict until its server has ended.
 
-    __slots__ = ("number", "peer", "pid", "since")
+    number   how many of its source were connected when it came, itself included; 0 until that is known
+    refused  it was let in only to be asked who it is, and was turned away then
+    """
 
-    def __init__(self, peer: Peer, number: int) -> None:
+    __slots__ = ("number", "peer", "pid", "refused", "since")
+
+    def __init__(self, peer: Peer) -> None:
         self.peer = peer
-        self.number = number  # how many of its source were connected when it came, itself included
+        self.number = 0
         self.pid = 0
+        self.refused = False
         self.since = monotonic()
+
+    def variables(self) -> dict[bytes, bytes]:
+        """How many of its source there are, in the names of s6-tcpserver and of tcpsvd."""
+        return {b"TCPCONNNUM": b"%d" % self.number, b"TCPCONCURRENCY": b"%d" % self.number}
 
 
 class Sessions:
+    """
+    count   clients at the moment
+    begun   processes that were started for clients so far
+    """
+
     def __init__(self, limits: Limits) -> None:
         self._lock = Lock()
-        self._limits = limits
+        self._most = limits.connections
         self._census = Census(limits)
         self._running: dict[int, Session] = {}
         self._ended_early: dict[int, int] = {}  # by pid: wait status of a server that started() was not told of yet
         self.count = 0
-        self.served = 0
+        self.begun = 0
 
     @property
     def full(self) -> bool:
-        return self.count >= self._limits.connections
+        return self.count >= self._most
 
     def admit(self, peer: Peer) -> Session | Verdict:
         """Count a client in; or the verdict that refuses it."""
         with self._lock:
+            session = Session(peer)
+            excess = refusal("--max-connections", self._most) if self.full else self._enter(session)
+            if excess is None:
+                self.count += 1
+            return excess or session
+
+    def admit_stranger(self, peer: Peer) -> Session | Verdict:
+        """Count a client in whose source will be known later: this peer is a proxy."""
+        with self._lock:
             if self.full:
-                return refusal("--max-connections", self._limits.connections)
-            excess = self._census.excess(peer)
-            if excess:
-                return excess
+                return refusal("--max-connections", self._most)
             self.count += 1
-            return Session(peer, self._census.enter(peer))
+            return Session(peer)
+
+    def introduce(self, session: Session, peer: Peer) -> Verdict | None:
+        """The client behind the proxy is this one. Returns the verdict that refuses it, if one does."""
+        with self._lock:
+            if session.number:
+                return None
+            session.peer = peer
+            return self._enter(session)
 
     def started(self, session: Session) -> int | None:
-        """The server runs. If it has already ended meanwhile: its wait status, and the session is over."""
+        """Its process runs. If it has ended meanwhile: its wait status, and the session is over."""
         with self._lock:
-            self.served += 1
+            self.begun += 1
             status = self._ended_early.pop(session.pid, None)
             if status is None:
                 self._running[session.pid] = session
@@ -71,10 +99,17 @@ class Sessions:
             return session
 
     def abandoned(self, session: Session) -> None:
-        """The server could not be started."""
+        """Its process could not be started."""
         with self._lock:
             self._leave(session)
 
+    def _enter(self, session: Session) -> Verdict | None:
+        excess = self._census.excess(session.peer)
+        if excess is None:
+            session.number = self._census.enter(session.peer)
+        return excess
+
     def _leave(self, session: Session) -> None:
         self.count -= 1
-        self._census.leave(session.peer)
+        if session.number:
+            self._census.leave(session.peer)

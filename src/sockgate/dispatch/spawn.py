@@ -16,6 +16,7 @@ OVERLOADED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, 
 # spawn.h of the GNU C library; larger than the structures of any C library on Linux.
 ATTRIBUTES_SIZE, FILE_ACTIONS_SIZE = 512, 128
 POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK, POSIX_SPAWN_SETSID = 0x04, 0x08, 0x80
+RESET_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}  # to their default, in each server
 
 
 class Overloaded(SystemFailure):
@@ -46,7 +47,7 @@ class Launcher:
         pid = ctypes.c_int()
         failure = LIBC.posix_spawn(
             ctypes.byref(pid), path, file_actions(connection, self._descriptors), self._attributes,
-            self._arguments, self._environment(variables, removed),
+            self._arguments, pointers(self._words(variables, removed)),
         )  # fmt: skip
         if failure in OVERLOADED:
             raise Overloaded(f"unable to start a process: {os.strerror(failure)}")
@@ -54,12 +55,15 @@ class Launcher:
             raise exec_failure(path, OSError(failure, os.strerror(failure)))
         return pid.value
 
-    def _environment(self, variables: dict[bytes, bytes], removed: frozenset[bytes]) -> "ctypes.Array[ctypes.c_char_p]":
-        """Base and variables as execve(2) takes them. Most of it is the same each time and is not encoded again."""
+    def environment(self, variables: dict[bytes, bytes], removed: frozenset[bytes]) -> dict[bytes, bytes]:
+        """What the server gets: the base, without what is removed, and these variables."""
+        return {name: value for name, value in self._base.items() if name not in removed} | variables
+
+    def _words(self, variables: dict[bytes, bytes], removed: frozenset[bytes]) -> list[bytes]:
+        """The same as NAME=VALUE. Most of it is as ever and is not encoded again."""
         if self._base.keys().isdisjoint(variables) and self._base.keys().isdisjoint(removed):
-            return pointers(self._base_words + assignments(variables))
-        kept = {name: value for name, value in self._base.items() if name not in removed}
-        return pointers(assignments(kept | variables))
+            return self._base_words + assignments(variables)
+        return assignments(self.environment(variables, removed))
 
 
 def assignments(variables: dict[bytes, bytes]) -> list[bytes]:
@@ -88,5 +92,5 @@ def attributes() -> ctypes.Array[ctypes.c_char]:
     flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID
     LIBC.posix_spawnattr_setflags(result, ctypes.c_short(flags))
     LIBC.posix_spawnattr_setsigmask(result, signal_set(()))
-    LIBC.posix_spawnattr_setsigdefault(result, signal_set(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}))
+    LIBC.posix_spawnattr_setsigdefault(result, signal_set(RESET_SIGNALS))
     return result

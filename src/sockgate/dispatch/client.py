@@ -1,0 +1,38 @@
+"""A client on its way from accept to its server."""
+
+import _socket
+from typing import NamedTuple
+
+from ..core.access import Verdict
+from .gates import InForce
+from .sessions import Session
+
+
+class Client(NamedTuple):
+    """One that was let in.
+
+    rules    in force when it came
+    verdict  None if nothing can be decided before it was asked who it is
+    unsent   what it is still to be told before its server starts
+    """
+
+    connection: _socket.socket
+    session: Session
+    rules: InForce
+    verdict: Verdict | None
+    unsent: bytes = b""
+
+    def variables(self, verdict: Verdict) -> dict[bytes, bytes]:
+        """Those of its server, beyond what every server gets."""
+        session, gate = self.session, self.rules.gate
+        return gate.environment(session.variables(), session.peer, verdict, gate.relays_for(session.peer))
+
+    def note(self) -> str:
+        """What the log is to say of it."""
+        relay = self.rules.gate.relays_for(self.session.peer)
+        return f"relay ({relay})" if relay else ""
+
+
+def removed_by(verdict: Verdict) -> frozenset[bytes]:
+    """The variables, of those that every server gets, that this one does not."""
+    return frozenset(name for name, value in verdict.variables.items() if value is None)

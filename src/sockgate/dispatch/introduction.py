@@ -1,0 +1,99 @@
+"""Between a child that finds out who its client is, and its parent, which counts clients.
+
+The child sends the client's addresses; the parent answers how many of its source there are now, or why it may not
+come in. The child says so if it turns the client away; that it became the server shows when exec closes its end.
+"""
+
+import _socket
+from functools import partial
+
+from ..core.access import DENY, Verdict
+from ..core.peer import Peer, internet_peer
+from .loop import Loop, Result
+from .sessions import Session, Sessions
+from .spawn import Overloaded
+
+LONGEST = 1 << 12
+TURNED_AWAY = b"turned away"
+
+
+def channel() -> tuple[_socket.socket, _socket.socket]:
+    """The parent's end and the child's. Raises Overloaded."""
+    try:
+        return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    except OSError as error:
+        raise Overloaded(f"unable to make a pair of sockets: {error.strerror}") from None
+
+
+class Parent:
+    """As its child sees it."""
+
+    def __init__(self, channel: _socket.socket) -> None:
+        self._channel = channel
+
+    def admit(self, session: Session) -> Verdict | None:
+        """Whether this client, now that it is known, may come in as far as limits go; the verdict if it may not."""
+        answer = self._ask(encode_peer(session.peer))
+        if answer.isdigit():
+            session.number = int(answer)
+        elif answer:
+            rule, _, reason = answer.partition("\n")
+            return Verdict(DENY, rule, reason)
+        return None
+
+    def turned_away(self) -> None:
+        try:
+            self._channel.send(TURNED_AWAY, _socket.MSG_NOSIGNAL)
+        except OSError:
+            return
+
+    def _ask(self, question: bytes) -> str:
+        """ "" if the parent has gone: it was told to stop, and its clients are to be served nevertheless."""
+        try:
+            self._channel.send(question, _socket.MSG_NOSIGNAL)
+            return self._channel.recv(LONGEST).decode()
+        except OSError:
+            return ""
+
+
+class Introductions:
+    """
+    turned_away   clients that were refused by their child
+    """
+
+    def __init__(self, loop: Loop[Result], sessions: Sessions) -> None:
+        self._loop = loop
+        self._sessions = sessions
+        self.turned_away = 0
+
+    def expect(self, session: Session, channel: _socket.socket) -> None:
+        """Hear what the child of this session has to say."""
+        self._loop.watch(channel, partial(self._hear, session, channel))
+
+    def _hear(self, session: Session, channel: _socket.socket) -> None:
+        message = channel.recv(LONGEST)
+        if not message:
+            self._loop.unwatch(channel)
+            channel.close()
+        elif message == TURNED_AWAY:
+            session.refused = True
+            self.turned_away += 1
+        else:
+            excess = self._sessions.introduce(session, decode_peer(message) or session.peer)
+            answer = f"{excess.rule}\n{excess.reason}" if excess else str(session.number)
+            channel.send(answer.encode(), _socket.MSG_NOSIGNAL)
+
+
+def encode_peer(peer: Peer) -> bytes:
+    """The client's addresses; of a user of an AF_UNIX socket the parent knows already all there is to know."""
+    words = (peer.remote.hex(), peer.remote_port, peer.local.hex(), peer.local_port, peer.via or "")
+    return " ".join(map(str, words)).encode() if peer.remote else b"as before"
+
+
+def decode_peer(message: bytes) -> Peer | None:
+    if message == b"as before":
+        return None
+    remote, remote_port, local, local_port, via = message.decode().split(" ", 4)
+    peer = internet_peer(bytes.fromhex(remote), int(remote_port), bytes.fromhex(local), int(local_port))
+    peer.via = via or None
+    return peer

@@ -1,0 +1,110 @@
+"""Accepting clients and deciding about them. For one thread at a time."""
+
+import _socket
+import errno
+from collections.abc import Callable
+
+from ..core.access import DENY, Verdict
+from ..core.errors import GateError, PeerGone
+from ..core.log import ERROR
+from ..core.peer import Peer, from_socket
+from ..shim import describe
+from .client import Client
+from .gates import GateKeeper
+from .limits import Rate
+from .listener import Listener
+from .options import Limits
+from .records import FAULT, Records
+from .refusals import Refusals, send_now
+from .sessions import Session, Sessions
+from .spawn import OVERLOADED
+
+# What accept(2) says of a connection that came to nothing, or that a firewall forbids: the next one may be good.
+NOT_A_CLIENT = frozenset((
+    errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET,
+    errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EAGAIN, errno.ETIMEDOUT,
+))  # fmt: skip
+OVERLOAD_SECONDS = 0.25
+
+
+class Reception:
+    """`pause` is called with the seconds for which nobody should be accepted, and with the reason.
+
+    refused   clients that were turned away so far
+    """
+
+    def __init__(
+        self, gates: GateKeeper, sessions: Sessions, limits: Limits, refusals: Refusals[Client], records: Records,
+        pause: Callable[[float, str], None],
+    ) -> None:  # fmt: skip
+        self._gates = gates
+        self._sessions = sessions
+        self._refusals = refusals
+        self._records = records
+        self._pause = pause
+        self._rate = Rate(*limits.rate) if limits.rate else None
+        self._refuse_at_limit = limits.refuse
+        self.refused = 0
+
+    def accept(self, listener: Listener) -> Client | None:
+        """The next client, if there is one and it may come in."""
+        connection = self._next_connection(listener)
+        if connection is None:
+            return None
+        peer = None
+        try:
+            peer = from_socket(connection)
+            return self._admit(connection, peer)
+        except PeerGone:
+            self._records.gone()
+        except GateError as error:
+            self._records.failed(peer, error)
+        except Exception as error:  # a fault of ours costs this client, not the others
+            self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
+        connection.close()
+        return None
+
+    def _next_connection(self, listener: Listener) -> _socket.socket | None:
+        try:
+            return listener.accept()
+        except OSError as error:
+            if error.errno in OVERLOADED:
+                self._pause(OVERLOAD_SECONDS, f"unable to accept a connection: {error.strerror}")
+            elif error.errno not in NOT_A_CLIENT:
+                raise
+        return None
+
+    def _admit(self, connection: _socket.socket, peer: Peer) -> Client | None:
+        """Decide about this client, and have it refused if it may not come in."""
+        rules = self._gates.current()
+        if rules is None:
+            verdict = Verdict(DENY, "", f"there are no valid rules: {self._gates.problem}")
+            self._refuse(connection, peer, verdict, self._gates.last_resort)
+            return None
+        gate = rules.gate
+        decided, unsent = None, b""
+        if not gate.must_wait:
+            unsent = send_now(connection, gate.greeting)
+            decided = gate.decide(peer)
+        admitted = (
+            decided if decided and decided.outcome == DENY else self._count_in(peer, behind_proxy=bool(gate.proxy))
+        )
+        if isinstance(admitted, Verdict):
+            self._refuse(connection, peer, admitted, unsent + gate.refusal(admitted))
+            return None
+        if decided:
+            unsent = send_now(connection, unsent + gate.welcome(decided))
+        return Client(connection, admitted, rules, decided, unsent)
+
+    def _count_in(self, peer: Peer, *, behind_proxy: bool) -> Session | Verdict:
+        """As far as limits go: the session that begins, or the verdict that refuses the client."""
+        if self._rate and self._rate.exceeded():
+            if self._refuse_at_limit:
+                return Verdict(DENY, str(self._rate), f"too many clients per second ({self._rate})")
+            self._pause(self._rate.pause, f"too many clients per second ({self._rate})")
+        return self._sessions.admit_stranger(peer) if behind_proxy else self._sessions.admit(peer)
+
+    def _refuse(self, connection: _socket.socket, peer: Peer, verdict: Verdict, message: bytes) -> None:
+        self.refused += 1
+        self._records.refused(peer, verdict)
+        self._refusals.send(connection, message)
