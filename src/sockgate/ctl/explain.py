@@ -57,7 +57,9 @@ class Explanation:
 def configure(parser: argparse.ArgumentParser) -> None:
     gate = parser.add_mutually_exclusive_group(required=True)
     gate.add_argument("unit", nargs="?", metavar="UNIT", help="a socket or service that runs a gate")
-    gate.add_argument("--options", metavar="OPTIONS", help="options of sockgate or sockgated, as one quoted word")
+    gate.add_argument(
+        "--options", metavar="OPTIONS", help="options of sockgate or sockgated in one word: --options='--rules FILE'"
+    )
     parser.add_argument("--ip", required=True, metavar="ADDRESS", help="the client's address")
     parser.add_argument("--port", type=port_number, metavar="PORT", help="the client's port")
     parser.add_argument("--local", metavar="ADDRESS[:PORT]", help="where the client connected to; [ADDRESS]:PORT")
@@ -68,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     peer = make_peer(arguments)
-    gate, variables = unit_gate(arguments.unit) if arguments.unit else (options_gate(arguments.options), {})
+    gate, variables = unit_gate(arguments.unit, UnitSearch()) if arguments.unit else (options_gate(arguments.options), {})
     explanation = explain(gate, peer, variables)
     print(json.dumps(asdict(explanation)) if arguments.json else as_text(explanation))
     return 1 if explanation.verdict == ERROR else 0
@@ -84,9 +86,9 @@ def options_gate(text: str) -> Gate:
     return Gate(settings)
 
 
-def unit_gate(name: str) -> tuple[Gate, dict[bytes, bytes]]:
-    """The gate of a unit, and the variables that the unit sets."""
-    gated = find_named(name, UnitSearch())
+def unit_gate(name: str, search: UnitSearch) -> tuple[Gate, dict[bytes, bytes]]:
+    """The gate of a unit, and the variables that the unit sets. Raises ConfigError."""
+    gated = find_named(name, search)
     if gated.gate is None:
         raise gated.error or ConfigError(f"{gated.name!r} has no gate")
     return gated.gate, {to_bytes(key): to_bytes(variable.value) for key, variable in gated.variables.items()}

@@ -99,7 +99,10 @@ class Parser(argparse.ArgumentParser):
     """Wrong usage is one line, as everywhere else in sockgate."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog.partition(' ')[2]}: {message}", f"see {self.prog} --help")
+        hint = f"see {self.prog} --help"
+        if message.endswith("expected one argument"):  # argparse takes --options "--deny=::1" for two options
+            hint = "a value that starts with - is written --option=VALUE"
+        raise UsageError(f"{self.prog.partition(' ')[2]}: {message}", hint)
 
 
 def overview() -> str:

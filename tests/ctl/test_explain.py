@@ -1,0 +1,168 @@
+"""sockgatectl explain: the gate's own verdict, and why."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sockgate.core.errors import ConfigError, UsageError
+from sockgate.ctl import explain
+from sockgate.ctl.main import run
+from sockgate.units.search import UnitSearch
+from tests.core.clients import client
+from tests.core.damage import cdb_of, tcprules
+
+RULES = '127.:allow,RELAYCLIENT="",GREETING="M\xfcller"\n10.1.:deny,DIEMSG="554 no"\n=.example.com:deny\n:allow\n'
+
+HELP = "(see sockgatectl explain --help)"
+FAMILIES = "are not of one address family"
+EQUALS = "expected one argument (a value that starts with - is written --option=VALUE)"
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> str:
+    (tmp_path / "rules").write_text(RULES, encoding="utf-8")
+    return f"{tmp_path}/rules"
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert run(["explain", *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_client_that_is_let_in(rules: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = f"--rules {rules} --relay 127.0.0.0/8 --env 'A=b c'"
+    assert said(capsys, "--options", options, "--ip", "127.0.0.1", "--port", "4711", "--local", "127.0.0.2:25") == (
+        f'allow: {rules}:1: 127.:allow,RELAYCLIENT="",GREETING="M\xc3\xbcller"\n'
+        "relay: --relay 127.0.0.0/8\n"
+        "environment:\n"
+        "  A=b c\n"
+        "  GREETING=M\xfcller\n"
+        "  PROTO=TCP\n"
+        "  RELAYCLIENT=\n"
+        "  RELAYHOST=\n"
+        "  TCPLOCALIP=127.0.0.2\n"
+        "  TCPLOCALPORT=25\n"
+        "  TCPREMOTEIP=127.0.0.1\n"
+        "  TCPREMOTEPORT=4711\n"
+        "did not match:\n"
+        f"  {rules}: no rule for '127.0.0.1'\n"
+        f"  {rules}: no rule for '127.0.0.'\n"
+        f"  {rules}: no rule for '127.0.'\n"
+    )
+
+
+def test_a_client_that_is_refused(rules: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(
+        capsys, "--options", f"--rules {rules} -- server", "--ip", "10.1.2.3", "--host", "Mail.Example.org"
+    ) == (
+        f'deny: {rules}:2: 10.1.:deny,DIEMSG="554 no"\n'
+        "told: 554 no\n"
+        "did not match:\n"
+        f"  {rules}: no rule for '10.1.2.3'\n"
+        f"  {rules}: no rule for '=mail.example.org'\n"
+        f"  {rules}: no rule for '10.1.2.'\n"
+    )
+
+
+def test_json_has_the_same_fields_always(rules: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--options", f"--rules {rules}", "--json"]
+    assert json.loads(said(capsys, *options, "--ip", "10.1.2.3")) == {
+        "verdict": "deny",
+        "rule": {"where": f"{rules}:2", "file": rules, "line": 2, "text": '10.1.:deny,DIEMSG="554 no"'},
+        "reason": f'{rules}:2: 10.1.:deny,DIEMSG="554 no"',
+        "relay": None,
+        "message": "554 no",
+        "environment": None,
+        "considered": [f"{rules}: no rule for '10.1.2.3'", f"{rules}: no rule for '10.1.2.'"],
+    }
+    answer = json.loads(said(capsys, *options, "--ip", "2001:db8::1", "--info", "joe", "--local", "[::1]:25"))
+    assert answer["verdict"] == "allow"
+    assert answer["environment"] == {"PROTO": "TCP6"} | {
+        f"{layer}{name}": value
+        for layer in ("TCP", "TCP6")
+        for name, value in (("LOCALIP", "::1"), ("LOCALPORT", "25"), ("REMOTEIP", "2001:db8::1"), ("REMOTEINFO", "joe"))
+    }
+    assert answer["considered"][0] == f"{rules}: no rule for 'joe@2001:db8::1'"
+
+
+def test_an_option_that_decides_has_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = json.loads(said(capsys, "--options", "--deny ::1", "--ip", "::1", "--json"))
+    assert answer["rule"] == {"where": "--deny ::1", "file": None, "line": None, "text": "--deny ::1"}
+
+
+def test_a_rule_of_a_cdb_without_lines_has_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "cdb").write_bytes(tcprules(b"10.1.:deny\n"))
+    options = ["--options", f"--rules {tmp_path}/cdb", "--json"]
+    answer = json.loads(said(capsys, *options, "--ip", "10.1.2.3"))
+    assert answer["rule"] == {"where": f"{tmp_path}/cdb", "file": f"{tmp_path}/cdb", "line": None, "text": "10.1.:deny"}
+    answer = json.loads(said(capsys, *options, "--ip", "10.2.2.3"))
+    assert (answer["verdict"], answer["rule"], answer["reason"]) == ("allow", None, "")
+
+
+def test_where_nothing_decides_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "--options", "--name x", "--ip", "10.1.2.3") == (
+        "allow: nothing refuses, and no rule matches\nenvironment:\n  PROTO=TCP\n  TCPREMOTEIP=10.1.2.3\n"
+    )
+
+
+def test_what_cannot_be_decided_is_an_error_and_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "cdb").write_bytes(cdb_of({b"": b"X\0"}))
+    options = ["explain", "--options", f"--rules {tmp_path}/cdb", "--ip", "10.1.2.3"]
+    assert run(options) == 1
+    reason = f"'{tmp_path}/cdb' holds a damaged rule for '' (compile it anew)"
+    assert capsys.readouterr().out.splitlines()[0] == f"error: {reason}"
+    assert run([*options, "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["verdict"], answer["reason"], answer["environment"]) == ("error", reason, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--options", "", "--ip", "10.1"], 2, "--ip: '10.1' is not an IP address"),
+        (["--options", "", "--ip", "::1", "--local", "x"], 2, "--local: 'x' is not an IP address"),
+        (["--options", "", "--ip", "::1", "--local", "127.0.0.1"], 2, f"--local: '127.0.0.1' and '::1' {FAMILIES}"),
+        (["--options", "", "--ip", "10.0.0.1", "--local", "10.0.0.1:x"], 2, "--local: 'x' is not a port number"),
+        (["--options", "'", "--ip", "10.0.0.1"], 2, "--options: no closing quotation"),
+        (["--options=--what", "--ip", "10.0.0.1"], 2, "unknown option '--what' (see sockgate(8))"),
+        (["--options", "--deny=::1", "--ip", "::1"], 2, f"explain: argument --options: {EQUALS}"),
+        (["--options", "--rules /no/file", "--ip", "::1"], 1, "unable to read '/no/file': No such file or directory"),
+        (["no-such-unit", "--ip", "::1"], 1, "there is no unit 'no-such-unit.socket', or it is masked"),
+        (["--ip", "::1"], 2, f"explain: one of the arguments UNIT --options is required {HELP}"),
+        (["x", "--ip", "::1", "--port", "65536"], 2, f"explain: argument --port: '65536' is not a port number {HELP}"),
+    ],
+)  # fmt: skip
+def test_wrong_words_are_errors(capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str) -> None:
+    assert run(["explain", *words]) == code
+    assert capsys.readouterr().err == f"sockgatectl: {message}\n"
+
+
+def test_options_and_variables_are_those_of_the_unit(rules: str, tmp_path: Path) -> None:
+    folder = tmp_path / "root" / "etc" / "systemd" / "system"
+    folder.mkdir(parents=True)
+    (folder / "smtp.socket").write_text("[Socket]\nListenStream=25\nAccept=yes\n")
+    (folder / "smtp@.service").write_text(
+        f"[Service]\nEnvironment=RULES={rules} NOTHING=\nEnvironment=RELAYCLIENT=\n"
+        "ExecStart=-/usr/sbin/sockgate --rules ${RULES} --pass-env 'NOTHING RELAYCLIENT' /bin/true\n"
+        "StandardInput=socket\n"
+    )
+    gate, variables = explain.unit_gate("smtp", UnitSearch(str(tmp_path / "root")))
+    explanation = explain.explain(gate, client("10.2.3.4"), variables)
+    assert explanation.rule == explain.Rule(f"{rules}:4", rules, 4, ":allow")
+    assert explanation.environment is not None
+    assert "NOTHING" in explanation.environment
+    assert "RULES" not in explanation.environment
+    assert "RELAYCLIENT" not in explanation.environment
+
+    (folder / "smtp@.service").write_text("[Service]\nExecStart=-/usr/sbin/sockgate --rules /no/file /bin/true\n")
+    with pytest.raises(ConfigError, match="^unable to read '/no/file': No such file or directory$"):
+        explain.unit_gate("smtp.socket", UnitSearch(str(tmp_path / "root")))
+
+
+def test_a_local_address_may_have_a_port() -> None:
+    assert [explain.split_port(text) for text in ("10.0.0.1", "10.0.0.1:25", "::1", "[::1]", "[::1]:25")] == [
+        ("10.0.0.1", 0), ("10.0.0.1", 25), ("::1", 0), ("::1", 0), ("::1", 25),
+    ]  # fmt: skip
+    with pytest.raises(UsageError):
+        explain.split_port("[::1]:")
