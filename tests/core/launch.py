@@ -1,5 +1,6 @@
 """Runs the real launcher on a real socket, in front of a server that writes down everything it was given."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -125,8 +126,9 @@ def everything_from(client: socket.socket) -> bytes:
     try:
         while data := client.recv(65536):
             said += data
-    except ConnectionError:
-        return said  # not connected: it was the client that left
+    except OSError as error:
+        if error.errno not in (errno.ENOTCONN, errno.ECONNRESET):
+            raise
     return said
 
 
