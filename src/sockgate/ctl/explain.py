@@ -70,7 +70,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     peer = make_peer(arguments)
-    gate, variables = unit_gate(arguments.unit, UnitSearch()) if arguments.unit else (options_gate(arguments.options), {})
+    if arguments.unit:
+        gate, variables = unit_gate(arguments.unit, UnitSearch())
+    else:
+        gate, variables = options_gate(arguments.options), {}
     explanation = explain(gate, peer, variables)
     print(json.dumps(asdict(explanation)) if arguments.json else as_text(explanation))
     return 1 if explanation.verdict == ERROR else 0
