@@ -97,13 +97,13 @@ def dropped(unit: str, key: str) -> str:
 @pytest.mark.parametrize("units", [[], ["mail"], ["mail.socket"], ["mail@.service"], ["mail@3-x.service"]])
 def test_nothing_is_found_in_good_units(tmp_path: Path, units: list[str], version: str) -> None:
     write_tree(tmp_path, GOOD)
-    assert check(tmp_path, "--systemd-version", version, *units) == (0, [])
+    assert check(tmp_path, "--systemd", version, *units) == (0, [])
 
 
 def test_nothing_is_found_in_good_resident_units(tmp_path: Path) -> None:
     write_tree(tmp_path, GOOD | {RESIDENT: RESIDENT_UNIT, f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n"})
-    assert check(tmp_path, "--systemd-version", "257") == (0, [])
-    assert check(tmp_path, "--systemd-version", "257", "mail.service") == (0, [])
+    assert check(tmp_path, "--systemd", "257") == (0, [])
+    assert check(tmp_path, "--systemd", "257", "mail.service") == (0, [])
 
 
 EDIT_SOCKET, EDIT_SERVICE = "`systemctl edit mail.socket`", "`systemctl edit mail@.service`"
@@ -383,15 +383,15 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
 def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> None:
     files, expected = CASES[case]
     write_tree(tmp_path, GOOD | files)
-    code, findings = check(tmp_path, "--systemd-version", "252")
+    code, findings = check(tmp_path, "--systemd", "252")
     assert [finding.replace(str(tmp_path), "ROOT") for finding in findings] == expected
     assert code == int(bool(expected))
 
 
 def test_polling_is_limited_where_systemd_limits_it(tmp_path: Path) -> None:
     write_tree(tmp_path, GOOD | {SOCKET: dropped(SOCKET_UNIT, "PollLimitBurst")})
-    assert check(tmp_path, "--systemd-version", "254") == (0, [])
-    assert check(tmp_path, "--systemd-version", "255")[1] == [
+    assert check(tmp_path, "--systemd", "254") == (0, [])
+    assert check(tmp_path, "--systemd", "255")[1] == [
         "warning: PollLimitBurst= is not set: systemd accepts at most 75 connections a second"
         f" (put PollLimitBurst=400 under [Socket] with {EDIT_SOCKET})"
     ]
@@ -400,7 +400,7 @@ def test_polling_is_limited_where_systemd_limits_it(tmp_path: Path) -> None:
 def test_newer_systemd_blocks_setuid_programs_by_less(tmp_path: Path) -> None:
     unit = QMAIL + "ProtectClock=yes\nSystemCallFilter=@system-service\nSystemCallFilter=~@privileged @resources\n"
     write_tree(tmp_path, GOOD | {TEMPLATE: unit, "/usr/bin/qmail-smtpd": "#!/bin/sh\n"})
-    assert check(tmp_path, "--systemd-version", "257")[1] == [
+    assert check(tmp_path, "--systemd", "257")[1] == [
         f"{TEMPLATE}:14: error: SystemCallFilter= {SETUID_TEXT}: mail would be refused after DATA"
         f" (put SystemCallFilter= under [Service] with {EDIT_SERVICE})"
     ]
@@ -409,7 +409,7 @@ def test_newer_systemd_blocks_setuid_programs_by_less(tmp_path: Path) -> None:
 def test_a_setuid_server_is_recognised_by_its_mode(tmp_path: Path) -> None:
     write_tree(tmp_path, GOOD | {TEMPLATE: TEMPLATE_UNIT + "PrivateUsers=yes\n"})
     (tmp_path / "usr/bin/server").chmod(0o4755)
-    assert check(tmp_path, "--systemd-version", "257")[1] == [
+    assert check(tmp_path, "--systemd", "257")[1] == [
         f"{TEMPLATE}:12: error: PrivateUsers= keeps '/usr/bin/server' from running setuid programs:"
         f" mail would be refused after DATA (put PrivateUsers=no under [Service] with {EDIT_SERVICE})"
     ]
@@ -434,8 +434,8 @@ def test_every_rule_has_a_case(tmp_path: Path) -> None:
 
 def test_warnings_are_left_out_on_request(tmp_path: Path) -> None:
     write_tree(tmp_path, GOOD | {SOCKET: "[Socket]\nListenStream=25\nAccept=yes\n"})
-    assert len(check(tmp_path, "--systemd-version", "252")[1]) == 2
-    assert check(tmp_path, "--systemd-version", "252", "--level", "error") == (0, [])
+    assert len(check(tmp_path, "--systemd", "252")[1]) == 2
+    assert check(tmp_path, "--systemd", "252", "--level", "error") == (0, [])
 
 
 def test_the_version_is_that_of_the_system_in_the_directory(tmp_path: Path) -> None:
@@ -446,7 +446,7 @@ def test_the_version_is_that_of_the_system_in_the_directory(tmp_path: Path) -> N
 
 def test_a_finding_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_tree(tmp_path, GOOD | {"/etc/default/mail": "OPTIONS=--alow any\n"})
-    assert run(["check", "--root", str(tmp_path), "--systemd-version", "252", "mail"]) == 1
+    assert run(["check", "--root", str(tmp_path), "--systemd", "252", "mail"]) == 1
     assert capsys.readouterr().out == (
         "/etc/default/mail:1: error: mail@.service: unknown option '--alow' (see sockgate(8))\n"
     )
@@ -456,7 +456,7 @@ def test_only_what_is_enabled_is_checked_unless_it_is_named(tmp_path: Path, caps
     link = f"{ETC}/sockets.target.wants/mail.socket"
     bad = {path: text for path, text in GOOD.items() if path != link} | {"/etc/default/mail": "OPTIONS=--alow\n"}
     write_tree(tmp_path, bad)
-    options = ["check", "--root", str(tmp_path), "--systemd-version", "252"]
+    options = ["check", "--root", str(tmp_path), "--systemd", "252"]
     assert run(options) == 0
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == (
@@ -474,7 +474,7 @@ def test_only_what_is_enabled_is_checked_unless_it_is_named(tmp_path: Path, caps
 )
 def test_a_unit_that_cannot_be_checked_is_a_finding(tmp_path: Path, unit: str, message: str) -> None:
     write_tree(tmp_path, GOOD | {f"{ETC}/other.service": "[Service]\nExecStart=/bin/true\n"})
-    assert check(tmp_path, "--systemd-version", "252", unit) == (1, [message])
+    assert check(tmp_path, "--systemd", "252", unit) == (1, [message])
 
 
 @pytest.mark.parametrize(

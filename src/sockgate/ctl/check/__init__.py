@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON array of findings")
     parser.add_argument("--root", metavar="DIR", default="/", help="check the system in this directory")
     parser.add_argument(
-        "--systemd-version", metavar="N", type=int, help="check for this version (default: the one that is installed)"
+        "--systemd", metavar="VERSION", type=int, help="check for this version (default: the one that is installed)"
     )
 
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     units: list[str] = arguments.units
     if not os.path.isdir(root):
         raise UsageError(f"{root!r} is not a directory")
-    machine = Machine(UnitSearch(root), arguments.systemd_version)
+    machine = Machine(UnitSearch(root), arguments.systemd)
     levels = LEVELS[: LEVELS.index(arguments.level) + 1]
     findings: list[Finding] = []
     idle: list[str] = []

@@ -93,7 +93,7 @@ def running_version() -> int:
         text = subprocess.run(["systemctl", "--version"], capture_output=True, check=True, text=True).stdout
         return int(text.split()[1])
     except (OSError, subprocess.CalledProcessError, IndexError, ValueError):
-        raise SystemFailure("unable to find out systemd's version", "say --systemd-version N") from None
+        raise SystemFailure("unable to find out systemd's version", "say --systemd VERSION") from None
 
 
 def is_allowed(path: str, mode: int, identity: Identity) -> bool:
