@@ -162,6 +162,14 @@ def access_checks(settings: Settings) -> "list[Check]":
         from .xinetd_access import XinetdAccess
 
         checks.append(XinetdAccess(settings.joined("--only-from"), settings.joined("--no-access")))
+    if "--courier-access" in settings:
+        from .courier_access import CourierAccess
+
+        checks.append(CourierAccess(settings.one("--courier-access")))
+    if "--hosts-access" in settings:
+        from .hosts_access import HostsAccess
+
+        checks.append(HostsAccess(settings.one("--hosts-access"), ident="--ident" in settings))
     if "--rules" in settings:
         from .rules import RulesAccess
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
         def name_of(self, packed: bytes) -> "HostName":
             """What the name service says of this address. Never raises."""
 
+        def is_in_netgroup(self, group: str, host: str) -> bool | None:
+            """Whether the netgroup (netgroup(5)) has this host; None if that cannot be found out. Never raises."""
+
 
 class HostName:
     """What is known of an address's name.
@@ -48,6 +51,9 @@ class GivenName:
 
     def name_of(self, packed: bytes) -> HostName:
         return self._answer
+
+    def is_in_netgroup(self, group: str, host: str) -> bool | None:
+        return None
 
 
 def name_of(peer: Peer, packed: bytes) -> HostName:

@@ -34,6 +34,8 @@ GATE_OPTIONS = (
     Option("--deny", "LIST", MANY, "access", "refuse these addresses, except those in --allow"),
     Option("--only-from", "LIST", MANY, "access", "let in whom xinetd's only_from would let in"),
     Option("--no-access", "LIST", MANY, "access", "refuse whom xinetd's no_access would refuse"),
+    Option("--courier-access", "FILE", ONCE, "access", "decide by the source of makesmtpaccess or makeimapaccess"),
+    Option("--hosts-access", "DAEMON[,DIR]", ONCE, "access", "decide by hosts.allow and hosts.deny as this daemon"),
     Option("--rules", "FILE", ONCE, "access", "decide by tcprules source, or by the cdb made of it"),
     Option("--relay", "LIST", MANY, "access", "set RELAYCLIENT and RELAYHOST for these addresses"),
     Option("--banner", "FILE", ONCE, "access", "send this to every client, before it is decided about"),
