@@ -98,13 +98,19 @@ def courier_accounts(machine: Machine) -> None:
     """)
 
 
-def qmail_stand_in(machine: Machine, build: Path) -> None:
-    """qmail's users, and stand-ins for qmail-smtpd and for its setuid qmail-queue, where qmail has them."""
+def add_qmail_users(machine: Machine) -> None:
     machine.shell("""
         groupadd nofiles
         groupadd qmail
         useradd --no-create-home --gid nofiles --home-dir /var/qmail qmaild
         useradd --no-create-home --gid qmail --home-dir /var/qmail qmailq
+    """)
+
+
+def qmail_stand_in(machine: Machine, build: Path) -> None:
+    """Stand-ins for qmail-smtpd and for its setuid qmail-queue, where qmail has them."""
+    add_qmail_users(machine)
+    machine.shell("""
         mkdir -p /var/qmail/bin /var/qmail/lib
         install -d -o qmailq -g qmail -m 700 /var/qmail/queue
     """)

@@ -12,6 +12,7 @@ source, destination, port, times = sys.argv[1:]
 
 def listen() -> tuple[int, str]:
     with socket.create_connection((destination, int(port)), 20, (source, 0)) as connection:
+        connection.shutdown(socket.SHUT_WR)
         received = b""
         while chunk := connection.recv(4096):
             received += chunk

@@ -1,0 +1,103 @@
+"""Clients that misbehave, too many of them, and services that cannot work: what the gate and systemd make of it."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system import services
+from tests.system.machine import Machine
+
+BURST = 600
+BURST_SECONDS = 0.1
+RESETS = 200
+DELAYS = [0, 1, 3, 10, 30]  # milliseconds
+
+# Nobody but the two limits of the socket decides how many of these get through.
+UNLIMITED = "[Socket]\nMaxConnections=5000\nMaxConnectionsPerSource=0\n"
+
+
+@pytest.fixture(scope="module")
+def smtp(machine: Machine) -> Machine:
+    services.add_qmail_users(machine)
+    services.set_options(machine, "smtp", "--relay localhost", services.install_server(machine, "greet"))
+    machine.systemctl("enable", "--now", "smtp.socket")
+    return machine
+
+
+def lines(machine: Machine, *selection: str) -> list[str]:
+    return [record["MESSAGE"] for record in machine.journal(*selection)]
+
+
+def assert_unharmed(machine: Machine) -> None:
+    """The socket listens, nothing is left or failed, and a client is served."""
+    services.wait_until_idle(machine, "smtp", 60)
+    assert machine.systemctl("is-active", "smtp.socket").stdout == "active\n"
+    assert services.failed_units(machine) == ""
+    assert not [line for line in lines(machine) if "Traceback" in line or "internal error" in line]
+    assert services.listen(machine, 25)[0][1] == "220 hello\n"
+
+
+def test_a_burst_is_served_or_refused_and_the_socket_lives(smtp: Machine) -> None:
+    outcome = json.loads(services.client(smtp, "burst", str(BURST), "25"))
+    assert outcome["seconds"] < BURST_SECONDS
+    assert outcome["served"] > 0
+    assert outcome["served"] + outcome["refused"] == BURST, outcome
+    assert_unharmed(smtp)
+
+
+def test_a_server_is_never_started_for_a_client_that_has_gone(smtp: Machine) -> None:
+    services.drop_in(smtp, "smtp.socket", UNLIMITED)
+    smtp.systemctl("restart", "smtp.socket")
+    for milliseconds in DELAYS:
+        services.client(smtp, "reset", str(RESETS), "25", str(milliseconds))
+    assert_unharmed(smtp)
+    started = [line for line in lines(smtp, "SYSLOG_IDENTIFIER=smtp") if line.startswith("started")]
+    assert [line for line in started if not line.startswith("started for 127.0.")] == []
+    # Both kinds came through here: clients that left before the gate ran, and after.
+    assert lines(smtp, "SOCKGATE_VERDICT=gone")
+    assert lines(smtp, "SOCKGATE_VERDICT=allow")
+
+
+# What can be wrong with a service: an environment file that makes it so, and what the journal says of it.
+FAULTS = {
+    "refused": ("SOCKGATE_OPTIONS=--allow 192.0.2.1", "smtp: refused {peer} on 127.0.0.1:25: not in --allow 192.0.2.1"),
+    "wrong option": (
+        "SOCKGATE_OPTIONS=--relya localhost",
+        "refused {peer} on 127.0.0.1:25: unknown option '--relya' (see sockgate(8))",
+    ),
+    "bad value": (
+        "SOCKGATE_OPTIONS=--allow 192.168.0",
+        "refused {peer} on 127.0.0.1:25: --allow: '192.168.0' is not an IP address "
+        "(for the network write 192.168.0.0/24)",
+    ),
+    "no server": ("SOCKGATE_SERVER=", "refused {peer} on 127.0.0.1:25: no server given"),
+    "missing server": (
+        "SOCKGATE_SERVER=/var/qmail/bin/gone",
+        "smtp: refused {peer} on 127.0.0.1:25: unable to run '/var/qmail/bin/gone': No such file or directory",
+    ),
+    "server that is no program": (
+        "SOCKGATE_SERVER=/etc/passwd",
+        "smtp: refused {peer} on 127.0.0.1:25: unable to run '/etc/passwd': Permission denied",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=["journal", "client"])
+def stderr(smtp: Machine, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where systemd puts standard error; without StandardError= of the shipped units that is the client."""
+    if request.param == "client":
+        services.drop_in(smtp, "smtp@.service", "[Service]\nStandardError=inherit\n")
+    yield request.param
+    services.drop_in(smtp, "smtp@.service", "")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_gate_says_nothing_to_the_client_and_why_to_the_journal(smtp: Machine, stderr: str, fault: str) -> None:
+    assignment, reason = FAULTS[fault]
+    smtp.write("/etc/default/sockgate-smtp", f"SOCKGATE_SERVER=/usr/local/bin/greet\n{assignment}\n")
+    port, text = services.listen(smtp, 25)[0]
+    assert text == ""
+    services.wait_until_idle(smtp, "smtp")
+    said = lines(smtp, "--unit=smtp@*", f"SOCKGATE_REMOTE_PORT={port}")
+    assert said[-1].startswith(reason.format(peer=f"127.0.0.1:{port}"))
