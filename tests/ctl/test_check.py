@@ -198,12 +198,22 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
         [],
     ),
     "user missing": (
-        {TEMPLATE: edit(TEMPLATE_UNIT, "User=mail", "User=nobody\nGroup=none\nSupplementaryGroups=mail tape")},
+        {TEMPLATE: edit(TEMPLATE_UNIT, "User=mail", "User=none\nGroup=none\nSupplementaryGroups=mail tape")},
         [
-            f"{TEMPLATE}:8: error: User=nobody: there is no such user (create it, or name another with {EDIT_SERVICE})",
+            f"{TEMPLATE}:8: error: User=none: there is no such user (create it, or name another with {EDIT_SERVICE})",
             f"{TEMPLATE}:9: error: Group=none: there is no such group (create it, or name another with {EDIT_SERVICE})",
             f"{TEMPLATE}:10: error: SupplementaryGroups=tape: there is no such group"
             f" (create it, or name another with {EDIT_SERVICE})",
+        ],
+    ),
+    "shared user": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "User=mail", "User=nobody"),
+            "/etc/passwd": "nobody:x:65534:65534::/:/bin/false\n",
+        },
+        [
+            f"{TEMPLATE}:8: warning: User=nobody is shared with everything else that has no user of its own"
+            " (make one: useradd --system NAME)"
         ],
     ),
     "dynamic user": (

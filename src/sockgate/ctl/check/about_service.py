@@ -43,6 +43,15 @@ def account_missing(gated: GatedService, machine: Machine) -> Iterator[Problem]:
                     )  # fmt: skip
 
 
+def account_shared(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    assignment = gated.service.last("Service", "User")
+    if assignment and assignment.value == "nobody":
+        yield Problem(
+            gated.service, assignment.place, "User=nobody is shared with everything else that has no user of its own",
+            "make one: useradd --system NAME",
+        )  # fmt: skip
+
+
 def identity_of(gated: GatedService, machine: Machine) -> Identity | None:
     """Whom the service runs as; None if that is not known."""
     name = gated.service.value("Service", "User")

@@ -36,6 +36,7 @@ RULES = (
     Rule(WARNING, about_socket.max_connections),
     Rule(WARNING, about_socket.free_bind),
     Rule(WARNING, about_socket.no_socket),
+    Rule(WARNING, about_service.account_shared),
     Rule(WARNING, about_service.stderr_to_client),
     Rule(WARNING, about_service.level_prefix),
     Rule(WARNING, about_service.failed_units_stay),

@@ -1,0 +1,126 @@
+"""sockgatectl check, install and uninstall on a running machine: ports, users, sockets that start or do not."""
+
+import pytest
+
+from tests.system.machine import Machine
+from tests.system.services import listen
+
+AS_MAIL = "[Service]\nUser=mail\n"
+RULES = "/etc/sockgate.rules"
+OTHER_PROGRAM = """\
+[Service]
+Type=exec
+ExecStart=/usr/bin/python3 -c "import socket, time; s = socket.create_server(('127.0.0.1', 25)); time.sleep(600)"
+"""
+# CPU seconds of the fastest of five runs: what a start of a socket costs.
+MEASURE = """
+import resource, subprocess
+def seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+spent = []
+for _ in range(5):
+    before = seconds()
+    subprocess.run(["sockgatectl", "check", "--level", "error", "smtp.socket"], check=True)
+    spent.append(seconds() - before)
+print(min(spent))
+"""
+
+
+@pytest.fixture(scope="module")
+def smtp(machine: Machine) -> Machine:
+    """smtp.socket with a server that is there, options that are right, and a user that exists."""
+    machine.write("/etc/systemd/system/smtp@.service.d/user.conf", AS_MAIL)
+    machine.write("/etc/default/sockgate-smtp", "SOCKGATE_OPTIONS=--allow localhost\nSOCKGATE_SERVER=/bin/cat\n")
+    machine.systemctl("daemon-reload")
+    return machine
+
+
+def check(machine: Machine, *words: str) -> tuple[int, str]:
+    done = machine.run("sockgatectl", "check", *words, check=False)
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+def test_good_units_have_no_findings_before_and_after_the_start(smtp: Machine) -> None:
+    assert check(smtp, "smtp") == (0, "")
+    smtp.systemctl("start", "smtp.socket")
+    assert check(smtp, "smtp") == check(smtp, "smtp@.service") == (0, "")
+    smtp.systemctl("stop", "smtp.socket")
+
+
+def test_a_port_that_another_program_has_is_named_with_it(smtp: Machine) -> None:
+    smtp.write("/run/systemd/system/squatter.service", OTHER_PROGRAM)
+    smtp.systemctl("daemon-reload")
+    smtp.systemctl("start", "squatter.service")
+    smtp.wait_for(lambda: bool(smtp.run("ss", "-Hltn", "sport", "=", "25").stdout), "it to listen")
+    pid = smtp.systemctl("show", "-P", "MainPID", "squatter.service").stdout.strip()
+    line = (
+        "/usr/lib/systemd/system/smtp.socket:7: error: smtp.socket: port 25 (25) is taken by python3"
+        f" (pid {pid}) (systemctl disable --now squatter.service)"
+    )
+    assert check(smtp, "smtp") == (1, line + "\n")
+    assert smtp.systemctl("start", "smtp.socket", check=False).returncode
+    assert line in [record["MESSAGE"] for record in smtp.journal("-u", "smtp.socket")]
+    smtp.systemctl("stop", "squatter.service")
+    smtp.systemctl("reset-failed", "smtp.socket")
+
+
+def test_a_file_that_only_root_can_read_is_found(smtp: Machine) -> None:
+    smtp.write(RULES, ":allow\n", mode=0o600)
+    smtp.write("/etc/default/sockgate-smtp", f"SOCKGATE_OPTIONS=--rules {RULES}\nSOCKGATE_SERVER=/bin/cat\n")
+    assert check(smtp, "smtp") == (
+        1,
+        f"/etc/default/sockgate-smtp:1: error: smtp@.service: unable to read '{RULES}' as user 'mail'"
+        f" (chmod +r {RULES}, and +x for the folders above it)\n",
+    )
+    smtp.path(RULES).chmod(0o644)
+    assert check(smtp, "smtp") == (0, "")
+
+
+def test_a_wrong_option_fails_the_socket_with_one_clear_line(smtp: Machine) -> None:
+    smtp.write("/etc/default/sockgate-smtp", "SOCKGATE_OPTIONS=--alow any\nSOCKGATE_SERVER=/bin/cat\n")
+    assert smtp.systemctl("start", "smtp.socket", check=False).returncode
+    messages = [record["MESSAGE"] for record in smtp.journal("-u", "smtp.socket", "-t", "sockgatectl")]
+    assert messages[-1] == (
+        "/etc/default/sockgate-smtp:1: error: smtp@.service: unknown option '--alow' (see sockgate(8))"
+    )
+    smtp.systemctl("reset-failed", "smtp.socket")
+
+
+def test_it_takes_little_time_at_the_start_of_a_socket(smtp: Machine) -> None:
+    smtp.write("/etc/default/sockgate-smtp", "SOCKGATE_OPTIONS=--allow localhost\nSOCKGATE_SERVER=/bin/cat\n")
+    assert float(smtp.python(MEASURE).stdout) < 0.15
+
+
+def test_a_server_of_ones_own_takes_two_commands(machine: Machine) -> None:
+    words = ["--listen", "7007", "--user", "daemon", "--server", "/bin/echo 'hello  there' 50% $x"]
+    said = machine.run("sockgatectl", "install", "hello", *words).stdout
+    command = said.splitlines()[-1].removeprefix("next: ")
+    assert command == "systemctl enable --now hello.socket"
+    for unit in ("hello.socket", "hello@.service"):
+        verify = machine.run("systemd-analyze", "verify", unit, check=False)
+        assert (verify.stdout + verify.stderr, verify.returncode) == ("", 0)
+    machine.shell(command)
+    assert check(machine, "hello") == (0, "")
+    assert [text for _, text in listen(machine, 7007)] == ["hello  there 50% $x\n"]
+
+
+def test_it_is_removed_when_it_is_no_longer_in_use(machine: Machine) -> None:
+    refused = machine.run("sockgatectl", "uninstall", "hello", check=False)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "sockgatectl: hello.socket is in use (systemctl disable --now hello.socket)\n",
+    )
+    machine.systemctl("disable", "--now", "hello.socket")
+    machine.run("sockgatectl", "uninstall", "hello")
+    machine.systemctl("daemon-reload")
+    assert machine.systemctl("cat", "hello.socket", check=False).returncode
+
+
+def test_without_a_unit_only_what_is_in_use_is_checked(machine: Machine) -> None:
+    done = machine.run("sockgatectl", "check", check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == (
+        "sockgatectl: left out, not enabled: imap.socket pop3.socket smtp.socket (--all includes them)\n"
+    )
