@@ -100,7 +100,7 @@ def service_of(line: Line) -> Service:
                                   "socket; use wait if the server can"))  # fmt: skip
     if server == "internal" and not account_user:
         chain.directives.append(("DynamicUser", "yes"))
-    if socket_type and protocol.startswith("unix") and account_user:
+    if protocol.startswith("unix") and account_user:
         line.socket.append(("SocketUser", account_user))
     return Service(
         name=unit_stem(stem), place=line.place, listens=listens, command=command, wait=waits, ipv6_only=ipv6_only,

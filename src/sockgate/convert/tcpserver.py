@@ -286,6 +286,8 @@ def record(
     if listen is None or not server:
         return None
     user, group = chosen_account(listener, chain, inside, answers)
+    clear_groups = further_groups(listener.machine, user, answers)
+    group = group or (primary_group(listener.machine, user) if clear_groups else "")
     path = listener.machine.program(server[0])
     if "/" in server[0] and not path.startswith("/"):
         path = os.path.normpath(f"{listener.folder}/{path}")
@@ -293,6 +295,7 @@ def record(
     return Service(
         name=unit_stem(name), place=command.place, listens=(listen,), ipv6_only="both" if listen.is_ipv6 else "",
         command=(*chain.keep, *inside.keep, path, *server[1:]), argv0=inside.argv0, user=user, group=group,
+        clear_groups=clear_groups,
         limits=tuple({**chain.limits, **inside.limits}.items()),
         environment=known_variables(listener, inside, answers),
         pass_env=inside.pass_env if inside.pass_env is not None else chain.pass_env,
@@ -314,6 +317,20 @@ def known_variables(
             answers.append((f"export {name}", approximated("its value cannot be known without running it; set it "
                                                            "with --env")))  # fmt: skip
     return tuple(variables.items())
+
+
+def primary_group(machine: Machine, user: str) -> str:
+    account = machine.user(user)
+    return str(account.pw_gid) if account else ""
+
+
+def further_groups(machine: Machine, user: str, answers: list[tuple[str, Answer]]) -> bool:
+    """tcpserver -g and setuidgid leave the server one group; User= would add the user's others."""
+    account = machine.user(user) if user else None
+    further = machine.further_groups(account) if account else []
+    if further:
+        answers.append((user, translated("setpriv --clear-groups", text=f"without the groups {' '.join(further)}")))
+    return bool(further)
 
 
 def program_answer(listener: Listener, path: str) -> Answer:

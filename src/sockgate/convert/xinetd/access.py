@@ -3,6 +3,7 @@
 import re
 
 from ..answer import Answer, approximated, blocked, ignored, refused, translated
+from .addresses import usable_addresses
 from .draft import Draft, Value, invalid
 
 ADDRESS_LIST_FIX = "write the list out, without '-='"
@@ -17,9 +18,12 @@ def address_list(draft: Draft, value: Value) -> Answer:
     unmatched = unmatched_removal(value)
     if unmatched:
         return blocked(f"'-=' removes {unmatched!r}, which is not in the list under this spelling; {ADDRESS_LIST_FIX}")
-    if not value.words and value.name == "no_access":
-        return translated(text="an empty list refuses nobody")
-    return translated(draft.restrict(option, " ".join(value.words)))
+    words, problem = usable_addresses(draft, value)
+    if problem:
+        return blocked(problem)
+    if not words and value.name == "no_access":
+        return translated(text="the list refuses nobody")
+    return translated(draft.restrict(option, " ".join(words)), text="" if words else "the list lets nobody in")
 
 
 def unmatched_removal(value: Value) -> str | None:

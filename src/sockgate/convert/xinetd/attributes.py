@@ -30,9 +30,16 @@ class Arity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
+    """One row.
+
+    harmless  the service can do without it: a `disable = no` after a value that xinetd cannot use switches the
+              service on again
+    """
+
     name: str
     arity: Arity
     handler: Handler
+    harmless: bool = False
 
 
 def taken_as_read(draft: Draft, value: Value) -> Answer:
@@ -70,14 +77,14 @@ ATTRIBUTES = {
         Attribute("server_args", Arity.ANY, process.server_args),
         Attribute("env", Arity.LIST, process.env),
         Attribute("passenv", Arity.LIST, process.passenv),
-        Attribute("nice", Arity.ONE, process.nice),
-        Attribute("umask", Arity.ONE, process.umask),
-        Attribute("rlimit_as", Arity.ONE, process.rlimit),
-        Attribute("rlimit_cpu", Arity.ONE, process.rlimit),
-        Attribute("rlimit_data", Arity.ONE, process.rlimit),
-        Attribute("rlimit_files", Arity.ONE, process.rlimit),
-        Attribute("rlimit_rss", Arity.ONE, process.rlimit),
-        Attribute("rlimit_stack", Arity.ONE, process.rlimit),
+        Attribute("nice", Arity.ONE, process.nice, harmless=True),
+        Attribute("umask", Arity.ONE, process.umask, harmless=True),
+        Attribute("rlimit_as", Arity.ONE, process.rlimit, harmless=True),
+        Attribute("rlimit_cpu", Arity.ONE, process.rlimit, harmless=True),
+        Attribute("rlimit_data", Arity.ONE, process.rlimit, harmless=True),
+        Attribute("rlimit_files", Arity.ONE, process.rlimit, harmless=True),
+        Attribute("rlimit_rss", Arity.ONE, process.rlimit, harmless=True),
+        Attribute("rlimit_stack", Arity.ONE, process.rlimit, harmless=True),
         Attribute("access_times", Arity.ANY, access.access_times),
         Attribute("max_load", Arity.ONE, access.max_load),
         Attribute("only_from", Arity.LIST, access.address_list),
@@ -90,9 +97,9 @@ ATTRIBUTES = {
         Attribute("banner", Arity.ONE, access.banner),
         Attribute("banner_success", Arity.ONE, access.banner),
         Attribute("banner_fail", Arity.ONE, access.banner),
-        Attribute("log_type", Arity.ANY, logs.log_type),
-        Attribute("log_on_success", Arity.LIST, logs.log_flags),
-        Attribute("log_on_failure", Arity.LIST, logs.log_flags),
+        Attribute("log_type", Arity.ANY, logs.log_type, harmless=True),
+        Attribute("log_on_success", Arity.LIST, logs.log_flags, harmless=True),
+        Attribute("log_on_failure", Arity.LIST, logs.log_flags, harmless=True),
     )
 }
 IN_DEFAULTS = frozenset(

@@ -59,10 +59,14 @@ class Configuration:
             self.refuse(place or Place(path, 0), path, f"unable to read {path!r}: {error}")
             return
         self.files.append(path)
+        if "\r\n" in text:
+            self.report.add(Outcome.IGNORED, Place(path, text[: text.index("\r\n")].count("\n") + 1), "", "line end",
+                            "DOS line ends: xinetd takes the carriage return for a part of the last value; "
+                            "remove them and convert again")  # fmt: skip
         seen_defaults = False
         for item in parse(text, path):
             if isinstance(item, Problem):
-                self.refuse(item.place, item.what, item.text)
+                self.report.add(Outcome.IGNORED, item.place, "", item.what, item.text)
             elif isinstance(item, Include):
                 self.include(item, depth)
             elif not item.is_defaults:
@@ -74,8 +78,8 @@ class Configuration:
                 seen_defaults = item.problem is None
                 self.add_defaults(item)
 
-    def refuse(self, place: Place, what: str, text: str, service: str = "") -> None:
-        self.report.add(Outcome.REFUSED, place, service, what, text)
+    def refuse(self, place: Place, what: str, text: str) -> None:
+        self.report.add(Outcome.REFUSED, place, "", what, text)
 
     def include(self, item: Include, depth: int) -> None:
         if not item.is_folder:
@@ -111,7 +115,7 @@ class Configuration:
             elif self.applies("defaults", setting, self.defaults):
                 apply(setting, self.defaults, additive=True)
         if block.problem:
-            self.refuse(block.problem.place, block.problem.what, block.problem.text, "defaults")
+            self.report.add(Outcome.IGNORED, block.problem.place, "defaults", block.problem.what, block.problem.text)
 
     def add_service(self, block: Block) -> None:
         """Collect an entry, unless it is disabled or cannot be read: then xinetd does not know it."""
@@ -122,6 +126,7 @@ class Configuration:
             setting = Setting(SYNONYMS.get(setting.name, setting.name), setting.operator, setting.values, setting.place)
             if not self.applies(block.name, setting, values, noted):
                 continue
+            note_replaced(block.name, setting, values.get(setting.name), noted)
             apply(setting, values)
             if setting.name == "disable" and setting.value.lower() == "yes":
                 self.report.add(Outcome.TRANSLATED, setting.place, block.name, str(setting), "disabled: no unit")
@@ -129,7 +134,8 @@ class Configuration:
         self.report.entries += noted.entries
         if block.problem:
             problem = block.problem
-            self.refuse(problem.place, problem.what, problem.text + "; xinetd drops the whole entry", block.name)
+            text = f"{problem.text}; xinetd drops the whole entry"
+            self.report.add(Outcome.IGNORED, problem.place, block.name, problem.what, text)
         else:
             self.candidates.append(Candidate(block.name, block.place, values))
 
@@ -197,6 +203,15 @@ def apply(setting: Setting, values: Values, *, additive: bool = False) -> None:
         values[setting.name] = Value(setting.name, setting.values, (setting,))
     else:
         values[setting.name] = Value(setting.name, previous.words + setting.values, (*previous.settings, setting))
+
+
+def note_replaced(service: str, setting: Setting, previous: Value | None, report: Report) -> None:
+    """A second `=` for a list in the same block throws away what the first one said."""
+    if previous and not previous.inherited and setting.operator == "=" and previous.words != setting.values:
+        last = previous.settings[-1]
+        report.add(Outcome.IGNORED, last.place, service, str(last),
+                   f"replaced by {setting.place}, where '=' starts the list anew; probably meant: "
+                   f"{setting.name} += {' '.join(setting.values)}")  # fmt: skip
 
 
 def misplaced(setting: Setting) -> str:

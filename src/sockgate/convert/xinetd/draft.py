@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from ..answer import Answer, blocked
+from ..answer import Answer
 from ..machine import Machine
+from ..report import Outcome
 from ..source import Place
 from .grammar import Setting
 
@@ -37,8 +38,8 @@ class Value:
 
 
 def invalid(text: str) -> Answer:
-    """xinetd cannot use this value and drops the whole service."""
-    return blocked(f"{text}; xinetd drops the service")
+    """xinetd cannot use this value and drops the whole service: there is nothing to convert."""
+    return Answer(Outcome.IGNORED, f"{text}; xinetd drops the service", blocks=True)
 
 
 @dataclass(slots=True)
@@ -70,6 +71,7 @@ class Draft:
     limits: list[tuple[str, str]] = field(default_factory=list)
     environment: list[tuple[str, str]] = field(default_factory=list)
     pass_env: tuple[str, ...] | None = None
+    notes: list[tuple[str, Answer]] = field(default_factory=list)
     access: list[tuple[str, str]] = field(default_factory=list)
     gate: list[tuple[str, str | None]] = field(default_factory=list)
     needs_gate: bool = False
@@ -86,6 +88,10 @@ class Draft:
     @property
     def is_unlisted(self) -> bool:
         return "UNLISTED" in self.types
+
+    def note(self, what: str, answer: Answer) -> None:
+        """A further answer, about a part of the value at hand."""
+        self.notes.append((what, answer))
 
     def set(self, key: str, value: str) -> str:
         """A directive of [Service]; the text for the report."""

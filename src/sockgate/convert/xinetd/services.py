@@ -10,7 +10,7 @@ from ..report import Outcome, Report
 from ..service import DATAGRAM, STREAM, Listen, Service
 from .attributes import ATTRIBUTES
 from .configuration import Candidate
-from .draft import Draft, invalid
+from .draft import Draft, Value, invalid
 
 INTERNAL_SERVICES = frozenset(("echo", "discard", "chargen", "daytime", "time"))
 
@@ -24,7 +24,11 @@ def convert(candidate: Candidate, machine: Machine, report: Report) -> Service |
         if name in candidate.values:
             value = candidate.values[name]
             answer = row.handler(draft, value)
+            if answer.blocks and row.harmless:
+                answer = switched_on_again(candidate, value, answer)
             entries.append(entry_of(draft.id, value.place, value.written, answer))
+            entries += [entry_of(draft.id, value.place, what, note) for what, note in draft.notes]
+            draft.notes.clear()
             blocks = blocks or answer.blocks
     if not blocks:
         for answer in complete(draft, candidate):
@@ -34,6 +38,14 @@ def convert(candidate: Candidate, machine: Machine, report: Report) -> Service |
                 break
     report.entries += sorted(entries, key=lambda entry: entry.place)
     return None if blocks else record_of(draft)
+
+
+def switched_on_again(candidate: Candidate, value: Value, answer: Answer) -> Answer:
+    """A value that xinetd cannot use disables the service, until a `disable = no` behind it enables it again."""
+    enabling = candidate.values.get("disable")
+    if value.inherited or enabling is None or enabling.place < value.place or enabling.word.lower() != "no":
+        return answer
+    return ignored(f"{answer.text}, until 'disable = no' on line {enabling.place.line} switches it on without this")
 
 
 def complete(draft: Draft, candidate: Candidate) -> Iterator[Answer]:

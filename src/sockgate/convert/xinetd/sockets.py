@@ -65,6 +65,10 @@ def protocol(draft: Draft, value: Value) -> Answer:
     draft.protocol = value.word.lower()
     if draft.protocol in ("tcp", "udp"):
         return translated()
+    try:
+        socket.getprotobyname(draft.protocol)
+    except OSError:
+        return invalid(f"{value.word!r} is no protocol")
     return blocked(f"the protocol {value.word!r} is neither tcp nor udp")
 
 

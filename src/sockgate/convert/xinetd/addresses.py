@@ -1,0 +1,72 @@
+"""The words of only_from and no_access as the gate can take them: what xinetd skips is taken out, and said."""
+
+import socket
+
+from ...core.xinetd_access import Entry, cidr, parse_entry
+from ..answer import approximated, ignored
+from .draft import Draft, Value
+
+
+def usable_addresses(draft: Draft, value: Value) -> tuple[list[str], str]:
+    """The words that the gate takes with xinetd's meaning; or the reason why one of them cannot be taken.
+
+    Taking a word out of only_from never lets anybody in. Out of no_access it might, so there a word goes only if it
+    is certain that xinetd refused nobody by it.
+    """
+    words: list[str] = []
+    comment = False
+    for word in value.words:
+        comment = comment or word.startswith("#")
+        try:
+            entry = parse_entry(word)
+        except ValueError as error:
+            if value.name == "no_access" and not is_no_address(word):
+                return [], str(error)
+            draft.note(word, ignored(skipped(value, word, str(error), comment)))
+            continue
+        kept = usable_entry(draft, value, word, entry, comment)
+        if kept:
+            words.append(kept)
+    return words, ""
+
+
+def is_no_address(word: str) -> bool:
+    """A word that no parser of xinetd takes for an address: only a host name is left, and this is none."""
+    return not set(word) & set("/:{.,") and not word.isdigit()
+
+
+def usable_entry(draft: Draft, value: Value, word: str, entry: Entry, comment: bool) -> str:
+    """The word, or another that says what xinetd made of it, or "" for nothing."""
+    if entry.name:
+        return usable_name(draft, value, word, comment)
+    if not entry.networks:
+        draft.note(word, ignored(skipped(value, word, entry.caveat, comment)))
+        return ""
+    if entry.caveat:
+        meaning = " ".join(map(cidr, entry.networks))
+        draft.note(word, ignored(f"{entry.caveat}: {meaning}, which stands in its place"))
+        return meaning
+    return word
+
+
+def usable_name(draft: Draft, value: Value, word: str, comment: bool) -> str:
+    """A host name counts if it could be resolved when xinetd read it; a .domain always does."""
+    resolved = word.startswith(".") or draft.machine.address(word, socket.AF_UNSPEC) is not None
+    if not resolved and (comment or value.name == "only_from"):
+        draft.note(word, ignored(skipped(value, word, f"{word!r} cannot be resolved", comment)))
+        return ""
+    if value.name == "only_from":
+        text = "the name of a client must lead back to its address now; xinetd believed any name"
+    elif resolved:
+        text = "a client whose name cannot be found out is refused now; xinetd let it in"
+    else:
+        text = f"{word!r} cannot be resolved here, so xinetd refused nobody by it; the gate does"
+    draft.note(word, approximated(text))
+    return word
+
+
+def skipped(value: Value, word: str, reason: str, comment: bool) -> str:
+    effect = "let nobody in" if value.name == "only_from" else "refused nobody"
+    if comment:
+        return f"{reason}; xinetd {effect} by it. A comment must stand on a line of its own"
+    return f"{reason}; xinetd {effect} by it, and neither does the gate"
