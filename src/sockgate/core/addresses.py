@@ -73,12 +73,10 @@ def is_number(text: str) -> bool:
 
 
 def hint_for(entry: str, *, dotted: bool) -> str:
-    parts = entry.split(".")
-    if 1 < len(parts) < 4 and all(part.isascii() and part.isdigit() for part in parts):
-        cidr = ".".join(parts + ["0"] * (4 - len(parts))) + f"/{8 * len(parts)}"
-        return f"for the network write {entry + '. or ' if dotted else ''}{cidr}"
-    if entry.endswith(".") and not dotted:
-        return "for a network write its CIDR form"
+    octets = entry.removesuffix(".").split(".")
+    if len(octets) < 4 and all(is_number(octet) and int(octet) < 256 for octet in octets):
+        prefix = ".".join(octets) + ". or " if dotted else ""
+        return "for the network write " + prefix + ".".join(octets + ["0"] * (4 - len(octets))) + f"/{8 * len(octets)}"
     return "write addresses, networks such as 192.168.0.0/24, or one of: " + " ".join(sorted(NAMED))
 
 
