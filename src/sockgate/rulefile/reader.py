@@ -65,7 +65,7 @@ def records(path: str) -> Iterator[tuple[bytes, bytes]]:
     """Key and data of each record of a cdb that was found to be whole."""
     with open(path, "rb") as file:
         tables = unpack("<512I", file.read(2048))
-        end = min(start for start, slots in zip(tables[0::2], tables[1::2], strict=True) if slots)
+        end = min((start for start, slots in zip(tables[0::2], tables[1::2], strict=True) if slots), default=0)
         while file.tell() < end:
             key_length, data_length = unpack("<II", file.read(8))
             yield file.read(key_length), file.read(data_length)
