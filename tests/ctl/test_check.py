@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sockgate.core.errors import ConfigError
 from sockgate.ctl.check.machine import Machine
@@ -440,6 +442,28 @@ def test_every_rule_has_a_case(tmp_path: Path) -> None:
                 gated = find_named(name, machine.search)
                 tested |= {rule.find.__name__ for rule in RULES if list(rule.find(gated, machine))}
     assert tested == {rule.find.__name__ for rule in RULES}
+
+
+PIECES = [
+    "[Socket]", "[Service]", "[", "\n", "\n", "\n", "=", " ", "\\", "'", '"', "%", "$", "%z", "-", "/", "~", ":", "é",
+    "\0", "ListenStream", "Accept", "Service", "ExecStart", "ExecStartPre", "Environment", "EnvironmentFile", "User",
+    "OPTIONS", "SystemCallFilter", "PrivateTmp", "yes", "[::1]:25", "99999999", "/usr/sbin/sockgate", "$OPTIONS",
+    "--allow", "any",
+]  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.sampled_from(PIECES)).map("".join), st.lists(st.sampled_from(PIECES)).map("".join), st.text())
+def test_nothing_that_stands_in_a_unit_breaks_it(tmp_path: Path, socket: str, service: str, variables: str) -> None:
+    files = {
+        SOCKET: SOCKET_UNIT + socket,
+        TEMPLATE: TEMPLATE_UNIT + service,
+        "/etc/default/mail": f"OPTIONS={variables}",
+    }
+    if not (tmp_path / "etc").exists():
+        write_tree(tmp_path, GOOD)
+    write_tree(tmp_path, {path: text.encode("utf-8", "replace").decode() for path, text in files.items()})
+    assert check(tmp_path, "--systemd", "252", "mail.socket")[0] in (0, 1)
 
 
 def test_warnings_are_left_out_on_request(tmp_path: Path) -> None:

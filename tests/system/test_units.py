@@ -152,6 +152,19 @@ def test_any_variables_are_read_as_systemd_reads_them(machine: Machine) -> None:
         assert ours[1] == theirs, text + machine.read(f"/run/{name}.env")
 
 
+@pytest.mark.parametrize("content", [b"A=\xff\n", b"A=1\0\n"], ids=["not UTF-8", "NUL"])
+def test_a_file_that_is_no_text_keeps_the_service_from_starting(machine: Machine, content: bytes) -> None:
+    machine.path("/run/no-text.env").write_bytes(content)
+    for prefix, fails in (("", True), ("-", False)):
+        file = Setting("EnvironmentFile", f"{prefix}/run/no-text.env")
+        actual = received(machine, {"no-text.service": unit("no-text.service", Setting("ExecStart", PROGRAM), file)})
+        assert ("no-text.service" in actual) is not fails
+        service = UnitSearch(str(machine.path("/"))).load("no-text.service")
+        assert service is not None
+        variables, troubles = load_environment(service, UnitSearch(str(machine.path("/"))))
+        assert (variables, [trouble.fatal for trouble in troubles]) == ({}, [fails])
+
+
 @pytest.mark.parametrize("way", ["command line", "variable in the unit", "variable in a file"])
 def test_what_we_write_reaches_the_process_unchanged(machine: Machine, way: str) -> None:
     source = random.Random(3)  # noqa: S311

@@ -1,5 +1,7 @@
 """A service's variables: Environment= and environment files, in systemd's order."""
 
+import pytest
+
 from sockgate.units.environment import load_environment
 from sockgate.units.search import UnitSearch
 from tests.units.conftest import MakeRoot
@@ -68,8 +70,21 @@ def test_what_systemd_ignores_of_a_line_is_reported_and_the_rest_counts(make_roo
     ]
 
 
-def test_a_file_that_is_not_utf8_is_fatal(make_root: MakeRoot) -> None:
+def test_a_path_that_systemd_ignores_is_reported(make_root: MakeRoot) -> None:
+    search = make_root({UNIT: "[Service]\nEnvironmentFile=-relative\nEnvironmentFile=/%z\n"})
+    assert troubles(search) == [
+        ("systemd ignores it: '-relative' is not absolute", f"{UNIT}:2", False),
+        (
+            "systemd ignores it: the specifier '%z' is not known (a plain percent sign is written %%)",
+            f"{UNIT}:3",
+            False,
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("content", "what"), [(b"A=\xff\n", "is not UTF-8"), (b"A=1\0\n", "contains a NUL byte")])
+def test_a_file_that_is_no_text_is_fatal(make_root: MakeRoot, content: bytes, what: str) -> None:
     search = make_root({UNIT: "[Service]\nEnvironmentFile=/a\n"})
     with open(search.host_path("/a"), "wb") as file:
-        file.write(b"A=\xff\n")
-    assert troubles(search) == [("'/a' is not UTF-8", f"{UNIT}:2", True)]
+        file.write(content)
+    assert troubles(search) == [(f"systemd cannot read '/a': it {what}", f"{UNIT}:2", True)]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sockgate.core.errors import ConfigError
 from sockgate.units.search import UnitSearch, shorter_prefix, specific_names
 from tests.units.conftest import MakeRoot
 
@@ -112,6 +113,19 @@ def test_a_unit_is_enabled_by_a_link_in_a_wants_folder(make_root: MakeRoot) -> N
     search = make_root({f"{LIB}/a.socket": "[Socket]\n", f"{ETC}/sockets.target.wants/a.socket": f"-> {LIB}/a.socket"})
     assert search.enabled("a.socket")
     assert not search.enabled("b.socket")
+
+
+def test_a_file_that_cannot_be_read_is_an_error(make_root: MakeRoot) -> None:
+    search = make_root({f"{LIB}/a.socket": "[Socket]\n", f"{ETC}/a.socket.d/x.conf": "[Socket]\n"})
+    listed = list(search.drop_ins(["a.socket"]))
+    assert listed == [f"{ETC}/a.socket.d/x.conf"]
+    search.drop_ins = lambda names: iter([f"{ETC}/gone.conf"])  # type: ignore[method-assign]  # removed meanwhile
+    with pytest.raises(ConfigError, match=f"^unable to read '{ETC}/gone.conf': No such file or directory$"):
+        search.load("a.socket")
+
+
+def test_a_name_that_is_none_finds_nothing(make_root: MakeRoot) -> None:
+    assert make_root({f"{LIB}/a.socket": "[Socket]\n"}).load("a/b") is None
 
 
 def test_an_empty_assignment_resets_a_list(make_root: MakeRoot) -> None:

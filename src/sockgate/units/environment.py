@@ -38,12 +38,17 @@ def load_environment(unit: Unit, search: UnitSearch) -> tuple[dict[str, Variable
         found, complaints = parse_environment(assignment, unit)
         variables |= found
         troubles += [Trouble(f"systemd ignores a part of it: {text}", assignment.place, False) for text in complaints]
-    for file in environment_files(unit):
+    files, ignored = environment_files(unit)
+    troubles += ignored
+    for file in files:
         for path in matching(file, search):
             try:
                 variables |= read_file(path, search)
-            except UnicodeDecodeError:
-                troubles.append(Trouble(f"{path!r} is not UTF-8", file.place, not file.optional, path))
+            except ValueError as error:
+                what = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+                troubles.append(
+                    Trouble(f"systemd cannot read {path!r}: it {what}", file.place, not file.optional, path)
+                )
             except OSError as error:
                 if not file.optional:
                     text = f"unable to read {path!r}: {error.strerror}"
@@ -75,12 +80,20 @@ def parse_environment(assignment: Assignment, unit: Unit) -> tuple[dict[str, Var
     return variables, complaints
 
 
-def environment_files(unit: Unit) -> list[EnvironmentFile]:
+def environment_files(unit: Unit) -> tuple[list[EnvironmentFile], list[Trouble]]:
     files = []
+    troubles = []
     for assignment in unit.list("Service", "EnvironmentFile"):
-        path = expand(assignment.value, unit.unit_name)
-        files.append(EnvironmentFile(path.removeprefix("-"), path.startswith("-"), assignment.place))
-    return files
+        try:
+            path = expand(assignment.value, unit.unit_name)
+        except ValueError as error:
+            troubles.append(Trouble(f"systemd ignores it: {error}", assignment.place, fatal=False))
+            continue
+        if path.removeprefix("-").startswith("/"):
+            files.append(EnvironmentFile(path.removeprefix("-"), path.startswith("-"), assignment.place))
+        else:
+            troubles.append(Trouble(f"systemd ignores it: {path!r} is not absolute", assignment.place, fatal=False))
+    return files, troubles
 
 
 def matching(file: EnvironmentFile, search: UnitSearch) -> Iterator[str]:
@@ -93,9 +106,11 @@ def matching(file: EnvironmentFile, search: UnitSearch) -> Iterator[str]:
 
 
 def read_file(path: str, search: UnitSearch) -> dict[str, Variable]:
-    """The variables of one environment file. Raises OSError and UnicodeDecodeError."""
+    """The variables of one environment file. Raises OSError, and ValueError for what is no text."""
     with open(search.host_path(path), encoding="utf-8", newline="") as file:
         text = file.read()
+    if "\0" in text:
+        raise ValueError("contains a NUL byte")
     return {
         name: Variable(value, Place(path, line)) for name, value, line in envfile.parse(text) if envfile.is_name(name)
     }

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+from ..core.errors import ConfigError
 from .names import UnitName
 from .reader import Assignment, Ignored, parse
 from .unit import Unit
@@ -60,7 +61,7 @@ class UnitSearch:
 
     def _first(self, name: str) -> str | None:
         """The file or link of this name that comes first on the search path; for an instance, its template's."""
-        for candidate in (name, UnitName.parse(name).template):
+        for candidate in (name, UnitName.parse(name).template) if is_unit_name(name) else ():
             for folder in self.folders:
                 if candidate in self._names[folder]:
                     return f"{folder}/{candidate}"
@@ -73,7 +74,7 @@ class UnitSearch:
             return False
 
     def load(self, name: str) -> Unit | None:
-        """The unit, merged; None if it does not exist or is masked. Raises OSError for an unreadable file."""
+        """The unit, merged; None if it does not exist or is masked. Raises ConfigError for an unreadable file."""
         path = self.fragment(name)
         if path is None:
             return None
@@ -84,11 +85,17 @@ class UnitSearch:
         assignments: list[Assignment] = []
         ignored: list[Ignored] = []
         for file in (path, *drop_ins):
-            with open(self.host_path(file), encoding="utf-8", errors="surrogateescape", newline="") as content:
-                found, wrong = parse(content.read(), file)
+            found, wrong = parse(self._read(file), file)
             assignments += found
             ignored += wrong
         return Unit(names[0], path, drop_ins, tuple(assignments), tuple(ignored))
+
+    def _read(self, path: str) -> str:
+        try:
+            with open(self.host_path(path), encoding="utf-8", errors="surrogateescape", newline="") as file:
+                return file.read()
+        except OSError as error:
+            raise ConfigError(f"unable to read {path!r}: {error.strerror}") from None
 
     def drop_ins(self, names: list[str]) -> Iterator[str]:
         """The drop-ins of a unit with these names, in the order in which systemd merges them.

@@ -1,5 +1,6 @@
 """Rules about the gate's command line: its variables, options, files and server."""
 
+import contextlib
 import errno
 import os
 import re
@@ -41,10 +42,15 @@ def environment_ignored(gated: GatedService, _: Machine) -> Iterator[Problem]:
 
 def written_at_start(gated: GatedService) -> set[str]:
     """What the socket's own ExecStartPre= commands are given: a file among that is not there before (imap.env)."""
+    paths: set[str] = set()
     socket = gated.socket
-    lines = socket.list("Socket", "ExecStartPre") if socket else []
-    commands = [command for line in lines if socket for command in parse_commands(line, socket.unit_name)]
-    return {word.rpartition("=")[2] for command in commands for word in command.words}
+    if socket is None:
+        return paths
+    for line in socket.list("Socket", "ExecStartPre"):
+        with contextlib.suppress(ValueError):
+            for command in parse_commands(line, socket.unit_name):
+                paths.update(word.rpartition("=")[2] for word in command.words)
+    return paths
 
 
 def options_wrong(gated: GatedService, _: Machine) -> Iterator[Problem]:
