@@ -23,6 +23,7 @@ REFUSED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a02"
 FAILED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a03"
 GONE = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a04"
 
+JOURNAL_TIMEOUT = 500_000  # microseconds
 LONGEST_VALUE = 1000
 SIOCOUTQ = 0x5411  # bytes that the receiver has not read yet (Linux, unix(7))
 STDERR = 2
@@ -46,16 +47,20 @@ class Log:
     one line on standard error.
     """
 
-    __slots__ = ("_journal", "_to_client", "program", "service")
+    __slots__ = ("_invocation", "_journal", "_to_client", "program", "service")
 
     def __init__(self, program: str, service: str, journal_stream: bytes, connection: int | None = None) -> None:
         self.program = program
         self.service = service
+        # journald finds out by itself which unit a record is from, unless its sender is gone by then.
+        self._invocation = posix.environ.get(b"INVOCATION_ID", b"").decode("ascii", "replace")
         stderr = identity(STDERR)
         self._to_client = connection is not None and stderr is not None and stderr == identity(connection)
         self._journal: _socket.socket | None = None
         if self._to_client or (stderr is not None and journal_stream == b"%d:%d" % stderr):
             self._journal = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+            # A journal that does not read must not hold the client up for longer than this.
+            self._journal.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, timeval(JOURNAL_TIMEOUT))
 
     def verdict(self, peer: Peer, verdict: Verdict, *, allowed: bool, note: str = "") -> None:
         """The record of one decision."""
@@ -74,9 +79,11 @@ class Log:
 
     def failure(self, message: str, peer: Peer | None = None, code: int = 0) -> None:
         """The record of a connection that ended because something is wrong on this side."""
+        fields: list[Field] = [
+            ("SOCKGATE_VERDICT", "error"), ("SOCKGATE_REASON", message), ("SOCKGATE_STATUS", code),
+        ]  # fmt: skip
         if peer is not None:
             message = f"refused {peer.source} on {peer.destination}: {message}"
-        fields: list[Field] = [("SOCKGATE_VERDICT", "error"), ("SOCKGATE_STATUS", code)]
         self.record(ERROR, FAILED, message, *fields, *(peer_fields(peer) if peer else ()))
 
     def gone(self) -> None:
@@ -113,6 +120,7 @@ class Log:
 
     def _send(self, priority: int, message_id: str, message: str, fields: tuple[Field, ...]) -> None:
         assert self._journal is not None
+        fields = (*fields, ("INVOCATION_ID", self._invocation))
         record = journal_record(self.program, self.service, priority, message_id, message, fields)
         try:
             self._journal.sendto(record, _socket.MSG_NOSIGNAL, JOURNAL_SOCKET)
@@ -149,6 +157,12 @@ def peer_fields(peer: Peer) -> list[Field]:
         ("SOCKGATE_REMOTE_ADDR", peer.remote_ip), ("SOCKGATE_REMOTE_PORT", peer.remote_port),
         ("SOCKGATE_LOCAL_ADDR", peer.local_ip), ("SOCKGATE_LOCAL_PORT", peer.local_port),
     ]  # fmt: skip
+
+
+def timeval(microseconds: int) -> bytes:
+    """A struct timeval of less than a second: two longs."""
+    size = 8 if sys.maxsize > 1 << 32 else 4
+    return bytes(size) + microseconds.to_bytes(size, sys.byteorder)
 
 
 def identity(descriptor: int) -> tuple[int, int] | None:
