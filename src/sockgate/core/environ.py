@@ -103,7 +103,7 @@ def peer_variables(peer: Peer) -> dict[bytes, bytes]:
             if value is not None:
                 variables[layer + name] = value.encode()
     if peer.interface:
-        variables[b"TCP6INTERFACE"] = peer.interface.encode()
+        variables[b"TCP6INTERFACE"] = to_bytes(peer.interface)
     return variables | peer.variables
 
 
