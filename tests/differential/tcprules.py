@@ -130,13 +130,9 @@ class Maker:
             insert = self._random.choice(("", *"0123456789..--==@:::,, \"'/*Aab"))
             line = line[:at] + insert + line[at + self._random.randrange(2) :]
         odd = (
-            "10.1.0.0/16:deny",
-            "1.2.3.4/24:deny",
-            "10.1:allow",
-            "=A.example.com:deny",
-            f"{self.ip()}",
-            "1.9-2.:deny",
-        )
+            "10.1.0.0/16:deny", "1.2.3.4/24:deny", "10.1:allow", "=A.example.com:deny", self.ip(), "1.9-2.:deny",
+            "1.2.3.4-300:deny", "1.2.3.-9:allow", "::1:deny", "a:b@1.2.3.4:allow",
+        )  # fmt: skip
         return self._random.choice(odd) if self._random.random() < 0.05 else line
 
 
