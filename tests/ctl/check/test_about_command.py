@@ -1,0 +1,125 @@
+"""Rules about the gate's command line: variables, options, files, server."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.ctl.check.good_units import (
+    RESIDENT,
+    RESIDENT_UNIT,
+    SOCKET,
+    SOCKET_UNIT,
+    TEMPLATE,
+    TEMPLATE_UNIT,
+    Cases,
+    edit,
+    prove,
+)
+
+HIDDEN = {"/home/x/allow.txt": "", "/root/server": "#!/bin/sh\n"}
+
+CASES: Cases = {
+    "gate missing": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "/usr/sbin/sockgate", "/opt/sockgate")},
+        [
+            f"{TEMPLATE}:4: error: unable to run '/opt/sockgate': it does not exist or is not executable"
+            " (is sockgate installed there?)"
+        ],
+    ),
+    "environment file missing": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "EnvironmentFile=-", "EnvironmentFile=")},
+        [
+            f"{TEMPLATE}:7: error: unable to read '/etc/default/mail': No such file or directory"
+            " (create it, or write EnvironmentFile=-...)"
+        ],
+    ),
+    "environment file written by the socket": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "EnvironmentFile=-/etc/default/mail", "EnvironmentFile=/run/%p.env"),
+            SOCKET: SOCKET_UNIT + "ExecStartPre=/bin/sockgatectl courier-environment /etc/imapd --output /run/%p.env\n",
+        },
+        [],
+    ),
+    "variables that systemd ignores": (
+        {TEMPLATE: TEMPLATE_UNIT + "Environment=nonsense\n"},
+        [f"{TEMPLATE}:12: warning: systemd ignores a part of it: 'nonsense' is not NAME=VALUE"],
+    ),
+    "wrong option in the unit": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--allow 192.168.0")},
+        [
+            f"{TEMPLATE}:5: error: --allow: '192.168.0' is not an IP address (for the network write 192.168.0.0/24)",
+        ],
+    ),
+    "wrong option in the environment file": (
+        {"/etc/default/mail": "# ours\nOPTIONS=--alow any\n"},
+        ["/etc/default/mail:2: error: unknown option '--alow' (see sockgate(8))"],
+    ),
+    "missing value": (
+        {"/etc/default/mail": "OPTIONS=--allow\n"},
+        ["/etc/default/mail:1: error: --allow needs a value: --allow LIST"],
+    ),
+    "no server": (
+        {"/etc/default/mail": "SERVER=\n"},
+        [
+            f"{TEMPLATE}:4: error: no server given (usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...])",
+        ],
+    ),
+    "unreadable rules": (
+        {"/etc/default/mail": "OPTIONS=--rules /etc/none.rules\n"},
+        ["/etc/default/mail:1: error: unable to read 'ROOT/etc/none.rules': No such file or directory"],
+    ),
+    "server missing": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "/usr/bin/server", "/usr/bin/none")},
+        [
+            f"{TEMPLATE}:6: error: unable to run '/usr/bin/none': No such file or directory"
+            " (install it, or name another)"
+        ],
+    ),
+    "server not executable": (
+        {"/usr/bin/server": ""},
+        [f"{TEMPLATE}:6: error: unable to run '/usr/bin/server': Permission denied (install it, or name another)"],
+    ),
+    "server found on the path": ({TEMPLATE: edit(TEMPLATE_UNIT, "/usr/bin/server", "server")}, []),
+    "server not on the path": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "/usr/bin/server", "none")},
+        [f"{TEMPLATE}:6: error: unable to run 'none': not found on PATH (write its absolute path)"],
+    ),
+    "server by a relative path": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "/usr/bin/server", "bin/server")},
+        [f"{TEMPLATE}:6: error: unable to run 'bin/server': not an absolute path (services start in /)"],
+    ),
+    "server hidden": (
+        HIDDEN | {TEMPLATE: edit(TEMPLATE_UNIT, "/usr/bin/server", "/root/server") + "ProtectHome=yes\n"},
+        [
+            f"{TEMPLATE}:6: error: '/root/server' is hidden from the service by ProtectHome=yes"
+            " (move it, or allow it with BindReadOnlyPaths=)"
+        ],
+    ),
+    "server hidden and bound": (
+        HIDDEN
+        | {
+            TEMPLATE: edit(TEMPLATE_UNIT, "/usr/bin/server", "/root/server")
+            + "ProtectHome=tmpfs\nBindReadOnlyPaths=-/root\n"
+        },
+        [],
+    ),
+    "wrong limit of a resident service": (
+        {
+            RESIDENT: edit(RESIDENT_UNIT, "--max-connections 10", "--max-connections ten"),
+            f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n",
+        },
+        [f"{RESIDENT}:4: error: --max-connections: 'ten' is not a whole number from 1 to 1000000"],
+    ),
+    "line that systemd rejects": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "--name %p", "--name %z")},
+        [
+            f"error: {TEMPLATE}:4: systemd rejects this ExecStart=: the specifier '%z' is not known"
+            " (a plain percent sign is written %%)"
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> None:
+    prove(tmp_path, CASES[case])

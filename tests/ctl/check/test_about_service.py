@@ -1,0 +1,161 @@
+"""Rules about the service unit: its user, its sandbox, what becomes of instances that failed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.ctl.check.good_units import (
+    EDIT_SERVICE,
+    EDIT_SOCKET,
+    GOOD,
+    RESIDENT,
+    RESIDENT_UNIT,
+    SOCKET,
+    SOCKET_UNIT,
+    TEMPLATE,
+    TEMPLATE_UNIT,
+    Cases,
+    check,
+    dropped,
+    edit,
+    prove,
+)
+from tests.units.tree import write_tree
+
+SETUID_TEXT = "keeps '/usr/bin/qmail-smtpd' from running setuid programs"
+QMAIL = edit(TEMPLATE_UNIT, "/usr/bin/server", "/usr/bin/qmail-smtpd")
+
+CASES: Cases = {
+    "user missing": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "User=mail", "User=none\nGroup=none\nSupplementaryGroups=mail tape")},
+        [
+            f"{TEMPLATE}:8: error: User=none: there is no such user (create it, or name another with {EDIT_SERVICE})",
+            f"{TEMPLATE}:9: error: Group=none: there is no such group (create it, or name another with {EDIT_SERVICE})",
+            f"{TEMPLATE}:10: error: SupplementaryGroups=tape: there is no such group"
+            f" (create it, or name another with {EDIT_SERVICE})",
+        ],
+    ),
+    "shared user": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "User=mail", "User=nobody"),
+            "/etc/passwd": "nobody:x:65534:65534::/:/bin/false\n",
+        },
+        [
+            f"{TEMPLATE}:8: warning: User=nobody is shared with everything else that has no user of its own"
+            " (make one: useradd --system NAME)"
+        ],
+    ),
+    "dynamic user": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "User=mail", "User=other\nDynamicUser=yes")},
+        [],
+    ),
+    "setuid blocked": (
+        {TEMPLATE: QMAIL + "NoNewPrivileges=yes\n", "/usr/bin/qmail-smtpd": "#!/bin/sh\n"},
+        [
+            f"{TEMPLATE}:12: error: NoNewPrivileges= {SETUID_TEXT}: mail would be refused after DATA"
+            f" (put NoNewPrivileges=no under [Service] with {EDIT_SERVICE})"
+        ],
+    ),
+    "setuid blocked by what implies it": (
+        {
+            TEMPLATE: QMAIL + "SystemCallFilter=@system-service\nProtectClock=yes\nPrivateDevices=no\n",
+            "/usr/bin/qmail-smtpd": "#!/bin/sh\n",
+        },
+        [
+            f"{TEMPLATE}:13: error: ProtectClock= {SETUID_TEXT} on systemd 252: mail would be refused after DATA"
+            f" (put ProtectClock=no under [Service] with {EDIT_SERVICE})",
+            f"{TEMPLATE}:12: error: SystemCallFilter= {SETUID_TEXT} on systemd 252: mail would be refused after DATA"
+            f" (put SystemCallFilter= under [Service] with {EDIT_SERVICE})",
+        ],
+    ),
+    "setuid as root": (
+        {
+            TEMPLATE: dropped(QMAIL, "User") + "SystemCallFilter=@system-service\nProtectClock=yes\n",
+            "/usr/bin/qmail-smtpd": "#!/bin/sh\n",
+        },
+        [],
+    ),
+    "resident service that ends sessions and stops for good": (
+        {
+            RESIDENT: dropped(dropped(RESIDENT_UNIT, "KillMode"), "StartLimitIntervalSec"),
+            f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\nTriggerLimitIntervalSec=\n",
+        },
+        [
+            f"{SOCKET}:1: warning: the trigger limit is on: after 20 starts within 2 s systemd stops the socket"
+            f" for good (put TriggerLimitIntervalSec=0 under [Socket] with {EDIT_SOCKET})",
+            "warning: KillMode=control-group ends every running session when sockgated is restarted"
+            " (put KillMode=process under [Service] with `systemctl edit mail.service`)",
+            f"{RESIDENT}:1: warning: the start limit is on: after five quick restarts systemd stops the socket for good"
+            " (put StartLimitIntervalSec=0 under [Unit] with `systemctl edit mail.service`)",
+        ],
+    ),
+    "errors sent to the client": (
+        {TEMPLATE: dropped(TEMPLATE_UNIT, "StandardError")},
+        [
+            f"{TEMPLATE}:9: warning: StandardInput=socket without StandardError= sends what the server writes to"
+            f" standard error to the client (put StandardError=journal under [Service] with {EDIT_SERVICE})"
+        ],
+    ),
+    "priority chosen by the client": (
+        {TEMPLATE: dropped(TEMPLATE_UNIT, "SyslogLevelPrefix")},
+        [
+            "warning: SyslogLevelPrefix= is not set: a client whose text is logged can choose its priority"
+            f" (put SyslogLevelPrefix=no under [Service] with {EDIT_SERVICE})"
+        ],
+    ),
+    "failed units left behind": (
+        {TEMPLATE: dropped(TEMPLATE_UNIT, "CollectMode")},
+        [
+            "warning: CollectMode= is not set: each connection that fails leaves a failed unit behind"
+            f" (put CollectMode=inactive-or-failed under [Unit] with {EDIT_SERVICE})"
+        ],
+    ),
+    "failures of the server count": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "=-/usr/sbin", "=/usr/sbin")},
+        [
+            f"{TEMPLATE}:4: warning: ExecStart= without `-`: a server that ends with an error makes the unit fail"
+            " (write ExecStart=-/usr/sbin/sockgate ...)"
+        ],
+    ),
+    "restarted on a dead connection": (
+        {TEMPLATE: TEMPLATE_UNIT + "Restart=always\n"},
+        [
+            f"{TEMPLATE}:12: warning: Restart=always starts the server again on a connection that has ended"
+            f" (put Restart=no under [Service] with {EDIT_SERVICE})"
+        ],
+    ),
+    "drop-in for a newer systemd": (
+        {f"{TEMPLATE}.d/50-sandbox-255.conf": "[Service]\nPrivateTmp=yes\n"},
+        [
+            f"warning: '{TEMPLATE}.d/50-sandbox-255.conf' is for systemd 255 and newer, this is 252"
+            f" (rm {TEMPLATE}.d/50-sandbox-255.conf)"
+        ],
+    ),
+    "line that is ignored": (
+        {SOCKET: SOCKET_UNIT + "KeepAlive\n"},
+        [f"{SOCKET}:7: warning: systemd ignores this line: 'KeepAlive' is not KEY=VALUE"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> None:
+    prove(tmp_path, CASES[case])
+
+
+def test_newer_systemd_blocks_setuid_programs_by_less(tmp_path: Path) -> None:
+    unit = QMAIL + "ProtectClock=yes\nSystemCallFilter=@system-service\nSystemCallFilter=~@privileged @resources\n"
+    write_tree(tmp_path, GOOD | {TEMPLATE: unit, "/usr/bin/qmail-smtpd": "#!/bin/sh\n"})
+    assert check(tmp_path, "--systemd", "257")[1] == [
+        f"{TEMPLATE}:14: error: SystemCallFilter= {SETUID_TEXT}: mail would be refused after DATA"
+        f" (put SystemCallFilter= under [Service] with {EDIT_SERVICE})"
+    ]
+
+
+def test_a_setuid_server_is_recognised_by_its_mode(tmp_path: Path) -> None:
+    write_tree(tmp_path, GOOD | {TEMPLATE: TEMPLATE_UNIT + "PrivateUsers=yes\n"})
+    (tmp_path / "usr/bin/server").chmod(0o4755)
+    assert check(tmp_path, "--systemd", "257")[1] == [
+        f"{TEMPLATE}:12: error: PrivateUsers= keeps '/usr/bin/server' from running setuid programs:"
+        f" mail would be refused after DATA (put PrivateUsers=no under [Service] with {EDIT_SERVICE})"
+    ]

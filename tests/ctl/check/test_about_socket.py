@@ -1,0 +1,106 @@
+"""Rules about the socket unit: what it listens on, its limits, what it starts."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.ctl.check.good_units import (
+    EDIT_SOCKET,
+    ETC,
+    GOOD,
+    RESIDENT,
+    RESIDENT_UNIT,
+    SOCKET,
+    SOCKET_UNIT,
+    TEMPLATE,
+    TEMPLATE_UNIT,
+    Cases,
+    check,
+    dropped,
+    edit,
+    prove,
+)
+from tests.units.tree import write_tree
+
+CASES: Cases = {
+    "per connection program in a resident service": (
+        {
+            RESIDENT: edit(RESIDENT_UNIT, "sockgated --max-connections 10", "sockgate"),
+            f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n",
+        },
+        [
+            f"{RESIDENT}:4: error: sockgate cannot serve a socket with Accept=no: mail.service must run sockgated"
+            " (or set Accept=yes in the socket)"
+        ],
+    ),
+    "resident program in a template": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "/usr/sbin/sockgate", "/usr/sbin/sockgated")},
+        [
+            f"{TEMPLATE}:4: error: sockgated cannot serve a socket with Accept=yes: mail@.service must run sockgate"
+            " (or set Accept=no in the socket)"
+        ],
+    ),
+    "service missing": (
+        {f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n"},
+        ["error: there is no unit 'mail.service', or it is masked (mail.socket starts it)"],
+    ),
+    "port of another socket": (
+        {
+            f"{ETC}/other.socket": "[Socket]\nListenStream=127.0.0.1:25\nListenStream=[::]:25\n",
+            f"{ETC}/sockets.target.wants/other.socket": f"-> {ETC}/other.socket",
+            f"{ETC}/idle.socket": "[Socket]\nListenStream=25\n",
+            f"{ETC}/different.socket": "[Socket]\nListenStream=26\nListenDatagram=25\nListenStream=/run/25\n",
+            f"{ETC}/sockets.target.wants/different.socket": f"-> {ETC}/different.socket",
+        },
+        [
+            f"{SOCKET}:2: warning: port 25 is also that of other.socket, which is enabled"
+            " (systemctl disable --now other.socket)"
+        ],
+    ),
+    "trigger limit on": (
+        {SOCKET: edit(SOCKET_UNIT, "IntervalSec=0", "IntervalSec=10s")},
+        [
+            f"{SOCKET}:5: warning: the trigger limit is on: after 200 connections within 2 s systemd stops the socket"
+            f" for good (put TriggerLimitIntervalSec=0 under [Socket] with {EDIT_SOCKET})"
+        ],
+    ),
+    "trigger limit off by its burst": ({SOCKET: edit(SOCKET_UNIT, "TriggerLimitIntervalSec", "TriggerLimitBurst")}, []),
+    "connections not limited": (
+        {SOCKET: dropped(SOCKET_UNIT, "MaxConnections")},
+        [
+            "warning: MaxConnections= is not set: the 65th client at a time is disconnected without a word"
+            f" (put MaxConnections=200 under [Socket] with {EDIT_SOCKET})"
+        ],
+    ),
+    "address of an interface": (
+        {SOCKET: edit(SOCKET_UNIT, "=25", "=127.0.0.1:25\nListenStream=192.168.0.1:25")},
+        [
+            f"{SOCKET}:3: warning: 192.168.0.1:25 fails at boot if its interface has no address yet"
+            f" (put FreeBind=yes under [Socket] with {EDIT_SOCKET})"
+        ],
+    ),
+    "address of an interface with FreeBind": (
+        {SOCKET: edit(SOCKET_UNIT, "=25", "=192.168.0.1:25\nFreeBind=true")},
+        [],
+    ),
+    "no socket": (
+        {SOCKET: "", f"{ETC}/x.target.wants/mail@.service": f"-> {TEMPLATE}"},
+        [
+            "warning: no socket unit starts it: there is no mail.socket, or it starts another unit",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> None:
+    prove(tmp_path, CASES[case])
+
+
+def test_polling_is_limited_where_systemd_limits_it(tmp_path: Path) -> None:
+    write_tree(tmp_path, GOOD | {SOCKET: dropped(SOCKET_UNIT, "PollLimitBurst")})
+    assert check(tmp_path, "--systemd", "254") == (0, [])
+    assert check(tmp_path, "--systemd", "255")[1] == [
+        "warning: PollLimitBurst= is not set: systemd accepts at most 75 connections a second"
+        f" (put PollLimitBurst=400 under [Socket] with {EDIT_SOCKET})"
+    ]

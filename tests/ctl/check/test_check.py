@@ -1,0 +1,145 @@
+"""sockgatectl check: what it looks at, and how it reports."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sockgate.core.errors import ConfigError
+from sockgate.ctl.check.machine import Machine
+from sockgate.ctl.check.rules import RULES
+from sockgate.ctl.gated import find_named, gate_names
+from sockgate.ctl.main import run
+from sockgate.units.search import UnitSearch
+from tests.ctl.check import test_about_command, test_about_service, test_about_socket
+from tests.ctl.check.good_units import (
+    ETC,
+    GOOD,
+    RESIDENT,
+    RESIDENT_UNIT,
+    SOCKET,
+    SOCKET_UNIT,
+    TEMPLATE,
+    TEMPLATE_UNIT,
+    check,
+    dropped,
+)
+from tests.units.tree import write_tree
+
+
+@pytest.mark.parametrize("version", ["247", "252", "257"])
+@pytest.mark.parametrize("units", [[], ["mail"], ["mail.socket"], ["mail@.service"], ["mail@3-x.service"]])
+def test_nothing_is_found_in_good_units(tmp_path: Path, units: list[str], version: str) -> None:
+    write_tree(tmp_path, GOOD)
+    assert check(tmp_path, "--systemd", version, *units) == (0, [])
+
+
+def test_nothing_is_found_in_good_resident_units(tmp_path: Path) -> None:
+    write_tree(tmp_path, GOOD | {RESIDENT: RESIDENT_UNIT, f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n"})
+    assert check(tmp_path, "--systemd", "257") == (0, [])
+    assert check(tmp_path, "--systemd", "257", "mail.service") == (0, [])
+
+
+CASE_MODULES = (test_about_command, test_about_service, test_about_socket)
+# These need a port in use or another user: tests/system/test_check.py. Or another version.
+TESTED_ELSEWHERE = {"port_taken", "files_unreadable", "poll_limit"}
+
+
+def test_every_rule_has_a_case(tmp_path: Path) -> None:
+    tested = set(TESTED_ELSEWHERE)
+    cases = [case for module in CASE_MODULES for case in module.CASES.values()]
+    for number, (files, _) in enumerate(cases):
+        root = tmp_path / str(number)
+        write_tree(root, GOOD | files)
+        machine = Machine(UnitSearch(str(root)), 252)
+        for name in gate_names(machine.search):
+            with contextlib.suppress(ConfigError):
+                gated = find_named(name, machine.search)
+                tested |= {rule.find.__name__ for rule in RULES if list(rule.find(gated, machine))}
+    assert tested == {rule.find.__name__ for rule in RULES}
+
+
+PIECES = [
+    "[Socket]", "[Service]", "[", "\n", "\n", "\n", "=", " ", "\\", "'", '"', "%", "$", "%z", "-", "/", "~", ":", "é",
+    "\0", "ListenStream", "Accept", "Service", "ExecStart", "ExecStartPre", "Environment", "EnvironmentFile", "User",
+    "OPTIONS", "SystemCallFilter", "PrivateTmp", "yes", "[::1]:25", "99999999", "/usr/sbin/sockgate", "$OPTIONS",
+    "--allow", "any",
+]  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.sampled_from(PIECES)).map("".join), st.lists(st.sampled_from(PIECES)).map("".join), st.text())
+def test_nothing_that_stands_in_a_unit_breaks_it(tmp_path: Path, socket: str, service: str, variables: str) -> None:
+    files = {
+        SOCKET: SOCKET_UNIT + socket,
+        TEMPLATE: TEMPLATE_UNIT + service,
+        "/etc/default/mail": f"OPTIONS={variables}",
+    }
+    if not (tmp_path / "etc").exists():
+        write_tree(tmp_path, GOOD)
+    write_tree(tmp_path, {path: text.encode("utf-8", "replace").decode() for path, text in files.items()})
+    assert check(tmp_path, "--systemd", "252", "mail.socket")[0] in (0, 1)
+
+
+def test_warnings_are_left_out_on_request(tmp_path: Path) -> None:
+    write_tree(tmp_path, GOOD | {SOCKET: "[Socket]\nListenStream=25\nAccept=yes\n"})
+    assert len(check(tmp_path, "--systemd", "252")[1]) == 2
+    assert check(tmp_path, "--systemd", "252", "--level", "error") == (0, [])
+
+
+def test_the_version_is_that_of_the_system_in_the_directory(tmp_path: Path) -> None:
+    library = "/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.9-1.so"
+    write_tree(tmp_path, GOOD | {SOCKET: dropped(SOCKET_UNIT, "PollLimitBurst"), library: ""})
+    assert len(check(tmp_path)[1]) == 1
+
+
+def test_a_finding_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tree(tmp_path, GOOD | {"/etc/default/mail": "OPTIONS=--alow any\n"})
+    assert run(["check", "--root", str(tmp_path), "--systemd", "252", "mail"]) == 1
+    assert capsys.readouterr().out == (
+        "/etc/default/mail:1: error: mail@.service: unknown option '--alow' (see sockgate(8))\n"
+    )
+
+
+def test_only_what_is_enabled_is_checked_unless_it_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    link = f"{ETC}/sockets.target.wants/mail.socket"
+    bad = {path: text for path, text in GOOD.items() if path != link} | {"/etc/default/mail": "OPTIONS=--alow\n"}
+    write_tree(tmp_path, bad)
+    options = ["check", "--root", str(tmp_path), "--systemd", "252"]
+    assert run(options) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (
+        "", "sockgatectl: left out, not enabled: mail.socket (--all includes them)\n",
+    )  # fmt: skip
+    assert run([*options, "--all"]) == run([*options, "mail.socket"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        ("none.socket", "error: there is no unit 'none.socket', or it is masked"),
+        ("other.service", f"error: 'other.service' does not run a gate (see its ExecStart= in {ETC}/other.service)"),
+    ],
+)
+def test_a_unit_that_cannot_be_checked_is_a_finding(tmp_path: Path, unit: str, message: str) -> None:
+    write_tree(tmp_path, GOOD | {f"{ETC}/other.service": "[Service]\nExecStart=/bin/true\n"})
+    assert check(tmp_path, "--systemd", "252", unit) == (1, [message])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a/b.socket"], "sockgatectl: 'a/b.socket' is not the name of a unit\n"),
+        (["--root", "/none"], "sockgatectl: '/none' is not a directory\n"),
+        (
+            ["--level", "x"],
+            "sockgatectl: check: argument --level: invalid choice: 'x' (choose from 'error', 'warning')"
+            " (see sockgatectl check --help)\n",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", *words]) == 2
+    assert capsys.readouterr().err == message

@@ -1,0 +1,104 @@
+"""Who listens where: addresses of socket units, and the kernel's tables."""
+
+import os
+import socket
+
+import pytest
+
+from sockgate.ctl.check.listening import (
+    Endpoint,
+    conflicting_processes,
+    kernel_endpoint,
+    listeners,
+    parse_listen,
+    unit_of,
+)
+
+LOCALHOST = bytes((127, 0, 0, 1))
+LOCALHOST6 = bytes(15) + b"\x01"
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "port", "families"),
+    [
+        ("25", b"", 25, (4, 16)),
+        ("127.0.0.1:25", LOCALHOST, 25, (4,)),
+        ("[::1]:25", LOCALHOST6, 25, (16,)),
+        ("[::ffff:127.0.0.1]:25", LOCALHOST, 25, (4,)),
+        ("[fe80::1%eth0]:25", bytes.fromhex("fe80" + "00" * 13 + "01"), 25, (16,)),
+        ("0.0.0.0:25", b"", 25, (4,)),
+        ("[::]:25", b"", 25, (4, 16)),
+    ],
+)
+def test_an_address_of_the_internet_is_an_endpoint(
+    text: str, address: bytes, port: int, families: tuple[int, ...]
+) -> None:
+    assert parse_listen(text, "tcp") == Endpoint("tcp", address, port, families)
+
+
+@pytest.mark.parametrize("text", ["/run/x", "@x", "vsock:2:25", "name:25", "127.0.0.1", "", "25:", "127.0.0.1:smtp"])
+def test_other_sockets_are_none(text: str) -> None:
+    assert parse_listen(text, "tcp") is None
+
+
+def test_a_socket_for_ipv6_only_leaves_ipv4_alone() -> None:
+    assert parse_listen("25", "tcp", only_ipv6=True) == Endpoint("tcp", b"", 25, (16,))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        ("25", "25", True),
+        ("25", "26", False),
+        ("25", "127.0.0.1:25", True),
+        ("25", "[::1]:25", True),
+        ("0.0.0.0:25", "[::1]:25", False),
+        ("127.0.0.1:25", "127.0.0.2:25", False),
+        ("127.0.0.1:25", "127.0.0.1:25", True),
+        ("127.0.0.1:25", "[::]:25", True),
+    ],
+)
+def test_two_endpoints_overlap_if_both_cannot_be_listened_on(one: str, other: str, overlap: bool) -> None:
+    first, second = parse_listen(one, "tcp"), parse_listen(other, "tcp")
+    assert first is not None
+    assert second is not None
+    assert first.overlaps(second) is second.overlaps(first) is overlap
+
+
+def test_loopback_and_any_address_are_always_there() -> None:
+    found = [
+        parse_listen(f"{text}:25", "tcp") for text in ("0.0.0.0", "127.1.2.3", "[::1]", "192.168.0.1", "[fd00::1]")
+    ]
+    assert [endpoint.is_of_an_interface for endpoint in found if endpoint] == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+@pytest.mark.parametrize(("protocol", "kind"), [("tcp", socket.SOCK_STREAM), ("udp", socket.SOCK_DGRAM)])
+def test_a_port_that_is_taken_is_taken_by_its_process(
+    protocol: str, kind: socket.SocketKind, family: socket.AddressFamily, address: str
+) -> None:
+    with socket.socket(family, kind) as taken:
+        taken.bind((address, 0))
+        if protocol == "tcp":
+            taken.listen()
+        port = taken.getsockname()[1]
+        wanted = parse_listen(str(port), protocol)
+        assert wanted is not None
+        own = Endpoint(protocol, socket.inet_pton(family, address), port, (4,) if family == socket.AF_INET else (16,))
+        assert own in [endpoint for endpoint, _ in listeners(protocol)]
+        (process,) = conflicting_processes(wanted)
+        assert process.pid == os.getpid()
+        assert process.name
+    assert conflicting_processes(wanted) == []
+
+
+def test_a_mapped_address_of_the_kernel_is_ipv4() -> None:
+    assert kernel_endpoint("0100007F:0019", "tcp") == Endpoint("tcp", LOCALHOST, 25, (4,))
+    assert kernel_endpoint("0000000000000000FFFF00000100007F:0019", "tcp") == Endpoint("tcp", LOCALHOST, 25, (4,))
+    assert kernel_endpoint("00000000000000000000000000000000:0019", "tcp") == Endpoint("tcp", b"", 25, (4, 16))
+
+
+def test_a_process_belongs_to_the_last_service_of_its_control_group() -> None:
+    assert unit_of("0::/system.slice/exim4.service\n") == "exim4.service"
+    assert unit_of("0::/system.slice/system-x.slice/x@1.service/sub\n") == "x@1.service"
+    assert unit_of("0::/user.slice/user-0.slice/session-1.scope\n") == ""
