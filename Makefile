@@ -40,7 +40,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall test test-unit test-system check setup venv bench bench-gate clean
+.PHONY: build run install uninstall test test-unit test-system diff check setup venv bench bench-gate clean
 
 build:
 	mkdir -p build/bin
@@ -111,6 +111,13 @@ test-unit: build venv
 # One worker for each release, side by side.
 test-system: build venv
 	.venv/bin/pytest -q -n 2 --dist loadgroup tests/system
+
+# Every dialect against the program it came from, 20,000 cases each; the same again with SEED= from the first line.
+SEED = $(shell date +%s)
+diff: build venv
+	seed=$(SEED)
+	echo "seed $$seed"
+	SOCKGATE_DIFF=full SOCKGATE_DIFF_SEED=$$seed .venv/bin/pytest -q -n 2 tests/differential
 
 check: venv
 	.venv/bin/ruff check src tests

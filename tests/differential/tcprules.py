@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from sockgate.core.access import DENY
 from sockgate.core.errors import ConfigError
 from sockgate.core.rules import RulesAccess
-from sockgate.core.tcprules import address_keys
+from sockgate.core.tcprules import address_keys, parse
 from sockgate.rulefile.compiler import compile_rules
 from sockgate.rulefile.reader import records
 from tests.core.clients import client
@@ -187,8 +188,8 @@ def compare_lines(maker: Maker, folder: Path, lines: int) -> tuple[list[str], Co
         line = maker.line()
         if line.startswith("#") or not line.strip():
             continue
-        real, own = compile_really(folder, line + "\n"), compile_ours(folder, line + "\n")
-        theirs, rules = plain_rules(real) if real else None, plain_rules(own) if own else None
+        real, rules = compile_really(folder, line + "\n"), our_rules(line)
+        theirs = plain_rules(real) if real else None
         if theirs == rules:
             explained["the same"] += 1
         elif reason := why_different(line, theirs, rules):
@@ -198,13 +199,14 @@ def compare_lines(maker: Maker, folder: Path, lines: int) -> tuple[list[str], Co
     return differences, explained
 
 
-def compile_ours(folder: Path, text: str) -> Path | None:
-    (folder / "text").write_text(text)
+def our_rules(line: str) -> list[PlainRule] | None:
+    """What we make of one line; None if it is an error."""
     try:
-        compile_rules(str(folder / "text"), str(folder / "ours.cdb"))
+        ((_, keys, action),) = parse([line], "line")
     except ConfigError:
         return None
-    return folder / "ours.cdb"
+    variables = {name: value or b"" for name, value in action.variables.items()}
+    return [(key.encode(), action.outcome == DENY, variables) for key in keys]
 
 
 def why_different(line: str, theirs: list[PlainRule] | None, ours: list[PlainRule] | None) -> str:
