@@ -22,6 +22,7 @@ PARTS = (
     {"resolve", "units", "rulefile"},
     {"shim"},
     {"dispatch", "convert"},
+    {"journal"},
     {"ctl"},
     {"demo"},
 )

@@ -2,9 +2,11 @@
 
 import sys
 import time
+from collections.abc import Callable, Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 SECONDS_UNTIL_SHOWN = 1.0
@@ -47,3 +49,43 @@ def make_bar() -> "Progress | None":
     except ImportError:  # a bar is a comfort: Debian's package is python3-rich
         return None
     return Progress(console=Console(stderr=True), transient=True)
+
+
+def terminal() -> "Console | None":
+    """Standard output, if it is a terminal and rich is installed."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        from rich.console import Console
+    except ImportError:
+        return None
+    return Console(highlight=False, soft_wrap=True)
+
+
+def line_printer() -> Callable[[str, str], None]:
+    """Prints lines as they come, each in a style of rich's where that can be seen."""
+    console = terminal()
+    if console is None:
+        return lambda line, _: print(line, flush=True)
+    return lambda line, style: console.print(line, style=style or None, markup=False)
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table with columns as wide as they need to be; the first row are the headers."""
+    console = terminal()
+    if console is None:
+        print("\n".join(plain_table(headers, rows)))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in (headers, *rows)]  # fmt: skip

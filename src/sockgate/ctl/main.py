@@ -44,6 +44,7 @@ VERBS = (
     ),
     Verb("explain", "explain", "say what a gate would do with a client, and why"),
     Verb("install", "install", "put a server behind a gate: write its units"),
+    Verb("log", "log", "show connections: client, verdict, end, duration"),
     Verb("rules", "rules", "compile access rules, or show them"),
     Verb("uninstall", "uninstall", "remove the units that install wrote"),
 )

@@ -1,0 +1,156 @@
+"""Show connections, one line each: start, service, client, verdict, end, duration, rule.
+
+What selects them are the journal's own indexes, so the time it takes grows with what is shown. Without --since,
+everything that the journal has.
+"""
+
+import argparse
+import ipaddress
+import json
+from collections.abc import Callable
+
+from ..core.errors import UsageError
+from ..journal.connection import SUCCESS, Connection, Ending
+from ..journal.history import Endings, Network, Query, current_boot, follow, history
+from ..units.names import UnitName
+from ..units.search import UnitSearch
+from .console import line_printer
+from .gated import gate_command
+from .moments import iso, local, parse_moment
+
+STYLES = {"deny": "red", "error": "bold red", "gone": "dim"}
+UNKNOWN = "-"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_query_options(parser)
+    parser.add_argument("--refused", action="store_true", help="only connections that were refused or failed")
+    parser.add_argument("--source", metavar="NET", action="append", default=[], help="only clients in this network")
+    parser.add_argument("--follow", action="store_true", help="go on: show each connection when it is over")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def add_query_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("units", metavar="UNIT", nargs="*", help="NAME, or a unit of it: NAME.socket, NAME@.service")
+    parser.add_argument("--since", metavar="TIME", help="from then on: '1 hour ago', today, 14:30, 2026-11-22 08:00")
+    parser.add_argument("--until", metavar="TIME", help="up to then")
+    parser.add_argument("--directory", metavar="DIR", help="read the journal's files in this directory")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    query = make_query(arguments)
+    if arguments.follow and (query.until is not None or query.directory):
+        raise UsageError("--follow goes with neither --until nor --directory")
+    endings = Endings(query.directory, "" if query.directory else current_boot())
+    show = shower(endings, as_json=arguments.json)
+    try:
+        for connection, ending in follow(query) if arguments.follow else history(query, endings):
+            show(connection, ending)
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def make_query(arguments: argparse.Namespace) -> Query:
+    """Raises UsageError."""
+    return Query(
+        units=tuple(dict.fromkeys(service_name(name) for name in arguments.units)),
+        since=parse_moment("--since", arguments.since) if arguments.since else None,
+        until=parse_moment("--until", arguments.until) if arguments.until else None,
+        refused=getattr(arguments, "refused", False),
+        sources=tuple(parse_network(text) for text in getattr(arguments, "source", [])),
+        directory=arguments.directory,
+    )
+
+
+def service_name(unit: str) -> str:
+    """`smtp` of smtp, smtp.socket, smtp.service, smtp@.service or an instance of it. Raises UsageError."""
+    try:
+        return UnitName.parse(unit if unit.endswith((".socket", ".service")) else f"{unit}.socket").prefix
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def parse_network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise UsageError(f"--source: {text!r} is neither an address nor a network such as 192.168.0.0/24") from None
+
+
+def shower(endings: Endings, *, as_json: bool) -> Callable[[Connection, Ending | None], None]:
+    if as_json:
+        return lambda connection, ending: print(
+            json.dumps(as_object(connection, ending, endings.is_open(connection))), flush=True
+        )
+    print_line = line_printer()
+    failures = IgnoredFailures()
+
+    def show(connection: Connection, ending: Ending | None) -> None:
+        how = describe_end(ending, open_=endings.is_open(connection), vague=failures.ignored(connection))
+        print_line(as_line(connection, ending, how), STYLES.get(connection.verdict, ""))
+
+    return show
+
+
+def as_line(connection: Connection, ending: Ending | None, how: str) -> str:
+    """Columns that a program can split at blanks: nothing but the last contains any or is empty."""
+    seconds = f"{ending.seconds:.3f}s" if ending else UNKNOWN
+    peer = connection.peer.replace(" ", "_") or UNKNOWN
+    service, why = connection.service or UNKNOWN, connection.reason or connection.rule
+    columns = f"{service:<8} {peer:<21} {connection.verdict:<7} {how:<9} {seconds:>9} {why or UNKNOWN}"
+    return f"{local(connection.start)}  {columns}"
+
+
+def describe_end(ending: Ending | None, *, open_: bool, vague: bool) -> str:
+    """One word: ok, status=3, SIGKILL, timeout; `ended` if systemd was told not to tell; `open` if it is not over."""
+    if ending is None:
+        return "open" if open_ else UNKNOWN
+    if ending.signal:
+        return ending.signal
+    if ending.status:
+        return f"status={ending.status}"
+    if ending.result != SUCCESS:
+        return ending.result
+    return "ended" if vague and ending.status is None else "ok"
+
+
+def as_object(connection: Connection, ending: Ending | None, open_: bool) -> dict[str, str | int | float | bool | None]:
+    return {
+        "start": iso(connection.start),
+        "service": connection.service,
+        "unit": connection.unit or None,
+        "protocol": connection.protocol or None,
+        "remote_address": connection.remote_address or None,
+        "remote_port": connection.remote_port,
+        "local_address": connection.local_address or None,
+        "local_port": connection.local_port,
+        "verdict": connection.verdict,
+        "rule": connection.rule or None,
+        "reason": connection.reason or None,
+        "open": open_ and ending is None,
+        "end": iso(ending.at) if ending else None,
+        "duration": round(ending.seconds, 6) if ending else None,
+        "result": ending.result if ending else None,
+        "status": ending.status if ending else None,
+        "signal": ending.signal if ending else None,
+    }
+
+
+class IgnoredFailures:
+    """Which services have `ExecStart=-`: of them systemd logs that they ended and not how."""
+
+    def __init__(self) -> None:
+        self._search: UnitSearch | None = None
+        self._known: dict[str, bool] = {}
+
+    def ignored(self, connection: Connection) -> bool:
+        if connection.resident or "@" not in connection.unit:
+            return False
+        template = UnitName.parse(connection.unit).template or connection.unit
+        if template not in self._known:
+            self._search = self._search or UnitSearch()
+            service = self._search.load(template)
+            command = gate_command(service) if service else None
+            self._known[template] = bool(command and "-" in command.prefixes)
+        return self._known[template]

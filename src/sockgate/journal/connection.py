@@ -1,0 +1,142 @@
+"""One connection, put together from the records that were written about it."""
+
+import signal
+from dataclasses import dataclass
+
+from ..core.access import ALLOW
+from ..core.log import ACCEPTED, FAILED, GONE, REFUSED
+from .reader import Record, number, text, time_of
+
+# The kinds of record that a connection begins with; a failure may be one of the service, without a client.
+VERDICTS = (ACCEPTED, REFUSED, FAILED, GONE)
+
+# systemd's about a unit (sd-messages.h), all written by PID 1.
+PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"
+UNIT_SUCCESS = "7ad2d189f7e94e70a38c781354912448"
+UNIT_FAILURE = "d9b373ed55a64feb8242e02dbe79a49c"
+UNIT_ENDS = (PROCESS_EXIT, UNIT_SUCCESS, UNIT_FAILURE)
+
+SUCCESS = "success"
+RESIDENT = "sockgated"
+MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended.
+
+    at       when, in microseconds since 1970
+    seconds  how long it took, from the verdict on
+    result   as systemd says it: success, exit-code, signal, timeout, oom-kill, ...
+    status   the server's exit status, where it is known; systemd does not say which success it was
+    signal   what killed it, such as SIGKILL
+    """
+
+    at: int
+    seconds: float
+    result: str
+    status: int | None = None
+    signal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What is known from its first record; times in microseconds since 1970, unknown text is empty.
+
+    unit     the systemd unit that the record is from
+    verdict  allow, deny, error or gone
+    run      which run of the unit it was (systemd.exec(5), $INVOCATION_ID)
+    """
+
+    start: int
+    service: str
+    unit: str
+    verdict: str
+    reason: str
+    rule: str
+    protocol: str
+    remote_address: str
+    remote_port: int | None
+    local_address: str
+    local_port: int | None
+    program: str
+    pid: str
+    boot: str
+    run: str
+
+    @property
+    def allowed(self) -> bool:
+        return self.verdict == ALLOW
+
+    @property
+    def resident(self) -> bool:
+        return self.program == RESIDENT
+
+    @property
+    def peer(self) -> str:
+        return endpoint(self.remote_address, self.remote_port)
+
+
+def endpoint(address: str, port: int | None) -> str:
+    if port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def from_record(record: Record) -> Connection:
+    """The connection that this record of a verdict is about."""
+    return Connection(
+        start=time_of(record),
+        service=text(record, "SOCKGATE_SERVICE"),
+        unit=text(record, "_SYSTEMD_UNIT"),
+        verdict=text(record, "SOCKGATE_VERDICT"),
+        reason=text(record, "SOCKGATE_REASON"),
+        rule=text(record, "SOCKGATE_RULE"),
+        protocol=text(record, "SOCKGATE_PROTO"),
+        remote_address=text(record, "SOCKGATE_REMOTE_ADDR") or text(record, "SOCKGATE_REMOTE"),
+        remote_port=number(record, "SOCKGATE_REMOTE_PORT"),
+        local_address=text(record, "SOCKGATE_LOCAL_ADDR") or text(record, "SOCKGATE_LOCAL_PATH"),
+        local_port=number(record, "SOCKGATE_LOCAL_PORT"),
+        program=text(record, "SYSLOG_IDENTIFIER"),
+        pid=text(record, "_PID"),
+        boot=text(record, "_BOOT_ID"),
+        run=text(record, "INVOCATION_ID") or text(record, "_SYSTEMD_INVOCATION_ID"),
+    )
+
+
+def resident_ending(connection: Connection, record: Record) -> Ending:
+    """From sockgated's own record of the end."""
+    try:
+        seconds = float(text(record, "SOCKGATE_DURATION"))
+    except ValueError:
+        seconds = (time_of(record) - connection.start) / MICROSECONDS
+    killer = text(record, "SOCKGATE_SIGNAL")
+    status = number(record, "SOCKGATE_STATUS")
+    result = "signal" if killer else "exit-code" if status else SUCCESS
+    return Ending(connection.start + round(seconds * MICROSECONDS), seconds, result, status, killer or None)
+
+
+def unit_ending(connection: Connection, records: list[Record]) -> Ending | None:
+    """From systemd's records of the unit that ran for this connection: at most one of each kind."""
+    kinds = {text(record, "MESSAGE_ID"): record for record in records}
+    last = kinds.get(UNIT_SUCCESS) or kinds.get(UNIT_FAILURE)
+    process = kinds.get(PROCESS_EXIT)
+    if last is None:
+        return None
+    at = time_of(process or last)
+    result = SUCCESS if UNIT_SUCCESS in kinds else text(last, "UNIT_RESULT")
+    status, killer = None, None
+    if process:
+        code = number(process, "EXIT_STATUS")
+        if text(process, "EXIT_CODE") == "exited":
+            status = code
+        elif code is not None:
+            killer = signal_name(code)
+    return Ending(at, max(0.0, (at - connection.start) / MICROSECONDS), result, status, killer)
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return str(number)

@@ -1,0 +1,198 @@
+"""From a question about connections to the journal's matches, and from its records to connections."""
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..core.log import FAILED, REFUSED
+from ..dispatch.records import ENDED
+from .connection import (
+    PROCESS_EXIT,
+    UNIT_ENDS,
+    VERDICTS,
+    Connection,
+    Ending,
+    from_record,
+    resident_ending,
+    unit_ending,
+)
+from .reader import Journal, Record, Terms, text, time_of
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+History = Iterator[tuple[Connection, Ending | None]]
+
+# Up to here a network is looked up address by address in the journal's index.
+MOST_ADDRESSES = 1024
+# How far the end of a resident session, less its duration, may be from its first record.
+TOLERANCE = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which connections; times in microseconds since 1970.
+
+    units      services by name, none for all
+    refused    only those that did not come in
+    sources    only from these networks, none for all
+    directory  where the journal's files are, None for those of this machine
+    """
+
+    units: tuple[str, ...] = ()
+    since: int | None = None
+    until: int | None = None
+    refused: bool = False
+    sources: tuple[Network, ...] = ()
+    directory: str | None = None
+
+    def selection(self) -> list[Terms]:
+        """The matches for the records that the connections begin with."""
+        kinds = (REFUSED, FAILED) if self.refused else VERDICTS
+        common = [f"MESSAGE_ID={kind}" for kind in kinds]
+        if self.sources and self.few_addresses:
+            common += [f"SOCKGATE_REMOTE_ADDR={address}" for network in self.sources for address in network]
+        return [[*common, *terms] for terms in unit_terms(self.units)]
+
+    @property
+    def few_addresses(self) -> bool:
+        return sum(network.num_addresses for network in self.sources) <= MOST_ADDRESSES
+
+    def covers(self, address: str) -> bool:
+        """Whether a client is from one of the networks. The selection says so already if they are small."""
+        if not self.sources:
+            return True
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self.sources)
+
+
+def unit_terms(names: tuple[str, ...]) -> Iterator[Terms]:
+    """What finds the records of these services: by the gate's own name, its template's slice, its resident unit."""
+    if not names:
+        yield ()
+    for name in names:
+        escaped = name.replace("-", "\\x2d")
+        yield (f"SOCKGATE_SERVICE={name}",)
+        yield (f"_SYSTEMD_SLICE=system-{escaped}.slice",)
+        yield (f"_SYSTEMD_UNIT={name}.service",)
+
+
+class Endings:
+    """Looks up how single connections ended: 0.1 ms each, however long the journal is."""
+
+    def __init__(self, directory: str | None, boot: str) -> None:
+        self._journal = Journal([], directory)
+        self._boot = boot
+
+    def find(self, connection: Connection) -> Ending | None:
+        """None if there is no end: see `is_open`."""
+        if not connection.allowed:
+            return None
+        return self._resident(connection) if connection.resident else self._unit(connection)
+
+    def is_open(self, connection: Connection) -> bool:
+        """Whether a connection without an end can still be there: an earlier boot took all of its own along."""
+        return connection.allowed and connection.boot == self._boot
+
+    def _unit(self, connection: Connection) -> Ending | None:
+        if not connection.run:
+            return None
+        self._journal.select([["_PID=1", f"INVOCATION_ID={connection.run}", *ids(*UNIT_ENDS)]], connection.start)
+        records: list[Record] = []
+        for record in self._journal.records():
+            records.append(record)
+            if text(record, "MESSAGE_ID") != PROCESS_EXIT:
+                break
+        return unit_ending(connection, records)
+
+    def _resident(self, connection: Connection) -> Ending | None:
+        self._journal.select([[*ids(ENDED), *session_terms(connection)]], connection.start)
+        for record in self._journal.records():
+            ending = resident_ending(connection, record)
+            begun = time_of(record) - round(ending.seconds * 1_000_000)
+            return ending if abs(begun - connection.start) < TOLERANCE else None
+        return None
+
+
+def ids(*kinds: str) -> list[str]:
+    return [f"MESSAGE_ID={kind}" for kind in kinds]
+
+
+def session_terms(connection: Connection) -> Iterator[str]:
+    """What the first and the last record of a resident session have in common."""
+    yield f"_PID={connection.pid}"
+    yield f"_BOOT_ID={connection.boot}"
+    if connection.remote_port is None:
+        yield f"SOCKGATE_REMOTE={connection.remote_address}"
+    else:
+        yield f"SOCKGATE_REMOTE_ADDR={connection.remote_address}"
+        yield f"SOCKGATE_REMOTE_PORT={connection.remote_port}"
+
+
+def connections(query: Query) -> Iterator[Connection]:
+    """The connections in the order of their beginning."""
+    journal = Journal(query.selection(), query.directory, query.since)
+    for record in journal.records(query.until):
+        connection = from_record(record)
+        if query.covers(connection.remote_address):
+            yield connection
+
+
+def history(query: Query, endings: Endings) -> History:
+    """The connections in the order of their beginning, each with its end; None if there is none."""
+    for connection in connections(query):
+        yield connection, endings.find(connection)
+
+
+def follow(query: Query) -> History:
+    """The connections that begin from `since` or else from now on, each when it is over: refused ones at once."""
+    selection = [*query.selection(), ["_PID=1", *ids(*UNIT_ENDS)], ids(ENDED)]
+    journal = Journal(selection, query.directory, query.since)
+    if query.since is None:
+        journal.seek_end()
+    sessions = OpenSessions()
+    while True:
+        for record in journal.records():
+            if text(record, "MESSAGE_ID") not in VERDICTS:
+                yield from sessions.ended(record)
+                continue
+            connection = from_record(record)
+            if query.covers(connection.remote_address):
+                if connection.allowed:
+                    sessions.begun(connection)
+                else:
+                    yield connection, None
+        journal.wait()
+
+
+class OpenSessions:
+    """Waits for the ends of sessions that have begun."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[tuple[str, ...], tuple[Connection, list[Record]]] = {}
+
+    def begun(self, connection: Connection) -> None:
+        key = tuple(session_terms(connection)) if connection.resident else (connection.run,)
+        self._sessions[key] = (connection, [])
+
+    def ended(self, record: Record) -> History:
+        """The session that this record is the last one of, if it is one of ours."""
+        if text(record, "MESSAGE_ID") == ENDED:
+            key = tuple(session_terms(from_record(record)))
+            if key in self._sessions:
+                connection, _ = self._sessions.pop(key)
+                yield connection, resident_ending(connection, record)
+            return
+        key = (text(record, "INVOCATION_ID"),)
+        if key in self._sessions:
+            connection, records = self._sessions[key]
+            records.append(record)
+            if ending := unit_ending(connection, records):
+                del self._sessions[key]
+                yield connection, ending
+
+
+def current_boot() -> str:
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip().replace("-", "")

@@ -1,0 +1,97 @@
+"""sockgatectl log, over journals of known content."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sockgate.core.log import FAILED
+from sockgate.ctl.main import run
+from tests.journal.export import write_journal
+from tests.journal.records import end, failure, in_order, refusal, resident, success, verdict
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder: Path = tmp_path_factory.mktemp("journal")
+    well, killed = verdict(0, SOCKGATE_REMOTE_PORT=1000), verdict(2, SOCKGATE_REMOTE_PORT=1002)
+    wrong = verdict(1, service="unheard-of", remote="2001:db8::1", SOCKGATE_REMOTE_PORT=1001)
+    broken = verdict(4, FAILED, SOCKGATE_REMOTE_PORT=1004, SOCKGATE_REASON="no rules")
+    other = resident(verdict(5, SOCKGATE_REMOTE_PORT=1005))
+    records = in_order(
+        well, success(well, 0.5), wrong, failure(wrong, 61.5, "exited", 3, "exit-code"), killed,
+        failure(killed, 1, "killed", 9, "signal"), refusal(3, SOCKGATE_REMOTE_PORT=1003), broken, other,
+        end(other, 2, SOCKGATE_STATUS=0), verdict(6, SOCKGATE_REMOTE_PORT=1006),
+    )  # fmt: skip
+    write_journal(folder, records)
+    return str(folder)
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+
+
+def test_one_line_tells_of_one_connection(journal: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["log", "--directory", journal]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "2026-11-22 12:00:00.000  smtp     192.0.2.7:1000        allow   ok           0.500s -",
+        "2026-11-22 12:00:01.000  unheard-of [2001:db8::1]:1001    allow   status=3    61.500s -",
+        "2026-11-22 12:00:02.000  smtp     192.0.2.7:1002        allow   SIGKILL      1.000s -",
+        "2026-11-22 12:00:03.000  smtp     192.0.2.7:1003        deny    -                 - in --deny 192.0.2.0/24",
+        "2026-11-22 12:00:04.000  smtp     192.0.2.7:1004        error   -                 - no rules",
+        "2026-11-22 12:00:05.000  smtp     192.0.2.7:1005        allow   ok           2.000s -",
+        "2026-11-22 12:00:06.000  smtp     192.0.2.7:1006        allow   -                 - -",
+    ]
+
+
+def objects(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str | int | float | None]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_json_has_everything(journal: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["log", "--directory", journal, "--json"]) == 0
+    shown = objects(capsys)
+    unit = shown[1].pop("unit")
+    assert isinstance(unit, str)
+    assert unit.startswith("unheard-of@")
+    assert shown[1] == {
+        "start": "2026-11-22T12:00:01.000000Z", "service": "unheard-of", "protocol": "TCP6",
+        "remote_address": "2001:db8::1", "remote_port": 1001, "local_address": "192.0.2.1", "local_port": 25,
+        "verdict": "allow", "rule": None, "reason": None, "open": False, "end": "2026-11-22T12:01:02.500000Z",
+        "duration": 61.5, "result": "exit-code", "status": 3, "signal": None,
+    }  # fmt: skip
+    assert (shown[3]["verdict"], shown[3]["rule"], shown[3]["end"]) == ("deny", "--deny 192.0.2.0/24", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "ports"),
+    [
+        (["unheard-of"], [1001]),
+        (["unheard-of.socket"], [1001]),
+        (["unheard-of@.service", "--refused"], []),
+        (["--refused"], [1003, 1004]),
+        (["--since", "2026-11-22 12:00:05"], [1005, 1006]),
+        (["--until", "2026-11-22 12:00:00"], [1000]),
+        (["--source", "2001:db8::/32"], [1001]),
+        (["--source", "203.0.113.0/24", "--source", "192.0.2.0/24", "--refused"], [1003, 1004]),
+    ],
+)
+def test_options_select(journal: str, capsys: pytest.CaptureFixture[str], words: list[str], ports: list[int]) -> None:
+    assert run(["log", "--directory", journal, "--json", *words]) == 0
+    assert [line["remote_port"] for line in objects(capsys)] == ports
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--source", "192.0.2.1/24"], "--source: '192.0.2.1/24' is neither an address nor a network such as"
+         " 192.168.0.0/24"),
+        (["--follow", "--until", "now"], "--follow goes with neither --until nor --directory"),
+        (["a/b"], "'a/b.socket' is not the name of a unit"),
+        (["--since", "soon"], "--since: 'soon' is no point in time ('1 hour ago', today, 14:30: see systemd.time(7))"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str], words: list[str], error: str) -> None:
+    assert run(["log", *words]) == 2
+    assert capsys.readouterr().err == f"sockgatectl: {error}\n"
