@@ -101,3 +101,11 @@ def test_the_gate_says_nothing_to_the_client_and_why_to_the_journal(smtp: Machin
     services.wait_until_idle(smtp, "smtp")
     said = lines(smtp, "--unit=smtp@*", f"SOCKGATE_REMOTE_PORT={port}")
     assert said[-1].startswith(reason.format(peer=f"127.0.0.1:{port}"))
+
+
+def test_what_the_server_says_on_standard_error_is_for_the_journal(smtp: Machine, stderr: str) -> None:
+    services.set_options(smtp, "smtp", "--relay localhost", "/usr/local/bin/greet")
+    port, text = services.listen(smtp, 25)[0]
+    assert text == "220 hello\n"
+    services.wait_until_idle(smtp, "smtp")
+    assert f"started for 127.0.0.1 {port}" in lines(smtp)
