@@ -32,7 +32,7 @@ def main() -> None:
     if len(sys.argv) != 4:
         sys.exit(f"usage: {NAME} NORMAL-DIR EARLY-DIR LATE-DIR")
     try:
-        for complaint in generate("/", sys.argv[1], replace(this_machine(), resolves_names=False)):
+        for complaint in generate("/", sys.argv[1], replace(this_machine(), asks_services=False)):
             log(complaint)
     except Exception as error:  # a fault of ours must not disturb the boot
         log(f"internal error: {type(error).__name__}: {error}")

@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 HOSTS_FILES = ("/etc/hosts.allow", "/etc/hosts.deny")
@@ -22,22 +23,27 @@ class Machine:
     programs     where sockgate and sockgated are installed
     hosts_files  hosts.allow and hosts.deny
     control      where sockgatectl is installed
-    resolves_names  ask the network for host names; without it only /etc/hosts (a generator must not wait)
+    asks_services  ask name services for hosts and accounts, or else only the files in /etc: a generator runs while
+                 PID 1 waits for it, and nss-systemd would ask PID 1
     """
 
     systemd: int = UNKNOWN_SYSTEMD
     programs: str = "/usr/sbin"
     hosts_files: tuple[str, ...] = HOSTS_FILES
     control: str = "/usr/bin/sockgatectl"
-    resolves_names: bool = True
+    asks_services: bool = True
 
     def user(self, name: str) -> pwd.struct_passwd | None:
+        if not self.asks_services:
+            return next((account for account in accounts_file() if account.pw_name == name), None)
         try:
             return pwd.getpwnam(name)
         except (KeyError, ValueError, UnicodeError):
             return None
 
     def group(self, name: str) -> grp.struct_group | None:
+        if not self.asks_services:
+            return next((group for group in groups_file() if group.gr_name == name), None)
         try:
             return grp.getgrnam(name)
         except (KeyError, ValueError, UnicodeError):
@@ -45,7 +51,11 @@ class Machine:
 
     def further_groups(self, user: pwd.struct_passwd) -> list[str]:
         """The groups that the user has beside the primary one, by name."""
-        return [str(number) for number in os.getgrouplist(user.pw_name, user.pw_gid) if number != user.pw_gid]
+        if self.asks_services:
+            numbers = os.getgrouplist(user.pw_name, user.pw_gid)
+        else:
+            numbers = [group.gr_gid for group in groups_file() if user.pw_name in group.gr_mem]
+        return [str(number) for number in numbers if number != user.pw_gid]
 
     def port(self, name: str, protocol: str) -> int | None:
         """The port of services(5) for this name."""
@@ -56,8 +66,8 @@ class Machine:
 
     def address(self, name: str, family: int) -> str | None:
         """The first address of a host name, as the old program would have taken it."""
-        flags = 0 if self.resolves_names else socket.AI_NUMERICHOST
-        name = name if self.resolves_names else in_hosts_file(name)
+        flags = 0 if self.asks_services else socket.AI_NUMERICHOST
+        name = name if self.asks_services else in_hosts_file(name)
         try:
             found = socket.getaddrinfo(name, None, family, socket.SOCK_STREAM, 0, flags)
         except (OSError, UnicodeError, ValueError):
@@ -80,6 +90,30 @@ class Machine:
     def has_host_rules(self) -> bool:
         """Whether hosts.allow or hosts.deny holds a rule. What cannot be read may hold one."""
         return any(holds_a_rule(path) for path in self.hosts_files)
+
+
+def accounts_file() -> Iterator[pwd.struct_passwd]:
+    for fields in lines_of("/etc/passwd", 7):
+        if fields[2].isdigit() and fields[3].isdigit():
+            yield pwd.struct_passwd((*fields[:2], int(fields[2]), int(fields[3]), *fields[4:]))
+
+
+def groups_file() -> Iterator[grp.struct_group]:
+    for fields in lines_of("/etc/group", 4):
+        if fields[2].isdigit():
+            yield grp.struct_group((*fields[:2], int(fields[2]), fields[3].split(",")))
+
+
+def lines_of(path: str, count: int) -> Iterator[list[str]]:
+    """The fields of passwd(5) and group(5), of lines that have as many."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                fields = line.rstrip("\n").split(":")
+                if len(fields) == count:
+                    yield fields
+    except OSError:
+        return
 
 
 def in_hosts_file(name: str) -> str:

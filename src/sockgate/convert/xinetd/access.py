@@ -71,6 +71,8 @@ def instances(draft: Draft, value: Value) -> Answer:
     number = count_of(value.word)
     if number is None:
         return invalid(f"{value.word!r} is neither a number nor UNLIMITED")
+    if number == 0:
+        return blocked(NOBODY)
     draft.max_connections = None if number == UNLIMITED else number
     if draft.wait:
         return translated(text="one server at a time, as it always was with wait = yes")
@@ -86,13 +88,13 @@ def per_source(draft: Draft, value: Value) -> Answer:
     if draft.wait:
         return approximated("with wait = yes there is one server at a time, so a limit per source has nothing to count")
     if number == 0:  # systemd takes MaxConnectionsPerSource=0 for no limit
-        draft.max_connections = 0
-        return translated("MaxConnections=0", text="nobody gets in")
+        return blocked(NOBODY)
     draft.max_per_source = number
     return translated(f"MaxConnectionsPerSource={number}")
 
 
 UNLIMITED = -1
+NOBODY = "0 lets nobody in, for which systemd has no setting; without a unit it is the same"
 
 
 def count_of(word: str) -> int | None:

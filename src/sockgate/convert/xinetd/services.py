@@ -206,7 +206,12 @@ def supplementary_groups(draft: Draft, candidate: Candidate) -> Iterator[Answer]
     """groups = no is xinetd's default; systemd adds the user's groups to every User=."""
     if draft.all_groups or not draft.uid:
         return
-    account = draft.machine.user(candidate.values["user"].word)
+    word = candidate.values["user"].word
+    if word.isdigit():  # User= does not take a number without an account
+        draft.clear_groups = True
+        yield translated(f"setpriv --reuid={draft.user} --regid={draft.group} --clear-groups")
+        return
+    account = draft.machine.user(word)
     further = draft.machine.further_groups(account) if account else []
     if account and further:
         draft.clear_groups = True

@@ -1,0 +1,1 @@
+"""The parts of the differential test of `sockgatectl convert` against the real xinetd."""
