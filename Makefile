@@ -16,6 +16,8 @@ LIBDIR = $(PREFIX)/lib/sockgate
 UNITDIR = $(PREFIX)/lib/systemd/system
 GENERATORDIR = $(PREFIX)/lib/systemd/system-generators
 MANDIR = $(PREFIX)/share/man
+CATALOGDIR = $(PREFIX)/lib/systemd/catalog
+EXAMPLEDIR = $(PREFIX)/share/doc/sockgate/examples
 
 SCDOC = scdoc
 
@@ -31,6 +33,8 @@ SUBSTITUTE = sed $(foreach name,$(PLACEHOLDERS),-e 's|@$(name)@|$($(name))|g')
 
 MODULES = $(shell cd src && find sockgate -name '*.py' -not -path 'sockgate/demo/*')
 PAGES = $(notdir $(basename $(wildcard src/sockgate/man/*.scd)))
+# What is for another program's configuration, which is the administrator's to change.
+EXAMPLES = $(patsubst src/sockgate/%,%,$(wildcard src/sockgate/fail2ban/*/*.conf))
 UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service units/*.d/*.conf))
 # A drop-in that an older systemd would not understand says so in its name.
 TOO_NEW = $(shell [ 0$(SYSTEMD_VERSION) -ge 255 ] || echo %-255.conf)
@@ -79,6 +83,8 @@ install:
 		mkdir -p $$(dirname $(DESTDIR)$(UNITDIR)/$$unit)
 		$(SUBSTITUTE) units/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
 	done
+	install -D -m 644 src/sockgate/catalog/sockgate.catalog $(DESTDIR)$(CATALOGDIR)/sockgate.catalog
+	for example in $(EXAMPLES); do install -D -m 644 src/sockgate/$$example $(DESTDIR)$(EXAMPLEDIR)/$$example; done
 	if command -v $(SCDOC) > /dev/null; then
 		for page in $(PAGES); do
 			mkdir -p $(DESTDIR)$(MANDIR)/man$${page##*.}
@@ -94,14 +100,15 @@ uninstall:
 	rm -f $(DESTDIR)$(GENERATORDIR)/sockgate-xinetd-generator
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -f $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
-	rm -rf $(DESTDIR)$(LIBDIR)
+	rm -f $(DESTDIR)$(CATALOGDIR)/sockgate.catalog
+	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(EXAMPLEDIR)
 	for folder in $(addprefix $(DESTDIR)$(UNITDIR)/,$(sort $(dir $(filter %.conf,$(UNITS))))); do
 		[ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder
 	done
 	$(RELOAD)
 
-# On the running machine systemd must read the units anew; a package's own scripts do that.
-RELOAD = $(if $(DESTDIR),,[ ! -d /run/systemd/system ] || systemctl daemon-reload)
+# On the running machine systemd must read the units and messages anew; a package's own scripts do that.
+RELOAD = $(if $(DESTDIR),,[ ! -d /run/systemd/system ] || { systemctl daemon-reload && journalctl --update-catalog; })
 
 test: setup check test-unit test-system
 

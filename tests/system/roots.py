@@ -29,7 +29,11 @@ BASE = (
 )  # fmt: skip
 
 # Mail servers conflict with each other: each further one gets a profile of its own, PROFILES["postfix"] = ...
-PROFILES = {"base": BASE}
+PROFILES = {
+    "base": BASE,
+    # Bans with nft, and reads the journal.
+    "fail2ban": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "fail2ban", "nftables"),
+}
 
 
 class SetupError(Exception):
