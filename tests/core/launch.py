@@ -142,6 +142,12 @@ def make_launcher(folder: Path, python: str = sys.executable, module: str = "shi
     return Launcher(str(program), folder)
 
 
+def add_to_launcher(launcher: Launcher, code: str) -> None:
+    """Run this just before main()."""
+    program = Path(launcher.program)
+    program.write_text(program.read_text().replace("\nmain()", f"\n{code}\nmain()"))
+
+
 def accepted(listener: socket.socket, client: socket.socket) -> Connection:
     """The two ends of a connection that was just made, the server's first."""
     with listener:

@@ -53,6 +53,20 @@ def test_a_unix_peer_is_known_by_its_credentials(tmp_path: Path) -> None:
     assert Peer("UNIX").source == "unknown"
 
 
+def test_credentials_are_process_user_and_group() -> None:
+    as_root = os.getuid() == 0
+    user, group = (4321, 1234) if as_root else (os.getuid(), os.getgid())
+    os.setegid(group)
+    os.seteuid(user)
+    try:
+        connection = socket.socketpair()
+    finally:
+        if as_root:
+            os.seteuid(0)
+            os.setegid(0)
+    assert peer_of(connection).credentials == (os.getpid(), user, group)
+
+
 def test_the_descriptor_stays_open_whatever_it_is() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     reads, writes = os.pipe()
@@ -77,6 +91,9 @@ def test_a_client_that_was_reset_is_gone() -> None:
     far.close()
     with near, pytest.raises(PeerGone):
         from_descriptor(near.fileno())
+    for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
+        with socket.socket(family) as unconnected, pytest.raises(PeerGone):
+            from_descriptor(unconnected.fileno())
 
 
 def test_what_is_no_connection_is_wrong_usage() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .launch import AS_GIVEN, DUMP, PLAIN, Connection, Launcher, internet, unix
+from .launch import AS_GIVEN, DUMP, PLAIN, Connection, Launcher, add_to_launcher, everything_from, internet, unix
 
 # Every name of design.md, "A connection", 2; where a family of names is meant, some of it.
 PLANTED = """
@@ -148,6 +148,17 @@ def test_standard_error_is_the_client_only_where_that_is_asked_for(launcher: Lau
         unasked = launcher.serve(internet(), prelude=f'exec "$@" {redirection}').descriptors
         assert sorted(unasked) == [0, 1, 2]
         assert unasked[2] != unasked[0]
+
+
+def test_a_server_whose_unit_lacks_standarderror_writes_to_the_journal(launcher: Launcher) -> None:
+    path = launcher.folder / "stdout"
+    with socket.create_server(str(path), family=socket.AF_UNIX) as journal:
+        add_to_launcher(launcher, f"import sockgate.core.handover as handover; handover.JOURNAL_STDOUT = {str(path)!r}")
+        outcome = launcher.run(internet(), ["/bin/sh", "-c", "echo oops >&2; echo hello"], prelude='exec "$@" 2>&0')
+        stream, _ = journal.accept()
+    with stream:
+        assert everything_from(stream) == b"sockgate\n\n6\n0\n0\n0\n0\noops\n"
+    assert outcome.said == b"hello\n"
 
 
 def test_a_closed_descriptor_is_not_left_to_the_next_file_that_is_opened(launcher: Launcher) -> None:

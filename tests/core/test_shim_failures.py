@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .launch import PLAIN, Launcher, Outcome, internet
+from .launch import PLAIN, Launcher, Outcome, add_to_launcher, internet
 
 STREAM_HINT = "(start it from a .socket unit with Accept=yes, and StandardInput=socket in the service)"
 ADDRESSES_HINT = "(write addresses, networks such as 192.168.0.0/24, or one of: any link-local localhost multicast)"
@@ -203,22 +203,22 @@ def test_by_hand_it_answers_on_the_terminal(launcher: Launcher) -> None:
         os.close(ours)
 
 
-def break_launcher(launcher: Launcher, fault: str) -> None:
-    program = Path(launcher.program)
-    text = program.read_text()
-    program.write_text(text.replace("main()", f"import sockgate.shim as shim\n{fault}\nmain()"))
-
-
 def test_what_nobody_expected_is_one_line_with_its_place(launcher: Launcher) -> None:
-    break_launcher(launcher, "shim.parse = lambda words: 1 / 0")
+    add_to_launcher(launcher, "import sockgate.shim as shim; shim.parse = lambda words: 1 / 0")
     outcome = launcher.run(internet(), ["/bin/echo"])
     assert (outcome.code, outcome.said) == (111, b"")
     assert outcome.log.startswith(f"sockgate: internal error: ZeroDivisionError: division by zero ({launcher.program}:")
     assert outcome.log.count("\n") == 1
 
 
+NO_MEMORY = """
+import sockgate.shim as shim
+def no_memory(*_, **__): raise MemoryError
+"""
+
+
 def test_a_failure_that_cannot_even_be_logged_ends_without_a_traceback(launcher: Launcher) -> None:
-    break_launcher(launcher, "def no_memory(*_, **__): raise MemoryError\nshim.Gate = shim.Log.failure = no_memory")
+    add_to_launcher(launcher, NO_MEMORY + "shim.Gate = shim.Log.failure = no_memory")
     for redirection in ("", "2>&0"):
         assert launcher.run(internet(), ["/bin/echo"], prelude=f'exec "$@" {redirection}') == Outcome(
             111, "", b"", None
