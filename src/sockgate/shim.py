@@ -10,7 +10,7 @@ import sys
 from . import __version__
 from .core.access import DENY, Verdict
 from .core.environ import inherited_environment
-from .core.errors import GateError, PeerGone, Refused, UsageError
+from .core.errors import DatagramSocket, GateError, PeerGone, Refused, UsageError
 from .core.gate import Gate
 from .core.log import Log
 from .core.options import GATE_OPTIONS, parse
@@ -29,14 +29,18 @@ def main() -> None:
     reset ends with status 120.
     """
     words = sys.argv[1:]
-    if words[:1] in (["--help"], ["--version"]) and not is_socket(1):
-        posix.write(1, (help_text() if words[0] == "--help" else f"sockgate {__version__}\n").encode())
-        posix._exit(0)
+    asked = words[:1] in (["--help"], ["--version"]) and not is_socket(1)
     code = INTERNAL_ERROR
     try:
-        code = gate_connection(words)
+        code = answer(words[0]) if asked else gate_connection(words)
     finally:
         posix._exit(code)  # even without the memory for a log record, never a traceback: it might reach the client
+
+
+def answer(option: str) -> int:
+    """--help and --version, for a person: what has a socket there is a client's."""
+    posix.write(1, (help_text() if option == "--help" else f"sockgate {__version__}\n").encode())
+    return 0
 
 
 def gate_connection(words: list[str]) -> int:
@@ -55,30 +59,82 @@ def gate_connection(words: list[str]) -> int:
 
 def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
     """The steps of one connection, in the order of sockgate(8). Returns an exit code if the server does not run."""
-    client = None
+    client = gate = None
     try:
         gate = Gate(parse(words))
         log.service = gate.name
         check_listen_count(environment)
         client = from_descriptor(0)
         client = gate.identify(0, client)
+        let_look_up_names(client, gate)
+        tell(gate.greeting)
         verdict = gate.decide(client)
         if verdict.outcome == DENY:
             log.verdict(client, verdict, allowed=False)
+            turn_away(gate, verdict)
             return REFUSED
         relay = gate.relays_for(client)
         server_environment = gate.environment(gate.base_environment(environment), client, verdict, relay)
         log.verdict(client, verdict, allowed=True, note=f"relay ({relay})" if relay else "")
-        gate.server.run(server_environment)
+        tell(gate.welcome(verdict))
+        gate.server.run(server_environment, verdict.actions)
+    except DatagramSocket:
+        assert gate is not None
+        return serve_datagrams(gate, environment, log)
     except PeerGone:
         log.gone()
         return REFUSED
     except Refused as refusal:
         assert client is not None
-        log.verdict(client, Verdict(DENY, refusal.rule, str(refusal)), allowed=False)
+        verdict = Verdict(DENY, refusal.rule, str(refusal))
+        log.verdict(client, verdict, allowed=False)
+        turn_away(gate, verdict)
         return REFUSED
     except GateError as error:
         log.failure(str(error), client or whoever_is_there(), error.code)
+        turn_away(gate, Verdict(DENY))
+        return error.code
+
+
+def let_look_up_names(client: Peer, gate: Gate) -> None:
+    """For rules by host name; a gate without any pays nothing for it."""
+    if any(check.needs_process for check in gate.checks):
+        from .resolve import Resolver
+
+        client.names = Resolver(gate.timeout)
+
+
+def tell(text: bytes) -> None:
+    """Send the client what the options ask for, as far as it reads it."""
+    if text:
+        from .core.banners import send
+
+        send(0, text)
+
+
+def turn_away(gate: Gate | None, verdict: Verdict) -> None:
+    """Send a refused client its last words; none if the options, which would know them, are wrong."""
+    text = gate.refusal(verdict) if gate else b""
+    if text:
+        from .core.banners import discard_input
+
+        tell(text)
+        discard_input(0)
+
+
+def serve_datagrams(gate: Gate, environment: dict[bytes, bytes], log: Log) -> int:
+    """The same where systemd handed over a datagram socket: the first sender that may come in starts the server."""
+    from .core.datagram import admit  # only where there are datagrams
+
+    try:
+        sender, verdict = admit(0, gate, log, let_look_up_names)
+        base = gate.base_environment(environment)
+        log.verdict(sender, verdict, allowed=True)
+        gate.server.run(gate.environment(base, sender, verdict, gate.relays_for(sender)), verdict.actions)
+    except PeerGone:
+        return REFUSED  # everything that came was refused
+    except GateError as error:
+        log.failure(str(error), code=error.code)
         return error.code
 
 
