@@ -1,5 +1,7 @@
 """A gate's decisions and the environment that comes of them. Each check has tests of its own."""
 
+from pathlib import Path
+
 import pytest
 
 from sockgate.core.access import ALLOW, DENY, NO_MATCH, Verdict
@@ -62,6 +64,29 @@ def test_all_must_let_the_peer_in_and_the_last_that_matched_is_named() -> None:
     ).decide(client())
     assert (verdict.outcome, verdict.rule, verdict.reason) == (ALLOW, "2", "second")
     assert verdict.variables == {b"A": b"1", b"B": b"2", b"C": None}
+
+
+def test_the_kinds_of_access_options_decide_in_this_order(tmp_path: Path) -> None:
+    rules, file = str(tmp_path / "rules"), str(tmp_path / "empty")
+    Path(file).touch()
+    Path(rules).write_text(":allow\n")
+    words = ["--rules", rules, "--hosts-access", file, "--courier-access", file, "--no-access", "10.0.0.1"]
+    words += ["--only-from", "127.0.0.1", "--deny", "any", "--max-load", "1", "--access-times", "0:00-23:59"]
+    expected = ["Schedule", "AddressAccess", "XinetdAccess", "CourierAccess", "HostsAccess", "RulesAccess"]
+    assert [type(check).__name__ for check in gate(*words).checks] == expected
+    for option, value, name in (
+        ("--access-times", "0:00-23:59", "Schedule"),
+        ("--max-load", "1", "Schedule"),
+        ("--allow", "any", "AddressAccess"),
+        ("--deny", "any", "AddressAccess"),
+        ("--only-from", "127.0.0.1", "XinetdAccess"),
+        ("--no-access", "127.0.0.1", "XinetdAccess"),
+        ("--courier-access", file, "CourierAccess"),
+        ("--hosts-access", file, "HostsAccess"),
+        ("--rules", rules, "RulesAccess"),
+    ):
+        assert [type(check).__name__ for check in gate(option, value).checks] == [name]
+    assert gate().checks == []
 
 
 def test_the_gate_names_every_file_that_it_was_built_from() -> None:
