@@ -4,19 +4,23 @@ import argparse
 import json
 import os
 import sys
-import tempfile
+from dataclasses import replace
 
 from ..convert import readers
 from ..convert.conversion import Conversion
-from ..convert.machine import Machine, this_machine
+from ..convert.machine import this_machine
 from ..convert.render import render_text
-from ..core.errors import ConfigError, UsageError
+from ..core.errors import UsageError
+from ..units.search import UnitSearch
+from .convert_install import install
+from .files import write_atomically
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("program", choices=readers.NAMES, help="the program that the files are for")
     parser.add_argument("files", nargs="+", metavar="FILE", help="its configuration")
-    parser.add_argument("--output", metavar="DIR", required=True, help="where the units go; made if it is missing")
+    parser.add_argument("--output", metavar="DIR", help="where the units go; made if it is missing")
+    parser.add_argument("--install", action="store_true", help="put the units where systemd looks for them")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--prefix", default="", help="put this before the name of each unit")
     parser.add_argument("--systemd", type=int, metavar="VERSION", help="the systemd that the units are for")
@@ -24,39 +28,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 if everything means the same afterwards, 1 if the report has something to read."""
+    if not (arguments.output or arguments.install):
+        raise UsageError("convert: say where the units go with --output DIR, or --install")
     missing = [file for file in arguments.files if not os.path.exists(file)]
     if missing:
         raise UsageError(f"convert: {missing[0]!r} does not exist")
     machine = this_machine()
     if arguments.systemd:
-        machine = Machine(arguments.systemd, machine.programs)
+        machine = replace(machine, systemd=arguments.systemd)
     conversion = readers.convert(arguments.program, arguments.files, machine, arguments.prefix)
-    write(conversion, arguments.output)
+    if arguments.output:
+        for unit in conversion.units:
+            write_atomically(os.path.join(arguments.output, unit.name), str(unit))
+    steps = install(conversion, arguments.program, UnitSearch("/")) if arguments.install else ""
+    show(conversion, arguments, steps)
+    return 0 if conversion.report.clean else 1
+
+
+def show(conversion: Conversion, arguments: argparse.Namespace, steps: str) -> None:
     if arguments.json:
         json.dump(conversion.as_json(), sys.stdout, indent=2)
         print()
     else:
-        print(render_text(conversion, arguments.output), end="")
-    return 0 if conversion.report.clean else 1
-
-
-def write(conversion: Conversion, folder: str) -> None:
-    """Every unit, each complete or not at all. Raises ConfigError."""
-    try:
-        os.makedirs(folder, exist_ok=True)
-        for unit in conversion.units:
-            write_file(os.path.join(folder, unit.name), str(unit))
-    except OSError as error:
-        raise ConfigError(f"unable to write {error.filename or folder!r}: {error.strerror}") from None
-
-
-def write_file(path: str, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        print(render_text(conversion, arguments.output or "/etc/systemd/system") + steps, end="")

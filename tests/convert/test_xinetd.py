@@ -1,0 +1,274 @@
+"""xinetd.conf, line by line: what each does to a service, and what the report says of it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sockgate.convert import readers
+from sockgate.convert.conversion import Conversion
+from sockgate.convert.machine import Machine
+from sockgate.convert.report import Outcome
+from sockgate.convert.xinetd.grammar import Block, Include, Problem, parse
+
+MACHINE = Machine(systemd=257, hosts_files=())
+IGNORED, REFUSED, APPROXIMATED = Outcome.IGNORED, Outcome.REFUSED, Outcome.APPROXIMATED
+SERVICE = {
+    "type": "UNLISTED", "port": "4711", "socket_type": "stream", "protocol": "tcp", "wait": "no", "user": "root",
+    "server": "/bin/cat",
+}  # fmt: skip
+
+
+def convert(folder: Path, text: str) -> Conversion:
+    (folder / "xinetd.conf").write_text(text)
+    return readers.convert("xinetd", [str(folder / "xinetd.conf")], MACHINE)
+
+
+def service(name: str = "probe", extra: str = "", **changed: str) -> str:
+    settings = {name: value for name, value in (SERVICE | changed).items() if value != "-"}
+    lines = "".join(f"\t{key} = {value}\n" for key, value in settings.items())
+    return f"service {name}\n{{\n{lines}\t{extra}\n}}\n"
+
+
+def units(conversion: Conversion) -> str:
+    return "\n".join(map(str, conversion.units))
+
+
+def about(conversion: Conversion, what: str) -> tuple[Outcome, str]:
+    """The report's entry about what starts like this."""
+    (entry,) = (entry for entry in conversion.report.entries if entry.what.startswith(what))
+    return entry.outcome, entry.text
+
+
+def test_plain_service_runs_without_a_gate(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service())
+    assert "ExecStart=-/bin/cat\n" in units(conversion)
+    assert conversion.report.clean
+
+
+# What a line becomes in the units.
+@pytest.mark.parametrize(
+    ("line", "directive"),
+    [
+        ("nice = 5", "Nice=5"), ("nice = 99", "Nice=19"),
+        ("umask = 77", "UMask=0077"), ("flags = NODELAY", "NoDelay=yes"),
+        ("flags = keepalive", "KeepAlive=yes"), ("flags = LABELED", "SELinuxContextFromNet=yes"),
+        ("flags = IPv4", "ListenStream=0.0.0.0:4711"), ("flags = IPv6 IPv4", "ListenStream=4711"),
+        ("bind = ::1", "ListenStream=[::1]:4711"), ("interface = 127.0.0.1", "ListenStream=127.0.0.1:4711"),
+        ("bind = 192.168.0.1", "FreeBind=yes"), ("v6only = yes", "BindIPv6Only=ipv6-only"),
+        ("instances = 5", "MaxConnections=5"), ("instances = UNLIMITED", "MaxConnections=65536"),
+        ("per_source = 3", "MaxConnectionsPerSource=3"), ("cps = 30 10", "PollLimitBurst=30"),
+        ("cps = 0 0", "PollLimitIntervalSec=0"), ("rlimit_as = 8M", "LimitAS=8388608"),
+        ("rlimit_cpu = 20", "LimitCPU=20"),
+        ("rlimit_files = 100", "LimitNOFILE=100"), ("rlimit_stack = UNLIMITED", "LimitSTACK=infinity"),
+        ("env = A=b C=100%", 'Environment="C=100%%"'), ("log_type = SYSLOG mail err", "SyslogLevel=err"),
+        ("server_args = -x $A %n", 'ExecStart=-/bin/cat -x "$$A" "%%n"'),
+        ("only_from = 10.0.0.0", "--only-from 10.0.0.0 --"), ("only_from =", '--only-from "" --'),
+        ("no_access = 10.0.0.0 10.1", '--no-access "10.0.0.0 10.1" --'), ("max_load = 2.5", "--max-load 2.5 --"),
+        ("access_times = 8:00-9:30", "--access-times 8:00-9:30 --"), ("banner = /etc/issue", "--banner /etc/issue --"),
+        ("passenv =", '--pass-env "" --'), ("passenv = A B", "PassEnvironment=A B"),
+        ("redirect = 127.0.0.1 80", "sockgate-builtin redirect 127.0.0.1 80"),
+    ],
+)  # fmt: skip
+def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) -> None:
+    assert directive in units(convert(tmp_path, service(extra=line)))
+
+
+# What the report says of a line that does not simply mean the same afterwards.
+@pytest.mark.parametrize(
+    ("line", "outcome", "text"),
+    [
+        ("instances = 3 4", IGNORED, "takes exactly one value and got 2, so the whole line has no effect"),
+        ("instances = 3 # a", IGNORED, "takes exactly one value and got 3, so the whole line has no effect; "
+         "a comment must stand on a line of its own; probably meant: instances = 3"),
+        ("disabled = yes", IGNORED, "xinetd has no such attribute; probably meant: disable = yes"),
+        ("only_form = x", IGNORED, "xinetd has no such attribute; probably meant: only_from"),
+        ("mdns = yes", IGNORED, "xinetd has no such attribute"),
+        ("port += 4", IGNORED, "already set at {file}:4: the first value stays"),
+        ("nice += 4", IGNORED, "'nice' takes '=' only, not '+='"),
+        ("v6only = no", IGNORED, "in a service xinetd takes 'no' for 'yes': IPv4 clients could not connect, and "
+         "still cannot (BindIPv6Only=ipv6-only). Set BindIPv6Only=both if they should"),
+        ("deny_time = 60", IGNORED, "it only matters together with flags = SENSOR"),
+        ("rlimit_cpu = 0", IGNORED, "0 sets no limit"),
+        ("rpc_version = 2", IGNORED, "it only matters together with type = RPC"),
+        ("log_on_success = HOST USERID", APPROXIMATED, "USERID: no ident query is made, which hardly any client "
+         "answers and every one has to wait for (add --ident to the gate if you need it); the rest is in the journal"),
+        ("server_args = a # b", APPROXIMATED,
+         "'#' starts no comment here: the server was given this word and those after it, and still is"),
+    ],
+)  # fmt: skip
+def test_line_is_reported(line: str, outcome: Outcome, text: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(extra=line))
+    assert about(conversion, line) == (outcome, text.format(file=tmp_path / "xinetd.conf"))
+    assert len(conversion.services) == 1
+
+
+# What makes xinetd drop a service, or us refuse it: nothing is written.
+@pytest.mark.parametrize(
+    ("changed", "outcome", "text"),
+    [
+        ({"type": "RPC"}, REFUSED,
+         "RPC: systemd does not register with rpcbind; run the server by itself, it registers on its own"),
+        ({"type": "TCPMUXPLUS UNLISTED"}, REFUSED, "TCPMUXPLUS: tcpmux let every service in through one port "
+         "(CVE-2012-0862, CVE-2013-4342); give it a port of its own"),
+        ({"flags": "SENSOR"}, REFUSED, "SENSOR: there is no list of addresses that a touched port bans "
+         "everywhere; use fail2ban with the journal"),
+        ({"flags": "IDONLY"}, REFUSED, "IDONLY: the gate does not refuse clients without an ident answer, which "
+         "says nothing about who they are; use only_from or TLS certificates"),
+        ({"flags": "INTERCEPT"}, REFUSED, "INTERCEPT: nothing filters the connections that a server with wait = "
+         "yes accepts itself; use wait = no if the server can, or a packet filter"),
+        ({"flags": "DISABLE"}, IGNORED, "'DISABLE' is no flag; xinetd drops the service"),
+        ({"socket_type": "raw"}, REFUSED, "systemd has no raw sockets for Internet addresses"),
+        ({"wait": "maybe"}, IGNORED, "'maybe' is neither yes nor no; xinetd drops the service"),
+        ({"user": "0day"}, REFUSED, "systemd does not take '0day' for the name of an account; give its number"),
+        ({"only_from": "10.0.0.1, 10.0.0.2"}, IGNORED,
+         "'10.0.0.1,' contains a comma outside of braces; xinetd drops the service"),
+        ({"access_times": "22:00-6:00"}, IGNORED, "'22:00-6:00' is not H:M-H:M with hours 0 to 23 and an end "
+         "later on the same day (across midnight xinetd needs two intervals: 22:00-23:59 00:00-06:00); xinetd drops the "
+         "service"),
+        ({"access_times": "12:00-24:00"}, IGNORED, "'12:00-24:00' is not H:M-H:M with hours 0 to 23 and an end "
+         "later on the same day (across midnight xinetd needs two intervals: 22:00-23:59 00:00-06:00); xinetd drops the "
+         "service"),
+        ({"instances": "0"}, REFUSED,
+         "0 lets nobody in, for which systemd has no setting; without a unit it is the same"),
+        ({"env": "A"}, IGNORED, "'A' has no '='; xinetd drops the service"),
+        ({"server": "cat"}, IGNORED, "'cat' is not an absolute path; xinetd drops the service"),
+        ({"umask": "9"}, IGNORED, "'9' is no umask; xinetd drops the service"),
+        ({"max_load": "0"}, IGNORED, "'0' is not a load other than 0; xinetd drops the service"),
+        ({"port": "65536"}, IGNORED, "'65536' is no port number; xinetd drops the service"),
+        ({"no_access": "10.0.0.1/x"}, REFUSED, "'10.0.0.1/x' has no valid prefix length (0 to 32)"),
+    ],
+)  # fmt: skip
+def test_service_is_not_written(changed: dict[str, str], outcome: Outcome, text: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(**changed))
+    assert about(conversion, next(iter(changed))) == (outcome, f"{text}; the service is not converted")
+    assert conversion.units == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "outcome", "text"),
+    [
+        ({"wait": "-", "user": "-"}, IGNORED, "'wait' and 'user' is missing; xinetd drops the service"),
+        ({"socket_type": "dgram", "protocol": "udp"}, REFUSED, "a dgram service with wait = no gets one process "
+         "per datagram that all read the same socket: xinetd 2.3.15.4 drops it, older ones did not; set wait = yes if "
+         "the server can"),
+        ({"socket_type": "dgram"}, IGNORED, "dgram sockets do not speak tcp; xinetd drops the service"),
+        ({"type": "INTERNAL UNLISTED"}, REFUSED,
+         "there is no internal service 'probe' but chargen daytime discard echo time"),
+        ({"wait": "yes", "only_from": "10.0.0.0"}, REFUSED, "--only-from: a TCP server with wait = yes accepts "
+         "its clients itself, so nothing can check them; xinetd 2.3.15.3 refused everybody for this, 2.3.15.4 let "
+         "everybody in. Use wait = no if the server can, or the server's own access rules"),
+        ({"flags": "NAMEINARGS"}, IGNORED, "flags = NAMEINARGS without server_args; xinetd drops the service"),
+        ({"server_args": "x", "flags": "NAMEINARGS"}, IGNORED, "flags = NAMEINARGS stands after server_args: the "
+         "server is started without a name and fails; put it before; xinetd drops the service"),
+        ({"type": "-", "port": "-"}, IGNORED,
+         "no 'port', and no service 'probe' with protocol tcp in /etc/services; xinetd drops the service"),
+    ],
+)  # fmt: skip
+def test_service_does_not_hang_together(changed: dict[str, str], outcome: Outcome, text: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(**changed).replace("type = -\n", "\n"))
+    assert about(conversion, "service probe") == (outcome, f"{text}; the service is not converted")
+    assert conversion.units == ()
+
+
+def test_defaults_with_plus_and_minus_make_the_list(tmp_path: Path) -> None:
+    defaults = "defaults\n{\n\tonly_from = 10.0.0.1\n\tonly_from = 10.0.0.2\n}\n"
+    for line, words in (
+        ("only_from += 10.0.0.3", "10.0.0.1 10.0.0.2 10.0.0.3"), ("only_from -= 10.0.0.1", "10.0.0.2"),
+        ("only_from = 10.0.0.4", "10.0.0.4"), ("nice = 1", "10.0.0.1 10.0.0.2"),
+    ):  # fmt: skip
+        assert words in units(convert(tmp_path, defaults + service(extra=line)))
+
+
+def test_removing_what_was_never_listed_blocks(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(only_from="10.0.0.0/8", extra="only_from -= 10.0.0.0"))
+    assert conversion.units == ()
+    assert "'-=' removes '10.0.0.0', which is not in the list under this spelling" in about(conversion, "only_from")[1]
+
+
+def test_a_second_equals_sign_throws_the_first_list_away_and_is_said(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(only_from="10.0.0.1", extra="only_from = 10.0.0.2"))
+    assert "--only-from 10.0.0.2 --" in units(conversion)
+    assert "replaced by" in about(conversion, "only_from = 10.0.0.1")[1]
+
+
+def test_what_follows_disable_yes_is_not_looked_at(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "service x\n{\n\tdisable = yes\n\tnonsense\n}\n" + service())
+    assert [one.name for one in conversion.services] == ["probe"]
+    assert about(conversion, "disable = yes") == (Outcome.TRANSLATED, "disabled: no unit")
+
+
+def test_a_bad_value_before_disable_no_costs_only_itself(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(nice="x", extra="disable = no"))
+    assert len(conversion.services) == 1
+    assert about(conversion, "nice")[0] is IGNORED
+    assert convert(tmp_path, service(nice="x")).services == ()
+
+
+def test_includedir_reads_regular_files_in_order_and_skips_names_with_dots(tmp_path: Path) -> None:
+    folder = tmp_path / "xinetd.d"
+    folder.mkdir()
+    for name, port in (("b", "2"), ("a", "1"), ("c.rpmnew", "3"), ("d.conf", "4"), ("e~", "5")):
+        (folder / name).write_text(service(f"s{port}", port=port))
+    os.mkfifo(folder / "fifo")
+    conversion = convert(tmp_path, f"includedir {folder}\n")
+    assert [one.name for one in conversion.services] == ["s1", "s2"]
+    assert about(conversion, "d.conf")[0] is IGNORED
+
+
+def test_an_include_that_is_missing_or_includes_itself_costs_no_other(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, f"include /nonexistent\ninclude {tmp_path}/xinetd.conf\n" + service())
+    assert "probe" in [one.name for one in conversion.services]
+    assert about(conversion, f"include {tmp_path}")[1] == "files include each other without end"
+
+
+def test_of_two_services_on_one_port_the_first_is_kept(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service("a") + service("b"))
+    assert [one.name for one in conversion.services] == ["a"]
+    assert about(conversion, "service b")[0] is IGNORED
+
+
+def test_systemd_before_255_gets_no_setting_that_it_does_not_know(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text(service(extra="cps = 30 10"))
+    old = readers.convert("xinetd", [str(tmp_path / "x")], Machine(systemd=252, hosts_files=()))
+    assert "PollLimit" not in units(old)
+    assert about(old, "cps")[1].endswith("run the service under sockgated(8) with --rate 30/10")
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "problem"),
+    [
+        ("service\n", "service",
+         "the name after 'service' is missing; xinetd skips everything up to the end of the file"),
+        ("hello\n}\n", "hello",
+         "this is neither 'service', 'defaults', 'include' nor 'includedir'; xinetd skips everything up to line 2"),
+        ("service x {\n}\n", "service x {",
+         "the next line must be '{' and nothing else; xinetd skips everything up to the end of the file"),
+    ],
+)  # fmt: skip
+def test_lines_between_entries_that_xinetd_cannot_read(text: str, what: str, problem: str) -> None:
+    (item,) = parse(text, "f")
+    assert isinstance(item, Problem)
+    assert (item.what, item.text) == (what, problem)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("type=UNLISTED", "white space is missing between 'type' and its operator"),
+        ("type", "nothing follows 'type'"),
+        ("type is UNLISTED", "'type' is not followed by one of the operators = += -="),
+    ],
+)
+def test_lines_that_make_xinetd_drop_the_entry(line: str, problem: str) -> None:
+    block = next(parse(f"service x\n{{\nwait = no\n{line}\nuser = root\n}}\n", "f"))
+    assert isinstance(block, Block)
+    assert block.problem is not None
+    assert (block.problem.place.line, block.problem.text, len(block.settings)) == (4, problem, 1)
+
+
+def test_keywords_have_no_case_and_comments_only_a_line_of_their_own() -> None:
+    items = list(parse("# a\n\nDEFAULTS\n{\n # b\nLog_Type = FILE /x # c\n}\nInclude /f\n", "f"))
+    assert isinstance(items[0], Block)
+    assert str(items[0].settings[0]) == "log_type = FILE /x # c"
+    assert isinstance(items[1], Include)

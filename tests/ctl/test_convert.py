@@ -1,0 +1,125 @@
+"""sockgatectl convert: exit codes, output, and putting units in place."""
+
+import json
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sockgate.convert import readers
+from sockgate.convert.conversion import Conversion
+from sockgate.convert.machine import Machine
+from sockgate.core.errors import ConfigError
+from sockgate.ctl import main
+from sockgate.ctl.convert_install import install
+from sockgate.units.search import UnitSearch
+
+CLEAN = """service probe
+{
+    type = UNLISTED
+    port = %d
+    socket_type = stream
+    protocol = tcp
+    wait = no
+    user = root
+    server = /bin/cat
+}
+"""
+
+
+def write(folder: Path, text: str) -> str:
+    file = folder / "xinetd.conf"
+    file.write_text(text)
+    return str(file)
+
+
+def test_exit_code_is_0_if_everything_means_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "units"
+    assert main.run(["convert", "xinetd", write(tmp_path, CLEAN % 7), "--output", str(output)]) == 0
+    assert sorted(path.name for path in output.iterdir()) == ["probe.socket", "probe@.service"]
+    assert "Services converted: 1." in capsys.readouterr().out
+
+
+def test_exit_code_is_1_with_something_to_read(tmp_path: Path) -> None:
+    text = (CLEAN % 7).replace("server =", "per_source = 10 # each\n    server =")
+    assert main.run(["convert", "xinetd", write(tmp_path, text), "--output", str(tmp_path / "units")]) == 1
+
+
+def test_a_service_whose_access_cannot_be_kept_is_not_written(tmp_path: Path) -> None:
+    text = (CLEAN % 7).replace("wait = no", "wait = yes\n    only_from = 10.0.0.0")
+    assert main.run(["convert", "xinetd", write(tmp_path, text), "--output", str(tmp_path / "units")]) == 1
+    assert not (tmp_path / "units").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["xinetd", "/nonexistent", "--output", "/tmp/x"], "convert: '/nonexistent' does not exist"),
+        (["xinetd", "/etc/passwd"], "convert: say where the units go with --output DIR, or --install"),
+        (["launchd", "/etc/passwd", "--output", "/tmp/x"], "convert: argument program: invalid choice: 'launchd'"),
+    ],
+)
+def test_exit_code_is_2_for_wrong_usage(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["convert", *words]) == 2
+    assert capsys.readouterr().err.startswith(f"sockgatectl: {message}")
+
+
+def test_json_lists_services_units_and_one_entry_per_attribute(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, CLEAN % 7)
+    main.run(["convert", "xinetd", file, "--output", str(tmp_path / "units"), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["services"] == [{"name": "probe", "file": file, "line": 1}]
+    assert told["units"] == ["probe.socket", "probe@.service"]
+    assert [entry["line"] for entry in told["report"]] == [3, 4, 5, 6, 7, 8, 9]
+    assert told["report"][1] == {
+        "outcome": "translated", "file": file, "line": 4, "service": "probe", "what": "port = 7", "became": ["port 7"],
+        "text": "",
+    }  # fmt: skip
+
+
+def converted(tmp_path: Path, port: int = 7, prefix: str = "") -> Conversion:
+    return readers.convert("xinetd", [write(tmp_path, CLEAN % port)], Machine(), prefix)
+
+
+def test_install_writes_the_units_and_says_how_to_switch_over_and_back(tmp_path: Path) -> None:
+    steps = install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
+    assert (tmp_path / "etc/systemd/system/probe@.service").exists()
+    folder = "/etc/systemd/system"
+    assert steps == (
+        "To switch over:\n"
+        "  systemctl daemon-reload\n"
+        "  systemctl disable --now xinetd\n"
+        "  systemctl enable --now probe.socket\n"
+        "To switch back:\n"
+        "  systemctl disable --now probe.socket\n"
+        f"  rm {folder}/probe.socket {folder}/probe@.service\n"
+        "  systemctl daemon-reload\n"
+        "  systemctl enable --now xinetd\n"
+    )
+
+
+def test_install_says_which_ports_the_old_daemon_still_has(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as old:
+        port = old.getsockname()[1]
+        steps = install(converted(tmp_path, port), "xinetd", UnitSearch(str(tmp_path)))
+    assert steps.startswith(f"Port {port}/tcp of probe is taken: stop the old daemon first.\n")
+
+
+def test_install_twice_replaces_its_own_units(tmp_path: Path) -> None:
+    for port in (7, 9):
+        install(converted(tmp_path, port), "xinetd", UnitSearch(str(tmp_path)))
+    assert "ListenStream=9\n" in (tmp_path / "etc/systemd/system/probe.socket").read_text()
+
+
+def test_install_does_not_hide_a_unit_of_somebody_else(tmp_path: Path) -> None:
+    other = tmp_path / "usr/lib/systemd/system/probe.socket"
+    other.parent.mkdir(parents=True)
+    other.write_text("[Socket]\nListenStream=1\n")
+    message = r"there is a 'probe.socket' already \(.*\), nothing is installed \(choose other names with --prefix\)"
+    with pytest.raises(ConfigError, match=message):
+        install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
+    assert not (tmp_path / "etc").exists()
+    install(converted(tmp_path, prefix="old-"), "xinetd", UnitSearch(str(tmp_path)))

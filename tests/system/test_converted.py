@@ -1,0 +1,157 @@
+"""What the converter and the generator write, on a running machine: verified, started, and asked."""
+
+import json
+import shutil
+from pathlib import Path
+
+from tests.system.machine import Machine
+
+CORPUS = Path(__file__).parents[1] / "convert/corpus"
+PROGRAMS = {"xinetd": "xinetd", "inetd": "inetd", "tcpserver": "tcpserver", "courier": "couriertcpd"}
+# Everything in the wild is converted, each file into a folder of its own, and verified in one go per folder.
+CONVERT_ALL = """
+cd /root/corpus/{folder}
+for file in *; do
+    mkdir -p "/root/units/{folder}/$file"
+    sockgatectl convert {program} "/root/corpus/{folder}/$file" --output "/root/units/{folder}/$file" \
+        > /dev/null 2> "/root/error" || [ $? = 1 ]
+    cat /root/error
+    set -- "/root/units/{folder}/$file"/*.s*
+    [ ! -e "$1" ] || systemd-analyze verify "$@" 2>&1
+done
+"""
+UDP = """
+service echo
+{
+	type = INTERNAL
+	socket_type = dgram
+	wait = yes
+	only_from = 192.168.0.0
+}
+service daytime
+{
+	type = INTERNAL
+	socket_type = stream
+	wait = no
+}
+service upper
+{
+	type = UNLISTED
+	port = 7001
+	protocol = udp
+	socket_type = dgram
+	wait = yes
+	user = daemon
+	server = /opt/upper
+	only_from = 192.168.0.0
+}
+service forward
+{
+	type = UNLISTED
+	port = 7002
+	protocol = tcp
+	socket_type = stream
+	wait = no
+	user = nobody
+	redirect = 127.0.0.1 13
+	no_access = 10.0.0.0
+}
+"""
+UPPER = """#!/usr/bin/python3
+import socket
+
+client = socket.socket(fileno=0)
+data, sender = client.recvfrom(100)
+client.sendto(data.upper(), sender)
+"""
+ASK = """
+import socket, sys
+
+source, port, kind = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
+client.bind((source, 0))
+client.settimeout(4)
+if kind == "udp":  # not connected: the answer comes from another address of the machine
+    client.sendto(b"hello", ("127.0.0.1", port))
+else:
+    client.connect(("127.0.0.1", port))
+try:
+    print(client.recv(100).decode().strip())
+except TimeoutError:
+    print("silence")
+"""
+
+
+def ask(machine: Machine, source: str, port: int, kind: str = "tcp") -> str:
+    return machine.python(ASK, source, str(port), kind).stdout.strip()
+
+
+def convert(machine: Machine, text: str) -> list[str]:
+    """Convert this xinetd.conf into /etc/systemd/system and start its sockets."""
+    machine.write("/root/xinetd.conf", text)
+    done = machine.run(
+        "sockgatectl",
+        "convert",
+        "xinetd",
+        "/root/xinetd.conf",
+        "--output",
+        "/etc/systemd/system",
+        "--json",
+        check=False,
+    )
+    sockets = [unit for unit in json.loads(done.stdout)["units"] if unit.endswith(".socket")]
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", *sockets)
+    return sockets
+
+
+def test_systemd_has_nothing_to_say_about_what_the_corpus_becomes(machine: Machine) -> None:
+    shutil.copytree(CORPUS, machine.path("/root/corpus"))
+    for folder, program in PROGRAMS.items():
+        done = machine.shell(CONVERT_ALL.format(folder=folder, program=program), timeout=300)
+        assert done.stdout == "", folder
+    converted = machine.shell("ls /root/units/*/*/*.socket | wc -l").stdout
+    assert int(converted) > 70
+
+
+def test_udp_internal_and_redirected_services_answer_whom_xinetd_answered(machine: Machine) -> None:
+    machine.write("/opt/upper", UPPER, 0o755)
+    for address in ("192.168.0.5/32", "10.0.0.1/32"):
+        machine.add_address(address)
+    convert(machine, UDP)
+    for port, answer in ((7, "hello"), (7001, "HELLO")):
+        assert ask(machine, "192.168.0.5", port, "udp") == answer
+        assert ask(machine, "10.0.0.1", port, "udp") == "silence"
+        assert ask(machine, "192.168.0.5", port, "udp") == answer, "a refused datagram costs the others nothing"
+    time_of_day = ask(machine, "127.0.0.1", 13)
+    assert time_of_day.count(":") == 2
+    assert ask(machine, "192.168.0.5", 7002)[:11] == time_of_day[:11]
+    assert ask(machine, "10.0.0.1", 7002) == ""
+
+
+def test_a_file_dropped_into_xinetd_d_serves_after_a_daemon_reload(machine: Machine) -> None:
+    machine.shell("systemctl disable xinetd || true; rm -f /etc/rc?.d/S??xinetd")
+    machine.write("/etc/xinetd.conf", "includedir /etc/xinetd.d\n")
+    machine.write("/etc/xinetd.d/aaa-broken", "service broken\n{\n\twait=no\n")
+    machine.write("/etc/xinetd.d/rpc", "service rstatd\n{\n\ttype = RPC\n\twait = yes\n\tsocket_type = dgram\n}\n")
+    machine.write("/etc/xinetd.d/dropped", (
+        "service dropped\n{\n\ttype = UNLISTED\n\tport = 7003\n\tsocket_type = stream\n\tprotocol = tcp\n\twait = no\n"
+        "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = hello\n\tonly_from = 127.0.0.0\n}\n"
+    ))  # fmt: skip
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", "dropped.socket")
+    assert ask(machine, "127.0.0.1", 7003) == "hello"
+    assert machine.systemctl("show", "--value", "-p", "FragmentPath", "dropped.socket").stdout.startswith(
+        "/run/systemd/gen"
+    )
+    assert "dropped.socket" in machine.systemctl("show", "--value", "-p", "Wants", "sockets.target").stdout
+    messages = [record["MESSAGE"] for record in machine.journal("SYSLOG_IDENTIFIER=sockgate-xinetd-generator")]
+    assert any("/etc/xinetd.d/rpc:3: rstatd: refused: type = RPC" in message for message in messages), messages
+
+
+def test_the_generator_leaves_everything_to_an_xinetd_that_is_enabled(machine: Machine) -> None:
+    link = "/etc/systemd/system/multi-user.target.wants/xinetd.service"
+    machine.shell(f"mkdir -p $(dirname {link}); ln -sf /lib/systemd/system/xinetd.service {link}")
+    machine.systemctl("daemon-reload")
+    assert machine.shell("ls /run/systemd/generator | grep -c dropped || true").stdout.strip() == "0"
+    machine.shell(f"rm {link}")
