@@ -13,6 +13,7 @@ from ..core.access import DENY, Verdict
 from ..core.environ import to_bytes
 from ..core.errors import ConfigError, UsageError
 from ..core.gate import Gate
+from ..core.names import GivenName
 from ..core.options import parse
 from ..core.peer import Peer, internet_peer, pack
 from ..units.search import UnitSearch
@@ -108,6 +109,7 @@ def make_peer(arguments: argparse.Namespace) -> Peer:
     if not arguments.local:
         peer.local_ip = None
     peer.host = arguments.host.lower() if arguments.host else None
+    peer.names = GivenName(arguments.host)
     peer.info = arguments.info
     return peer
 
@@ -144,8 +146,8 @@ def explain(gate: Gate, peer: Peer, variables: dict[bytes, bytes]) -> Explanatio
         verdict = gate.decide(peer, considered)
     except ConfigError as error:
         return Explanation(ERROR, None, str(error), None, None, None, considered)
-    message = verdict.message.decode("utf-8", "replace").rstrip() or None
     if verdict.outcome == DENY:
+        message = gate.refusal(verdict).decode("utf-8", "replace").rstrip() or None
         return Explanation(DENY, rule_of(verdict), verdict.reason, None, message, None, considered)
     relay = gate.relays_for(peer)
     environment = gate.environment(gate.base_environment(variables), peer, verdict, relay)
