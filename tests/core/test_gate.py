@@ -67,10 +67,10 @@ def test_all_must_let_the_peer_in_and_the_last_that_matched_is_named() -> None:
 
 
 def test_the_kinds_of_access_options_decide_in_this_order(tmp_path: Path) -> None:
-    rules, file = str(tmp_path / "rules"), str(tmp_path / "empty")
-    Path(file).touch()
-    Path(rules).write_text(":allow\n")
-    words = ["--rules", rules, "--hosts-access", file, "--courier-access", file, "--no-access", "10.0.0.1"]
+    rules, hosts, courier = (str(tmp_path / name) for name in ("rules", "hosts", "courier"))
+    for file, line in ((rules, ":allow"), (hosts, "ALL: ALL"), (courier, "127\tallow")):
+        Path(file).write_text(f"{line}\n")
+    words = ["--rules", rules, "--hosts-access", hosts, "--courier-access", courier, "--no-access", "10.0.0.1"]
     words += ["--only-from", "127.0.0.1", "--deny", "any", "--max-load", "1", "--access-times", "0:00-23:59"]
     expected = ["Schedule", "AddressAccess", "XinetdAccess", "CourierAccess", "HostsAccess", "RulesAccess"]
     assert [type(check).__name__ for check in gate(*words).checks] == expected
@@ -81,8 +81,8 @@ def test_the_kinds_of_access_options_decide_in_this_order(tmp_path: Path) -> Non
         ("--deny", "any", "AddressAccess"),
         ("--only-from", "127.0.0.1", "XinetdAccess"),
         ("--no-access", "127.0.0.1", "XinetdAccess"),
-        ("--courier-access", file, "CourierAccess"),
-        ("--hosts-access", file, "HostsAccess"),
+        ("--courier-access", courier, "CourierAccess"),
+        ("--hosts-access", hosts, "HostsAccess"),
         ("--rules", rules, "RulesAccess"),
     ):
         assert [type(check).__name__ for check in gate(option, value).checks] == [name]
