@@ -29,7 +29,7 @@ HOSTS = """
 10.1.2.7 example.com
 10.1.2.8 other.example.org
 192.168.1.5 mail.example.com.example.net
-192.168.1.6 mail.example.com.example.com
+198.51.100.6 mail.example.com.example.com
 fd00:1::5 six.example.com
 """
 NETWORKS = """
@@ -222,8 +222,8 @@ EXPLAINED: list[tuple[List, str, bytes, bytes | None]] = [
     # It asks for the name of ::ffff:10.1.2.5, which has none, and looks for a domain's first occurrence.
     ((".example.com", None, True), "10.1.2.5", REFUSED, ALLOWED),
     ((None, ".example.com", True), "10.1.2.5", ALLOWED, REFUSED),
-    ((".example.com", None, False), "192.168.1.6", REFUSED, ALLOWED),
-    ((None, ".example.com", False), "192.168.1.6", ALLOWED, REFUSED),
+    ((".example.com", None, False), "198.51.100.6", REFUSED, ALLOWED),
+    ((None, ".example.com", False), "198.51.100.6", ALLOWED, REFUSED),
 ]
 
 
