@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.live import Live
     from rich.progress import Progress
 
 SECONDS_UNTIL_SHOWN = 1.0
@@ -89,3 +90,35 @@ def plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
     widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in (headers, *rows)]  # fmt: skip
+
+
+class Screen:
+    """Shows one text after the other in the same place; without a terminal, below each other.
+
+    With rich in the terminal's other screen, which leaves what was there before untouched; else by clearing it.
+    """
+
+    def __init__(self) -> None:
+        self._console = terminal()
+        self._live: Live | None = None
+
+    def __enter__(self) -> "Screen":
+        if self._console:
+            from rich.live import Live
+
+            self._live = Live(console=self._console, screen=True, auto_refresh=False)
+            self._live.start()
+        return self
+
+    def show(self, text: str) -> None:
+        if self._live:
+            from rich.text import Text
+
+            self._live.update(Text(text, no_wrap=True), refresh=True)
+        else:
+            clear = "\x1b[H\x1b[2J" if sys.stdout.isatty() else ""
+            print(clear + text, flush=True)
+
+    def __exit__(self, *failure: object) -> None:
+        if self._live:
+            self._live.stop()

@@ -46,6 +46,8 @@ VERBS = (
     Verb("install", "install", "put a server behind a gate: write its units"),
     Verb("log", "log", "show connections: client, verdict, end, duration"),
     Verb("rules", "rules", "compile access rules, or show them"),
+    Verb("status", "status", "say how the gated services are doing"),
+    Verb("top", "top", "the same, live"),
     Verb("uninstall", "uninstall", "remove the units that install wrote"),
 )
 

@@ -82,6 +82,10 @@ class Journal:
             except KeyError:
                 yield ""
 
+    def refresh(self) -> None:
+        """Take notice of what was written since: `records` and `values` go on with it."""
+        self._reader.process()
+
     def wait(self, seconds: float | None = None) -> None:
         """Until there is something new."""
         self._reader.wait(seconds)

@@ -1,0 +1,74 @@
+"""The state of the services in the text format of Prometheus, for node_exporter's textfile collector."""
+
+from collections.abc import Callable, Iterator
+
+from .services import Service
+
+Sample = tuple[dict[str, str], float]
+
+
+def metrics(services: list[Service]) -> Iterator[str]:
+    """The lines of the file."""
+    for name, kind, help_text, samples in METRICS:
+        yield f"# HELP {name} {help_text}"
+        yield f"# TYPE {name} {kind}"
+        for service in services:
+            for labels, value in samples(service):
+                named = {"service": service.name, **labels}
+                text = ",".join(f'{label}="{escape(content)}"' for label, content in named.items())
+                yield f"{name}{{{text}}} {value:g}" if value < 1e6 else f"{name}{{{text}}} {value:.0f}"
+
+
+def escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def up(service: Service) -> Iterator[Sample]:
+    yield {"engine": service.engine}, int(service.listening and not service.error)
+
+
+def since(service: Service) -> Iterator[Sample]:
+    if service.since is not None:
+        yield {}, service.since // 1_000_000
+
+
+def connections(service: Service) -> Iterator[Sample]:
+    yield {}, service.connected
+
+
+def limit(service: Service) -> Iterator[Sample]:
+    if service.limit:
+        yield {}, service.limit
+
+
+def accepted(service: Service) -> Iterator[Sample]:
+    if service.tally:
+        yield {}, service.tally.accepted
+
+
+def refused(service: Service) -> Iterator[Sample]:
+    if service.tally:
+        for rule, refusals in sorted(service.tally.refused.items()):
+            yield {"rule": rule}, refusals
+
+
+def failed(service: Service) -> Iterator[Sample]:
+    if service.tally:
+        yield {}, service.tally.failed
+
+
+def dropped(service: Service) -> Iterator[Sample]:
+    if not service.resident:
+        yield {}, service.dropped
+
+
+METRICS: tuple[tuple[str, str, str, Callable[[Service], Iterator[Sample]]], ...] = (
+    ("sockgate_up", "gauge", "Whether the service listens with a gate that works.", up),
+    ("sockgate_start_time_seconds", "gauge", "When it began to listen; the counters count from then on.", since),
+    ("sockgate_connections", "gauge", "Clients that are connected.", connections),
+    ("sockgate_connections_limit", "gauge", "How many clients may be connected.", limit),
+    ("sockgate_accepted_total", "counter", "Clients that were let in.", accepted),
+    ("sockgate_refused_total", "counter", "Clients that were refused, by what refused them.", refused),
+    ("sockgate_failed_total", "counter", "Clients that were refused because something is wrong here.", failed),
+    ("sockgate_dropped_total", "counter", "Clients that systemd turned away at a limit of the socket.", dropped),
+)

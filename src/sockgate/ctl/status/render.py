@@ -1,0 +1,87 @@
+"""The state of the services as text for a person, and as an object for a program."""
+
+from collections.abc import Iterator
+
+from ..moments import iso, local
+from .services import Service
+
+HEADERS = ("SERVICE", "ENGINE", "STATE", "LISTEN", "CLIENTS", "ACCEPTED", "REFUSED", "FAILED", "DROPPED", "TROUBLE")
+MOST_SOURCES = 5
+
+Object = dict[str, object]
+
+
+def row(service: Service) -> tuple[str, ...]:
+    """One line of the table."""
+    tally = service.tally
+    limit = f"/{service.limit}" if service.limit else ""
+    counts = [tally.accepted, tally.refused.total(), tally.failed] if tally else []
+    shown = [f"{number:,}" for number in counts] or ["-"] * 3
+    return (
+        service.name, service.engine or "-", state(service), " ".join(service.listen) or "-",
+        f"{service.connected}{limit}", *shown, "-" if service.resident else f"{service.dropped:,}",
+        trouble(service) or "-",
+    )  # fmt: skip
+
+
+def state(service: Service) -> str:
+    failed = service.state == "failed" and service.result not in ("", "success")
+    return f"failed ({service.result})" if failed else service.state or "unknown"
+
+
+def trouble(service: Service) -> str:
+    return service.error.partition("\n")[0]
+
+
+def paragraphs(service: Service) -> Iterator[tuple[str, str]]:
+    """What there is to say about one service: label and text."""
+    how = "one gate for all clients" if service.resident else "a gate for each client"
+    yield "Engine", f"{service.engine}, {how} ({service.unit})" if service.engine else "unknown"
+    yield (
+        "Socket",
+        f"{service.socket}: {state(service)}" + (f" since {local(service.since)[:-4]}" if service.since else ""),
+    )
+    yield "Listens", " ".join(service.listen) or "nowhere"
+    yield "Clients", clients(service)
+    if service.tally:
+        yield "Accepted", f"{service.tally.accepted:,}"
+        by_rule = ", ".join(f"{rule} {number:,}" for rule, number in service.tally.refused.most_common())
+        yield "Refused", f"{service.tally.refused.total():,}" + (f" ({by_rule})" if by_rule else "")
+        yield "Failed", f"{service.tally.failed:,}"
+    if not service.resident:
+        yield "Dropped", f"{service.dropped:,} by systemd, at the limits of the socket"
+    if service.said:
+        yield "Says", service.said
+    for refusal in service.last:
+        yield "Refusal", f"{local(refusal.start)[:-4]} {refusal.peer or 'nobody'}: {refusal.reason or refusal.rule}"
+    if service.error:
+        yield "Trouble", service.error
+
+
+def clients(service: Service) -> str:
+    most = f" of {service.limit}" if service.limit else ""
+    per_source = f", at most {service.per_source} from one source" if service.per_source else ""
+    busiest = [f"{number} from {source}" for source, number in service.clients.most_common(MOST_SOURCES)]
+    others = service.connected - sum(number for _, number in service.clients.most_common(MOST_SOURCES))
+    if others:
+        busiest.append(f"{others} from others")
+    return f"{service.connected}{most}{per_source}" + (f": {', '.join(busiest)}" if busiest else "")
+
+
+def as_object(service: Service) -> Object:
+    tally = service.tally
+    return {
+        "service": service.name, "socket": service.socket, "unit": service.unit, "engine": service.engine or None,
+        "state": service.state, "result": service.result, "listening": service.listening, "listen": service.listen,
+        "since": iso(service.since) if service.since is not None else None,
+        "clients": service.connected, "sources": dict(service.clients.most_common()),
+        "limit": service.limit or None, "limit_per_source": service.per_source or None,
+        "accepted": tally.accepted if tally else None, "refused": dict(tally.refused) if tally else None,
+        "failed": tally.failed if tally else None, "dropped": None if service.resident else service.dropped,
+        "status": service.said or None, "trouble": service.error or None,
+        "last_refusals": [
+            {"time": iso(refusal.start), "source": refusal.remote_address or None, "port": refusal.remote_port,
+             "verdict": refusal.verdict, "rule": refusal.rule or None, "reason": refusal.reason or None}
+            for refusal in service.last
+        ],
+    }  # fmt: skip

@@ -1,0 +1,164 @@
+"""The gated services of this machine, and how each of them is doing."""
+
+import glob
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ...core.errors import GateError
+from ...core.options import parse
+from ...dispatch.options import read_limits
+from ...journal.connection import Connection
+from ...units.names import UnitName
+from ...units.search import UnitSearch
+from ..gated import PROGRAMS, GatedService, find_named, gate_names
+from .systemctl import Properties, client_of, instances, show
+from .tally import Tally
+
+CGROUPS = "/sys/fs/cgroup"
+MICROSECONDS = 1_000_000
+CLIENT_VARIABLES = (b"TCPREMOTEIP=", b"TCPREMOTEPORT=")
+
+
+@dataclass(slots=True)
+class Service:
+    """One of them: what its units say, and what systemd and the journal know of it now.
+
+    socket      the unit that listens, or the resident service itself if it has none
+    engine      sockgate: a process of its own for each connection; sockgated: one gate for all
+    state       of the socket: listening, dead, failed, ...
+    result      why it failed
+    since       when it began to listen, in microseconds since 1970; None if it does not
+    clients     that are connected now: how many of each source
+    limit       of clients, 0 if unknown
+    per_source  limit of clients from one source, 0 for none
+    dropped     clients that systemd turned away at its own limits
+    """
+
+    name: str
+    socket: str
+    unit: str
+    engine: str
+    prefix: str
+    error: str = ""
+    state: str = ""
+    result: str = ""
+    enabled: bool = False
+    listen: list[str] = field(default_factory=list)
+    since: int | None = None
+    clients: Counter[str] = field(default_factory=Counter)
+    limit: int = 0
+    per_source: int = 0
+    dropped: int = 0
+    said: str = ""
+    tally: Tally | None = None
+    last: list[Connection] = field(default_factory=list)
+
+    @property
+    def connected(self) -> int:
+        return self.clients.total()
+
+    @property
+    def used(self) -> bool:
+        return self.enabled or self.state not in ("dead", "")
+
+    @property
+    def listening(self) -> bool:
+        return self.since is not None
+
+    @property
+    def resident(self) -> bool:
+        return self.engine == "sockgated"
+
+
+def find_services(names: Iterable[str], search: UnitSearch) -> list[Service]:
+    """Those with these names, or all of the machine. Raises GateError for a name that is none."""
+    if wanted := list(names):
+        return [describe(find_named(name, search)) for name in wanted]
+    found = []
+    for name in gate_names(search):
+        try:
+            found.append(describe(find_named(name, search)))
+        except GateError as error:
+            prefix = UnitName.parse(name).prefix
+            found.append(Service(prefix, name, name, "", prefix, error=str(error)))
+    return found
+
+
+def describe(gated: GatedService) -> Service:
+    """What its units say."""
+    name = gated.service.unit_name.prefix
+    service = Service(
+        name=name, socket=gated.name, unit=gated.service.name, engine=gated.program, prefix=name,
+        error=str(gated.error or ""),
+    )  # fmt: skip
+    if service.resident and not gated.error:
+        limits = read_limits(parse([word.text for word in gated.words], PROGRAMS[gated.program]))
+        service.limit, service.per_source = limits.connections, limits.per_source or 0
+    return service
+
+
+def refresh(services: list[Service]) -> None:
+    """Bring everything up to date that changes while they run. Raises SystemFailure."""
+    units = [unit for service in services for unit in dict.fromkeys((service.socket, service.unit)) if "@." not in unit]
+    shown = show(list(dict.fromkeys(units)))
+    for service in services:
+        read_properties(service, shown[service.socket], shown.get(service.unit, {}))
+        if service.resident:
+            service.clients = resident_clients(shown.get(service.unit, {}).get("ControlGroup", ""))
+        else:
+            service.clients = Counter(map(client_of, instances(service.prefix))) if service.listening else Counter()
+        count(service)
+
+
+def read_properties(service: Service, socket: Properties, unit: Properties) -> None:
+    service.state, service.result = socket.get("SubState", ""), socket.get("Result", "")
+    service.enabled = socket.get("UnitFileState", "").startswith("enabled")
+    service.listen = [line.partition(" ")[0] for line in socket.get("Listen", "").splitlines()]
+    entered = socket.get("ActiveEnterTimestamp", "").removeprefix("@")
+    active = socket.get("ActiveState") in ("active", "deactivating")
+    service.since = int(entered) * MICROSECONDS if active and entered.isdigit() else None
+    service.said = unit.get("StatusText", "")
+    if not service.resident:
+        service.limit = number(socket, "MaxConnections")
+        service.per_source = number(socket, "MaxConnectionsPerSource")
+        service.dropped = number(socket, "NRefused")
+
+
+def number(properties: Properties, name: str) -> int:
+    value = properties.get(name, "")
+    return int(value) if value.isdigit() else 0
+
+
+def count(service: Service) -> None:
+    """Since it began to listen; one that does not shows nothing."""
+    if service.since is None:
+        service.tally = None
+        return
+    service.tally = service.tally or Tally(service.name, service.since)
+    service.tally.update()
+    service.last = service.tally.last_refusals()
+
+
+def resident_clients(cgroup: str) -> Counter[str]:
+    """Whose servers run in the unit of a resident gate: it tells each of them who its client is.
+
+    A gate that was started anew does not know its predecessor's sessions; their environment does.
+    """
+    sessions = set()
+    for file in glob.glob(f"{CGROUPS}{cgroup}/**/cgroup.procs", recursive=True) if cgroup else ():
+        for pid in read(file).split():
+            variables = read(f"/proc/{pid.decode()}/environ").split(b"\0")
+            client = [value for name in CLIENT_VARIABLES for value in variables if value.startswith(name)]
+            if len(client) == len(CLIENT_VARIABLES):
+                sessions.add(tuple(client))
+    return Counter(address.partition(b"=")[2].decode() for address, _ in sessions)
+
+
+def read(path: str) -> bytes:
+    """A file of the kernel's; empty if what it is about has just gone, or is not for us to see."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

@@ -1,0 +1,51 @@
+"""What systemd says of units, asked for in one call each."""
+
+import subprocess
+
+from ...core.errors import SystemFailure
+
+Properties = dict[str, str]
+
+SHOWN = (
+    "Id", "ActiveState", "SubState", "Result", "UnitFileState", "ActiveEnterTimestamp", "Listen", "NAccepted",
+    "NRefused", "MaxConnections", "MaxConnectionsPerSource", "ControlGroup", "StatusText",
+)  # fmt: skip
+
+
+def show(units: list[str]) -> dict[str, Properties]:
+    """The properties of these units by name; the lines of one that has several are joined. Raises SystemFailure."""
+    if not units:
+        return {}
+    output = systemctl("show", "--timestamp=unix", f"--property={','.join(SHOWN)}", "--", *units)
+    return dict(zip(units, map(parse_properties, output.split("\n\n")), strict=True))
+
+
+def parse_properties(block: str) -> Properties:
+    properties: Properties = {}
+    for line in block.splitlines():
+        name, equals, value = line.partition("=")
+        if equals:
+            properties[name] = f"{properties[name]}\n{value}" if name in properties else value
+    return properties
+
+
+def instances(prefix: str) -> list[str]:
+    """The units of the connections that a template serves now."""
+    output = systemctl("list-units", "--state=active", "--plain", "--no-legend", "--", f"{prefix}@*.service")
+    return [line.split()[0] for line in output.splitlines()]
+
+
+def client_of(instance: str) -> str:
+    """The client's address in the name of such a unit (systemd.socket(5), Accept=): NR-LOCAL:PORT-REMOTE:PORT."""
+    name = instance.partition("@")[2].removesuffix(".service")
+    return name.rpartition("-")[2].rpartition(":")[0].strip("[]") or "unknown"
+
+
+def systemctl(*words: str) -> str:
+    try:
+        result = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise SystemFailure(f"unable to run systemctl: {error.strerror}") from None
+    if result.returncode:
+        raise SystemFailure(f"systemctl {words[0]}: {result.stderr.strip()}")
+    return result.stdout
