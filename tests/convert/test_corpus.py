@@ -21,7 +21,7 @@ from sockgate.units.names import UnitName
 CORPUS = Path(__file__).parent / "corpus"
 PROGRAMS = {"xinetd": "xinetd", "inetd": "inetd", "tcpserver": "tcpserver", "courier": "couriertcpd"}
 FILES = sorted(path for folder in PROGRAMS for path in (CORPUS / folder).iterdir())
-MACHINE = Machine(systemd=257, hosts_files=())
+MACHINE = Machine(systemd=257, hosts_files=(), asks_services=False)
 
 
 def convert(path: Path) -> Conversion:

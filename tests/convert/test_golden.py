@@ -15,7 +15,7 @@ from sockgate.convert.machine import Machine
 from sockgate.convert.render import render_text
 
 GOLDEN = Path(__file__).parent / "golden"
-MACHINE = Machine(systemd=257, hosts_files=("hosts.allow", "hosts.deny"))
+MACHINE = Machine(systemd=257, hosts_files=("hosts.allow", "hosts.deny"), asks_services=False)
 
 
 def produced() -> dict[str, str]:

@@ -11,7 +11,7 @@ from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
 from sockgate.convert.xinetd.grammar import Block, Include, Problem, parse
 
-MACHINE = Machine(systemd=257, hosts_files=())
+MACHINE = Machine(systemd=257, hosts_files=(), asks_services=False)
 IGNORED, REFUSED, APPROXIMATED = Outcome.IGNORED, Outcome.REFUSED, Outcome.APPROXIMATED
 SERVICE = {
     "type": "UNLISTED", "port": "4711", "socket_type": "stream", "protocol": "tcp", "wait": "no", "user": "root",
@@ -124,11 +124,11 @@ def test_line_is_reported(line: str, outcome: Outcome, text: str, tmp_path: Path
         ({"only_from": "10.0.0.1, 10.0.0.2"}, IGNORED,
          "'10.0.0.1,' contains a comma outside of braces; xinetd drops the service"),
         ({"access_times": "22:00-6:00"}, IGNORED, "'22:00-6:00' is not H:M-H:M with hours 0 to 23 and an end "
-         "later on the same day (across midnight xinetd needs two intervals: 22:00-23:59 00:00-06:00); xinetd drops the "
-         "service"),
+         "later on the same day (across midnight xinetd needs two intervals: 22:00-23:59 00:00-06:00); xinetd drops "
+         "the service"),
         ({"access_times": "12:00-24:00"}, IGNORED, "'12:00-24:00' is not H:M-H:M with hours 0 to 23 and an end "
-         "later on the same day (across midnight xinetd needs two intervals: 22:00-23:59 00:00-06:00); xinetd drops the "
-         "service"),
+         "later on the same day (across midnight xinetd needs two intervals: 22:00-23:59 00:00-06:00); xinetd drops "
+         "the service"),
         ({"instances": "0"}, REFUSED,
          "0 lets nobody in, for which systemd has no setting; without a unit it is the same"),
         ({"env": "A"}, IGNORED, "'A' has no '='; xinetd drops the service"),

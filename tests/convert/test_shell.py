@@ -1,0 +1,112 @@
+"""Run scripts are evaluated, never run: what they would start, and what cannot be known."""
+
+from pathlib import Path
+
+import pytest
+
+from sockgate.convert.machine import Machine
+from sockgate.convert.shell.interpreter import Shell
+from sockgate.convert.shell.tokens import ACCOUNT_MARK, UNKNOWN, ScriptError
+
+
+def evaluate(text: str, folder: Path | str = "/", **variables: str) -> Shell:
+    shell = Shell(Machine(asks_services=False), str(folder), variables=dict(variables))
+    shell.run_text(text, "run")
+    return shell
+
+
+def started(text: str, folder: Path | str = "/", **variables: str) -> list[list[str]]:
+    return [list(command.words) for command in evaluate(text, folder, **variables).commands]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("exec a b # comment", ["a", "b"]),
+        ("exec a 'b  c' \"d $E\" \\f", ["a", "b  c", "d 1", "f"]),
+        ('exec a $E${E}x "$EMPTY" $EMPTY $NONE', ["a", "11x", ""]),
+        ("exec a \\\n  b 2>&1 >/dev/null </dev/null", ["a", "b"]),
+        ('A="x y"; exec a $A "$A"', ["a", "x", "y", "x y"]),
+        (
+            "exec a ${NONE:-x} ${E:-x} ${EMPTY:-x} ${EMPTY-x} ${E:+-c$E} ${EMPTY:+y} ${EMPTY+z}",
+            ["a", "x", "1", "x", "-c1", "z"],
+        ),
+        ("exec a ${NEW:=w} $NEW", ["a", "w", "w"]),
+        ('exec a `echo b c` $(echo "d e") "$(echo f g)"', ["a", "b", "c", "d", "e", "f g"]),
+        ("exec a ~root/x ~/y '~'", ["a", "/root/x", "/root/y", "~"]),
+        ('[ -z "$EMPTY" ] && exec a\nexec b', ["a"]),
+        ('[ -n "$EMPTY" ] || exec a\nexec b', ["a"]),
+        ('if [ "$E" = 2 ]; then exec a; elif [ "$E" != 2 -a -d / ]; then exec b; else exec c; fi', ["b"]),
+        ("if test -f /nonexistent; then exec a; fi\nexec b", ["b"]),
+        ("exec 2>&1\nexec a", ["a"]),
+        ("sh -c 'exec a \"$E\"'", ["a", "1"]),
+        ("exec env X=1 sh -c 'exec a'", ["env", "X=1", "a"]),
+        ("{ exec a; }", ["a"]),
+    ],
+)
+def test_script_comes_to_start(text: str, words: list[str]) -> None:
+    assert started(text, E="1", EMPTY="") == [words]
+
+
+def test_files_are_read_from_the_scripts_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "n").write_text("20\nx\n")
+    (tmp_path / "settings").write_text("export B=2\nA=$B$B\n")
+    assert started("exec a `cat n | tr x y` $(head -1 n)", tmp_path) == [["a", UNKNOWN, "20"]]
+    shell = evaluate(". ./settings\nexec a $A", tmp_path)
+    assert shell.commands[0].words == ("a", "22")
+    assert shell.commands[0].exported == {"B": "2"}
+
+
+def test_id_keeps_the_name_that_it_asks_for() -> None:
+    assert started("exec a `id -u qmaild` $(id -g x)") == [["a", f"{ACCOUNT_MARK}uqmaild{ACCOUNT_MARK}",
+                                                          f"{ACCOUNT_MARK}gx{ACCOUNT_MARK}"]]  # fmt: skip
+
+
+def test_a_users_home_comes_from_the_accounts() -> None:
+    assert started("exec $(getent passwd root | cut -d: -f6)/x") == [["/root/x"]]
+
+
+# What cannot be known is said, with its line; its value is never used.
+@pytest.mark.parametrize(
+    ("text", "line", "what", "reason"),
+    [
+        ("\nA=`rm -rf /x`", 2, "`rm -rf /x`", "the output cannot be known here, and nothing is run"),
+        ("eval $X", 1, "eval", "eval is not evaluated; the variables that it sets are missing"),
+        (". /nonexistent", 1, ". /nonexistent", "unable to read '/nonexistent': No such file or directory; what it "
+         "sets is missing"),
+        ("a | b", 1, "a", "a pipeline is not run"),
+        ("for x in 1 2; do exec a; done", 1, "for", "'for' is not evaluated"),
+        ("if grep -q x /etc/passwd; then A=1; fi", 1, "if", "the condition cannot be known"),
+        ("A=${X%%.*}", 1, "${X%%.*}", "this expansion is not understood"),
+        ("A=${X?gone}", 1, "${X?gone}", "the script would stop, since X is not set"),
+        ("if [ -d / ]; then exit 1; fi", 1, "exit",
+         "the script would stop here on this machine; the unit does not look"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_known_is_said(text: str, line: int, what: str, reason: str) -> None:
+    doubts = [(doubt.place.line, doubt.what, doubt.text) for doubt in evaluate(text).doubts]
+    assert (line, what, reason) in doubts
+
+
+def test_a_variable_that_may_have_been_set_is_unknown() -> None:
+    assert started("A=1\nif grep x y; then A=2; fi\nexec a $A") == [["grep", "x", "y"], ["a", UNKNOWN]]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a 'b", "the closing ' is missing"),
+        ("a \"b", 'the closing " is missing'), ("a $(b", "the closing ) is missing"),
+        ("if a; then b", "elif or else or fi is missing"), ("(a)", "subshells and functions are not understood"),
+        ("fi", "'fi' stands alone"), ("while a; do b", "'done' is missing"), ("if a; fi", "'fi' stands alone"),
+    ],
+)  # fmt: skip
+def test_what_is_no_script_says_where(text: str, reason: str) -> None:
+    with pytest.raises(ScriptError) as raised:
+        evaluate(text)
+    assert str(raised.value) == reason
+
+
+def test_nothing_is_ever_run(tmp_path: Path) -> None:
+    evaluate(f"touch {tmp_path}/a; A=`touch {tmp_path}/b`; $(touch {tmp_path}/c); eval touch {tmp_path}/d", tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,111 @@
+"""Run scripts of tcpserver and the programs around it."""
+
+from pathlib import Path
+
+import pytest
+
+from sockgate.convert import readers
+from sockgate.convert.conversion import Conversion
+from sockgate.convert.machine import Machine
+from sockgate.convert.report import Outcome
+
+MACHINE = Machine(systemd=257, asks_services=False)
+
+
+def convert(folder: Path, line: str) -> Conversion:
+    (folder / "run").write_text(f"#!/bin/sh\nexec {line}\n")
+    return readers.convert("tcpserver", [str(folder / "run")], MACHINE)
+
+
+def units(conversion: Conversion) -> str:
+    return "\n".join(map(str, conversion.units))
+
+
+@pytest.mark.parametrize(
+    ("line", "directive"),
+    [
+        ("tcpserver -RH 0 25 /bin/cat -x", "-- /bin/cat -x"),
+        ("tcpserver -RH 0 smtp /bin/cat", "ListenStream=0.0.0.0:25"),
+        ("tcpserver -RH 127.0.0.1 7 /bin/cat", "ListenStream=127.0.0.1:7"),
+        ("tcpserver -RH ::1 7 /bin/cat", "ListenStream=[::1]:7"),
+        ("tcpserver -RH :0 7 /bin/cat", "ListenStream=7"),
+        ("tcpserver -RHDb50 0 7 /bin/cat", "NoDelay=yes"),
+        ("tcpserver -RHDb50 0 7 /bin/cat", "Backlog=50"),
+        ("tcpserver -RHc 5 -c8 0 7 /bin/cat", "MaxConnections=8"),
+        ("tcpserver -RH 0 7 /bin/cat", "MaxConnections=40"),
+        ("tcpsvd -l 0 -C 3 0 7 /bin/cat", "MaxConnectionsPerSource=3"),
+        ("tcpserver -RHx /etc/tcp.cdb 0 7 /bin/cat", "--rules /etc/tcp.cdb"),
+        ("tcpserver -RHu 1 -g 2 0 7 /bin/cat", "User=1\nGroup=2"),
+        ("envuidgid daemon tcpserver -URH 0 7 /bin/cat", "User=daemon"),
+        ("tcpserver -RH 0 7 setuidgid daemon /bin/cat", "User=daemon"),
+        ("softlimit -m 100 -o5 tcpserver -RH 0 7 /bin/cat", "--rlimit as=100"),
+        ("softlimit -m 100 -o5 tcpserver -RH 0 7 /bin/cat", "--rlimit nofile=5"),
+        ("chpst -u daemon:mail -m 9 -n 3 tcpserver -RH 0 7 /bin/cat", "User=daemon\nGroup=mail"),
+        ("env - A=b tcpserver -RH 0 7 /bin/cat", '--pass-env "" --env A=b'),
+        ("tcpserver -RH 0 7 argv0 /bin/cat dog -x", "--argv0 dog -- /bin/cat -x"),
+        ("tcpserver -RH 0 7 envdir /etc/env /bin/cat", "envdir /etc/env /bin/cat"),
+        ("tcpserver -RHl mail.example 0 7 /bin/cat", "--env TCPLOCALHOST=mail.example"),
+        ("nice -n 5 tcpserver -RH 0 7 /bin/cat", "Nice=5"),
+        ("tcpserver -RH 0 7 relaycheck 127.0.0.1,10. /bin/cat", "--relay 127.0.0.1,10. -- /bin/cat"),
+    ],
+)
+def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) -> None:
+    assert directive in units(convert(tmp_path, line))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("tcpserver -RHx $UNSET`x` 0 7 /bin/cat", "the word '?' cannot be known without running the script; write its "
+         "value out"),
+        ("tcpserver -RH 0 7", "tcpserver: host, port or program is missing"),
+        ("tcpserver -RHy 0 7 /bin/cat", "tcpserver: the option -y is not known"),
+        ("tcpserver -RH 0 nonsense /bin/cat", "'nonsense' is neither a port nor in /etc/services"),
+        ("tcpserver -RHU 0 7 /bin/cat", "$UID and $GID are not set by envuidgid in front of it; write -u and -g"),
+        ("softlimit -m `cat /nonexistent` tcpserver -RH 0 7 /bin/cat", "softlimit: the limit cannot be known without "
+         "running the script; write its value out"),
+        ("chroot /x tcpserver -RH 0 7 /bin/cat", "'chroot' in front of tcpserver is not known"),
+        ("/bin/cat", "nothing in it starts tcpserver, sslserver or tcpsvd"),
+        ("sslserver -RH 0 7 /bin/cat", "TLS is not the gate's: put a TLS program in front of it that tells the "
+         "client's address (stunnel or haproxy with the PROXY protocol, and --proxy-protocol here), or let the server "
+         "speak TLS, and convert with tcpserver in place of sslserver"),
+    ],
+)  # fmt: skip
+def test_script_is_refused(line: str, reason: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, line)
+    texts = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED]
+    assert f"{reason}; the service is not converted" in texts
+    assert conversion.units == ()
+
+
+def test_rules_by_host_name_need_a_look_up_that_is_not_made(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text("=.example.com:allow\n:deny\n")
+    conversion = convert(tmp_path, f"tcpserver -Rx {rules} 0 7 /bin/cat")
+    refusals = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED]
+    assert refusals in ([], [f"{str(rules)!r} has rules by host name, and none is looked up; write them by address; "
+                             "the service is not converted"])  # fmt: skip
+    assert bool(conversion.units) == (not refusals)
+
+
+def test_capital_x_with_a_file_that_is_missing_is_said(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "tcpserver -RHXx /nonexistent 0 7 /bin/cat")
+    assert "--rules" not in units(conversion)
+    assert any("-X lets everybody in then" in entry.text for entry in conversion.report.entries)
+
+
+def test_a_service_folder_is_named_by_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "qmail-smtpd"
+    folder.mkdir()
+    (folder / "run").write_text("exec tcpserver -RH 0 25 /bin/cat\n")
+    conversion = readers.convert("tcpserver", [str(folder)], MACHINE)
+    assert [unit.name for unit in conversion.units] == ["qmail-smtpd.socket", "qmail-smtpd@.service"]
+
+
+def test_what_the_script_runs_first_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mkdir -p /run/x\nexec tcpserver -RH 0 25 /bin/cat\n")
+    conversion = readers.convert("tcpserver", [str(tmp_path)], MACHINE)
+    entry = next(entry for entry in conversion.report.entries if entry.what == "mkdir -p /run/x")
+    assert (
+        entry.text == "the script runs this first, the unit does not; add ExecStartPre= to the socket if it is needed"
+    )
