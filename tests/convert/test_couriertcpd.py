@@ -1,0 +1,96 @@
+"""Courier's settings: what shapes the units, and what stays the server's environment."""
+
+from pathlib import Path
+
+import pytest
+
+from sockgate.convert import readers
+from sockgate.convert.conversion import Conversion
+from sockgate.convert.machine import Machine
+from sockgate.convert.report import Outcome
+
+MACHINE = Machine(systemd=257, asks_services=False)
+
+
+def convert(folder: Path, text: str, name: str = "imapd", **beside: str) -> Conversion:
+    for other, content in {**beside, name: text}.items():
+        (folder / other).write_text(content)
+    return readers.convert("couriertcpd", [str(folder / name)], MACHINE)
+
+
+def units(conversion: Conversion) -> str:
+    return "\n".join(map(str, conversion.units))
+
+
+@pytest.mark.parametrize(
+    ("text", "directive"),
+    [
+        ("PORT=143", "ListenStream=143"),
+        ("PORT=143,127.0.0.1.1143", "ListenStream=143\nListenStream=127.0.0.1:1143"),
+        ("ADDRESS=192.168.0.1", "ListenStream=192.168.0.1:143"),
+        ("PORT=14\nPORT=${PORT}3", "ListenStream=143"),
+        ("MAXDAEMONS=7", "MaxConnections=7"),
+        ("MAXDAEMONS=7", "MaxConnectionsPerSource=4"),
+        ("MAXPERIP=9", "MaxConnectionsPerSource=9"),
+        ("PORT=143", "Wants=courier-authdaemon.service"),
+        ("TCPDOPTS='-nodnslookup -denymsg=go'", "--deny-message go"),
+    ],
+)
+def test_setting_becomes_this_directive(text: str, directive: str, tmp_path: Path) -> None:
+    assert directive in units(convert(tmp_path, text))
+
+
+def test_the_environment_is_evaluated_when_the_socket_starts(tmp_path: Path) -> None:
+    text = units(convert(tmp_path, "PORT=143"))
+    assert f"courier-environment {tmp_path}/imapd --output /run/sockgate/imapd.env\n" in text
+    assert "EnvironmentFile=/run/sockgate/imapd.env\n" in text
+    assert '/imaplogin /usr/bin/imapd "${MAILDIRPATH}"\n' in text
+
+
+def test_the_tls_variants_have_couriertls_in_front_and_the_other_settings_beside(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "SSLPORT=993\nCOURIERTLS=/opt/couriertls", "imapd-ssl", imapd="MAXDAEMONS=11")
+    assert "-- /opt/couriertls -server -tcpd -user=courier /usr/lib/courier/courier/imaplogin" in units(conversion)
+    assert "MaxConnections=11\n" in units(conversion)
+
+
+def test_access_rules_are_taken_over_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "access").write_text("10\tallow\n*\tdeny\n")
+    assert f"--courier-access {tmp_path}/access --" in units(convert(tmp_path, f"IMAPACCESSFILE={tmp_path}/access"))
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "outcome", "said"),
+    [
+        ("IMAPDSTART=NO", "IMAPDSTART=NO", Outcome.APPROXIMATED,
+         "it was not started; enable the socket only if you want it"),
+        ("MAXPERC=3", "MAXPERC=3", Outcome.APPROXIMATED,
+         "systemd has no limit per network; sockgated(8) has: --max-per-network 3"),
+        ("PORT=nonsense", "PORT=nonsense", Outcome.REFUSED,
+         "'nonsense' is neither a port nor in /etc/services; the service is not converted"),
+        ("MAXPERIP=x", "MAXPERIP=x", Outcome.REFUSED, "'x' is no number; the service is not converted"),
+        ("DROP=-drop", "DROP=-drop", Outcome.REFUSED, "-drop is not converted: it decides who gets in; add the gate's "
+         "own option, see sockgate(8); the service is not converted"),
+        ("IMAPACCESSFILE=/nonexistent", "IMAPACCESSFILE=/nonexistent", Outcome.APPROXIMATED, "'/nonexistent' does not "
+         "exist here: everybody gets in, as before; add --courier-access when there are rules"),
+    ],
+)  # fmt: skip
+def test_setting_is_reported(text: str, what: str, outcome: Outcome, said: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, text)
+    told = [(entry.outcome, entry.text) for entry in conversion.report.entries if entry.what == what]
+    assert (outcome, said) in told
+    assert bool(conversion.units) == (outcome is not Outcome.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hello\n", "these are no settings of Courier's imapd, pop3d or esmtpd"),
+        ("10\tallow,RELAYCLIENT\n", "these are access rules, which need no conversion: give them to the gate with "
+         "--courier-access"),
+        ("PORT='1\n", "the closing ' is missing"),
+    ],
+)  # fmt: skip
+def test_file_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, text)
+    assert f"{said}; the service is not converted" in [entry.text for entry in conversion.report.entries]
+    assert conversion.units == ()

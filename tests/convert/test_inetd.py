@@ -1,0 +1,98 @@
+"""inetd.conf, field by field."""
+
+from pathlib import Path
+
+import pytest
+
+from sockgate.convert import readers
+from sockgate.convert.conversion import Conversion
+from sockgate.convert.machine import Machine
+from sockgate.convert.report import Outcome
+
+MACHINE = Machine(systemd=257, asks_services=False)
+
+
+def convert(folder: Path, *lines: str) -> Conversion:
+    (folder / "inetd.conf").write_text("\n".join(lines) + "\n")
+    return readers.convert("inetd", [str(folder / "inetd.conf")], MACHINE)
+
+
+def units(conversion: Conversion) -> str:
+    return "\n".join(map(str, conversion.units))
+
+
+@pytest.mark.parametrize(
+    ("line", "directive"),
+    [
+        ("smtp stream tcp nowait root /bin/cat cat -x", "ExecStart=-/bin/cat -x"),
+        ("smtp stream tcp nowait root /bin/cat other -x", "ExecStart=-@/bin/cat other -x"),
+        ("smtp stream tcp nowait root cat", "ExecStart=-/usr/bin/cat"),
+        ("smtp stream tcp nowait root /bin/cat", "ListenStream=0.0.0.0:25"),
+        ("smtp stream tcp6 nowait root /bin/cat", "ListenStream=[::]:25\nBindIPv6Only=ipv6-only"),
+        ("smtp stream tcp46 nowait root /bin/cat", "ListenStream=25\nBindIPv6Only=both"),
+        ("26 stream tcp nowait root /bin/cat", "ListenStream=0.0.0.0:26"),
+        ("*:26 stream tcp nowait root /bin/cat", "ListenStream=0.0.0.0:26"),
+        ("::1:26 stream tcp6 nowait root /bin/cat", "ListenStream=[::1]:26"),
+        ("[::1]:26 stream tcp6 nowait root /bin/cat", "ListenStream=[::1]:26"),
+        ("26 stream tcp nowait.30 root /bin/cat", "PollLimitIntervalSec=60s\nPollLimitBurst=30"),
+        ("26 stream tcp nowait daemon:mail /bin/cat", "User=daemon\nGroup=mail"),
+        ("26 stream tcp nowait daemon.mail /bin/cat", "User=daemon\nGroup=mail"),
+        ("26 stream tcp,sndbuf=4k nowait root /bin/cat", "SendBuffer=4K"),
+        ("26 dgram udp wait root /bin/cat", "ListenDatagram=0.0.0.0:26"),
+        ("26 stream tcp nowait root /usr/sbin/tcpd in.x -y", "--hosts-access in.x -- /usr/sbin/in.x -y"),
+        ("time dgram udp wait root internal", "ExecStart=-/usr/sbin/sockgate-builtin time"),
+        ("/run/x stream unix nowait daemon /bin/cat", "SocketUser=daemon"),
+    ],
+)
+def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) -> None:
+    assert directive in units(convert(tmp_path, line))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("smtp stream tcp nowait root", "the field 'server' is missing; inetd skips the line"),
+        ("smtp raw tcp nowait root /bin/cat", "systemd has no 'raw' sockets for Internet addresses"),
+        ("smtp stream tcp later root /bin/cat", "'later' is neither wait nor nowait"),
+        ("smtp stream tcp nowait.x root /bin/cat", "'x' is not a number"),
+        ("smtp stream sctp nowait root /bin/cat",
+         "the protocol 'sctp' is not known, or does not go with the socket type"),
+        ("smtp stream tcp,x=1 nowait root /bin/cat", "the socket option 'x=1' is not known"),
+        ("nonsense stream tcp nowait root /bin/cat",
+         "'nonsense' with protocol tcp is neither in /etc/services nor a port"),
+        ("m/1 dgram rpc/udp wait root /bin/cat", "RPC and tcpmux services are not converted: systemd registers with "
+         "neither; run the server by itself"),
+        ("26 dgram udp nowait root /bin/cat", "a dgram service with nowait: every datagram starts a server, and all "
+         "read the same socket; use wait if the server can"),
+        ("26 stream tcp nowait 0day /bin/cat",
+         "systemd does not take '0day' for the name of an account; give its number"),
+        ("26 stream tcp nowait root internal",
+         "there is no internal service 'port-26' but chargen daytime discard echo time"),
+        ("26 stream tcp wait root /usr/sbin/tcpd in.x",
+         "nothing can ask hosts.allow for the connections that a server with wait accepts"),
+        ("nowhere.invalid:26 stream tcp nowait root /bin/cat",
+         "'nowhere.invalid' is no address and cannot be resolved here"),
+    ],
+)  # fmt: skip
+def test_line_is_refused(line: str, reason: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "# a comment", line)
+    (refusal,) = (entry for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED)
+    assert (refusal.text, refusal.place.line) == (f"{reason}; the service is not converted", 2)
+    assert conversion.units == ()
+
+
+def test_an_address_line_holds_for_the_lines_behind_it(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "127.0.0.1:", "26 stream tcp nowait root /bin/cat")
+    assert "ListenStream=127.0.0.1:26\n" in units(conversion)
+
+
+def test_lines_for_both_families_make_one_pair_of_units(tmp_path: Path) -> None:
+    lines = [f"26 stream {protocol} nowait root /bin/cat" for protocol in ("tcp", "tcp6")]
+    conversion = convert(tmp_path, *lines)
+    assert [unit.name for unit in conversion.units] == ["port-26.socket", "port-26@.service"]
+    assert "ListenStream=0.0.0.0:26\nListenStream=[::]:26\nBindIPv6Only=ipv6-only\n" in units(conversion)
+
+
+def test_a_server_that_waits_gets_one_socket_only(tmp_path: Path) -> None:
+    lines = [f"26 dgram {protocol} wait root /bin/cat" for protocol in ("udp", "udp6")]
+    assert len(convert(tmp_path, *lines).units) == 4
