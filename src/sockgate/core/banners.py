@@ -28,24 +28,22 @@ class Banners:
 
     __slots__ = ("failure", "files", "greeting", "message", "success")
 
-    def __init__(self, greeting: str, success: str, failure: str, message: str) -> None:
-        """Of three files and a text, each empty if it was not asked for. Raises ConfigError or UsageError."""
+    def __init__(self, greeting: str | None, success: str | None, failure: str | None, message: str | None) -> None:
+        """Of three files and a text, each None if it was not asked for. Raises ConfigError or UsageError."""
         self.greeting, self.success, self.failure = map(read_banner, (greeting, success, failure))
-        self.files = tuple(path for path in (greeting, success, failure) if path)
-        self.message = encode_message(message)
+        self.files = tuple(path for path in (greeting, success, failure) if path is not None)
+        self.message = b"" if message is None else encode_message(message)
 
 
-def read_banner(path: str) -> bytes:
+def read_banner(path: str | None) -> bytes:
     """A banner is sent as it is: lines that should end in CR LF must be written so."""
-    return read_file(path, LARGEST_BANNER) if path else b""
+    return b"" if path is None else read_file(path, LARGEST_BANNER)
 
 
 def encode_message(text: str) -> bytes:
     """The lines of the text, each ended by CR LF as network protocols want them."""
     lines = text.split("\n")
-    if not text:
-        return b""
-    if not all(line.isprintable() for line in lines):
+    if not text or not all(line.isprintable() for line in lines):
         raise UsageError(f"--deny-message: {text!r} is not a line of text")
     return "".join(f"{line}\r\n" for line in lines).encode()
 

@@ -130,7 +130,7 @@ def banners(settings: Settings) -> "Banners | None":
         return None
     from .banners import Banners
 
-    return Banners(*(settings.one(option) for option in BANNER_OPTIONS))
+    return Banners(*(settings.one(option) if option in settings else None for option in BANNER_OPTIONS))
 
 
 def proxy_protocol(settings: Settings) -> "ProxyProtocol | None":
@@ -155,7 +155,8 @@ def access_checks(settings: Settings) -> "list[Check]":
     if "--access-times" in settings or "--max-load" in settings:
         from .schedule import Schedule
 
-        checks.append(Schedule(settings.joined("--access-times"), settings.one("--max-load")))
+        max_load = settings.one("--max-load") if "--max-load" in settings else None
+        checks.append(Schedule(settings.joined("--access-times"), max_load))
     if "--allow" in settings or "--deny" in settings:
         checks.append(AddressAccess(settings.joined("--allow"), settings.joined("--deny")))
     if "--only-from" in settings or "--no-access" in settings:

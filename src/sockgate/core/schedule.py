@@ -20,15 +20,15 @@ class Schedule:
 
     __slots__ = ("_intervals", "_most_load", "_text", "files", "needs_process")
 
-    def __init__(self, access_times: str, max_load: str) -> None:
-        """Either may be empty: then it was not given. Raises UsageError."""
+    def __init__(self, access_times: str, max_load: str | None) -> None:
+        """`access_times` is empty, and `max_load` None, where the option was not given. Raises UsageError."""
         self.files: tuple[str, ...] = ()
         self.needs_process = False
         self._text = " ".join(access_times.split())
         self._intervals = [parse_interval(word) for word in access_times.split()]
         if access_times and not self._intervals:
             raise UsageError("--access-times: the list is empty", INTERVAL_HINT)
-        self._most_load = parse_load(max_load) if max_load else 0.0
+        self._most_load = 0.0 if max_load is None else parse_load(max_load)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         if self._most_load:
