@@ -9,9 +9,8 @@ import signal
 from collections.abc import Callable
 
 from ..core.access import DENY, Verdict
-from ..core.banners import discard_input, send
 from ..core.errors import GateError, PeerGone, Refused
-from ..shim import INTERNAL_ERROR, REFUSED
+from ..shim import INTERNAL_ERROR, REFUSED, let_look_up_names, tell, turn_away
 from .client import Client, removed_by
 from .introduction import Parent
 from .records import Records
@@ -30,7 +29,7 @@ def fork(work: Callable[[], int]) -> int:
         return pid
     code = INTERNAL_ERROR
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         for number in RESET_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -42,14 +41,15 @@ def fork(work: Callable[[], int]) -> int:
 def serve(client: Client, verdict: Verdict, records: Records) -> int:
     """Become the server of a client that was decided about. Returns an exit code if that is not possible."""
     os.dup2(client.connection.fileno(), 0)
-    send(0, client.unsent)
+    rules = client.rules
+    tell(client.unsent)
     try:
-        if verdict.actions:
-            verdict.actions.apply()
-        launcher = client.rules.launcher
-        client.rules.gate.server.run(launcher.environment(client.variables(verdict), removed_by(verdict)))
+        rules.gate.server.run(
+            rules.launcher.environment(client.variables(verdict), removed_by(verdict)), verdict.actions
+        )
     except GateError as error:
         records.failed(client.session.peer, error)
+        turn_away(rules.gate, Verdict(DENY))
         records.flush()
         return error.code
 
@@ -58,22 +58,25 @@ def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
     """Find out who the client is, decide, and become its server; or tell it that it may not come in."""
     os.dup2(client.connection.fileno(), 0)
     session, gate = client.session, client.rules.gate
+    verdict = Verdict(DENY)
     try:
-        send(0, gate.greeting)
         session.peer = gate.identify(0, session.peer)
+        let_look_up_names(session.peer, gate)
+        tell(gate.greeting)
         verdict = parent.admit(session) or gate.decide(session.peer)
         if verdict.outcome != DENY:
             records.accepted(session, verdict, client.note())
+            records.send()
             return serve(client._replace(unsent=gate.welcome(verdict)), verdict, records)
         records.refused(session.peer, verdict)
-        send(0, gate.refusal(verdict))
-        discard_input(0)
     except PeerGone:
         records.gone()
     except Refused as refusal:
-        records.refused(session.peer, Verdict(DENY, refusal.rule, str(refusal)))
+        verdict = Verdict(DENY, refusal.rule, str(refusal))
+        records.refused(session.peer, verdict)
     except GateError as error:
         records.failed(session.peer, error)
+    turn_away(gate, verdict)
     parent.turned_away()
     records.flush()
     return REFUSED

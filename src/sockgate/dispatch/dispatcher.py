@@ -54,7 +54,7 @@ class Dispatcher:
         reception = Reception(gates, self._sessions, limits, Refusals(self._loop), records, self._pause)
         self._door = Door(self._loop, listeners, reception.accept)
         self._starter = Starter(self._sessions, introductions, records, self._postpone)
-        self._status = Status(self._sessions, reception, introductions, gates, limits, notifier)
+        self._status = Status(self._sessions, reception, introductions, gates, notifier)
         self._complain = Seldom(lambda message: records.event(WARNING, PAUSED, message))
         self._turn = threading.Lock()
         self._postponed: deque[Client] = deque()
@@ -89,34 +89,43 @@ class Dispatcher:
     def _serve(self) -> None:
         """What every thread does."""
         while True:
-            with self._turn:
+            if not self._turn.acquire(blocking=False):
+                self._records.send()  # before waiting for it
+                self._turn.acquire()
+            try:
                 if self._exit_code is not None:
                     return
                 client = self._next_client()
+            finally:
+                self._turn.release()
             if client:
                 self._starter.start(client)
 
     def _next_client(self) -> Client | None:
         """Wait for one event and deal with it. Returns a client if that is what came of it."""
         try:
-            self._prepare()
-            return self._loop.once()
+            self._door.adjust(full=self._sessions.full and not self._limits.refuse)
+            return self._loop.once(self._settle)
         except Exception as error:  # a fault of ours in the loop itself: systemd starts us anew, sessions go on
             self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
             sleep(FAULT_SECONDS)
             self._exit_code = INTERNAL_ERROR
             return None
 
-    def _prepare(self) -> None:
-        """Before waiting: see to everything that follows from what has happened."""
-        self._door.adjust(full=self._sessions.full and not self._limits.refuse)
+    def _settle(self) -> None:
+        """Nothing more has come: see to what follows from all that was."""
         if self._status.has_changed():
-            self._loop.after(STATUS_SECONDS, self._status.report)
+            self._loop.after(STATUS_SECONDS, self._report)
             self._reconsider_leaving()
         if self._records.waiting:
             self._records.send()
             if self._records.waiting:
                 self._loop.after(JOURNAL_SECONDS, self._records.send)
+
+    def _report(self) -> None:
+        self._status.report()
+        if self._status.has_changed():  # under constant load nothing ever settles
+            self._loop.after(STATUS_SECONDS, self._report)
 
     def _reconsider_leaving(self) -> None:
         """After a change: there is nobody to stay for, or there is again."""
@@ -141,8 +150,9 @@ class Dispatcher:
             if not pid:
                 return
             session = self._sessions.ended(pid, status)
-            if session:
+            if session and not session.refused:
                 self._records.ended(session, status)
+                self._records.counted(self._sessions.count, self._sessions.most)
 
     def _reload(self) -> None:
         self._status.report("RELOADING=1", f"MONOTONIC_USEC={monotonic_ns() // 1000}")

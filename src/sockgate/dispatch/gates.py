@@ -14,13 +14,14 @@ from .spawn import Launcher
 RETRY_SECONDS = 1.0  # how often to try again while there is no gate at all
 SETTLED_NS = 20_000_000  # a file that changed this shortly before it was read may change again unseen
 
-Signature = tuple[tuple[int, ...] | None, ...]
+Signature = list[tuple[int, int]]
 
 
 class InForce(NamedTuple):
-    """A good gate, and what starts its server."""
+    """A good gate, the files that it was built from, and what starts its server."""
 
     gate: Gate
+    files: tuple[str, ...]
     launcher: Launcher
 
 
@@ -62,7 +63,7 @@ class GateKeeper:
         if self.rules is None:
             if monotonic() >= self._next_try:
                 self.reload()
-        elif (files := self.rules.gate.files) and signature(files) != self._signature:
+        elif self.rules.files and signature(self.rules.files) != self._signature:
             self.reload()
         return self.rules
 
@@ -73,8 +74,8 @@ class GateKeeper:
         begin, rules, problem = time_ns(), self.rules, str(self.problem)
         self._next_try = monotonic() + RETRY_SECONDS
         self._build()
-        self._signature = signature(self.rules.gate.files if self.rules else ())
-        if any(entry and entry[1] > begin - SETTLED_NS for entry in self._signature):
+        self._signature = signature(self.rules.files if self.rules else ())
+        if any(changed > begin - SETTLED_NS for changed, _inode in self._signature):
             self._signature = None  # matches nothing: the next client has them read once more
         if self.rules is not rules or str(self.problem) != problem:
             self.changed()
@@ -82,20 +83,21 @@ class GateKeeper:
     def _build(self) -> None:
         try:
             gate = Gate(self._settings)
-            self.rules = InForce(gate, Launcher(gate.server, gate.base_environment(self._inherited)))
+            launcher = Launcher(gate.server, gate.base_environment(self._inherited))
+            self.rules = InForce(gate, gate.files, launcher)
             self.problem = None
         except GateError as error:
             self.problem = error
 
 
 def signature(files: tuple[str, ...]) -> Signature:
-    """What changes when a file is written, replaced or removed."""
-    return tuple(map(sign, files))
+    """What changes when a file is written, replaced or removed: nobody can set the time of the last change back."""
+    return [sign(file) for file in files]
 
 
-def sign(file: str) -> tuple[int, ...] | None:
+def sign(file: str) -> tuple[int, int]:
     try:
         status = os.stat(file)
     except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+        return 0, 0
+    return status.st_ctime_ns, status.st_ino

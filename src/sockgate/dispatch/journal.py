@@ -41,11 +41,19 @@ class PatientLog(Log):
                 self._waiting.extendleft(reversed(together))
                 return
 
-    def _send(self, priority: int, message_id: str, message: str, fields: tuple[Field, ...]) -> None:
+    @property
+    def is_journal(self) -> bool:
+        return self._journal is not None
+
+    def add(self, record: bytes) -> None:
+        """One in the journal's own form."""
         if len(self._waiting) < MOST_WAITING:
-            self._waiting.append(journal_record(self.program, self.service, priority, message_id, message, fields))
+            self._waiting.append(record)
         else:
             self.lost += 1
+
+    def _send(self, priority: int, message_id: str, message: str, fields: tuple[Field, ...]) -> None:
+        self.add(journal_record(self.program, self.service, priority, message_id, message, fields))
 
     def _take(self) -> list[bytes]:
         """What goes into the next datagram."""

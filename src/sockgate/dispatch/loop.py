@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
 Result = TypeVar("Result")
+FOREVER = float("inf")
 
 
 class Readable(Protocol):
@@ -20,6 +21,7 @@ class Loop(Generic[Result]):
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], Result | None]] = {}
         self._timers: dict[Callable[[], None], float] = {}
+        self._next_due = FOREVER
         self._alarm = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._alarm, select.EPOLLIN)
         self._handlers[self._alarm] = self._awake
@@ -34,7 +36,10 @@ class Loop(Generic[Result]):
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Call this once, that much later; if it is already due earlier, then only earlier."""
-        self._timers[action] = min(monotonic() + seconds, self._timers.get(action, float("inf")))
+        due = monotonic() + seconds
+        if due < self._timers.get(action, FOREVER):
+            self._timers[action] = due
+            self._next_due = min(self._next_due, due)
 
     def cancel(self, action: Callable[[], None]) -> None:
         self._timers.pop(action, None)
@@ -43,22 +48,31 @@ class Loop(Generic[Result]):
         """Have the waiting thread look again at what it waits for. From any thread."""
         os.eventfd_write(self._alarm, 1)
 
-    def once(self) -> Result | None:
-        """Wait for one event and return what its handler returns: one at a time, so that none starves another."""
-        for descriptor, _events in self._epoll.poll(self._run_timers(), 1):
+    def once(self, before_waiting: Callable[[], None]) -> Result | None:
+        """Deal with the next event and return what its handler returns: one at a time, so that none starves another.
+
+        Calls before_waiting if there is none yet: for what is better done for several events together.
+        """
+        if self._next_due <= monotonic():
+            self._run_timers()
+        events = self._epoll.poll(0, 1)
+        if not events:
+            before_waiting()
+            events = self._epoll.poll(self._seconds_left(), 1)
+        for descriptor, _events in events:
             return self._handlers[descriptor]()
         return None
 
-    def _run_timers(self) -> float:
-        """Call what is due. Returns the seconds to the next, -1 if there is none."""
-        if not self._timers:
-            return -1
+    def _seconds_left(self) -> float:
+        return -1 if self._next_due == FOREVER else max(0.0, self._next_due - monotonic())
+
+    def _run_timers(self) -> None:
         now = monotonic()
         for action, due in list(self._timers.items()):
-            if due <= now:
+            if due <= now and action in self._timers:
                 del self._timers[action]
                 action()
-        return max(0.0, min(self._timers.values()) - now) if self._timers else -1
+        self._next_due = min(self._timers.values(), default=FOREVER)
 
     def _awake(self) -> None:
         os.eventfd_read(self._alarm)

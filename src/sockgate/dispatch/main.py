@@ -19,7 +19,7 @@ from .gates import GateKeeper
 from .journal import PatientLog
 from .listener import adopt, listen
 from .options import OPTIONS, Limits, Process, read_limits, read_process
-from .records import FORMATS
+from .records import make_records
 from .sd import Notifier, inherited_sockets, is_listen_process
 from .signals import Signals
 
@@ -76,7 +76,7 @@ def prepare(words: list[str], environment: dict[bytes, bytes], signals: Signals,
         listeners += [adopt(descriptor) for descriptor in inherited_sockets()]
     if not listeners:
         raise UsageError("no socket to listen on", "start it from a .socket unit with Accept=no, or give --listen")
-    records = FORMATS[process.log_format](log)
+    records = make_records(process.log_format, log)
     return Dispatcher(listeners, gates, limits, process, signals, records, Notifier(environment))
 
 

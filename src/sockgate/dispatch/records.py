@@ -1,16 +1,15 @@
 """What sockgated logs, and in whose words: --log-format.
 
-START, FAIL and EXIT of each client, as a record of the journal's or as the lines that log readers of xinetd and
+START, FAIL and EXIT of each client, as records of the journal or as the lines that log readers of xinetd and
 tcpserver know; and what happens to the gate itself, which is always a record of ours.
 """
 
 import os
 import signal
-from time import monotonic
 
 from ..core.access import Verdict
 from ..core.errors import GateError
-from ..core.log import INFO, peer_fields, write_line
+from ..core.log import ACCEPTED, INFO, Field, clean, peer_fields, write_line
 from ..core.peer import Peer
 from .journal import PatientLog
 from .sessions import Session
@@ -22,19 +21,23 @@ ENDED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a05"
 PAUSED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a06"
 GATE_BROKEN = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a07"
 GATE_READ = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a08"
-STARTED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a09"
-STOPPED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0a"
-FAULT = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0b"
+FAULT = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a09"
 
 
 class Records:
-    """The journal's: structured, or one line each on standard error if that is not the journal."""
+    """Ours: what the log makes of them, records of the journal or one line each on standard error."""
 
     def __init__(self, log: PatientLog) -> None:
         self._log = log
 
     def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
         self._log.verdict(session.peer, verdict, allowed=True, note=note)
+
+    def ended(self, session: Session, status: int) -> None:
+        self._log.record(INFO, ENDED, end_message(session, status))
+
+    def counted(self, current: int, most: int) -> None:
+        """How many clients there are now, after each change."""
 
     def refused(self, peer: Peer, verdict: Verdict) -> None:
         self._log.verdict(peer, verdict, allowed=False)
@@ -45,34 +48,56 @@ class Records:
     def gone(self) -> None:
         self._log.gone()
 
-    def ended(self, session: Session, status: int) -> None:
-        seconds = monotonic() - session.since
-        peer = session.peer
-        message = f"ended {peer.source} on {peer.destination} after {seconds:.3f} s: {describe_status(status)}"
-        self._log.record(
-            INFO, ENDED, message, ("SOCKGATE_PID", session.pid), ("SOCKGATE_STATUS", exit_code(status)),
-            ("SOCKGATE_SIGNAL", signal_name(status)), ("SOCKGATE_DURATION", f"{seconds:.3f}"), *peer_fields(peer),
-        )  # fmt: skip
-
-    def status(self, current: int, limit: int) -> None:
-        """How many clients there are, after each change."""
-
-    def send(self) -> None:
-        """Let the journal have what was recorded, as far as it takes it now."""
-        self._log.send()
+    def event(self, priority: int, message_id: str, message: str) -> None:
+        """Something that concerns the gate itself."""
+        self._log.record(priority, message_id, message)
 
     @property
     def waiting(self) -> bool:
         return self._log.waiting
+
+    def send(self) -> None:
+        """Let the journal have what was recorded, as far as it takes it now."""
+        self._log.send()
 
     def flush(self) -> None:
         """Before an exit: the journal finds the service of a record only while its sender lives."""
         self._log.send()
         self._log.flush()
 
-    def event(self, priority: int, message_id: str, message: str) -> None:
-        """Something that concerns the gate itself."""
-        self._log.record(priority, message_id, message)
+
+class JournalRecords(Records):
+    """START and EXIT as text: there are thousands a second, and with lists of fields they take three times as long.
+
+    The fields of START are those of Log.verdict, and the server's process id.
+    """
+
+    def __init__(self, log: PatientLog) -> None:
+        super().__init__(log)
+        self._accepted = self._head(ACCEPTED) + lines(("SOCKGATE_VERDICT", "allow"))
+        self._ended = self._head(ENDED)
+
+    def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
+        session.fields = lines(*peer_fields(session.peer))
+        message = f"accepted {ends_of(session.peer)}" + (f": {note}" if note else "")
+        self._log.add(
+            f"{self._accepted}MESSAGE={self._log.service}: {clean(message)}\nSOCKGATE_PID={session.pid}\n"
+            f"SOCKGATE_REASON={clean(verdict.reason)}\nSOCKGATE_RULE={clean(verdict.rule)}\n{session.fields}".encode()
+        )
+
+    def ended(self, session: Session, status: int) -> None:
+        name, value = status_field(status)
+        fields = session.fields or lines(*peer_fields(session.peer))
+        self._log.add(
+            f"{self._ended}MESSAGE={self._log.service}: {clean(end_message(session, status))}\n"
+            f"SOCKGATE_PID={session.pid}\n{name}={value}\nSOCKGATE_DURATION={session.seconds:.3f}\n{fields}".encode()
+        )
+
+    def _head(self, message_id: str) -> str:
+        return lines(
+            ("PRIORITY", INFO), ("MESSAGE_ID", message_id), ("SYSLOG_IDENTIFIER", self._log.program),
+            ("SOCKGATE_SERVICE", self._log.service),
+        )  # fmt: skip
 
 
 class XinetdLines(Records):
@@ -81,18 +106,17 @@ class XinetdLines(Records):
     def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
         write_line(f"START: {self._log.service} pid={session.pid} from={address_of(session.peer)}")
 
+    def ended(self, session: Session, status: int) -> None:
+        how = f"signal={os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status={os.WEXITSTATUS(status)}"
+        write_line(f"EXIT: {self._log.service} {how} pid={session.pid} duration={session.seconds:.0f}(sec)")
+
     def refused(self, peer: Peer, verdict: Verdict) -> None:
         reason = XINETD_REASONS.get(verdict.rule.partition(" ")[0], "address")
         write_line(f"FAIL: {self._log.service} {reason} from={address_of(peer)}")
 
     def failed(self, peer: Peer | None, error: GateError) -> None:
-        write_line(f"FAIL: {self._log.service} fork from={address_of(peer) if peer else '<no address>'}")
+        write_line(f"FAIL: {self._log.service} fork from={address_of(peer)}")
         super().failed(peer, error)
-
-    def ended(self, session: Session, status: int) -> None:
-        seconds = int(monotonic() - session.since)
-        how = f"signal={os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status={os.WEXITSTATUS(status)}"
-        write_line(f"EXIT: {self._log.service} {how} pid={session.pid} duration={seconds}(sec)")
 
 
 XINETD_REASONS = {
@@ -107,49 +131,57 @@ XINETD_REASONS = {
 
 
 class TcpserverLines(Records):
-    """tcpserver's with -v. Where it decides in a child, we have none: a refusal shows the gate's own pid."""
+    """tcpserver's with -v. Where it decides in a child, we have none: a refusal shows the gate's own process id."""
+
+    def counted(self, current: int, most: int) -> None:
+        write_line(f"tcpserver: status: {current}/{most}")
 
     def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
         write_line(f"tcpserver: pid {session.pid} from {address_of(session.peer)}")
         write_line(f"tcpserver: ok {session.pid} {tcpserver_ends(session.peer)}")
 
-    def refused(self, peer: Peer, verdict: Verdict) -> None:
-        write_line(f"tcpserver: deny {os.getpid()} {tcpserver_ends(peer)}")
-
     def ended(self, session: Session, status: int) -> None:
         write_line(f"tcpserver: end {session.pid} status {status}")
 
-    def status(self, current: int, limit: int) -> None:
-        write_line(f"tcpserver: status: {current}/{limit}")
+    def refused(self, peer: Peer, verdict: Verdict) -> None:
+        write_line(f"tcpserver: deny {os.getpid()} {tcpserver_ends(peer)}")
 
 
-FORMATS: dict[str, type[Records]] = {"journal": Records, "xinetd": XinetdLines, "tcpserver": TcpserverLines}
+def make_records(log_format: str, log: PatientLog) -> Records:
+    if log_format == "journal" and log.is_journal:
+        return JournalRecords(log)
+    return {"journal": Records, "xinetd": XinetdLines, "tcpserver": TcpserverLines}[log_format](log)
 
 
-def address_of(peer: Peer) -> str:
-    return peer.remote_ip or "<no address>"
+def lines(*fields: Field) -> str:
+    """NAME=value lines of the journal's native protocol; fields without a value are left out."""
+    return "".join(f"{name}={clean(str(value))}\n" for name, value in fields if value not in (None, ""))
+
+
+def ends_of(peer: Peer) -> str:
+    via = f" via {peer.via}" if peer.via else ""
+    return f"{peer.source} on {peer.destination}{via}"
+
+
+def end_message(session: Session, status: int) -> str:
+    how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
+    return f"ended {ends_of(session.peer)} after {session.seconds:.3f} s: {how}"
+
+
+def status_field(status: int) -> tuple[str, str]:
+    if not os.WIFSIGNALED(status):
+        return "SOCKGATE_STATUS", str(os.WEXITSTATUS(status))
+    try:
+        return "SOCKGATE_SIGNAL", signal.Signals(os.WTERMSIG(status)).name
+    except ValueError:  # a real-time signal
+        return "SOCKGATE_SIGNAL", str(os.WTERMSIG(status))
+
+
+def address_of(peer: Peer | None) -> str:
+    return peer.remote_ip or "<no address>" if peer else "<no address>"
 
 
 def tcpserver_ends(peer: Peer) -> str:
     """LOCALHOST:LOCALIP:LOCALPORT REMOTEHOST:REMOTEIP:REMOTEINFO:REMOTEPORT, nothing where nothing is known."""
     local = f"{peer.local_host or ''}:{peer.local_ip or ''}:{peer.local_port}"
     return f"{local} {peer.host or ''}:{peer.remote_ip or ''}:{peer.info or ''}:{peer.remote_port}"
-
-
-def describe_status(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return f"signal {os.WTERMSIG(status)} ({signal_name(status)})"
-    return f"status {os.WEXITSTATUS(status)}"
-
-
-def exit_code(status: int) -> int | None:
-    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-
-
-def signal_name(status: int) -> str | None:
-    if not os.WIFSIGNALED(status):
-        return None
-    try:
-        return signal.Signals(os.WTERMSIG(status)).name
-    except ValueError:  # a real-time signal
-        return str(os.WTERMSIG(status))

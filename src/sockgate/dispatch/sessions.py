@@ -17,9 +17,11 @@ class Session:
 
     number   how many of its source were connected when it came, itself included; 0 until that is known
     refused  it was let in only to be asked who it is, and was turned away then
+    seconds  how long it took, once it is over
+    fields   of its peer, in the form of the log that keeps them here
     """
 
-    __slots__ = ("number", "peer", "pid", "refused", "since")
+    __slots__ = ("fields", "number", "peer", "pid", "refused", "seconds", "since")
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -27,6 +29,8 @@ class Session:
         self.pid = 0
         self.refused = False
         self.since = monotonic()
+        self.seconds = 0.0
+        self.fields = ""
 
     def variables(self) -> dict[bytes, bytes]:
         """How many of its source there are, in the names of s6-tcpserver and of tcpsvd."""
@@ -35,13 +39,14 @@ class Session:
 
 class Sessions:
     """
+    most    clients at a time
     count   clients at the moment
     begun   processes that were started for clients so far
     """
 
     def __init__(self, limits: Limits) -> None:
         self._lock = Lock()
-        self._most = limits.connections
+        self.most = limits.connections
         self._census = Census(limits)
         self._running: dict[int, Session] = {}
         self._ended_early: dict[int, int] = {}  # by pid: wait status of a server that started() was not told of yet
@@ -50,13 +55,13 @@ class Sessions:
 
     @property
     def full(self) -> bool:
-        return self.count >= self._most
+        return self.count >= self.most
 
     def admit(self, peer: Peer) -> Session | Verdict:
         """Count a client in; or the verdict that refuses it."""
         with self._lock:
             session = Session(peer)
-            excess = refusal("--max-connections", self._most) if self.full else self._enter(session)
+            excess = refusal("--max-connections", self.most) if self.full else self._enter(session)
             if excess is None:
                 self.count += 1
             return excess or session
@@ -65,7 +70,7 @@ class Sessions:
         """Count a client in whose source will be known later: this peer is a proxy."""
         with self._lock:
             if self.full:
-                return refusal("--max-connections", self._most)
+                return refusal("--max-connections", self.most)
             self.count += 1
             return Session(peer)
 
@@ -110,6 +115,7 @@ class Sessions:
         return excess
 
     def _leave(self, session: Session) -> None:
+        session.seconds = monotonic() - session.since
         self.count -= 1
         if session.number:
             self._census.leave(session.peer)

@@ -63,9 +63,11 @@ class Starter:
 
     def _started(self, client: Client) -> None:
         """The sessions are told last: from then on another thread may see it end."""
+        sessions, session = self._sessions, client.session
+        self._records.counted(sessions.count, sessions.most)
         if client.verdict:
-            self._records.accepted(client.session, client.verdict, client.note())
-        status = self._sessions.started(client.session)
+            self._records.accepted(session, client.verdict, client.note())
+        status = sessions.started(session)
         if status is not None:
-            self._records.ended(client.session, status)
-        self._records.send()
+            self._records.ended(session, status)
+            self._records.counted(sessions.count, sessions.most)

@@ -2,7 +2,6 @@
 
 from .gates import GateKeeper
 from .introduction import Introductions
-from .options import Limits
 from .reception import Reception
 from .sd import Notifier
 from .sessions import Sessions
@@ -16,14 +15,13 @@ class Status:
     """
 
     def __init__(
-        self, sessions: Sessions, reception: Reception, introductions: Introductions, gates: GateKeeper, limits: Limits,
+        self, sessions: Sessions, reception: Reception, introductions: Introductions, gates: GateKeeper,
         notifier: Notifier,
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._reception = reception
         self._introductions = introductions
         self._gates = gates
-        self._most = limits.connections
         self._notifier = notifier
         self._known: Snapshot | None = None
         self.trouble = ""
@@ -42,7 +40,7 @@ class Status:
         if problem:
             in_force = "the rules from before are in force" if self._gates.rules else "everybody is refused"
             problem = f"{in_force}: {problem}"
-        counts = f"{count} of {self._most} connections, {served:,} served, {refused:,} refused"
+        counts = f"{count} of {self._sessions.most} connections, {served:,} served, {refused:,} refused"
         return "; ".join(filter(None, (counts, trouble, problem)))
 
     def _snapshot(self) -> Snapshot:
