@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..core.errors import GateError
+from ..core.errors import ConfigError, GateError
+from ..core.gate import Gate
+from ..core.options import parse
 from .machine import Machine
 from .names import make_unique
-from .plan import UnitFile, unit_files
+from .plan import UnitFile, gate_words, unit_files
 from .report import Outcome, Report
 from .service import Service
 
@@ -30,6 +32,18 @@ class Conversion:
         }
 
 
+def check_gate(service: Service, report: Report) -> None:
+    """Build the gate that the unit will run: options that cannot work refuse the service (raises UsageError).
+
+    A file that is missing may come later; until then the gate refuses everybody, which the report says.
+    """
+    try:
+        Gate(parse([*gate_words(service), "--", *service.command]))
+    except ConfigError as error:
+        text = f"{error}: until this is mended the gate refuses everybody"
+        report.add(Outcome.APPROXIMATED, service.place, service.name, f"service {service.name}", text)
+
+
 def build(services: Iterable[Service], report: Report, machine: Machine, prefix: str = "") -> Conversion:
     """Units for each service. One that no unit file can express is refused and costs no other."""
     written: list[Service] = []
@@ -37,6 +51,8 @@ def build(services: Iterable[Service], report: Report, machine: Machine, prefix:
     for service in make_unique(services, prefix):
         try:
             files = unit_files(service, machine)
+            if service.gated:
+                check_gate(service, report)
         except (GateError, UnicodeError) as error:
             report.add(Outcome.REFUSED, service.place, service.name, f"service {service.name}",
                        f"{error}; the service is not converted")  # fmt: skip

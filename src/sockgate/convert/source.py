@@ -30,8 +30,8 @@ def read_text(path: str) -> str:
             if not os.path.isfile(path):
                 raise Unreadable("not a regular file")
             return file.read().decode("utf-8", "surrogateescape")
-    except OSError as error:
-        raise Unreadable(error.strerror or str(error)) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise Unreadable(getattr(error, "strerror", None) or str(error)) from None
 
 
 def printable(text: str) -> str:

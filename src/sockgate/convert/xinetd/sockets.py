@@ -67,7 +67,7 @@ def protocol(draft: Draft, value: Value) -> Answer:
         return translated()
     try:
         socket.getprotobyname(draft.protocol)
-    except OSError:
+    except (OSError, ValueError):
         return invalid(f"{value.word!r} is no protocol")
     return blocked(f"the protocol {value.word!r} is neither tcp nor udp")
 
