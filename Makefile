@@ -31,7 +31,7 @@ IMAPD = /usr/bin/imapd
 PLACEHOLDERS = PYTHON SBINDIR BINDIR LIBDIR QMAILDIR COURIERLIBDIR COURIERCONFDIR IMAPD
 SUBSTITUTE = sed $(foreach name,$(PLACEHOLDERS),-e 's|@$(name)@|$($(name))|g')
 
-MODULES = $(shell cd src && find sockgate -name '*.py' -not -path 'sockgate/demo/*')
+MODULES = $(shell cd src && find sockgate -name '*.py' -not -path 'sockgate/demo/*' -o -name '*.css')
 PAGES = $(notdir $(basename $(wildcard src/sockgate/man/*.scd)))
 # What is for another program's configuration, which is the administrator's to change.
 EXAMPLES = $(patsubst src/sockgate/%,%,$(wildcard src/sockgate/fail2ban/*/*.conf))
@@ -44,7 +44,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall test test-unit test-system diff check setup venv bench bench-gate clean
+.PHONY: build run install uninstall test test-unit test-system diff fuzz check setup venv bench bench-gate bench-convert bench-rules clean
 
 build:
 	mkdir -p build/bin
@@ -126,6 +126,13 @@ diff: build venv
 	echo "seed $$seed"
 	SOCKGATE_DIFF=full SOCKGATE_DIFF_SEED=$$seed .venv/bin/pytest -q -n 2 tests/differential
 
+# Every parser, guided by coverage; RUNS= for more than 200,000 inputs each, TARGETS= for some of them.
+RUNS = 200000
+TARGETS =
+fuzz: venv
+	.venv/bin/pip install -q --disable-pip-version-check -r tests/fuzz/requirements.txt
+	PYTHONPATH=src .venv/bin/python -m tests.fuzz.run --runs $(RUNS) $(TARGETS)
+
 check: venv
 	.venv/bin/ruff check src tests
 	.venv/bin/ruff format --check src tests
@@ -136,9 +143,13 @@ setup:
 venv:
 	tests/setup venv
 
-bench: bench-gate
+bench: bench-gate bench-rules
 bench-gate: build
 	$(PYTHON) tests/bench/gate.py
+bench-convert: build
+	$(PYTHON) tests/bench/convert.py
+bench-rules: build
+	$(PYTHON) -m tests.bench.rules
 
 clean:
 	rm -rf build dist .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -45,6 +45,7 @@ VERBS = (
     Verb("explain", "explain", "say what a gate would do with a client, and why"),
     Verb("install", "install", "put a server behind a gate: write its units"),
     Verb("log", "log", "show connections: client, verdict, end, duration"),
+    Verb("report", "report", "sum up connections, as text or as an HTML page"),
     Verb("rules", "rules", "compile access rules, or show them"),
     Verb("status", "status", "say how the gated services are doing"),
     Verb("top", "top", "the same, live"),

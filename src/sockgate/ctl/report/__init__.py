@@ -1,0 +1,50 @@
+"""Sum up connections: over time, refused by rule and by network, sessions by duration, busiest sources.
+
+As text, or with --output as one HTML page that can be mailed and printed. Without --since, the last 24 hours.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+
+from ...core.errors import UsageError
+from ...journal.history import Endings, Query, connections, current_boot
+from ..console import ProgressBar
+from ..files import write_atomically
+from ..log import IgnoredFailures, add_query_options, make_query
+from .page import as_page
+from .summary import MICROSECONDS, Summary
+from .text import as_text
+
+DAY = 86400 * MICROSECONDS
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_query_options(parser)
+    parser.add_argument("--output", metavar="FILE", help="write an HTML page")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    summary = summarize(make_query(arguments))
+    if arguments.output:
+        write_atomically(arguments.output, as_page(summary))
+    else:
+        print(as_text(summary))
+    return 0
+
+
+def summarize(query: Query) -> Summary:
+    """Raises UsageError for a period that ends before it begins."""
+    until = query.until if query.until is not None else round(time.time() * MICROSECONDS)
+    since = query.since if query.since is not None else until - DAY
+    if since >= until:
+        raise UsageError("--since is not before --until")
+    summary = Summary(since, until)
+    endings = Endings(query.directory, "" if query.directory else current_boot())
+    failures = IgnoredFailures()
+    with ProgressBar("reading the journal") as show:
+        for connection in connections(replace(query, since=since, until=until)):
+            show(connection.start - since, until - since)
+            open_, vague = endings.is_open(connection), failures.ignored(connection)
+            summary.add(connection, endings.find(connection), open_=open_, vague=vague)
+    return summary
