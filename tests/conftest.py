@@ -1,7 +1,9 @@
 """For all tests: on a build machine nothing is skipped."""
 
 import os
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -28,3 +30,10 @@ def fail_if_skipped(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"skipped, and nothing may be when CI is set: {reason}"
     return report
+
+
+@pytest.fixture
+def in_memory() -> Generator[Path, None, None]:
+    """A folder where fsync costs nothing, for tests that write a file a thousand times."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)

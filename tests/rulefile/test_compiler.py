@@ -133,8 +133,8 @@ def test_a_symbolic_link_stays_a_link(source: Path, tmp_path: Path) -> None:
     assert (tmp_path / "real.cdb").stat().st_size > 2048
 
 
-def test_a_reader_sees_the_old_rules_or_the_new_ones_while_they_are_swapped_1000_times(tmp_path: Path) -> None:
-    good, other, target = tmp_path / "good", tmp_path / "other", tmp_path / "cdb"
+def test_a_reader_sees_the_old_rules_or_the_new_ones_while_they_are_swapped_1000_times(in_memory: Path) -> None:
+    good, other, target = in_memory / "good", in_memory / "other", in_memory / "cdb"
     good.write_text("10.:deny\n:deny\n")
     other.write_text('127.:allow,RELAYCLIENT=""\n10.0-20.:deny\n:deny\n')
     compile_rules(str(good), str(target))

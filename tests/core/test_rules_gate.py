@@ -1,0 +1,94 @@
+"""--rules through the real gate: what the server gets, what a refused client is told, what the log says."""
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from sockgate.rulefile.compiler import compile_rules
+
+from .launch import Launcher, internet
+
+RULES = '127.0.0.1:allow,RELAYCLIENT="",TCPREMOTEINFO="known"\n127.0.0.2:deny,DIEMSG="554 go away"\n:deny\n'
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> str:
+    (tmp_path / "rules").write_text(RULES)
+    return f"{tmp_path}/rules"
+
+
+def test_the_variables_of_the_rule_come_last_and_strongest(launcher: Launcher, rules: str) -> None:
+    options = ["--rules", rules, "--relay", "127.0.0.2", "--env", "RELAYCLIENT=no", "--env", "A=b"]
+    given = launcher.serve(internet(), options).own_environment()
+    assert (given[b"RELAYCLIENT"], given[b"TCPREMOTEINFO"], given[b"A"]) == (b"", b"known", b"b")
+
+
+def test_a_refused_client_is_told_the_message_and_its_server_never_runs(launcher: Launcher, rules: str) -> None:
+    outcome = launcher.run(internet("0.0.0.0", "127.0.0.2"), ["--rules", rules, *launcher.dumper()])
+    assert (outcome.server, outcome.code, outcome.said) == (None, 0, b"554 go away\r\n")
+    assert f'{rules}:2: 127.0.0.2:deny,DIEMSG="554 go away"' in outcome.log
+    outcome = launcher.run(internet("0.0.0.0", "127.0.0.3"), ["--rules", rules, *launcher.dumper()])
+    assert (outcome.server, outcome.said) == (None, b"")
+
+
+def test_rules_that_cannot_be_read_refuse_everybody_with_one_line(launcher: Launcher, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "bad").write_text("127.0.0.1:allow\n10.1:deny\n:allow\n")
+    for name, reason in (
+        ("missing", f"unable to read '{tmp_path}/missing': No such file or directory"),
+        ("fifo", f"unable to read '{tmp_path}/fifo': not a regular file"),
+        (".", f"unable to read '{tmp_path}/.': not a regular file"),
+        ("bad", f"{tmp_path}/bad:2: '10.1' is not an IP address (for the network write 10.1. or 10.1.0.0/16)"),
+    ):
+        outcome = launcher.run(internet(), ["--rules", f"{tmp_path}/{name}", *launcher.dumper()])
+        assert (outcome.server, outcome.code, outcome.said) == (None, 100, b"")
+        assert outcome.log.count("\n") == 1
+        assert reason in outcome.log
+
+
+def test_a_server_that_may_not_read_the_rules_serves_nobody(launcher: Launcher, rules: str) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can run the gate as somebody else")
+    for folder in (launcher.folder, *launcher.folder.parents[:2]):
+        folder.chmod(0o755)
+    os.chmod(rules, 0o600)
+    prelude = 'exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"'
+    outcome = launcher.run(internet(), ["--rules", rules, *launcher.dumper()], prelude=prelude)
+    assert (outcome.server, outcome.code) == (None, 100)
+    assert f"unable to read '{rules}': Permission denied" in outcome.log
+
+
+def test_rules_that_are_swapped_under_load_are_the_old_or_the_new_ones(launcher: Launcher, in_memory: Path) -> None:
+    texts = [in_memory / "one", in_memory / "two"]
+    texts[0].write_text("10.:deny\n:deny\n")
+    texts[1].write_text("".join(f"10.{n}.:allow\n" for n in range(256)) + ":deny\n")
+    target = str(in_memory / "cdb")
+    compile_rules(str(texts[0]), target)
+    done = threading.Event()
+
+    def swap() -> None:
+        for number in range(1000):
+            compile_rules(str(texts[number % 2]), target)
+        done.set()
+
+    writer = threading.Thread(target=swap)
+    writer.start()
+    outcomes = set()
+    while not done.is_set():
+        outcome = launcher.run(internet(), ["--rules", target, *launcher.dumper()])
+        outcomes.add((outcome.server, outcome.code, outcome.said))
+    writer.join()
+    assert outcomes == {(None, 0, b"")}
+
+
+def test_rules_load_only_what_they_need(launcher: Launcher, rules: str) -> None:
+    command = ["/usr/bin/python3", "-ISX", "importtime", str(launcher.program), "--rules", rules, "/bin/true"]
+    near, far = internet()
+    with near, far:
+        done = subprocess.run(command, stdin=near.fileno(), capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert {"sockgate.core.rules", "sockgate.core.tcprules"} <= loaded
+    assert not {"os", "re", "struct", "mmap", "socket", "sockgate.core.courier_access", "sockgate.resolve"} & loaded
