@@ -77,6 +77,8 @@ def test_a_cdb_of_another_version_or_without_rules_is_refused(tmp_path: Path) ->
     for records, message in (
         ({b"\0sockgate": b"2\0/f\0\0\0"}, "was compiled by another version of sockgatectl (compile it anew)"),
         ({b"\0sockgate": b"1\0/f\0x\0\0"}, r"holds a damaged rule for '\x00sockgate' (compile it anew)"),
+        ({b"\0sockgate": b"1\0/f\0" + b"33\0\0"}, r"holds a damaged rule for '\x00sockgate' (compile it anew)"),
+        ({b"\0sockgate": b"1\0/f\0\0" + b"-1\0"}, r"holds a damaged rule for '\x00sockgate' (compile it anew)"),
         ({b"\0sockgate": b"1\0/f\0"}, r"holds a damaged rule for '\x00sockgate' (compile it anew)"),
         ({}, "holds no rules (no rules would let everybody in)"),
     ):

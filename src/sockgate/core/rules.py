@@ -157,7 +157,7 @@ class CompiledRules:
     def _read_about(self, data: bytes) -> tuple[str, dict[int, frozenset[int]]]:
         try:
             version, source, ipv4, ipv6, end = data.split(b"\0")
-            lengths = {4: numbers(ipv4), 16: numbers(ipv6), 0: frozenset[int]()}
+            lengths = {4: read_lengths(ipv4, 32), 16: read_lengths(ipv6, 128), 0: frozenset[int]()}
         except ValueError:
             raise self._damaged(ABOUT_KEY.decode()) from None
         if version != ABOUT_VERSION or end:
@@ -178,5 +178,9 @@ def prefix_lengths(keys: "Iterable[str]") -> dict[int, frozenset[int]]:
     return {size: frozenset(found) for size, found in lengths.items()}
 
 
-def numbers(text: bytes) -> frozenset[int]:
-    return frozenset(int(number) for number in text.split(b",") if number)
+def read_lengths(text: bytes, longest: int) -> frozenset[int]:
+    """Raises ValueError."""
+    lengths = frozenset(int(number) for number in text.split(b",") if number)
+    if not lengths <= set(range(longest + 1)):
+        raise ValueError
+    return lengths

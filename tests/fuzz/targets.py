@@ -1,0 +1,234 @@
+"""What is fuzzed: every parser of text or bytes that others write, one function each.
+
+A target takes arbitrary bytes. It lets through the errors that its parser documents and checks what must hold of
+everything that is accepted; whatever else it raises is a bug. `make fuzz` drives them.
+"""
+
+import functools
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from sockgate.convert import readers
+from sockgate.convert.machine import Machine
+from sockgate.core.access import ALLOW, DENY, NO_MATCH, Verdict
+from sockgate.core.addresses import AddressList
+from sockgate.core.courier_access import CourierAccess
+from sockgate.core.errors import ConfigError, GateError
+from sockgate.core.hosts_access import HostsAccess
+from sockgate.core.names import GivenName
+from sockgate.core.options import parse as parse_options
+from sockgate.core.proxy import Malformed, missing
+from sockgate.core.proxy import parse as parse_proxy_header
+from sockgate.core.rules import RulesAccess, TextRules
+from sockgate.core.schedule import Schedule
+from sockgate.core.tcprules import RuleError, address_keys
+from sockgate.core.xinetd_access import XinetdAccess
+from sockgate.rulefile.reader import show_rules
+from sockgate.units import envfile
+from sockgate.units.command import parse_commands
+from sockgate.units.names import UnitName
+from sockgate.units.reader import parse as parse_unit
+from tests.core.clients import client, local_user
+
+Target = Callable[[bytes], None]
+
+CLIENTS = (
+    client("10.1.2.3", "mail.example.com", "joe"),
+    client("192.168.1.5"),
+    client("2001:db8::1", "a"),
+    local_user(),
+)
+for peer in CLIENTS:
+    peer.names = GivenName(peer.host)
+
+# A converter that asks nobody: neither name services nor other programs.
+MACHINE = Machine(hosts_files=(), asks_services=False)
+
+
+class Scratch:
+    """A file that lives in memory and is filled anew for each run."""
+
+    def __init__(self) -> None:
+        self._descriptor = os.memfd_create("fuzz")
+        self.path = f"/proc/self/fd/{self._descriptor}"
+
+    def fill(self, data: bytes) -> str:
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, data, 0)
+        return self.path
+
+
+@functools.cache
+def scratch() -> Scratch:
+    return Scratch()
+
+
+@functools.cache
+def scratch_folder() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="sockgate-fuzz-", dir="/dev/shm")
+
+
+def decide(check: "RulesAccess | CourierAccess | HostsAccess | XinetdAccess | Schedule") -> None:
+    """Any client gets a verdict, or an error that refuses."""
+    for peer in CLIENTS:
+        considered: list[str] = []
+        try:
+            verdict: Verdict = check.decide(peer, considered)
+        except ConfigError:
+            continue
+        assert verdict.outcome in (ALLOW, DENY, NO_MATCH)
+        assert all(name and b"=" not in name for name in verdict.variables)
+        assert "" not in considered
+
+
+def text_of(data: bytes) -> str:
+    """As words of a command line reach a program."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def rules_text(data: bytes) -> None:
+    """A text of rules; what is accepted is the same in its normal form."""
+    try:
+        TextRules(data, "rules")
+    except ConfigError:
+        return
+    decide(RulesAccess(scratch().fill(data)))
+    normal = list(show_rules(scratch().path))
+    TextRules("\n".join([*normal, ""]).encode("latin-1"), "normal form")
+    scratch().fill("\n".join([*normal, ""]).encode("latin-1"))
+    assert list(show_rules(scratch().path)) == normal
+
+
+def rules_cdb(data: bytes) -> None:
+    """A compiled file; the first byte says nothing, so that texts are not tried again and again."""
+    try:
+        check = RulesAccess(scratch().fill(data))
+    except ConfigError:
+        return
+    decide(check)
+
+
+def rules_address(data: bytes) -> None:
+    try:
+        keys = address_keys(data.decode("latin-1"))
+    except RuleError:
+        return
+    assert 1 <= len(keys) <= 256
+
+
+def courier_access(data: bytes) -> None:
+    try:
+        check = CourierAccess(scratch().fill(data))
+    except ConfigError:
+        return
+    decide(check)
+
+
+def hosts_access(data: bytes) -> None:
+    folder = Path(scratch_folder().name)
+    allow, _, deny = data.partition(b"\0")
+    (folder / "hosts.allow").write_bytes(allow)
+    (folder / "hosts.deny").write_bytes(deny)
+    try:
+        check = HostsAccess(f"smtpd,{folder}", ident=True)
+    except GateError:
+        return
+    decide(check)
+
+
+def xinetd_lists(data: bytes) -> None:
+    only_from, _, no_access = text_of(data).partition("\0")
+    try:
+        check = XinetdAccess(only_from, no_access)
+    except GateError:
+        return
+    decide(check)
+
+
+def access_times(data: bytes) -> None:
+    try:
+        check = Schedule(text_of(data), "")
+    except GateError:
+        return
+    decide(check)
+
+
+def address_list(data: bytes) -> None:
+    for dotted in (False, True):
+        try:
+            addresses = AddressList(text_of(data), "--relay", dotted=dotted)
+        except GateError:
+            continue
+        for peer in CLIENTS:
+            addresses.find(peer.remote)
+
+
+def proxy_header(data: bytes) -> None:
+    """Read as the gate reads it: never a byte more than surely belongs to the header."""
+    header = b""
+    try:
+        while wanted := missing(header):
+            if len(header) + wanted > len(data):
+                return
+            header += data[len(header) : len(header) + wanted]
+        parse_proxy_header(header)
+    except Malformed:
+        return
+
+
+def options(data: bytes) -> None:
+    words = text_of(data).split("\0")
+    try:
+        settings = parse_options(words)
+    except GateError:
+        return
+    assert words[len(words) - len(settings.command) :] == settings.command
+
+
+def unit_file(data: bytes) -> None:
+    assignments, _ = parse_unit(text_of(data), "x.service")
+    for assignment in assignments:
+        if assignment.key.startswith("Exec"):
+            try:
+                parse_commands(assignment, UnitName.parse("x@1.service"))
+            except ValueError:
+                continue
+
+
+def environment_file(data: bytes) -> None:
+    for name, value, _ in envfile.parse(text_of(data)):
+        try:
+            again = envfile.parse(envfile.format_assignment(name, value))
+        except ConfigError:
+            continue
+        assert [(found, kept) for found, kept, _ in again] == [(name, value)]
+
+
+def conversion(program: str, data: bytes) -> None:
+    converted = readers.convert(program, [scratch().fill(data)], MACHINE)
+    for unit in converted.units:
+        assert unit.name
+    converted.as_json()
+
+
+def xinetd_conf(data: bytes) -> None:
+    conversion("xinetd", data)
+
+
+def inetd_conf(data: bytes) -> None:
+    conversion("inetd", data)
+
+
+def run_script(data: bytes) -> None:
+    conversion("tcpserver", data)
+
+
+TARGETS: dict[str, Target] = {
+    target.__name__.replace("_", "-"): target
+    for target in (
+        rules_text, rules_cdb, rules_address, courier_access, hosts_access, xinetd_lists, access_times, address_list,
+        proxy_header, options, unit_file, environment_file, xinetd_conf, inetd_conf, run_script,
+    )
+}  # fmt: skip
