@@ -115,7 +115,7 @@ def tell(text: bytes) -> None:
 def turn_away(gate: Gate | None, verdict: Verdict) -> None:
     """Send a refused client its last words; none if the options, which would know them, are wrong."""
     text = gate.refusal(verdict) if gate else b""
-    if text:
+    if text and is_socket(0):
         from .core.banners import discard_input
 
         tell(text)

@@ -140,8 +140,9 @@ def test_a_client_that_has_only_stopped_sending_is_served(launcher: Launcher) ->
     ],
 )
 def test_without_a_connection_on_descriptor_0_nothing_runs(launcher: Launcher, redirection: str, reason: str) -> None:
-    outcome = launcher.run(internet(), ["/bin/echo"], prelude=f'exec "$@" {redirection}')
-    assert outcome == Outcome(100, f"sockgate: echo: {reason} {STREAM_HINT}\n", b"", None)
+    for options in ([], ["--deny-message", "go away"]):
+        outcome = launcher.run(internet(), [*options, "/bin/echo"], prelude=f'exec "$@" {redirection}')
+        assert outcome == Outcome(100, f"sockgate: echo: {reason} {STREAM_HINT}\n", b"", None)
 
 
 def test_a_listening_socket_is_not_a_connection(launcher: Launcher) -> None:
