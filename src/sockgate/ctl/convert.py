@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     conversion = readers.convert(arguments.program, arguments.files, machine, arguments.prefix)
     if arguments.output:
         for unit in conversion.units:
-            write_atomically(os.path.join(arguments.output, unit.name), str(unit))
+            write_atomically(os.path.join(arguments.output, unit.name), str(unit), durable=False)
     steps = install(conversion, arguments.program, UnitSearch("/")) if arguments.install else ""
     show(conversion, arguments, steps)
     return 0 if conversion.report.clean else 1

@@ -8,8 +8,11 @@ from ..core.errors import ConfigError
 MARKER = "# Written by sockgatectl install; `sockgatectl uninstall` removes it."
 
 
-def write_atomically(path: str, text: str, mode: int = 0o644) -> None:
-    """The whole file under its name, or the old one. Raises ConfigError."""
+def write_atomically(path: str, text: str, mode: int = 0o644, *, durable: bool = True) -> None:
+    """The whole file under its name, or the old one. Raises ConfigError.
+
+    durable  even after a power failure; that waits for the disk, 3 ms and more for each file
+    """
     folder = os.path.dirname(path) or "."
     try:
         os.makedirs(folder, exist_ok=True)
@@ -19,7 +22,8 @@ def write_atomically(path: str, text: str, mode: int = 0o644) -> None:
                 file.write(text.encode())
                 file.flush()
                 os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
