@@ -23,7 +23,7 @@ from .listener import Listener
 from .loop import Loop
 from .options import Limits, Process
 from .reception import OVERLOAD_SECONDS, Reception
-from .records import FAULT, GATE_BROKEN, GATE_READ, PAUSED, WARNING, Records
+from .records import FAULT, GATE_BROKEN, GATE_READ, PAUSED, STARTED, STOPPED, WARNING, Records
 from .refusals import Refusals
 from .sd import Notifier
 from .seldom import Seldom
@@ -43,6 +43,7 @@ class Dispatcher:
         self, listeners: Sequence[Listener], gates: GateKeeper, limits: Limits, process: Process,
         signals: Signals, records: Records, notifier: Notifier,
     ) -> None:  # fmt: skip
+        self._addresses = [listener.address for listener in listeners]
         self._gates = gates
         self._limits = limits
         self._process = process
@@ -69,10 +70,11 @@ class Dispatcher:
 
     def run(self) -> int:
         """Serve clients until a signal ends it. Returns the exit code."""
+        self._loop.watch(self._signals, self._take_signals)
+        self._records.event(INFO, STARTED, f"listening on {', '.join(self._addresses)}")
         self._gates.changed = self._log_gate
         if self._gates.problem:
             self._log_gate()
-        self._loop.watch(self._signals, self._take_signals)
         self._status.report("READY=1")
         helpers = [threading.Thread(target=self._serve) for _ in range(THREADS - 1)]
         for helper in helpers:
@@ -83,6 +85,7 @@ class Dispatcher:
         for client in self._postponed:  # another try is all that can be done for them
             self._starter.start(client)
         self._status.report("STOPPING=1")
+        self._records.event(INFO, STOPPED, f"stopped: {self._status.text()}")
         self._records.flush()
         return self._exit_code or 0
 

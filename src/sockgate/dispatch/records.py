@@ -21,7 +21,9 @@ ENDED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a05"
 PAUSED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a06"
 GATE_BROKEN = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a07"
 GATE_READ = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a08"
-FAULT = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a09"
+STARTED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a09"
+STOPPED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0a"
+FAULT = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0b"
 
 
 class Records:
