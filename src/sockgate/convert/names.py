@@ -1,5 +1,6 @@
 """Names of units made from the names of old services."""
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,8 +22,10 @@ def make_unique(services: Iterable[Service], prefix: str = "") -> list[Service]:
     for service in services:
         name = prefix + service.name
         protocol = "udp" if service.listens[0].kind == DATAGRAM else "tcp"
-        candidates = [name, f"{name}-{protocol}", *(f"{name}-{protocol}-{count}" for count in range(2, len(taken) + 3))]
-        name = next(candidate for candidate in candidates if candidate not in taken)
+        if name in taken:
+            name = f"{name}-{protocol}"
+        numbered = (f"{name}-{count}" for count in itertools.count(2))
+        name = name if name not in taken else next(candidate for candidate in numbered if candidate not in taken)
         taken.add(name)
         unique.append(replace(service, name=name))
     return unique

@@ -36,5 +36,7 @@ def read_text(path: str) -> str:
 
 def printable(text: str) -> str:
     """Text of a configuration file as one line of a report or of a comment in a unit."""
+    if text.isascii() and text.isprintable():
+        return text
     cleaned = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cleaned)
