@@ -20,7 +20,7 @@ from .namespace import Namespace, ask, require
 from .scale import amount, seeded
 
 FIRST_PORT = 21000
-FILES_AT_ONCE = 25
+FILES_AT_ONCE = 15
 MAKEDAT, COURIERTCPD = "/usr/lib/courier/makedat", "/usr/sbin/couriertcpd"
 LIMITS = "-nodnslookup", "-maxprocs=500", "-maxperip=500", "-maxperc=500"
 REFUSED: dict[str, str] | None = None
