@@ -73,6 +73,8 @@ class Shell:
         self.depth += 1
         try:
             Interpreter(self, tokenize(text, first_line), file).run()
+        except RecursionError:
+            raise ScriptError(first_line, "commands are nested too deeply") from None
         finally:
             self.depth -= 1
 
@@ -176,6 +178,8 @@ class Interpreter:
             return self.compound(word, live)
         start = self.at
         words = self.simple()
+        if self.at == start:
+            raise ScriptError(self.place().line, f"{word.strip() or 'the line end'!r} stands alone")
         piped = False
         while self.peek() == "|":
             self.at += 1
