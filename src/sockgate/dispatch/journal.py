@@ -5,15 +5,14 @@ from collections import deque
 
 from ..core.log import JOURNAL_SOCKET, Field, Log, journal_record
 
-MOST_TOGETHER = 32 << 10  # bytes, well below what a datagram can carry
 MOST_WAITING = 20_000  # records, some 10 MB: by then journald has been stuck for seconds
 
 
 class PatientLog(Log):
-    """Collects records, sends several in one datagram, and keeps them while the journal takes no more.
+    """Collects records, and keeps them while the journal takes no more. Every thread may add records and send them.
 
-    journald reads any number of records from a datagram, an empty line between them (journald-native.c of
-    systemd 252 to 257), which costs it less than half as much. Every thread may add records and send them.
+    Each goes in a datagram of its own. Of several in one, with an empty line between them, journald of systemd 252
+    takes all, for less than half the cost, but that of 257 only the first.
 
     lost    records that were thrown away because too many were waiting
     """
@@ -33,12 +32,12 @@ class PatientLog(Log):
 
     def send(self) -> None:
         """Send what is waiting, as far as the journal takes it now."""
-        while together := self._take():
+        while (record := self._take()) is not None:
             try:
                 assert self._journal is not None
-                self._journal.sendto(b"\n".join(together), _socket.MSG_NOSIGNAL, JOURNAL_SOCKET)
+                self._journal.sendto(record, _socket.MSG_NOSIGNAL, JOURNAL_SOCKET)
             except OSError:  # its queue is full, or it is just being restarted
-                self._waiting.extendleft(reversed(together))
+                self._waiting.appendleft(record)
                 return
 
     @property
@@ -55,14 +54,8 @@ class PatientLog(Log):
     def _send(self, priority: int, message_id: str, message: str, fields: tuple[Field, ...]) -> None:
         self.add(journal_record(self.program, self.service, priority, message_id, message, fields))
 
-    def _take(self) -> list[bytes]:
-        """What goes into the next datagram."""
-        together: list[bytes] = []
-        size = 0
-        while size < MOST_TOGETHER:
-            try:
-                together.append(self._waiting.popleft())
-            except IndexError:  # asked for beforehand, another thread might still be faster
-                break
-            size += len(together[-1])
-        return together
+    def _take(self) -> bytes | None:
+        try:
+            return self._waiting.popleft()
+        except IndexError:  # asked for beforehand, another thread might still be faster
+            return None
