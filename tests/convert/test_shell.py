@@ -100,6 +100,7 @@ def test_a_variable_that_may_have_been_set_is_unknown() -> None:
         ("if a; then b", "elif or else or fi is missing"), ("(a)", "subshells and functions are not understood"),
         ("fi", "'fi' stands alone"),
         (";;", "';;' stands alone"),
+        ("a \0", "there is a NUL byte"),
         ("{ " * 5000, "commands are nested too deeply"),
         ("exec a " + "${A:-" * 5000 + "}" * 5000, "commands are nested too deeply"),
         ("a && && b", "'&&' stands alone"),

@@ -58,7 +58,7 @@ def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
 def read_lines(text: str, file: str, machine: Machine, report: Report) -> Iterator[Service]:
     default_address = ""
     for number, line in enumerate(text.split("\n"), 1):
-        words = line.split()
+        words = line.partition("\0")[0].split()  # as a C program reads it
         if not words or words[0].startswith("#"):
             continue
         place = Place(file, number)

@@ -384,7 +384,7 @@ def has_host_rules(path: str) -> bool:
     try:
         with open(path, "rb") as file:
             data = file.read()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return False
     return re.search(rb"(?:^|[\n\0@])=[A-Za-z0-9.]", data) is not None
 

@@ -67,6 +67,8 @@ Token = Word | Operator
 
 def tokenize(text: str, first_line: int = 1) -> list[Token]:
     """Raises ScriptError."""
+    if "\0" in text:
+        raise ScriptError(first_line + text[: text.index("\0")].count("\n"), "there is a NUL byte")
     return Tokenizer(text, first_line).run()
 
 
