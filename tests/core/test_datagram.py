@@ -69,6 +69,15 @@ def test_if_every_sender_is_refused_no_server_starts(launcher: Launcher) -> None
     assert "refused 127.0.0.6:" in log
 
 
+def test_a_flood_of_refused_senders_is_no_flood_of_records(launcher: Launcher) -> None:
+    with bound() as receiver:
+        for number in range(30):
+            send(receiver, f"127.0.1.{number}", b"no")
+        _, _, log = run(launcher, receiver, "--allow", "127.0.0.5")
+    assert log.count("refused 127.0.1.") == 20
+    assert "refused 10 more datagrams, without a record for each" in log
+
+
 def test_a_proxy_header_needs_a_connection(launcher: Launcher) -> None:
     with bound() as receiver:
         send(receiver, "127.0.0.5", b"hello")

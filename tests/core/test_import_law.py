@@ -19,11 +19,11 @@ SERVER = ["/bin/sh", "-c", f"exit {SERVED}"]
 # Imports go down: a part may import from the lines above its own and from itself.
 PARTS = (
     {"core"},
-    {"resolve", "units", "rulefile"},
+    {"resolve", "units", "rulefile", "builtin"},
     {"shim"},
     {"dispatch", "convert"},
     {"journal"},
-    {"ctl"},
+    {"ctl", "generator"},
     {"demo"},
 )
 RANK = {part: rank for rank, parts in enumerate(PARTS) for part in parts}

@@ -10,6 +10,7 @@ import time
 
 from .access import DENY, Verdict
 from .errors import PeerGone, SystemFailure, UsageError
+from .log import NOTICE, REFUSED
 from .peer import Peer, internet_peer
 
 TYPE_CHECKING = False
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # How long to stay after a refused datagram: a flood of them must not start a gate for each.
 LINGER_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
+# Senders of datagrams can be made up: a flood of them must not become a flood of records.
+MOST_RECORDS = 20
 
 
 def admit(descriptor: int, gate: "Gate", log: "Log", prepare: "Callable[[Peer, Gate], None]") -> tuple[Peer, Verdict]:
@@ -33,6 +36,7 @@ def admit(descriptor: int, gate: "Gate", log: "Log", prepare: "Callable[[Peer, G
         raise UsageError("--proxy-protocol needs a connection, and this is a datagram socket")
     connection = _socket.socket(fileno=descriptor)
     logged: set[str] = set()
+    unlogged = 0
     try:
         while True:
             peer = first_sender(connection)
@@ -40,11 +44,15 @@ def admit(descriptor: int, gate: "Gate", log: "Log", prepare: "Callable[[Peer, G
             verdict = gate.decide(peer)
             if verdict.outcome != DENY:
                 return peer, verdict
-            if peer.source not in logged:
+            if peer.source not in logged and len(logged) < MOST_RECORDS:
                 log.verdict(peer, verdict, allowed=False)
                 logged.add(peer.source)
+            else:
+                unlogged += 1
             drop(connection)
     finally:
+        if unlogged:
+            log.record(NOTICE, REFUSED, f"refused {unlogged} more datagrams, without a record for each")
         connection.detach()
 
 
