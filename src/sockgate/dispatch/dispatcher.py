@@ -28,11 +28,13 @@ from .refusals import Refusals
 from .sd import Notifier
 from .seldom import Seldom
 from .sessions import Sessions
-from .signals import Signals
+from .signals import LIBC, Signals
 from .starter import Starter
 from .status import Status
 
 THREADS = 3
+THREAD_STACK = 1 << 19  # bytes
+M_ARENA_MAX = -8  # malloc.h of the GNU C library
 STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than to hear of each client
 JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
 FAULT_SECONDS = 1.0
@@ -76,6 +78,7 @@ class Dispatcher:
         if self._gates.problem:
             self._log_gate()
         self._status.report("READY=1")
+        spare_address_space()
         helpers = [threading.Thread(target=self._serve) for _ in range(THREADS - 1)]
         for helper in helpers:
             helper.start()
@@ -200,3 +203,9 @@ class Dispatcher:
 
     def _leave(self) -> None:
         self._exit_code = self._exit_code or 0
+
+
+def spare_address_space() -> None:
+    """Threads would reserve 70 MB each, and a LimitAS= that is meant for the server counts here, too."""
+    threading.stack_size(THREAD_STACK)
+    LIBC.mallopt(M_ARENA_MAX, 1)
