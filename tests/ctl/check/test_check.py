@@ -13,7 +13,7 @@ from sockgate.ctl.check.rules import RULES
 from sockgate.ctl.gated import find_named, gate_names
 from sockgate.ctl.main import run
 from sockgate.units.search import UnitSearch
-from tests.ctl.check import test_about_command, test_about_service, test_about_socket
+from tests.ctl.check import test_about_command, test_about_rules, test_about_service, test_about_socket
 from tests.ctl.check.good_units import (
     ETC,
     GOOD,
@@ -42,9 +42,9 @@ def test_nothing_is_found_in_good_resident_units(tmp_path: Path) -> None:
     assert check(tmp_path, "--systemd", "257", "mail.service") == (0, [])
 
 
-CASE_MODULES = (test_about_command, test_about_service, test_about_socket)
-# These need a port in use or another user: tests/system/test_check.py. Or another version.
-TESTED_ELSEWHERE = {"port_taken", "files_unreadable", "poll_limit"}
+CASE_MODULES = (test_about_command, test_about_rules, test_about_service, test_about_socket)
+# These need a port in use or another user: tests/system/test_check.py. Or another version, or a compiled file.
+TESTED_ELSEWHERE = {"port_taken", "files_unreadable", "poll_limit", "rules_without_end"}
 
 
 def test_every_rule_has_a_case(tmp_path: Path) -> None:

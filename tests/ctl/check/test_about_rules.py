@@ -1,0 +1,55 @@
+"""Rules about what --rules reads."""
+
+from pathlib import Path
+
+import pytest
+
+from sockgate.rulefile.compiler import compile_rules
+from tests.core.damage import tcprules
+from tests.units.tree import write_tree
+
+from .good_units import GOOD, TEMPLATE, TEMPLATE_UNIT, Cases, check, edit, prove
+
+WITH_RULES = edit(TEMPLATE_UNIT, "--allow localhost", "--rules /etc/rules")
+
+CASES: Cases = {
+    "good rules": ({TEMPLATE: WITH_RULES, "/etc/rules": "10.:deny\n:allow\n"}, []),
+    "a rule that is there twice": (
+        {TEMPLATE: WITH_RULES, "/etc/rules": "10.:deny\n10.0.0.0/8:allow\n:allow\n"},
+        ["/etc/rules:2: warning: '10.:allow' has no effect: an earlier rule has the same key"],
+    ),
+    "variables of a refusal": (
+        {TEMPLATE: WITH_RULES, "/etc/rules": '10.:deny,A="1"\n:allow\n'},
+        ["/etc/rules:1: warning: '10.:deny,A=\"1\"' has no effect: a client that is refused gets no A"],
+    ),
+    "an error in the rules": (
+        {TEMPLATE: WITH_RULES, "/etc/rules": "10:deny\n:allow\n"},
+        [f"{TEMPLATE}:4: error: ROOT/etc/rules:1: '10' is not an IP address (for the network write 10. or 10.0.0.0/8)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_has_no_effect_is_found(name: str, tmp_path: Path) -> None:
+    prove(tmp_path, CASES[name])
+
+
+def test_a_cdb_of_tcprules_is_checked_too(tmp_path: Path) -> None:
+    write_tree(tmp_path, GOOD | {TEMPLATE: WITH_RULES})
+    (tmp_path / "etc/rules").write_bytes(tcprules(b"10.1.0.0/16:deny\n127.:allow\n"))
+    assert check(tmp_path, "--systemd", "252") == (1, [
+        f"{TEMPLATE}:5: warning: '/etc/rules': '10.1.0.0/16:deny' has no effect:"
+        " tcprules knows no CIDR networks, so neither does a cdb that it made",
+        f"{TEMPLATE}:5: warning: '/etc/rules' has no rule for everybody else, so they are let in"
+        " (add ':deny' or ':allow' and compile it anew)",
+    ])  # fmt: skip
+    assert check(tmp_path, "--systemd", "252", "--level", "error") == (0, [])
+
+
+def test_of_many_entries_some_are_shown(tmp_path: Path) -> None:
+    write_tree(tmp_path, GOOD | {TEMPLATE: WITH_RULES})
+    (tmp_path / "text").write_text("10.:deny\n" * 100 + "11.:deny,A='1'\n" * 100 + ":allow\n")
+    compile_rules(str(tmp_path / "text"), str(tmp_path / "etc/rules"))
+    assert len(check(tmp_path, "--systemd", "252")[1]) == 1
+    (tmp_path / "etc/rules").write_bytes((tmp_path / "text").read_bytes())
+    assert len(check(tmp_path, "--systemd", "252")[1]) == 20
