@@ -44,7 +44,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall test test-unit test-system diff fuzz check setup venv bench bench-gate bench-convert bench-rules clean
+.PHONY: build run install uninstall test test-unit test-oracles test-system diff fuzz check setup venv bench bench-gate bench-convert bench-rules clean
 
 build:
 	mkdir -p build/bin
@@ -110,10 +110,15 @@ uninstall:
 # On the running machine systemd must read the units and messages anew; a package's own scripts do that.
 RELOAD = $(if $(DESTDIR),,[ ! -d /run/systemd/system ] || { systemctl daemon-reload && journalctl --update-catalog; })
 
-test: setup check test-unit test-system
+test: setup check test-unit test-oracles test-system
 
+# No root and no oracles: what a laptop runs between two edits.
 test-unit: build venv
-	.venv/bin/pytest -q tests --ignore=tests/system --ignore=tests/bench
+	.venv/bin/pytest -q -n 2 tests --ignore=tests/system --ignore=tests/differential --ignore=tests/bench
+
+# The dialects against the programs they came from; `make diff` for many more cases.
+test-oracles: build venv
+	.venv/bin/pytest -q -n 2 tests/differential
 
 # One worker for each release, side by side.
 test-system: build venv
