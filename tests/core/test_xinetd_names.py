@@ -4,7 +4,7 @@ import pytest
 
 from sockgate.core.access import ALLOW, DENY, NO_MATCH
 from sockgate.core.names import CONFIRMED, FAILED, NONE, UNCONFIRMED, GivenName, HostName
-from sockgate.core.peer import Peer
+from sockgate.core.peer import Peer, pack
 from sockgate.core.xinetd_access import XinetdAccess
 
 from .clients import client
@@ -99,9 +99,10 @@ def test_explain_can_give_a_name_or_none() -> None:
     access = XinetdAccess(".example.com", "")
     for name, outcome in (("WWW.example.com", ALLOW), (None, DENY)):
         peer = client("192.0.2.1")
-        peer.names = GivenName(name)
+        peer.names = GivenName(peer.remote, name)
         assert access.decide(peer).outcome == outcome
-    assert GivenName("x").is_in_netgroup("group", "x") is None
+    assert GivenName(pack("192.0.2.9"), "www.example.com").name_of(pack("192.0.2.1")).state == NONE
+    assert GivenName(b"", "x").is_in_netgroup("group", "x") is None
 
 
 def test_what_did_not_match_is_told_with_its_meaning() -> None:

@@ -119,7 +119,7 @@ def peer_of_tcpdmatch(client: str) -> Peer:
     """All that tcpdmatch takes for known: the client's address."""
     peer = Peer("TCP")
     peer.remote_ip, peer.remote = client, pack(client)
-    peer.names = GivenName(None)
+    peer.names = GivenName(peer.remote, None)
     return peer
 
 

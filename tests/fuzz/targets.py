@@ -41,7 +41,7 @@ CLIENTS = (
     local_user(),
 )
 for peer in CLIENTS:
-    peer.names = GivenName(peer.host)
+    peer.names = GivenName(peer.remote, peer.host)
 
 # A converter that asks nobody: neither name services nor other programs.
 MACHINE = Machine(hosts_files=(), asks_services=False)
@@ -149,7 +149,7 @@ def xinetd_lists(data: bytes) -> None:
 
 def access_times(data: bytes) -> None:
     try:
-        check = Schedule(text_of(data), "")
+        check = Schedule(text_of(data), None)
     except GateError:
         return
     decide(check)

@@ -42,15 +42,18 @@ class HostName:
 
 
 class GivenName:
-    """One name for every address, or none: what the administrator says in `sockgatectl explain --host`."""
+    """A name for one address, and none for any other: what the administrator says in `sockgatectl explain --host`."""
 
-    __slots__ = ("_answer",)
+    __slots__ = ("_address", "_host")
 
-    def __init__(self, host: str | None) -> None:
-        self._answer = HostName(CONFIRMED, host.lower()) if host else HostName(NONE)
+    def __init__(self, address: bytes, host: str | None) -> None:
+        self._address = address
+        self._host = host
 
     def name_of(self, packed: bytes) -> HostName:
-        return self._answer
+        if not self._host or packed != self._address:
+            return HostName(NONE)
+        return HostName(CONFIRMED, self._host.lower())
 
     def is_in_netgroup(self, group: str, host: str) -> bool | None:
         return None

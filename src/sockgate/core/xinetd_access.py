@@ -60,6 +60,12 @@ class Entry:
         networks = " ".join(cidr(network) for network in self.networks) or "nobody"
         return f"{networks} ({self.caveat})" if self.caveat else networks
 
+    def shown(self) -> str:
+        """As it was written, with its networks where they look different: `10.0.0.0, that is 10.0.0.0/8`."""
+        networks = " ".join(cidr(network) for network in self.networks)
+        plain = self.name or networks in (self.text, f"{self.text}/32", f"{self.text}/128")
+        return self.text if plain else f"{self.text}, that is {networks}"
+
 
 class XinetdAccess:
     """The verdict of both lists. Given as "" a list is absent; given as a blank it is there and empty."""
@@ -103,7 +109,7 @@ def refused_by(entries: list[Entry], peer: Peer, considered: list[str] | None) -
             return Verdict(DENY, rule, f"unable to compare the client's name with {rule}: {host.problem}")
         entry = find_name(named, host)
     if entry is not None:
-        return Verdict(DENY, f"--no-access {entry.text}", f"in --no-access {entry.text}")
+        return Verdict(DENY, f"--no-access {entry.text}", f"in --no-access {entry.shown()}")
     report(entries, "--no-access", considered)
     return None
 
@@ -118,7 +124,7 @@ def let_in_by(entries: list[Entry], peer: Peer, considered: list[str] | None) ->
         problem = f": {host.problem}" if host.problem else ""
         entry = find_name(named, host) if host.state == CONFIRMED else None
     if entry is not None:
-        return Verdict(ALLOW, f"--only-from {entry.text}", f"in --only-from {entry.text}")
+        return Verdict(ALLOW, f"--only-from {entry.text}", f"in --only-from {entry.shown()}")
     report(entries, "--only-from", considered)
     if not entries:
         return Verdict(DENY, "--only-from", "--only-from is empty: nobody may come in")

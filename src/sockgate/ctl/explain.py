@@ -109,7 +109,7 @@ def make_peer(arguments: argparse.Namespace) -> Peer:
     if not arguments.local:
         peer.local_ip = None
     peer.host = arguments.host.lower() if arguments.host else None
-    peer.names = GivenName(arguments.host)
+    peer.names = GivenName(remote, arguments.host)
     peer.info = arguments.info
     return peer
 

@@ -13,7 +13,13 @@ from sockgate.ctl.check.rules import RULES
 from sockgate.ctl.gated import find_named, gate_names
 from sockgate.ctl.main import run
 from sockgate.units.search import UnitSearch
-from tests.ctl.check import test_about_command, test_about_rules, test_about_service, test_about_socket
+from tests.ctl.check import (
+    test_about_access,
+    test_about_command,
+    test_about_rules,
+    test_about_service,
+    test_about_socket,
+)
 from tests.ctl.check.good_units import (
     ETC,
     GOOD,
@@ -42,7 +48,7 @@ def test_nothing_is_found_in_good_resident_units(tmp_path: Path) -> None:
     assert check(tmp_path, "--systemd", "257", "mail.service") == (0, [])
 
 
-CASE_MODULES = (test_about_command, test_about_rules, test_about_service, test_about_socket)
+CASE_MODULES = (test_about_access, test_about_command, test_about_rules, test_about_service, test_about_socket)
 # These need a port in use or another user: tests/system/test_check.py. Or another version, or a compiled file.
 TESTED_ELSEWHERE = {"port_taken", "files_unreadable", "poll_limit", "rules_without_end"}
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ..gated import GatedService
-from . import about_command, about_rules, about_service, about_socket
+from . import about_access, about_command, about_rules, about_service, about_socket
 from .machine import Machine
 from .problem import Problem
 
@@ -47,6 +47,7 @@ RULES = (
     Rule(WARNING, about_service.newer_drop_in),
     Rule(WARNING, about_service.ignored_lines),
     Rule(WARNING, about_command.environment_ignored),
+    Rule(WARNING, about_access.entries_misleading),
     Rule(WARNING, about_rules.rules_in_vain),
     Rule(WARNING, about_rules.rules_without_end),
 )
