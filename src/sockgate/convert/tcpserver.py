@@ -9,7 +9,8 @@ from .machine import Machine
 from .names import unit_stem
 from .report import Report
 from .service import STREAM, Listen, Service
-from .shell.interpreter import Command, Shell
+from .shell.interpreter import Shell
+from .shell.state import Command
 from .shell.tokens import ACCOUNT_MARK, UNKNOWN, ScriptError
 from .source import Place, Unreadable
 from .tcpserver_options import (

@@ -1,0 +1,74 @@
+"""What is known of a script while it is read: variables, what it starts, what cannot be known."""
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+
+from ..machine import Machine
+from ..source import Place, Unreadable, read_text
+from .tokens import UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that the script comes to: its words after expansion, and where it stands."""
+
+    words: tuple[str, ...]
+    place: Place
+    exported: dict[str, str]
+
+    @property
+    def is_known(self) -> bool:
+        return not any(UNKNOWN in word for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something that cannot be known, with the line."""
+
+    place: Place
+    what: str
+    text: str
+
+
+@dataclass(slots=True)
+class State:
+    """The state of a script that is being read.
+
+    variables  by name; a value may contain UNKNOWN
+    exported   the names that the programs it starts see
+    commands   what it would start, in order, up to and including the exec
+    doubts     what could not be known on the way
+    """
+
+    machine: Machine
+    folder: str
+    variables: dict[str, str] = field(default_factory=dict)
+    exported: set[str] = field(default_factory=set)
+    export_all: bool = False
+    commands: list[Command] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+    done: bool = False
+    arguments: tuple[str, ...] = ()
+    depth: int = 0
+
+    def doubt(self, place: Place, what: str, text: str) -> None:
+        self.doubts.append(Doubt(place, what.replace(UNKNOWN, "?"), text))
+
+    def environment(self) -> dict[str, str]:
+        """What a program started now would inherit of the script's own variables."""
+        names = self.variables if self.export_all else self.exported
+        return {name: self.variables[name] for name in sorted(names) if name in self.variables}
+
+    def read_envdir(self, name: str) -> dict[str, str]:
+        """The variables of an envdir(8) folder: the first line of each file."""
+        folder = self.path_of(name)
+        variables = {}
+        with contextlib.suppress(OSError, Unreadable):
+            for file in sorted(os.listdir(folder)):
+                if "=" not in file and not file.startswith("."):
+                    variables[file] = read_text(f"{folder}/{file}").partition("\n")[0].rstrip(" \t")
+        return variables
+
+    def path_of(self, name: str) -> str:
+        return os.path.normpath(name if name.startswith("/") else f"{self.folder}/{name}")
