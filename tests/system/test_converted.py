@@ -76,7 +76,8 @@ if kind == "udp":  # not connected: the answer comes from another address of the
 else:
     client.connect(("127.0.0.1", port))
 try:
-    print(client.recv(100).decode().strip())
+    print(b"".join(iter(lambda: client.recv(4000), b"")).decode().strip() if kind == "tcp"
+          else client.recv(100).decode())
 except TimeoutError:
     print("silence")
 """
@@ -155,3 +156,49 @@ def test_the_generator_leaves_everything_to_an_xinetd_that_is_enabled(machine: M
     machine.systemctl("daemon-reload")
     assert machine.shell("ls /run/systemd/generator | grep -c dropped || true").stdout.strip() == "0"
     machine.shell(f"rm {link}")
+
+
+HOWTO = """
+service smtp
+{
+	flags = NAMEINARGS NODELAY
+	socket_type = stream
+	protocol = tcp
+	wait = no
+	user = daemon
+	passenv =
+	env = KEPT=yes
+	server = /var/qmail/bin/tcp-env
+	server_args = tcp-env -R /usr/local/bin/relaycheck 127.0.0.1,192.168.0. /opt/show
+	log_type = FILE /var/log/smtp
+	log_on_success = PID HOST EXIT DURATION
+	log_on_failure = HOST ATTEMPT
+}
+service imap
+{
+	socket_type = stream
+	wait = no
+	user = root
+	only_from = 192.168.0.0/24
+	bind = 192.168.0.1
+	server = /opt/show
+}
+"""
+SHOW = "#!/bin/sh\nexec /usr/bin/env | /usr/bin/sort | /usr/bin/tr '\\n' ' '\n"
+
+
+def test_the_two_services_of_the_howto_relay_and_refuse_as_before(machine: Machine) -> None:
+    machine.write("/opt/show", SHOW, 0o755)
+    for address in ("192.168.0.1/32", "192.168.0.5/32", "10.0.0.1/32"):
+        machine.add_address(address)
+    assert "smtp.socket" in convert(machine, HOWTO)
+    for source, relays in (("127.0.0.1", True), ("192.168.0.5", True), ("10.0.0.1", False), ("127.0.0.10", False)):
+        variables = ask(machine, source, 25)
+        assert f"TCPREMOTEIP={source} " in variables
+        assert "PROTO=TCP " in variables
+        assert "KEPT=yes" in variables
+        assert ("RELAYCLIENT= " in variables) == relays
+    imap = ASK.replace("127.0.0.1", "192.168.0.1")
+    assert "TCPREMOTEIP=192.168.0.5 " in machine.python(imap, "192.168.0.5", "143", "tcp").stdout
+    assert machine.python(imap, "10.0.0.1", "143", "tcp").stdout == "\n"
+    assert "192.168.0.1:143" in machine.run("ss", "-Hltn", "sport", "=", ":143").stdout
