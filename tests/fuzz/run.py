@@ -3,7 +3,6 @@
     python -m tests.fuzz.run [--runs N] [TARGET...]
 
 What it finds worth keeping goes to build/fuzz/TARGET; an input that fails stays in build/fuzz as TARGET-crash-HASH.
-`--merge` takes from there what adds coverage to the corpus in the tree.
 """
 
 import argparse
@@ -24,20 +23,19 @@ HANGS_AFTER = 30  # seconds by the clock
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=200_000)
-    parser.add_argument("--merge", action="store_true")
     parser.add_argument("targets", nargs="*", metavar="TARGET")
     arguments = parser.parse_args()
     names = arguments.targets or list(importlib.import_module("tests.fuzz.targets").TARGETS)
-    return max(run(name, arguments.runs, arguments.merge) for name in names)
+    return max(run(name, arguments.runs) for name in names)
 
 
-def run(name: str, runs: int, merge: bool) -> int:
+def run(name: str, runs: int) -> int:
     """One target in a process of its own, because libFuzzer ends the process that it runs in."""
     seeds, found = CORPUS / name, FOUND / name
     seeds.mkdir(exist_ok=True)
     found.mkdir(parents=True, exist_ok=True)
-    options = [f"-artifact_prefix={FOUND}/{name}-", f"-max_len={LONGEST_INPUT}", f"-timeout={HANGS_AFTER}"]
-    options += ["-merge=1", str(seeds), str(found)] if merge else [f"-runs={runs}", str(found), str(seeds)]
+    limits = [f"-runs={runs}", f"-max_len={LONGEST_INPUT}", f"-timeout={HANGS_AFTER}"]
+    options = [f"-artifact_prefix={FOUND}/{name}-", *limits, str(found), str(seeds)]
     start = time.monotonic()
     with (FOUND / f"{name}.log").open("wb") as log:
         done = subprocess.run(

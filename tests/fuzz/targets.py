@@ -207,9 +207,17 @@ def environment_file(data: bytes) -> None:
 
 
 def conversion(program: str, data: bytes) -> None:
+    """What is written is read back by systemd, and its options by the gate."""
     converted = readers.convert(program, [scratch().fill(data)], MACHINE)
     for unit in converted.units:
-        assert unit.name
+        assignments, ignored = parse_unit(str(unit), unit.name)
+        assert not ignored
+        assert str(unit).encode()
+        for assignment in assignments:
+            if assignment.key == "ExecStart":
+                (command,) = parse_commands(assignment, UnitName.parse(unit.name))
+                if command.program.endswith("/sockgate"):
+                    parse_options([word.replace("$$", "$") for word in command.words])
     converted.as_json()
 
 
@@ -225,10 +233,15 @@ def run_script(data: bytes) -> None:
     conversion("tcpserver", data)
 
 
+def courier_settings(data: bytes) -> None:
+    conversion("couriertcpd", data + b"\nPORT=1\nIMAPDSTART=YES\n")
+
+
 TARGETS: dict[str, Target] = {
     target.__name__.replace("_", "-"): target
     for target in (
         rules_text, rules_cdb, rules_address, courier_access, hosts_access, xinetd_lists, access_times, address_list,
         proxy_header, options, unit_file, environment_file, xinetd_conf, inetd_conf, run_script,
+        courier_settings,
     )
 }  # fmt: skip
