@@ -19,11 +19,12 @@ from .client import Client
 from .door import Door
 from .gates import GateKeeper
 from .introduction import Introductions
+from .journal import WARNING
 from .listener import Listener
 from .loop import Loop
 from .options import Limits, Process
 from .reception import OVERLOAD_SECONDS, Reception
-from .records import FAULT, GATE_BROKEN, GATE_READ, PAUSED, STARTED, STOPPED, WARNING, Records
+from .records import FAULT, GATE_BROKEN, GATE_READ, PAUSED, STARTED, STOPPED, Records
 from .refusals import Refusals
 from .sd import Notifier
 from .seldom import Seldom

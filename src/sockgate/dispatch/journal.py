@@ -5,6 +5,7 @@ from collections import deque
 
 from ..core.log import JOURNAL_SOCKET, Field, Log, journal_record
 
+WARNING = 4  # syslog(3)
 MOST_WAITING = 20_000  # records, some 10 MB: by then journald has been stuck for seconds
 
 
@@ -14,17 +15,21 @@ class PatientLog(Log):
     Each goes in a datagram of its own. Of several in one, with an empty line between them, journald of systemd 252
     takes all, for less than half the cost, but that of 257 only the first.
 
-    lost    records that were thrown away because too many were waiting
+    Of too many, the last are thrown away, and their number is recorded in their place.
     """
 
-    __slots__ = ("_waiting", "lost")
+    __slots__ = ("_lost", "_waiting")
 
     def __init__(self, program: str, service: str, journal_stream: bytes) -> None:
         super().__init__(program, service, journal_stream)
         self._waiting: deque[bytes] = deque()
-        self.lost = 0
+        self._lost = 0
         if self._journal is not None:
             self._journal.setblocking(False)
+
+    @property
+    def is_journal(self) -> bool:
+        return self._journal is not None
 
     @property
     def waiting(self) -> bool:
@@ -40,16 +45,16 @@ class PatientLog(Log):
                 self._waiting.appendleft(record)
                 return
 
-    @property
-    def is_journal(self) -> bool:
-        return self._journal is not None
-
     def add(self, record: bytes) -> None:
         """One in the journal's own form."""
-        if len(self._waiting) < MOST_WAITING:
-            self._waiting.append(record)
-        else:
-            self.lost += 1
+        if len(self._waiting) >= MOST_WAITING:
+            self._lost += 1
+            return
+        if self._lost:
+            message = f"{self.service}: {self._lost} records were lost: the journal took no more"
+            self._waiting.append(journal_record(self.program, self.service, WARNING, "", message, ()))
+            self._lost = 0
+        self._waiting.append(record)
 
     def _send(self, priority: int, message_id: str, message: str, fields: tuple[Field, ...]) -> None:
         self.add(journal_record(self.program, self.service, priority, message_id, message, fields))

@@ -61,17 +61,17 @@ def refusal(option: str, limit: int, where: str = "") -> Verdict:
 
 
 class Rate:
-    """--rate N/SECONDS, xinetd's cps: more than N clients per second on average, and a pause begins.
+    """--rate N/SECONDS, what xinetd has cps for: more than N clients per second on average, and a pause begins.
 
-    The average is that of the current window, which is N seconds long (xinetd 2.3.15, access.c): so a burst of N is
-    always welcome, and a longer one if the seconds before it were quiet.
+    A token bucket that holds N: a burst of N is always welcome. xinetd divides by whole seconds instead, and pauses
+    already for a steady N per second (access.c, 2.3.15).
     """
 
     def __init__(self, most: int, pause: int) -> None:
         self._most = most
         self.pause = pause
-        self._window_start = 0.0
-        self._count = 0
+        self._tokens = float(most)
+        self._updated = monotonic()
         self._paused_until = 0.0
 
     def exceeded(self) -> bool:
@@ -79,12 +79,12 @@ class Rate:
         now = monotonic()
         if now < self._paused_until:
             return True
-        if now - self._window_start > self._most:
-            self._window_start, self._count = now, 0
-        self._count += 1
-        if self._count <= self._most * max(1, int(now - self._window_start)):
+        self._tokens = min(self._most, self._tokens + (now - self._updated) * self._most) - 1
+        self._updated = now
+        if self._tokens >= 0:
             return False
-        self._window_start, self._paused_until = 0.0, now + self.pause
+        self._paused_until = now + self.pause
+        self._tokens = float(self._most)
         return True
 
     def __str__(self) -> str:

@@ -14,8 +14,6 @@ from ..core.peer import Peer
 from .journal import PatientLog
 from .sessions import Session
 
-WARNING = 4  # syslog(3)
-
 # One MESSAGE_ID per kind of record; those that sockgate has, too, are in core/log.py.
 ENDED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a05"
 PAUSED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a06"

@@ -1,0 +1,111 @@
+"""Counting clients by source and network, and how fast they come."""
+
+import pytest
+
+from sockgate.core.peer import Peer
+from sockgate.dispatch import limits
+from sockgate.dispatch.limits import Census, Rate, network_of
+from sockgate.dispatch.options import Limits
+from tests.core.clients import client, local_user
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "prefix", "same"),
+    [
+        ("192.0.2.1", "192.0.2.1", (32, 64), True),
+        ("192.0.2.1", "192.0.2.2", (32, 64), False),
+        ("192.0.2.1", "192.0.2.254", (24, 64), True),
+        ("192.0.2.1", "192.0.3.1", (24, 64), False),
+        ("2001:db8::1", "2001:db8::ffff:1", (32, 64), True),
+        ("2001:db8::1", "2001:db8:0:1::1", (32, 64), False),
+        ("2001:db8::1", "2001:db8::2", (32, 128), False),
+        ("::ffff:192.0.2.1", "192.0.2.1", (32, 64), True),
+        ("0.0.0.1", "::1", (32, 128), False),
+    ],
+)
+def test_a_source_is_a_prefix_of_the_address(one: str, other: str, prefix: tuple[int, int], same: bool) -> None:
+    assert (network_of(client(one), prefix) == network_of(client(other), prefix)) is same
+
+
+def test_the_source_of_a_local_client_is_its_user() -> None:
+    other = Peer("UNIX")
+    other.credentials = (2, 1001, 1000)
+    assert network_of(local_user(), (32, 64)) == network_of(local_user(), (32, 64))
+    assert network_of(local_user(), (32, 64)) != network_of(other, (32, 64))
+
+
+def test_the_limit_of_a_source_counts_those_who_are_there() -> None:
+    census = Census(Limits(per_source=2))
+    assert [census.enter(client("192.0.2.1")) for _ in range(2)] == [1, 2]
+    refusal = census.excess(client("192.0.2.1"))
+    assert refusal is not None
+    assert (refusal.rule, refusal.reason) == (
+        "--max-per-source 2",
+        "already 2 connections from this source (--max-per-source)",
+    )
+    assert census.excess(client("192.0.2.2")) is None
+    census.leave(client("192.0.2.1"))
+    assert census.excess(client("192.0.2.1")) is None
+
+
+def test_the_limit_of_a_network_counts_all_its_sources() -> None:
+    census = Census(Limits(per_network=1))
+    census.enter(client("2001:db8:1:1::1"))
+    refusal = census.excess(client("2001:db8:1:2::1"))
+    assert refusal is not None
+    assert refusal.reason == "already 1 connection from this network (--max-per-network)"
+    assert census.excess(client("2001:db8:2::1")) is None
+
+
+def test_nothing_is_kept_of_a_source_that_has_left() -> None:
+    census = Census(Limits())
+    for number in range(100):
+        census.enter(client(f"192.0.2.{number}"))
+        census.leave(client(f"192.0.2.{number}"))
+    assert (dict(census.sources), dict(census.networks)) == ({}, {})
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(limits, "monotonic", clock)
+    return clock
+
+
+def test_a_burst_above_the_rate_begins_a_pause(clock: Clock) -> None:
+    rate = Rate(3, 10)
+    assert [rate.exceeded() for _ in range(4)] == [False, False, False, True]
+    clock.now += 9.9
+    assert rate.exceeded()
+    clock.now += 0.2
+    assert [rate.exceeded() for _ in range(4)] == [False, False, False, True]
+
+
+def test_a_steady_stream_at_the_rate_is_never_paused(clock: Clock) -> None:
+    rate = Rate(5, 10)
+    for _ in range(1000):
+        assert not rate.exceeded()
+        clock.now += 0.2
+
+
+def test_twice_the_rate_is_paused_within_seconds(clock: Clock) -> None:
+    rate = Rate(5, 10)
+    allowed = 0
+    while not rate.exceeded():
+        allowed += 1
+        clock.now += 0.1
+    assert allowed == 9
+
+
+def test_a_quiet_time_allows_no_longer_burst(clock: Clock) -> None:
+    rate = Rate(4, 10)
+    clock.now += 1000
+    assert [rate.exceeded() for _ in range(5)] == [False] * 4 + [True]

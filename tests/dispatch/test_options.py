@@ -1,0 +1,63 @@
+"""sockgated's own options."""
+
+import pytest
+
+from sockgate.core.errors import UsageError
+from sockgate.core.options import GATE_OPTIONS, parse
+from sockgate.dispatch.options import LIMIT_OPTIONS, OPTIONS, Limits, Process, read_limits, read_process
+
+
+def limits(*words: str) -> Limits:
+    return read_limits(parse([*words, "server"], OPTIONS))
+
+
+def process(*words: str) -> Process:
+    return read_process(parse([*words, "server"], OPTIONS))
+
+
+def test_without_options_there_are_forty_clients_that_wait_at_the_limit() -> None:
+    assert limits() == Limits(40, False, None, (32, 64), None, None)
+    assert process() == Process((), "journal", None, 0)
+
+
+def test_every_limit_can_be_set() -> None:
+    assert limits(
+        "--max-connections=500", "--at-limit=refuse", "--max-per-source", "4", "--source-prefix=24,56",
+        "--max-per-network", "16", "--rate=10/5",
+    ) == Limits(500, True, 4, (24, 56), 16, (10, 5))  # fmt: skip
+
+
+def test_every_other_option_can_be_set() -> None:
+    words = ("--listen=127.0.0.1:25", "--listen=[::1]:25", "--log-format=xinetd", "--idle-exit=60", "--drain=30")
+    assert process(*words) == Process(("127.0.0.1:25", "[::1]:25"), "xinetd", 60, 30)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("--max-connections=0", "--max-connections: '0' is not a whole number from 1 to 1000000"),
+        ("--max-connections=", "--max-connections: '' is not a whole number from 1 to 1000000"),
+        ("--max-per-source=-1", "--max-per-source: '-1' is not a whole number from 1 to 1000000"),
+        ("--max-per-network=1_0", "--max-per-network: '1_0' is not a whole number from 1 to 1000000"),
+        ("--max-per-source=²", "--max-per-source: '²' is not a whole number from 1 to 1000000"),
+        ("--drain=1234567890123", "--drain: '1234567890123' is not a whole number from 0 to 1000000"),
+        ("--at-limit=drop", "--at-limit: 'drop' is none of: wait refuse"),
+        ("--source-prefix=24", "--source-prefix: '24' is not two numbers with ',' between them"),
+        ("--source-prefix=33,64", "--source-prefix: '33' is not a whole number from 1 to 32"),
+        ("--source-prefix=32,129", "--source-prefix: '129' is not a whole number from 1 to 128"),
+        ("--rate=10", "--rate: '10' is not two numbers with '/' between them"),
+        ("--rate=0/5", "--rate: '0' is not a whole number from 1 to 1000000"),
+        ("--rate=10/5/2", "--rate: '5/2' is not a whole number from 1 to 1000000"),
+        ("--log-format=syslog", "--log-format: 'syslog' is none of: journal xinetd tcpserver"),
+        ("--idle-exit=0", "--idle-exit: '0' is not a whole number from 1 to 1000000"),
+        ("--drain=5s", "--drain: '5s' is not a whole number from 0 to 1000000"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_named_with_what_would_be_right(word: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        (limits(word), process(word))
+    assert str(caught.value) == message
+
+
+def test_no_option_of_ours_has_the_name_of_a_gates() -> None:
+    assert {option.name for option in LIMIT_OPTIONS}.isdisjoint(option.name for option in GATE_OPTIONS)

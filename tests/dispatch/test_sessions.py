@@ -1,0 +1,105 @@
+"""The table of sessions."""
+
+import threading
+
+from sockgate.core.access import Verdict
+from sockgate.dispatch.options import Limits
+from sockgate.dispatch.sessions import Session, Sessions
+from tests.core.clients import client
+
+
+def admitted(sessions: Sessions, ip: str = "192.0.2.1") -> Session:
+    session = sessions.admit(client(ip))
+    assert isinstance(session, Session)
+    return session
+
+
+def started(sessions: Sessions, pid: int, ip: str = "192.0.2.1") -> Session:
+    session = admitted(sessions, ip)
+    session.pid = pid
+    assert sessions.started(session) is None
+    return session
+
+
+def reason(answer: Session | Verdict | None) -> str:
+    assert isinstance(answer, Verdict)
+    return answer.reason
+
+
+def test_a_client_counts_from_the_verdict_until_its_server_has_ended() -> None:
+    sessions = Sessions(Limits(connections=1))
+    session = started(sessions, 10)
+    assert (sessions.count, sessions.full) == (1, True)
+    assert reason(sessions.admit(client("192.0.2.2"))) == "already 1 connection (--max-connections)"
+    assert sessions.ended(10, 0) is session
+    assert (sessions.count, sessions.full, sessions.begun) == (0, False, 1)
+
+
+def test_a_server_that_ends_before_it_is_known_is_counted_once() -> None:
+    sessions = Sessions(Limits(per_source=1))
+    session = admitted(sessions)
+    session.pid = 10
+    assert sessions.ended(10, 9) is None
+    assert sessions.started(session) == 9
+    assert sessions.count == 0
+    assert isinstance(sessions.admit(client("192.0.2.1")), Session)
+
+
+def test_a_server_that_could_not_be_started_leaves_nothing_behind() -> None:
+    sessions = Sessions(Limits(per_source=1))
+    sessions.abandoned(admitted(sessions))
+    assert sessions.count == 0
+    assert isinstance(sessions.admit(client("192.0.2.1")), Session)
+
+
+def test_the_child_is_told_how_many_of_its_source_there_are() -> None:
+    sessions = Sessions(Limits())
+    assert [admitted(sessions).number for _ in range(2)] == [1, 2]
+    assert admitted(sessions, "192.0.2.2").variables() == {b"TCPCONNNUM": b"1", b"TCPCONCURRENCY": b"1"}
+
+
+def test_behind_a_proxy_the_client_counts_not_the_proxy() -> None:
+    sessions = Sessions(Limits(per_source=1))
+    proxy = client("10.0.0.1")
+    strangers = [sessions.admit_stranger(proxy) for _ in range(3)]
+    answers = []
+    for stranger, ip in zip(strangers, ("192.0.2.1", "192.0.2.2", "192.0.2.1"), strict=True):
+        assert isinstance(stranger, Session)
+        answers.append(sessions.introduce(stranger, client(ip)))
+    assert answers[:2] == [None, None]
+    assert reason(answers[2]) == "already 1 connection from this source (--max-per-source)"
+    assert sessions.count == 3
+
+
+def test_a_stranger_who_never_says_who_he_is_is_forgotten_when_his_process_ends() -> None:
+    sessions = Sessions(Limits(connections=1))
+    stranger = sessions.admit_stranger(client("10.0.0.1"))
+    assert isinstance(stranger, Session)
+    assert reason(sessions.admit_stranger(client("10.0.0.1"))) == "already 1 connection (--max-connections)"
+    stranger.pid = 10
+    sessions.started(stranger)
+    sessions.ended(10, 0)
+    assert sessions.count == 0
+
+
+def test_counts_are_right_whatever_the_order_of_threads() -> None:
+    sessions = Sessions(Limits(connections=10_000))
+
+    def start(pids: range) -> None:
+        for pid in pids:
+            session = admitted(sessions)
+            session.pid = pid
+            sessions.started(session)
+
+    def end(pids: range) -> None:
+        for pid in pids:
+            sessions.ended(pid, 0)
+
+    ranges = [range(at, at + 500) for at in range(0, 2000, 500)]
+    threads = [threading.Thread(target=work, args=(pids,)) for pids in ranges for work in (start, end)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sessions.count, sessions.begun) == (0, 2000)
+    assert admitted(sessions).number == 1
