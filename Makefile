@@ -18,6 +18,9 @@ GENERATORDIR = $(PREFIX)/lib/systemd/system-generators
 MANDIR = $(PREFIX)/share/man
 CATALOGDIR = $(PREFIX)/lib/systemd/catalog
 EXAMPLEDIR = $(PREFIX)/share/doc/sockgate/examples
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
 SCDOC = scdoc
 
@@ -33,6 +36,8 @@ SUBSTITUTE = sed $(foreach name,$(PLACEHOLDERS),-e 's|@$(name)@|$($(name))|g')
 
 MODULES = $(shell cd src && find sockgate -name '*.py' -not -path 'sockgate/demo/*' -o -name '*.css')
 PAGES = $(notdir $(basename $(wildcard src/sockgate/man/*.scd)))
+# The programs whose options the shells complete.
+COMPLETED = sockgate sockgated sockgatectl
 # What is for another program's configuration, which is the administrator's to change.
 EXAMPLES = $(patsubst src/sockgate/%,%,$(wildcard src/sockgate/fail2ban/*/*.conf))
 UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service units/*.d/*.conf))
@@ -44,7 +49,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall test test-unit test-oracles test-system diff fuzz check setup venv bench bench-gate bench-convert bench-rules clean
+.PHONY: build run install uninstall test test-unit test-oracles test-system diff fuzz fuzz-keep check setup venv bench bench-gate bench-convert bench-rules clean
 
 build:
 	mkdir -p build/bin
@@ -85,6 +90,13 @@ install:
 	done
 	install -D -m 644 src/sockgate/catalog/sockgate.catalog $(DESTDIR)$(CATALOGDIR)/sockgate.catalog
 	for example in $(EXAMPLES); do install -D -m 644 src/sockgate/$$example $(DESTDIR)$(EXAMPLEDIR)/$$example; done
+	mkdir -p $(addprefix $(DESTDIR),$(BASHDIR) $(ZSHDIR) $(FISHDIR))
+	for program in $(COMPLETED); do
+		complete() { PYTHONPATH=src $(PYTHON) -B -m sockgate.ctl.completion $$1 $$program; }
+		complete bash > $(DESTDIR)$(BASHDIR)/$$program
+		complete zsh > $(DESTDIR)$(ZSHDIR)/_$$program
+		complete fish > $(DESTDIR)$(FISHDIR)/$$program.fish
+	done
 	if command -v $(SCDOC) > /dev/null; then
 		for page in $(PAGES); do
 			mkdir -p $(DESTDIR)$(MANDIR)/man$${page##*.}
@@ -101,6 +113,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -f $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
 	rm -f $(DESTDIR)$(CATALOGDIR)/sockgate.catalog
+	rm -f $(foreach program,$(COMPLETED),$(addprefix $(DESTDIR),$(BASHDIR)/$(program) $(ZSHDIR)/_$(program) $(FISHDIR)/$(program).fish))
 	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(EXAMPLEDIR)
 	for folder in $(addprefix $(DESTDIR)$(UNITDIR)/,$(sort $(dir $(filter %.conf,$(UNITS))))); do
 		[ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder
@@ -137,6 +150,9 @@ TARGETS =
 fuzz: venv
 	.venv/bin/pip install -q --disable-pip-version-check -r tests/fuzz/requirements.txt
 	PYTHONPATH=src .venv/bin/python -m tests.fuzz.run --runs $(RUNS) $(TARGETS)
+# What reaches a line that no input of tests/fuzz/corpus does, joins it.
+fuzz-keep: venv
+	PYTHONPATH=src .venv/bin/python -m tests.fuzz.keep $(TARGETS)
 
 check: venv
 	.venv/bin/ruff check src tests

@@ -32,7 +32,7 @@ def verdict(
 
 
 def refusal(at: float, rule: str = "--deny 192.0.2.0/24", remote: str = "192.0.2.7", **more: str | int) -> Record:
-    return verdict(at, REFUSED, remote=remote, SOCKGATE_RULE=rule, SOCKGATE_REASON=f"in {rule}", **more)
+    return verdict(at, REFUSED, remote=remote, SOCKGATE_RULE=rule, SOCKGATE_REASON=f"in {rule}") | more
 
 
 def manager(begin: Record, seconds: float, kind: str, **more: str | int) -> Record:

@@ -1,0 +1,102 @@
+"""What can stand on the command line of a program."""
+
+import argparse
+from dataclasses import dataclass
+
+from ...core.options import FLAG, GATE_OPTIONS, Option
+from ...dispatch.options import OPTIONS
+from ..main import VERBS, load, parser_of
+
+FILE, FOLDER, UNIT = "file", "folder", "unit"
+KINDS = {"FILE": FILE, "CDB": FILE, "DIR": FOLDER, "UNIT": UNIT}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What can be completed: a name for it, and either one of KINDS' values, or words, or nothing."""
+
+    name: str
+    kind: str = ""
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """An option; without a value if that is None."""
+
+    name: str
+    summary: str
+    value: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb of a program, or the whole of one that has none; `operands` are its other arguments."""
+
+    name: str
+    summary: str
+    flags: tuple[Flag, ...]
+    operands: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    name: str
+    verbs: tuple[Verb, ...]
+
+    @property
+    def has_verbs(self) -> bool:
+        return bool(self.verbs[0].name)
+
+
+def program(name: str) -> Program:
+    """Raises KeyError for what is none of ours."""
+    return {"sockgate": gate("sockgate", GATE_OPTIONS), "sockgated": gate("sockgated", OPTIONS), "sockgatectl": ctl()}[
+        name
+    ]
+
+
+def gate(name: str, table: tuple[Option, ...]) -> Program:
+    flags = [Flag(option.name, option.summary, gate_value(option)) for option in table]
+    flags += [Flag("--help", "show the options", None), Flag("--version", "show the version", None)]
+    return Program(name, (Verb("", "", tuple(flags), Value("PROGRAM", FILE)),))
+
+
+def gate_value(option: Option) -> Value | None:
+    if option.arity == FLAG:
+        return None
+    words = tuple(option.metavar.split("|")) if "|" in option.metavar else ()
+    return Value(option.metavar, KINDS.get(option.metavar, ""), words)
+
+
+def ctl() -> Program:
+    verbs = []
+    for verb in VERBS:
+        actions = list(actions_of(parser_of(verb, load(verb))))
+        flags = [flag_of(action) for action in actions if action.option_strings]
+        operands = [value_of(action) for action in actions if not action.option_strings]
+        unique = tuple({flag.name: flag for flag in flags}.values())
+        verbs.append(Verb(verb.name, verb.summary, unique, operands[0] if operands else None))
+    return Program("sockgatectl", tuple(verbs))
+
+
+def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """A verb's options and operands, those of its own verbs behind them."""
+    actions = []
+    for action in parser._actions:  # argparse has no other way to ask for them
+        actions.append(action)
+        if isinstance(action, argparse._SubParsersAction):
+            for name in action.choices:
+                actions += actions_of(action.choices[name])
+    return actions
+
+
+def flag_of(action: argparse.Action) -> Flag:
+    summary = (action.help or "").replace("%(default)s", str(action.default))
+    name = next(option for option in action.option_strings if option.startswith("--"))
+    return Flag(name, summary, None if action.nargs == 0 else value_of(action))
+
+
+def value_of(action: argparse.Action) -> Value:
+    metavar = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
+    return Value(metavar, KINDS.get(metavar, ""), tuple(action.choices or ()))

@@ -1,0 +1,241 @@
+"""What sockgatectl log, status and journalctl show is what clients saw, on a real systemd with a real journal."""
+
+import json
+import re
+import time
+from collections import Counter
+
+import pytest
+
+from sockgate.core.log import ACCEPTED, FAILED, GONE, REFUSED
+from tests.system.machine import Machine
+from tests.system.services import client, install_server
+
+# Seven: every fifth session is refused, whatever it would have said.
+WORDS = ("status-0", "status-3", "signal-KILL", "status-255", "signal-SEGV", "status-1", "status-0")
+ENDS: dict[str, tuple[int | None, str | None]] = {
+    "status-0": (0, None), "status-1": (1, None), "status-3": (3, None), "status-255": (255, None),
+    "signal-KILL": (None, "SIGKILL"), "signal-SEGV": (None, "SIGSEGV"),
+}  # fmt: skip
+PORTS = {"sockgate": 7001, "sockgated": 7002}
+SERVICES = {"sockgate": "each", "sockgated": "all"}
+SESSIONS = 1000
+PARALLEL = 4
+TOLERANCE, MOST = 0.05, 1.0  # seconds
+WITHIN_TOLERANCE = 0.98  # of the sessions: the clients share two processors with another machine's tests
+
+EACH_SOCKET = """
+[Socket]
+ListenStream=127.0.0.1:7001
+Accept=yes
+MaxConnections=200
+TriggerLimitIntervalSec=0
+PollLimitIntervalSec=1s
+PollLimitBurst=1000
+[Install]
+WantedBy=sockets.target
+"""
+# No `-` before the program: systemd would keep to itself how the server ended.
+EACH_SERVICE = """
+[Unit]
+CollectMode=inactive-or-failed
+[Service]
+ExecStart=/usr/sbin/sockgate --name %p --deny 127.0.0.9 -- /usr/local/bin/obey
+StandardInput=socket
+StandardError=journal
+SyslogLevelPrefix=no
+"""
+ALL_SOCKET = "[Socket]\nListenStream=127.0.0.1:7002\nTriggerLimitIntervalSec=0\n"
+ALL_SERVICE = """
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+Type=notify
+ExecStart=/usr/sbin/sockgated --name %p --deny 127.0.0.9 --max-connections 200 -- /usr/local/bin/obey
+StandardError=journal
+SyslogLevelPrefix=no
+KillMode=process
+"""
+
+Object = dict[str, str | int | float | None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def services(machine: Machine) -> None:
+    install_server(machine, "obey")
+    for name, text in (
+        ("each.socket", EACH_SOCKET), ("each@.service", EACH_SERVICE), ("all.socket", ALL_SOCKET),
+        ("all.service", ALL_SERVICE),
+    ):  # fmt: skip
+        machine.write(f"/etc/systemd/system/{name}", text)
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", "each.socket", "all.socket")
+
+
+def sessions(machine: Machine, engine: str, count: int, *words: str) -> list[Object]:
+    """What the clients of so many sessions saw."""
+    shown = client(machine, "sessions", str(PORTS[engine]), str(count), str(PARALLEL), *words)
+    found: list[Object] = json.loads(shown)
+    return found
+
+
+def logged(machine: Machine, *words: str) -> list[Object]:
+    machine.run("journalctl", "--sync")
+    return [json.loads(line) for line in machine.run("sockgatectl", "log", "--json", *words).stdout.splitlines()]
+
+
+@pytest.mark.parametrize("engine", PORTS)
+def test_the_log_agrees_with_what_every_client_saw(machine: Machine, engine: str) -> None:
+    begin = f"@{time.time():.6f}"
+    saw = {client["port"]: client for client in sessions(machine, engine, SESSIONS, *WORDS)}
+    assert len(saw) == SESSIONS  # no port was used twice
+    ended = [f"{client['word']}" for client in saw.values() if client["greeted"]]
+    assert Counter(ended).keys() == ENDS.keys()
+
+    def all_ended() -> bool:
+        return not any(line["open"] for line in logged(machine, SERVICES[engine], "--since", begin))
+
+    machine.wait_for(all_ended, "every session to have an end")
+    lines = logged(machine, SERVICES[engine], "--since", begin)
+    assert [line["remote_port"] for line in lines if line["remote_port"] not in saw] == []
+    assert len(lines) == SESSIONS
+    wrong = [(line, saw[line["remote_port"]]) for line in lines if not agree(engine, line, saw[line["remote_port"]])]
+    assert wrong == []
+    differences = [
+        abs(float(line["duration"] or 0) - float(saw[line["remote_port"]]["seconds"] or 0)) for line in lines
+    ]
+    assert max(differences) < MOST
+    assert sum(difference < TOLERANCE for difference in differences) >= WITHIN_TOLERANCE * SESSIONS
+
+
+def agree(engine: str, line: Object, saw: Object) -> bool:
+    if line["remote_address"] != saw["source"] or line["verdict"] != ("allow" if saw["greeted"] else "deny"):
+        return False
+    if not saw["greeted"]:
+        return line["rule"] == "--deny 127.0.0.9" and line["end"] is None
+    status, signal = ENDS[str(saw["word"])]
+    if engine == "sockgate" and status == 0:
+        status = None  # of a success systemd does not say which
+    return (line["status"], line["signal"]) == (status, signal)
+
+
+def test_a_person_reads_one_line_for_each_connection(machine: Machine) -> None:
+    begin = f"@{time.time():.6f}"
+    sessions(machine, "sockgate", 5, "status-3")
+    machine.run("journalctl", "--sync")
+    shown = machine.run("sockgatectl", "log", "each", "--since", begin).stdout.splitlines()
+    line = re.compile(
+        r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  each     127\.0\.0\.\d:\d+ +"
+        r"(allow   status=3  +\d\.\d{3}s -|deny    -                 - in --deny 127\.0\.0\.9)"
+    )
+    assert [bool(line.fullmatch(text)) for text in shown] == [True] * 5
+
+
+def test_a_unit_that_hides_failures_is_not_said_to_end_well(machine: Machine) -> None:
+    machine.write("/etc/systemd/system/quiet.socket", EACH_SOCKET.replace("7001", "7003"))
+    machine.write("/etc/systemd/system/quiet@.service", EACH_SERVICE.replace("ExecStart=", "ExecStart=-"))
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", "quiet.socket")
+    client(machine, "sessions", "7003", "1", "1", "status-3")
+    machine.run("journalctl", "--sync")
+    assert machine.run("sockgatectl", "log", "quiet").stdout.split()[4:6] == ["allow", "ended"]
+
+
+def test_follow_shows_a_connection_when_it_is_over(machine: Machine) -> None:
+    with machine.popen("sockgatectl", "log", "--follow", "--json", "each", "all") as follow:
+        assert follow.stdout is not None
+        time.sleep(1)  # until it has begun to follow: nothing shows that from outside
+        saw = [*sessions(machine, "sockgate", 5, "status-3"), *sessions(machine, "sockgated", 5, "signal-KILL")]
+        lines: list[Object] = [json.loads(follow.stdout.readline()) for _ in saw]
+        follow.terminate()
+    assert {line["remote_port"] for line in lines} == {each["port"] for each in saw}
+    assert Counter((line["verdict"], line["status"], line["signal"]) for line in lines) == {
+        ("allow", 3, None): 4, ("allow", None, "SIGKILL"): 4, ("deny", None, None): 2,
+    }  # fmt: skip
+
+
+def test_status_counts_what_there_was(machine: Machine) -> None:
+    machine.systemctl("stop", "each.socket", "all.socket", "all.service")
+    time.sleep(1)  # systemd tells the second in which a socket began to listen
+    machine.systemctl("start", "each.socket", "all.socket")
+    for engine in PORTS:
+        sessions(machine, engine, 10, "status-0")
+    machine.run("journalctl", "--sync")
+    shown = json.loads(machine.run("sockgatectl", "status", "--json", "each", "all").stdout)
+    assert [(each["service"], each["engine"], each["accepted"], each["refused"]) for each in shown] == [
+        ("each", "sockgate", 8, {"--deny": 2}), ("all", "sockgated", 8, {"--deny": 2}),
+    ]  # fmt: skip
+    assert [(each["limit"], each["listening"]) for each in shown] == [(200, True), (200, True)]
+
+
+def test_every_record_is_explained(machine: Machine) -> None:
+    machine.run("journalctl", "--update-catalog")  # a package's trigger does that
+    for kind in (ACCEPTED, REFUSED, FAILED, GONE):
+        shown = machine.run("journalctl", "--dump-catalog", kind).stdout
+        assert shown.startswith(f"-- {kind}\nSubject: ")
+    told = machine.run("journalctl", "--catalog", "--lines=1", f"MESSAGE_ID={REFUSED}").stdout
+    assert "sockgatectl explain each --ip 127.0.0.9" in told or "sockgatectl explain all --ip 127.0.0.9" in told
+
+
+HOSTILE = {
+    "newline": b"a\nMESSAGE=forged\nPRIORITY=0", "return": b"a\rb", "nul": b"a\0b", "escape": b"\x1b[2Ja",
+    "level": b"<0>a", "not-utf-8": b"\xff\xfe\xc3(", "bidi": "\u202ea".encode(), "long": b"x" * 65536,
+    "field": b"\nSOCKGATE_VERDICT=allow\n", "length": b"\nMESSAGE\n\5\0\0\0\0\0\0\0wrong\n\n",
+}  # fmt: skip
+# Writes the record of one refusal, with the bytes wherever a name from the network could stand.
+REFUSE = """
+import sys
+sys.path[:0] = ["/usr/lib/sockgate"]
+import os
+from sockgate.core.access import DENY, Verdict
+from sockgate.core.log import Log
+from sockgate.core.peer import internet_peer
+text = bytes.fromhex(open(sys.argv[1]).read()).decode("utf-8", "surrogateescape")
+log = Log("sockgate", "hostile", os.environb[b"JOURNAL_STREAM"])
+peer = internet_peer(bytes((192, 0, 2, 7)), 4711, bytes((192, 0, 2, 1)), 25)
+log.verdict(peer, Verdict(DENY, text, text), allowed=False)
+log.flush()
+"""
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_foreign_bytes_make_one_record_of_the_same_priority(machine: Machine, case: str) -> None:
+    machine.write("/root/refuse.py", REFUSE)
+    machine.write("/root/hostile", HOSTILE[case].hex())
+    command = ("systemd-run", "--quiet", "--wait", f"--unit=hostile-{case}", "-p", "StandardError=journal")
+    machine.run(*command, "/usr/bin/python3", "/root/refuse.py", "/root/hostile")
+    records = machine.journal(f"_SYSTEMD_UNIT=hostile-{case}.service")
+    assert [record["PRIORITY"] for record in records] == ["5"]
+    (record,) = records
+    assert (record["MESSAGE_ID"], record["SOCKGATE_VERDICT"]) == (REFUSED, "deny")
+    assert record["MESSAGE"].startswith("hostile: refused 192.0.2.7:4711 on 192.0.2.1:25: ")
+    for field in ("MESSAGE", "SOCKGATE_RULE", "SOCKGATE_REASON"):
+        assert record[field].isascii()
+        assert record[field].isprintable()
+        assert len(record[field]) <= 1003
+
+
+SEND_HEADER = """
+import socket
+with socket.create_connection(("127.0.0.1", 7004)) as client:
+    client.sendall(b"PROXY TCP4 " + bytes.fromhex(open("/root/header").read()) + b" 192.0.2.1 4711 25\\r\\n")
+    try:
+        client.recv(1)
+    except OSError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_header_with_foreign_bytes_makes_one_record(machine: Machine, case: str) -> None:
+    service = EACH_SERVICE.replace("--deny 127.0.0.9", "--proxy-protocol 127.0.0.1")
+    machine.write("/etc/systemd/system/proxied.socket", EACH_SOCKET.replace("7001", "7004"))
+    machine.write("/etc/systemd/system/proxied@.service", service)
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", "proxied.socket")
+    begin = f"@{time.time():.6f}"
+    machine.write("/root/header", HOSTILE[case].hex())
+    machine.python(SEND_HEADER)
+    records = machine.journal(f"--since={begin}", "SOCKGATE_SERVICE=proxied")
+    assert [(record["MESSAGE_ID"], record["PRIORITY"]) for record in records] == [(REFUSED, "5")]
+    assert records[0]["MESSAGE"].isprintable()
