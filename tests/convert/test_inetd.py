@@ -96,3 +96,13 @@ def test_lines_for_both_families_make_one_pair_of_units(tmp_path: Path) -> None:
 def test_a_server_that_waits_gets_one_socket_only(tmp_path: Path) -> None:
     lines = [f"26 dgram {protocol} wait root /bin/cat" for protocol in ("udp", "udp6")]
     assert len(convert(tmp_path, *lines).units) == 4
+
+
+def test_a_path_that_no_unit_can_hold_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "inetd.conf").write_bytes(
+        b"/run/\xff stream unix nowait root /bin/cat\n/run/%n stream unix nowait root /bin/cat\n"
+    )
+    conversion = readers.convert("inetd", [str(tmp_path / "inetd.conf")], MACHINE)
+    refused = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED]
+    assert refused == [r"ListenStream='/run/\udcff' cannot stand in a unit file; the service is not converted"]
+    assert "ListenStream=/run/%%n\n" in units(conversion)

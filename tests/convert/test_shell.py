@@ -104,7 +104,8 @@ def test_a_variable_that_may_have_been_set_is_unknown() -> None:
         ("{ " * 5000, "commands are nested too deeply"),
         ("exec a " + "${A:-" * 5000 + "}" * 5000, "commands are nested too deeply"),
         ("a && && b", "'&&' stands alone"),
-        ("if && a; then b; fi", "'&&' stands alone"), ("while a; do b", "'done' is missing"), ("if a; fi", "'fi' stands alone"),
+        ("if && a; then b; fi", "'&&' stands alone"),
+        ("while a; do b", "'done' is missing"), ("if a; fi", "'fi' stands alone"),
     ],
 )  # fmt: skip
 def test_what_is_no_script_says_where(text: str, reason: str) -> None:

@@ -8,7 +8,7 @@ from ..core.gate import Gate
 from ..core.options import parse
 from .machine import Machine
 from .names import make_unique
-from .plan import UnitFile, gate_words, unit_files
+from .plan import UnitFile, check_printable, gate_words, unit_files
 from .report import Outcome, Report
 from .service import Service
 
@@ -51,9 +51,11 @@ def build(services: Iterable[Service], report: Report, machine: Machine, prefix:
     for service in make_unique(services, prefix):
         try:
             files = unit_files(service, machine)
+            for unit in files:
+                check_printable(unit)
             if service.gated:
                 check_gate(service, report)
-        except (GateError, UnicodeError) as error:
+        except GateError as error:
             report.add(Outcome.REFUSED, service.place, service.name, f"service {service.name}",
                        f"{error}; the service is not converted")  # fmt: skip
             continue

@@ -7,6 +7,7 @@ The settings are shell. What shapes the units is evaluated here; the rest is the
 import os
 from dataclasses import dataclass, field
 
+from ..units.command import format_command
 from .answer import Answer, approximated, blocked, entry_of, ignored, translated
 from .courier_profiles import PROFILES, Profile, assignments, profile_of
 from .gateoptions import offers
@@ -123,7 +124,8 @@ def build(settings: Settings) -> Service | None:
         user=profile.user, group=profile.user, needs_gate=True, gate=tuple(settings.gate),
         unit=(("Wants", "courier-authdaemon.service"), ("After", "courier-authdaemon.service")),
         socket=(
-            ("ExecStartPre", f"{settings.machine.control} courier-environment {config} --output {environment}"),
+            ("ExecStartPre",
+             format_command([settings.machine.control, "courier-environment", config, "--output", environment])),
             ("KeepAlive", "yes"),
         ),
         directives=(("EnvironmentFile", environment),),

@@ -133,8 +133,11 @@ def sockets(line: Line, name: str, protocol: str, kind: str) -> tuple[tuple[List
     base, *options = protocol.split(",")
     buffers(line, options)
     if base == "unix":
-        line.answer(name, translated(f"{kind}={name}"))
-        return (Listen(kind, name),), "", name.strip("/").rpartition("/")[2]
+        if not name.startswith("/"):
+            line.answer(name, blocked(f"{name!r} is not an absolute path"))
+        path = name.replace("%", "%%")
+        line.answer(name, translated(f"{kind}={path}"))
+        return (Listen(kind, path),), "", name.strip("/").rpartition("/")[2]
     match = re.fullmatch(r"(tcp|udp)(|4|6|46|6only)", base)
     if "rpc/" in protocol or ("/" in name and not name.startswith("[")):
         line.answer(f"{name} {protocol}", blocked("RPC and tcpmux services are not converted: systemd registers with "

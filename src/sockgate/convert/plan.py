@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..core.errors import ConfigError
 from ..units.command import format_command
 from ..units.quoting import quote_word
 from .machine import Machine
@@ -52,6 +53,14 @@ def unit_files(service: Service, machine: Machine) -> tuple[UnitFile, UnitFile]:
             (("Unit", tuple(unit_section(service))), ("Service", tuple(service_section(service, machine)))),
         ),
     )
+
+
+def check_printable(unit: UnitFile) -> None:
+    """What was not quoted must be plain text; bytes that are not UTF-8 are surrogates here. Raises ConfigError."""
+    for _, directives in unit.sections:
+        for key, value in directives:
+            if not value.isprintable():
+                raise ConfigError(f"{key}={value!r} cannot stand in a unit file")
 
 
 def description(service: Service) -> str:

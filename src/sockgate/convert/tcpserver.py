@@ -184,7 +184,9 @@ def record(
         environment=known_variables(listener, inside, answers),
         pass_env=inside.pass_env if inside.pass_env is not None else chain.pass_env,
         gate=tuple(chain.gate + inside.gate), needs_gate=True, socket=tuple(listener.socket),
-        directives=(*chain.directives, *inside.directives, ("WorkingDirectory", f"-{listener.folder}")),
+        directives=(
+            *chain.directives, *inside.directives, ("WorkingDirectory", "-" + listener.folder.replace("%", "%%")),
+        ),
         max_connections=listener.concurrency, max_per_source=listener.per_source,
     )  # fmt: skip
 
