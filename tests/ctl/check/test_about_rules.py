@@ -1,10 +1,11 @@
 """Rules about what --rules reads."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from sockgate.rulefile.compiler import compile_rules
+from sockgate.rulefile.compiler import compile_rules, write_rules
 from tests.core.damage import tcprules
 from tests.units.tree import write_tree
 
@@ -21,6 +22,15 @@ CASES: Cases = {
     "variables of a refusal": (
         {TEMPLATE: WITH_RULES, "/etc/rules": '10.:deny,A="1"\n:allow\n'},
         ["/etc/rules:1: warning: '10.:deny,A=\"1\"' has no effect: a client that is refused gets no A"],
+    ),
+    "rules about names that nobody looks up": (
+        {TEMPLATE: WITH_RULES, "/etc/rules": "joe@=a.b:deny\n=.example.com:deny\n:allow\n"},
+        [
+            f"{TEMPLATE}:5: warning: rules about host names match nobody without --hostname: 'joe@=a.b'"
+            " (add --hostname)",
+            f"{TEMPLATE}:5: warning: rules about the client's user match nobody without --ident: 'joe@=a.b'"
+            " (add --ident)",
+        ],
     ),
     "an error in the rules": (
         {TEMPLATE: WITH_RULES, "/etc/rules": "10:deny\n:allow\n"},
@@ -44,6 +54,21 @@ def test_a_cdb_of_tcprules_is_checked_too(tmp_path: Path) -> None:
         " (add ':deny' or ':allow' and compile it anew)",
     ])  # fmt: skip
     assert check(tmp_path, "--systemd", "252", "--level", "error") == (0, [])
+
+
+def test_a_text_that_was_not_compiled_again_is_found(tmp_path: Path) -> None:
+    write_tree(tmp_path, GOOD | {TEMPLATE: WITH_RULES})
+    text, cdb = tmp_path / "etc/rules.text", tmp_path / "etc/rules"
+    with open(cdb, "wb") as file:
+        write_rules(file, [":allow"], "/etc/rules.text", None)
+    text.write_text(":allow\n")
+    os.utime(text, (1, 1))
+    assert check(tmp_path, "--systemd", "252") == (0, [])
+    os.utime(text, (2**32, 2**32))
+    assert check(tmp_path, "--systemd", "252") == (1, [
+        f"{TEMPLATE}:5: warning: '/etc/rules.text' has changed since it was compiled to '/etc/rules'"
+        " (sockgatectl rules compile /etc/rules.text /etc/rules)",
+    ])  # fmt: skip
 
 
 def test_of_many_entries_some_are_shown(tmp_path: Path) -> None:

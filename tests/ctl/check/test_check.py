@@ -50,7 +50,7 @@ def test_nothing_is_found_in_good_resident_units(tmp_path: Path) -> None:
 
 CASE_MODULES = (test_about_access, test_about_command, test_about_rules, test_about_service, test_about_socket)
 # These need a port in use or another user: tests/system/test_check.py. Or another version, or a compiled file.
-TESTED_ELSEWHERE = {"port_taken", "files_unreadable", "poll_limit", "rules_without_end"}
+TESTED_ELSEWHERE = {"port_taken", "files_unreadable", "poll_limit", "rules_without_end", "rules_stale"}
 
 
 def test_every_rule_has_a_case(tmp_path: Path) -> None:

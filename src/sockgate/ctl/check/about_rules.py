@@ -1,9 +1,10 @@
 """Rules about the access rules of --rules: what in them has no effect."""
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 
-from ...core.rules import RulesAccess
+from ...core.rules import CompiledRules, RulesAccess, TextRules
 from ...rulefile.reader import dead_entries, read_rules
 from ...units.reader import Place
 from ..gated import GatedService
@@ -24,17 +25,47 @@ def rules_in_vain(gated: GatedService, machine: Machine) -> Iterator[Problem]:
 
 
 def rules_without_end(gated: GatedService, machine: Machine) -> Iterator[Problem]:
-    for path in rules_files(gated):
-        if not any(rule.key == "" for rule in read_rules(path)):
-            shown = path.removeprefix(machine.search.root)
+    for store in stores(gated):
+        if store.find("") is None:
+            shown = store.name.removeprefix(machine.search.root)
             message = f"{shown!r} has no rule for everybody else, so they are let in"
             yield Problem(gated.service, option_place(gated), message, "add ':deny' or ':allow' and compile it anew")
 
 
-def rules_files(gated: GatedService) -> Iterator[str]:
+def rules_not_asked_for(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """Rules about something that the gate does not find out match nobody: a deny among them is an open door."""
+    given = {word.text.partition("=")[0] for word in gated.words}
+    for path in rules_files(gated):
+        keys = [rule.key for rule in read_rules(path)]
+        for option, meant, found in (
+            ("--hostname", "host names", [key for key in keys if key.startswith("=") or "@=" in key]),
+            ("--ident", "the client's user", [key for key in keys if "@" in key]),
+        ):
+            if found and option not in given:
+                message = f"rules about {meant} match nobody without {option}: {found[0]!r}"
+                yield Problem(gated.service, option_place(gated), message, f"add {option}")
+
+
+def rules_stale(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    for store in stores(gated):
+        if not isinstance(store, CompiledRules) or not store.source:
+            continue
+        source, compiled = machine.search.host_path(store.source), store.name
+        if os.path.exists(source) and os.stat(source).st_mtime_ns > os.stat(compiled).st_mtime_ns:
+            shown = compiled.removeprefix(machine.search.root)
+            message = f"{store.source!r} has changed since it was compiled to {shown!r}"
+            hint = f"sockgatectl rules compile {store.source} {shown}"
+            yield Problem(gated.service, option_place(gated), message, hint)
+
+
+def stores(gated: GatedService) -> Iterator[TextRules | CompiledRules]:
     for check in gated.gate.checks if gated.gate else ():
         if isinstance(check, RulesAccess):
-            yield check.store.name
+            yield check.store
+
+
+def rules_files(gated: GatedService) -> Iterator[str]:
+    return (store.name for store in stores(gated))
 
 
 def option_place(gated: GatedService) -> Place:

@@ -50,4 +50,6 @@ RULES = (
     Rule(WARNING, about_access.entries_misleading),
     Rule(WARNING, about_rules.rules_in_vain),
     Rule(WARNING, about_rules.rules_without_end),
+    Rule(WARNING, about_rules.rules_not_asked_for),
+    Rule(WARNING, about_rules.rules_stale),
 )
