@@ -159,3 +159,13 @@ def test_a_gate_is_not_built_with_rules_that_cannot_be_read(tmp_path: Path) -> N
 def test_a_gate_names_the_file_that_it_was_built_from(tmp_path: Path) -> None:
     (tmp_path / "rules").write_text(":allow\n")
     assert Gate(parse(["--rules", f"{tmp_path}/rules", "--", "true"])).files == (f"{tmp_path}/rules",)
+
+
+def test_a_cdb_that_is_written_into_refuses_until_it_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "cdb"
+    path.write_bytes(tcprules(b"10.:deny\n:allow\n"))
+    rules = RulesAccess(str(path))
+    path.write_bytes(tcprules(b"11.:deny\n:allow\n"))  # of the same size, so every look-up succeeds
+    with pytest.raises(ConfigError, match="changed while it was in use"):
+        rules.decide(client("10.1.2.3"))
+    assert RulesAccess(str(path)).decide(client("11.1.2.3")).outcome == DENY

@@ -78,6 +78,12 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
         assert error_of(secret) == f"unable to read {str(secret)!r}: Permission denied"
 
 
+def test_a_file_that_has_another_size_than_it_said_is_refused() -> None:
+    assert error_of(Path("/proc/version")) == (
+        "'/proc/version' changed while it was read (replace it as a whole: write another file beside it, then mv)"
+    )
+
+
 def test_a_text_of_100_megabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
     large = tmp_path / "large"
     with large.open("wb") as file:

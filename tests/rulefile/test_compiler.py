@@ -155,6 +155,26 @@ def test_a_reader_sees_the_old_rules_or_the_new_ones_while_they_are_swapped_1000
     assert decisions > 100
 
 
+def test_the_new_cdb_is_on_the_disk_before_it_takes_the_place_of_the_old(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def synced(descriptor: int) -> None:
+        steps.append("sync " + os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    def renamed(old: str, new: str) -> None:
+        steps.append("rename")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    compile_rules(str(source), str(tmp_path / "cdb"))
+    assert steps == [f"sync cdb.{os.getpid()}.tmp", "rename", f"sync {tmp_path.name}"]
+
+
 records = st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=8)), max_size=30)
 
 
