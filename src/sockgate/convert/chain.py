@@ -172,7 +172,7 @@ def envuidgid(chain: Chain, words: list[str]) -> Result:
 def known_account(chain: Chain, name: str, *became: str, text: str = "") -> Answer:
     if not ACCOUNT.fullmatch(name):
         return blocked(f"{name!r} is no account")
-    if not name.isdigit() and chain.machine.user(name) is None:
+    if not (name.isascii() and name.isdigit()) and chain.machine.user(name) is None:
         return approximated(
             f"there is no user {name!r} on this machine; the unit cannot start before there is", *became
         )

@@ -94,13 +94,13 @@ class Machine:
 
 def accounts_file() -> Iterator[pwd.struct_passwd]:
     for fields in lines_of("/etc/passwd", 7):
-        if fields[2].isdigit() and fields[3].isdigit():
+        if (fields[2] + fields[3]).isascii() and fields[2].isdigit() and fields[3].isdigit():
             yield pwd.struct_passwd((*fields[:2], int(fields[2]), int(fields[3]), *fields[4:]))
 
 
 def groups_file() -> Iterator[grp.struct_group]:
     for fields in lines_of("/etc/group", 4):
-        if fields[2].isdigit():
+        if fields[2].isascii() and fields[2].isdigit():
             yield grp.struct_group((*fields[:2], int(fields[2]), fields[3].split(",")))
 
 

@@ -62,7 +62,11 @@ def option(listener: Listener, letter: str, value: str) -> Answer:
             return translated("--banner", text="the text goes into a file")
         case "b":
             listener.socket.append(("Backlog", value))
-            return translated(f"Backlog={value}") if value.isdigit() else blocked(f"{value!r} is no number")
+            return (
+                translated(f"Backlog={value}")
+                if value.isascii() and value.isdigit()
+                else blocked(f"{value!r} is no number")
+            )
         case "D" | "d":
             listener.socket = [pair for pair in listener.socket if pair[0] != "NoDelay"]
             listener.socket += [("NoDelay", "yes")] if letter == "D" else []

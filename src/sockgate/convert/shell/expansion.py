@@ -42,7 +42,7 @@ def unknown(interpreter: "Interpreter", place: Place, what: str, text: str) -> s
 def parameter(interpreter: "Interpreter", text: str, place: Place) -> str:
     """$NAME and the forms ${NAME-x} ${NAME:-x} ${NAME=x} ${NAME+x} ${NAME?x}."""
     shell = interpreter.shell
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         number = int(text)
         return shell.arguments[number - 1] if 0 < number <= len(shell.arguments) else ""
     match = PARAMETER_FORM.fullmatch(text)

@@ -198,7 +198,7 @@ class Tokenizer:
         if following == "{":
             return Piece(PARAMETER, self.balanced("{", "}"), quoted)
         end = self.at + 1
-        if following.isdigit() or following in tuple("@*#?$!-"):
+        if following in tuple("0123456789") or following in tuple("@*#?$!-"):
             end += 1
         else:
             while end < len(self.text) and self.text[end] in NAME_CHARACTERS:
