@@ -49,7 +49,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall test test-unit test-oracles test-system diff fuzz fuzz-keep check setup venv bench bench-gate bench-convert bench-rules clean
+.PHONY: build run install uninstall test test-unit test-oracles test-system diff fuzz fuzz-keep check setup venv bench bench-gate bench-log bench-convert bench-rules clean
 
 build:
 	mkdir -p build/bin
@@ -167,6 +167,9 @@ venv:
 bench: bench-gate bench-rules
 bench-gate: build
 	$(PYTHON) tests/bench/gate.py
+# Over a journal of 200,000 connections, which takes half a minute to make.
+bench-log: build
+	$(PYTHON) tests/bench/log.py
 bench-convert: build
 	$(PYTHON) tests/bench/convert.py
 bench-rules: build
