@@ -62,13 +62,12 @@ def test_a_journal_that_does_not_read_is_not_waited_for_and_misses_nothing(
     for number in range(1000):
         record(log, str(number))
         log.send()
-    assert log.waiting
     messages: list[str] = []
     while log.waiting:
         messages += received(journald)
         log.send()
-    messages += received(journald)
-    assert messages == list(map(str, range(1000)))
+    assert len(messages) > 500
+    assert messages + received(journald) == list(map(str, range(1000)))
 
 
 def test_a_journal_that_is_being_restarted_gets_its_records_afterwards(

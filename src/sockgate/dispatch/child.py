@@ -14,7 +14,9 @@ from ..shim import INTERNAL_ERROR, REFUSED, let_look_up_names, tell, turn_away
 from .client import Client, removed_by
 from .introduction import Parent
 from .records import Records
-from .spawn import OVERLOADED, RESET_SIGNALS, Overloaded
+from .spawn import OVERLOADED, Overloaded
+
+RESET_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def fork(work: Callable[[], int]) -> int:

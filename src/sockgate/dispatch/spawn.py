@@ -3,13 +3,12 @@
 import ctypes
 import errno
 import os
-import signal
 from functools import cache
 
 from ..core.environ import to_bytes
 from ..core.errors import SystemFailure
 from ..core.handover import Server, exec_failure
-from .signals import LIBC, signal_set
+from .signals import LIBC, SIGSET_SIZE, signal_set
 
 OVERLOADED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS))
 
@@ -18,7 +17,6 @@ SPARE = 32  # variables that one client has beyond those of every client; more a
 # spawn.h of the GNU C library; larger than the structures of any C library on Linux.
 ATTRIBUTES_SIZE, FILE_ACTIONS_SIZE = 512, 128
 POSIX_SPAWN_SETPGROUP, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK = 0x02, 0x04, 0x08
-RESET_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}  # to their default, in each server
 
 Pointers = ctypes.Array[ctypes.c_char_p]
 
@@ -104,5 +102,6 @@ def attributes() -> ctypes.Array[ctypes.c_char]:
     flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
     LIBC.posix_spawnattr_setflags(result, ctypes.c_short(flags))
     LIBC.posix_spawnattr_setsigmask(result, signal_set(()))
-    LIBC.posix_spawnattr_setsigdefault(result, signal_set(RESET_SIGNALS))
+    # Not by sigaddset(3), which leaves out two signals of the C library's own: they would be ignored in the server.
+    LIBC.posix_spawnattr_setsigdefault(result, ctypes.create_string_buffer(b"\xff" * SIGSET_SIZE))
     return result

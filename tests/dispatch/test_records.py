@@ -1,0 +1,186 @@
+"""What is logged, in each of the formats."""
+
+import os
+import signal
+
+import pytest
+
+from sockgate.core.access import ALLOW, DENY, Verdict
+from sockgate.core.errors import ServerMissing
+from sockgate.core.log import ACCEPTED, journal_record, peer_fields
+from sockgate.dispatch import records
+from sockgate.dispatch.journal import PatientLog
+from sockgate.dispatch.records import JournalRecords, Records, make_records
+from sockgate.dispatch.sessions import Session
+from tests.core.clients import client, local_user
+
+FAILED_WITH_3, KILLED = 3 << 8, int(signal.SIGKILL)
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was written to standard error."""
+    written: list[str] = []
+    for module in ("sockgate.dispatch.records", "sockgate.core.log"):
+        monkeypatch.setattr(f"{module}.write_line", written.append)
+    return written
+
+
+@pytest.fixture
+def session() -> Session:
+    session = Session(client("192.0.2.1"))
+    session.pid, session.number = 4242, 1
+    session.seconds = 12.5
+    return session
+
+
+def make(log_format: str) -> Records:
+    return make_records(log_format, PatientLog("sockgated", "smtp", b""))
+
+
+def everything(records: Records, session: Session) -> None:
+    verdict = Verdict(ALLOW, "rules:3", "rules:3: 192.0.2.:allow")
+    records.accepted(session, verdict, "relay (192.0.2.0/24)")
+    records.counted(1, 40)
+    records.ended(session, FAILED_WITH_3)
+    records.ended(session, KILLED)
+    records.refused(session.peer, Verdict(DENY, "--max-per-source 4", "already 4 connections from this source"))
+    records.failed(session.peer, ServerMissing("unable to run '/bin/no': No such file or directory"))
+
+
+def test_without_a_journal_each_event_is_a_line_of_ours(lines: list[str], session: Session) -> None:
+    everything(make("journal"), session)
+    ends = "192.0.2.1:4711 on 127.0.0.1:25"
+    assert lines == [
+        f"sockgated: smtp: accepted {ends}: relay (192.0.2.0/24)",
+        f"sockgated: smtp: ended {ends} after 12.500 s: status 3",
+        f"sockgated: smtp: ended {ends} after 12.500 s: signal 9",
+        f"sockgated: smtp: refused {ends}: already 4 connections from this source",
+        f"sockgated: smtp: refused {ends}: unable to run '/bin/no': No such file or directory",
+    ]
+
+
+def test_the_format_of_xinetd(lines: list[str], session: Session) -> None:
+    everything(make("xinetd"), session)
+    assert lines[:-1] == [
+        "START: smtp pid=4242 from=192.0.2.1",
+        "EXIT: smtp status=3 pid=4242 duration=12(sec)",
+        "EXIT: smtp signal=9 pid=4242 duration=12(sec)",
+        "FAIL: smtp per_source_limit from=192.0.2.1",
+        "FAIL: smtp fork from=192.0.2.1",
+    ]
+    assert "unable to run" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("--max-connections 40", "service_limit"),
+        ("--max-per-network 4", "per_source_limit"),
+        ("--rate 10/5", "connections per second"),
+        ("--access-times 8:00-18:00", "time"),
+        ("--max-load 5", "load"),
+        ("--deny 192.0.2.0/24", "address"),
+        ("/etc/rules:7", "address"),
+    ],
+)
+def test_the_reasons_of_xinetd(lines: list[str], session: Session, rule: str, reason: str) -> None:
+    make("xinetd").refused(session.peer, Verdict(DENY, rule))
+    assert lines == [f"FAIL: smtp {reason} from=192.0.2.1"]
+
+
+def test_xinetd_has_no_address_for_a_local_client(lines: list[str]) -> None:
+    make("xinetd").refused(local_user(), Verdict(DENY))
+    assert lines == ["FAIL: smtp address from=<no address>"]
+
+
+def test_the_format_of_tcpserver(lines: list[str], session: Session) -> None:
+    session.peer.host, session.peer.info = "mail.example.org", "joe"
+    everything(make("tcpserver"), session)
+    ends = ":127.0.0.1:25 mail.example.org:192.0.2.1:joe:4711"
+    assert lines[:-1] == [
+        "tcpserver: pid 4242 from 192.0.2.1",
+        f"tcpserver: ok 4242 {ends}",
+        "tcpserver: status: 1/40",
+        "tcpserver: end 4242 status 768",
+        "tcpserver: end 4242 status 9",
+        f"tcpserver: deny {os.getpid()} {ends}",
+    ]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """The fields of each record for the journal."""
+    found: list[dict[str, str]] = []
+
+    def add(_: PatientLog, record: bytes) -> None:
+        assert record.endswith(b"\n")
+        found.append(dict(line.split("=", 1) for line in record.decode().splitlines()))
+        assert len(found[-1]) == record.count(b"\n")
+
+    monkeypatch.setattr(PatientLog, "add", add)
+    return found
+
+
+@pytest.fixture
+def journal(monkeypatch: pytest.MonkeyPatch, sent: list[dict[str, str]]) -> JournalRecords:
+    monkeypatch.setattr(PatientLog, "is_journal", True)
+    made = make("journal")
+    assert isinstance(made, JournalRecords)
+    return made
+
+
+def test_the_records_of_the_journal(journal: JournalRecords, sent: list[dict[str, str]], session: Session) -> None:
+    verdict = Verdict(ALLOW, "rules:3", "rules:3: 192.0.2.:allow")
+    journal.accepted(session, verdict, "relay (192.0.2.0/24)")
+    journal.ended(session, FAILED_WITH_3)
+    journal.ended(session, KILLED)
+    common = {
+        "PRIORITY": "6", "SYSLOG_IDENTIFIER": "sockgated", "SOCKGATE_SERVICE": "smtp", "SOCKGATE_PID": "4242",
+        "SOCKGATE_PROTO": "TCP", "SOCKGATE_REMOTE_ADDR": "192.0.2.1", "SOCKGATE_REMOTE_PORT": "4711",
+        "SOCKGATE_LOCAL_ADDR": "127.0.0.1", "SOCKGATE_LOCAL_PORT": "25",
+    }  # fmt: skip
+    ends = "192.0.2.1:4711 on 127.0.0.1:25"
+    ended = {"MESSAGE_ID": records.ENDED, "SOCKGATE_DURATION": "12.500"}
+    assert sent == [
+        common | {
+            "MESSAGE": f"smtp: accepted {ends}: relay (192.0.2.0/24)", "MESSAGE_ID": ACCEPTED,
+            "SOCKGATE_VERDICT": "allow", "SOCKGATE_REASON": "rules:3: 192.0.2.:allow", "SOCKGATE_RULE": "rules:3",
+        },
+        common | ended | {"MESSAGE": f"smtp: ended {ends} after 12.500 s: status 3", "SOCKGATE_STATUS": "3"},
+        common | ended | {"MESSAGE": f"smtp: ended {ends} after 12.500 s: signal 9", "SOCKGATE_SIGNAL": "SIGKILL"},
+    ]  # fmt: skip
+
+
+def test_a_start_has_the_fields_that_sockgate_logs_and_the_process(
+    journal: JournalRecords, sent: list[dict[str, str]], session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = Verdict(ALLOW, "--allow any", "in --allow any")
+    journal.accepted(session, verdict, "")
+    monkeypatch.setattr(PatientLog, "_journal", True)
+    PatientLog.verdict(journal._log, session.peer, verdict, allowed=True)
+    ours, theirs = sent
+    assert ours.pop("SOCKGATE_PID") == "4242"
+    assert ours == theirs
+
+
+def test_nothing_that_came_over_the_network_can_split_or_forge_a_record(
+    journal: JournalRecords, sent: list[dict[str, str]], session: Session
+) -> None:
+    session.peer.via = "10.0.0.1:99\nPRIORITY=0"
+    verdict = Verdict(ALLOW, "rules:1\nMESSAGE=x", "\x1b[31m\udcff")
+    journal.accepted(session, verdict, "")
+    journal.ended(session, 0)
+    assert [record["PRIORITY"] for record in sent] == ["6", "6"]
+    assert sent[0]["SOCKGATE_RULE"] == "rules:1?MESSAGE=x"
+    assert "via 10.0.0.1:99?PRIORITY=0" in sent[0]["MESSAGE"]
+
+
+def test_the_fields_of_the_peer_are_those_of_sockgate(session: Session) -> None:
+    expected = journal_record("p", "s", 6, "m", "x", tuple(peer_fields(session.peer))).decode().splitlines()
+    assert set(records.lines(*peer_fields(session.peer)).splitlines()) <= set(expected)
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGSEGV, "SIGSEGV"), (40, "40")])
+def test_a_real_time_signal_has_its_number_for_a_name(number: int, name: str) -> None:
+    assert records.status_field(int(number)) == ("SOCKGATE_SIGNAL", name)
