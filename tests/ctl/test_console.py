@@ -1,0 +1,69 @@
+"""What a terminal shows and a pipe does not."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+
+from sockgate.ctl.console import plain_table
+
+SHOW = """
+import sys
+sys.path[:0] = ["src"]
+from sockgate.ctl.console import Screen, line_printer, print_table
+show = line_printer()
+show("[bold]one", "red")
+show("two", "")
+print_table(("NAME", "N"), [("smtp", "1"), ("[red]", "20")])
+with Screen() as screen:
+    screen.show("live")
+"""
+LINES = ["[bold]one", "two", "NAME   N", "smtp   1", "[red]  20", "live"]
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+WITH_RICH, WITHOUT = [sys.executable], [sys.executable, "-S"]
+
+
+def on_a_terminal(python: list[str]) -> str:
+    """What a terminal receives."""
+    own, theirs = pty.openpty()
+    environment = {"TERM": "xterm-256color", "COLUMNS": "80"}
+    with subprocess.Popen(
+        [*python, "-c", SHOW], stdout=theirs, stderr=theirs, stdin=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        received = b""
+        try:
+            while chunk := os.read(own, 4096):
+                received += chunk
+        except OSError:  # Linux: nobody holds the other end any more
+            pass
+        os.close(own)
+    assert process.returncode == 0
+    return received.decode()
+
+
+def test_a_pipe_gets_plain_text() -> None:
+    result = subprocess.run([*WITH_RICH, "-c", SHOW], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == LINES
+
+
+@pytest.mark.parametrize("python", [WITH_RICH, WITHOUT], ids=["with rich", "without rich"])
+def test_a_terminal_gets_the_same_text(python: list[str]) -> None:
+    shown = [line.rstrip() for line in ESCAPE.sub("", on_a_terminal(python)).replace("\r", "").splitlines()]
+    assert [line for line in shown if line] == LINES
+
+
+def test_rich_colours_a_line_and_only_on_a_terminal() -> None:
+    assert "\x1b[31m[bold]one\x1b[0m" in on_a_terminal(WITH_RICH)
+    assert "\x1b[31m" not in on_a_terminal(WITHOUT)
+
+
+def test_without_rich_the_screen_is_cleared_before_each_picture() -> None:
+    assert "\x1b[H\x1b[2Jlive" in on_a_terminal(WITHOUT)
+
+
+def test_columns_are_as_wide_as_they_need_to_be() -> None:
+    assert plain_table(("A", "LONG"), [("wide cell", "x"), ("", "")]) == ["A          LONG", "wide cell  x", ""]
