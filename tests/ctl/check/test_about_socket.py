@@ -33,6 +33,13 @@ CASES: Cases = {
             " (or set Accept=yes in the socket)"
         ],
     ),
+    "per connection program on a datagram socket, with a trigger limit": (
+        {
+            RESIDENT: edit(RESIDENT_UNIT, "sockgated --max-connections 10", "sockgate"),
+            SOCKET: "[Socket]\nListenDatagram=69\nAccept=no\nTriggerLimitIntervalSec=1s\nTriggerLimitBurst=50\n",
+        },
+        [],
+    ),
     "resident program in a template": (
         {TEMPLATE: edit(TEMPLATE_UNIT, "/usr/sbin/sockgate", "/usr/sbin/sockgated")},
         [

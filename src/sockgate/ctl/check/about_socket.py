@@ -22,7 +22,7 @@ def endpoints(socket: Unit) -> Iterator[tuple[Endpoint, str]]:
 
 
 def accept_mismatch(gated: GatedService, _: Machine) -> Iterator[Problem]:
-    expected = PER_CONNECTION if gated.is_template else RESIDENT
+    expected = PER_CONNECTION if gated.is_template or takes_datagrams(gated) else RESIDENT
     if gated.program != expected:
         accept = "yes" if gated.is_template else "no"
         yield Problem(
@@ -75,9 +75,14 @@ def accepts(gated: GatedService) -> Unit | None:
     return gated.socket if gated.socket and gated.socket.is_true("Socket", "Accept") else None
 
 
+def takes_datagrams(gated: GatedService) -> bool:
+    """A datagram service has Accept=no and sockgate, which looks at the first sender."""
+    return bool(gated.socket and gated.socket.list("Socket", "ListenDatagram"))
+
+
 def trigger_limit(gated: GatedService, _: Machine) -> Iterator[Problem]:
     socket = gated.socket
-    if socket is None:
+    if socket is None or takes_datagrams(gated):  # there the limit keeps a server that fails at once in bounds
         return
     values = [socket.value("Socket", key) for key in ("TriggerLimitIntervalSec", "TriggerLimitBurst")]
     if not any(ZERO.match(value) for value in values):
