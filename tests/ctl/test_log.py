@@ -59,7 +59,7 @@ def test_json_has_everything(journal: str, capsys: pytest.CaptureFixture[str]) -
         "start": "2026-11-22T12:00:01.000000Z", "service": "unheard-of", "protocol": "TCP6",
         "remote_address": "2001:db8::1", "remote_port": 1001, "local_address": "192.0.2.1", "local_port": 25,
         "verdict": "allow", "rule": None, "reason": None, "open": False, "end": "2026-11-22T12:01:02.500000Z",
-        "duration": 61.5, "result": "exit-code", "status": 3, "signal": None,
+        "duration": 61.5, "result": "exit-code", "status": 3, "signal": None, "failure": None,
     }  # fmt: skip
     assert (shown[3]["verdict"], shown[3]["rule"], shown[3]["end"]) == ("deny", "--deny 192.0.2.0/24", None)
 

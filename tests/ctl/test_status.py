@@ -167,3 +167,9 @@ def test_top_shows_the_table_and_the_last_refusals(smtp: Service) -> None:
 def test_wrong_usage_is_one_line(words: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words) == 2
     assert capsys.readouterr().err == f"sockgatectl: {error}\n"
+
+
+def test_without_the_journal_it_still_says_what_systemd_knows(smtp: Service) -> None:
+    smtp.tally, smtp.last, smtp.uncounted = None, [], "unable to read the journal: permission denied"
+    assert row(smtp)[4:] == ("3/200", "-", "-", "-", "3", "unable to read the journal: permission denied")
+    assert dict(paragraphs(smtp))["Trouble"] == "unable to read the journal: permission denied"

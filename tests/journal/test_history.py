@@ -65,6 +65,15 @@ def test_records_that_a_server_forges_do_not_end_its_session(tmp_path: Path) -> 
     assert endings(tmp_path, session, forged) == [None]
 
 
+def test_a_server_that_cannot_be_run_is_part_of_its_connection(tmp_path: Path) -> None:
+    session, other = verdict(0), verdict(1, FAILED, SOCKGATE_REASON="no rules")
+    failed = session | {"__REALTIME_TIMESTAMP": NOON + 1000, "MESSAGE_ID": FAILED, "SOCKGATE_VERDICT": "error"}
+    missing = failed | {"SOCKGATE_REASON": "unable to run '/missing'"}
+    assert endings(tmp_path, session, missing, failure(session, 0.002, "exited", 127, "exit-code"), other) == [
+        Ending(NOON + 2000, 0.002, "exit-code", status=127, failure="unable to run '/missing'"), None,
+    ]  # fmt: skip
+
+
 def test_a_session_without_an_end_is_open_only_in_the_boot_that_runs(tmp_path: Path) -> None:
     earlier = verdict(0, _BOOT_ID="e" * 32)
     write_journal(tmp_path, [earlier, verdict(1), refusal(2)])

@@ -97,7 +97,8 @@ def as_line(connection: Connection, ending: Ending | None, how: str) -> str:
     """Columns that a program can split at blanks: nothing but the last contains any or is empty."""
     seconds = f"{ending.seconds:.3f}s" if ending else UNKNOWN
     peer = connection.peer.replace(" ", "_") or UNKNOWN
-    service, why = connection.service or UNKNOWN, connection.reason or connection.rule
+    failure = ending.failure if ending else ""
+    service, why = connection.service or UNKNOWN, failure or connection.reason or connection.rule
     columns = f"{service:<8} {peer:<21} {connection.verdict:<7} {how:<9} {seconds:>9} {why or UNKNOWN}"
     return f"{local(connection.start)}  {columns}"
 
@@ -134,6 +135,7 @@ def as_object(connection: Connection, ending: Ending | None, open_: bool) -> dic
         "result": ending.result if ending else None,
         "status": ending.status if ending else None,
         "signal": ending.signal if ending else None,
+        "failure": (ending.failure or None) if ending else None,
     }
 
 

@@ -16,6 +16,7 @@ UNIT_SUCCESS = "7ad2d189f7e94e70a38c781354912448"
 UNIT_FAILURE = "d9b373ed55a64feb8242e02dbe79a49c"
 UNIT_ENDS = (PROCESS_EXIT, UNIT_SUCCESS, UNIT_FAILURE)
 
+ERROR = "error"  # the verdict of a gate that failed
 SUCCESS = "success"
 RESIDENT = "sockgated"
 MICROSECONDS = 1_000_000
@@ -30,6 +31,7 @@ class Ending:
     result   as systemd says it: success, exit-code, signal, timeout, oom-kill, ...
     status   the server's exit status, where it is known; systemd does not say which success it was
     signal   what killed it, such as SIGKILL
+    failure  why the server never ran, although its client was let in
     """
 
     at: int
@@ -37,6 +39,7 @@ class Ending:
     result: str
     status: int | None = None
     signal: str | None = None
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,8 @@ def resident_ending(connection: Connection, record: Record) -> Ending:
 
 
 def unit_ending(connection: Connection, records: list[Record]) -> Ending | None:
-    """From systemd's records of the unit that ran for this connection: at most one of each kind."""
-    kinds = {text(record, "MESSAGE_ID"): record for record in records}
+    """From the records about the unit that ran for this connection: systemd's, and perhaps the gate's failure."""
+    kinds = {text(record, "MESSAGE_ID"): record for record in records if is_genuine(record)}
     last = kinds.get(UNIT_SUCCESS) or kinds.get(UNIT_FAILURE)
     process = kinds.get(PROCESS_EXIT)
     if last is None:
@@ -132,7 +135,13 @@ def unit_ending(connection: Connection, records: list[Record]) -> Ending | None:
             status = code
         elif code is not None:
             killer = signal_name(code)
-    return Ending(at, max(0.0, (at - connection.start) / MICROSECONDS), result, status, killer)
+    failure = text(kinds[FAILED], "SOCKGATE_REASON") if FAILED in kinds else ""
+    return Ending(at, max(0.0, (at - connection.start) / MICROSECONDS), result, status, killer, failure)
+
+
+def is_genuine(record: Record) -> bool:
+    """Of how a unit ended only PID 1 knows; the journal says who sent a record."""
+    return text(record, "MESSAGE_ID") == FAILED or text(record, "_PID") == "1"
 
 
 def signal_name(number: int) -> str:

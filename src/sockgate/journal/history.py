@@ -1,13 +1,14 @@
 """From a question about connections to the journal's matches, and from its records to connections."""
 
 import ipaddress
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..core.log import FAILED, REFUSED
 from ..dispatch.records import ENDED
 from .connection import (
-    PROCESS_EXIT,
+    ERROR,
     UNIT_ENDS,
     VERDICTS,
     Connection,
@@ -23,6 +24,8 @@ History = Iterator[tuple[Connection, Ending | None]]
 
 # Up to here a network is looked up address by address in the journal's index.
 MOST_ADDRESSES = 1024
+# How many connections can begin between one's first record and its failure to run the server.
+MOST_BEGUN = 1000
 # How far the end of a resident session, less its duration, may be from its first record.
 TOLERANCE = 10_000_000
 
@@ -98,13 +101,13 @@ class Endings:
     def _unit(self, connection: Connection) -> Ending | None:
         if not connection.run:
             return None
-        self._journal.select([["_PID=1", f"INVOCATION_ID={connection.run}", *ids(*UNIT_ENDS)]], connection.start)
+        self._journal.select([[f"INVOCATION_ID={connection.run}", *ids(*UNIT_ENDS, FAILED)]], connection.start)
         records: list[Record] = []
         for record in self._journal.records():
             records.append(record)
-            if text(record, "MESSAGE_ID") != PROCESS_EXIT:
-                break
-        return unit_ending(connection, records)
+            if ending := unit_ending(connection, records):
+                return ending
+        return None
 
     def _resident(self, connection: Connection) -> Ending | None:
         self._journal.select([[*ids(ENDED), *session_terms(connection)]], connection.start)
@@ -140,8 +143,17 @@ def connections(query: Query) -> Iterator[Connection]:
 
 
 def history(query: Query, endings: Endings) -> History:
-    """The connections in the order of their beginning, each with its end; None if there is none."""
+    """The connections in the order of their beginning, each with its end; None if there is none.
+
+    A gate that let a client in and then could not run the server has written two records. The second is part of the
+    connection's end.
+    """
+    begun: deque[str] = deque(maxlen=MOST_BEGUN)
     for connection in connections(query):
+        if connection.allowed and not connection.resident:
+            begun.append(connection.run)
+        elif connection.verdict == ERROR and connection.run in begun:
+            continue
         yield connection, endings.find(connection)
 
 
@@ -158,7 +170,7 @@ def follow(query: Query) -> History:
                 yield from sessions.ended(record)
                 continue
             connection = from_record(record)
-            if query.covers(connection.remote_address):
+            if query.covers(connection.remote_address) and not sessions.failed(connection, record):
                 if connection.allowed:
                     sessions.begun(connection)
                 else:
@@ -175,6 +187,14 @@ class OpenSessions:
     def begun(self, connection: Connection) -> None:
         key = tuple(session_terms(connection)) if connection.resident else (connection.run,)
         self._sessions[key] = (connection, [])
+
+    def failed(self, connection: Connection, record: Record) -> bool:
+        """Whether this is about one of them: its server could not be run. Its end will follow."""
+        key = (connection.run,)
+        if connection.verdict != ERROR or key not in self._sessions:
+            return False
+        self._sessions[key][1].append(record)
+        return True
 
     def ended(self, record: Record) -> History:
         """The session that this record is the last one of, if it is one of ours."""

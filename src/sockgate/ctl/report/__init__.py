@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 from ...core.errors import UsageError
-from ...journal.history import Endings, Query, connections, current_boot
+from ...journal.history import Endings, Query, current_boot, history
 from ..console import ProgressBar
 from ..files import write_atomically
 from ..log import IgnoredFailures, add_query_options, make_query
@@ -43,8 +43,8 @@ def summarize(query: Query) -> Summary:
     endings = Endings(query.directory, "" if query.directory else current_boot())
     failures = IgnoredFailures()
     with ProgressBar("reading the journal") as show:
-        for connection in connections(replace(query, since=since, until=until)):
+        for connection, ending in history(replace(query, since=since, until=until), endings):
             show(connection.start - since, until - since)
             open_, vague = endings.is_open(connection), failures.ignored(connection)
-            summary.add(connection, endings.find(connection), open_=open_, vague=vague)
+            summary.add(connection, ending, open_=open_, vague=vague)
     return summary

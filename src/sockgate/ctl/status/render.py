@@ -30,7 +30,7 @@ def state(service: Service) -> str:
 
 
 def trouble(service: Service) -> str:
-    return service.error.partition("\n")[0]
+    return service.error or service.uncounted
 
 
 def paragraphs(service: Service) -> Iterator[tuple[str, str]]:
@@ -54,8 +54,8 @@ def paragraphs(service: Service) -> Iterator[tuple[str, str]]:
         yield "Says", service.said
     for refusal in service.last:
         yield "Refusal", f"{local(refusal.start)[:-4]} {refusal.peer or 'nobody'}: {refusal.reason or refusal.rule}"
-    if service.error:
-        yield "Trouble", service.error
+    if trouble(service):
+        yield "Trouble", trouble(service)
 
 
 def clients(service: Service) -> str:
@@ -78,7 +78,7 @@ def as_object(service: Service) -> Object:
         "limit": service.limit or None, "limit_per_source": service.per_source or None,
         "accepted": tally.accepted if tally else None, "refused": dict(tally.refused) if tally else None,
         "failed": tally.failed if tally else None, "dropped": None if service.resident else service.dropped,
-        "status": service.said or None, "trouble": service.error or None,
+        "status": service.said or None, "trouble": trouble(service) or None,
         "last_refusals": [
             {"time": iso(refusal.start), "source": refusal.remote_address or None, "port": refusal.remote_port,
              "verdict": refusal.verdict, "rule": refusal.rule or None, "reason": refusal.reason or None}

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ...core.errors import GateError
+from ...core.errors import GateError, SystemFailure
 from ...core.options import parse
 from ...dispatch.options import read_limits
 from ...journal.connection import Connection
@@ -33,6 +33,7 @@ class Service:
     limit       of clients, 0 if unknown
     per_source  limit of clients from one source, 0 for none
     dropped     clients that systemd turned away at its own limits
+    uncounted   why the journal could not be asked for the rest
     """
 
     name: str
@@ -50,6 +51,7 @@ class Service:
     limit: int = 0
     per_source: int = 0
     dropped: int = 0
+    uncounted: str = ""
     said: str = ""
     tally: Tally | None = None
     last: list[Connection] = field(default_factory=list)
@@ -135,7 +137,11 @@ def count(service: Service) -> None:
     if service.since is None:
         service.tally = None
         return
-    service.tally = service.tally or Tally(service.name, service.since)
+    try:
+        service.tally = service.tally or Tally(service.name, service.since)
+    except SystemFailure as error:  # what systemd knows can be seen without the right to read the journal
+        service.uncounted = str(error)
+        return
     service.tally.update()
     service.last = service.tally.last_refusals()
 
