@@ -148,16 +148,9 @@ def command_line(service: Service, machine: Machine) -> str:
     elif service.argv0 and service.argv0 != words[0]:
         prefixes, words = "-@", [words[0], service.argv0, *words[1:]]
     if service.clear_groups:
-        words = [SETPRIV, f"--reuid={service.user}", f"--regid={service.group}", "--clear-groups", "--",
-                 *renamed(words, prefixes)]  # fmt: skip
-        prefixes = "-"
+        words = [SETPRIV, f"--reuid={service.user}", f"--regid={service.group}", "--clear-groups", "--", *words]
     line = format_command(words, prefixes)
     return line.replace("$${", "${") if service.expand_command else line
-
-
-def renamed(words: list[str], prefixes: str) -> list[str]:
-    """setpriv cannot start a program under another name: env(1) can."""
-    return ["/usr/bin/env", f"--argv0={words[1]}", words[0], *words[2:]] if "@" in prefixes else words
 
 
 def gate_words(service: Service) -> list[str]:

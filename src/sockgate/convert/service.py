@@ -81,4 +81,6 @@ class Service:
 
     @property
     def gated(self) -> bool:
-        return self.needs_gate or bool(self.gate) or self.pass_env is not None
+        """setpriv cannot start the server under another name, and env(1) only from coreutils 9.5 on: the gate can."""
+        renamed = self.clear_groups and bool(self.argv0)
+        return self.needs_gate or bool(self.gate) or self.pass_env is not None or renamed
