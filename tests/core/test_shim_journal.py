@@ -85,3 +85,13 @@ def test_a_stream_that_was_another_processs_is_not_the_journal(launcher: Launche
     environment = PLAIN | {"JOURNAL_STREAM": "8:4711"}
     launcher.run(internet(), ["--name", "smtp", "/bin/true"], environment, stderr=journal.stderr)
     assert journal.text().startswith(b"sockgate: smtp: accepted 127.0.0.1:")
+
+
+def test_a_record_says_which_run_of_the_unit_it_is_from(launcher: Launcher, journal: Journal) -> None:
+    """journald itself finds that out only while the sender lives, and a fast server does not live long."""
+    environment = journal.environment | {"INVOCATION_ID": "5" * 32}
+    launcher.run(internet(), ["--name", "smtp", "/missing/server"], environment, stderr=journal.stderr)
+    assert journal.record()["INVOCATION_ID"] == "5" * 32
+    failure = journal.record()
+    assert failure["INVOCATION_ID"] == "5" * 32
+    assert failure["SOCKGATE_REASON"] == "unable to run '/missing/server': No such file or directory"
