@@ -147,9 +147,10 @@ class IgnoredFailures:
         self._known: dict[str, bool] = {}
 
     def ignored(self, connection: Connection) -> bool:
-        if connection.resident or "@" not in connection.unit:
+        unit = connection.unit or f"{connection.service}@.service"  # journald does not know a sender that has gone
+        if connection.resident or "@" not in unit:
             return False
-        template = UnitName.parse(connection.unit).template or connection.unit
+        template = UnitName.parse(unit).template or unit
         if template not in self._known:
             self._search = self._search or UnitSearch()
             service = self._search.load(template)
