@@ -136,12 +136,12 @@ class Dispatcher:
 
     def _reconsider_leaving(self) -> None:
         """After a change: there is nobody to stay for, or there is again."""
-        self._loop.cancel(self._leave)
+        self._loop.cancel(self._leave_unused)
         if self._sessions.count == 0:
             if self._draining:
                 self._leave()
             elif self._process.idle_exit:
-                self._loop.after(self._process.idle_exit, self._leave)
+                self._loop.after(self._process.idle_exit, self._leave_unused)
 
     def _take_signals(self) -> None:
         for number in self._signals.read():
@@ -200,10 +200,15 @@ class Dispatcher:
         self._draining = True
         self._door.close_for_good()
         self._status.trouble = f"draining for at most {self._process.drain} s"
+        self._records.event(INFO, STOPPED, self._status.trouble)
         self._loop.after(self._process.drain, self._leave)
+
+    def _leave_unused(self) -> None:
+        self._leave()
 
     def _leave(self) -> None:
         self._exit_code = self._exit_code or 0
+        self._loop.wake()  # who called this may be about to wait
 
 
 def spare_address_space() -> None:

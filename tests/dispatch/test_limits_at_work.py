@@ -1,0 +1,103 @@
+"""Limits, as clients meet them."""
+
+import socket
+import time
+
+from tests.dispatch.conftest import Start
+from tests.dispatch.gated import Gated
+
+HOLD = ["/bin/sh", "-c", "echo in; read -r line"]
+FULL = ["--at-limit", "refuse", "--deny-message", "421 try later"]
+
+
+def enter(one: Gated, source: str = "127.0.0.1") -> socket.socket:
+    """A client that is served, and stays."""
+    client = one.connect(source)
+    assert client.recv(100) == b"in\n"
+    return client
+
+
+def leave(one: Gated, *clients: socket.socket) -> None:
+    before = len(one.lines("ended"))
+    for client in clients:
+        client.close()
+    one.wait_for("ended", before + len(clients))
+
+
+def test_at_the_limit_clients_wait_until_there_is_room(gated: Start) -> None:
+    one = gated("--max-connections", "2", *HOLD)
+    first, second = enter(one), enter(one)
+    third = one.connect()
+    third.settimeout(0.2)
+    try:
+        third.recv(100)
+    except TimeoutError:
+        waited = True
+    else:
+        waited = False
+    leave(one, first)
+    third.settimeout(10)
+    assert waited
+    assert third.recv(100) == b"in\n"
+    assert one.lines("refused") == []
+    leave(one, second, third)
+
+
+def test_waiting_clients_cost_nothing(gated: Start) -> None:
+    one = gated("--max-connections", "1", *HOLD)
+    served = enter(one)
+    waiting = [one.connect() for _ in range(20)]
+    before = one.cpu_seconds()
+    time.sleep(0.3)
+    assert one.cpu_seconds() - before <= 0.02
+    for client in (served, *waiting):
+        client.close()
+
+
+def test_at_the_limit_clients_are_refused_if_so_wished(gated: Start) -> None:
+    one = gated("--max-connections", "1", *FULL, *HOLD)
+    served = enter(one)
+    assert one.talk() == b"421 try later\r\n"
+    assert "already 1 connection (--max-connections)" in one.wait_for("refused")[0]
+    leave(one, served)
+    enter(one).close()
+
+
+def test_one_source_cannot_take_all(gated: Start) -> None:
+    one = gated("--max-per-source", "2", "--deny-message", "421 enough", *HOLD)
+    mine = [enter(one) for _ in range(2)]
+    assert one.talk() == b"421 enough\r\n"
+    other = enter(one, "127.0.0.2")
+    leave(one, mine.pop())
+    mine.append(enter(one))
+    leave(one, other, *mine)
+
+
+def test_one_network_cannot_take_all(gated: Start) -> None:
+    one = gated("--max-per-network", "2", *HOLD)
+    clients = [enter(one, "127.0.0.1"), enter(one, "127.0.0.2")]
+    assert one.talk("127.0.0.3") == b""
+    clients.append(enter(one, "127.0.1.1"))
+    leave(one, *clients)
+
+
+def test_a_refused_client_counts_nowhere(gated: Start) -> None:
+    one = gated("--max-per-source", "1", "--deny", "127.0.0.2", *HOLD)
+    for _ in range(20):
+        assert one.talk("127.0.0.2") == b""
+    enter(one, "127.0.0.1").close()
+
+
+def test_above_the_rate_clients_wait_for_the_pause_to_end(gated: Start) -> None:
+    one = gated("--rate", "3/1", "/bin/echo", "hello")
+    start = time.monotonic()
+    assert [one.talk() for _ in range(6)] == [b"hello\n"] * 6
+    assert 0.9 < time.monotonic() - start < 3
+    assert len(one.lines(r"too many clients per second \(--rate 3/1\): accepting nobody for 1 s")) == 1
+
+
+def test_above_the_rate_clients_are_refused_if_so_wished(gated: Start) -> None:
+    one = gated("--rate", "3/60", *FULL, "/bin/echo", "hello")
+    answers = [one.talk() for _ in range(6)]
+    assert answers == [b"hello\n"] * 3 + [b"421 try later\r\n"] * 3
+    assert one.lines("pause") == []

@@ -1,0 +1,121 @@
+"""When the system is short of something: a pause, one line a minute, and on without help."""
+
+import os
+import socket
+import time
+
+import pytest
+
+from tests.dispatch.conftest import Start
+from tests.dispatch.gated import Gated
+
+HOLD = ["/bin/sh", "-c", "echo in; read -r line"]
+MOST_CPU = 0.05  # of a second that it waits
+
+# The system call that starts a server fails a few times, as it does when there is no process or memory left.
+FAIL_TO_SPAWN = """
+from sockgate.dispatch import spawn
+class Libc:
+    left = {times}
+    def __getattr__(self, name):
+        return getattr(real, name)
+    def posix_spawn(self, *arguments):
+        Libc.left -= 1
+        return {number} if Libc.left >= 0 else real.posix_spawn(*arguments)
+real, spawn.LIBC = spawn.LIBC, Libc()
+"""
+FAIL_TO_FORK = """
+import os
+fork, left = os.fork, [{times}]
+def fail():
+    left[0] -= 1
+    if left[0] >= 0:
+        raise OSError({number}, os.strerror({number}))
+    return fork()
+os.fork = fail
+"""
+FAIL_TO_ACCEPT = """
+import os
+from sockgate.dispatch.listener import Listener
+accept, left = Listener.accept, [{times}]
+def fail(self):
+    left[0] -= 1
+    if left[0] >= 0:
+        raise OSError({number}, os.strerror({number}))
+    return accept(self)
+Listener.accept = fail
+"""
+OVERLOADS = ["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "ENOBUFS"]
+
+
+def number_of(name: str) -> int:
+    import errno
+
+    return int(getattr(errno, name))
+
+
+@pytest.mark.parametrize("name", OVERLOADS)
+@pytest.mark.parametrize(
+    ("fault", "options"), [(FAIL_TO_SPAWN, []), (FAIL_TO_FORK, ["--rlimit", "core=0"])], ids=["posix_spawn", "fork"]
+)
+def test_a_client_whose_server_cannot_be_started_now_is_served_later(
+    gated: Start, fault: str, options: list[str], name: str
+) -> None:
+    number = number_of(name)
+    one = gated(*options, "/bin/echo", "hello", code=fault.format(times=2, number=number))
+    start = time.monotonic()
+    clients = [one.connect() for _ in range(5)]
+    assert [client.recv(100) for client in clients] == [b"hello\n"] * 5
+    assert time.monotonic() - start > 0.2
+    (line,) = one.lines("accepting nobody")
+    assert f"unable to start a process: {os.strerror(number)}: accepting nobody for 0.25 s" in line
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize("name", [name for name in OVERLOADS if name != "EAGAIN"])
+def test_clients_that_cannot_be_accepted_now_are_accepted_later(gated: Start, name: str) -> None:
+    number = number_of(name)
+    one = gated("/bin/echo", "hello", code=FAIL_TO_ACCEPT.format(times=2, number=number))
+    assert [one.talk() for _ in range(3)] == [b"hello\n"] * 3
+    (line,) = one.lines("accepting nobody")
+    assert f"unable to accept a connection: {os.strerror(number)}: accepting nobody for 0.25 s" in line
+
+
+@pytest.mark.parametrize("name", ["ECONNABORTED", "EPROTO", "EPERM", "ENETDOWN", "EHOSTUNREACH"])
+def test_a_connection_that_came_to_nothing_is_nothing_to_speak_of(gated: Start, name: str) -> None:
+    one = gated("/bin/echo", "hello", code=FAIL_TO_ACCEPT.format(times=5, number=number_of(name)))
+    start = time.monotonic()
+    assert one.talk() == b"hello\n"
+    assert time.monotonic() - start < 1
+    assert len(one.log().splitlines()) <= 3
+
+
+def held(one: Gated, count: int) -> list[socket.socket]:
+    clients = [one.connect() for _ in range(count)]
+    for client in clients:
+        assert client.recv(100) == b"in\n"
+    return clients
+
+
+def test_out_of_descriptors_it_waits_without_spinning_and_goes_on_by_itself(gated: Start) -> None:
+    one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "60", *HOLD, prelude='ulimit -n 20; exec "$@"')
+    silent = [one.connect() for _ in range(30)]  # each costs a descriptor, as long as it does not say who it is
+    one.wait_for("accepting nobody")
+    before = one.cpu_seconds()
+    time.sleep(1)
+    assert one.cpu_seconds() - before <= MOST_CPU
+    assert len(one.lines("accepting nobody")) <= 2  # one for each reason
+    for client in silent:
+        client.close()
+    with one.connect() as client:
+        client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+        assert client.recv(100) == b"in\n"
+
+
+def test_nobody_is_lost_when_it_is_told_to_stop_meanwhile(gated: Start) -> None:
+    one = gated("/bin/echo", "hello", code=FAIL_TO_SPAWN.format(times=1, number=number_of("ENOMEM")))
+    with one.connect() as client:
+        one.wait_for("accepting nobody")
+        assert one.stop() == 0
+        assert client.recv(100) == b"hello\n"

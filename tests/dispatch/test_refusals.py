@@ -1,0 +1,122 @@
+"""Clients that are slow to read what they are told."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from sockgate.dispatch import refusals
+from sockgate.dispatch.loop import Loop
+from sockgate.dispatch.refusals import Refusals
+from tests.core.launch import everything_from
+from tests.dispatch.conftest import Start
+
+LONG = b"421 " + b"x" * 60_000 + b"\r\n"
+
+
+@pytest.fixture
+def banner(tmp_path: Path) -> str:
+    (tmp_path / "banner").write_bytes(LONG)
+    return str(tmp_path / "banner")
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """A client, and the gate's end of a connection that takes 4 kB at a time."""
+    client, connection = socket.socketpair()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    client.settimeout(10)
+    return client, connection
+
+
+def run(loop: Loop[None], seconds: float = 0.0) -> None:
+    """Everything that can be done now, and in so long a time."""
+    waits: list[float] = []
+    while not waits or waits[0] + seconds > time.monotonic():
+        loop.after(0.01, loop.wake)  # so that it does not wait for ever
+        loop.once(lambda: waits.append(time.monotonic()))
+
+
+def test_a_client_that_reads_slowly_gets_all_of_it() -> None:
+    loop: Loop[None] = Loop()
+    client, connection = pair()
+    Refusals(loop).send(connection, LONG)
+    received = b""
+    while len(received) < len(LONG):
+        run(loop)
+        received += client.recv(1 << 17)
+    run(loop)
+    assert received == LONG
+    assert client.recv(1) == b""
+    assert connection.fileno() == -1
+    client.close()
+
+
+def test_a_client_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "SECONDS", 0.05)
+    loop: Loop[None] = Loop()
+    client, connection = pair()
+    Refusals(loop).send(connection, LONG)
+    run(loop)
+    assert connection.fileno() != -1
+    run(loop, 0.1)
+    assert connection.fileno() == -1
+    client.close()
+
+
+def test_of_too_many_slow_clients_the_first_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "MOST", 2)
+    loop: Loop[None] = Loop()
+    refused = Refusals(loop)
+    pairs = [pair() for _ in range(4)]
+    for _, connection in pairs:
+        refused.send(connection, LONG)
+    assert [connection.fileno() == -1 for _, connection in pairs] == [True, True, False, False]
+    for ends in pairs:
+        for end in ends:
+            end.close()
+
+
+def test_a_client_that_leaves_meanwhile_is_forgotten() -> None:
+    loop: Loop[None] = Loop()
+    client, connection = pair()
+    Refusals(loop).send(connection, LONG)
+    client.close()
+    run(loop)
+    assert connection.fileno() == -1
+
+
+def test_silent_readers_hold_nobody_up(gated: Start, banner: str) -> None:
+    one = gated("--deny", "127.0.0.2", "--banner-fail", banner, "/bin/echo", "hello")
+    slow = []
+    for _ in range(20):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        client.bind(("127.0.0.2", 0))
+        host, _, port = one.addresses[0].rpartition(":")
+        client.connect((host, int(port)))
+        slow.append(client)
+    start = time.monotonic()
+    assert one.talk() == b"hello\n"
+    assert time.monotonic() - start < 1
+    slow[0].settimeout(10)
+    assert everything_from(slow[0]) == LONG
+    for client in slow:
+        client.close()
+
+
+def test_a_long_banner_before_the_server_reaches_a_slow_reader_whole(gated: Start, banner: str) -> None:
+    one = gated("--banner-success", banner, "/bin/echo", "hello")
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        host, _, port = one.addresses[0].rpartition(":")
+        client.connect((host, int(port)))
+        client.settimeout(10)
+        time.sleep(0.1)
+        assert everything_from(client) == LONG + b"hello\n"
+
+
+def test_a_refused_client_that_has_said_something_still_hears_why(gated: Start) -> None:
+    one = gated("--deny", "any", "--deny-message", "554 no", "/bin/true")
+    for _ in range(50):
+        assert one.talk(say=b"EHLO\r\n" * 100) == b"554 no\r\n"

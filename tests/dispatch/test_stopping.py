@@ -1,0 +1,125 @@
+"""Stopping, draining and leaving when nobody comes."""
+
+import contextlib
+import signal
+import socket
+import threading
+import time
+
+from tests.dispatch.conftest import Start
+from tests.dispatch.gated import Gated
+
+ECHO = ["/bin/sh", "-c", "echo in; read -r line; echo $line"]
+
+
+def enter(one: Gated) -> socket.socket:
+    client = one.connect()
+    assert client.recv(100) == b"in\n"
+    return client
+
+
+def finish(client: socket.socket) -> None:
+    client.sendall(b"bye\n")
+    assert client.recv(100) == b"bye\n"
+    client.close()
+
+
+def test_sessions_outlive_it(gated: Start) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        one = gated(*ECHO)
+        clients = [enter(one) for _ in range(3)]
+        assert one.stop(number) == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+        for client in clients:
+            finish(client)
+
+
+def test_whoever_was_accepted_is_served(gated: Start) -> None:
+    """It stops only between two clients: each is served, or still in the queue, which goes with the last listener."""
+    for _ in range(5):
+        one = gated("/bin/echo", "hello")
+        answers: list[bytes] = []
+
+        def keep_coming(one: Gated = one, answers: list[bytes] = answers) -> None:
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    answers.append(one.talk())
+
+        threads = [threading.Thread(target=keep_coming) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        one.wait_for("ended", 20)
+        assert one.stop() == 0
+        for thread in threads:
+            thread.join()
+        assert answers.count(b"hello\n") == len(one.lines("accepted"))
+        assert set(answers) <= {b"hello\n", b""}
+
+
+def test_draining_waits_for_the_sessions_and_accepts_nobody(gated: Start) -> None:
+    one = gated("--drain", "60", *ECHO)
+    client = enter(one)
+    one.process.send_signal(signal.SIGTERM)
+    one.wait_for("draining for at most 60 s")
+    late = one.connect()
+    late.settimeout(0.2)
+    time.sleep(0.1)
+    assert one.process.poll() is None
+    assert len(one.lines("accepted")) == 1
+    finish(client)
+    assert one.process.wait(10) == 0
+    assert len(one.lines("ended")) == 1
+    late.close()
+
+
+def test_draining_ends_when_its_time_is_over(gated: Start) -> None:
+    one = gated("--drain", "1", *ECHO)
+    client = enter(one)
+    start = time.monotonic()
+    assert one.stop() == 0
+    assert 0.9 < time.monotonic() - start < 3
+    finish(client)
+
+
+def test_draining_ends_at_the_second_word(gated: Start) -> None:
+    one = gated("--drain", "60", *ECHO)
+    client = enter(one)
+    one.process.send_signal(signal.SIGTERM)
+    one.wait_for("draining")
+    assert one.stop() == 0
+    finish(client)
+
+
+def test_draining_with_nobody_there_is_over_at_once(gated: Start) -> None:
+    one = gated("--drain", "60", *ECHO)
+    one.wait_for("listening")
+    assert one.stop() == 0
+
+
+def test_it_leaves_when_nobody_came_for_so_long(gated: Start) -> None:
+    one = gated("--idle-exit", "1", *ECHO)
+    one.wait_for("listening")
+    start = time.monotonic()
+    assert one.process.wait(10) == 0
+    assert 0.8 < time.monotonic() - start < 3
+
+
+def test_it_stays_as_long_as_somebody_is_there_or_comes(gated: Start) -> None:
+    one = gated("--idle-exit", "1", "--deny", "127.0.0.2", *ECHO)
+    client = enter(one)
+    time.sleep(1.3)
+    finish(client)
+    for _ in range(3):
+        time.sleep(0.5)
+        assert one.talk("127.0.0.2") == b""
+    start = time.monotonic()
+    assert one.process.wait(10) == 0
+    assert time.monotonic() - start > 0.8
+
+
+def test_the_end_is_logged_with_what_was_done(gated: Start) -> None:
+    one = gated("--deny", "127.0.0.2", "/bin/true")
+    one.talk()
+    one.talk("127.0.0.2")
+    one.wait_for("ended")
+    one.stop()
+    assert one.lines("stopped")[0].endswith("stopped: 0 of 40 connections, 1 served, 1 refused")
