@@ -39,8 +39,24 @@ def test_what_can_never_match_in_a_cdb_of_tcprules_is_shown_as_a_comment(tmp_pat
     (tmp_path / "cdb").write_bytes(tcprules(b"10.0.0.0/8:allow\n10.1.:deny\n:deny\n"))
     why = "tcprules knows no CIDR networks, so neither does a cdb that it made"
     assert list(show_rules(str(tmp_path / "cdb"))) == [
-        f"# never matches: 10.0.0.0/8:allow ({why})", "10.1.:deny", ":deny",
+        f"# left out: 10.0.0.0/8:allow ({why})", "10.1.:deny", ":deny",
     ]  # fmt: skip
+
+
+def test_a_prefix_of_the_text_of_ipv6_addresses_is_shown_as_a_comment(tmp_path: Path) -> None:
+    (tmp_path / "cdb").write_bytes(cdb_of({b"2001:db8::": b"D\0", b"2001:db8::1": b"", b"joe@fe80::": b""}))
+    why = "it is about the text of an IPv6 address: write a CIDR network"
+    assert list(show_rules(str(tmp_path / "cdb"))) == [
+        f"# left out: 2001:db8:::deny ({why})", "2001:db8::1:allow", "joe@fe80:::allow",
+    ]  # fmt: skip
+
+
+def test_an_address_that_ends_in_two_colons_keeps_its_length(tmp_path: Path) -> None:
+    text = "4::0:deny\n::/128:deny\njoe@4:::deny\n:allow\n"
+    normal = ["4::/128:deny", "::/128:deny", "joe@4:::deny", ":allow"]
+    assert list(show_rules(written(tmp_path / "a", text))) == normal
+    assert list(show_rules(compiled(tmp_path / "b", text))) == normal
+    assert list(show_rules(written(tmp_path / "c", "\n".join([*normal, ""])))) == normal
 
 
 def test_an_error_in_a_file_ends_the_show(tmp_path: Path) -> None:
@@ -97,7 +113,7 @@ def test_entries_of_tcprules_that_do_match_are_not_found(tmp_path: Path) -> None
     assert list(dead_entries(str(path))) == []
 
 
-ADDRESSES = ["10.", "10.1-4.", "10.1.0.0/16", "10.0.0.0/9", "::1", "2001:DB8::/33", "=a", "=", "j@1.2.3.4", ""]
+ADDRESSES = ["10.", "10.1-4.", "10.1.0.0/16", "10.0.0.0/9", "::0", "2001:DB8::/33", "=a", "=", "j@1.2.3.4", ""]
 ACTIONS = ["allow", "deny", 'allow,A="\'"', "allow,A='\"',B=|'\"|", 'deny,DIEMSG=" "', 'allow,A="\xff"']
 lines = st.lists(st.tuples(st.sampled_from(ADDRESSES), st.sampled_from(ACTIONS)).map(":".join), min_size=1, max_size=8)
 

@@ -7,7 +7,7 @@ from .errors import ConfigError
 from .keys import DOTTED_LENGTHS, network_keys, tcprules_keys, textual_prefixes
 from .peer import Peer
 from .stores import COMPILE_HINT, Cdb, evaluate, open_file, read_open_file, text_lines
-from .tcprules import Action, parse, rule_text
+from .tcprules import Action, parse, rule_text, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class CompiledRules:
         if data is None:
             return None
         action, where = self.read_rule(key, data)
-        return action.verdict(where, rule_text(key, action))
+        return action.verdict(where, rule_text(key if self._lengths is None else written(key), action))
 
     def networks(self, peer: Peer) -> list[str]:
         if self._lengths is None:

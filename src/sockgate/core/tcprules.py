@@ -226,9 +226,14 @@ def address_hint(text: str) -> str:
     return ADDRESS_FORMS
 
 
-def rule_text(key: str, action: Action) -> str:
-    """The rule in normal form: one key, variables in double quotes where they can be."""
-    words = [f"{key}:{action.outcome}"]
+def written(key: str) -> str:
+    """The address of a rule that has this key: `fe80::` alone is none, because it may mean a network."""
+    return f"{key}/128" if key.endswith("::") and "@" not in key else key
+
+
+def rule_text(address: str, action: Action) -> str:
+    """The rule in normal form: variables in double quotes where they can be."""
+    words = [f"{address}:{action.outcome}"]
     for name, value in action.variables.items():
         text = (value or b"").decode("latin-1")
         quote = next((quote for quote in QUOTES if quote not in text), "\x7f")

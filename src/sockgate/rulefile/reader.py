@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..core.access import DENY
 from ..core.rules import ABOUT_KEY, CompiledRules
 from ..core.stores import Cdb, open_file, read_file, text_lines
-from ..core.tcprules import MESSAGE, Action, RuleError, address_keys, parse, rule_text
+from ..core.tcprules import MESSAGE, Action, RuleError, address_keys, parse, rule_text, written
 
 LARGEST_SOURCE = 1 << 32  # as much as a cdb can hold
 
@@ -23,7 +23,7 @@ class Rule(NamedTuple):
 
     @property
     def text(self) -> str:
-        return rule_text(self.key, self.action)
+        return rule_text(self.key if self.foreign else written(self.key), self.action)
 
 
 class DeadEntry(NamedTuple):
@@ -72,20 +72,31 @@ def records(path: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def show_rules(path: str) -> Iterator[str]:
-    """The rules in normal form, the one for everybody else last; what can never match stands in comments."""
+    """The rules in normal form, the one for everybody else last; what a text cannot say stands in comments."""
     seen = set()
     end = ""
     for rule in read_rules(path):
-        dead = why_dead(rule.key) if rule.foreign else ""
         if rule.key in seen:
             continue
         seen.add(rule.key)
         if not rule.key:
             end = rule.text
+        elif rule.foreign and (reason := why_unwritable(rule.key)):
+            yield f"# left out: {rule.text} ({reason})"
         else:
-            yield f"# never matches: {rule.text} ({dead})" if dead else rule.text
+            yield rule.text
     if end:
         yield end
+
+
+def why_unwritable(key: str) -> str:
+    """Why a text cannot have this key of a cdb that tcprules made; "" if it can."""
+    return "it is about the text of an IPv6 address: write a CIDR network" if is_colon_prefix(key) else why_dead(key)
+
+
+def is_colon_prefix(key: str) -> bool:
+    """`2001:db8:`, for ucspi-tcp-ipv6 all addresses whose text starts so."""
+    return key.endswith(":") and "@" not in key and "=" not in key
 
 
 def dead_entries(path: str) -> Iterator[DeadEntry]:
@@ -116,7 +127,7 @@ def why_dead(key: str) -> str:
     """
     if "@" not in key and "/" in key:
         return "tcprules knows no CIDR networks, so neither does a cdb that it made"
-    if "@" not in key and "=" not in key and key.endswith(":"):
+    if is_colon_prefix(key):
         return ""
     try:
         keys = address_keys(key)

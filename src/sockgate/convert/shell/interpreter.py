@@ -15,6 +15,7 @@ KEYWORDS = frozenset(
 )
 SHELLS = frozenset(("sh", "bash", "dash", "ksh"))
 DEEPEST = 8
+MOST_TEXTS = 200  # scripts and words of eval that are read for one script
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=", re.ASCII)
 
 
@@ -28,9 +29,10 @@ class Shell(State):
         self.run_text(read_text(path), path)
 
     def run_text(self, text: str, file: str, first_line: int = 1) -> None:
-        if self.depth > DEEPEST:
+        if self.depth > DEEPEST or self.texts >= MOST_TEXTS:
             raise ScriptError(first_line, "scripts source each other without end")
         self.depth += 1
+        self.texts += 1
         try:
             Interpreter(self, tokenize(text, first_line), file).run()
         except RecursionError:

@@ -51,6 +51,7 @@ class State:
     done: bool = False
     arguments: tuple[str, ...] = ()
     depth: int = 0
+    texts: int = 0  # read so far: a script that sources itself three times over would take three to the depth
 
     def doubt(self, place: Place, what: str, text: str) -> None:
         self.doubts.append(Doubt(place, what.replace(UNKNOWN, "?"), text))
