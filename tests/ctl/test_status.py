@@ -85,6 +85,12 @@ def test_one_service_is_described_in_full(smtp: Service, monkeypatch: pytest.Mon
     assert said["Refusal"].endswith(" [2001:db8::1]:" + str(smtp.last[1].remote_port) + ": in --max-per-source 20")
 
 
+def test_what_check_finds_comes_last(smtp: Service) -> None:
+    smtp.findings = ["warning: smtp.socket: MaxConnections= is not set"]
+    assert list(paragraphs(smtp))[-1] == ("Check", "warning: smtp.socket: MaxConnections= is not set")
+    assert as_object(smtp)["findings"] == smtp.findings
+
+
 def test_json_says_all_of_it(smtp: Service) -> None:
     shown = as_object(smtp)
     assert {name: shown[name] for name in ("since", "clients", "limit", "accepted", "failed", "trouble")} == {

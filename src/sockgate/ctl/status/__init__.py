@@ -9,6 +9,9 @@ import json
 
 from ...core.errors import UsageError
 from ...units.search import UnitSearch
+from ..check import check
+from ..check.machine import Machine
+from ..check.rules import LEVELS
 from ..console import print_table
 from .prometheus import metrics
 from .render import HEADERS, as_object, paragraphs, row
@@ -41,9 +44,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def current_services(units: list[str]) -> list[Service]:
     """Raises GateError."""
-    services = find_services(units, UnitSearch())
+    machine = Machine(UnitSearch())
+    services = find_services(units, machine.search)
     refresh(services)
-    return [service for service in services if units or service.used]
+    services = [service for service in services if units or service.used]
+    for service in services if units else ():
+        service.findings = [str(finding) for finding in check(service.socket, machine, LEVELS)]
+    return services
 
 
 def as_text(service: Service) -> str:

@@ -56,6 +56,8 @@ def paragraphs(service: Service) -> Iterator[tuple[str, str]]:
         yield "Refusal", f"{local(refusal.start)[:-4]} {refusal.peer or 'nobody'}: {refusal.reason or refusal.rule}"
     if trouble(service):
         yield "Trouble", trouble(service)
+    for finding in service.findings:
+        yield "Check", finding
 
 
 def clients(service: Service) -> str:
@@ -79,6 +81,7 @@ def as_object(service: Service) -> Object:
         "accepted": tally.accepted if tally else None, "refused": dict(tally.refused) if tally else None,
         "failed": tally.failed if tally else None, "dropped": None if service.resident else service.dropped,
         "status": service.said or None, "trouble": trouble(service) or None,
+        "findings": service.findings,
         "last_refusals": [
             {"time": iso(refusal.start), "source": refusal.remote_address or None, "port": refusal.remote_port,
              "verdict": refusal.verdict, "rule": refusal.rule or None, "reason": refusal.reason or None}

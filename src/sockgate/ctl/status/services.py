@@ -34,6 +34,7 @@ class Service:
     per_source  limit of clients from one source, 0 for none
     dropped     clients that systemd turned away at its own limits
     uncounted   why the journal could not be asked for the rest
+    findings    what `sockgatectl check` has to say about it
     """
 
     name: str
@@ -52,6 +53,7 @@ class Service:
     per_source: int = 0
     dropped: int = 0
     uncounted: str = ""
+    findings: list[str] = field(default_factory=list)
     said: str = ""
     tally: Tally | None = None
     last: list[Connection] = field(default_factory=list)
