@@ -15,7 +15,7 @@ KEYWORDS = frozenset(
 )
 SHELLS = frozenset(("sh", "bash", "dash", "ksh"))
 DEEPEST = 8
-MOST_TEXTS = 200  # scripts and words of eval that are read for one script
+MOST_TEXTS = 50  # scripts and words of eval that are read for one script
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=", re.ASCII)
 
 
