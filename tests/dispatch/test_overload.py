@@ -77,7 +77,10 @@ def test_a_client_whose_server_cannot_be_started_now_is_served_later(
 def test_clients_that_cannot_be_accepted_now_are_accepted_later(gated: Start, name: str) -> None:
     number = number_of(name)
     one = gated("/bin/echo", "hello", code=FAIL_TO_ACCEPT.format(times=2, number=number))
+    one.wait_for("listening")
+    start = time.monotonic()
     assert [one.talk() for _ in range(3)] == [b"hello\n"] * 3
+    assert 0.4 < time.monotonic() - start < 0.9
     (line,) = one.lines("accepting nobody")
     assert f"unable to accept a connection: {os.strerror(number)}: accepting nobody for 0.25 s" in line
 

@@ -34,6 +34,7 @@ def run(loop: Loop[None], seconds: float = 0.0) -> None:
     waits: list[float] = []
     while not waits or waits[0] + seconds > time.monotonic():
         loop.after(0.01, loop.wake)  # so that it does not wait for ever
+        loop.run_timers()
         loop.once(lambda: waits.append(time.monotonic()))
 
 

@@ -57,7 +57,7 @@ class Dispatcher:
         introductions = Introductions(self._loop, self._sessions)
         reception = Reception(gates, self._sessions, limits, Refusals(self._loop), records, self._pause)
         self._door = Door(self._loop, listeners, reception.accept)
-        self._starter = Starter(self._sessions, introductions, records, self._postpone)
+        self._starter = Starter(self._sessions, introductions, records, self._postpone, self._loop.wake)
         self._status = Status(self._sessions, reception, introductions, gates, notifier)
         self._complain = Seldom(lambda message: records.event(WARNING, PAUSED, message))
         self._turn = threading.Lock()
@@ -111,6 +111,7 @@ class Dispatcher:
     def _next_client(self) -> Client | None:
         """Wait for one event and deal with it. Returns a client if that is what came of it."""
         try:
+            self._loop.run_timers()
             self._door.adjust(full=self._sessions.full and not self._limits.refuse)
             return self._loop.once(self._settle)
         except Exception as error:  # a fault of ours in the loop itself: systemd starts us anew, sessions go on

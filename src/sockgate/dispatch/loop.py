@@ -48,13 +48,22 @@ class Loop(Generic[Result]):
         """Have the waiting thread look again at what it waits for. From any thread."""
         os.eventfd_write(self._alarm, 1)
 
+    def run_timers(self) -> None:
+        """Call what is due. Before once(), which only wakes up for them: timers change what is to be waited for."""
+        now = monotonic()
+        if now < self._next_due:
+            return
+        for action, due in list(self._timers.items()):
+            if due <= now and action in self._timers:
+                del self._timers[action]
+                action()
+        self._next_due = min(self._timers.values(), default=FOREVER)
+
     def once(self, before_waiting: Callable[[], None]) -> Result | None:
         """Deal with the next event and return what its handler returns: one at a time, so that none starves another.
 
         Calls before_waiting if there is none yet: for what is better done for several events together.
         """
-        if self._next_due <= monotonic():
-            self._run_timers()
         events = self._epoll.poll(0, 1)
         if not events:
             before_waiting()
@@ -65,14 +74,6 @@ class Loop(Generic[Result]):
 
     def _seconds_left(self) -> float:
         return -1 if self._next_due == FOREVER else max(0.0, self._next_due - monotonic())
-
-    def _run_timers(self) -> None:
-        now = monotonic()
-        for action, due in list(self._timers.items()):
-            if due <= now and action in self._timers:
-                del self._timers[action]
-                action()
-        self._next_due = min(self._timers.values(), default=FOREVER)
 
     def _awake(self) -> None:
         os.eventfd_read(self._alarm)

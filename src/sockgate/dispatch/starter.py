@@ -14,16 +14,19 @@ from .spawn import Overloaded
 
 
 class Starter:
-    """`postpone` is called with a client whose server could not be started just now, and with the reason."""
+    """`postpone` is called with a client whose server could not be started just now, and with the reason; `over` when
+    a session is over so soon that nobody else will notice.
+    """
 
     def __init__(
         self, sessions: Sessions, introductions: Introductions, records: Records,
-        postpone: Callable[[Client, str], None],
+        postpone: Callable[[Client, str], None], over: Callable[[], None],
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._introductions = introductions
         self._records = records
         self._postpone = postpone
+        self._over = over
 
     def start(self, client: Client) -> None:
         session = client.session
@@ -36,6 +39,7 @@ class Starter:
             self._sessions.abandoned(session)
             self._records.failed(session.peer, error)
             send_now(client.connection, client.rules.gate.refusal(Verdict(DENY)))
+            self._over()
         else:
             self._started(client)
         client.connection.close()
@@ -71,3 +75,4 @@ class Starter:
         if status is not None:
             self._records.ended(session, status)
             self._records.counted(sessions.count, sessions.most)
+            self._over()
