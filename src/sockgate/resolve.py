@@ -1,11 +1,13 @@
-"""Host names of addresses, by the system's resolver (getnameinfo(3), /etc/nsswitch.conf), under one deadline.
+"""Host names of addresses, by the system's resolver (/etc/nsswitch.conf), under one deadline.
 
-Imported only where a rule asks for a name. The C library waits as long as it likes, so it does that in a thread
-that is left behind when the time is over: the gate ends by exec or exit, which end every thread.
+Imported only where a rule asks for a name. The C library waits as long as it likes, and CPython 3.11 keeps the
+interpreter locked while it waits in getnameinfo(3), so that no thread could watch the clock: each look-up is left
+to a child, which is killed when the time is over.
 """
 
+import _signal  # type: ignore[import-not-found]  # typeshed has no stub for it
 import _socket
-import _thread
+import posix
 import time
 
 from .core.names import CONFIRMED, FAILED, NONE, UNCONFIRMED, HostName
@@ -14,15 +16,22 @@ from .core.peer import text_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
-
-    Result = TypeVar("Result")
+    from typing import NoReturn
 
 # An answer as good as any: there is none. Everything else that getaddrinfo(3) says is a failure to find out.
-NO_SUCH_NAME = frozenset((_socket.EAI_NONAME, getattr(_socket, "EAI_NODATA", -5)))
-FAILURES = (OSError, ValueError, RuntimeError)  # of the look-up, of decoding its answer, of starting a thread
+NO = frozenset((_socket.EAI_NONAME, _socket.EAI_NODATA, _socket.EAI_ADDRFAMILY))
+FOUND, NOT_THERE, UNABLE = b"+", b"-", b"!"  # how the child's answer begins
+LONGEST_ANSWER = 1 << 16
 USABLE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 LONGEST_NAME = 253  # RFC 1035
+
+
+class NotThere(Exception):
+    """The name service knows the answer, and it is: none."""
+
+
+class Unable(Exception):
+    """The answer could not be found out; the text says why."""
 
 
 class Resolver:
@@ -41,26 +50,27 @@ class Resolver:
 
     def is_in_netgroup(self, group: str, host: str) -> bool | None:
         try:
-            return within(self._deadline, lambda: innetgr(group, host))
-        except FAILURES:
+            return within(self._deadline, lambda: innetgr(group, host)) == "yes"
+        except Unable:
             return None
 
     def _look_up(self, packed: bytes) -> HostName:
         try:
-            claimed = within(self._deadline, lambda: reverse_name(packed))
-        except FAILURES as error:
-            return HostName(NONE) if is_no_such_name(error) else HostName(FAILED, problem=describe(error))
-        name = claimed.lower().removesuffix(".")
+            name = within(self._deadline, lambda: reverse_name(packed)).lower().removesuffix(".")
+        except NotThere:
+            return HostName(NONE)
+        except Unable as error:
+            return HostName(FAILED, problem=str(error))
         problem = why_unusable(name)
         if problem:
             return HostName(FAILED, problem=problem)
         try:
-            canonical, addresses = within(self._deadline, lambda: forward(name, packed))
-        except FAILURES as error:
-            if is_no_such_name(error):
-                return HostName(UNCONFIRMED, name, f"{name} has no address")
-            return HostName(FAILED, name, describe(error))
-        if packed not in addresses:
+            canonical, *addresses = within(self._deadline, lambda: forward(name, packed)).split()
+        except NotThere:
+            return HostName(UNCONFIRMED, name, f"{name} has no address")
+        except Unable as error:
+            return HostName(FAILED, name, str(error))
+        if text_of(packed) not in addresses:
             return HostName(UNCONFIRMED, name, f"{name} has another address")
         return HostName(CONFIRMED, name, canonical=canonical.lower() == name)
 
@@ -69,24 +79,23 @@ def reverse_name(packed: bytes) -> str:
     return _socket.getnameinfo((text_of(packed), 0), _socket.NI_NAMEREQD)[0]
 
 
-def forward(name: str, packed: bytes) -> tuple[str, set[bytes]]:
-    """The canonical name behind a name, and its addresses of the same family as `packed`."""
+def forward(name: str, packed: bytes) -> str:
+    """The canonical name behind a name, and its addresses of the same family as `packed`, with blanks between."""
     family = _socket.AF_INET if len(packed) == 4 else _socket.AF_INET6
     # The name as bytes: text would be encoded as IDNA, which loads 20 modules.
     found = _socket.getaddrinfo(name.encode(), None, family, _socket.SOCK_STREAM, 0, _socket.AI_CANONNAME)
-    return found[0][3], {_socket.inet_pton(family, str(entry[4][0]).partition("%")[0]) for entry in found}
+    return " ".join([found[0][3], *(str(entry[4][0]).partition("%")[0] for entry in found)])
 
 
-def innetgr(group: str, host: str) -> bool:
-    """innetgr(3) in this machine's NIS domain, if it has one, as hosts_access.c asks."""
+def innetgr(group: str, host: str) -> str:
+    """innetgr(3) in this machine's NIS domain, if it has one, as hosts_access.c asks: "yes" or "no"."""
     import ctypes  # costs 10 ms; Python has no other way to netgroups
 
     with open("/proc/sys/kernel/domainname", "rb") as file:
         domain = file.read().strip()
-    found: int = ctypes.CDLL(None).innetgr(
-        group.encode(), host.encode(), None, domain if domain not in (b"", b"(none)") else None
-    )
-    return bool(found)
+    known_domain = domain if domain not in (b"", b"(none)") else None
+    found = ctypes.CDLL(None).innetgr(group.encode(), host.encode(), None, known_domain)
+    return "yes" if found else "no"
 
 
 def why_unusable(name: str) -> str:
@@ -100,32 +109,45 @@ def why_unusable(name: str) -> str:
     return ""
 
 
-def is_no_such_name(error: Exception) -> bool:
-    return isinstance(error, _socket.gaierror) and error.errno in NO_SUCH_NAME
+def within(deadline: float, function: "Callable[[], str]") -> str:
+    """What the function returns in a child. Raises NotThere, or Unable, also when the deadline comes first."""
+    try:
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    except OSError as error:
+        raise Unable(error.strerror) from None
+    child = 0
+    try:
+        child = posix.fork()
+        if not child:
+            answer_and_exit(theirs, function)
+        theirs.close()  # so that the end of the child is seen here
+        ours.settimeout(max(deadline - time.monotonic(), 0.001))
+        answer = ours.recv(LONGEST_ANSWER)
+    except OSError as error:
+        raise Unable("no answer in time" if isinstance(error, TimeoutError) else error.strerror) from None
+    finally:
+        ours.close()
+        theirs.close()
+        if child:
+            posix.kill(child, _signal.SIGKILL)
+            posix.waitpid(child, 0)
+    text = answer[1:].decode("utf-8", "replace")
+    if answer[:1] == NOT_THERE:
+        raise NotThere
+    if answer[:1] != FOUND:
+        raise Unable(text or "the look-up died")
+    return text
 
 
-def describe(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
-
-
-def within(deadline: float, function: "Callable[[], Result]") -> "Result":
-    """The function's result or exception, or TimeoutError when the deadline comes first."""
-    results: list[Result] = []
-    failures: list[Exception] = []
-    done = _thread.allocate_lock()
-    done.acquire()
-
-    def run() -> None:
+def answer_and_exit(connection: _socket.socket, function: "Callable[[], str]") -> "NoReturn":
+    """The child's part: nothing that goes wrong here may run on as if it were the gate."""
+    try:
         try:
-            results.append(function())
+            answer = FOUND + function().encode()
+        except _socket.gaierror as error:
+            answer = NOT_THERE if error.errno in NO else UNABLE + str(error.strerror).encode()
         except Exception as error:
-            failures.append(error)
-        finally:
-            done.release()
-
-    _thread.start_new_thread(run, ())
-    if not done.acquire(timeout=max(deadline - time.monotonic(), 0)):
-        raise TimeoutError("no answer in time")
-    if failures:
-        raise failures[0]
-    return results[0]
+            answer = UNABLE + str(error).encode("utf-8", "replace")
+        connection.send(answer)
+    finally:
+        posix._exit(0)
