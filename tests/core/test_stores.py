@@ -9,7 +9,7 @@ import pytest
 from sockgate.core.access import ALLOW, NO_MATCH, Verdict
 from sockgate.core.errors import ConfigError
 from sockgate.core.stores import Cdb, evaluate, open_file, read_file, text_lines
-from tests.core.damage import cdb_of, random_bytes
+from tests.core.damage import cdb_of, random_bytes, require
 
 RECORDS = {b"one": b"1", b"": b"nothing", b"three": b"", b"a\0b": b"\0\n\xff"}
 
@@ -99,6 +99,7 @@ def test_a_cdb_answers_every_key_and_no_other(tmp_path: Path) -> None:
 
 
 def test_the_first_of_two_records_with_one_key_is_found(tmp_path: Path) -> None:
+    require("cdb")
     text = b"+1,1:a->1\n+1,1:a->2\n\n"
     subprocess.run(["cdb", "-c", str(tmp_path / "cdb")], input=text, check=True)
     assert open_cdb(tmp_path / "cdb").get(b"a") == b"1"

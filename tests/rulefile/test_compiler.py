@@ -17,6 +17,7 @@ from sockgate.core.rules import RulesAccess
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.compiler import compile_rules
 from tests.core.clients import client
+from tests.core.damage import require
 
 SOURCE = '127.:allow,RELAYCLIENT=""\n10.2-3.:deny\n10.0.0.0/9:allow\n2001:db8::/32:deny\n:allow\n'
 DATA = {
@@ -51,6 +52,7 @@ def test_the_cdb_holds_what_tcprules_would_write_and_the_line(source: Path, tmp_
 
 
 def test_tcprulescheck_reads_it(source: Path, tmp_path: Path) -> None:
+    require("tcprulescheck")
     compile_rules(str(source), str(tmp_path / "cdb"))
     for ip, said in (
         ("127.0.0.1", "rule 127.:\nset environment variable RELAYCLIENT=\nallow connection\n"),
