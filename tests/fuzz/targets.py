@@ -208,7 +208,9 @@ def environment_file(data: bytes) -> None:
 
 def conversion(program: str, data: bytes) -> None:
     """What is written is read back by systemd, and its options by the gate."""
-    converted = readers.convert(program, [scratch().fill(data)], MACHINE)
+    path = Path(scratch_folder().name, "input")  # scripts source what lies beside them: not in /proc
+    path.write_bytes(data)
+    converted = readers.convert(program, [str(path)], MACHINE)
     for unit in converted.units:
         assignments, ignored = parse_unit(str(unit), unit.name)
         assert not ignored
