@@ -5,6 +5,8 @@ come in. The child says so if it turns the client away; that it became the serve
 """
 
 import _socket
+import os
+import select
 from functools import partial
 
 from ..core.access import DENY, Verdict
@@ -14,6 +16,7 @@ from .sessions import Session, Sessions
 from .spawn import Overloaded
 
 LONGEST = 1 << 12
+PATIENCE = 0.1  # seconds until a child looks whether its parent is still there
 TURNED_AWAY = b"turned away"
 
 
@@ -26,10 +29,11 @@ def channel() -> tuple[_socket.socket, _socket.socket]:
 
 
 class Parent:
-    """As its child sees it."""
+    """As its child sees it; `pid` is the parent's."""
 
-    def __init__(self, channel: _socket.socket) -> None:
+    def __init__(self, channel: _socket.socket, pid: int) -> None:
         self._channel = channel
+        self._pid = pid
 
     def admit(self, session: Session) -> Verdict | None:
         """Whether this client, now that it is known, may come in as far as limits go; the verdict if it may not."""
@@ -42,18 +46,18 @@ class Parent:
         return None
 
     def turned_away(self) -> None:
-        try:
-            self._channel.send(TURNED_AWAY, _socket.MSG_NOSIGNAL)
-        except OSError:
-            return
+        self._channel.send(TURNED_AWAY, _socket.MSG_NOSIGNAL)
 
     def _ask(self, question: bytes) -> str:
-        """ "" if the parent has gone: it was told to stop, and its clients are to be served nevertheless."""
-        try:
-            self._channel.send(question, _socket.MSG_NOSIGNAL)
-            return self._channel.recv(LONGEST).decode()
-        except OSError:
-            return ""
+        """ "" if the parent has gone: it was told to stop, and its clients are to be served nevertheless.
+
+        That does not show by an end of file: brothers may have a copy of the parent's end.
+        """
+        self._channel.send(question, _socket.MSG_NOSIGNAL)
+        while not select.select([self._channel], [], [], PATIENCE)[0]:
+            if os.getppid() != self._pid:
+                return ""
+        return self._channel.recv(LONGEST).decode()
 
 
 class Introductions:

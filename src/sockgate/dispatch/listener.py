@@ -58,6 +58,7 @@ def listen(where: str) -> Listener:
         listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as error:
+        listening.close()
         raise SystemFailure(f"unable to listen on {where!r}: {error.strerror}") from None
     return Listener(listening)
 

@@ -1,5 +1,6 @@
 """Starting the server of a client that was let in. Several threads are in here at a time."""
 
+import os
 from collections.abc import Callable
 
 from ..core.access import DENY, Verdict
@@ -55,8 +56,9 @@ class Starter:
 
     def _launch_asking(self, client: Client) -> int:
         ours, theirs = channel()
+        parent = Parent(theirs, os.getpid())
         try:
-            pid = fork(lambda: ask_and_serve(client, Parent(theirs), self._records))
+            pid = fork(lambda: ask_and_serve(client, parent, self._records))
         except Overloaded:
             ours.close()
             raise

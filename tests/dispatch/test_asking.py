@@ -1,0 +1,147 @@
+"""Clients that must be asked who they are before anything can be decided: by a child of their own each."""
+
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from sockgate.core.peer import internet_peer, pack
+from sockgate.dispatch.introduction import decode_peer, encode_peer
+from tests.core.clients import client, local_user
+from tests.dispatch.conftest import Start
+from tests.dispatch.gated import Gated, wait_until
+
+PROXY = ["--proxy-protocol", "127.0.0.1", "--timeout", "20"]
+SHOW = ["/bin/sh", "-c", 'echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPCONNNUM"; read -r line']
+
+
+def header(ip: str, port: int = 4711) -> bytes:
+    return f"PROXY TCP4 {ip} 198.51.100.1 {port} 25\r\n".encode()
+
+
+def introduced(one: Gated, ip: str) -> socket.socket:
+    client = one.connect()
+    client.sendall(header(ip))
+    return client
+
+
+def test_rules_and_variables_follow_the_client_behind_the_proxy(gated: Start) -> None:
+    one = gated(*PROXY, "--deny", "192.0.2.66", "--deny-message", "421 no", *SHOW)
+    with introduced(one, "192.0.2.1") as good, introduced(one, "192.0.2.66") as bad:
+        assert good.recv(100) == b"192.0.2.1 4711 198.51.100.1 1\n"
+        assert bad.recv(100) == b"421 no\r\n"
+    assert "accepted 192.0.2.1:4711 on 198.51.100.1:25 via 127.0.0.1:" in one.wait_for("accepted")[0]
+    assert "refused 192.0.2.66:4711 on 198.51.100.1:25 via" in one.wait_for("refused")[0]
+    assert "ended 192.0.2.1:4711 on 198.51.100.1:25 via" in one.wait_for("ended")[0]
+    one.stop()
+    assert len(one.lines("ended")) == 1
+    assert "1 served, 1 refused" in one.lines("stopped")[0]
+
+
+def test_who_is_no_proxy_is_refused(gated: Start) -> None:
+    one = gated(*PROXY, *SHOW)
+    assert one.talk("127.0.0.2", header("192.0.2.1")) == b""
+    assert len(one.wait_for("refused 127.0.0.2")) == 1
+
+
+def test_limits_count_the_client_not_the_proxy(gated: Start) -> None:
+    one = gated(*PROXY, "--max-per-source", "2", "--deny-message", "421 enough", *SHOW)
+    mine = [introduced(one, "192.0.2.1") for _ in range(2)]
+    assert sorted(each.recv(100)[-2:] for each in mine) == [b"1\n", b"2\n"]
+    with introduced(one, "192.0.2.1") as third, introduced(one, "192.0.2.2") as other:
+        assert third.recv(100) == b"421 enough\r\n"
+        assert other.recv(100) == b"192.0.2.2 4711 198.51.100.1 1\n"
+    assert "already 2 connections from this source" in one.wait_for("refused 192.0.2.1")[0]
+    mine.pop().close()
+    one.wait_for("ended 192.0.2.1")
+    with introduced(one, "192.0.2.1") as again:
+        assert again.recv(100) == b"192.0.2.1 4711 198.51.100.1 2\n"
+    mine.pop().close()
+
+
+def test_silent_clients_hold_nobody_up(gated: Start) -> None:
+    one = gated(*PROXY, "--max-connections", "200", *SHOW)
+    with introduced(one, "192.0.2.1") as client:
+        client.recv(100)
+    start = time.monotonic()
+    with introduced(one, "192.0.2.1") as client:
+        client.recv(100)
+    alone = time.monotonic() - start
+    silent = [one.connect() for _ in range(100)]
+    wait_until(lambda: len(one.children()) >= 100, lambda: str(len(one.children())))
+    start = time.monotonic()
+    with introduced(one, "192.0.2.1") as client:
+        assert client.recv(100).startswith(b"192.0.2.1 ")
+    assert time.monotonic() - start < alone + 0.2
+    for client in silent:
+        client.close()
+    wait_until(lambda: not one.children(), lambda: str(one.children()))
+
+
+def test_a_silent_client_is_given_up_in_time(gated: Start) -> None:
+    one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "0.3", "--max-connections", "1", *SHOW)
+    with one.connect() as client:
+        assert client.recv(100) == b""
+    with introduced(one, "192.0.2.1") as client:
+        assert client.recv(100).startswith(b"192.0.2.1 ")
+
+
+def test_a_client_that_is_still_silent_when_the_gate_stops_is_served_nevertheless(gated: Start) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        one = gated(*PROXY, "--max-per-source", "1", *SHOW)
+        with one.connect() as client:
+            wait_until(one.children, one.log)
+            time.sleep(0.1)
+            one.stop(number)
+            client.sendall(header("192.0.2.1"))
+            assert client.recv(100) == b"192.0.2.1 4711 198.51.100.1 0\n"
+
+
+def test_no_descriptor_is_kept_for_a_client_that_is_served(gated: Start) -> None:
+    one = gated(*PROXY, "--max-connections", "50", *SHOW)
+    introduced(one, "192.0.2.1").close()
+    one.wait_for("ended")
+    before = one.descriptors()
+    clients = [introduced(one, f"192.0.2.{number}") for number in range(30)]
+    for each in clients:
+        each.recv(100)
+    wait_until(lambda: one.descriptors() == before, lambda: f"{one.descriptors()} descriptors")
+    for each in clients:
+        each.close()
+
+
+def test_a_child_that_dies_before_it_is_a_server_is_no_longer_counted(gated: Start) -> None:
+    one = gated(*PROXY, "--max-connections", "1", *SHOW)
+    with one.connect() as client:
+        wait_until(one.children, one.log)
+        for child in one.children():
+            Path(f"/proc/{child}").stat()
+            signal.pidfd_send_signal(descriptor_of(child), signal.SIGKILL)
+        assert client.recv(100) == b""
+    with introduced(one, "192.0.2.1") as other:
+        assert other.recv(100).startswith(b"192.0.2.1 ")
+
+
+def descriptor_of(pid: int) -> int:
+    import os
+
+    return os.pidfd_open(pid)
+
+
+@pytest.mark.parametrize("ip", ["192.0.2.1", "2001:db8::1"])
+def test_addresses_arrive_as_they_were_sent(ip: str) -> None:
+    peer = internet_peer(pack(ip), 4711, pack(ip), 25)
+    peer.via = "10.0.0.1:33"
+    copy = decode_peer(encode_peer(peer))
+    assert copy is not None
+    for name in ("protocol", "remote", "remote_ip", "remote_port", "local", "local_ip", "local_port", "via"):
+        assert getattr(copy, name) == getattr(peer, name)
+
+
+def test_of_a_local_client_and_of_one_without_a_proxy_everything_is_known() -> None:
+    assert decode_peer(encode_peer(local_user())) is None
+    copy = decode_peer(encode_peer(client("192.0.2.1")))
+    assert copy is not None
+    assert copy.via is None

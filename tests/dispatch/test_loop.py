@@ -1,0 +1,112 @@
+"""Waiting for the next thing to happen."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sockgate.dispatch.loop import Loop
+from sockgate.dispatch.seldom import Seldom
+
+
+@pytest.fixture
+def loop() -> Loop[str]:
+    return Loop()
+
+
+@pytest.fixture
+def ends() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    pairs = [socket.socketpair() for _ in range(3)]
+    yield pairs
+    for pair in pairs:
+        for end in pair:
+            end.close()
+
+
+def nothing() -> None:
+    pass
+
+
+def test_events_are_dealt_with_one_at_a_time_and_none_starves(
+    loop: Loop[str], ends: list[tuple[socket.socket, socket.socket]]
+) -> None:
+    for name, (near, far) in zip("abc", ends, strict=True):
+        loop.watch(near, lambda name=name: name)  # type: ignore[misc]
+        far.sendall(b"never read")
+    assert sorted(loop.once(nothing) or "" for _ in range(9)) == sorted("abc" * 3)
+
+
+def test_who_is_no_longer_watched_is_not_called(
+    loop: Loop[str], ends: list[tuple[socket.socket, socket.socket]]
+) -> None:
+    (near, far), (other, other_far), _ = ends
+    loop.watch(near, lambda: "gone")
+    loop.watch(other, lambda: "here")
+    far.sendall(b"x")
+    other_far.sendall(b"x")
+    loop.unwatch(near)
+    assert [loop.once(nothing) for _ in range(3)] == ["here"] * 3
+
+
+def test_before_waiting_there_is_a_call_and_not_before_events(
+    loop: Loop[str], ends: list[tuple[socket.socket, socket.socket]]
+) -> None:
+    waits: list[None] = []
+    near, far = ends[0]
+    loop.watch(near, lambda: near.recv(1).decode())
+    far.sendall(b"xy")
+    assert [loop.once(lambda: waits.append(None)) for _ in range(2)] == ["x", "y"]
+    assert waits == []
+    loop.after(0.01, nothing)
+    assert loop.once(lambda: waits.append(None)) is None
+    assert waits == [None]
+
+
+def test_timers_run_when_they_are_due_and_once(loop: Loop[str]) -> None:
+    calls: list[str] = []
+    first, second, third = (lambda name=name: calls.append(name) for name in ("first", "second", "third"))
+    loop.after(0.02, second)
+    loop.after(0.01, first)
+    loop.after(60, third)
+    loop.cancel(third)
+    end = time.monotonic() + 0.05
+    while time.monotonic() < end:
+        loop.after(0.005, nothing)
+        loop.once(nothing)
+        loop.run_timers()
+    assert calls == ["first", "second"]
+
+
+def test_a_timer_that_is_set_again_keeps_its_earlier_time(loop: Loop[str]) -> None:
+    calls: list[None] = []
+    action = lambda: calls.append(None)  # noqa: E731  # the same object each time
+    loop.after(0.01, action)
+    loop.after(60, action)
+    loop.once(nothing)
+    loop.run_timers()
+    assert calls == [None]
+
+
+def test_another_thread_can_wake_it(loop: Loop[str]) -> None:
+    thread = threading.Timer(0.02, loop.wake)
+    thread.start()
+    start = time.monotonic()
+    assert loop.once(nothing) is None
+    assert 0.01 < time.monotonic() - start < 5
+    thread.join()
+
+
+def test_the_same_is_said_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("sockgate.dispatch.seldom.monotonic", lambda: now[0])
+    said: list[str] = []
+    say = Seldom(said.append)
+    for second in range(130):
+        now[0] = float(second)
+        say("full")
+        if second == 30:
+            say("other")
+    assert said == ["full", "other", "full, 59 times more since the last report", *said[3:]]
+    assert len(said) == 4

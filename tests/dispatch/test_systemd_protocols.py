@@ -1,0 +1,213 @@
+"""What passes between sockgated and a service manager, without one: sockets, readiness, status, reload."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.core.launch import PLAIN, everything_from
+from tests.dispatch.gated import Gated, end, start, wait_until
+
+# The shell becomes sockgated, so its process id is the one that LISTEN_PID must name.
+HAND_OVER = 'export LISTEN_PID=$$; exec "$@"'
+
+
+class Manager:
+    """Passes listening sockets and hears notifications, as systemd does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind(str(folder / "notify"))
+        self._notify.setblocking(False)
+        self._messages: list[dict[str, str]] = []
+        self.listening = [socket.create_server((host, 0)) for host in ("127.0.0.1", "127.0.0.2")]
+
+    def start(self, *words: str, sockets: "list[socket.socket] | None" = None) -> Gated:
+        passed = self.listening if sockets is None else sockets
+        for at, each in enumerate(passed):
+            os.dup2(each.fileno(), 100 + at)
+        environment = {
+            **PLAIN, "NOTIFY_SOCKET": str(self._folder / "notify"), "LISTEN_FDS": str(len(passed)),
+            "LISTEN_FDNAMES": ":".join(f"name{at}" for at in range(len(passed))),
+        }  # fmt: skip
+        # In bash: other shells know no descriptors of three digits.
+        moves = " ".join(f"{3 + at}<&{100 + at} {100 + at}<&-" for at in range(len(passed)))
+        return start(
+            self._folder, words, environment, flags="-I", prelude=f"exec bash -c '{HAND_OVER} {moves}' bash \"$@\"",
+            pass_fds=range(100, 100 + len(passed)),
+        )  # fmt: skip
+
+    def told(self) -> list[dict[str, str]]:
+        """All notifications so far."""
+        while True:
+            try:
+                message = self._notify.recv(4096).decode()
+            except BlockingIOError:
+                return self._messages
+            self._messages.append(dict(line.split("=", 1) for line in message.splitlines()))
+
+    def wait_for(self, name: str, value: str) -> dict[str, str]:
+        wait_until(lambda: any(value in message.get(name, "") for message in self.told()), lambda: str(self.told()))
+        return next(message for message in self.told() if value in message.get(name, ""))
+
+    def talk(self, at: int = 0, source: str = "127.0.0.1") -> bytes:
+        name = self.listening[at].getsockname()
+        with socket.create_connection(name, timeout=10, source_address=(source, 0)) as client:
+            return everything_from(client)
+
+    def close(self) -> None:
+        for each in (self._notify, *self.listening):
+            each.close()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    manager = Manager(tmp_path)
+    yield manager
+    manager.close()
+
+
+@pytest.fixture
+def ended() -> Iterator[list[Gated]]:
+    """Whatever is put in here ends with the test."""
+    ones: list[Gated] = []
+    yield ones
+    for one in ones:
+        end(one)
+
+
+def test_it_serves_every_socket_that_it_is_passed(manager: Manager, ended: list[Gated]) -> None:
+    ended.append(manager.start("/bin/sh", "-c", 'echo "$TCPLOCALIP"'))
+    manager.wait_for("READY", "1")
+    assert [manager.talk(0), manager.talk(1)] == [b"127.0.0.1\n", b"127.0.0.2\n"]
+
+
+def test_the_server_has_none_of_it(manager: Manager, ended: list[Gated]) -> None:
+    script = "env | grep -E 'LISTEN|NOTIFY'; ls -l /proc/self/fd"
+    for options in ([], ["--rlimit", "core=0"]):
+        ended.append(manager.start(*options, "/bin/sh", "-c", script))
+        lines = manager.talk().decode().splitlines()[1:]
+        assert [line.split()[-3] for line in lines] == ["0", "1", "2", "3"]  # the last is the folder that ls reads
+        end(ended.pop())
+
+
+def test_it_says_when_it_is_ready_and_how_it_is_doing(manager: Manager, ended: list[Gated]) -> None:
+    one = manager.start("--max-connections", "7", "--deny", "127.0.0.9", "/bin/true")
+    ended.append(one)
+    assert manager.wait_for("READY", "1")["STATUS"] == "0 of 7 connections, 0 served, 0 refused"
+    manager.talk()
+    manager.talk(source="127.0.0.9")
+    manager.wait_for("STATUS", "0 of 7 connections, 1 served, 1 refused")
+    one.stop()
+    assert manager.wait_for("STOPPING", "1")
+
+
+def test_it_reports_at_most_once_a_second(manager: Manager, ended: list[Gated]) -> None:
+    ended.append(manager.start("/bin/true"))
+    manager.wait_for("READY", "1")
+    for _ in range(100):
+        manager.talk()
+    manager.wait_for("STATUS", "100 served")
+    assert len(manager.told()) < 10
+
+
+def test_a_reload_is_announced_and_reads_the_rules(manager: Manager, ended: list[Gated], tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text(":allow\n")
+    one = manager.start("--rules", str(tmp_path / "rules"), "/bin/echo", "hello")
+    ended.append(one)
+    manager.wait_for("READY", "1")
+    one.process.send_signal(signal.SIGHUP)
+    assert int(manager.wait_for("RELOADING", "1")["MONOTONIC_USEC"]) > 0
+    wait_until(lambda: [message.get("READY") for message in manager.told()].count("1") == 2, one.log)
+    assert one.lines("the rules have been read and are in force")
+
+
+WRONG = [
+    (["--alow", "any", "--", "/bin/echo"], "unknown option '--alow'"),
+    (["--max-connections", "many", "--", "/bin/echo"], "--max-connections: 'many' is not a whole number"),
+    (["--allow", "10.0.0.0/33", "--", "/bin/echo"], "--allow: '10.0.0.0/33' has no valid prefix length"),
+    (["--allow", "any"], "no server given"),
+    (["--rules", "/no/such/file", "--", "/bin/echo"], "unable to read '/no/such/file': No such file or directory"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG)
+def test_with_wrong_options_everybody_is_refused_and_the_port_stays(
+    manager: Manager, ended: list[Gated], words: list[str], message: str
+) -> None:
+    one = manager.start("--name", "smtp", *words)
+    ended.append(one)
+    assert f"everybody is refused: {message}" in manager.wait_for("READY", "1")["STATUS"]
+    assert [manager.talk() for _ in range(3)] == [b""] * 3
+    assert one.process.poll() is None
+    assert len(one.lines("everybody is refused")) == 1
+    assert message in one.wait_for("refused 127.0.0.1", 3)[0]
+
+
+def test_rules_that_are_mended_are_in_force_without_a_word(
+    manager: Manager, ended: list[Gated], tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text("nonsense\n")
+    words = ("--rules", str(rules), "--deny-message", "421 closed for repair", "/bin/echo", "hello")
+    ended.append(manager.start(*words))
+    assert "everybody is refused" in manager.wait_for("READY", "1")["STATUS"]
+    assert manager.talk() == b"421 closed for repair\r\n"
+    rules.write_text(":allow\n")
+    wait_until(lambda: manager.talk() == b"hello\n", ended[0].log)
+    rules.write_text("nonsense again\n")
+    assert manager.talk() == b"hello\n"
+    manager.wait_for("STATUS", f"the rules from before are in force: {rules}:1: ")
+    rules.write_text(":deny\n")
+    assert manager.talk() == b"421 closed for repair\r\n"
+    assert [line.partition("echo: ")[2].partition(":")[0] for line in ended[0].lines("rules .*force|everybody")] == [
+        "everybody is refused", "the rules have been read and are in force", "the rules from before stay in force",
+        "the rules have been read and are in force",
+    ]  # fmt: skip
+
+
+def test_a_connection_instead_of_a_listening_socket_is_an_error(manager: Manager, ended: list[Gated]) -> None:
+    with socket.create_connection(manager.listening[0].getsockname()) as client:
+        one = manager.start("/bin/true", sockets=[client])
+        ended.append(one)
+        assert one.process.wait(10) == 100
+    assert "descriptor 3 is no listening stream socket (the socket unit needs Accept=no)" in one.log()
+
+
+def test_a_start_that_fails_takes_a_second(manager: Manager, ended: list[Gated]) -> None:
+    """systemd starts it again for the client that still waits: without this it would do nothing else."""
+    with socket.socket() as other:
+        one = manager.start("/bin/true", sockets=[other])
+        ended.append(one)
+        one.wait_for("no listening stream socket")
+        assert one.process.poll() is None
+        assert one.process.wait(10) == 100
+
+
+def test_sockets_for_another_process_are_not_touched(tmp_path: Path, ended: list[Gated]) -> None:
+    one = start(tmp_path, ["/bin/true"], {**PLAIN, "LISTEN_PID": "1", "LISTEN_FDS": "1"}, flags="-I")
+    ended.append(one)
+    assert one.process.wait(10) == 100
+    assert "no socket to listen on (start it from a .socket unit with Accept=no, or give --listen)" in one.log()
+
+
+def test_without_systemd_python_the_package_is_named(tmp_path: Path, ended: list[Gated]) -> None:
+    one = start(tmp_path, ["/bin/true"], {**PLAIN, "LISTEN_FDS": "1"}, flags="-IS", prelude=HAND_OVER)
+    ended.append(one)
+    assert one.process.wait(10) == 111
+    assert "unable to take the sockets from systemd: No module named 'systemd'" in one.log()
+    assert "(install the package python3-systemd)" in one.log()
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG[:4])
+def test_with_sockets_of_its_own_wrong_options_end_it(
+    tmp_path: Path, ended: list[Gated], words: list[str], message: str
+) -> None:
+    one = start(tmp_path, ["--listen", "127.0.0.1:0", *words])
+    ended.append(one)
+    assert one.process.wait(10) == 100
+    assert message in one.log()
