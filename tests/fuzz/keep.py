@@ -17,7 +17,7 @@ LARGEST = 2000  # bytes; what is larger says it less clearly
 def main() -> None:
     for name in sys.argv[1:] or TARGETS:
         seeds = sorted((CORPUS / name).iterdir())
-        inputs = [path.read_bytes() for path in [*seeds, *sorted((FOUND / name).iterdir())]]
+        inputs = [path.read_bytes() for path in [*seeds, *sorted((FOUND / name).glob("*"))]]
         reached = {data: lines_of(name, data) for data in inputs if len(data) <= LARGEST}
         kept = [path.read_bytes() for path in seeds]
         missing = set().union(*reached.values()) - set().union(*(reached.get(data, set()) for data in kept))

@@ -4,7 +4,9 @@ A target takes arbitrary bytes. It lets through the errors that its parser docum
 everything that is accepted; whatever else it raises is a bug. `make fuzz` drives them.
 """
 
+import contextlib
 import functools
+import io
 import os
 import tempfile
 from collections.abc import Callable
@@ -25,7 +27,8 @@ from sockgate.core.rules import RulesAccess, TextRules
 from sockgate.core.schedule import Schedule
 from sockgate.core.tcprules import RuleError, address_keys
 from sockgate.core.xinetd_access import XinetdAccess
-from sockgate.rulefile.reader import show_rules
+from sockgate.rulefile.cdbwriter import CdbWriter
+from sockgate.rulefile.reader import dead_entries, show_rules
 from sockgate.units import envfile
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName
@@ -102,12 +105,26 @@ def rules_text(data: bytes) -> None:
 
 
 def rules_cdb(data: bytes) -> None:
-    """A compiled file; the first byte says nothing, so that texts are not tried again and again."""
+    """A compiled file, or what was one."""
     try:
         check = RulesAccess(scratch().fill(data))
     except ConfigError:
         return
     decide(check)
+
+
+def rules_records(data: bytes) -> None:
+    """A compiled file whose header is right, whatever its records hold."""
+    file = io.BytesIO()
+    writer = CdbWriter(file)
+    for record in data.split(b"\n"):
+        key, _, value = record.partition(b"\t")
+        writer.add(key, value)
+    writer.finish()
+    rules_cdb(file.getvalue())
+    with contextlib.suppress(ConfigError):
+        list(show_rules(scratch().path))
+        list(dead_entries(scratch().path))
 
 
 def rules_address(data: bytes) -> None:
@@ -242,8 +259,8 @@ def courier_settings(data: bytes) -> None:
 TARGETS: dict[str, Target] = {
     target.__name__.replace("_", "-"): target
     for target in (
-        rules_text, rules_cdb, rules_address, courier_access, hosts_access, xinetd_lists, access_times, address_list,
-        proxy_header, options, unit_file, environment_file, xinetd_conf, inetd_conf, run_script,
-        courier_settings,
+        rules_text, rules_cdb, rules_records, rules_address, courier_access, hosts_access, xinetd_lists,
+        access_times, address_list, proxy_header, options, unit_file, environment_file, xinetd_conf, inetd_conf,
+        run_script, courier_settings,
     )
 }  # fmt: skip
