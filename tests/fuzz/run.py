@@ -10,6 +10,7 @@ import importlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -37,10 +38,10 @@ def run(name: str, runs: int) -> int:
     limits = [f"-runs={runs}", f"-max_len={LONGEST_INPUT}", f"-timeout={HANGS_AFTER}"]
     options = [f"-artifact_prefix={FOUND}/{name}-", *limits, str(found), str(seeds)]
     start = time.monotonic()
-    with (FOUND / f"{name}.log").open("wb") as log:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.fuzz.run", "--drive", name, *options], stderr=log, stdout=log
-        )
+    command = [sys.executable, "-m", "tests.fuzz.run", "--drive", name, *options]
+    # libFuzzer leaves by _exit, so its folder is cleared up here.
+    with (FOUND / f"{name}.log").open("wb") as log, tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        done = subprocess.run(command, stderr=log, stdout=log, env=os.environ | {"TMPDIR": folder})
     verdict = "no crash" if not done.returncode else f"FAILED, see {FOUND}/{name}.log"
     print(f"{name:18} {verdict}, {time.monotonic() - start:4.0f} s", flush=True)
     return done.returncode

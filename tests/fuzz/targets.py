@@ -70,7 +70,7 @@ def scratch() -> Scratch:
 
 @functools.cache
 def scratch_folder() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="sockgate-fuzz-", dir="/dev/shm")
+    return tempfile.TemporaryDirectory(prefix="sockgate-fuzz-")
 
 
 def decide(check: "RulesAccess | CourierAccess | HostsAccess | XinetdAccess | Schedule") -> None:
