@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from .launch import AS_GIVEN, DUMP, PLAIN, Connection, Launcher, add_to_launcher, everything_from, internet, unix
+from .launch import (
+    AS_GIVEN,
+    DUMP,
+    PLAIN,
+    THREADING_SIGNALS,
+    Connection,
+    Launcher,
+    add_to_launcher,
+    everything_from,
+    internet,
+    unix,
+)  # fmt: skip
 
 # Every name of design.md, "A connection", 2; where a family of names is meant, some of it.
 PLANTED = """
@@ -165,10 +176,6 @@ def test_a_closed_descriptor_is_not_left_to_the_next_file_that_is_opened(launche
     descriptors = launcher.serve(internet(), prelude='exec "$@" 1>&- 2>&-').descriptors
     assert sorted(descriptors) == [0, 1, 2]
     assert descriptors[2] == "/dev/null"
-
-
-# 32 and 33 belong to the C library; what its posix_spawn starts ignores them. `make test` is started so.
-THREADING_SIGNALS = 0b11 << 31
 
 
 def test_no_signal_is_ignored_or_blocked_by_us(launcher: Launcher) -> None:
