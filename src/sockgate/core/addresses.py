@@ -15,10 +15,10 @@ NAMED = {
 class AddressList:
     """Addresses, networks in CIDR form and systemd's names, separated by blanks or commas.
 
-    Host bits of a network are masked and mapped networks count as IPv4, as in systemd 252 to 257
-    (shared/in-addr-util.c). With `dotted`, the prefixes of relaycheck and tcprules as well: `192.168.0.`
-    is 192.168.0.0/24. Anything else raises UsageError: an entry that is not understood never matches
-    by accident, and never fails to match in silence.
+    Host bits of a network are masked, as in systemd 252 to 257. IPv4-mapped entries count as IPv4, as everywhere
+    in the gate; there they match nobody. With `dotted`, the prefixes of relaycheck and tcprules as well:
+    `192.168.0.` is 192.168.0.0/24. Anything else raises UsageError: an entry that is not understood never
+    matches by accident, and never fails to match in silence.
     """
 
     __slots__ = ("_networks", "text")
