@@ -24,9 +24,9 @@ def units(conversion: Conversion) -> str:
 @pytest.mark.parametrize(
     ("line", "directive"),
     [
-        ("smtp stream tcp nowait root /bin/cat cat -x", "ExecStart=-/bin/cat -x"),
-        ("smtp stream tcp nowait root /bin/cat other -x", "ExecStart=-@/bin/cat other -x"),
-        ("smtp stream tcp nowait root cat", "ExecStart=-/usr/bin/cat"),
+        ("smtp stream tcp nowait root /bin/cat cat -x", "ExecStart=/bin/cat -x"),
+        ("smtp stream tcp nowait root /bin/cat other -x", "ExecStart=@/bin/cat other -x"),
+        ("smtp stream tcp nowait root cat", "ExecStart=/usr/bin/cat"),
         ("smtp stream tcp nowait root /bin/cat", "ListenStream=0.0.0.0:25"),
         ("smtp stream tcp6 nowait root /bin/cat", "ListenStream=[::]:25\nBindIPv6Only=ipv6-only"),
         ("smtp stream tcp46 nowait root /bin/cat", "ListenStream=25\nBindIPv6Only=both"),

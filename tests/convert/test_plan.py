@@ -1,5 +1,7 @@
 """From a service record to unit files: what the golden folders do not show."""
 
+from dataclasses import replace
+
 import pytest
 
 from sockgate.convert.conversion import build
@@ -27,7 +29,7 @@ def plain(name: str = "x", command: tuple[str, ...] = ("/bin/cat", "-u"), kind: 
 def test_a_user_without_further_groups_is_set_by_setpriv_in_front_of_everything() -> None:
     service = Service(name="x", place=HERE, listens=SOCKET, command=("/bin/cat",), user="news", group="9",
                       clear_groups=True)  # fmt: skip
-    assert started(service) == "ExecStart=-/usr/bin/setpriv --reuid=news --regid=9 --clear-groups -- /bin/cat"
+    assert started(service) == "ExecStart=/usr/bin/setpriv --reuid=news --regid=9 --clear-groups -- /bin/cat"
     assert "User=" not in str(unit_files(service, MACHINE)[1])
 
 
@@ -39,7 +41,13 @@ def test_such_a_user_and_another_name_take_the_gate() -> None:
 
 def test_another_name_alone_needs_no_gate() -> None:
     service = Service(name="x", place=HERE, listens=SOCKET, command=("/bin/cat", "a"), argv0="dog")
-    assert started(service) == "ExecStart=-@/bin/cat dog a"
+    assert started(service) == "ExecStart=@/bin/cat dog a"
+
+
+def test_only_the_failure_of_a_server_that_takes_the_socket_is_kept_from_systemd() -> None:
+    assert started(plain()) == "ExecStart=/bin/cat -u"
+    assert started(replace(plain(), wait=True)) == "ExecStart=-/bin/cat -u"
+    assert started(replace(plain(), wait=True, argv0="dog")) == "ExecStart=-@/bin/cat dog -u"
 
 
 def test_of_one_name_each_further_service_gets_its_own() -> None:

@@ -42,7 +42,7 @@ def about(conversion: Conversion, what: str) -> tuple[Outcome, str]:
 
 def test_plain_service_runs_without_a_gate(tmp_path: Path) -> None:
     conversion = convert(tmp_path, service())
-    assert "ExecStart=-/bin/cat\n" in units(conversion)
+    assert "ExecStart=/bin/cat\n" in units(conversion)
     assert conversion.report.clean
 
 
@@ -62,7 +62,7 @@ def test_plain_service_runs_without_a_gate(tmp_path: Path) -> None:
         ("rlimit_cpu = 20", "LimitCPU=20"),
         ("rlimit_files = 100", "LimitNOFILE=100"), ("rlimit_stack = UNLIMITED", "LimitSTACK=infinity"),
         ("env = A=b C=100%", 'Environment="C=100%%"'), ("log_type = SYSLOG mail err", "SyslogLevel=err"),
-        ("server_args = -x $A %n", 'ExecStart=-/bin/cat -x "$$A" "%%n"'),
+        ("server_args = -x $A %n", 'ExecStart=/bin/cat -x "$$A" "%%n"'),
         ("only_from = 10.0.0.0", "--only-from 10.0.0.0 --"), ("only_from =", '--only-from "" --'),
         ("no_access = 10.0.0.0 10.1", '--no-access "10.0.0.0 10.1" --'), ("max_load = 2.5", "--max-load 2.5 --"),
         ("access_times = 8:00-9:30", "--access-times 8:00-9:30 --"), ("banner = /etc/issue", "--banner /etc/issue --"),

@@ -42,9 +42,9 @@ def install_server(machine: Machine, name: str) -> str:
     return path
 
 
-def client(machine: Machine, name: str, *args: str, check: bool = True) -> str:
+def client(machine: Machine, name: str, *args: str, check: bool = True, seconds: float = 120) -> str:
     """Run one of clients/ in the machine: what it printed."""
-    return machine.python((CLIENTS / f"{name}.py").read_text(), *args, check=check, timeout=120).stdout
+    return machine.python((CLIENTS / f"{name}.py").read_text(), *args, check=check, timeout=seconds).stdout
 
 
 def converse(

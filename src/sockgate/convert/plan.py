@@ -140,13 +140,17 @@ def account(service: Service) -> Directives:
 
 
 def command_line(service: Service, machine: Machine) -> str:
-    """ExecStart=. A server's failure never mattered to the old program: `-`, or it would fill `systemctl --failed`."""
+    """ExecStart=.
+
+    A server's failure never mattered to the old program. CollectMode= keeps those of a connection out of `systemctl
+    --failed` and systemd still logs them; a server that takes the socket is held by it, so `-` has to.
+    """
     words = list(service.command)
-    prefixes = "-"
+    prefixes = "-" if service.wait else ""
     if service.gated:
         words = [f"{machine.programs}/sockgate", *gate_words(service), "--", *words]
     elif service.argv0 and service.argv0 != words[0]:
-        prefixes, words = "-@", [words[0], service.argv0, *words[1:]]
+        prefixes, words = prefixes + "@", [words[0], service.argv0, *words[1:]]
     if service.clear_groups:
         words = [SETPRIV, f"--reuid={service.user}", f"--regid={service.group}", "--clear-groups", "--", *words]
     line = format_command(words, prefixes)

@@ -148,7 +148,7 @@ class IgnoredFailures:
 
     def ignored(self, connection: Connection) -> bool:
         unit = connection.unit or f"{connection.service}@.service"  # journald does not know a sender that has gone
-        if connection.resident or "@" not in unit:
+        if connection.resident:
             return False
         template = UnitName.parse(unit).template or unit
         if template not in self._known:

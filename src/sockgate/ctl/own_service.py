@@ -76,7 +76,7 @@ def service_unit(service: OwnService, sockgate: str) -> str:
 
     The sandbox is what no server minds, one that needs setuid programs included.
     """
-    gate = f"{format_command([sockgate], '-')} --name %p $SOCKGATE_OPTIONS -- $SOCKGATE_SERVER"
+    gate = f"{format_command([sockgate])} --name %p $SOCKGATE_OPTIONS -- $SOCKGATE_SERVER"
     settings = [
         Setting("ExecStart", gate),
         Setting("Environment", assignment("SOCKGATE_OPTIONS", quote_variable(service.options))),

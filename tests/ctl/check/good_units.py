@@ -26,7 +26,7 @@ TEMPLATE_UNIT = """\
 [Unit]
 CollectMode=inactive-or-failed
 [Service]
-ExecStart=-/usr/sbin/sockgate --name %p $OPTIONS -- $SERVER
+ExecStart=/usr/sbin/sockgate --name %p $OPTIONS -- $SERVER
 Environment="OPTIONS=--allow localhost"
 Environment=SERVER=/usr/bin/server
 EnvironmentFile=-/etc/default/mail

@@ -110,11 +110,11 @@ CASES: Cases = {
             f" (put CollectMode=inactive-or-failed under [Unit] with {EDIT_SERVICE})"
         ],
     ),
-    "failures of the server count": (
-        {TEMPLATE: edit(TEMPLATE_UNIT, "=-/usr/sbin", "=/usr/sbin")},
+    "failures of the server hidden": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "=/usr/sbin", "=-/usr/sbin")},
         [
-            f"{TEMPLATE}:4: warning: ExecStart= without `-`: a server that ends with an error makes the unit fail"
-            " (write ExecStart=-/usr/sbin/sockgate ...)"
+            f"{TEMPLATE}:4: warning: ExecStart= with `-` keeps systemd from logging how a server failed: sockgatectl"
+            " log cannot tell (write ExecStart=/usr/sbin/sockgate ...)"
         ],
     ),
     "restarted on a dead connection": (

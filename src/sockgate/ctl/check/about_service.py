@@ -142,12 +142,13 @@ def failed_units_stay(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def failures_count(gated: GatedService, _: Machine) -> Iterator[Problem]:
-    if gated.is_template and "-" not in gated.command.prefixes:
+def endings_hidden(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    prefixes = gated.command.prefixes
+    if gated.is_template and "-" in prefixes:
         yield Problem(
             gated.service, gated.command.place,
-            "ExecStart= without `-`: a server that ends with an error makes the unit fail",
-            f"write ExecStart=-{gated.command.program} ...",
+            "ExecStart= with `-` keeps systemd from logging how a server failed: sockgatectl log cannot tell",
+            f"write ExecStart={prefixes.replace('-', '')}{gated.command.program} ...",
         )  # fmt: skip
 
 

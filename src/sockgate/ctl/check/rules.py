@@ -40,7 +40,7 @@ RULES = (
     Rule(WARNING, about_service.stderr_to_client),
     Rule(WARNING, about_service.level_prefix),
     Rule(WARNING, about_service.failed_units_stay),
-    Rule(WARNING, about_service.failures_count),
+    Rule(WARNING, about_service.endings_hidden),
     Rule(WARNING, about_service.restarted),
     Rule(WARNING, about_service.sessions_killed),
     Rule(WARNING, about_service.start_limit),
