@@ -71,8 +71,20 @@ class Gated:
         return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
     def children(self) -> list[int]:
+        """Servers, and what is to become one; not the guardian, which is the first."""
+        children = self._all_children()
+        return children[1:] if children and command_line(children[0]) == command_line(self.pid) else children
+
+    def guardian(self) -> int:
+        return self._all_children()[0]
+
+    def _all_children(self) -> list[int]:
         tasks = Path(f"/proc/{self.pid}/task").glob("*/children")
-        return [int(child) for task in tasks for child in task.read_text().split()]
+        return sorted(int(child) for task in tasks for child in task.read_text().split())
+
+
+def command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def start(
@@ -100,7 +112,7 @@ def start(
 def end(gated: Gated) -> None:
     """Whatever happened: nothing of it stays."""
     if gated.process.poll() is None:
-        children = gated.children()
+        children = gated._all_children()
         gated.process.kill()
         for child in children:
             try:

@@ -6,6 +6,7 @@ So there is always one that listens, the loop's state is never seen by two, and 
 than one processor.
 """
 
+import _socket
 import os
 import signal
 import threading
@@ -18,6 +19,7 @@ from ..shim import INTERNAL_ERROR, describe
 from .client import Client
 from .door import Door
 from .gates import GateKeeper
+from .guardian import Guardian
 from .introduction import Introductions
 from .journal import WARNING
 from .listener import Listener
@@ -55,10 +57,14 @@ class Dispatcher:
         self._loop: Loop[Client] = Loop()
         self._sessions = Sessions(limits)
         introductions = Introductions(self._loop, self._sessions)
-        reception = Reception(gates, self._sessions, limits, Refusals(self._loop), records, self._pause)
-        self._door = Door(self._loop, listeners, reception.accept)
-        self._starter = Starter(self._sessions, introductions, records, self._postpone, self._loop.wake)
-        self._status = Status(self._sessions, reception, introductions, gates, notifier)
+        self._guardian = Guardian()
+        refusals = Refusals(self._loop)
+        self._reception = Reception(gates, self._sessions, limits, refusals, records, self._guardian, self._pause)
+        self._door = Door(self._loop, listeners, self._reception.accept)
+        self._starter = Starter(
+            self._sessions, introductions, records, self._guardian, self._postpone, self._loop.wake
+        )  # fmt: skip
+        self._status = Status(self._sessions, self._reception, introductions, gates, notifier)
         self._complain = Seldom(lambda message: records.event(WARNING, PAUSED, message))
         self._turn = threading.Lock()
         self._postponed: deque[Client] = deque()
@@ -73,6 +79,7 @@ class Dispatcher:
 
     def run(self) -> int:
         """Serve clients until a signal ends it. Returns the exit code."""
+        self._guardian.watch(self._serve_left)
         self._loop.watch(self._signals, self._take_signals)
         self._records.event(INFO, STARTED, f"listening on {', '.join(self._addresses)}")
         self._gates.changed = self._log_gate
@@ -88,6 +95,7 @@ class Dispatcher:
             helper.join()
         for client in self._postponed:  # another try is all that can be done for them
             self._starter.start(client)
+        self._guardian.dismiss()
         self._status.report("STOPPING=1")
         self._records.event(INFO, STOPPED, f"stopped: {self._status.text()}")
         self._records.flush()
@@ -107,6 +115,13 @@ class Dispatcher:
                 self._turn.release()
             if client:
                 self._starter.start(client)
+
+    def _serve_left(self, connection: _socket.socket) -> None:
+        """In the guardian, when this process is no more."""
+        client = self._reception.receive(connection)
+        if client:
+            self._starter.start(client)
+        self._records.send()
 
     def _next_client(self) -> Client | None:
         """Wait for one event and deal with it. Returns a client if that is what came of it."""
@@ -157,6 +172,9 @@ class Dispatcher:
                 return
             if not pid:
                 return
+            if pid == self._guardian.pid:
+                self._guardian.pid = 0
+                continue
             session = self._sessions.ended(pid, status)
             if session and not session.refused:
                 self._records.ended(session, status)

@@ -11,6 +11,7 @@ from ..core.peer import Peer, from_socket
 from ..shim import describe
 from .client import Client
 from .gates import GateKeeper
+from .guardian import Guardian
 from .limits import Rate
 from .listener import Listener
 from .options import Limits
@@ -35,9 +36,10 @@ class Reception:
 
     def __init__(
         self, gates: GateKeeper, sessions: Sessions, limits: Limits, refusals: Refusals[Client], records: Records,
-        pause: Callable[[float, str], None],
+        guardian: Guardian, pause: Callable[[float, str], None],
     ) -> None:  # fmt: skip
         self._gates = gates
+        self._guardian = guardian
         self._sessions = sessions
         self._refusals = refusals
         self._records = records
@@ -51,6 +53,11 @@ class Reception:
         connection = self._next_connection(listener)
         if connection is None:
             return None
+        self._guardian.keep(connection)
+        return self.receive(connection)
+
+    def receive(self, connection: _socket.socket) -> Client | None:
+        """The client on this connection, if it may come in; else the connection is closed."""
         peer = None
         try:
             peer = from_socket(connection)
@@ -106,5 +113,6 @@ class Reception:
 
     def _refuse(self, connection: _socket.socket, peer: Peer, verdict: Verdict, message: bytes) -> None:
         self.refused += 1
+        self._guardian.release(connection)
         self._records.refused(peer, verdict)
         self._refusals.send(connection, message)

@@ -7,6 +7,7 @@ from ..core.access import DENY, Verdict
 from ..core.errors import GateError
 from .child import ask_and_serve, fork, serve
 from .client import Client, removed_by
+from .guardian import Guardian
 from .introduction import Introductions, Parent, channel
 from .records import Records
 from .refusals import send_now
@@ -21,19 +22,22 @@ class Starter:
 
     def __init__(
         self, sessions: Sessions, introductions: Introductions, records: Records,
-        postpone: Callable[[Client, str], None], over: Callable[[], None],
+        guardian: Guardian, postpone: Callable[[Client, str], None], over: Callable[[], None],
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._introductions = introductions
         self._records = records
+        self._guardian = guardian
         self._postpone = postpone
         self._over = over
 
     def start(self, client: Client) -> None:
         session = client.session
+        self._guardian.release(client.connection)
         try:
             session.pid = self._launch(client)
         except Overloaded as error:
+            self._guardian.keep(client.connection)
             self._postpone(client, str(error))
             return
         except GateError as error:

@@ -1,0 +1,140 @@
+"""Killed at the worst moment, it loses nobody and serves nobody twice."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from tests.core.launch import everything_from
+from tests.dispatch.conftest import Start
+from tests.dispatch.gated import Gated, wait_until
+
+# The first client is stuck here, with all that was done before.
+STUCK = """
+import os, time
+from {module} import {name}
+original, calls, process = {name}.{method}, [], os.getpid()
+def stuck(*arguments):
+    calls.append(1)
+    if len(calls) == {call} and os.getpid() == process:
+        open("/proc/self/fd/2", "w").write("stuck\\n")
+        time.sleep(60)
+    return original(*arguments)
+{name}.{method} = stuck
+"""
+MOMENTS = {
+    "before the verdict": ("sockgate.core.gate", "Gate", "decide"),
+    "after the verdict": ("sockgate.dispatch.starter", "Starter", "_launch"),
+    "before the start": ("sockgate.dispatch.spawn", "Launcher", "_environment_words"),
+}
+GREET = ["/bin/sh", "-c", "echo in; read -r line; echo $line"]
+
+
+def stuck(moment: str, call: int = 1) -> str:
+    module, name, method = MOMENTS[moment]
+    return STUCK.format(module=module, name=name, method=method, call=call)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_who_was_accepted_is_served_when_it_is_killed(gated: Start, moment: str) -> None:
+    one = gated(*GREET, code=stuck(moment))
+    with one.connect() as client:
+        one.wait_for("stuck")
+        one.stop(signal.SIGKILL)
+        client.sendall(b"bye\n")
+        assert everything_from(client) == b"in\nbye\n"
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_who_is_served_already_is_not_served_twice(gated: Start, moment: str) -> None:
+    one = gated(*GREET, code=stuck(moment, call=3))
+    with one.connect() as first, one.connect() as second:
+        assert (first.recv(100), second.recv(100)) == (b"in\n", b"in\n")
+        with one.connect() as third:
+            one.wait_for("stuck")
+            one.stop(signal.SIGKILL)
+            for client in (first, second, third):
+                client.sendall(b"bye\n")
+            assert [everything_from(client) for client in (first, second, third)] == [b"bye\n", b"bye\n", b"in\nbye\n"]
+
+
+def test_who_was_refused_is_refused_when_it_is_killed(gated: Start) -> None:
+    one = gated("--deny", "any", "--deny-message", "421 no", "/bin/true", code=stuck("before the verdict"))
+    with one.connect() as client:
+        one.wait_for("stuck")
+        one.stop(signal.SIGKILL)
+        assert everything_from(client) == b"421 no\r\n"
+
+
+def test_a_server_that_has_ended_is_not_started_again(gated: Start) -> None:
+    """Killed before it had closed the connection of a server that was quick."""
+    one = gated("/bin/echo", "hello", code=STUCK.format(
+        module="sockgate.dispatch.starter", name="Starter", method="_started", call=1
+    ))  # fmt: skip
+    with one.connect() as client:
+        assert client.recv(100) == b"hello\n"
+        one.wait_for("stuck")
+        wait_until(lambda: not one.children(), one.log)
+        one.stop(signal.SIGKILL)
+        assert everything_from(client) == b""
+
+
+def test_the_guardian_leaves_with_the_gate_and_keeps_no_port(gated: Start) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        one = gated(*GREET)
+        one.wait_for("listening")
+        guardian = one.guardian()
+        with one.connect() as client:
+            client.recv(100)
+            one.stop(number)
+            wait_until(lambda pid=guardian: not os.path.exists(f"/proc/{pid}"), lambda: "it stays")  # type: ignore[misc]
+            with pytest.raises(ConnectionRefusedError):
+                one.connect()
+            client.sendall(b"bye\n")
+            assert client.recv(100) == b"bye\n"
+
+
+def test_a_signal_to_all_of_them_does_not_end_the_guardian_first(gated: Start) -> None:
+    one = gated(*GREET)
+    one.wait_for("listening")
+    guardian = one.guardian()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(guardian, number)
+    time.sleep(0.05)
+    assert one.guardian() == guardian
+
+
+def test_without_its_guardian_the_gate_serves_on(gated: Start) -> None:
+    one = gated("/bin/echo", "hello")
+    one.wait_for("listening")
+    os.kill(one.guardian(), signal.SIGKILL)
+    wait_until(lambda: not one._all_children(), one.log)
+    assert one.talk() == b"hello\n"
+    assert one.stop() == 0
+
+
+def test_nobody_is_lost_however_it_is_killed(gated: Start) -> None:
+    """Clients that come as fast as they can, and kills at no particular moment."""
+    for _ in range(20):
+        one = gated("/bin/echo", "hello")
+        answers: list[bytes] = []
+
+        def keep_coming(one: Gated = one, answers: list[bytes] = answers) -> None:
+            try:
+                while True:
+                    with one.connect() as client:
+                        answers.append(client.recv(100))
+            except OSError:
+                return
+
+        threads = [threading.Thread(target=keep_coming) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        one.wait_for("accepted", 5)
+        one.stop(signal.SIGKILL)
+        for thread in threads:
+            thread.join()
+        # Who was still in the queue of the port was reset when the last process that listened had gone.
+        assert b"" not in answers
