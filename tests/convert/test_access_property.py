@@ -95,7 +95,7 @@ def text_of(lines: list[Line]) -> str:
     return "".join(f"\t{name} {operator} {' '.join(words)}\n" for name, operator, words in lines)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(LINES, max_size=3), st.lists(LINES, max_size=4))
 def test_the_converted_service_admits_exactly_whom_xinetd_admits(defaults: list[Line], service: list[Line]) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:

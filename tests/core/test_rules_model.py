@@ -41,7 +41,7 @@ LINES = st.lists(st.tuples(PLACES, st.sampled_from(["allow", "deny"])).map(":".j
 PEERS = st.builds(NaivePeer, st.one_of(IPV4, IPV6), st.none() | HOSTS, st.none() | INFOS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(lines=LINES, end=st.sampled_from([":allow", ":deny"]), peers=st.lists(PEERS, min_size=1, max_size=10))
 def test_text_and_cdb_decide_as_the_manual_says(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], end: str, peers: list[NaivePeer]

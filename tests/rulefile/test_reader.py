@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.core.errors import ConfigError
@@ -118,7 +118,6 @@ ACTIONS = ["allow", "deny", 'allow,A="\'"', "allow,A='\"',B=|'\"|", 'deny,DIEMSG
 lines = st.lists(st.tuples(st.sampled_from(ADDRESSES), st.sampled_from(ACTIONS)).map(":".join), min_size=1, max_size=8)
 
 
-@settings(deadline=None)
 @given(lines)
 def test_compiling_and_showing_is_the_identity_on_the_normal_form(
     tmp_path_factory: pytest.TempPathFactory, rules: list[str]

@@ -75,7 +75,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(PIECES)).map("".join), st.lists(st.sampled_from(PIECES)).map("".join), st.text())
 def test_nothing_that_stands_in_a_unit_breaks_it(tmp_path: Path, socket: str, service: str, variables: str) -> None:
     files = {
