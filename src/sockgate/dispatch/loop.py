@@ -3,6 +3,7 @@
 import os
 import select
 from collections.abc import Callable
+from operator import itemgetter
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
@@ -53,7 +54,7 @@ class Loop(Generic[Result]):
         now = monotonic()
         if now < self._next_due:
             return
-        for action, due in list(self._timers.items()):
+        for action, due in sorted(self._timers.items(), key=itemgetter(1)):
             if due <= now and action in self._timers:
                 del self._timers[action]
                 action()
