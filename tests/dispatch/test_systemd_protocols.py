@@ -195,6 +195,14 @@ def test_sockets_for_another_process_are_not_touched(tmp_path: Path, ended: list
     assert "no socket to listen on (start it from a .socket unit with Accept=no, or give --listen)" in one.log()
 
 
+def test_without_a_socket_it_was_ready_once_so_that_systemd_looks_at_its_exit_code(
+    manager: Manager, ended: list[Gated], tmp_path: Path
+) -> None:
+    ended.append(start(tmp_path, ["/bin/true"], {**PLAIN, "NOTIFY_SOCKET": str(tmp_path / "notify")}, flags="-I"))
+    assert ended[0].process.wait(10) == 100
+    assert manager.wait_for("READY", "1")["STATUS"] == "no socket to listen on"
+
+
 def test_without_systemd_python_the_package_is_named(tmp_path: Path, ended: list[Gated]) -> None:
     one = start(tmp_path, ["/bin/true"], {**PLAIN, "LISTEN_FDS": "1"}, flags="-IS", prelude=HAND_OVER)
     ended.append(one)

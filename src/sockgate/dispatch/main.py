@@ -74,10 +74,14 @@ def prepare(words: list[str], environment: dict[bytes, bytes], signals: Signals,
     listeners = [listen(address) for address in process.listen]
     if from_systemd:
         listeners += [adopt(descriptor) for descriptor in inherited_sockets()]
+    notifier = Notifier(environment)
     if not listeners:
+        # Systemd starts this service with its socket, whatever that has for Accept=. Unless we were ready once, it
+        # does not ask SuccessExitStatus= of the shipped units what to think of our end.
+        notifier.send("READY=1", "STATUS=no socket to listen on")
         raise UsageError("no socket to listen on", "start it from a .socket unit with Accept=no, or give --listen")
     records = make_records(process.log_format, log)
-    return Dispatcher(listeners, gates, limits, process, signals, records, Notifier(environment))
+    return Dispatcher(listeners, gates, limits, process, signals, records, notifier)
 
 
 def arrange_inherited(environment: dict[bytes, bytes]) -> None:
