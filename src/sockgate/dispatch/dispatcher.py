@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Sequence
-from time import monotonic_ns, sleep
+from time import monotonic, monotonic_ns, sleep
 
 from ..core.log import ERROR, INFO
 from ..shim import INTERNAL_ERROR, describe
@@ -41,6 +41,7 @@ M_ARENA_MAX = -8  # malloc.h of the GNU C library
 STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than to hear of each client
 JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
 FAULT_SECONDS = 1.0
+FRESH_SECONDS = 5.0  # options that are this old may have been mended: systemd gives them only at the start
 
 
 class Dispatcher:
@@ -60,7 +61,9 @@ class Dispatcher:
         self._guardian = Guardian()
         refusals = Refusals(self._loop)
         self._reception = Reception(gates, self._sessions, limits, refusals, records, self._guardian, self._pause)
-        self._door = Door(self._loop, listeners, self._reception.accept)
+        self._fresh_until = monotonic() + FRESH_SECONDS
+        enter = self._begin_again if gates.hopeless else self._reception.accept
+        self._door = Door(self._loop, listeners, enter)
         self._starter = Starter(
             self._sessions, introductions, records, self._guardian, self._postpone, self._loop.wake
         )  # fmt: skip
@@ -210,6 +213,14 @@ class Dispatcher:
         self._door.paused = False
         for _ in range(len(self._postponed)):
             self._starter.start(self._postponed.popleft())
+
+    def _begin_again(self, listener: Listener) -> Client | None:
+        """Our options are wrong, but may have been mended since we were given them: then leave this client to systemd,
+        which starts us for it with the options as they are now."""
+        if monotonic() < self._fresh_until:
+            return self._reception.accept(listener)
+        self._leave()
+        return None
 
     def _end(self) -> None:
         """Told to stop: at once, or with --drain when the last session is over, or when told once more."""

@@ -28,6 +28,7 @@ class InForce(NamedTuple):
 class GateKeeper:
     """Never puts a gate in force that cannot be built completely: the last good one stays.
 
+    hopeless  there never will be a good gate: the options themselves are wrong
     rules     in force; None while there has never been a good gate: then everybody is to be refused
     problem   why the options and files as they are now make no gate, None if they do
     changed   called when another gate is in force, or another problem has come up
@@ -37,7 +38,7 @@ class GateKeeper:
         """With a problem: no gate can be built from these settings, whatever the files say."""
         self._settings = settings
         self._inherited = inherited
-        self._hopeless = problem is not None
+        self.hopeless = problem is not None
         self._signature: Signature | None = None
         self._next_try = 0.0
         self.rules: InForce | None = None
@@ -69,7 +70,7 @@ class GateKeeper:
 
     def reload(self) -> None:
         """Read everything again."""
-        if self._hopeless:
+        if self.hopeless:
             return
         begin, rules, problem = time_ns(), self.rules, str(self.problem)
         self._next_try = monotonic() + RETRY_SECONDS
