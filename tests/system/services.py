@@ -29,6 +29,29 @@ def drop_in(machine: Machine, unit: str, text: str) -> None:
     machine.systemctl("daemon-reload")
 
 
+ENGINES = {"sockgate": "yes", "sockgated": "no"}  # who serves a socket, by its Accept=
+
+
+def switch(machine: Machine, engine: str, *names: str) -> None:
+    """Have these services served by `sockgate` or `sockgated`, by nothing but the drop-in that sockgated(8) shows."""
+    for name in names:
+        machine.write(f"/etc/systemd/system/{name}.socket.d/accept.conf", f"[Socket]\nAccept={ENGINES[engine]}\n")
+    machine.systemctl("daemon-reload")
+    for name in names:
+        if machine.systemctl("is-active", f"{name}.socket", check=False).stdout == "active\n":
+            machine.systemctl("restart", f"{name}.socket")
+
+
+def unit_pattern(engine: str, name: str) -> str:
+    """The units under which the journal has what is said about this service's clients."""
+    return f"{name}@*" if engine == "sockgate" else f"{name}.service"
+
+
+def status_text(machine: Machine, name: str) -> str:
+    """What `systemctl status` shows of a resident service."""
+    return machine.systemctl("show", "--property=StatusText", "--value", f"{name}.service").stdout.strip()
+
+
 def set_options(machine: Machine, service: str, options: str, server: str = "") -> None:
     """The environment file of a service, as an administrator writes it."""
     text = f"SOCKGATE_OPTIONS={options}\n" + (f"SOCKGATE_SERVER={server}\n" if server else "")
@@ -81,7 +104,8 @@ def courier_smtp(machine: Machine) -> None:
         makealiases
         sockgatectl courier-environment esmtpd --output /run/sockgate/smtp.env
     """)
-    drop_in(machine, "smtp@.service", COURIER_DROP_IN)
+    for unit in ("smtp@.service", "smtp.service"):
+        drop_in(machine, unit, COURIER_DROP_IN)
 
 
 def courier_accounts(machine: Machine) -> None:
@@ -135,9 +159,15 @@ def instances(machine: Machine, service: str) -> list[str]:
 
 
 def processes(machine: Machine, service: str) -> list[str]:
-    """The processes in the control groups of these units."""
+    """The processes that serve its clients: all in the control groups of these units but the resident gate's own.
+
+    And but for what Courier's imapd leaves behind for half a minute, in case that its user comes again.
+    """
     return machine.shell(f"""
-        cat $(find /sys/fs/cgroup/system.slice/system-{service}.slice -name cgroup.procs 2> /dev/null) /dev/null
+        cd /sys/fs/cgroup/system.slice
+        for pid in $(cat $(find system-{service}.slice {service}.service -name cgroup.procs 2> /dev/null) /dev/null); do
+            [ ! -e /proc/$pid ] || grep -Eqs 'sockgated|gam_server' /proc/$pid/cmdline || echo $pid
+        done
     """).stdout.split()
 
 
@@ -146,4 +176,7 @@ def failed_units(machine: Machine) -> str:
 
 
 def wait_until_idle(machine: Machine, service: str, seconds: float = 10) -> None:
-    machine.wait_for(lambda: not instances(machine, service), f"no connection of {service} to be left", seconds)
+    machine.wait_for(
+        lambda: not instances(machine, service) and not processes(machine, service),
+        f"no connection of {service} to be left", seconds,
+    )  # fmt: skip

@@ -1,4 +1,5 @@
-"""Courier's IMAP and POP3 servers behind imap.socket and pop3.socket: whole sessions, and who gets none.
+"""Courier's IMAP and POP3 servers behind imap.socket and pop3.socket, through either gate: whole sessions, and who
+gets none.
 
 The machine is the dual-homed one of the README: SMTP on every address; mailboxes on the inner address only and
 for the inner network only; all of it at once.
@@ -16,7 +17,7 @@ REFUSALS = 20
 
 
 @pytest.fixture(scope="module")
-def mail(machine: Machine) -> Machine:
+def courier(machine: Machine) -> Machine:
     services.add_addresses(machine, services.INSIDE, INSIDER, OUTSIDER)
     services.courier_accounts(machine)
     services.courier_smtp(machine)
@@ -26,6 +27,17 @@ def mail(machine: Machine) -> Machine:
         services.set_options(machine, service, f"--allow {NETWORK}")
     machine.systemctl("enable", "--now", "smtp.socket", "imap.socket", "pop3.socket")
     return machine
+
+
+@pytest.fixture(scope="module", params=services.ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def mail(courier: Machine, engine: str) -> Machine:
+    services.switch(courier, engine, "smtp", "imap", "pop3")
+    return courier
 
 
 def read_mail(machine: Machine, protocol: str) -> str:
@@ -44,11 +56,12 @@ def test_the_session_runs_as_the_owner_of_the_mailbox(mail: Machine) -> None:
 
 
 @pytest.mark.parametrize("service", PORTS)
-def test_an_outsider_gets_not_one_byte_and_the_journal_says_why(mail: Machine, service: str) -> None:
+def test_an_outsider_gets_not_one_byte_and_the_journal_says_why(mail: Machine, engine: str, service: str) -> None:
     received = services.listen(mail, PORTS[service], OUTSIDER, services.INSIDE, times=REFUSALS)
     assert [text for _, text in received] == [""] * REFUSALS
     services.wait_until_idle(mail, service)
-    records = mail.journal(f"--unit={service}@*", "SYSLOG_IDENTIFIER=sockgate", f"SOCKGATE_REMOTE_ADDR={OUTSIDER}")
+    unit = services.unit_pattern(engine, service)
+    records = mail.journal(f"--unit={unit}", f"SYSLOG_IDENTIFIER={engine}", f"SOCKGATE_REMOTE_ADDR={OUTSIDER}")
     assert [record["MESSAGE"] for record in records] == [
         f"{service}: refused {OUTSIDER}:{port} on {services.INSIDE}:{PORTS[service]}: not in --allow {NETWORK}"
         for port, _ in received
@@ -77,10 +90,11 @@ def test_smtp_is_open_to_all_at_the_same_time(mail: Machine) -> None:
     assert [codes[3:5] for codes in answers] == [[250, 250], [513, 250], [250, 250]]
 
 
-def test_what_the_servers_log_names_them_and_keeps_their_client(mail: Machine) -> None:
+def test_what_the_servers_log_names_them_and_keeps_their_client(mail: Machine, engine: str) -> None:
     read_mail(mail, "imap")
     services.wait_until_idle(mail, "imap")
-    messages = [record["MESSAGE"] for record in mail.journal("--unit=imap@*", "SYSLOG_IDENTIFIER=imapd")]
+    unit = services.unit_pattern(engine, "imap")
+    messages = [record["MESSAGE"] for record in mail.journal(f"--unit={unit}", "SYSLOG_IDENTIFIER=imapd")]
     assert any(message.startswith(f"INFO: LOGIN, user=alice, ip=[{INSIDER}]") for message in messages)
 
 
