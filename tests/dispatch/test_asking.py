@@ -40,10 +40,15 @@ def test_rules_and_variables_follow_the_client_behind_the_proxy(gated: Start) ->
     assert "1 served, 1 refused" in one.lines("stopped")[0]
 
 
-def test_who_is_no_proxy_is_refused(gated: Start) -> None:
-    one = gated(*PROXY, *SHOW)
-    assert one.talk("127.0.0.2", header("192.0.2.1")) == b""
-    assert len(one.wait_for("refused 127.0.0.2")) == 1
+def test_who_is_no_proxy_is_refused_at_once_and_takes_no_place(gated: Start) -> None:
+    one = gated(*PROXY, "--max-connections", "1", "--at-limit", "refuse", "--deny-message", "421 no", *SHOW)
+    with one.connect() as proxy:
+        wait_until(one.children, one.log)  # it takes the only place
+        assert one.talk("127.0.0.2", header("192.0.2.1")) == b"421 no\r\n"
+        assert len(one.children()) == 1
+        proxy.sendall(header("192.0.2.1"))
+        assert proxy.recv(100).startswith(b"192.0.2.1 ")
+    assert one.wait_for("refused 127.0.0.2")[0].endswith(": not a trusted proxy (--proxy-protocol 127.0.0.1)")
 
 
 def test_limits_count_the_client_not_the_proxy(gated: Start) -> None:

@@ -4,11 +4,13 @@ A target takes arbitrary bytes. It lets through the errors that its parser docum
 everything that is accepted; whatever else it raises is a bug. `make fuzz` drives them.
 """
 
+import _socket
 import contextlib
 import functools
 import io
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,12 +19,12 @@ from sockgate.convert.machine import Machine
 from sockgate.core.access import ALLOW, DENY, NO_MATCH, Verdict
 from sockgate.core.addresses import AddressList
 from sockgate.core.courier_access import CourierAccess
-from sockgate.core.errors import ConfigError, GateError
+from sockgate.core.errors import ConfigError, GateError, Refused
 from sockgate.core.hosts_access import HostsAccess
 from sockgate.core.names import GivenName
 from sockgate.core.options import parse as parse_options
-from sockgate.core.proxy import Malformed, missing
-from sockgate.core.proxy import parse as parse_proxy_header
+from sockgate.core.peer import internet_peer
+from sockgate.core.proxy import ProxyProtocol
 from sockgate.core.rules import RulesAccess, TextRules
 from sockgate.core.schedule import Schedule
 from sockgate.core.tcprules import RuleError, address_keys
@@ -45,6 +47,10 @@ CLIENTS = (
 )
 for peer in CLIENTS:
     peer.names = GivenName(peer.remote, peer.host)
+
+PROXY_SENDER = internet_peer(bytes([10, 0, 0, 9]), 999, bytes([10, 0, 0, 1]), 25)
+PROXY = ProxyProtocol("10.0.0.9")
+MOST_SECONDS = 5.0
 
 # A converter that asks nobody: neither name services nor other programs.
 MACHINE = Machine(hosts_files=(), asks_services=False)
@@ -183,16 +189,29 @@ def address_list(data: bytes) -> None:
 
 
 def proxy_header(data: bytes) -> None:
-    """Read as the gate reads it: never a byte more than surely belongs to the header."""
-    header = b""
+    """Read from a socket as the gate reads it: to the last byte of the header, and not one further."""
+    ours, theirs = _socket.socketpair()
+    theirs.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 1 << 16)
     try:
-        while wanted := missing(header):
-            if len(header) + wanted > len(data):
-                return
-            header += data[len(header) : len(header) + wanted]
-        parse_proxy_header(header)
-    except Malformed:
+        theirs.sendall(data)
+        theirs.shutdown(_socket.SHUT_WR)
+        PROXY.receive(ours, PROXY_SENDER, time.monotonic() + MOST_SECONDS)
+        rest = b""
+        while more := ours.recv(1 << 16):
+            rest += more
+    except Refused:
         return
+    finally:
+        ours.close()
+        theirs.close()
+    assert data == data[: length_of_proxy_header(data)] + rest
+
+
+def length_of_proxy_header(data: bytes) -> int:
+    """By section 2 of the specification, of a header that is valid."""
+    if data.startswith(b"\r\n\r\n\0\r\nQUIT\n"):
+        return 16 + int.from_bytes(data[14:16], "big")
+    return data.index(b"\r\n") + 2
 
 
 def options(data: bytes) -> None:

@@ -13,7 +13,8 @@ from .peer import Peer
 # What a server could mistake for the client of this connection, or for a promise that the gate did not make.
 SCRUBBED_NAMES = frozenset((
     b"PROTO", b"RELAYCLIENT", b"RELAYHOST", b"RBLSMTPD", b"REMOTE_ADDR", b"REMOTE_HOST", b"REMOTE_PORT",
-    b"NOTIFY_SOCKET", b"SSL_PROTOCOL", b"SSL_CIPHER", b"SSL_CLIENT_S_DN_CN", b"SSL_TLS_SNI_SERVERNAME",
+    b"NOTIFY_SOCKET", b"SSL_PROTOCOL", b"SSL_CIPHER", b"SSL_CLIENT_S_DN_CN", b"SSL_PEER_CERT_CN",
+    b"SSL_TLS_SNI_SERVERNAME",
 ))  # fmt: skip
 SCRUBBED_PREFIXES = tuple(
     [b"BLOCK", b"LISTEN_", b"WATCHDOG_", b"SOCKGATE_"]

@@ -18,17 +18,19 @@ SHORTEST_V1 = len(b"PROXY UNKNOWN\r\n")
 LONGEST_V1 = 107
 FIXED_V2 = 16
 LOCAL, PROXY = 0x20, 0x21  # version 2 in the upper half of the byte, the command in the lower
-UNSPECIFIED = 0x00
-ADDRESSES_V2 = {0x11: 12, 0x21: 36}  # family and transport: TCP over IPv4, over IPv6 -> length of both addresses
+# Family and transport -> length of both addresses: nothing, TCP and UDP over IPv4, over IPv6, AF_UNIX.
+ADDRESSES_V2 = {0x00: 0, 0x11: 12, 0x12: 12, 0x21: 36, 0x22: 36, 0x31: 216, 0x32: 216}
+TCP_V2 = (0x11, 0x21)
 
 TLV_AUTHORITY, TLV_CRC32C, TLV_SSL = 0x02, 0x03, 0x20
 TLV_SSL_VERSION, TLV_SSL_COMMON_NAME, TLV_SSL_CIPHER = 0x21, 0x22, 0x23
 SSL_FIXED = 5  # one byte of flags, four of the verification's result
-# The names of s6-networking's proxy-server and of ucspi-ssl.
+CLIENT_SSL, CLIENT_CERTIFICATE = 0x01, 0x06  # over TLS; with a certificate in this connection or in its session
+# The names of s6-networking's proxy-server and of ucspi-ssl, which differ for the name in the certificate.
 SSL_VARIABLES = {
-    TLV_SSL_VERSION: b"SSL_PROTOCOL",
-    TLV_SSL_CIPHER: b"SSL_CIPHER",
-    TLV_SSL_COMMON_NAME: b"SSL_CLIENT_S_DN_CN",
+    TLV_SSL_VERSION: (b"SSL_PROTOCOL",),
+    TLV_SSL_CIPHER: (b"SSL_CIPHER",),
+    TLV_SSL_COMMON_NAME: (b"SSL_CLIENT_S_DN_CN", b"SSL_PEER_CERT_CN"),
 }
 AUTHORITY_VARIABLE = b"SSL_TLS_SNI_SERVERNAME"
 LONGEST_VALUE = 255
@@ -64,19 +66,10 @@ class ProxyProtocol:
     def receive(self, connection: _socket.socket, peer: Peer, deadline: float) -> Peer:
         """The peer that the header conveys. `deadline` on time.monotonic(). Raises Refused."""
         self.check_sender(peer)
-        header = b""
-        while wanted := missing_or_refuse(header):
-            connection.settimeout(max(deadline - time.monotonic(), 0.000001))
-            try:
-                received = connection.recv(wanted)
-            except TimeoutError:
-                raise Refused("--proxy-protocol", "no complete PROXY header in time") from None
-            except OSError as error:
-                raise Refused("--proxy-protocol", f"no PROXY header: {error.strerror}") from None
-            if not received:
-                raise Refused("--proxy-protocol", "the connection ended before the PROXY header did")
-            header += received
-        connection.settimeout(None)
+        try:
+            header = read_header(connection, deadline)
+        finally:
+            connection.settimeout(None)  # the server shares it
         return self.apply(header, peer)
 
     def apply(self, header: bytes, peer: Peer) -> Peer:
@@ -94,6 +87,23 @@ class ProxyProtocol:
             client.via = peer.source
         client.variables = conveyed.variables
         return client
+
+
+def read_header(connection: _socket.socket, deadline: float) -> bytes:
+    """To its exact end. Raises Refused."""
+    header = b""
+    while wanted := missing_or_refuse(header):
+        connection.settimeout(max(deadline - time.monotonic(), 0.000001))
+        try:
+            received = connection.recv(wanted)
+        except TimeoutError:
+            raise Refused("--proxy-protocol", "no complete PROXY header in time") from None
+        except OSError as error:
+            raise Refused("--proxy-protocol", f"no PROXY header: {error.strerror}") from None
+        if not received:
+            raise Refused("--proxy-protocol", "the connection ended before the PROXY header did")
+        header += received
+    return header
 
 
 def missing_or_refuse(header: bytes) -> int:
@@ -165,22 +175,36 @@ def parse_v2(header: bytes) -> Conveyed:
     if command not in (LOCAL, PROXY):
         raise Malformed(f"version and command {command:#04x} are unknown")
     if command == LOCAL:
-        return Conveyed()
-    if transport == UNSPECIFIED:
-        conveyed = Conveyed()
-        read_tlvs(header, FIXED_V2, conveyed)
-        return conveyed
-    size = ADDRESSES_V2.get(transport)
-    if size is None:
-        raise Malformed(f"family and transport {transport:#04x} are not TCP over IPv4 or IPv6")
+        return parse_local(header)
+    if transport not in ADDRESSES_V2:
+        raise Malformed(f"family and transport {transport:#04x} are unknown")
+    size = ADDRESSES_V2[transport]
     body = header[FIXED_V2:]
     if len(body) < size:
         raise Malformed("the address block is cut short")
-    length = (size - 4) // 2
-    ports = struct.unpack_from("!HH", body, 2 * length)
-    conveyed = Conveyed((body[:length], ports[0], body[length : 2 * length], ports[1]))
+    # UDP and AF_UNIX are valid and nothing that we can serve: as if unspecified, says section 2.2.
+    conveyed = Conveyed(endpoints_of(body[:size]) if transport in TCP_V2 else None)
     read_tlvs(header, FIXED_V2 + size, conveyed)
     return conveyed
+
+
+def parse_local(header: bytes) -> Conveyed:
+    """The proxy speaks for itself: whatever else the header holds is to be thrown away, but a checksum must match."""
+    try:
+        fields = split_tlvs(header, FIXED_V2 + ADDRESSES_V2.get(header[13], 0))
+    except Malformed:
+        return Conveyed()
+    for kind, at, value in fields:
+        if kind == TLV_CRC32C:
+            check_crc32c(header, at, value)
+    return Conveyed()
+
+
+def endpoints_of(block: bytes) -> tuple[bytes, int, bytes, int]:
+    """Source, its port, destination, its port."""
+    length = (len(block) - 4) // 2
+    ports = struct.unpack_from("!HH", block, 2 * length)
+    return block[:length], ports[0], block[length : 2 * length], ports[1]
 
 
 def read_tlvs(header: bytes, start: int, conveyed: Conveyed) -> None:
@@ -190,11 +214,18 @@ def read_tlvs(header: bytes, start: int, conveyed: Conveyed) -> None:
         elif kind == TLV_AUTHORITY:
             set_variable(conveyed, AUTHORITY_VARIABLE, value)
         elif kind == TLV_SSL:
-            if len(value) < SSL_FIXED:
-                raise Malformed("the SSL information is cut short")
-            for part, _at, text in split_tlvs(value, SSL_FIXED):
-                if part in SSL_VARIABLES:
-                    set_variable(conveyed, SSL_VARIABLES[part], text)
+            read_ssl(value, conveyed)
+
+
+def read_ssl(value: bytes, conveyed: Conveyed) -> None:
+    """What the flags vouch for; above all no name from a certificate that the proxy could not verify."""
+    if len(value) < SSL_FIXED:
+        raise Malformed("the SSL information is cut short")
+    over_tls, verified = value[0] & CLIENT_SSL, value[0] & CLIENT_CERTIFICATE and not any(value[1:SSL_FIXED])
+    for kind, _at, text in split_tlvs(value, SSL_FIXED):
+        if over_tls and (verified or kind != TLV_SSL_COMMON_NAME):
+            for name in SSL_VARIABLES.get(kind, ()):
+                set_variable(conveyed, name, text)
 
 
 def split_tlvs(data: bytes, start: int) -> list[tuple[int, int, bytes]]:

@@ -5,7 +5,8 @@ import errno
 from collections.abc import Callable
 
 from ..core.access import DENY, Verdict
-from ..core.errors import GateError, PeerGone
+from ..core.errors import GateError, PeerGone, Refused
+from ..core.gate import Gate
 from ..core.log import ERROR
 from ..core.peer import Peer, from_socket
 from ..shim import describe
@@ -89,8 +90,8 @@ class Reception:
             self._refuse(connection, peer, verdict, self._gates.last_resort)
             return None
         gate = rules.gate
-        decided, unsent = None, b""
-        if not gate.must_wait:
+        decided, unsent = stranger(gate, peer), b""
+        if not (decided or gate.must_wait):
             unsent = send_now(connection, gate.greeting)
             decided = gate.decide(peer)
         admitted = (
@@ -116,3 +117,13 @@ class Reception:
         self._guardian.release(connection)
         self._records.refused(peer, verdict)
         self._refusals.send(connection, message)
+
+
+def stranger(gate: Gate, peer: Peer) -> Verdict | None:
+    """The verdict on one that is no trusted proxy where only those may come: no process is started to ask it."""
+    try:
+        if gate.proxy:
+            gate.proxy.check_sender(peer)
+    except Refused as refusal:
+        return Verdict(DENY, refusal.rule, str(refusal))
+    return None
