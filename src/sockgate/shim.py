@@ -68,7 +68,7 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
         client = gate.identify(0, client)
         let_look_up_names(client, gate)
         tell(gate.greeting)
-        verdict = gate.decide(client)
+        verdict = gate.hold_greeting(0, client, gate.decide(client))
         if verdict.outcome == DENY:
             log.verdict(client, verdict, allowed=False)
             turn_away(gate, verdict)

@@ -5,6 +5,8 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import pytest
+
 from tests.core.launch import PLAIN, Launcher
 
 ECHO = ("/bin/sh", "-c", 'dd bs=100 count=1 2>/dev/null | tr a-z A-Z > "$1"; env > "$2"', "sh")
@@ -78,12 +80,13 @@ def test_a_flood_of_refused_senders_is_no_flood_of_records(launcher: Launcher) -
     assert "refused 10 more datagrams, without a record for each" in log
 
 
-def test_a_proxy_header_needs_a_connection(launcher: Launcher) -> None:
+@pytest.mark.parametrize("options", [("--proxy-protocol", "127.0.0.0/8"), ("--greet-delay", "5")])
+def test_what_needs_a_connection_says_so(launcher: Launcher, options: tuple[str, str]) -> None:
     with bound() as receiver:
         send(receiver, "127.0.0.5", b"hello")
         done = subprocess.run(
-            [launcher.program, "--proxy-protocol", "127.0.0.0/8", "--", "/bin/true"],
+            [launcher.program, *options, "--", "/bin/true"],
             stdin=receiver.fileno(), stdout=receiver.fileno(), stderr=subprocess.PIPE, env=PLAIN, text=True, timeout=20,
         )  # fmt: skip
     assert done.returncode == 100
-    assert "--proxy-protocol needs a connection, and this is a datagram socket" in done.stderr
+    assert f"{options[0]} needs a connection, and this is a datagram socket" in done.stderr

@@ -32,7 +32,7 @@ class Banners:
         """Of three files and a text, each None if it was not asked for. Raises ConfigError or UsageError."""
         self.greeting, self.success, self.failure = map(read_banner, (greeting, success, failure))
         self.files = tuple(path for path in (greeting, success, failure) if path is not None)
-        self.message = b"" if message is None else encode_message(message)
+        self.message = b"" if message is None else encode_message(message, "--deny-message")
 
 
 def read_banner(path: str | None) -> bytes:
@@ -40,11 +40,11 @@ def read_banner(path: str | None) -> bytes:
     return b"" if path is None else read_file(path, LARGEST_BANNER)
 
 
-def encode_message(text: str) -> bytes:
-    """The lines of the text, each ended by CR LF as network protocols want them."""
+def encode_message(text: str, option: str) -> bytes:
+    """The lines of the text, each ended by CR LF as network protocols want them. Raises UsageError."""
     lines = text.split("\n")
     if not text or not all(line.isprintable() for line in lines):
-        raise UsageError(f"--deny-message: {text!r} is not a line of text")
+        raise UsageError(f"{option}: {text!r} is not a line of text")
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 

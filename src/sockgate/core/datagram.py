@@ -32,8 +32,9 @@ def admit(descriptor: int, gate: "Gate", log: "Log", prepare: "Callable[[Peer, G
 
     prepare  gives each peer what the gate's rules may ask of it
     """
-    if gate.proxy is not None:
-        raise UsageError("--proxy-protocol needs a connection, and this is a datagram socket")
+    for option, given in (("--proxy-protocol", gate.proxy), ("--greet-delay", gate.greet_delay)):
+        if given is not None:
+            raise UsageError(f"{option} needs a connection, and this is a datagram socket")
     connection = _socket.socket(fileno=descriptor)
     logged: set[str] = set()
     unlogged = 0

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .access import Check
     from .banners import Banners
+    from .greeting import GreetDelay
     from .proxy import ProxyProtocol
 
 DEFAULT_TIMEOUT = "5"
@@ -25,7 +26,10 @@ BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-messa
 class Gate:
     """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work."""
 
-    __slots__ = ("_assignments", "_banners", "_pass_env", "_relay", "checks", "name", "proxy", "server", "timeout")
+    __slots__ = (
+        "_assignments", "_banners", "_pass_env", "_relay", "checks", "greet_delay", "name", "proxy", "server",
+        "timeout",
+    )  # fmt: skip
 
     def __init__(self, settings: Settings) -> None:
         self.server = Server(
@@ -36,6 +40,7 @@ class Gate:
         self._banners = banners(settings)
         self.timeout = parse_seconds(settings.one("--timeout", DEFAULT_TIMEOUT), "--timeout")
         self.proxy = proxy_protocol(settings)
+        self.greet_delay = greet_delay(settings)
         relay = settings.joined("--relay")
         self._relay = AddressList(relay, "--relay", dotted=True) if relay else None
         self._assignments = parse_assignments(settings.many("--env"))
@@ -44,7 +49,8 @@ class Gate:
     @property
     def must_wait(self) -> bool:
         """Whether a connection needs a process of its own: to wait for the network, or to be changed by a rule."""
-        return self.proxy is not None or any(check.needs_process for check in self.checks)
+        waits = self.proxy is not None or self.greet_delay is not None
+        return waits or any(check.needs_process for check in self.checks)
 
     def identify(self, descriptor: int, peer: Peer) -> Peer:
         """What must be learned from the network before the access checks: who speaks through a proxy.
@@ -82,6 +88,15 @@ class Gate:
                 actions = verdict.actions or actions
                 variables.update(verdict.variables)
         return Verdict(ALLOW, matched.rule, matched.reason, text=matched.text, variables=variables, actions=actions)
+
+    def hold_greeting(self, descriptor: int, peer: Peer, verdict: Verdict) -> Verdict:
+        """Let a client wait that may come in, as long as --greet-delay says. Returns what becomes of it then.
+
+        Raises ConfigError.
+        """
+        if self.greet_delay is None or verdict.outcome == DENY:
+            return verdict
+        return self.greet_delay.hold(descriptor, verdict, self.relays_for(peer))
 
     @property
     def greeting(self) -> bytes:
@@ -139,6 +154,14 @@ def proxy_protocol(settings: Settings) -> "ProxyProtocol | None":
     from .proxy import ProxyProtocol
 
     return ProxyProtocol(settings.joined("--proxy-protocol"))
+
+
+def greet_delay(settings: Settings) -> "GreetDelay | None":
+    if "--greet-delay" not in settings:
+        return None
+    from .greeting import GreetDelay
+
+    return GreetDelay(settings.one("--greet-delay"))
 
 
 def parse_seconds(text: str, option: str) -> float:

@@ -44,6 +44,7 @@ GATE_OPTIONS = (
     Option("--deny-message", "TEXT", ONCE, "access", "and then this line, unless the rule has one of its own"),
     Option("--proxy-protocol", "LIST", MANY, "peer", "expect a PROXY header, from these proxies only"),
     Option("--timeout", "SECONDS", ONCE, "peer", "for everything that must be learned about the client (5)"),
+    Option("--greet-delay", "SECONDS[,TEXT]", ONCE, "peer", "refuse who speaks before it was greeted, so much later"),
     Option("--name", "SERVICE", ONCE, "exec", "the service's name in log records"),
     Option("--argv0", "NAME", ONCE, "exec", "start the server under this name"),
     Option("--env", "VAR=VALUE", MANY, "exec", "set a variable for the server"),

@@ -66,6 +66,7 @@ def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
         let_look_up_names(session.peer, gate)
         tell(gate.greeting)
         verdict = parent.admit(session) or gate.decide(session.peer)
+        verdict = gate.hold_greeting(0, session.peer, verdict)
         if verdict.outcome != DENY:
             records.accepted(session, verdict, client.note())
             records.send()

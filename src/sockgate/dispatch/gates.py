@@ -55,7 +55,7 @@ class GateKeeper:
     def last_resort(self) -> bytes:
         """What clients are told that are refused because there is no gate."""
         try:
-            return encode_message(self._settings.one("--deny-message"))
+            return encode_message(self._settings.one("--deny-message"), "--deny-message")
         except UsageError:
             return b""
 

@@ -17,7 +17,7 @@ from .spawn import Overloaded
 
 LONGEST = 1 << 12
 PATIENCE = 0.1  # seconds until a child looks whether its parent is still there
-TURNED_AWAY = b"turned away"
+TURNED_AWAY, HEARD = b"turned away", b"heard"
 
 
 def channel() -> tuple[_socket.socket, _socket.socket]:
@@ -46,7 +46,8 @@ class Parent:
         return None
 
     def turned_away(self) -> None:
-        self._channel.send(TURNED_AWAY, _socket.MSG_NOSIGNAL)
+        """Say so, and wait until that is heard: the parent must not see this process end first, as a server would."""
+        self._ask(TURNED_AWAY)
 
     def _ask(self, question: bytes) -> str:
         """ "" if the parent has gone: it was told to stop, and its clients are to be served nevertheless.
@@ -82,6 +83,7 @@ class Introductions:
         elif message == TURNED_AWAY:
             session.refused = True
             self.turned_away += 1
+            channel.send(HEARD, _socket.MSG_NOSIGNAL)
         else:
             excess = self._sessions.introduce(session, decode_peer(message) or session.peer)
             answer = f"{excess.rule}\n{excess.reason}" if excess else str(session.number)
