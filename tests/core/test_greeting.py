@@ -2,7 +2,9 @@
 
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -18,7 +20,12 @@ GREETS = ["/bin/sh", "-c", 'echo "220 ready"; read -r line; echo "250 $line"']
 DELAY = ["--greet-delay", "0.2,554 5.5.1 too early", "--deny-message", "421 no"]
 
 
-def hold(said: bytes, text: str = "0.1", *, leaves: bool = False, **variables: bytes | None) -> tuple[Verdict, float]:
+Variables = Mapping[str, bytes | None]
+
+
+def hold(
+    said: bytes, text: str = "0.1", variables: Variables = MappingProxyType({}), *, leaves: bool = False
+) -> tuple[Verdict, float]:
     """What becomes of a client that says this at once, with these variables of its rule; and how long that took."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -58,17 +65,17 @@ def test_a_client_that_leaves_is_refused_at_once() -> None:
 
 
 @pytest.mark.parametrize("variables", [{"RELAYCLIENT": b""}, {"GREETDELAY": b"0"}])
-def test_who_may_relay_or_has_a_delay_of_0_is_spared(variables: dict[str, bytes]) -> None:
-    assert hold(b"EHLO client\r\n", "60", **variables)[0].outcome == ALLOW
+def test_who_may_relay_or_has_a_delay_of_0_is_spared(variables: Variables) -> None:
+    assert hold(b"EHLO client\r\n", "60", variables)[0].outcome == ALLOW
 
 
 @pytest.mark.parametrize("variables", [{"RELAYCLIENT": None}, {"GREETDELAY": None}, {"GREETDELAY": b"0.1"}])
-def test_others_are_not(variables: dict[str, bytes | None]) -> None:
-    assert hold(b"EHLO client\r\n", "60", **variables)[0].outcome == DENY
+def test_others_are_not(variables: Variables) -> None:
+    assert hold(b"EHLO client\r\n", "60", variables)[0].outcome == DENY
 
 
 def test_a_rule_sets_the_delay_of_its_client() -> None:
-    verdict, seconds = hold(b"", "60", GREETDELAY=b"0.1")
+    verdict, seconds = hold(b"", "60", {"GREETDELAY": b"0.1"})
     assert verdict.outcome == ALLOW
     assert 0.1 <= seconds < 10
 
@@ -76,7 +83,7 @@ def test_a_rule_sets_the_delay_of_its_client() -> None:
 @pytest.mark.parametrize("delay", [b"soon", b"-1", b"61", b"0.05", b"", b"1e1", b"\xff"])
 def test_a_delay_in_a_rule_that_is_none_refuses(delay: bytes) -> None:
     with pytest.raises(ConfigError) as caught:
-        hold(b"", GREETDELAY=delay)
+        hold(b"", variables={"GREETDELAY": delay})
     assert str(caught.value) == f"rules:7: GREETDELAY {delay!r} is not 0 or a number of seconds from 0.1 to 60"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.core.peer import internet_peer, pack
-from sockgate.dispatch.introduction import decode_peer, encode_peer
+from sockgate.dispatch.introduction import answer, channel, decode_peer, encode_peer
 from tests.core.clients import client, local_user
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import Gated, wait_until
@@ -150,3 +150,10 @@ def test_of_a_local_client_and_of_one_without_a_proxy_everything_is_known() -> N
     copy = decode_peer(encode_peer(client("192.0.2.1")))
     assert copy is not None
     assert copy.via is None
+
+
+def test_an_answer_to_a_child_that_has_died_is_no_fault() -> None:
+    ours, theirs = channel()
+    theirs.close()
+    answer(ours, "1")
+    ours.close()

@@ -17,7 +17,7 @@ from .spawn import Overloaded
 
 LONGEST = 1 << 12
 PATIENCE = 0.1  # seconds until a child looks whether its parent is still there
-TURNED_AWAY, HEARD = b"turned away", b"heard"
+TURNED_AWAY, HEARD = b"turned away", "heard"
 
 
 def channel() -> tuple[_socket.socket, _socket.socket]:
@@ -54,7 +54,10 @@ class Parent:
 
         That does not show by an end of file: brothers may have a copy of the parent's end.
         """
-        self._channel.send(question, _socket.MSG_NOSIGNAL)
+        try:
+            self._channel.send(question, _socket.MSG_NOSIGNAL)
+        except OSError:
+            return ""
         while not select.select([self._channel], [], [], PATIENCE)[0]:
             if os.getppid() != self._pid:
                 return ""
@@ -83,11 +86,17 @@ class Introductions:
         elif message == TURNED_AWAY:
             session.refused = True
             self.turned_away += 1
-            channel.send(HEARD, _socket.MSG_NOSIGNAL)
+            answer(channel, HEARD)
         else:
             excess = self._sessions.introduce(session, decode_peer(message) or session.peer)
-            answer = f"{excess.rule}\n{excess.reason}" if excess else str(session.number)
-            channel.send(answer.encode(), _socket.MSG_NOSIGNAL)
+            answer(channel, f"{excess.rule}\n{excess.reason}" if excess else str(session.number))
+
+
+def answer(channel: _socket.socket, text: str) -> None:
+    try:
+        channel.send(text.encode(), _socket.MSG_NOSIGNAL)
+    except OSError:
+        return  # the child has died, which costs its own client only
 
 
 def encode_peer(peer: Peer) -> bytes:
