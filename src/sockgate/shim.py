@@ -65,17 +65,17 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
         log.service = gate.name
         check_listen_count(environment)
         client = from_descriptor(0)
-        client = gate.identify(0, client)
-        let_look_up_names(client, gate)
+        deadline = gate.deadline() if gate.must_wait else 0.0
+        client = gate.identify(0, client, deadline)
         tell(gate.greeting)
-        verdict = gate.hold_greeting(0, client, gate.decide(client))
+        verdict = gate.hold_greeting(0, client, ask_and_decide(client, gate, deadline))
         if verdict.outcome == DENY:
             log.verdict(client, verdict, allowed=False)
             turn_away(gate, verdict)
             return REFUSED
         relay = gate.relays_for(client)
         server_environment = gate.environment(gate.base_environment(environment), client, verdict, relay)
-        log.verdict(client, verdict, allowed=True, note=f"relay ({relay})" if relay else "")
+        log.verdict(client, verdict, allowed=True, note=gate.note(client))
         tell(gate.welcome(verdict))
         gate.server.run(server_environment, verdict.actions)
     except DatagramSocket:
@@ -96,12 +96,17 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
         return error.code
 
 
-def let_look_up_names(client: Peer, gate: Gate) -> None:
-    """For rules by host name; a gate without any pays nothing for it."""
-    if any(check.needs_process for check in gate.checks):
-        from .resolve import Resolver
+def ask_and_decide(client: Peer, gate: Gate, deadline: float) -> Verdict:
+    """The verdict, after what has to be asked about this client; a gate that asks nothing pays nothing for it."""
+    if not gate.must_wait:
+        return gate.decide(client)
+    verdict, zones = gate.foresee(client)
+    if verdict is not None:
+        return verdict
+    from .resolve import look_up
 
-        client.names = Resolver(gate.timeout)
+    look_up(client, gate.lookups, zones, deadline)
+    return gate.decide(client)
 
 
 def tell(text: bytes) -> None:
@@ -127,7 +132,7 @@ def serve_datagrams(gate: Gate, environment: dict[bytes, bytes], log: Log) -> in
     from .core.datagram import admit  # only where there are datagrams
 
     try:
-        sender, verdict = admit(0, gate, log, let_look_up_names)
+        sender, verdict = admit(0, gate, log, ask_and_decide)
         base = gate.base_environment(environment)
         log.verdict(sender, verdict, allowed=True)
         gate.server.run(gate.environment(base, sender, verdict, gate.relays_for(sender)), verdict.actions)
@@ -198,6 +203,6 @@ def describe(error: Exception) -> str:
 def help_text() -> str:
     lines = ["usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...]\n"]
     for option in GATE_OPTIONS:
-        lines.append(f"  {option.name + ' ' + option.metavar:<24} {option.summary}\n")
+        lines.append(f"  {option.usage:<24} {option.summary}\n")
     lines.append(f"  {'--help':<24} show this text\n  {'--version':<24} show the version\nSee sockgate(8).\n")
     return "".join(lines)

@@ -94,3 +94,38 @@ def test_file_is_refused(text: str, said: str, tmp_path: Path) -> None:
     conversion = convert(tmp_path, text)
     assert f"{said}; the service is not converted" in [entry.text for entry in conversion.report.entries]
     assert conversion.units == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "options", "outcome"),
+    [
+        ("-block=bl.example", "--dnsbl bl.example,BLOCK", Outcome.TRANSLATED),
+        ("-block=bl.example/127.0.0.4", "--dnsbl bl.example/127.0.0.4,BLOCK", Outcome.TRANSLATED),
+        ("-block=bl.example,BLOCK2/127.0.0.4,Go", "--dnsbl bl.example/127.0.0.4,BLOCK2,Go", Outcome.TRANSLATED),
+        ("-block=bl.example,BLOCK,*", "--dnsbl bl.example,BLOCK,*", Outcome.TRANSLATED),
+        ("-block=bl.example,BLOCK,a*b", "--dnsbl bl.example,BLOCK,a*b", Outcome.APPROXIMATED),
+        ("-block=bl.example=shown.example", "--dnsbl bl.example,BLOCK", Outcome.APPROXIMATED),
+        ("-allow=wl.example,BLOCK,", "--dnsbl-allow wl.example", Outcome.APPROXIMATED),
+        ("-allow=wl.example/127.0.1.3", "--dnsbl-allow wl.example/127.0.1.3", Outcome.APPROXIMATED),
+    ],
+)
+def test_a_dns_list_becomes_an_option_of_the_gate(word: str, options: str, outcome: Outcome, tmp_path: Path) -> None:
+    lists = word if word.startswith("-block") else f"{word} -block=bl.example"
+    conversion = convert(tmp_path, f"BLACKLISTS='{lists}'\nTCPDOPTS=-nodnslookup", "esmtpd")
+    assert options in units(conversion).replace('"', "")
+    assert outcome in [entry.outcome for entry in conversion.report.entries if entry.what.startswith("BLACKLISTS=")]
+
+
+def test_what_is_no_dns_list_is_refused(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "BLACKLISTS=-block=bl.example/192.0.2.1", "esmtpd")
+    told = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED]
+    assert told == [
+        "--dnsbl: 'bl.example/192.0.2.1,BLOCK' has no answer of a DNS list behind the slash (write --dnsbl "
+        "ZONE[/127.0.0.N][,VAR[,TEXT]]); the service is not converted"
+    ]
+    assert conversion.units == ()
+
+
+def test_names_are_looked_up_as_before_and_believed_as_before(tmp_path: Path) -> None:
+    assert "--hostname --paranoid --" in units(convert(tmp_path, "TCPDOPTS=", "imapd"))
+    assert "--hostname" not in units(convert(tmp_path, "TCPDOPTS=-nodnslookup", "imapd"))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.core.access import ALLOW, DENY, NO_MATCH, Verdict
+from sockgate.core.dnsbl import Listing
 from sockgate.core.errors import UsageError
 from sockgate.core.gate import Gate
 from sockgate.core.options import parse
@@ -26,6 +27,7 @@ class Fixed:
         self.verdict = verdict
         self.files: tuple[str, ...] = (name,) if name else ()
         self.needs_process = False
+        self.by_name = False
         self.asked = 0
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
@@ -164,3 +166,104 @@ def test_options_that_cannot_work_are_refused_when_the_gate_is_built(words: list
     with pytest.raises(UsageError) as caught:
         gate(*words)
     assert str(caught.value) == message
+
+
+def looking(*words: str) -> Gate:
+    result = gate(*words)
+    assert result.must_wait
+    return result
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--paranoid"], "--paranoid is about the name that --hostname looks up (add --hostname)"),
+        (["--dnsbl-allow", "a"], "--dnsbl-allow is about the lists of --dnsbl, and there are none"),
+        (["--dnsbl-fail", "open"], "--dnsbl-fail is about the lists of --dnsbl, and there are none"),
+        (["--ident=0"], "--ident: '0' is not a number of seconds from 0.1 to 3600"),
+        (["--local-name", ""], "--local-name: '' is not a host name"),
+        (["--local-name", "a b"], "--local-name: 'a b' is not a host name"),
+        (["--local-name", "x" * 254], f"--local-name: '{'x' * 254}' is not a host name"),
+    ],
+)
+def test_look_ups_that_make_no_sense_are_named(words: list[str], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        gate(*words)
+    assert str(caught.value) == message
+
+
+def test_ident_may_take_as_long_as_everything_unless_it_is_told() -> None:
+    for words, seconds in ((["--ident"], 5), (["--ident=2.5"], 2.5), (["--ident", "--timeout", "9"], 9)):
+        lookups = gate(*words).lookups
+        assert lookups is not None
+        assert lookups.ident == seconds
+
+
+def test_the_local_name_is_the_servers_to_see() -> None:
+    named = gate("--local-name", "Mail.example.com")
+    assert not named.must_wait
+    environment = named.environment({}, client("2001:db8::1"), named.decide(client("2001:db8::1")), None)
+    assert environment[b"TCPLOCALHOST"] == environment[b"TCP6LOCALHOST"] == b"Mail.example.com"
+
+
+def test_who_is_refused_by_his_address_is_not_looked_up() -> None:
+    one = looking("--hostname", "--ident", "--dnsbl", "bl.example", "--deny", "192.0.2.0/24")
+    verdict, zones = one.foresee(client())
+    assert verdict is not None
+    assert (verdict.outcome, zones) == (DENY, {})
+    assert one.foresee(client("198.51.100.1")) == (None, {"bl.example": False})
+
+
+def test_about_whom_nothing_is_asked_is_decided_at_once() -> None:
+    one = looking("--dnsbl", "bl.example", "--relay", "198.51.100.0/24")
+    for address in ("10.1.2.3", "127.0.0.1", "fe80::1", "198.51.100.7"):
+        verdict, zones = one.foresee(client(address))
+        assert verdict is not None
+        assert (verdict.outcome, zones) == (ALLOW, {})
+    verdict, _ = looking("--hostname", "--ident").foresee(Peer("UNIX"))
+    assert verdict is not None
+
+
+def test_rules_that_may_be_about_names_wait_for_them(tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text('192.0.2.7:allow,BLOCK=""\n=good.example:allow\n:deny\n')
+    rules = ("--rules", f"{tmp_path}/rules")
+    lists = ("--dnsbl", "bl.example,BLOCK")
+    assert looking(*rules, "--hostname").foresee(client("192.0.2.8")) == (None, {})
+    verdict, _ = looking(*rules, *lists).foresee(client("192.0.2.8"))
+    assert verdict is not None
+    assert verdict.outcome == DENY
+    verdict, _ = looking(*rules, *lists).foresee(client())  # the rule exempts this one
+    assert verdict is not None
+    assert verdict.variables == {b"BLOCK": b""}
+    assert looking(*rules, *lists, "--ident").foresee(client()) == (None, {"bl.example": True})
+
+
+def test_a_rule_that_refuses_behind_one_that_must_wait_does_not_decide_first() -> None:
+    one = looking("--ident", "--dnsbl", "bl.example")
+    waiting, refusing = Fixed(Verdict(NO_MATCH)), Fixed(Verdict(DENY, "later"))
+    waiting.needs_process = True
+    one.checks = [waiting, refusing]
+    assert one.foresee(client()) == (None, {"bl.example": False})
+    assert waiting.asked == 0
+    one.checks = [refusing, waiting]
+    verdict, _ = one.foresee(client())
+    assert verdict is refusing.verdict
+
+
+def test_rules_are_stronger_than_lists(tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text('192.0.2.7:allow,BLOCK_IP="rule"\n:allow\n')
+    peer = client()
+    peer.listings = {"bl.example": Listing((pack("127.0.0.2"),))}
+    verdict = looking("--rules", f"{tmp_path}/rules", "--dnsbl", "bl.example,BLOCK").decide(peer)
+    assert verdict.variables[b"BLOCK_IP"] == b"rule"
+    assert verdict.variables[b"BLOCK_ZONE"] == b"bl.example"
+    assert verdict.rule == f"{tmp_path}/rules:1"
+
+
+def test_the_log_is_told_what_is_not_known() -> None:
+    one = gate("--relay", "192.0.2.0/24")
+    peer = client()
+    assert one.note(peer) == "relay (192.0.2.0/24)"
+    peer.problems = ["no host name: x", "no answer from the DNS list y"]
+    assert one.note(peer) == "relay (192.0.2.0/24); no host name: x; no answer from the DNS list y"
+    assert gate().note(client()) == ""

@@ -3,12 +3,13 @@
 import pytest
 
 from sockgate.core.errors import UsageError
-from sockgate.core.options import FLAG, GATE_OPTIONS, MANY, ONCE, Option, parse
+from sockgate.core.options import FLAG, GATE_OPTIONS, MANY, ONCE, OPTIONAL, Option, parse
 
 TABLE = (
     Option("--flag", "", FLAG, "g", ""),
     Option("--once", "X", ONCE, "g", ""),
     Option("--many", "LIST", MANY, "g", ""),
+    Option("--maybe", "N", OPTIONAL, "g", ""),
 )
 
 
@@ -65,12 +66,26 @@ def test_given_and_given_empty_are_not_the_same_as_left_out() -> None:
         (["--once"], "--once needs a value: --once X"),
         (["--once", "--", "prog"], "--once needs a value: --once X"),
         (["--many"], "--many needs a value: --many LIST"),
+        (["--maybe="], "--maybe= needs a value, or no equals sign: --maybe[=N]"),
+        (["--maybe", "--maybe=2"], "--maybe is given twice"),
     ],
 )
 def test_what_is_wrong_is_named(words: list[str], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(words, TABLE)
     assert str(caught.value) == message
+
+
+def test_an_optional_value_never_takes_the_next_word() -> None:
+    assert parse(["--maybe", "prog"], TABLE).command == ["prog"]
+    for words, value in ((["--maybe=7", "prog"], "7"), (["--maybe", "--flag", "prog"], "")):
+        settings = parse(words, TABLE)
+        assert (settings.many("--maybe"), settings.command) == ([value], ["prog"])
+    assert "--maybe" not in parse(["prog"], TABLE)
+
+
+def test_each_option_shows_how_it_is_written() -> None:
+    assert [option.usage for option in TABLE] == ["--flag", "--once X", "--many LIST", "--maybe[=N]"]
 
 
 def test_the_table_is_in_order() -> None:
@@ -80,7 +95,7 @@ def test_the_table_is_in_order() -> None:
     assert groups == sorted(groups, key=("access", "peer", "exec").index)
     for option in GATE_OPTIONS:
         assert option.name.startswith("--")
-        assert option.arity in (FLAG, ONCE, MANY)
+        assert option.arity in (FLAG, ONCE, MANY, OPTIONAL)
         assert bool(option.metavar) == (option.arity != FLAG)
         assert option.summary
         assert not option.summary.endswith(".")

@@ -12,7 +12,7 @@ from sockgate.core.errors import ConfigError
 from sockgate.core.hosts_access import HostsAccess
 from sockgate.core.names import GivenName
 from sockgate.core.peer import Peer, pack
-from sockgate.resolve import Resolver
+from sockgate.resolve.names import Resolver
 
 from .addresses import peer_at
 from .namespace import Namespace, ask, require

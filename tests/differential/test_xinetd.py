@@ -12,7 +12,7 @@ import pytest
 from sockgate.core.access import DENY
 from sockgate.core.errors import UsageError
 from sockgate.core.xinetd_access import XinetdAccess, cidr, parse_entry
-from sockgate.resolve import Resolver
+from sockgate.resolve.names import Resolver
 
 from .addresses import around, is_possible, peer_at, random_address, random_network
 from .namespace import Namespace, ask, require

@@ -113,7 +113,7 @@ def tcp_env(chain: Chain, words: list[str]) -> Result:
         ("--hostname", True, "TCPREMOTEHOST"),
         ("--ident", [x for x in letters if x in "rR"][-1:] != ["R"], "TCPREMOTEINFO"),
     ):
-        if wanted and option == "--hostname" and offers(option):
+        if wanted and offers(option):
             became.append(chain.option(option, None))
         elif wanted:
             missing.append(variable)

@@ -7,6 +7,8 @@ The settings are shell. What shapes the units is evaluated here; the rest is the
 import os
 from dataclasses import dataclass, field
 
+from ..core.dnsbl import DnsLists, allow_list
+from ..core.errors import UsageError
 from ..units.command import format_command
 from .answer import Answer, approximated, blocked, entry_of, ignored, translated
 from .courier_profiles import PROFILES, Profile, assignments, profile_of
@@ -231,9 +233,9 @@ def options(settings: Settings) -> None:
 
 
 def lookup(settings: Settings) -> Answer:
-    if offers("--hostname"):
-        settings.gate.append(("--hostname", None))
-        return translated("--hostname")
+    if offers("--paranoid"):  # it believes no other name
+        settings.gate += [("--hostname", None), ("--paranoid", None)]
+        return translated("--hostname --paranoid", text="TCPREMOTEHOST; TCPLOCALHOST stays unset")
     return approximated("no name is looked up, so there is no TCPREMOTEHOST")
 
 
@@ -250,9 +252,35 @@ def tcpd_option(settings: Settings, word: str) -> Answer:
         case "-warn":
             return ignored("systemd has no warning before the limit; it logs every connection above it")
         case "-block" if offers("--dnsbl"):
-            settings.gate.append(("--dnsbl", value))
-            return approximated("the variable that is set is that of --dnsbl", f"--dnsbl {value}")
+            return dns_list(settings, "--dnsbl", value)
+        case "-allow" if offers("--dnsbl-allow"):
+            return dns_list(settings, "--dnsbl-allow", value)
     return blocked(f"{name} is not converted: it decides who gets in; add the gate's own option, see sockgate(8)")
+
+
+def dns_list(settings: Settings, option: str, value: str) -> Answer:
+    """ZONE[=DISPLAY][,VAR[/ADDRESS][,TEXT]]: here the address is behind the zone, and the variable must be named."""
+    names, _, words = value.partition(",")
+    variable, _, text = words.partition(",")
+    names, _, address = names.partition("/")
+    variable, _, own_address = variable.partition("/")
+    zone, _, display = names.partition("=")
+    address = own_address or address
+    listed = f"{zone}/{address}" if address else zone
+    became = listed if option == "--dnsbl-allow" else f"{listed},{variable or 'BLOCK'}" + (f",{text}" if text else "")
+    try:
+        DnsLists([became], [], "open") if option == "--dnsbl" else allow_list(became)
+    except UsageError as error:
+        return blocked(str(error))
+    settings.gate.append((option, became))
+    if display:
+        return approximated(f"BLOCK_ZONE is {zone!r}, not {display!r}", f"{option} {became}")
+    if option == "--dnsbl-allow":
+        text = "it counts before all -block, wherever it stands, and for each of their variables; there is no ALLOW_0"
+        return approximated(text, f"{option} {became}")
+    if "*" in text and text != "*":
+        return approximated("the list's own text takes the place of the asterisk", f"{option} {became}")
+    return translated(f"{option} {became}")
 
 
 def rest(settings: Settings) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass, field
 
+from ..core.gate import DEFAULT_TIMEOUT
 from .accounts import Account, any_group, named_user, numbered_user
 from .answer import Answer, approximated, blocked, ignored, translated
 from .chain import Chain
@@ -34,6 +35,7 @@ class Listener:
     lookup: bool = True
     ident: bool = True
     paranoid: bool = False
+    ident_seconds: str = ""
     local_name: str = ""
     rules: str = ""
     missing_rules_allow: bool = False
@@ -86,7 +88,7 @@ def option(listener: Listener, letter: str, value: str) -> Answer:
             listener.local_name = value
             return local_name(listener, value)
         case "t":
-            return translated(text="a time for ident alone")
+            return ident_time(listener, value)
         case "o":
             return approximated("-o keeps IP source routes, which Linux drops unless a sysctl allows them")
         case "4":
@@ -133,6 +135,14 @@ def user_of(machine: Machine, value: str) -> tuple[Account, Answer]:
     return named_user(machine, value)
 
 
+def ident_time(listener: Listener, value: str) -> Answer:
+    """-t, for -r alone; the gate's own --timeout, which is for all look-ups together, must not end before it."""
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 3600):
+        return ignored(f"{value!r} is no number of seconds from 1 to 3600: the gate's own time counts")
+    listener.ident_seconds = value
+    return translated(text="a time for -r alone")
+
+
 def local_name(listener: Listener, value: str) -> Answer:
     if value == "0":
         return ignored("-l 0 sets TCPLOCALHOST to '0', to avoid a look-up; it stays unset now")
@@ -171,6 +181,17 @@ def has_host_rules(path: str) -> bool:
     return re.search(rb"(?:^|[\n\0@])=[A-Za-z0-9.]", data) is not None
 
 
+def ident(listener: Listener) -> list[str]:
+    """The options for -r. Without -t tcpserver waits for 26 seconds, which nobody asked for: here it is --timeout."""
+    seconds = listener.ident_seconds
+    if not seconds:
+        return [listener.chain.option("--ident", None)]
+    options = [listener.chain.option(f"--ident={seconds}", None)]
+    if float(seconds) > float(DEFAULT_TIMEOUT):
+        options.append(listener.chain.option("--timeout", seconds))
+    return options
+
+
 def lookups(listener: Listener, answers: list[tuple[str, Answer]]) -> None:
     wanted = (
         ("-h", listener.lookup, "--hostname", "TCPREMOTEHOST"),
@@ -180,7 +201,9 @@ def lookups(listener: Listener, answers: list[tuple[str, Answer]]) -> None:
     for letter, is_wanted, name, variable in wanted:
         if not is_wanted:
             continue
-        if offers(name):
+        if name == "--ident" and offers(name):
+            answers.append((letter, translated(*ident(listener))))
+        elif offers(name):
             answers.append((letter, translated(listener.chain.option(name, None))))
         elif name == "--hostname" and has_host_rules(listener.rules):
             answers.append((letter, blocked(f"{listener.rules!r} has rules by host name, and none is looked up; "

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     class Check(Protocol):
         files: tuple[str, ...]  # what it was read from: when one of them changes, the gate is built anew
         needs_process: bool  # whether it may wait for names or has actions: Gate.must_wait
+        by_name: bool  # whether it may be about what --hostname and --ident find out: Gate.foresee
 
         def decide(self, peer: Peer, considered: list[str] | None = None) -> "Verdict":
             """What this check says of the peer. Raises ConfigError where it cannot be decided.
@@ -72,6 +73,7 @@ class AddressAccess:
     """
 
     __slots__ = ("_allow", "_deny", "files", "needs_process")
+    by_name = False
 
     def __init__(self, allow: str, deny: str) -> None:
         self.files: tuple[str, ...] = ()

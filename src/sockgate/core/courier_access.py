@@ -50,6 +50,7 @@ class CourierAccess:
     """The entries of one file, or of all files of a directory. Raises ConfigError for whatever is not right."""
 
     __slots__ = ("_entries", "_everybody", "_lengths", "_path", "files", "needs_process")
+    by_name = False
 
     def __init__(self, path: str) -> None:
         self._path = path

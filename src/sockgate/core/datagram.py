@@ -27,10 +27,12 @@ PAUSE_SECONDS = 0.02
 MOST_RECORDS = 20
 
 
-def admit(descriptor: int, gate: "Gate", log: "Log", prepare: "Callable[[Peer, Gate], None]") -> tuple[Peer, Verdict]:
+def admit(
+    descriptor: int, gate: "Gate", log: "Log", decide: "Callable[[Peer, Gate, float], Verdict]"
+) -> tuple[Peer, Verdict]:
     """The first sender that may come in; its datagram is still to be read. Raises PeerGone if nobody is left.
 
-    prepare  gives each peer what the gate's rules may ask of it
+    decide  about each sender, before this deadline
     """
     for option, given in (("--proxy-protocol", gate.proxy), ("--greet-delay", gate.greet_delay)):
         if given is not None:
@@ -41,8 +43,7 @@ def admit(descriptor: int, gate: "Gate", log: "Log", prepare: "Callable[[Peer, G
     try:
         while True:
             peer = first_sender(connection)
-            prepare(peer, gate)
-            verdict = gate.decide(peer)
+            verdict = decide(peer, gate, gate.deadline())
             if verdict.outcome != DENY:
                 return peer, verdict
             if peer.source not in logged and len(logged) < MOST_RECORDS:

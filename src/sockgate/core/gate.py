@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from .access import Check
     from .banners import Banners
     from .greeting import GreetDelay
+    from .lookups import LookUps
     from .proxy import ProxyProtocol
 
 DEFAULT_TIMEOUT = "5"
+LONGEST_NAME = 253  # RFC 1035
+NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
+LOOKUP_OPTIONS = ("--hostname", "--paranoid", "--ident", "--dnsbl", "--dnsbl-allow", "--dnsbl-fail")
 BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-message")
 
 
@@ -27,8 +31,8 @@ class Gate:
     """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work."""
 
     __slots__ = (
-        "_assignments", "_banners", "_pass_env", "_relay", "checks", "greet_delay", "name", "proxy", "server",
-        "timeout",
+        "_assignments", "_banners", "_local_name", "_pass_env", "_relay", "checks", "greet_delay", "lookups", "name",
+        "proxy", "server", "timeout",
     )  # fmt: skip
 
     def __init__(self, settings: Settings) -> None:
@@ -41,6 +45,8 @@ class Gate:
         self.timeout = parse_seconds(settings.one("--timeout", DEFAULT_TIMEOUT), "--timeout")
         self.proxy = proxy_protocol(settings)
         self.greet_delay = greet_delay(settings)
+        self.lookups = look_ups(settings)
+        self._local_name = local_name(settings)
         relay = settings.joined("--relay")
         self._relay = AddressList(relay, "--relay", dotted=True) if relay else None
         self._assignments = parse_assignments(settings.many("--env"))
@@ -49,22 +55,24 @@ class Gate:
     @property
     def must_wait(self) -> bool:
         """Whether a connection needs a process of its own: to wait for the network, or to be changed by a rule."""
-        waits = self.proxy is not None or self.greet_delay is not None
+        waits = self.proxy is not None or self.greet_delay is not None or self.lookups is not None
         return waits or any(check.needs_process for check in self.checks)
 
-    def identify(self, descriptor: int, peer: Peer) -> Peer:
-        """What must be learned from the network before the access checks: who speaks through a proxy.
+    def deadline(self) -> float:
+        """When everything must be known about a client that comes now, in seconds of time.monotonic()."""
+        import time
 
-        May take as long as --timeout. Raises Refused.
-        """
+        return time.monotonic() + self.timeout
+
+    def identify(self, descriptor: int, peer: Peer, deadline: float) -> Peer:
+        """Who speaks through a proxy: the first that must be learned from the network. Raises Refused."""
         if self.proxy is None:
             return peer
         import _socket
-        import time
 
         connection = _socket.socket(fileno=descriptor)
         try:
-            return self.proxy.receive(connection, peer, time.monotonic() + self.timeout)
+            return self.proxy.receive(connection, peer, deadline)
         finally:
             connection.detach()
 
@@ -73,6 +81,38 @@ class Gate:
         """Every file that this gate was built from."""
         files = tuple(file for check in self.checks for file in check.files)
         return files + self._banners.files if self._banners else files
+
+    def foresee(self, peer: Peer) -> "tuple[Verdict | None, dict[str, bool]]":
+        """The verdict, if no answer from the network can change it. Else None, and the DNS lists to ask about this
+        client: zone to whether its text is wanted. Raises ConfigError.
+
+        So nobody is looked up who is refused anyway, and nobody waits about whom nothing is to be asked.
+        """
+        certain = True
+        identify = self.lookups is not None and self.lookups.identify and bool(peer.remote)
+        variables: dict[bytes, bytes | None] = {}
+        for check in self.checks:
+            if check.needs_process or (check.by_name and identify):
+                certain = False
+                continue
+            verdict = check.decide(peer)
+            if verdict.outcome == DENY and certain:
+                return verdict, {}
+            variables.update(verdict.variables)
+        lists = self.lookups.lists if self.lookups is not None else None
+        zones = lists.zones(peer, variables, self.relays_for(peer)) if lists is not None else {}
+        if certain and not identify and not zones:
+            return self.decide(peer), {}
+        return None, zones
+
+    def decide_now(self, peer: Peer) -> Verdict | None:
+        """The verdict of a client whom nobody has to wait for, else None. Raises ConfigError."""
+        if not self.must_wait:
+            return self.decide(peer)
+        if self.proxy is not None:
+            return None
+        verdict, _ = self.foresee(peer)
+        return None if verdict and verdict.outcome != DENY and self.greet_delay is not None else verdict
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         """All checks must let the peer in; the first that refuses decides. Raises ConfigError."""
@@ -87,6 +127,11 @@ class Gate:
                 matched = verdict
                 actions = verdict.actions or actions
                 variables.update(verdict.variables)
+        if self.lookups is not None and self.lookups.lists is not None:
+            listed = self.lookups.lists.decide(peer, variables, self.relays_for(peer), considered)
+            if listed.outcome == DENY:
+                return listed
+            variables = listed.variables | variables
         return Verdict(ALLOW, matched.rule, matched.reason, text=matched.text, variables=variables, actions=actions)
 
     def hold_greeting(self, descriptor: int, peer: Peer, verdict: Verdict) -> Verdict:
@@ -119,6 +164,11 @@ class Gate:
         """The entry of --relay that covers this peer, or None."""
         return self._relay.find(peer.remote) if self._relay else None
 
+    def note(self, peer: Peer) -> str:
+        """What the log is to say of a client that is let in."""
+        relay = self.relays_for(peer)
+        return "; ".join((f"relay ({relay})",) * (relay is not None) + tuple(peer.problems))
+
     def base_environment(self, inherited: dict[bytes, bytes]) -> dict[bytes, bytes]:
         """What every connection's server gets: inherited variables, scrubbed, then --env."""
         kept = inherited if self._pass_env is None else keep_only(inherited, self._pass_env)
@@ -128,6 +178,7 @@ class Gate:
         self, base: dict[bytes, bytes], peer: Peer, verdict: Verdict, relay: str | None
     ) -> dict[bytes, bytes]:
         """The server's environment: base, the UCSPI variables, --relay, then the rule that matched."""
+        peer.local_host = self._local_name
         environment = base | peer_variables(peer)
         if relay is not None:
             environment[b"RELAYCLIENT"] = b""
@@ -162,6 +213,25 @@ def greet_delay(settings: Settings) -> "GreetDelay | None":
     from .greeting import GreetDelay
 
     return GreetDelay(settings.one("--greet-delay"))
+
+
+def look_ups(settings: Settings) -> "LookUps | None":
+    if not any(option in settings for option in LOOKUP_OPTIONS):
+        return None
+    from .lookups import LookUps
+
+    seconds = settings.one("--ident") if "--ident" in settings else None
+    timeout = settings.one("--timeout", DEFAULT_TIMEOUT)
+    return LookUps(settings, None if seconds is None else parse_seconds(seconds or timeout, "--ident"))
+
+
+def local_name(settings: Settings) -> str | None:
+    if "--local-name" not in settings:
+        return None
+    name = settings.one("--local-name")
+    if not name or len(name) > LONGEST_NAME or not NAME_CHARACTERS.issuperset(name):
+        raise UsageError(f"--local-name: {name!r} is not a host name")
+    return name
 
 
 def parse_seconds(text: str, option: str) -> float:

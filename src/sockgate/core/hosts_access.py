@@ -130,6 +130,7 @@ class HostsAccess:
     """The rules of both tables. Raises ConfigError for whatever is not right in them."""
 
     __slots__ = ("_daemon", "_rules", "files", "needs_process")
+    by_name = True
 
     def __init__(self, value: str, *, ident: bool) -> None:
         """`value` is DAEMON[,DIR], that of --hosts-access."""

@@ -156,6 +156,7 @@ def peer_fields(peer: Peer) -> list[Field]:
         *fields,
         ("SOCKGATE_REMOTE_ADDR", peer.remote_ip), ("SOCKGATE_REMOTE_PORT", peer.remote_port),
         ("SOCKGATE_LOCAL_ADDR", peer.local_ip), ("SOCKGATE_LOCAL_PORT", peer.local_port),
+        ("SOCKGATE_REMOTE_HOST", peer.host), ("SOCKGATE_REMOTE_INFO", peer.info),
     ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from .errors import UsageError
 FLAG = "flag"  # no value, once
 ONCE = "once"  # one value; given twice is an error, so that no rule is overridden unseen
 MANY = "many"  # one value each time
+OPTIONAL = "optional"  # once; a value only behind an equals sign, since the next word may be another option
 
 USAGE_HINT = "see sockgate(8)"
 
@@ -25,6 +26,13 @@ class Option:
         self.arity = arity
         self.group = group
         self.summary = summary
+
+    @property
+    def usage(self) -> str:
+        """How it is written: `--flag`, `--option VALUE` or `--option[=VALUE]`."""
+        if self.arity == OPTIONAL:
+            return f"{self.name}[={self.metavar}]"
+        return f"{self.name} {self.metavar}".rstrip()
 
 
 GATE_OPTIONS = (
@@ -43,6 +51,13 @@ GATE_OPTIONS = (
     Option("--banner-fail", "FILE", ONCE, "access", "send this to a client that is refused"),
     Option("--deny-message", "TEXT", ONCE, "access", "and then this line, unless the rule has one of its own"),
     Option("--proxy-protocol", "LIST", MANY, "peer", "expect a PROXY header, from these proxies only"),
+    Option("--hostname", "", FLAG, "peer", "look up the client's host name, and set TCPREMOTEHOST"),
+    Option("--paranoid", "", FLAG, "peer", "use that name only if it leads back to the client's address"),
+    Option("--local-name", "NAME", ONCE, "peer", "set TCPLOCALHOST"),
+    Option("--ident", "SECONDS", OPTIONAL, "peer", "ask the client's machine for its user, and set TCPREMOTEINFO"),
+    Option("--dnsbl", "ZONE[,VAR[,TEXT]]", MANY, "peer", "refuse clients in this DNS list, or set a variable for them"),
+    Option("--dnsbl-allow", "ZONE", MANY, "peer", "except those in this DNS list"),
+    Option("--dnsbl-fail", "open|closed", ONCE, "peer", "let in or put off clients that a list does not answer about"),
     Option("--timeout", "SECONDS", ONCE, "peer", "for everything that must be learned about the client (5)"),
     Option("--greet-delay", "SECONDS[,TEXT]", ONCE, "peer", "refuse who speaks before it was greeted, so much later"),
     Option("--name", "SERVICE", ONCE, "exec", "the service's name in log records"),
@@ -84,7 +99,8 @@ class Settings:
 def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Settings:
     """Options up to `--` or the first word that is none; the rest is the server's command line.
 
-    Takes `--option VALUE` and `--option=VALUE`; no abbreviations. Raises UsageError.
+    Takes `--option VALUE` and `--option=VALUE`; no abbreviations. Raises UsageError. An OPTIONAL one without a
+    value has "".
     """
     known = {option.name: option for option in table}
     values: dict[str, list[str]] = {}
@@ -100,9 +116,12 @@ def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Setting
         if option.arity == FLAG:
             if equals:
                 raise UsageError(f"{name} takes no value")
+        elif option.arity == OPTIONAL:
+            if equals and not value:
+                raise UsageError(f"{name}= needs a value, or no equals sign: {option.usage}")
         elif not equals:
             if at == len(words) or words[at] == "--":
-                raise UsageError(f"{name} needs a value: {name} {option.metavar}")
+                raise UsageError(f"{name} needs a value: {option.usage}")
             value = words[at]
             at += 1
         values.setdefault(name, []).append(value)

@@ -9,6 +9,7 @@ from .errors import DatagramSocket, PeerGone, SystemFailure, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .dnsbl import Listing
     from .names import Names
 
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
@@ -26,13 +27,19 @@ class Peer:
     interface   name of the interface for a link-local IPv6 peer, else None
     credentials (pid, uid, gid) of an AF_UNIX peer, else None
     via         the proxy that conveyed these addresses, as log lines show it, else None
+    host        its name (TCPREMOTEHOST), None if it is unknown
+    local_host  the name of this end (TCPLOCALHOST), None if it is unknown
+    info        its user (TCPREMOTEINFO), as ident told it, None if that is unknown
     names       whom to ask for host names, None if nobody may ask
+    listings    what DNS lists say of it, by zone
+    problems    what was asked and not answered, for the log
     variables   what that proxy said of the client beyond its address, for the server's environment
     """
 
     __slots__ = (
-        "credentials", "host", "info", "interface", "local", "local_host", "local_ip", "local_path", "local_port",
-        "mapped", "names", "protocol", "remote", "remote_ip", "remote_port", "variables", "via",
+        "credentials", "host", "info", "interface", "listings", "local", "local_host", "local_ip", "local_path",
+        "local_port", "mapped", "names", "problems", "protocol", "remote", "remote_ip", "remote_port", "variables",
+        "via",
     )  # fmt: skip
 
     def __init__(self, protocol: str) -> None:
@@ -52,6 +59,8 @@ class Peer:
         self.info: str | None = None
         self.via: str | None = None
         self.names: Names | None = None
+        self.listings: dict[str, Listing] = {}
+        self.problems: list[str] = []
         self.variables: dict[bytes, bytes] = {}
 
     @property

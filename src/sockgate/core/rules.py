@@ -28,6 +28,7 @@ class RulesAccess:
     """The rules of one file. Who matches no rule is neither let in nor refused by it."""
 
     __slots__ = ("files", "needs_process", "store")
+    by_name = True
 
     def __init__(self, path: str) -> None:
         self.files: tuple[str, ...] = (path,)

@@ -19,6 +19,7 @@ class Schedule:
     """Refuses everybody outside the intervals, and while the load of the last minute is too high."""
 
     __slots__ = ("_intervals", "_most_load", "_text", "files", "needs_process")
+    by_name = False
 
     def __init__(self, access_times: str, max_load: str | None) -> None:
         """`access_times` is empty, and `max_load` None, where the option was not given. Raises UsageError."""

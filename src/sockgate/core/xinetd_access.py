@@ -71,6 +71,7 @@ class XinetdAccess:
     """The verdict of both lists. Given as "" a list is absent; given as a blank it is there and empty."""
 
     __slots__ = ("_no_access", "_only_from", "files", "needs_process")
+    by_name = False
 
     def __init__(self, only_from: str, no_access: str) -> None:
         self.files: tuple[str, ...] = ()

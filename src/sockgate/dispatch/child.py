@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..core.access import DENY, Verdict
 from ..core.errors import GateError, PeerGone, Refused
-from ..shim import INTERNAL_ERROR, REFUSED, let_look_up_names, tell, turn_away
+from ..shim import INTERNAL_ERROR, REFUSED, ask_and_decide, tell, turn_away
 from .client import Client, removed_by
 from .introduction import Parent
 from .records import Records
@@ -62,10 +62,10 @@ def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
     session, gate = client.session, client.rules.gate
     verdict = Verdict(DENY)
     try:
-        session.peer = gate.identify(0, session.peer)
-        let_look_up_names(session.peer, gate)
+        deadline = gate.deadline()
+        session.peer = gate.identify(0, session.peer, deadline)
         tell(gate.greeting)
-        verdict = parent.admit(session) or gate.decide(session.peer)
+        verdict = parent.admit(session) or ask_and_decide(session.peer, gate, deadline)
         verdict = gate.hold_greeting(0, session.peer, verdict)
         if verdict.outcome != DENY:
             records.accepted(session, verdict, client.note())

@@ -29,8 +29,7 @@ class Client(NamedTuple):
 
     def note(self) -> str:
         """What the log is to say of it."""
-        relay = self.rules.gate.relays_for(self.session.peer)
-        return f"relay ({relay})" if relay else ""
+        return self.rules.gate.note(self.session.peer)
 
 
 def removed_by(verdict: Verdict) -> frozenset[bytes]:

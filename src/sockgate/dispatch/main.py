@@ -95,6 +95,6 @@ def arrange_inherited(environment: dict[bytes, bytes]) -> None:
 
 def help_text() -> str:
     lines = ["usage: sockgated [OPTION...] [--] PROGRAM [ARGUMENT...]\n"]
-    lines += [f"  {option.name + ' ' + option.metavar:<32} {option.summary}\n" for option in OPTIONS]
+    lines += [f"  {option.usage:<32} {option.summary}\n" for option in OPTIONS]
     lines.append(f"  {'--help':<32} show this text\n  {'--version':<32} show the version\nSee sockgated(8).\n")
     return "".join(lines)

@@ -91,9 +91,9 @@ class Reception:
             return None
         gate = rules.gate
         decided, unsent = stranger(gate, peer), b""
-        if not (decided or gate.must_wait):
-            unsent = send_now(connection, gate.greeting)
-            decided = gate.decide(peer)
+        if decided is None:
+            decided = gate.decide_now(peer)
+            unsent = send_now(connection, gate.greeting) if decided else b""
         admitted = (
             decided if decided and decided.outcome == DENY else self._count_in(peer, behind_proxy=bool(gate.proxy))
         )

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass
 
-from ...core.options import FLAG, GATE_OPTIONS, Option
+from ...core.options import FLAG, GATE_OPTIONS, OPTIONAL, Option
 from ...dispatch.options import OPTIONS
 from ..main import VERBS, load, parser_of
 
@@ -63,7 +63,7 @@ def gate(name: str, table: tuple[Option, ...]) -> Program:
 
 
 def gate_value(option: Option) -> Value | None:
-    if option.arity == FLAG:
+    if option.arity in (FLAG, OPTIONAL):  # the word behind an optional value's option is not its value
         return None
     words = tuple(option.metavar.split("|")) if "|" in option.metavar else ()
     return Value(option.metavar, KINDS.get(option.metavar, ""), words)

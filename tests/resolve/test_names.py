@@ -12,10 +12,12 @@ import pytest
 
 from sockgate.core.names import CONFIRMED, FAILED, NONE, UNCONFIRMED, HostName
 from sockgate.core.peer import pack
-from sockgate.resolve import LONGEST_NAME, Resolver, Unable, why_unusable, within
+from sockgate.resolve.asking import Unable
+from sockgate.resolve.child import within
+from sockgate.resolve.names import LONGEST_NAME, Resolver, why_unusable
 from tests.core.launch import Launcher, internet, make_launcher
 from tests.differential.namespace import Namespace, require
-from tests.nameserver import SERVFAIL, SILENT, Zone, address_of, alias, pointer, serving
+from tests.resolve.nameserver import SERVFAIL, SILENT, Zone, address_of, alias, pointer, serving
 
 ZONE: Zone = (
     pointer("10.0.0.1", b"Mail", b"example", b"com") | address_of("mail.example.com", "10.0.0.9", "10.0.0.1")

@@ -1,0 +1,83 @@
+"""The client's user, as the ident server on its machine tells it (RFC 1413).
+
+That server says what its owner likes: the answer is worth something only where both machines are one's own.
+"""
+
+import _socket
+import errno
+import posix
+import time
+
+from .asking import READ, WRITE, Unable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..core.peer import Peer
+    from .asking import Task
+
+PORT = 113
+LONGEST_REPLY = 512  # bytes; RFC 1413 allows 1,000 for a line, and nobody has such a name
+LONGEST_USER = 64
+USABLE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-")
+
+
+def user_of(peer: "Peer", seconds: float) -> "Task[str | None]":
+    """The user, None if the server does not say. Raises Unable if there is no answer, at most after so long."""
+    until = time.monotonic() + seconds
+    try:
+        connection = _socket.socket(_socket.AF_INET if len(peer.remote) == 4 else _socket.AF_INET6)
+        try:
+            connection.setblocking(False)
+            yield from connect(connection, peer, until)
+            # The first segment of a connection: the kernel always has room for it.
+            connection.send(b"%d, %d\r\n" % (peer.remote_port, peer.local_port), _socket.MSG_NOSIGNAL)
+            return user_in((yield from read_line(connection, until)), peer.remote_port, peer.local_port)
+        finally:
+            connection.close()
+    except OSError as error:
+        raise Unable(error.strerror) from None
+
+
+def connect(connection: _socket.socket, peer: "Peer", until: float) -> "Task[None]":
+    """To port 113 of the client, from the address that it connected to: the question is about these two."""
+    if peer.interface:
+        scope = _socket.if_nametoindex(peer.interface)
+        connection.bind((peer.local_ip, 0, 0, scope))
+        failure = connection.connect_ex((peer.remote_ip, PORT, 0, scope))
+    else:
+        connection.bind((peer.local_ip, 0))
+        failure = connection.connect_ex((peer.remote_ip, PORT))
+    if failure == errno.EINPROGRESS:
+        if not (yield connection.fileno(), WRITE, until):
+            raise Unable("the ident server does not answer")
+        failure = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+    if failure:
+        raise OSError(failure, posix.strerror(failure))
+
+
+def read_line(connection: _socket.socket, until: float) -> "Task[bytes]":
+    """The reply as far as there is one: up to its line feed, to the end, or to the longest that is read."""
+    reply = b""
+    while b"\n" not in reply and len(reply) < LONGEST_REPLY:
+        if not (yield connection.fileno(), READ, until):
+            raise Unable("the ident server does not answer")
+        data = connection.recv(LONGEST_REPLY - len(reply))
+        if not data:
+            break
+        reply += data
+    return reply
+
+
+def user_in(reply: bytes, remote_port: int, local_port: int) -> str | None:
+    """`6193, 23 : USERID : UNIX : joe` and CR LF. None for whatever is not exactly that, about this connection."""
+    line, end, _ = reply.partition(b"\r\n")
+    ports, kind, _system, user = (line.decode("latin-1").split(":", 3) + [""] * 3)[:4]
+    if not end or kind.strip(" \t") != "USERID" or numbers(ports) != (remote_port, local_port):
+        return None
+    user = user.strip(" \t")
+    return user if user and len(user) <= LONGEST_USER and USABLE.issuperset(user) else None
+
+
+def numbers(ports: str) -> tuple[int, ...]:
+    words = [word.strip(" \t") for word in ports.split(",")]
+    return tuple(int(word) for word in words if word.isascii() and word.isdigit() and len(word) <= 5)
