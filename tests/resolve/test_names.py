@@ -112,11 +112,11 @@ def test_a_server_that_fails_is_not_one_that_knows_no_name(
 @pytest.mark.parametrize(("address", "text"), [("10.0.0.6", ""), ("10.0.0.7", "late.example.com")])
 def test_all_look_ups_together_end_at_the_deadline(network: Namespace, address: str, text: str) -> None:
     begin = time.monotonic()
-    resolver = Resolver(0.3)
+    resolver = Resolver(0.8)
     for _ in range(2):  # the second is not even asked
         host = network.run(partial(resolver.name_of, pack(address)))
         assert (host.state, host.text, host.problem) == (FAILED, text, "no answer in time")
-    assert 0.25 < time.monotonic() - begin < 0.8
+    assert 0.75 < time.monotonic() - begin < 1.6
     assert network.run(lambda: resolver.name_of(pack("10.0.0.1"))).state == FAILED
 
 
