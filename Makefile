@@ -79,7 +79,7 @@ run: build
 install:
 	umask 022
 	mkdir -p $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBDIR) $(UNITDIR))
-	for module in $(MODULES); do install -D -m 644 src/$$module $(DESTDIR)$(LIBDIR)/$$module; done
+	tar -C src --mode=u=rw,go=r -cf - $(MODULES) | tar -C $(DESTDIR)$(LIBDIR) --no-same-owner --touch -xf -
 	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(LIBDIR)
 	$(call launchers,$(DESTDIR)$(SBINDIR),$(DESTDIR)$(BINDIR),$(LIBDIR))
 	mkdir -p $(DESTDIR)$(GENERATORDIR)
@@ -91,12 +91,7 @@ install:
 	install -D -m 644 src/sockgate/catalog/sockgate.catalog $(DESTDIR)$(CATALOGDIR)/sockgate.catalog
 	for example in $(EXAMPLES); do install -D -m 644 src/sockgate/$$example $(DESTDIR)$(EXAMPLEDIR)/$$example; done
 	mkdir -p $(addprefix $(DESTDIR),$(BASHDIR) $(ZSHDIR) $(FISHDIR))
-	for program in $(COMPLETED); do
-		complete() { PYTHONPATH=src $(PYTHON) -B -m sockgate.ctl.completion $$1 $$program; }
-		complete bash > $(DESTDIR)$(BASHDIR)/$$program
-		complete zsh > $(DESTDIR)$(ZSHDIR)/_$$program
-		complete fish > $(DESTDIR)$(FISHDIR)/$$program.fish
-	done
+	PYTHONPATH=src $(PYTHON) -B -m sockgate.ctl.completion $(addprefix $(DESTDIR),$(BASHDIR) $(ZSHDIR) $(FISHDIR)) $(COMPLETED)
 	if command -v $(SCDOC) > /dev/null; then
 		for page in $(PAGES); do
 			mkdir -p $(DESTDIR)$(MANDIR)/man$${page##*.}
@@ -127,7 +122,7 @@ test: setup check test-unit test-oracles test-system
 
 # No root and no oracles: what a laptop runs between two edits.
 test-unit: build venv
-	.venv/bin/pytest -q -n 2 tests --ignore=tests/system --ignore=tests/differential --ignore=tests/bench
+	.venv/bin/pytest -q -n 2 --dist worksteal tests --ignore=tests/system --ignore=tests/differential --ignore=tests/bench
 
 # The dialects against the programs they came from; `make diff` for many more cases.
 test-oracles: build venv

@@ -68,7 +68,7 @@ def test_rules_that_are_swapped_under_load_are_the_old_or_the_new_ones(launcher:
     done = threading.Event()
 
     def swap() -> None:
-        for number in range(1000):
+        for number in range(300):
             compile_rules(str(texts[number % 2]), target)
         done.set()
 
