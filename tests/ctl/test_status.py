@@ -11,9 +11,9 @@ from sockgate.core.log import FAILED
 from sockgate.ctl.main import run
 from sockgate.ctl.status.prometheus import escape, metrics
 from sockgate.ctl.status.render import HEADERS, as_object, paragraphs, row
-from sockgate.ctl.status.services import Service, read_properties, resident_clients
-from sockgate.ctl.status.systemctl import client_of, parse_properties
+from sockgate.ctl.status.services import Service, read_properties, resident_clients, traffic
 from sockgate.ctl.status.tally import Tally
+from sockgate.ctl.systemctl import client_of, parse_properties
 from sockgate.ctl.top import page
 from tests.journal.export import write_journal
 from tests.journal.records import NOON, SECOND, refusal, verdict
@@ -27,6 +27,8 @@ Result=success
 NAccepted=9
 NRefused=3
 Id=smtp.socket
+IPIngressBytes=5424
+IPEgressBytes=1015320
 ActiveState=active
 SubState=listening
 UnitFileState=enabled
@@ -76,11 +78,13 @@ def test_the_table_has_a_line_for_each_service(smtp: Service) -> None:
 def test_one_service_is_described_in_full(smtp: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     smtp.last = smtp.last[:2]
     assert [label for label, _ in paragraphs(smtp)] == [
-        "Engine", "Socket", "Listens", "Clients", "Accepted", "Refused", "Failed", "Dropped", "Refusal", "Refusal",
+        "Engine", "Socket", "Listens", "Clients", "Accepted", "Refused", "Failed", "Dropped", "Traffic", "Refusal",
+        "Refusal",
     ]  # fmt: skip
     said = dict(paragraphs(smtp))
     assert said["Engine"] == "sockgate, a gate for each client (smtp@.service)"
     assert said["Clients"] == "3 of 200, at most 20 from one source: 3 from 192.0.2.7"
+    assert said["Traffic"] == "5,424 bytes received, 1,015,320 sent"
     assert said["Refused"] == "4 (--deny 2, /etc/rules:12 1, --max-per-source 1)"
     assert said["Refusal"].endswith(" [2001:db8::1]:" + str(smtp.last[1].remote_port) + ": in --max-per-source 20")
 
@@ -89,6 +93,7 @@ def test_what_check_finds_comes_last(smtp: Service) -> None:
     smtp.findings = ["warning: smtp.socket: MaxConnections= is not set"]
     assert list(paragraphs(smtp))[-1] == ("Check", "warning: smtp.socket: MaxConnections= is not set")
     assert as_object(smtp)["findings"] == smtp.findings
+    assert row(smtp)[-1] == "1 finding: sockgatectl check smtp"
 
 
 def test_json_says_all_of_it(smtp: Service) -> None:
@@ -115,10 +120,18 @@ def test_metrics_are_in_the_text_format(smtp: Service) -> None:
         'sockgate_refused_total{service="smtp",rule="/etc/rules:12"} 1',
         'sockgate_failed_total{service="smtp"} 1',
         'sockgate_dropped_total{service="smtp"} 3',
+        'sockgate_received_bytes_total{service="smtp"} 5424',
+        'sockgate_sent_bytes_total{service="smtp"} 1015320',
+        'sockgate_findings{service="smtp"} 0',
     ]
     assert lines[:2] == [
         "# HELP sockgate_up Whether the service listens with a gate that works.", "# TYPE sockgate_up gauge",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("count", ["[no data]", "18446744073709551615", ""])
+def test_bytes_that_are_not_counted_are_not_shown(count: str) -> None:
+    assert traffic({"IPIngressBytes": count, "IPEgressBytes": count}) is None
 
 
 def test_a_label_cannot_break_its_line() -> None:

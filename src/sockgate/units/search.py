@@ -114,6 +114,11 @@ class UnitSearch:
             if file.endswith(".conf") and self._has_content(chosen[file]):
                 yield chosen[file]
 
+    def is_masked(self, name: str) -> bool:
+        """Whether its file is a link to nothing, so that it can never start."""
+        path = self._first(name)
+        return path is not None and os.path.realpath(self.host_path(path)) == "/dev/null"
+
     def enabled(self, name: str) -> bool:
         """Whether something wants this unit at boot: a link in a .wants or .requires folder."""
         return any(

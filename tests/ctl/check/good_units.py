@@ -42,6 +42,7 @@ StartLimitIntervalSec=0
 ExecStart=/usr/sbin/sockgated --max-connections 10 -- /usr/bin/server
 User=mail
 KillMode=process
+LogRateLimitIntervalSec=0
 SyslogLevelPrefix=no
 """
 GOOD = {

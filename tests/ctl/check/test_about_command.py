@@ -44,6 +44,14 @@ CASES: Cases = {
         {TEMPLATE: TEMPLATE_UNIT + "Environment=nonsense\n"},
         [f"{TEMPLATE}:12: warning: systemd ignores a part of it: 'nonsense' is not NAME=VALUE"],
     ),
+    "variables that a shell expanded": (
+        {"/etc/default/mail": 'PASSWORD=x$y$5\nOPTIONS="--allow localhost"\nA="$B AUTH"\nD=`id -u`\n'},
+        [
+            "/etc/default/mail:3: warning: systemd does not expand '$B' in A= (for Courier's: sockgatectl"
+            " courier-environment /etc/default/mail --output /run/sockgate/NAME.env as ExecStartPre= of mail.socket,"
+            " and that file here)"
+        ],
+    ),
     "wrong option in the unit": (
         {TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--allow 192.168.0")},
         [

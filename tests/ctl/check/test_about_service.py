@@ -7,23 +7,16 @@ import pytest
 from tests.ctl.check.good_units import (
     EDIT_SERVICE,
     EDIT_SOCKET,
-    GOOD,
     RESIDENT,
     RESIDENT_UNIT,
     SOCKET,
-    SOCKET_UNIT,
     TEMPLATE,
     TEMPLATE_UNIT,
     Cases,
-    check,
     dropped,
     edit,
     prove,
 )
-from tests.units.tree import write_tree
-
-SETUID_TEXT = "keeps '/usr/bin/qmail-smtpd' from running setuid programs"
-QMAIL = edit(TEMPLATE_UNIT, "/usr/bin/server", "/usr/bin/qmail-smtpd")
 
 CASES: Cases = {
     "user missing": (
@@ -47,32 +40,6 @@ CASES: Cases = {
     ),
     "dynamic user": (
         {TEMPLATE: edit(TEMPLATE_UNIT, "User=mail", "User=other\nDynamicUser=yes")},
-        [],
-    ),
-    "setuid blocked": (
-        {TEMPLATE: QMAIL + "NoNewPrivileges=yes\n", "/usr/bin/qmail-smtpd": "#!/bin/sh\n"},
-        [
-            f"{TEMPLATE}:12: error: NoNewPrivileges= {SETUID_TEXT}: mail would be refused after DATA"
-            f" (put NoNewPrivileges=no under [Service] with {EDIT_SERVICE})"
-        ],
-    ),
-    "setuid blocked by what implies it": (
-        {
-            TEMPLATE: QMAIL + "SystemCallFilter=@system-service\nProtectClock=yes\nPrivateDevices=no\n",
-            "/usr/bin/qmail-smtpd": "#!/bin/sh\n",
-        },
-        [
-            f"{TEMPLATE}:13: error: ProtectClock= {SETUID_TEXT} on systemd 252: mail would be refused after DATA"
-            f" (put ProtectClock=no under [Service] with {EDIT_SERVICE})",
-            f"{TEMPLATE}:12: error: SystemCallFilter= {SETUID_TEXT} on systemd 252: mail would be refused after DATA"
-            f" (put SystemCallFilter= under [Service] with {EDIT_SERVICE})",
-        ],
-    ),
-    "setuid as root": (
-        {
-            TEMPLATE: dropped(QMAIL, "User") + "SystemCallFilter=@system-service\nProtectClock=yes\n",
-            "/usr/bin/qmail-smtpd": "#!/bin/sh\n",
-        },
         [],
     ),
     "resident service that ends sessions and stops for good": (
@@ -124,38 +91,9 @@ CASES: Cases = {
             f" (put Restart=no under [Service] with {EDIT_SERVICE})"
         ],
     ),
-    "drop-in for a newer systemd": (
-        {f"{TEMPLATE}.d/50-sandbox-255.conf": "[Service]\nPrivateTmp=yes\n"},
-        [
-            f"warning: '{TEMPLATE}.d/50-sandbox-255.conf' is for systemd 255 and newer, this is 252"
-            f" (rm {TEMPLATE}.d/50-sandbox-255.conf)"
-        ],
-    ),
-    "line that is ignored": (
-        {SOCKET: SOCKET_UNIT + "KeepAlive\n"},
-        [f"{SOCKET}:7: warning: systemd ignores this line: 'KeepAlive' is not KEY=VALUE"],
-    ),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> None:
     prove(tmp_path, CASES[case])
-
-
-def test_newer_systemd_blocks_setuid_programs_by_less(tmp_path: Path) -> None:
-    unit = QMAIL + "ProtectClock=yes\nSystemCallFilter=@system-service\nSystemCallFilter=~@privileged @resources\n"
-    write_tree(tmp_path, GOOD | {TEMPLATE: unit, "/usr/bin/qmail-smtpd": "#!/bin/sh\n"})
-    assert check(tmp_path, "--systemd", "257")[1] == [
-        f"{TEMPLATE}:14: error: SystemCallFilter= {SETUID_TEXT}: mail would be refused after DATA"
-        f" (put SystemCallFilter= under [Service] with {EDIT_SERVICE})"
-    ]
-
-
-def test_a_setuid_server_is_recognised_by_its_mode(tmp_path: Path) -> None:
-    write_tree(tmp_path, GOOD | {TEMPLATE: TEMPLATE_UNIT + "PrivateUsers=yes\n"})
-    (tmp_path / "usr/bin/server").chmod(0o4755)
-    assert check(tmp_path, "--systemd", "257")[1] == [
-        f"{TEMPLATE}:12: error: PrivateUsers= keeps '/usr/bin/server' from running setuid programs:"
-        f" mail would be refused after DATA (put PrivateUsers=no under [Service] with {EDIT_SERVICE})"
-    ]

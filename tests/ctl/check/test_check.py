@@ -16,7 +16,11 @@ from sockgate.units.search import UnitSearch
 from tests.ctl.check import (
     test_about_access,
     test_about_command,
+    test_about_files,
+    test_about_limits,
+    test_about_rivals,
     test_about_rules,
+    test_about_sandbox,
     test_about_service,
     test_about_socket,
 )
@@ -48,9 +52,16 @@ def test_nothing_is_found_in_good_resident_units(tmp_path: Path) -> None:
     assert check(tmp_path, "--systemd", "257", "mail.service") == (0, [])
 
 
-CASE_MODULES = (test_about_access, test_about_command, test_about_rules, test_about_service, test_about_socket)
-# These need a port in use or another user: tests/system/test_check.py. Or another version, or a compiled file.
-TESTED_ELSEWHERE = {"port_taken", "files_unreadable", "poll_limit", "rules_without_end", "rules_stale"}
+CASE_MODULES = (
+    test_about_access, test_about_command, test_about_files, test_about_limits, test_about_rivals, test_about_rules,
+    test_about_sandbox, test_about_service, test_about_socket,
+)  # fmt: skip
+# These need a port in use, another user or a running systemd: tests/system/test_check.py and test_doctor.py. Or another
+# version, or a compiled file.
+TESTED_ELSEWHERE = {
+    "port_taken", "files_unreadable", "socket_failed", "not_listening", "not_reloaded", "failures_left",
+    "sessions_left", "super_server_enabled", "poll_limit", "rules_without_end", "rules_stale",
+}  # fmt: skip
 
 
 def test_every_rule_has_a_case(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from ...core.errors import GateError, UsageError
 from ...units.reader import Place
@@ -16,15 +16,19 @@ from ..gated import GatedService, find_named, gate_names
 from .machine import Machine
 from .rules import ERROR, LEVELS, RULES
 
+# Each takes away what was in the way of a further check; one is the rule.
+MOST_ROUNDS = 4
+
 
 class Finding(NamedTuple):
-    """One thing that is wrong: where, how bad, what, and what mends it."""
+    """One thing that is wrong: where, how bad, what, and what mends it; `lines` of a drop-in, where those can."""
 
     level: str
     unit: str
     place: Place | None
     message: str
     hint: str
+    lines: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         place = f"{self.place}: " if self.place else ""
@@ -35,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("units", metavar="UNIT", nargs="*", help="NAME.socket, NAME@.service, NAME.service or NAME")
     parser.add_argument("--all", action="store_true", help="those that are not enabled as well")
     parser.add_argument("--level", choices=LEVELS, default=LEVELS[-1], help="leave out what is less (%(default)s)")
+    parser.add_argument("--fix", action="store_true", help="write drop-ins for what they can mend, then check again")
     parser.add_argument("--json", action="store_true", help="one JSON array of findings")
     parser.add_argument("--root", metavar="DIR", default="/", help="check the system in this directory")
     parser.add_argument(
@@ -49,17 +54,40 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{root!r} is not a directory")
     machine = Machine(UnitSearch(root), arguments.systemd)
     levels = LEVELS[: LEVELS.index(arguments.level) + 1]
-    findings: list[Finding] = []
-    idle: list[str] = []
-    for name in units or gate_names(machine.search):
-        if units or arguments.all or machine.uses(name):
-            findings += check(name, machine, levels)
-        else:
-            idle.append(name)
+    names = units or gate_names(machine.search)
+    wanted = [name for name in names if units or arguments.all or machine.uses(name)]
+    findings = check_all(wanted, machine, levels)
+    if arguments.fix:
+        findings = fix(wanted, findings, machine, levels, sys.stderr if arguments.json else sys.stdout)
     report(findings, as_json=arguments.json)
-    if idle:
+    if idle := [name for name in names if name not in wanted]:
         print(f"sockgatectl: left out, not enabled: {' '.join(idle)} (--all includes them)", file=sys.stderr)
     return 1 if findings else 0
+
+
+def fix(
+    names: list[str], findings: list[Finding], machine: Machine, levels: tuple[str, ...], output: TextIO
+) -> list[Finding]:
+    """What is still wrong after the drop-ins are written; what was in the way of a check is found when it has gone."""
+    from .mend import conclude, write_drop_ins
+
+    written = []
+    for _ in range(MOST_ROUNDS):
+        changed = write_drop_ins(findings, machine.search, output)
+        if not changed:
+            break
+        written += changed
+        machine = machine.anew()
+        findings = check_all(names, machine, levels)
+    if written:
+        machine = machine.anew()
+        conclude(written, machine, output)
+        findings = check_all(names, machine, levels)
+    return findings
+
+
+def check_all(names: list[str], machine: Machine, levels: tuple[str, ...]) -> list[Finding]:
+    return [finding for name in names for finding in check(name, machine, levels)]
 
 
 def check(name: str, machine: Machine, levels: tuple[str, ...]) -> Iterator[Finding]:
@@ -76,7 +104,9 @@ def findings_of(gated: GatedService, machine: Machine, levels: tuple[str, ...]) 
     for rule in RULES:
         if rule.level in levels:
             for problem in rule.find(gated, machine):
-                yield Finding(rule.level, problem.unit.name, problem.place, problem.message, problem.hint)
+                yield Finding(
+                    rule.level, problem.unit.name, problem.place, problem.message, problem.hint, problem.lines
+                )
 
 
 def report(findings: list[Finding], *, as_json: bool) -> None:

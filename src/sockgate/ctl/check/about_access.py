@@ -3,12 +3,19 @@
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from ...core.errors import UsageError
+from ...core.errors import ConfigError, Refused, UsageError
+from ...core.gate import Gate
+from ...core.peer import Peer, internet_peer, pack
+from ...core.rules import RulesAccess
 from ...core.xinetd_access import Entry, XinetdAccess
 from ..gated import GatedService
 from .about_command import place_of
 from .machine import Machine
-from .problem import Problem
+from .problem import ZERO, Problem, by_setting
+
+# Nobody has these addresses (RFC 5737): who lets all three do something lets everybody.
+STRANGERS = ("192.0.2.7", "198.51.100.7", "203.0.113.7")
+FILTERS = ("IPAddressAllow", "IPAddressDeny")
 
 
 def entries_misleading(gated: GatedService, _: Machine) -> Iterator[Problem]:
@@ -28,3 +35,72 @@ def is_misleading(entry: Entry) -> bool:
     except ValueError:
         return True  # of fewer than four numbers, octal or hexadecimal
     return False
+
+
+def strangers() -> list[Peer]:
+    return [internet_peer(pack(address), 40000, pack("192.0.2.1"), 25) for address in STRANGERS]
+
+
+def open_relay(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    gate = gated.gate
+    if gate and all(relays(gate, peer) for peer in strangers()):
+        yield Problem(
+            gated.service, place_of(UsageError("--relay --rules"), gated),
+            "RELAYCLIENT is set for everybody: an open relay",
+            "name the networks that may relay in --relay or the rules",
+        )  # fmt: skip
+
+
+def relays(gate: Gate, peer: Peer) -> bool:
+    """Whether --relay or a rule by address lets this client relay. Nobody's name is looked up."""
+    if gate.relays_for(peer) is not None:
+        return True
+    try:
+        verdicts = [check.decide(peer) for check in gate.checks if isinstance(check, RulesAccess)]
+    except ConfigError:
+        return False  # another rule tells what is wrong with the file
+    return any(verdict.variables.get(b"RELAYCLIENT") is not None for verdict in verdicts)
+
+
+def proxy_is_anybody(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    proxy = gated.gate.proxy if gated.gate else None
+    if proxy is None:
+        return
+    try:
+        for peer in strangers():
+            proxy.check_sender(peer)
+    except Refused:
+        return
+    yield Problem(
+        gated.service, place_of(UsageError("--proxy-protocol"), gated),
+        "--proxy-protocol trusts everybody: any client can claim any address", "name the proxies' own addresses",
+    )  # fmt: skip
+
+
+def one_source(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    """Behind a proxy systemd sees one source for all clients."""
+    socket = gated.socket
+    value = socket.value("Socket", "MaxConnectionsPerSource", "0") if socket else "0"
+    if socket and gated.gate and gated.gate.proxy and not ZERO.match(value):
+        yield by_setting(
+            socket, socket.place_of("Socket", "MaxConnectionsPerSource"),
+            f"MaxConnectionsPerSource={value} counts all clients of the proxy as one source",
+            "MaxConnectionsPerSource=0",
+        )  # fmt: skip
+
+
+def filter_alone(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    """systemd's packet filter is no gate: it says nothing, and is not there in many containers."""
+    if gated.gate is None or gated.gate.checks:
+        return
+    for unit, section in ((gated.socket, "Socket"), (gated.service, "Service")):
+        for key in FILTERS:
+            assignment = unit.last(section, key) if unit else None
+            if unit and assignment:
+                option = f"--{key.removeprefix('IPAddress').lower()} '{assignment.value}'"
+                yield Problem(
+                    unit, assignment.place,
+                    f"{key}= is the only gate: it logs nothing, and does nothing where BPF is not to be had, as in"
+                    " many containers", f"say {option} to sockgate as well",
+                )  # fmt: skip
+                return

@@ -8,13 +8,17 @@ import shlex
 from collections.abc import Iterator
 
 from ...core.errors import GateError
+from ...units import envfile
 from ...units.command import parse_commands
+from ...units.environment import environment_files, matching
 from ...units.reader import Place
 from ..gated import GatedService
 from .about_service import identity_of
 from .machine import EXECUTABLE, READABLE, Machine, is_allowed
 from .problem import Problem
 
+# What a shell would replace. A lone dollar sign may be a password's.
+SHELL = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*|\$\(|`[^`]+`")
 # systemd's own default, which most distributions keep.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -38,6 +42,30 @@ def environment_ignored(gated: GatedService, _: Machine) -> Iterator[Problem]:
     for trouble in gated.troubles:
         if not trouble.fatal:
             yield Problem(gated.service, trouble.place, trouble.text)
+
+
+def environment_expands(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """A file that a shell used to read: systemd takes `$NAME` in it for a dollar sign and four letters."""
+    files, _ = environment_files(gated.service)
+    for file in files:
+        for path in matching(file, machine.search):
+            for name, value, line in assignments_in(path, machine):
+                if found := SHELL.search(value):
+                    socket = gated.socket.name if gated.socket else "the socket"
+                    yield Problem(
+                        gated.service, Place(path, line), f"systemd does not expand {found[0]!r} in {name}=",
+                        f"for Courier's: sockgatectl courier-environment {path} --output /run/sockgate/NAME.env as"
+                        f" ExecStartPre= of {socket}, and that file here",
+                    )  # fmt: skip
+                    break
+
+
+def assignments_in(path: str, machine: Machine) -> list[tuple[str, str, int]]:
+    try:
+        with open(machine.search.host_path(path), encoding="utf-8") as file:
+            return envfile.parse(file.read())
+    except (OSError, ValueError):  # another rule tells
+        return []
 
 
 def written_at_start(gated: GatedService) -> set[str]:

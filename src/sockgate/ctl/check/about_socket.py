@@ -6,7 +6,7 @@ from ...units.unit import Unit
 from ..gated import PER_CONNECTION, RESIDENT, GatedService, service_of
 from .listening import Endpoint, conflicting_processes, parse_listen
 from .machine import Machine
-from .problem import ZERO, Problem, setting
+from .problem import ZERO, Problem, by_setting
 
 LISTEN_KEYS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
 
@@ -87,10 +87,10 @@ def trigger_limit(gated: GatedService, _: Machine) -> Iterator[Problem]:
     values = [socket.value("Socket", key) for key in ("TriggerLimitIntervalSec", "TriggerLimitBurst")]
     if not any(ZERO.match(value) for value in values):
         what = "200 connections" if accepts(gated) else "20 starts"
-        yield Problem(
+        yield by_setting(
             socket, socket.place_of("Socket", "TriggerLimitIntervalSec"),
             f"the trigger limit is on: after {what} within 2 s systemd stops the socket for good",
-            setting(socket, "TriggerLimitIntervalSec=0"),
+            "TriggerLimitIntervalSec=0",
         )  # fmt: skip
 
 
@@ -99,18 +99,18 @@ def poll_limit(gated: GatedService, machine: Machine) -> Iterator[Problem]:
     if socket is None or machine.systemd_version < 255:
         return
     if not any(socket.value("Socket", key) for key in ("PollLimitIntervalSec", "PollLimitBurst")):
-        yield Problem(
+        yield by_setting(
             socket, None, "PollLimitBurst= is not set: systemd accepts at most 75 connections a second",
-            setting(socket, "PollLimitBurst=400"),
+            "PollLimitBurst=400",
         )  # fmt: skip
 
 
 def max_connections(gated: GatedService, _: Machine) -> Iterator[Problem]:
     socket = accepts(gated)
     if socket and not socket.value("Socket", "MaxConnections"):
-        yield Problem(
+        yield by_setting(
             socket, None, "MaxConnections= is not set: the 65th client at a time is disconnected without a word",
-            setting(socket, "MaxConnections=200"),
+            "MaxConnections=200",
         )  # fmt: skip
 
 
@@ -119,8 +119,8 @@ def free_bind(gated: GatedService, _: Machine) -> Iterator[Problem]:
         return
     for endpoint, text in endpoints(gated.socket):
         if endpoint.is_of_an_interface:
-            yield Problem(
+            yield by_setting(
                 gated.socket, gated.socket.place_of("Socket", "ListenStream"),
-                f"{text} fails at boot if its interface has no address yet", setting(gated.socket, "FreeBind=yes"),
+                f"{text} fails at boot if its interface has no address yet", "FreeBind=yes",
             )  # fmt: skip
             break

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ...core.errors import SystemFailure
 from ...units.search import UnitSearch
+from ..systemctl import Properties, processes_in, show, units_like
 
 LIBRARIES = ("/usr/lib/systemd", "/usr/lib/*/systemd", "/usr/lib64/systemd", "/lib/systemd")
 READABLE, EXECUTABLE = os.R_OK, os.X_OK
@@ -30,6 +31,11 @@ class Machine:
     def __init__(self, search: UnitSearch, systemd_version: int | None = None) -> None:
         self.search = search
         self._given_version = systemd_version
+        self._states: dict[str, Properties] = {}
+
+    def anew(self) -> "Machine":
+        """The same machine as its files are now."""
+        return Machine(UnitSearch(self.search.root or "/"), self._given_version)
 
     @property
     def live(self) -> bool:
@@ -54,6 +60,29 @@ class Machine:
     def uses(self, unit: str) -> bool:
         """Whether a unit is enabled, or was started without that."""
         return self.search.enabled(unit) or (self.live and is_active(unit))
+
+    def state(self, unit: str) -> Properties:
+        """What systemd knows of a unit; nothing where there is none to ask. A template has no state."""
+        if not self.running or unit.endswith("@.service"):
+            return {}
+        if unit not in self._states:
+            self._states |= show([unit])
+        return self._states[unit]
+
+    def instances(self, pattern: str, state: str) -> list[str]:
+        """The units of this pattern that are in this state."""
+        return units_like(pattern, state) if self.running else []
+
+    def left_over(self, unit: str) -> list[str]:
+        """The processes of a unit that is no longer active."""
+        state = self.state(unit)
+        gone = state.get("ActiveState") in ("inactive", "failed")
+        return processes_in(state.get("ControlGroup") or f"/system.slice/{unit}") if gone else []
+
+    @cached_property
+    def running(self) -> bool:
+        """Whether there is a systemd that can be asked (sd_booted(3))."""
+        return self.live and os.path.isdir("/run/systemd/system")
 
     def user(self, name: str) -> pwd.struct_passwd | None:
         """A user by name or number, None for one that does not exist."""

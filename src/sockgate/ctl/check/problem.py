@@ -8,20 +8,31 @@ from ...units.unit import Unit
 
 # A time or number that switches a limit off: 0, 0s, 0ms.
 ZERO = re.compile(r"0+[a-z]*\Z")
+OF_EVERY_UNIT = ("CollectMode", "StartLimitIntervalSec")
 
 
 class Problem(NamedTuple):
-    """What is wrong, in which unit, where it is written (None: nowhere), and the line or command that mends it."""
+    """What is wrong, in which unit, where it is written (None: nowhere), and what mends it.
+
+    hint   for a person: a command, or what to write
+    lines  `Key=value` each, which mend it in a drop-in of the unit; empty if none can
+    """
 
     unit: Unit
     place: Place | None
     message: str
     hint: str = ""
+    lines: tuple[str, ...] = ()
 
 
-def setting(unit: Unit, line: str) -> str:
-    """The hint for a setting that is missing or wrong."""
-    section = {"CollectMode": "Unit", "StartLimitIntervalSec": "Unit"}.get(
-        line.partition("=")[0], unit.unit_name.type.capitalize()
-    )
-    return f"put {line} under [{section}] with `systemctl edit {unit.name}`"
+def by_setting(unit: Unit, place: Place | None, message: str, *lines: str) -> Problem:
+    """A problem that these settings mend."""
+    wanted = " and ".join(lines)
+    return Problem(
+        unit, place, message, f"put {wanted} under [{section_of(unit, lines[0])}] with `systemctl edit {unit.name}`",
+        lines,
+    )  # fmt: skip
+
+
+def section_of(unit: Unit, line: str) -> str:
+    return "Unit" if line.partition("=")[0] in OF_EVERY_UNIT else unit.unit_name.type.capitalize()

@@ -48,7 +48,7 @@ def current_services(units: list[str]) -> list[Service]:
     services = find_services(units, machine.search)
     refresh(services)
     services = [service for service in services if units or service.used]
-    for service in services if units else ():
+    for service in services:
         service.findings = [str(finding) for finding in check(service.socket, machine, LEVELS)]
     return services
 

@@ -62,6 +62,20 @@ def dropped(service: Service) -> Iterator[Sample]:
         yield {}, service.dropped
 
 
+def received(service: Service) -> Iterator[Sample]:
+    if service.traffic:
+        yield {}, service.traffic[0]
+
+
+def sent(service: Service) -> Iterator[Sample]:
+    if service.traffic:
+        yield {}, service.traffic[1]
+
+
+def findings(service: Service) -> Iterator[Sample]:
+    yield {}, len(service.findings)
+
+
 METRICS: tuple[tuple[str, str, str, Callable[[Service], Iterator[Sample]]], ...] = (
     ("sockgate_up", "gauge", "Whether the service listens with a gate that works.", up),
     ("sockgate_start_time_seconds", "gauge", "When it began to listen; the counters count from then on.", since),
@@ -71,4 +85,7 @@ METRICS: tuple[tuple[str, str, str, Callable[[Service], Iterator[Sample]]], ...]
     ("sockgate_refused_total", "counter", "Clients that were refused, by what refused them.", refused),
     ("sockgate_failed_total", "counter", "Clients that were refused because something is wrong here.", failed),
     ("sockgate_dropped_total", "counter", "Clients that systemd turned away at a limit of the socket.", dropped),
+    ("sockgate_received_bytes_total", "counter", "From the clients, with IPAccounting= in the socket.", received),
+    ("sockgate_sent_bytes_total", "counter", "To the clients, with IPAccounting= in the socket.", sent),
+    ("sockgate_findings", "gauge", "What sockgatectl check finds wrong with it.", findings),
 )

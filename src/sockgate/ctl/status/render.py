@@ -20,7 +20,7 @@ def row(service: Service) -> tuple[str, ...]:
     return (
         service.name, service.engine or "-", state(service), " ".join(service.listen) or "-",
         f"{service.connected}{limit}", *shown, "-" if service.resident else f"{service.dropped:,}",
-        trouble(service) or "-",
+        in_short(service),
     )  # fmt: skip
 
 
@@ -31,6 +31,13 @@ def state(service: Service) -> str:
 
 def trouble(service: Service) -> str:
     return service.error or service.uncounted
+
+
+def in_short(service: Service) -> str:
+    """What is wrong in a word, for the table."""
+    found = len(service.findings)
+    advice = f"{found} {'finding' if found == 1 else 'findings'}: sockgatectl check {service.name}" if found else "-"
+    return trouble(service) or advice
 
 
 def paragraphs(service: Service) -> Iterator[tuple[str, str]]:
@@ -50,6 +57,8 @@ def paragraphs(service: Service) -> Iterator[tuple[str, str]]:
         yield "Failed", f"{service.tally.failed:,}"
     if not service.resident:
         yield "Dropped", f"{service.dropped:,} by systemd, at the limits of the socket"
+    if service.traffic:
+        yield "Traffic", f"{service.traffic[0]:,} bytes received, {service.traffic[1]:,} sent"
     if service.said:
         yield "Says", service.said
     for refusal in service.last:
@@ -80,6 +89,8 @@ def as_object(service: Service) -> Object:
         "limit": service.limit or None, "limit_per_source": service.per_source or None,
         "accepted": tally.accepted if tally else None, "refused": dict(tally.refused) if tally else None,
         "failed": tally.failed if tally else None, "dropped": None if service.resident else service.dropped,
+        "bytes_received": service.traffic[0] if service.traffic else None,
+        "bytes_sent": service.traffic[1] if service.traffic else None,
         "status": service.said or None, "trouble": trouble(service) or None,
         "findings": service.findings,
         "last_refusals": [

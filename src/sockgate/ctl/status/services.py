@@ -1,6 +1,5 @@
 """The gated services of this machine, and how each of them is doing."""
 
-import glob
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,11 +11,11 @@ from ...journal.connection import Connection
 from ...units.names import UnitName
 from ...units.search import UnitSearch
 from ..gated import PROGRAMS, GatedService, find_named, gate_names
-from .systemctl import Properties, client_of, instances, show
+from ..systemctl import Properties, client_of, instances, processes_in, read, show
 from .tally import Tally
 
-CGROUPS = "/sys/fs/cgroup"
 MICROSECONDS = 1_000_000
+NOT_COUNTED = (1 << 64) - 1  # how systemctl shows it, but for newer ones, which say [no data]
 CLIENT_VARIABLES = (b"TCPREMOTEIP=", b"TCPREMOTEPORT=")
 
 
@@ -33,6 +32,7 @@ class Service:
     limit       of clients, 0 if unknown
     per_source  limit of clients from one source, 0 for none
     dropped     clients that systemd turned away at its own limits
+    traffic     bytes from and to its clients, with IPAccounting=yes in the socket
     uncounted   why the journal could not be asked for the rest
     findings    what `sockgatectl check` has to say about it
     """
@@ -52,6 +52,7 @@ class Service:
     limit: int = 0
     per_source: int = 0
     dropped: int = 0
+    traffic: tuple[int, int] | None = None
     uncounted: str = ""
     findings: list[str] = field(default_factory=list)
     said: str = ""
@@ -122,11 +123,19 @@ def read_properties(service: Service, socket: Properties, unit: Properties) -> N
     entered = socket.get("ActiveEnterTimestamp", "").removeprefix("@")
     active = socket.get("ActiveState") in ("active", "deactivating")
     service.since = int(entered) * MICROSECONDS if active and entered.isdigit() else None
+    service.traffic = traffic(socket)
     service.said = unit.get("StatusText", "")
     if not service.resident:
         service.limit = number(socket, "MaxConnections")
         service.per_source = number(socket, "MaxConnectionsPerSource")
         service.dropped = number(socket, "NRefused")
+
+
+def traffic(socket: Properties) -> tuple[int, int] | None:
+    """systemd counts what goes over an accepted connection for the socket, never for the service that is given it."""
+    counts = [socket.get(name, "") for name in ("IPIngressBytes", "IPEgressBytes")]
+    received, sent = (int(count) if count.isdigit() else NOT_COUNTED for count in counts)
+    return None if NOT_COUNTED in (received, sent) else (received, sent)
 
 
 def number(properties: Properties, name: str) -> int:
@@ -154,19 +163,9 @@ def resident_clients(cgroup: str) -> Counter[str]:
     A gate that was started anew does not know its predecessor's sessions; their environment does.
     """
     sessions = set()
-    for file in glob.glob(f"{CGROUPS}{cgroup}/**/cgroup.procs", recursive=True) if cgroup else ():
-        for pid in read(file).split():
-            variables = read(f"/proc/{pid.decode()}/environ").split(b"\0")
-            client = [value for name in CLIENT_VARIABLES for value in variables if value.startswith(name)]
-            if len(client) == len(CLIENT_VARIABLES):
-                sessions.add(tuple(client))
+    for pid in processes_in(cgroup) if cgroup else ():
+        variables = read(f"/proc/{pid}/environ").split(b"\0")
+        client = [value for name in CLIENT_VARIABLES for value in variables if value.startswith(name)]
+        if len(client) == len(CLIENT_VARIABLES):
+            sessions.add(tuple(client))
     return Counter(address.partition(b"=")[2].decode() for address, _ in sessions)
-
-
-def read(path: str) -> bytes:
-    """A file of the kernel's; empty if what it is about has just gone, or is not for us to see."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""

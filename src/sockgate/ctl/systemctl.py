@@ -1,14 +1,18 @@
 """What systemd says of units, asked for in one call each."""
 
+import glob
 import subprocess
 
-from ...core.errors import SystemFailure
+from ..core.errors import SystemFailure
+
+CGROUPS = "/sys/fs/cgroup"
 
 Properties = dict[str, str]
 
 SHOWN = (
     "Id", "ActiveState", "SubState", "Result", "UnitFileState", "ActiveEnterTimestamp", "Listen", "NAccepted",
-    "NRefused", "MaxConnections", "MaxConnectionsPerSource", "ControlGroup", "StatusText",
+    "NRefused", "MaxConnections", "MaxConnectionsPerSource", "ControlGroup", "StatusText", "NeedDaemonReload",
+    "IPIngressBytes", "IPEgressBytes",
 )  # fmt: skip
 
 
@@ -29,10 +33,30 @@ def parse_properties(block: str) -> Properties:
     return properties
 
 
+def units_like(pattern: str, state: str) -> list[str]:
+    """The loaded units of this pattern that are in this state: active, failed."""
+    output = systemctl("list-units", f"--state={state}", "--plain", "--no-legend", "--", pattern)
+    return [line.split()[0] for line in output.splitlines()]
+
+
 def instances(prefix: str) -> list[str]:
     """The units of the connections that a template serves now."""
-    output = systemctl("list-units", "--state=active", "--plain", "--no-legend", "--", f"{prefix}@*.service")
-    return [line.split()[0] for line in output.splitlines()]
+    return units_like(f"{prefix}@*.service", "active")
+
+
+def processes_in(cgroup: str) -> list[str]:
+    """The numbers of the processes in a control group and those below it."""
+    files = glob.glob(f"{CGROUPS}{glob.escape(cgroup)}/**/cgroup.procs", recursive=True)
+    return [pid for file in files for pid in read(file).decode().split()]
+
+
+def read(path: str) -> bytes:
+    """A file of the kernel's; empty if what it is about has just gone, or is not for us to see."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def client_of(instance: str) -> str:

@@ -1,0 +1,63 @@
+"""Rules about the unit files themselves: lines and files that systemd does not take as they were meant."""
+
+import os
+import re
+from collections.abc import Iterator
+
+from ...units.search import UnitSearch
+from ...units.unit import Unit
+from ..gated import GatedService
+from .machine import Machine
+from .problem import Problem
+
+NEWER_DROP_IN = re.compile(r"-(\d{3})\.conf$")
+# Beside the drop-ins, what nobody takes for one: hidden files, and copies that editors and packages leave.
+NO_DROP_IN = re.compile(r"\..*|.*~|.*\.(conf|bak|old|orig|save|sw[op]|off|disabled|ucf-\w+|dpkg-\w+|rpm\w+)\Z")
+
+
+def units_of(gated: GatedService) -> Iterator[Unit]:
+    yield from filter(None, (gated.socket, gated.service))
+
+
+def started_twice(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    service = gated.service
+    lines = service.list("Service", "ExecStart")
+    if len(lines) > 1 and service.value("Service", "Type") != "oneshot":
+        last = lines[-1]
+        yield Problem(
+            service, last.place, "a second ExecStart=: systemd refuses the unit",
+            "put an empty ExecStart= before it", ("ExecStart=", f"ExecStart={last.value}"),
+        )  # fmt: skip
+
+
+def drop_in_unseen(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    for unit in units_of(gated):
+        for path in sorted(strange_files(unit, machine.search)):
+            yield Problem(
+                unit, None, f"systemd ignores {path!r}: the name of a drop-in ends in .conf", f"mv {path} {path}.conf"
+            )
+
+
+def strange_files(unit: Unit, search: UnitSearch) -> Iterator[str]:
+    for folder in (f"{folder}/{unit.name}.d" for folder in search.folders):
+        if os.path.isdir(search.host_path(folder)):
+            for name in os.listdir(search.host_path(folder)):
+                if not NO_DROP_IN.match(name) and os.path.isfile(search.host_path(f"{folder}/{name}")):
+                    yield f"{folder}/{name}"
+
+
+def newer_drop_in(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    for unit in units_of(gated):
+        for path in unit.drop_ins:
+            match = NEWER_DROP_IN.search(path)
+            if match and int(match[1]) > machine.systemd_version:
+                yield Problem(
+                    unit, None, f"{path!r} is for systemd {match[1]} and newer, this is {machine.systemd_version}",
+                    f"rm {path}",
+                )  # fmt: skip
+
+
+def ignored_lines(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    for unit in units_of(gated):
+        for line in unit.ignored:
+            yield Problem(unit, line.place, f"systemd ignores this line: {line.text}")

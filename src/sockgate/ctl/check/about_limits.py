@@ -1,0 +1,89 @@
+"""Rules about the limits of the service: memory, processes, records, clients that wait."""
+
+import os
+from collections.abc import Iterator
+
+from ...core.options import parse
+from ...dispatch.options import read_limits
+from ..gated import PROGRAMS, GatedService
+from .about_service import is_resident
+from .machine import Machine
+from .problem import ZERO, Problem, by_setting
+
+MEGABYTE = 1 << 20
+SUFFIXES = {"": 1, "K": 1 << 10, "M": MEGABYTE, "G": 1 << 30, "T": 1 << 40}
+# What Python itself needs (reliability: it did not start with 12 MB of address space), and some room.
+LEAST = {"LimitAS": 24 * MEGABYTE, "LimitDATA": 16 * MEGABYTE, "MemoryMax": 16 * MEGABYTE, "MemoryHigh": 16 * MEGABYTE}
+ENOUGH = 64 * MEGABYTE
+# The gate itself and its helpers.
+OWN_PROCESSES = 8
+LEAST_BACKLOG = 128
+
+
+def memory_short(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """The gate is Python: under the limits of an old start script for a C program it does not even start."""
+    for key, least in LEAST.items():
+        size = parse_size(gated.service.value("Service", key))
+        needed = least + mapped_files(gated, machine) * (key == "LimitAS")
+        if size is not None and size < needed:
+            option = f", and give the server its own with --rlimit {key[5:].lower()}={size}" * key.startswith("Limit")
+            problem = by_setting(
+                gated.service, gated.service.place_of("Service", key),
+                f"{key}={gated.service.value('Service', key)} is too little for the gate, which would not start",
+                f"{key}={-(-max(needed, ENOUGH) // MEGABYTE)}M",
+            )  # fmt: skip
+            yield problem._replace(hint=problem.hint + option)
+
+
+def mapped_files(gated: GatedService, machine: Machine) -> int:
+    """Bytes of the files that the gate maps or reads; 0 for those that cannot be seen."""
+    total = 0
+    for file in gated.files:
+        path = machine.search.host_path(file)
+        total += os.path.getsize(path) if os.path.exists(path) else 0
+    return total
+
+
+def parse_size(text: str) -> int | None:
+    """`64M`, or `8M:16M` (soft and hard) in bytes; None for no limit, or one that is not a number of bytes."""
+    digits = text.partition(":")[0].rstrip("KMGTB")
+    suffix = text.partition(":")[0][len(digits) :].removesuffix("B")
+    if not (digits.isascii() and digits.isdigit()) or suffix not in SUFFIXES:
+        return None
+    return int(digits) * SUFFIXES[suffix]
+
+
+def processes_short(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    """Every session of a resident gate is at least one process of its unit."""
+    text = gated.service.value("Service", "TasksMax")
+    if not is_resident(gated) or gated.error or not text.isdigit():
+        return
+    limits = read_limits(parse([word.text for word in gated.words], PROGRAMS[gated.program]))
+    if int(text) < limits.connections + OWN_PROCESSES:
+        yield by_setting(
+            gated.service, gated.service.place_of("Service", "TasksMax"),
+            f"TasksMax={text} is too little for {limits.connections} clients at a time (--max-connections)",
+            f"TasksMax={4 * limits.connections + OWN_PROCESSES}",
+        )  # fmt: skip
+
+
+def records_dropped(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    service = gated.service
+    values = [service.value("Service", key) for key in ("LogRateLimitIntervalSec", "LogRateLimitBurst")]
+    if is_resident(gated) and not any(ZERO.match(value) for value in values):
+        yield by_setting(
+            service, service.place_of("Service", "LogRateLimitIntervalSec") if values[0] else None,
+            "the journal drops what is more than 10,000 records in 30 s, two for each client: sockgatectl log has gaps",
+            "LogRateLimitIntervalSec=0",
+        )  # fmt: skip
+
+
+def queue_short(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    socket = gated.socket
+    text = socket.value("Socket", "Backlog") if socket else ""
+    if socket and text.isdigit() and int(text) < LEAST_BACKLOG:
+        yield by_setting(
+            socket, socket.place_of("Socket", "Backlog"),
+            f"Backlog={text}: of more clients at once than that, the others wait a second or more to be heard",
+            "Backlog=4096",
+        )  # fmt: skip

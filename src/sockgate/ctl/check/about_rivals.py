@@ -1,0 +1,83 @@
+"""Rules about other programs that are enabled for the same port: at boot, one of the two fails."""
+
+import glob
+from collections.abc import Iterator
+
+from ...core.errors import GateError
+from ..gated import GatedService
+from .about_socket import LISTEN_KEYS, endpoints
+from .listening import parse_listen
+from .machine import Machine
+from .problem import Problem
+
+MAIL = (25, 465, 587)
+# The ports of services that distributions start at boot, whatever their configuration says.
+RIVALS = {
+    "exim4": MAIL, "postfix": MAIL, "sendmail": MAIL, "opensmtpd": MAIL, "smtpd": MAIL, "courier": (25,),
+    "courier-mta": (25,), "courier-mta-ssl": (465,), "courier-msa": (587,), "courier-imap": (143,),
+    "courier-imap-ssl": (993,), "courier-pop": (110,), "courier-pop-ssl": (995,), "dovecot": (110, 143, 993, 995),
+    "cyrus-imapd": (110, 143, 993, 995), "rsync": (873,), "ssh": (22,), "sshd": (22,), "vsftpd": (21,),
+    "proftpd": (21,), "pure-ftpd": (21,), "tftpd-hpa": (69,),
+}  # fmt: skip
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...convert.service import Service
+
+SUPER_SERVERS = ("xinetd", "openbsd-inetd", "inetutils-inetd", "inetd")
+SYSV_LINK = "/etc/rc[2-5].d/S[0-9][0-9]{}"
+
+
+def rival_enabled(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    if gated.socket is None:
+        return
+    own = [endpoint.port for endpoint, _ in endpoints(gated.socket)]
+    for name, ports in RIVALS.items():
+        for port in own:
+            if port in ports and starts_at_boot(name, machine):
+                yield Problem(
+                    gated.socket, gated.socket.place_of("Socket", "ListenStream"),
+                    f"{name}.service is enabled and wants port {port} too: at boot one of the two fails",
+                    f"systemctl disable --now {name}.service",
+                )  # fmt: skip
+                break
+
+
+def super_server_enabled(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """Of the running system only: what such a configuration includes it names by paths of its own system."""
+    if gated.socket is None or not machine.live:
+        return
+    enabled = [name for name in SUPER_SERVERS if starts_at_boot(name, machine)]
+    own = [endpoint for endpoint, _ in endpoints(gated.socket)]
+    for service in old_services(enabled):
+        for listen in service.listens:
+            theirs = parse_listen(listen.address, LISTEN_KEYS.get(listen.kind, ""))
+            if theirs and any(theirs.overlaps(endpoint) for endpoint in own):
+                yield Problem(
+                    gated.socket, gated.socket.place_of("Socket", "ListenStream"),
+                    f"{enabled[0]}.service is enabled and has port {theirs.port} from {service.place}: at boot one of"
+                    " the two fails", f"systemctl disable --now {enabled[0]}.service, or take it out there",
+                )  # fmt: skip
+
+
+def starts_at_boot(name: str, machine: Machine) -> bool:
+    """By its unit, or by the script that systemd makes one of."""
+    masked = machine.search.is_masked(f"{name}.service")
+    script = glob.glob(machine.search.host_path(SYSV_LINK.format(name)))
+    return not masked and (machine.search.enabled(f"{name}.service") or bool(script))
+
+
+def old_services(enabled: list[str]) -> "list[Service]":
+    """What the super-servers serve, as far as it can be read; of what cannot, `sockgatectl convert` speaks."""
+    if not enabled:
+        return []
+    from ...convert import inetd, xinetd  # they double what the start of a socket waits for
+    from ...convert.machine import Machine as ConvertMachine
+    from ...convert.report import Report
+
+    reader, report = ConvertMachine(asks_services=False), Report()
+    try:
+        if "xinetd" in enabled:
+            return xinetd.read_folder_or_file("/etc/xinetd.conf", "/etc/xinetd.d", reader, report)
+        return inetd.read(glob.glob("/etc/inetd.conf"), reader, report)
+    except GateError:
+        return []

@@ -1,0 +1,101 @@
+"""Rules about the service's sandbox: what in it keeps the server from doing its work."""
+
+import os
+import stat
+from collections.abc import Iterator
+
+from ...units.unit import Unit
+from ..gated import GatedService
+from .about_service import ROOT
+from .machine import Machine
+from .problem import Problem, by_setting
+
+# Programs that hand over to a setuid program (qmail-queue, postdrop) and fail under NoNewPrivileges=.
+NEEDS_SETUID = frozenset((
+    "qmail-smtpd", "qmail-qmtpd", "qmail-qmqpd", "smtpfront-qmail", "qmtpfront-qmail", "qmqpfront-qmail",
+    "sendmail", "postdrop", "nullmailer-inject", "vchkpw",
+))  # fmt: skip
+# Settings that imply NoNewPrivileges= before systemd 255 where User= is not root (measured on 252; the change
+# is in the release notes of 255).
+IMPLY_BEFORE_255 = (
+    "LockPersonality", "MemoryDenyWriteExecute", "PrivateDevices", "ProtectClock", "ProtectHostname",
+    "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "RestrictAddressFamilies",
+    "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "SystemCallArchitectures", "SystemCallFilter",
+    "SystemCallLog",
+)  # fmt: skip
+IMPLY_ALWAYS = ("NoNewPrivileges", "DynamicUser", "PrivateUsers")
+FALSE = ("0", "no", "n", "false", "f", "off")
+# Of these an empty line takes everything back; the others are switches.
+LISTS = ("RestrictAddressFamilies", "SystemCallArchitectures", "SystemCallFilter", "SystemCallLog")
+# Courier's, which start as root and become the owner of the mailbox.
+BECOMES_OWNER = ("imaplogin", "pop3login")
+OWNER_CAPABILITIES = ("CAP_SETGID", "CAP_SETUID")
+
+
+def setuid_blocked(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    program = setuid_program(gated, machine)
+    if program is None:
+        return
+    for key in blocking_settings(gated, machine):
+        implied = key in IMPLY_BEFORE_255 and machine.systemd_version < 255
+        version = f" on systemd {machine.systemd_version}" if implied else ""
+        yield by_setting(
+            gated.service, gated.service.place_of("Service", key),
+            f"{key}= keeps {program!r} from running setuid programs{version}: mail would be refused after DATA",
+            f"{key}={'' if key in LISTS else 'no'}",
+        )  # fmt: skip
+
+
+def setuid_program(gated: GatedService, machine: Machine) -> str | None:
+    """The first word of the server's command line that is setuid, or known to start something that is."""
+    for word in gated.gate.server.command if gated.gate else ():
+        if os.path.basename(word) in NEEDS_SETUID:
+            return word
+        if word.startswith("/"):
+            try:
+                mode = os.stat(machine.search.host_path(word)).st_mode
+            except OSError:
+                continue
+            if stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID):
+                return word
+    return None
+
+
+def blocking_settings(gated: GatedService, machine: Machine) -> Iterator[str]:
+    service = gated.service
+    keys: tuple[str, ...] = IMPLY_ALWAYS
+    if machine.systemd_version < 255 and service.value("Service", "User") not in ROOT:
+        keys += IMPLY_BEFORE_255
+    for key in keys:
+        if (value := service.value("Service", key)) and value.lower() not in FALSE:
+            yield key
+    lines = service.list("Service", "SystemCallFilter")
+    removed = " ".join(line.value[1:] for line in lines if line.value.startswith("~")).split()
+    if machine.systemd_version >= 255 and {"@privileged", "@setuid"}.intersection(removed):
+        yield "SystemCallFilter"
+
+
+def courier_shut_in(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    """What keeps Courier's login servers, which become the mailbox's owner, from a login (measured on 252)."""
+    words = gated.gate.server.command if gated.gate else ()
+    program = next((word for word in words if os.path.basename(word) in BECOMES_OWNER), None)
+    for key, line in broken_for_courier(gated.service) if program else ():
+        yield by_setting(
+            gated.service, gated.service.place_of("Service", key),
+            f"{key}= keeps {program!r} from becoming the mailbox's owner: every login would fail", line,
+        )  # fmt: skip
+
+
+def broken_for_courier(service: Unit) -> Iterator[tuple[str, str]]:
+    """The settings in the way, each with the line that gets it out of it."""
+    if service.value("Service", "User") not in ROOT:
+        yield "User", "User=root"
+    for key in ("DynamicUser", "PrivateUsers"):
+        if service.is_true("Service", key):
+            yield key, f"{key}=no"
+    families = " ".join(line.value for line in service.list("Service", "RestrictAddressFamilies")).split()
+    if families and not families[0].startswith("~") and "AF_UNIX" not in families:
+        yield "RestrictAddressFamilies", "RestrictAddressFamilies=AF_UNIX"
+    kept = [assignment.value for assignment in service.assignments if assignment.key == "CapabilityBoundingSet"]
+    if kept and not kept[-1].startswith("~") and not set(OWNER_CAPABILITIES).issubset(" ".join(kept).split()):
+        yield "CapabilityBoundingSet", "CapabilityBoundingSet=" + " ".join(OWNER_CAPABILITIES)

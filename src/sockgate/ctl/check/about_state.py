@@ -1,0 +1,76 @@
+"""Rules about the running system: what became of the units, and what is left of earlier ones. They ask systemd."""
+
+from collections.abc import Iterator
+
+from ..gated import GatedService
+from .about_service import is_resident
+from .machine import Machine
+from .problem import Problem
+
+WHY = {
+    "trigger-limit-hit": "too many clients in too short a time",
+    "service-start-limit-hit": "its service failed again and again",
+    "resources": "an address is taken or not there, or there are too many units",
+    "exit-code": "a command before it failed; see `journalctl -u {}`",
+}
+
+
+def socket_failed(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """`failed` is for good: nobody starts it again, and the port is closed."""
+    state = machine.state(gated.name)
+    if gated.socket and state.get("ActiveState") == "failed":
+        result = state.get("Result", "")
+        why = WHY.get(result, "").format(gated.name)
+        units = gated.name if gated.is_template else f"{gated.name} {gated.service.name}"
+        yield Problem(
+            gated.socket, None, f"it has failed ({result}): nobody listens" + f"; {why}" * bool(why),
+            f"systemctl reset-failed {units}; systemctl start {gated.name}",
+        )  # fmt: skip
+
+
+def not_listening(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    state = machine.state(gated.name)
+    if gated.socket and state.get("ActiveState") == "inactive" and machine.search.enabled(gated.name):
+        yield Problem(gated.socket, None, "it is enabled and does not listen", f"systemctl start {gated.name}")
+
+
+def not_reloaded(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    for unit in filter(None, (gated.socket, None if gated.is_template else gated.service)):
+        if machine.state(unit.name).get("NeedDaemonReload") == "yes":
+            yield Problem(
+                unit, None, "its files have changed, and systemd still goes by the old ones", "systemctl daemon-reload"
+            )
+
+
+def failures_left(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    failed = machine.instances(f"{stem(gated)}@*.service", "failed")
+    if gated.is_template and failed:
+        yield Problem(
+            gated.service, None, f"failed connections have left {len(failed)} units behind, such as {failed[0]}",
+            f"systemctl reset-failed '{stem(gated)}@*.service'",
+        )  # fmt: skip
+
+
+def sessions_left(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """Of a socket that was stopped, or of the engine that the service had before."""
+    if is_resident(gated) or machine.state(gated.name).get("ActiveState") == "inactive":
+        running = machine.instances(f"{stem(gated)}@*.service", "active")
+        if running:
+            yield Problem(
+                gated.service, None, f"{sessions(len(running))} of {stem(gated)}@.service, which no socket starts now,"
+                " have not ended", f"wait, or systemctl stop '{stem(gated)}@*.service'",
+            )  # fmt: skip
+    left = machine.left_over(f"{stem(gated)}.service")
+    if left:
+        yield Problem(
+            gated.service, None, f"{len(left)} processes of an earlier run of {stem(gated)}.service have not ended",
+            f"wait, or systemctl kill {stem(gated)}.service",
+        )  # fmt: skip
+
+
+def stem(gated: GatedService) -> str:
+    return gated.service.unit_name.prefix
+
+
+def sessions(number: int) -> str:
+    return "1 session" if number == 1 else f"{number} sessions"

@@ -1,0 +1,105 @@
+"""The drop-ins of `check --fix`: one for each unit, with every line that mends something and what that is."""
+
+import os
+from collections.abc import Iterable
+from typing import TextIO
+
+from ...core.errors import ConfigError
+from ...units.search import UnitSearch
+from ...units.unit import Unit
+from ...units.writer import Section, Setting, format_unit
+from ..files import write_atomically
+from ..systemctl import systemctl
+from . import Finding
+from .machine import Machine
+from .problem import section_of
+
+MARKER = "# Written by `sockgatectl check --fix`; remove this file to undo that."
+FOLDER = "/etc/systemd/system"
+# Behind `override.conf`, where `systemctl edit` writes what may be wrong.
+NAME = "zz-sockgatectl-check.conf"
+# What a socket that listens already takes over only when it is started anew.
+NEEDS_RESTART = ("FreeBind", "Backlog")
+
+# Key of a setting: its lines, each with the comment above it.
+Settings = dict[str, list[Setting]]
+
+
+def write_drop_ins(findings: Iterable[Finding], search: UnitSearch, output: TextIO) -> list[str]:
+    """Write what mends these. Returns the units that got something new. Raises ConfigError for a file of others."""
+    changed = []
+    for unit, settings in mending(findings).items():
+        loaded = search.load(unit)
+        path = f"{FOLDER}/{unit}.d/{NAME}"
+        old = read_own(search.host_path(path))
+        merged = old | settings
+        if loaded is None or merged == old:
+            continue
+        write_atomically(search.host_path(path), f"{MARKER}\n\n{format_drop_in(merged, loaded)}")
+        print(f"wrote {path}", file=output)
+        for lines in settings.values():
+            print(*(f"  {line.key}={line.value}" for line in lines), sep="\n", file=output)
+        changed.append(unit)
+    return changed
+
+
+def mending(findings: Iterable[Finding]) -> dict[str, Settings]:
+    """By unit. Of two findings that want different lines of one setting, the second has to wait."""
+    units: dict[str, Settings] = {}
+    for finding in findings:
+        settings: Settings = {}
+        for number, line in enumerate(finding.lines):
+            key, _, value = line.partition("=")
+            settings.setdefault(key, []).append(Setting(key, value, finding.message if number == 0 else ""))
+        of_unit = units.setdefault(finding.unit, {})
+        if not of_unit.keys() & settings.keys():
+            of_unit.update(settings)
+    return {unit: settings for unit, settings in units.items() if settings}
+
+
+def format_drop_in(settings: Settings, unit: Unit) -> str:
+    sections: dict[str, list[Setting]] = {}
+    for key, lines in settings.items():
+        sections.setdefault(section_of(unit, key), []).extend(lines)
+    return format_unit([Section(name, lines) for name, lines in sorted(sections.items())])
+
+
+def read_own(path: str) -> Settings:
+    """What an earlier --fix wrote there; nothing if there is no such file. Raises ConfigError for a foreign one."""
+    if not os.path.lexists(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            first, *lines = file.read().splitlines() or [""]
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"unable to read {path!r}: {error}") from None
+    if first != MARKER:
+        raise ConfigError(f"{path!r} was not written by sockgatectl check --fix", "give it another name")
+    settings: Settings = {}
+    comment = ""
+    for line in lines:
+        key, equals, value = line.partition("=")
+        if line.startswith("#"):
+            comment = line[2:]
+        elif equals:
+            settings.setdefault(key, []).append(Setting(key, value, comment))
+            comment = ""
+    return settings
+
+
+def conclude(units: list[str], machine: Machine, output: TextIO) -> None:
+    """Tell systemd, and say what else must be done for it to count."""
+    if machine.running:
+        systemctl("daemon-reload")
+    restart = [unit for unit in dict.fromkeys(units) if needs_restart(unit, machine)]
+    if restart:
+        print(f"next: systemctl restart {' '.join(restart)}", file=output)
+
+
+def needs_restart(unit: str, machine: Machine) -> bool:
+    """Templates and the limits of a socket count from the next connection on."""
+    if unit.endswith("@.service"):
+        return False
+    own = read_own(machine.search.host_path(f"{FOLDER}/{unit}.d/{NAME}"))
+    active = not machine.running or machine.state(unit).get("ActiveState") == "active"
+    return active and (unit.endswith(".service") or any(key in own for key in NEEDS_RESTART))

@@ -1,0 +1,82 @@
+"""Rules about the limits of the service."""
+
+from pathlib import Path
+
+import pytest
+
+from sockgate.ctl.check.about_limits import parse_size
+from tests.ctl.check.good_units import (
+    EDIT_SERVICE,
+    EDIT_SOCKET,
+    RESIDENT,
+    RESIDENT_UNIT,
+    SOCKET,
+    SOCKET_UNIT,
+    TEMPLATE,
+    TEMPLATE_UNIT,
+    Cases,
+    dropped,
+    prove,
+)
+
+NOT_ACCEPTING = {f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n"}
+EDIT_RESIDENT = "`systemctl edit mail.service`"
+
+CASES: Cases = {
+    "memory for a C program": (
+        {TEMPLATE: TEMPLATE_UNIT + "LimitAS=8000000\nMemoryMax=8M\n"},
+        [
+            f"{TEMPLATE}:12: error: LimitAS=8000000 is too little for the gate, which would not start (put LimitAS=64M"
+            f" under [Service] with {EDIT_SERVICE}, and give the server its own with --rlimit as=8000000)",
+            f"{TEMPLATE}:13: error: MemoryMax=8M is too little for the gate, which would not start"
+            f" (put MemoryMax=64M under [Service] with {EDIT_SERVICE})",
+        ],
+    ),
+    "enough memory": (
+        {TEMPLATE: TEMPLATE_UNIT + "LimitAS=32M:64M\nMemoryMax=10%\nLimitDATA=infinity\nMemoryHigh=1G\n"},
+        [],
+    ),
+    "memory for the gate and not for its list": (
+        {
+            "/etc/default/mail": "OPTIONS=--allow any --rules /etc/r\n",
+            "/etc/r": "#" * 900_000 + "\n:allow\n",
+            TEMPLATE: TEMPLATE_UNIT + "LimitAS=24M\n",
+        },
+        [
+            f"{TEMPLATE}:12: error: LimitAS=24M is too little for the gate, which would not start (put LimitAS=64M"
+            f" under [Service] with {EDIT_SERVICE}, and give the server its own with --rlimit as=25165824)",
+        ],
+    ),
+    "processes and records of a resident gate": (
+        NOT_ACCEPTING | {RESIDENT: dropped(RESIDENT_UNIT, "LogRateLimitIntervalSec") + "TasksMax=12\n"},
+        [
+            f"{RESIDENT}:8: warning: TasksMax=12 is too little for 10 clients at a time (--max-connections)"
+            f" (put TasksMax=48 under [Service] with {EDIT_RESIDENT})",
+            "warning: the journal drops what is more than 10,000 records in 30 s, two for each client: sockgatectl log"
+            f" has gaps (put LogRateLimitIntervalSec=0 under [Service] with {EDIT_RESIDENT})",
+        ],
+    ),
+    "a short queue": (
+        {SOCKET: SOCKET_UNIT + "Backlog=20\n"},
+        [
+            f"{SOCKET}:7: warning: Backlog=20: of more clients at once than that, the others wait a second or more to"
+            f" be heard (put Backlog=4096 under [Socket] with {EDIT_SOCKET})"
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> None:
+    prove(tmp_path, CASES[case])
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("8000000", 8_000_000), ("64M", 64 << 20), ("1K", 1024), ("2G:4G", 2 << 30), ("infinity", None), ("", None),
+        ("10%", None), ("1X", None), ("64MB", 64 << 20),
+    ],
+)  # fmt: skip
+def test_sizes_are_read_as_systemd_reads_them(text: str, size: int | None) -> None:
+    assert parse_size(text) == size

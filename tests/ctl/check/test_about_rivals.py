@@ -1,0 +1,36 @@
+"""Rules about other programs that are enabled for the same port."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.ctl.check.good_units import ETC, SOCKET, Cases, prove
+
+WANTS = f"{ETC}/multi-user.target.wants"
+UNIT = "/usr/lib/systemd/system/postfix.service"
+
+
+def rival(name: str) -> list[str]:
+    return [
+        f"{SOCKET}:2: warning: {name}.service is enabled and wants port 25 too: at boot one of the two fails"
+        f" (systemctl disable --now {name}.service)"
+    ]
+
+
+CASES: Cases = {
+    "another mail server": (
+        {UNIT: "[Service]\nExecStart=/bin/true\n", f"{WANTS}/postfix.service": f"-> {UNIT}"},
+        rival("postfix"),
+    ),
+    "another mail server with a script of its own": ({"/etc/rc3.d/S01exim4": "#!/bin/sh\n"}, rival("exim4")),
+    "another mail server that is masked": (
+        {"/etc/rc3.d/S01exim4": "#!/bin/sh\n", f"{ETC}/exim4.service": "-> /dev/null"},
+        [],
+    ),
+    "a server on another port": ({"/etc/rc3.d/S01rsync": "#!/bin/sh\n"}, []),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> None:
+    prove(tmp_path, CASES[case])
