@@ -116,9 +116,22 @@ def test_out_of_descriptors_it_waits_without_spinning_and_goes_on_by_itself(gate
         assert client.recv(100) == b"in\n"
 
 
-def test_nobody_is_lost_when_it_is_told_to_stop_meanwhile(gated: Start) -> None:
-    one = gated("/bin/echo", "hello", code=FAIL_TO_SPAWN.format(times=1, number=number_of("ENOMEM")))
+@pytest.mark.parametrize("times", [1, 3])
+def test_nobody_is_lost_when_it_is_told_to_stop_meanwhile(gated: Start, times: int) -> None:
+    one = gated("/bin/echo", "hello", code=FAIL_TO_SPAWN.format(times=times, number=number_of("ENOMEM")))
     with one.connect() as client:
         one.wait_for("accepting nobody")
         assert one.stop() == 0
         assert client.recv(100) == b"hello\n"
+
+
+def test_without_room_for_a_thread_it_serves_alone(gated: Start) -> None:
+    code = """
+import threading
+def fail(self):
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = fail
+"""
+    one = gated("/bin/echo", "hello", code=code)
+    assert [one.talk(), one.talk()] == [b"hello\n"] * 2
+    assert one.stop() == 0

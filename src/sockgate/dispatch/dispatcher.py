@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic, monotonic_ns, sleep
 
 from ..core.log import ERROR, INFO
@@ -41,6 +41,7 @@ M_ARENA_MAX = -8  # malloc.h of the GNU C library
 STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than to hear of each client
 JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
 FAULT_SECONDS = 1.0
+LAST_SECONDS = 5.0  # half of TimeoutStopSec=
 FRESH_SECONDS = 5.0  # options that are this old may have been mended: systemd gives them only at the start
 
 
@@ -90,14 +91,11 @@ class Dispatcher:
             self._log_gate()
         self._status.report("READY=1")
         spare_address_space()
-        helpers = [threading.Thread(target=self._serve) for _ in range(THREADS - 1)]
-        for helper in helpers:
-            helper.start()
+        helpers = start_helpers(self._serve)
         self._serve()
         for helper in helpers:
             helper.join()
-        for client in self._postponed:  # another try is all that can be done for them
-            self._starter.start(client)
+        self._serve_postponed()
         self._guardian.dismiss()
         self._status.report("STOPPING=1")
         self._records.event(INFO, STOPPED, f"stopped: {self._status.text()}")
@@ -214,6 +212,15 @@ class Dispatcher:
         for _ in range(len(self._postponed)):
             self._starter.start(self._postponed.popleft())
 
+    def _serve_postponed(self) -> None:
+        """At the end: whoever was accepted already will be served by nobody else."""
+        give_up = monotonic() + LAST_SECONDS
+        while self._postponed and monotonic() < give_up:
+            self._reap()
+            self._resume()
+            if self._postponed:
+                sleep(OVERLOAD_SECONDS)
+
     def _begin_again(self, listener: Listener) -> Client | None:
         """Our options are wrong, but may have been mended since we were given them: then leave this client to systemd,
         which starts us for it with the options as they are now."""
@@ -239,6 +246,19 @@ class Dispatcher:
     def _leave(self) -> None:
         self._exit_code = self._exit_code or 0
         self._loop.wake()  # who called this may be about to wait
+
+
+def start_helpers(work: Callable[[], None]) -> list[threading.Thread]:
+    """Threads that do this. Fewer than usual will do if the sessions of a gate before us have left room for no more."""
+    helpers = []
+    for _ in range(THREADS - 1):
+        helper = threading.Thread(target=work)
+        try:
+            helper.start()
+        except RuntimeError:  # EAGAIN
+            break
+        helpers.append(helper)
+    return helpers
 
 
 def spare_address_space() -> None:
