@@ -49,7 +49,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall test test-unit test-oracles test-system diff fuzz fuzz-keep check setup venv bench bench-gate bench-log bench-convert bench-rules clean
+.PHONY: build run install uninstall test test-unit test-oracles test-system soak diff fuzz fuzz-keep check setup venv bench bench-gate bench-log bench-convert bench-rules clean
 
 build:
 	mkdir -p build/bin
@@ -131,6 +131,11 @@ test-oracles: build venv
 # One worker for each release, side by side.
 test-system: build venv
 	.venv/bin/pytest -q -n 2 --dist loadgroup tests/system
+
+# sockgated under load for a quarter of an hour: 200,000 connections, 5,000 sessions at once, 20 restarts and 20 SIGKILLs,
+# bursts of a minute, on each release. `make test` runs the same in small.
+soak: build venv
+	SOCKGATE_LOAD=full .venv/bin/pytest -q -s $(foreach what,endurance lossless overload,tests/system/test_$(what).py)
 
 # Every dialect against the program it came from, 20,000 cases each; the same again with SEED= from the first line.
 SEED = $(shell date +%s)

@@ -1,8 +1,9 @@
 /* A load generator: clients on one epoll loop, each opening one connection after the other.
  *
- *   load -p PORT [-a ADDRESS] [-c CLIENTS] [-n CONNECTIONS | -t SECONDS] [-s SOURCE]... [-d LINE]...
+ *   load -p PORT [-a ADDRESS] [-c CLIENTS] [-n CONNECTIONS | -t SECONDS | -e] [-s SOURCE]... [-d LINE]...
  *       Each connection lasts until the server closes it. With -d it is a conversation: a LINE is sent for each
  *       complete reply (whose last line has no hyphen behind its code, as in SMTP). Source addresses take turns.
+ *       With -e it goes on until standard input ends.
  *   load -p PORT [-a ADDRESS] [-s SOURCE]... -H NUMBER
  *       Opens that many connections and says "held"; when standard input ends, sends a byte on each of them, reads it
  *       back, and closes them.
@@ -50,6 +51,7 @@ static unsigned source_count, line_count;
 static const char *lines[MOST_LINES];
 static long started, ended, limit = -1;
 static double deadline;
+static bool until_input_ends;
 static long counts[MOST_SOURCES][OUTCOMES];
 static double *times;
 static size_t time_count, time_room;
@@ -85,7 +87,7 @@ static socklen_t length(const union address *address)
 
 static bool more(void)
 {
-    return limit >= 0 ? started < limit : now() < deadline;
+    return limit >= 0 ? started < limit : until_input_ends || now() < deadline;
 }
 
 /* A connection that is on its way, or -1. */
@@ -194,6 +196,9 @@ static void run(unsigned client_count)
     struct client *clients = calloc(client_count, sizeof *clients);
     for (unsigned i = 0; i < client_count && more(); i++)
         begin(&clients[i]);
+    struct epoll_event input = { .events = EPOLLIN };
+    if (until_input_ends && epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &input))
+        err(111, "epoll_ctl");
     while (ended < started) {
         struct epoll_event events[64];
         int count = epoll_wait(epoll, events, 64, STALL_MS);
@@ -201,6 +206,11 @@ static void run(unsigned client_count)
             errx(111, "nothing has come for %d s; %ld connections are open", STALL_MS / 1000, started - ended);
         for (int i = 0; i < count; i++) {
             struct client *client = events[i].data.ptr;
+            if (!client) {
+                until_input_ends = false;
+                epoll_ctl(epoll, EPOLL_CTL_DEL, 0, NULL);
+                continue;
+            }
             receive(client);
             while (client->fd < 0 && more())
                 begin(client);
@@ -269,13 +279,14 @@ int main(int argc, char **argv)
     const char *address = "127.0.0.1";
     unsigned port = 0, client_count = 1, held = 0;
     double start = now(), seconds = 0;
-    for (int option; (option = getopt(argc, argv, "a:p:c:n:t:s:d:H:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "a:p:c:n:t:es:d:H:")) != -1;) {
         switch (option) {
         case 'a': address = optarg; break;
         case 'p': port = atoi(optarg); break;
         case 'c': client_count = atoi(optarg); break;
         case 'n': limit = atol(optarg); break;
         case 't': seconds = atof(optarg); break;
+        case 'e': until_input_ends = true; break;
         case 's': if (source_count < MOST_SOURCES) parse(optarg, 0, &sources[source_count++]); break;
         case 'd': if (line_count < MOST_LINES) lines[line_count++] = optarg; break;
         case 'H': held = atoi(optarg); break;
