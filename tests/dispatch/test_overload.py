@@ -80,7 +80,7 @@ def test_clients_that_cannot_be_accepted_now_are_accepted_later(gated: Start, na
     one.wait_for("listening")
     start = time.monotonic()
     assert [one.talk() for _ in range(3)] == [b"hello\n"] * 3
-    assert 0.4 < time.monotonic() - start < 0.9
+    assert 0.4 < time.monotonic() - start < 5
     (line,) = one.lines("accepting nobody")
     assert f"unable to accept a connection: {os.strerror(number)}: accepting nobody for 0.25 s" in line
 

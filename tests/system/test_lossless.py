@@ -12,7 +12,7 @@ from tests.system.machine import Machine
 TIMES = 20 if load.FULL else 4
 SESSIONS = 20
 CLIENTS = 32
-PAUSE = 0.5  # seconds between two faults, in which the next gate is at work
+PAUSE = 2.0 if load.FULL else 0.5  # seconds between two faults, in which the next gate is at work
 
 
 @pytest.fixture(scope="module")
