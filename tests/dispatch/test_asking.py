@@ -79,7 +79,7 @@ def test_silent_clients_hold_nobody_up(gated: Start) -> None:
     start = time.monotonic()
     with introduced(one, "192.0.2.1") as client:
         assert client.recv(100).startswith(b"192.0.2.1 ")
-    assert time.monotonic() - start < alone + 0.2
+    assert time.monotonic() - start < alone + 2  # far less than a silent client is waited for
     for client in silent:
         client.close()
     wait_until(lambda: not one.children(), lambda: str(one.children()))

@@ -99,7 +99,7 @@ def test_silent_readers_hold_nobody_up(gated: Start, banner: str) -> None:
         slow.append(client)
     start = time.monotonic()
     assert one.talk() == b"hello\n"
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 4  # a slow reader is given 5 s
     slow[0].settimeout(10)
     assert everything_from(slow[0]) == LONG
     for client in slow:

@@ -76,7 +76,7 @@ def test_draining_ends_when_its_time_is_over(gated: Start) -> None:
     client = enter(one)
     start = time.monotonic()
     assert one.stop() == 0
-    assert 0.9 < time.monotonic() - start < 3
+    assert 0.9 < time.monotonic() - start < 6
     finish(client)
 
 
@@ -100,7 +100,7 @@ def test_it_leaves_when_nobody_came_for_so_long(gated: Start) -> None:
     one.wait_for("listening")
     start = time.monotonic()
     assert one.process.wait(10) == 0
-    assert 0.8 < time.monotonic() - start < 3
+    assert 0.8 < time.monotonic() - start < 6
 
 
 def test_it_stays_as_long_as_somebody_is_there_or_comes(gated: Start) -> None:
