@@ -99,9 +99,10 @@ def test_file_is_refused(text: str, said: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "options", "outcome"),
     [
-        ("-block=bl.example", "--dnsbl bl.example,BLOCK", Outcome.TRANSLATED),
-        ("-block=bl.example/127.0.0.4", "--dnsbl bl.example/127.0.0.4,BLOCK", Outcome.TRANSLATED),
+        ("-block=bl.example", "--dnsbl bl.example,BLOCK", Outcome.APPROXIMATED),
+        ("-block=bl.example/127.0.0.4", "--dnsbl bl.example/127.0.0.4,BLOCK", Outcome.APPROXIMATED),
         ("-block=bl.example,BLOCK2/127.0.0.4,Go", "--dnsbl bl.example/127.0.0.4,BLOCK2,Go", Outcome.TRANSLATED),
+        ("-block=bl.example/127.0.0.4,Go", "--dnsbl bl.example/127.0.0.4,BLOCK,Go", Outcome.TRANSLATED),
         ("-block=bl.example,BLOCK,*", "--dnsbl bl.example,BLOCK,*", Outcome.TRANSLATED),
         ("-block=bl.example,BLOCK,a*b", "--dnsbl bl.example,BLOCK,a*b", Outcome.APPROXIMATED),
         ("-block=bl.example=shown.example", "--dnsbl bl.example,BLOCK", Outcome.APPROXIMATED),

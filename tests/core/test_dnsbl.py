@@ -117,7 +117,10 @@ def test_an_allow_list_beats_all_others() -> None:
     three = lists("a.example", "b.example,BLOCK", allow=("wl.example",))
     listings = {"a.example": listed(), "b.example": listed(), "wl.example": listed()}
     verdict = decide(three, listings)
-    assert (verdict.outcome, verdict.variables) == (NO_MATCH, {b"BLOCK": b""})
+    assert (verdict.outcome, verdict.rule) == (NO_MATCH, "--dnsbl-allow wl.example")
+    assert verdict.variables == {
+        b"BLOCK": b"", b"BLOCK_IP": b"127.0.0.2", b"BLOCK_ZONE": b"wl.example", b"ALLOW_0": b"BLOCK"
+    }  # fmt: skip
     assert decide(three, listings | {"wl.example": Listing()}).outcome == DENY
     coded = lists("a.example", allow=("wl.example/127.0.0.4",))
     assert decide(coded, listings).outcome == DENY

@@ -129,8 +129,8 @@ def test_who_is_listed_is_refused_or_marked_as_asked(network: Namespace, launche
     text = "spam??250 () { :;}; echo"
     assert marked == {"BLOCK": text, "BLOCK_TXT": text, "BLOCK_IP": "127.0.0.2", "BLOCK_ZONE": "bl"}
     assert variables(run(network, launcher, FRIEND, "--dnsbl", "bl,RBLSMTPD,-no", "--dnsbl-allow", "wl")) == {
-        "RBLSMTPD": ""
-    }
+        "RBLSMTPD": "", "RBLSMTPD_IP": "127.0.1.3", "RBLSMTPD_ZONE": "wl",
+    }  # fmt: skip
     assert variables(run(network, launcher, FRIEND, "--dnsbl", "bl/127.0.0.2", "--deny-message", "421 no")) == {}
     assert run(network, launcher, FRIEND, "--dnsbl", "bl", "--deny-message", "421 no").said == b"421 no\r\n"
     assert variables(run(network, launcher, GOOD, "--dnsbl", "bl,BLOCK")) == {}

@@ -259,9 +259,13 @@ def tcpd_option(settings: Settings, word: str) -> Answer:
 
 
 def dns_list(settings: Settings, option: str, value: str) -> Answer:
-    """ZONE[=DISPLAY][,VAR[/ADDRESS][,TEXT]]: here the address is behind the zone, and the variable must be named."""
-    names, _, words = value.partition(",")
-    variable, _, text = words.partition(",")
+    """ZONE[=DISPLAY][,VAR[/ADDRESS][,TEXT]] or ZONE/ADDRESS[,TEXT]. Here the address is behind the zone, and the
+    variable must be named.
+    """
+    names, _, text = value.partition(",")
+    variable = ""
+    if "/" not in names:
+        variable, _, text = text.partition(",")
     names, _, address = names.partition("/")
     variable, _, own_address = variable.partition("/")
     zone, _, display = names.partition("=")
@@ -276,10 +280,15 @@ def dns_list(settings: Settings, option: str, value: str) -> Answer:
     if display:
         return approximated(f"BLOCK_ZONE is {zone!r}, not {display!r}", f"{option} {became}")
     if option == "--dnsbl-allow":
-        text = "it counts before all -block, wherever it stands, and for each of their variables; there is no ALLOW_0"
+        text = "it counts before all -block, wherever it stands, and for each of their variables"
         return approximated(text, f"{option} {became}")
     if "*" in text and text != "*":
         return approximated("the list's own text takes the place of the asterisk", f"{option} {became}")
+    if not text:
+        text = (
+            "couriertcpd sets the variable itself only if there is a text behind it, and else blocks nobody; here it "
+        )
+        return approximated(f"{text}is set to the list's own text, as its manual says", f"{option} {became}")
     return translated(f"{option} {became}")
 
 

@@ -84,12 +84,7 @@ class DnsList:
 
     def variables(self, peer: Peer, listing: Listing) -> "dict[bytes, bytes | None]":
         """couriertcpd's: the variable itself, and what it is from."""
-        address = self.code or listing.addresses[0]
-        values: dict[bytes, bytes | None] = {
-            self.variable: self.words(peer, listing).encode(),
-            self.variable + b"_IP": ".".join(map(str, address)).encode(),
-            self.variable + b"_ZONE": self.zone.encode(),
-        }
+        values = {self.variable: self.words(peer, listing).encode()} | origin(self.variable, self, listing)
         if listing.text:
             values[self.variable + b"_TXT"] = listing.text.encode()
         return values
@@ -139,9 +134,9 @@ class DnsLists:
             self._report(f"is asked about this client: {exempt}", considered)
             return Verdict(NO_MATCH)
         for entry in self.allowing:
-            if entry.has(self._answer(entry, peer, considered)):
-                empty: dict[bytes, bytes | None] = {other.variable: b"" for other in self.blocking if other.variable}
-                return Verdict(NO_MATCH, f"--dnsbl-allow {entry.zone}", variables=empty)
+            listing = self._answer(entry, peer, considered)
+            if entry.has(listing):
+                return Verdict(NO_MATCH, f"--dnsbl-allow {entry.zone}", variables=self._allowed_by(entry, listing))
         failed = self._closed and first_failure(self.allowing, peer)
         found: dict[bytes, bytes | None] = {}
         for entry in self.blocking:
@@ -156,6 +151,14 @@ class DnsLists:
         failed = self._closed and first_failure(self.blocking, peer)
         return failed or Verdict(NO_MATCH, variables=found)
 
+    def _allowed_by(self, entry: DnsList, listing: Listing) -> "dict[bytes, bytes | None]":
+        """What couriertcpd's -allow sets, for each variable of a --dnsbl."""
+        values: dict[bytes, bytes | None] = {}
+        names = dict.fromkeys(other.variable for other in self.blocking if other.variable)
+        for number, name in enumerate(names):
+            values |= {name: b"", b"ALLOW_%d" % number: name} | origin(name, entry, listing)
+        return values
+
     def _answer(self, entry: DnsList, peer: Peer, considered: list[str] | None) -> Listing:
         listing = peer.listings.get(entry.zone)
         if considered is not None and not (listing and entry.has(listing)):
@@ -166,6 +169,14 @@ class DnsLists:
     def _report(self, text: str, considered: list[str] | None) -> None:
         if considered is not None:
             considered.append(f"DNS lists: none {text}")
+
+
+def origin(variable: bytes, entry: DnsList, listing: Listing) -> "dict[bytes, bytes | None]":
+    """What a variable is from."""
+    return {
+        variable + b"_IP": ".".join(map(str, entry.code or listing.addresses[0])).encode(),
+        variable + b"_ZONE": entry.zone.encode(),
+    }
 
 
 def settled(entry: DnsList, variables: "dict[bytes, bytes | None]") -> bool:
