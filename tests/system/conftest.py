@@ -13,14 +13,16 @@ JOURNAL_LINES = "40"
 
 
 # One worker of pytest-xdist takes all tests of one release.
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
-)
+EACH_RELEASE = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
+
+
+@pytest.fixture(scope="module", params=EACH_RELEASE)
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """A module that needs more than the profile "base" has a variable PROFILE."""
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    with Machine(request.param) as machine:
+    with Machine(request.param, getattr(request.module, "PROFILE", "base")) as machine:
         yield machine
 
 

@@ -31,6 +31,8 @@ BASE = (
 # Mail servers conflict with each other: each further one gets a profile of its own, PROFILES["postfix"] = ...
 PROFILES = {
     "base": BASE,
+    # Proxies in front of SMTP and mailboxes, what ends TLS, and what makes certificates.
+    "proxied": (*BASE, "haproxy", "stunnel4", "openssl"),
     # Bans with nft, and reads the journal.
     "fail2ban": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "fail2ban", "nftables"),
 }
