@@ -29,9 +29,11 @@ QMAILDIR = /var/qmail
 COURIERLIBDIR = /usr/lib/courier/courier
 COURIERCONFDIR = /etc/courier
 IMAPD = /usr/bin/imapd
+COURIERTLS = /usr/bin/couriertls
+STUNNEL = /usr/bin/stunnel
 
 # @NAME@ in a unit or in the launcher becomes the value of the variable NAME.
-PLACEHOLDERS = PYTHON SBINDIR BINDIR LIBDIR QMAILDIR COURIERLIBDIR COURIERCONFDIR IMAPD
+PLACEHOLDERS = PYTHON SBINDIR BINDIR LIBDIR QMAILDIR COURIERLIBDIR COURIERCONFDIR IMAPD COURIERTLS STUNNEL
 SUBSTITUTE = sed $(foreach name,$(PLACEHOLDERS),-e 's|@$(name)@|$($(name))|g')
 
 MODULES = $(shell cd src && find sockgate -name '*.py' -not -path 'sockgate/demo/*' -o -name '*.css')
@@ -39,7 +41,7 @@ PAGES = $(notdir $(basename $(wildcard src/sockgate/man/*.scd)))
 # The programs whose options the shells complete.
 COMPLETED = sockgate sockgated sockgatectl
 # What is for another program's configuration, which is the administrator's to change.
-EXAMPLES = $(patsubst src/sockgate/%,%,$(wildcard src/sockgate/fail2ban/*/*.conf))
+EXAMPLES = $(patsubst src/sockgate/%,%,$(wildcard src/sockgate/fail2ban/*/*.conf src/sockgate/stunnel/*.conf))
 UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service units/*.d/*.conf))
 # A drop-in that an older systemd would not understand says so in its name.
 TOO_NEW = $(shell [ 0$(SYSTEMD_VERSION) -ge 255 ] || echo %-255.conf)

@@ -153,7 +153,11 @@ def test_a_shipped_service_needs_nothing_but_to_be_enabled(root: Path, capsys: p
     ("words", "code", "message"),
     [
         (["smtp"], 1, "there is no smtp.socket (`make install` brings it; or name a server with --server)"),
-        (["finger"], 2, "no units for 'finger' come with sockgate (smtp imap pop3 do; or say --server)"),
+        (
+            ["finger"],
+            2,
+            "no units for 'finger' come with sockgate (smtp imap pop3 smtps imaps pop3s do; or say --server)",
+        ),
         (["smtp", "--user", "x"], 2, "--user needs --server: the units that are shipped have it"),
         (["a", "b", "--server", "/x"], 2, "--server is for one NAME at a time"),
         (["a", "--server", "/x"], 2, "--server needs --listen"),

@@ -122,5 +122,6 @@ def test_without_a_unit_only_what_is_in_use_is_checked(machine: Machine) -> None
     done = machine.run("sockgatectl", "check", check=False)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == (
-        "sockgatectl: left out, not enabled: imap.socket pop3.socket smtp.socket (--all includes them)\n"
+        "sockgatectl: left out, not enabled: imap.socket imaps.socket pop3.socket pop3s.socket smtp.socket smtps.socket"
+        " (--all includes them)\n"
     )

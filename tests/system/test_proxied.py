@@ -68,7 +68,7 @@ def proxied(machine: Machine) -> Machine:
     services.courier_accounts(machine)
     machine.systemctl("start", "courier-authdaemon.service")  # whom courieresmtpd asks about local recipients
     services.courier_smtp(machine)
-    services.drop_in(machine, "smtp.service", services.COURIER_DROP_IN)
+    services.drop_in(machine, "smtp.socket", "[Socket]\nMaxConnectionsPerSource=100\n")  # for systemd, all are haproxy
     certificates.make(machine)
     shown = [
         "--listen",
@@ -87,12 +87,11 @@ def proxied(machine: Machine) -> Machine:
     return machine
 
 
-@pytest.fixture(scope="module", params=["sockgate", "sockgated"])
+@pytest.fixture(scope="module", params=services.ENGINES)
 def gate(proxied: Machine, request: pytest.FixtureRequest) -> Iterator[Machine]:
     options = f'--proxy-protocol "{PROXY} {PROXY6}" --timeout 20 --relay "{" ".join(NETWORKS.values())}"'
     services.set_options(proxied, "smtp", options, "/usr/sbin/courieresmtpd")
-    accept = "no" if request.param == "sockgated" else "yes"
-    services.drop_in(proxied, "smtp.socket", f"[Socket]\nAccept={accept}\nMaxConnectionsPerSource=100\n")
+    services.switch(proxied, request.param, "smtp")
     proxied.systemctl("start", "smtp.socket")
     proxied.wait_for(lambda: servers_up(proxied) == len(WAYS | TLS_WAYS), "haproxy to find its servers up", 20)
     yield proxied
@@ -221,7 +220,7 @@ def test_limits_count_the_client_not_the_proxy(proxied: Machine) -> None:
     options = f'--proxy-protocol {PROXY} --deny-message "421 too many"'
     text = f"SOCKGATE_OPTIONS={options}\nSOCKGATE_RESIDENT={limits}\nSOCKGATE_SERVER=/usr/sbin/courieresmtpd\n"
     proxied.write("/etc/default/sockgate-smtp", text)
-    services.drop_in(proxied, "smtp.socket", "[Socket]\nAccept=no\n")
+    services.switch(proxied, "sockgated", "smtp")
     proxied.systemctl("stop", "smtp.socket", "smtp.service")
     proxied.systemctl("start", "smtp.socket")
     proxied.wait_for(lambda: servers_up(proxied) == len(WAYS | TLS_WAYS), "haproxy to find its servers up", 20)

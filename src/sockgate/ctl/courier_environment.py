@@ -140,7 +140,10 @@ def evaluate(names: tuple[str, ...], folder: str) -> tuple[dict[str, str], str]:
 
 
 def renew_tls_cache(path: str) -> None:
-    """Make couriertls's session cache anew, as the start scripts do: it runs as a user who may not make it himself."""
+    """Make couriertls's session cache anew, as the start scripts do: it runs as a user who may not make it himself.
+
+    Or as root without root's capabilities, by its group: where it takes over from the gate (imaps@.service).
+    """
     if not path:
         return
     try:
@@ -148,6 +151,7 @@ def renew_tls_cache(path: str) -> None:
             os.unlink(path)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         shutil.chown(path, TLS_USER, TLS_USER)
+        os.chmod(path, 0o660)  # the group can read the key of the certificate as well
     except (OSError, LookupError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         print(f"sockgatectl: unable to renew the TLS session cache {path!r}: {reason}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Put a service behind a gate: write its socket and service units, for a server of your own or one that is shipped.
 
 With --server, NAME.socket and NAME@.service are written for that server. Without it, NAME is a service whose units
-come with sockgate (smtp, imap, pop3).
+come with sockgate (smtp, imap, pop3, and each of them over TLS).
 """
 
 import argparse
@@ -23,7 +23,7 @@ from .own_service import OwnService, check_listen, check_name, service_unit, soc
 
 UNIT_FOLDER = "/etc/systemd/system"
 LOOPBACK_ONLY = "--allow localhost"
-SHIPPED = ("smtp", "imap", "pop3")
+SHIPPED = ("smtp", "imap", "pop3", "smtps", "imaps", "pop3s")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
