@@ -54,7 +54,7 @@ def test_a_client_that_is_let_in(rules: str, capsys: pytest.CaptureFixture[str])
 
 def test_a_client_that_is_refused(rules: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert said(
-        capsys, "--options", f"--rules {rules} -- server", "--ip", "10.1.2.3", "--host", "Mail.Example.org"
+        capsys, "--options", f"--hostname --rules {rules} -- server", "--ip", "10.1.2.3", "--host", "Mail.Example.org"
     ) == (
         f'deny: {rules}:2: 10.1.:deny,DIEMSG="554 no"\n'
         "told: 554 no\n"
@@ -76,6 +76,7 @@ def test_json_has_the_same_fields_always(rules: str, capsys: pytest.CaptureFixtu
         "environment": None,
         "considered": [f"{rules}: no rule for '10.1.2.3'", f"{rules}: no rule for '10.1.2.'"],
     }
+    options[1] += " --ident"
     answer = json.loads(said(capsys, *options, "--ip", "2001:db8::1", "--info", "joe", "--local", "[::1]:25"))
     assert answer["verdict"] == "allow"
     assert answer["environment"] == {"PROTO": "TCP6"} | {
@@ -167,3 +168,48 @@ def test_a_local_address_may_have_a_port() -> None:
     ]  # fmt: skip
     with pytest.raises(UsageError):
         explain.split_port("[::1]:")
+
+
+def test_what_the_gate_does_not_ask_for_it_does_not_know(rules: str, capsys: pytest.CaptureFixture[str]) -> None:
+    client_of = ["--ip", "192.0.2.1", "--host", "mail.example.com", "--info", "joe"]
+    answer = json.loads(said(capsys, "--options", f"--rules {rules}", "--json", *client_of))
+    assert answer["verdict"] == "allow"
+    assert "TCPREMOTEHOST" not in answer["environment"]
+    assert answer["considered"][:2] == [
+        "--host mail.example.com: the gate sets no TCPREMOTEHOST without --hostname",
+        "--info joe: the gate sets no TCPREMOTEINFO without --ident",
+    ]
+    both = f"--hostname --ident --rules {rules}"
+    answer = json.loads(said(capsys, "--options", both, "--json", *client_of))
+    assert (answer["verdict"], answer["rule"]["line"]) == ("deny", 3)
+    odd = ["--ip", "192.0.2.1", "--host", "10.0.0.1", "--info", "a b"]
+    answer = json.loads(said(capsys, "--options", both, "--json", *odd))
+    assert answer["environment"].keys() == {"PROTO", "TCPREMOTEIP"}
+    assert answer["considered"][:2] == [
+        "--host 10.0.0.1: its name looks like an address",
+        "--info a b: that is not a user's name",
+    ]
+
+
+def test_what_follows_from_dns_lists_is_shown_without_the_network(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--options", "--dnsbl bl.example,BLOCK --dnsbl other.example/127.0.0.4,,'554 no @' --relay 192.0.2.9"]
+    spammer = ["--ip", "192.0.2.1"]
+    assert said(capsys, *options, *spammer, "--listed", "bl.example") == (
+        "allow: nothing refuses, and no rule matches\n"
+        "environment:\n"
+        "  BLOCK=Blacklisted by bl.example\n"
+        "  BLOCK_IP=127.0.0.2\n"
+        "  BLOCK_ZONE=bl.example\n"
+        "  PROTO=TCP\n"
+        "  TCPREMOTEIP=192.0.2.1\n"
+        "did not match:\n"
+        "  DNS list other.example: was not asked\n"
+    )
+    assert said(capsys, *options, *spammer, "--listed", "other.example/127.0.0.4").splitlines()[:2] == [
+        "deny: in the DNS list other.example (127.0.0.4)",
+        "told: 554 no 192.0.2.1",
+    ]
+    relays = said(capsys, *options, "--ip", "192.0.2.9", "--listed", "bl.example")
+    assert relays.splitlines()[-1] == "  DNS lists: none is asked about this client: --relay 192.0.2.9 has it"
+    assert run(["explain", *options, *spammer, "--listed", "a b"]) == 2
+    assert capsys.readouterr().err.startswith("sockgatectl: --listed: 'a b' is not the name of a zone")

@@ -1,25 +1,30 @@
 """Say what a gate would do with a client, and why: verdict, rule, environment. Needs no network and no root.
 
 With UNIT, the options and variables are the unit's; with --options, those given. What the gate would learn from
-the network (host name, ident, DNSBL, a PROXY header) is what --host, --info and --ip say.
+the network (host name, ident, DNS lists, a PROXY header) is what --host, --info, --listed and --ip say.
 """
 
 import argparse
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ..core.access import DENY, Verdict
+from ..core.dnsbl import DnsList, Listing
 from ..core.environ import to_bytes
 from ..core.errors import ConfigError, UsageError
 from ..core.gate import Gate
 from ..core.names import GivenName
 from ..core.options import parse
 from ..core.peer import Peer, internet_peer, pack
+from ..resolve.ident import why_no_user
+from ..resolve.names import why_unusable
 from ..units.search import UnitSearch
 from .gated import PROGRAMS, RESIDENT, find_named
 
 ERROR = "error"
+LISTED = pack("127.0.0.2")  # what a list answers that has only one answer (RFC 5782)
 SERVER = "SERVER"  # stands for the program, where --options names none
 
 
@@ -66,6 +71,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--local", metavar="ADDRESS[:PORT]", help="where the client connected to; [ADDRESS]:PORT")
     parser.add_argument("--host", metavar="NAME", help="the client's name, as a look-up would find it")
     parser.add_argument("--info", metavar="INFO", help="the client's user, as ident would tell it")
+    parser.add_argument(
+        "--listed", metavar="ZONE[/127.0.0.N]", action="append", default=[], help="a DNS list that has the client"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -75,7 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
         gate, variables = unit_gate(arguments.unit, UnitSearch())
     else:
         gate, variables = options_gate(arguments.options), {}
-    explanation = explain(gate, peer, variables)
+    untold = tell(peer, gate, arguments)
+    explanation = explain(gate, peer, variables, untold)
     print(json.dumps(asdict(explanation)) if arguments.json else as_text(explanation))
     return 1 if explanation.verdict == ERROR else 0
 
@@ -108,10 +117,29 @@ def make_peer(arguments: argparse.Namespace) -> Peer:
     peer = internet_peer(remote, arguments.port or 0, local, port)
     if not arguments.local:
         peer.local_ip = None
-    peer.host = arguments.host.lower() if arguments.host else None
     peer.names = GivenName(remote, arguments.host)
-    peer.info = arguments.info
     return peer
+
+
+def tell(peer: Peer, gate: Gate, arguments: argparse.Namespace) -> list[str]:
+    """Let the client have what the gate would find out. Returns what of that it would not, and why."""
+    untold = []
+    lookups = gate.lookups
+    if arguments.host:
+        problem = why_unusable(arguments.host.lower())
+        if not (lookups and lookups.hostname):
+            problem = "the gate sets no TCPREMOTEHOST without --hostname"
+        peer.host = None if problem else arguments.host.lower()
+        untold += [f"--host {arguments.host}: {problem}"] if problem else []
+    if arguments.info:
+        problem = why_no_user(arguments.info)
+        if not lookups or lookups.ident is None:
+            problem = "the gate sets no TCPREMOTEINFO without --ident"
+        peer.info = None if problem else arguments.info
+        untold += [f"--info {arguments.info}: {problem}"] if problem else []
+    for entry in (DnsList(zone, "--listed") for zone in arguments.listed):
+        peer.listings[entry.zone] = Listing((entry.code or LISTED,))
+    return untold
 
 
 def packed(option: str, text: str) -> bytes:
@@ -140,8 +168,8 @@ def port_number(text: str) -> int:
     return int(text)
 
 
-def explain(gate: Gate, peer: Peer, variables: dict[bytes, bytes]) -> Explanation:
-    considered: list[str] = []
+def explain(gate: Gate, peer: Peer, variables: dict[bytes, bytes], untold: Sequence[str] = ()) -> Explanation:
+    considered = [*untold]
     try:
         verdict = gate.decide(peer, considered)
     except ConfigError as error:

@@ -75,7 +75,13 @@ def user_in(reply: bytes, remote_port: int, local_port: int) -> str | None:
     if not end or kind.strip(" \t") != "USERID" or numbers(ports) != (remote_port, local_port):
         return None
     user = user.strip(" \t")
-    return user if user and len(user) <= LONGEST_USER and USABLE.issuperset(user) else None
+    return None if why_no_user(user) else user
+
+
+def why_no_user(text: str) -> str:
+    """Why this is not believed to be a user's name; empty if it is."""
+    usable = text and len(text) <= LONGEST_USER and USABLE.issuperset(text)
+    return "" if usable else "that is not a user's name"
 
 
 def numbers(ports: str) -> tuple[int, ...]:

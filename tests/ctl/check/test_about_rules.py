@@ -32,6 +32,24 @@ CASES: Cases = {
             " (add --ident)",
         ],
     ),
+    "rules that believe what the client says of itself": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--hostname --ident --rules /etc/rules"),
+            "/etc/rules": "joe@10.0.0.1:allow\n=.example.com:allow\n=bad.example:deny\n:deny\n",
+        },
+        [
+            f"{TEMPLATE}:5: warning: '=.example.com' lets in whoever gives his address this name (add --paranoid)",
+            f"{TEMPLATE}:5: warning: 'joe@10.0.0.1' lets in whoever says that he is this user: the client's own machine"
+            " is asked (let nobody in by that alone)",
+        ],
+    ),
+    "rules that do not": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--hostname --paranoid --ident --rules /etc/rules"),
+            "/etc/rules": "joe@10.0.0.1:deny\n=.example.com:allow\n:deny\n",
+        },
+        [],
+    ),
     "an error in the rules": (
         {TEMPLATE: WITH_RULES, "/etc/rules": "10:deny\n:allow\n"},
         [f"{TEMPLATE}:4: error: ROOT/etc/rules:1: '10' is not an IP address (for the network write 10. or 10.0.0.0/8)"],

@@ -55,6 +55,25 @@ CASES: Cases = {
             )
         ],
     ),
+    "a gate that asks the network and may not": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--hostname --dnsbl bl")
+            + "RestrictAddressFamilies=AF_UNIX\nRestrictAddressFamilies=AF_INET\nPrivateNetwork=yes\n"
+        },
+        [
+            f"{TEMPLATE}:13: error: RestrictAddressFamilies= keeps the gate from asking the network, which --hostname"
+            f" is for (put RestrictAddressFamilies=AF_INET AF_INET6 under [Service] with {EDIT_SERVICE})",
+            f"{TEMPLATE}:14: error: PrivateNetwork= keeps the gate from asking the network, which --hostname is for"
+            f" (put PrivateNetwork=no under [Service] with {EDIT_SERVICE})",
+        ],
+    ),
+    "a gate that asks the network and may": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--dnsbl bl")
+            + "RestrictAddressFamilies=AF_UNIX AF_INET\nRestrictAddressFamilies=AF_INET6\n"
+        },
+        [],
+    ),
     "Courier with what it needs": (
         {
             TEMPLATE: COURIER

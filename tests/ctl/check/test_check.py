@@ -57,10 +57,10 @@ CASE_MODULES = (
     test_about_sandbox, test_about_service, test_about_socket,
 )  # fmt: skip
 # These need a port in use, another user or a running systemd: tests/system/test_check.py and test_doctor.py. Or another
-# version, or a compiled file.
+# version, a compiled file, or a name server.
 TESTED_ELSEWHERE = {
     "port_taken", "files_unreadable", "socket_failed", "not_listening", "not_reloaded", "failures_left",
-    "sessions_left", "super_server_enabled", "poll_limit", "rules_without_end", "rules_stale",
+    "sessions_left", "super_server_enabled", "poll_limit", "rules_without_end", "rules_stale", "list_dead",
 }  # fmt: skip
 
 

@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="those that are not enabled as well")
     parser.add_argument("--level", choices=LEVELS, default=LEVELS[-1], help="leave out what is less (%(default)s)")
     parser.add_argument("--fix", action="store_true", help="write drop-ins for what they can mend, then check again")
+    parser.add_argument("--network", action="store_true", help="ask the DNS lists whether they are still run")
     parser.add_argument("--json", action="store_true", help="one JSON array of findings")
     parser.add_argument("--root", metavar="DIR", default="/", help="check the system in this directory")
     parser.add_argument(
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     units: list[str] = arguments.units
     if not os.path.isdir(root):
         raise UsageError(f"{root!r} is not a directory")
-    machine = Machine(UnitSearch(root), arguments.systemd)
+    machine = Machine(UnitSearch(root), arguments.systemd, asks_network=arguments.network)
     levels = LEVELS[: LEVELS.index(arguments.level) + 1]
     names = units or gate_names(machine.search)
     wanted = [name for name in names if units or arguments.all or machine.uses(name)]

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
+from ...core.access import ALLOW
 from ...core.rules import CompiledRules, RulesAccess, TextRules
 from ...rulefile.reader import dead_entries, read_rules
 from ...units.reader import Place
@@ -44,6 +45,23 @@ def rules_not_asked_for(gated: GatedService, machine: Machine) -> Iterator[Probl
             if found and option not in given:
                 message = f"rules about {meant} match nobody without {option}: {found[0]!r}"
                 yield Problem(gated.service, option_place(gated), message, f"add {option}")
+
+
+def rules_believe_anybody(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """Rules that let in by what the client says of itself."""
+    lookups = gated.gate.lookups if gated.gate else None
+    if lookups is None:
+        return
+    for path in rules_files(gated):
+        allowing = [rule.key for rule in read_rules(path) if rule.action.outcome == ALLOW]
+        named = [key for key in allowing if key.startswith("=") or "@=" in key]
+        if named and lookups.hostname and not lookups.paranoid:
+            message = f"{named[0]!r} lets in whoever gives his address this name"
+            yield Problem(gated.service, option_place(gated), message, "add --paranoid")
+        told = [key for key in allowing if "@" in key]
+        if told and lookups.ident is not None:
+            message = f"{told[0]!r} lets in whoever says that he is this user: the client's own machine is asked"
+            yield Problem(gated.service, option_place(gated), message, "let nobody in by that alone")
 
 
 def rules_stale(gated: GatedService, machine: Machine) -> Iterator[Problem]:

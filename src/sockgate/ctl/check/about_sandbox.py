@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from ...core.gate import LOOKUP_OPTIONS
 from ...units.unit import Unit
 from ..gated import GatedService
 from .about_service import ROOT
@@ -83,6 +84,26 @@ def courier_shut_in(gated: GatedService, _: Machine) -> Iterator[Problem]:
         yield by_setting(
             gated.service, gated.service.place_of("Service", key),
             f"{key}= keeps {program!r} from becoming the mailbox's owner: every login would fail", line,
+        )  # fmt: skip
+
+
+def look_ups_shut_in(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    """What keeps the gate itself from asking the network; a list that never answers refuses nobody."""
+    if gated.gate is None or gated.gate.lookups is None:
+        return
+    service, options = gated.service, [word.text.partition("=")[0] for word in gated.words]
+    option = next(option for option in options if option in LOOKUP_OPTIONS)
+    families = [word for line in service.list("Service", "RestrictAddressFamilies") for word in line.value.split()]
+    if families and not families[0].startswith("~") and not {"AF_INET", "AF_INET6"}.issubset(families):
+        yield by_setting(
+            service, service.place_of("Service", "RestrictAddressFamilies"),
+            f"RestrictAddressFamilies= keeps the gate from asking the network, which {option} is for",
+            "RestrictAddressFamilies=AF_INET AF_INET6",
+        )  # fmt: skip
+    if service.is_true("Service", "PrivateNetwork"):
+        yield by_setting(
+            service, service.place_of("Service", "PrivateNetwork"),
+            f"PrivateNetwork= keeps the gate from asking the network, which {option} is for", "PrivateNetwork=no",
         )  # fmt: skip
 
 

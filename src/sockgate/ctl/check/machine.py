@@ -28,14 +28,15 @@ class Identity(NamedTuple):
 class Machine:
     """Everything beside the units themselves that a rule may ask for, looked up only when one does."""
 
-    def __init__(self, search: UnitSearch, systemd_version: int | None = None) -> None:
+    def __init__(self, search: UnitSearch, systemd_version: int | None = None, *, asks_network: bool = False) -> None:
         self.search = search
+        self.asks_network = asks_network
         self._given_version = systemd_version
         self._states: dict[str, Properties] = {}
 
     def anew(self) -> "Machine":
         """The same machine as its files are now."""
-        return Machine(UnitSearch(self.search.root or "/"), self._given_version)
+        return Machine(UnitSearch(self.search.root or "/"), self._given_version, asks_network=self.asks_network)
 
     @property
     def live(self) -> bool:

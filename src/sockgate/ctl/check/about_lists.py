@@ -1,0 +1,56 @@
+"""Rules about the DNS lists of --dnsbl: whether they are still run, which only they can tell (check --network)."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ...core.dnsbl import Listing
+from ...core.peer import pack
+from ...resolve.asking import run
+from ...resolve.lists import listing_of
+from ...resolve.servers import known_servers
+from ..gated import GatedService
+from .machine import Machine
+from .problem import Problem
+
+if TYPE_CHECKING:
+    from ...resolve.asking import Task
+
+# Every list has the first and does not have the second (RFC 5782, 5).
+ALWAYS, NEVER = pack("127.0.0.2"), pack("127.0.0.1")
+
+
+def list_dead(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    if not machine.asks_network or gated.gate is None or not gated.gate.lookups or not gated.gate.lookups.lists:
+        return
+    lists = gated.gate.lookups.lists
+    for option, entries in (("--dnsbl", lists.blocking), ("--dnsbl-allow", lists.allowing)):
+        zones = dict.fromkeys(entry.zone for entry in entries)
+        place = next((word.place for word in gated.words if word.text.startswith(option)), gated.command.place)
+        for zone, (always, never) in entries_of(zones, gated.gate.timeout).items():
+            message = what_is_wrong(zone, always, never)
+            if message:
+                yield Problem(gated.service, place, message, f"ask its owner, or remove {option} {zone}")
+
+
+def what_is_wrong(zone: str, always: Listing, never: Listing) -> str:
+    """Empty if nothing is."""
+    problem = always.problem or never.problem
+    if problem:
+        return f"no answer from the DNS list {zone!r}: {problem}"
+    if never.addresses:
+        return f"the DNS list {zone!r} has everybody: it lists 127.0.0.1, which no list does that is still run"
+    return "" if always.addresses else f"the DNS list {zone!r} does not list 127.0.0.2, as every list does"
+
+
+def entries_of(zones: dict[str, None], seconds: float) -> dict[str, list[Listing]]:
+    """What each list says of the two, all of them asked at the same time."""
+    servers = known_servers()
+    answers: dict[str, list[Listing]] = {zone: [Listing(), Listing()] for zone in zones}
+
+    def find(zone: str, number: int, packed: bytes) -> "Task[None]":
+        answers[zone][number] = yield from listing_of(packed, zone, servers, text=False)
+
+    tasks = [find(zone, number, packed) for zone in zones for number, packed in enumerate((ALWAYS, NEVER))]
+    run(tasks, time.monotonic() + seconds)
+    return answers
