@@ -96,6 +96,12 @@ def test_a_gate_without_banners_says_what_its_rules_say() -> None:
     assert (gate.welcome(own), gate.refusal(own)) == (b"libwrap\r\n", b"libwrap\r\n553\r\n")
 
 
+def test_a_banner_may_be_a_text_in_place_of_a_file(launcher: Launcher, banners: list[str]) -> None:
+    assert told(launcher, "--banner-text", "220 hello\r\n\udcff") == b"220 hello\r\n\xffthe server\n"
+    with pytest.raises(UsageError, match="--banner and --banner-text are both given"):
+        Gate(parse([*banners, "--banner-text", "x", "--", "server"]))
+
+
 def test_a_banner_is_sent_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "banner"
     file.write_bytes(b"\0\xff no end")

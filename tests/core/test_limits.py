@@ -6,7 +6,7 @@ from resource import RLIM_INFINITY
 import pytest
 
 from sockgate.core.errors import UsageError
-from sockgate.core.limits import NAMES, parse_limits
+from sockgate.core.limits import KEPT, NAMES, lower, parse_limits
 
 NAME_HINT = f"NAME is one of: {' '.join(sorted(NAMES))}"
 SIZE_HINT = "write 8000000, 8M or infinity"
@@ -20,6 +20,7 @@ SIZE_HINT = "write 8000000, 8M or infinity"
         ("RLIMIT_AS=8K", (resource.RLIMIT_AS, 8192, 8192)),
         ("Data=1G", (resource.RLIMIT_DATA, 1 << 30, 1 << 30)),
         ("fsize=1T:2T", (resource.RLIMIT_FSIZE, 1 << 40, 2 << 40)),
+        ("nofile=64:", (resource.RLIMIT_NOFILE, 64, KEPT)),
         ("nofile=64:infinity", (resource.RLIMIT_NOFILE, 64, RLIM_INFINITY)),
         ("core=0", (resource.RLIMIT_CORE, 0, 0)),
         ("cpu=infinity", (resource.RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY)),
@@ -47,7 +48,6 @@ def test_a_limit_is_a_name_and_one_or_two_sizes(word: str, limit: tuple[int, int
         ("as=1_0", f"--rlimit: 'as=1_0' has no valid size ({SIZE_HINT})"),
         ("as=8.5M", f"--rlimit: 'as=8.5M' has no valid size ({SIZE_HINT})"),
         ("as=٨", f"--rlimit: 'as=٨' has no valid size ({SIZE_HINT})"),
-        ("as=1:", f"--rlimit: 'as=1:' has no valid size ({SIZE_HINT})"),
         ("as=1:2:3", f"--rlimit: 'as=1:2:3' has no valid size ({SIZE_HINT})"),
         ("as=8388608T", f"--rlimit: 'as=8388608T' has no valid size ({SIZE_HINT})"),
         ("as=9999999999999999999", f"--rlimit: 'as=9999999999999999999' has no valid size ({SIZE_HINT})"),
@@ -64,3 +64,11 @@ def test_what_is_no_limit_is_named(word: str, message: str) -> None:
 def test_every_limit_of_the_kernel_has_its_name() -> None:
     for name in ("as", "core", "cpu", "data", "fsize", "memlock", "nofile", "nproc", "rss", "stack"):
         assert NAMES[name] == getattr(resource, f"RLIMIT_{name.upper()}")
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "set_"),
+    [(64, 1024, 64), (64, 32, 32), (64, RLIM_INFINITY, 64), (RLIM_INFINITY, 32, 32)],
+)
+def test_a_soft_limit_alone_is_never_above_the_hard_one_that_stays(soft: int, hard: int, set_: int) -> None:
+    assert lower(soft, hard) == set_

@@ -86,7 +86,7 @@ def test_bash_offers_what_fits(tmp_path: Path) -> None:
         (("sockgatectl", "report", "--output", f"{tmp_path}/r"), [f"{tmp_path}/rules.txt"]),
         (("sockgatectl", "log", "--directory", f"{tmp_path}/r"), []),
         (("sockgatectl", "rules", "s"), ["show"]),
-        (("sockgate", "--bann"), ["--banner", "--banner-success", "--banner-fail"]),
+        (("sockgate", "--bann"), ["--banner", "--banner-text", "--banner-success", "--banner-fail"]),
         (("sockgate", "--rules", f"{tmp_path}/r"), [f"{tmp_path}/rules.txt"]),
         (("sockgate", "--stderr", ""), ["journal", "socket"]),
         (("sockgated", "--log-format", "x"), ["xinetd"]),

@@ -28,11 +28,16 @@ BASE = (
     "swaks",  # an SMTP client
 )  # fmt: skip
 
+INETD = ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "procps", "tcpd")
+
 # Mail servers conflict with each other: each further one gets a profile of its own, PROFILES["postfix"] = ...
 PROFILES = {
     "base": BASE,
     # Proxies in front of SMTP and mailboxes, what ends TLS, and what makes certificates.
     "proxied": (*BASE, "haproxy", "stunnel4", "openssl"),
+    # inetd: two programs of which a machine can have one.
+    "openbsd-inetd": (*INETD, "openbsd-inetd"),
+    "inetutils-inetd": (*INETD, "inetutils-inetd"),
     # Bans with nft, and reads the journal.
     "fail2ban": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "fail2ban", "nftables"),
 }

@@ -1,4 +1,4 @@
-"""--banner, --banner-success, --banner-fail, --deny-message: what the gate itself tells a client.
+"""--banner, --banner-text, --banner-success, --banner-fail, --deny-message: what the gate itself tells a client.
 
 The order is xinetd's (service.c): the banner to everybody before anything is checked, then the one for those who
 are let in, or the one for those who are refused. What to send is plain bytes, so that each gate can send it in
@@ -28,9 +28,19 @@ class Banners:
 
     __slots__ = ("failure", "files", "greeting", "message", "success")
 
-    def __init__(self, greeting: str | None, success: str | None, failure: str | None, message: str | None) -> None:
-        """Of three files and a text, each None if it was not asked for. Raises ConfigError or UsageError."""
+    def __init__(
+        self, greeting: str | None, success: str | None, failure: str | None, message: str | None,
+        text: str | None = None,
+    ) -> None:  # fmt: skip
+        """Of three files, a line, and a text in place of the first file; None for what was not asked for.
+
+        Raises ConfigError or UsageError.
+        """
+        if text is not None and greeting is not None:
+            raise UsageError("--banner and --banner-text are both given")
         self.greeting, self.success, self.failure = map(read_banner, (greeting, success, failure))
+        if text is not None:
+            self.greeting = text.encode("utf-8", "surrogateescape")
         self.files = tuple(path for path in (greeting, success, failure) if path is not None)
         self.message = b"" if message is None else encode_message(message, "--deny-message")
 

@@ -24,7 +24,7 @@ DEFAULT_TIMEOUT = "5"
 LONGEST_NAME = 253  # RFC 1035
 NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
 LOOKUP_OPTIONS = ("--hostname", "--paranoid", "--ident", "--dnsbl", "--dnsbl-allow", "--dnsbl-fail")
-BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-message")
+BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-message", "--banner-text")
 
 
 class Gate:

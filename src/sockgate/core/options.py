@@ -47,6 +47,7 @@ GATE_OPTIONS = (
     Option("--rules", "FILE", ONCE, "access", "decide by tcprules source, or by the cdb made of it"),
     Option("--relay", "LIST", MANY, "access", "set RELAYCLIENT and RELAYHOST for these addresses"),
     Option("--banner", "FILE", ONCE, "access", "send this to every client, before it is decided about"),
+    Option("--banner-text", "TEXT", ONCE, "access", "send this text, as it is, in place of a file"),
     Option("--banner-success", "FILE", ONCE, "access", "send this to a client that is let in"),
     Option("--banner-fail", "FILE", ONCE, "access", "send this to a client that is refused"),
     Option("--deny-message", "TEXT", ONCE, "access", "and then this line, unless the rule has one of its own"),
