@@ -1,6 +1,8 @@
 """The commands of a script that change its own state, and test(1)."""
 
+import operator
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -73,6 +75,45 @@ def set_(interpreter: "Interpreter", words: list[str], assigned: dict[str, str],
     return True
 
 
+# ulimit's options: the name as --rlimit takes it, and the bytes of its unit (dash: blocks of 512).
+ULIMITS = {
+    "c": ("core", 512), "d": ("data", 1024), "f": ("fsize", 512), "l": ("memlock", 1024), "m": ("rss", 1024),
+    "n": ("nofile", 1), "p": ("nproc", 1), "r": ("rtprio", 1), "s": ("stack", 1024), "t": ("cpu", 1),
+    "u": ("nproc", 1), "v": ("as", 1024),
+}  # fmt: skip
+ULIMIT = re.compile(r"-([SH]*)([cdflmnprstuv])?([SH]*)")
+
+
+def ulimit(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
+    """ulimit [-SH] -X N: both limits, or the soft one with -S."""
+    shown = " ".join(["ulimit", *words])
+    *options, value = words or [""]
+    matches = [ULIMIT.fullmatch(option) for option in options]
+    letters = "".join((match[1] + match[3]) for match in matches if match)
+    names = [match[2] for match in matches if match and match[2]] or ["f"]
+    size = ulimit_size(value, ULIMITS[names[0]][1])
+    if not all(matches) or len(names) > 1 or not size or letters.strip("S"):
+        interpreter.shell.doubt(place, shown, "this limit is not known; set it with --rlimit")
+        return None
+    interpreter.shell.limits[ULIMITS[names[0]][0]] = f"{size}:" if "S" in letters else size
+    return True
+
+
+def ulimit_size(value: str, unit: int) -> str:
+    if value == "unlimited":
+        return "infinity"
+    return str(int(value) * unit) if re.fullmatch(r"\d{1,12}", value, re.ASCII) else ""
+
+
+def umask(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
+    match words:
+        case [value] if re.fullmatch(r"0*[0-7]{1,3}", value, re.ASCII):
+            interpreter.shell.umask = value.lstrip("0").zfill(4)
+            return True
+    interpreter.shell.doubt(place, " ".join(["umask", *words]), "this mask is not known; set it with UMask=")
+    return None
+
+
 def nothing(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool:
     """Without a bearing on what is started."""
     return True
@@ -90,9 +131,9 @@ def test(interpreter: "Interpreter", words: list[str], assigned: dict[str, str],
     """[ and test: what can be known of files and strings."""
     if words and words[-1] in ("]", "]]"):
         words = words[:-1]
-    for operator, combine in (("-o", any), ("-a", all)):
-        if operator in words:
-            parts = split_at(words, operator)
+    for sign, combine in (("-o", any), ("-a", all)):
+        if sign in words:
+            parts = split_at(words, sign)
             results = [test(interpreter, part, assigned, place) for part in parts]
             return None if None in results else combine(bool(result) for result in results)
     if words[:1] == ["!"]:
@@ -123,15 +164,31 @@ FILE_TESTS: dict[str, Callable[[str], bool]] = {
 }
 
 
+NUMBER_TESTS: dict[str, Callable[[int, int], bool]] = {
+    "-eq": operator.eq,
+    "-ne": operator.ne,
+    "-lt": operator.lt,
+    "-le": operator.le,
+    "-gt": operator.gt,
+    "-ge": operator.ge,
+}
+
+
+def is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d{1,18}", text, re.ASCII) is not None
+
+
 def evaluate(interpreter: "Interpreter", words: list[str]) -> bool | None:
     match words:
+        case [left, sign, right] if sign in NUMBER_TESTS and is_number(left) and is_number(right):
+            return NUMBER_TESTS[sign](int(left), int(right))
         case ["-z", text]:
             return not text
         case ["-n", text] | [text]:
             return bool(text)
-        case [operator, path] if operator in FILE_TESTS:
+        case [sign, path] if sign in FILE_TESTS:
             try:
-                return FILE_TESTS[operator](interpreter.shell.path_of(path))
+                return FILE_TESTS[sign](interpreter.shell.path_of(path))
             except ValueError:
                 return None
         case [left, "=" | "==", right]:
@@ -159,6 +216,8 @@ BUILTINS: dict[str, Builtin] = {
     ":": nothing,
     "true": nothing,
     "echo": nothing,
-    "umask": nothing,
+    "ulimit": ulimit,
+    "umask": umask,
+    "wait": nothing,
     "printf": nothing,
 }

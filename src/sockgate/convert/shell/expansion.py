@@ -1,16 +1,20 @@
-"""Expansion of one piece of a word: parameters, and the few commands whose output can be known."""
+"""Expansion of one piece of a word: literal text with ~, and parameters; substitution.py has the commands."""
 
-import os
 import re
+from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from ..source import Place, Unreadable, read_text
-from .tokens import ACCOUNT_MARK, LITERAL, PARAMETER, UNKNOWN, Piece, ScriptError, Word, tokenize
+from ..source import Place
+from .substitution import substitution, unknown
+from .tokens import LITERAL, PARAMETER, UNKNOWN, Piece, ScriptError, Word, tokenize
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 PARAMETER_FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?)([-=+?])(.*))?", re.DOTALL)
+LONGEST_CUT, LONGEST_PATTERN = 1000, 40  # characters; each cut tries all lengths
+CUT_FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*|0)(%%?|##?)(.*)", re.DOTALL)
 HOME = re.compile(r"~([A-Za-z_][A-Za-z0-9_-]*)?(?=/|$)")
 
 
@@ -34,26 +38,64 @@ def home(interpreter: "Interpreter", text: str, place: Place) -> str:
     return account.pw_dir + text[match.end() :]
 
 
-def unknown(interpreter: "Interpreter", place: Place, what: str, text: str) -> str:
-    interpreter.shell.doubt(place, what, text)
-    return UNKNOWN
-
-
 def parameter(interpreter: "Interpreter", text: str, place: Place) -> str:
-    """$NAME and the forms ${NAME-x} ${NAME:-x} ${NAME=x} ${NAME+x} ${NAME?x}."""
+    """$NAME and the forms ${NAME-x} ${NAME:-x} ${NAME=x} ${NAME+x} ${NAME?x}, ${NAME%x} and ${NAME#x}."""
     shell = interpreter.shell
-    if text.isascii() and text.isdigit():
-        number = int(text)
-        return shell.arguments[number - 1] if 0 < number <= len(shell.arguments) else ""
+    if (text.isascii() and text.isdigit()) or text in ("@", "*", "#"):
+        return argument(interpreter, text)
+    cut = CUT_FORM.fullmatch(text)
+    if cut:
+        value = parameter(interpreter, cut[1], place)
+        return UNKNOWN if UNKNOWN in value else without(value, cut[2], nested(interpreter, cut[3], place))
     match = PARAMETER_FORM.fullmatch(text)
     if match is None:
         return unknown(interpreter, place, f"${{{text}}}", "this expansion is not understood")
     name, colon, operator, word = match.groups()
-    value = shell.variables.get(name)
+    given = shell.variables.get(name)
     if operator is None:
-        if value is None and name in ("PATH", "HOME"):
-            return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" if name == "PATH" else "/root"
-        return "" if value is None else value
+        return inherited(interpreter, name) if given is None else given
+    return conditional(interpreter, place, text, (name, colon, operator, word))
+
+
+INHERITED = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+
+
+def inherited(interpreter: "Interpreter", name: str) -> str:
+    """A variable that the script does not set: what is certain to be there before it starts."""
+    return interpreter.shell.folder if name == "PWD" else INHERITED.get(name, "")
+
+
+def argument(interpreter: "Interpreter", text: str) -> str:
+    """$0, $1, $#, $@: a supervisor starts the script without arguments."""
+    arguments = interpreter.shell.arguments
+    if text in ("@", "*"):
+        return " ".join(arguments)
+    if text == "#":
+        return str(len(arguments))
+    number = int(text) if len(text) < 4 else 1000
+    if number == 0:
+        return interpreter.file
+    return arguments[number - 1] if number <= len(arguments) else ""
+
+
+def without(value: str, operator: str, pattern: str) -> str:
+    """${NAME%PATTERN}: the shortest end that matches goes, with %% the longest; # and ## at the beginning."""
+    if len(value) > LONGEST_CUT or len(pattern) > LONGEST_PATTERN:
+        return UNKNOWN
+    sizes = range(len(value) + 1) if len(operator) == 1 else range(len(value), -1, -1)
+    cuts: Callable[[int], tuple[str, str]]
+    if operator[0] == "%":
+        cuts = lambda size: (value[len(value) - size :], value[: len(value) - size])  # noqa: E731
+    else:
+        cuts = lambda size: (value[:size], value[size:])  # noqa: E731
+    return next((rest for part, rest in map(cuts, sizes) if fnmatchcase(part, pattern)), value)
+
+
+def conditional(interpreter: "Interpreter", place: Place, text: str, parts: tuple[str, str, str, str]) -> str:
+    """${NAME:-x} and its kin."""
+    shell = interpreter.shell
+    name, colon, operator, word = parts
+    value = shell.variables.get(name)
     if value is not None and UNKNOWN in value:
         return UNKNOWN
     is_set = bool(value) if colon else value is not None
@@ -77,64 +119,3 @@ def nested(interpreter: "Interpreter", text: str, place: Place) -> str:
         return unknown(interpreter, place, text, "the quotes in this expansion do not match")
     words = [token for token in tokens if isinstance(token, Word)]
     return " ".join(" ".join(interpreter.expand(word, place)) for word in words)
-
-
-def substitution(interpreter: "Interpreter", text: str, place: Place) -> str:
-    """`command` and $(command)."""
-    try:
-        tokens = tokenize(text.strip(), place.line)
-    except ScriptError as error:
-        return unknown(interpreter, place, f"`{text}`", str(error))
-    commands: list[list[str]] = [[]]
-    skip = False
-    for token in tokens:
-        if isinstance(token, Word):
-            if not skip:
-                commands[-1] += interpreter.expand(token, place)
-            skip = False
-        elif token.text == "|":
-            commands.append([])
-        elif token.is_redirection:
-            skip = True
-        else:
-            return unknown(interpreter, place, f"`{text}`", "this command is not known, and nothing is run")
-    if any(UNKNOWN in word for command in commands for word in command):
-        return UNKNOWN
-    output = output_of(interpreter, commands)
-    if output is None:
-        return unknown(interpreter, place, f"`{text.strip()}`", "the output cannot be known here, and nothing is run")
-    return output.rstrip("\n")
-
-
-def output_of(interpreter: "Interpreter", commands: list[list[str]]) -> str | None:
-    match commands:
-        case [["getent", "passwd", name], ["cut", *options]] if cut_field(options):
-            account = interpreter.shell.machine.user(name.replace(ACCOUNT_MARK, ""))
-            return ":".join(map(str, account)).split(":")[cut_field(options) - 1] if account else None
-        case [["id", ("-u" | "-g") as which, name]]:
-            return f"{ACCOUNT_MARK}{which[1]}{name}{ACCOUNT_MARK}"
-        case [["cat", name]]:
-            return contents(interpreter, name)
-        case [["head", "-1" | "-n1", name]] | [["head", "-n", "1", name]]:
-            text = contents(interpreter, name)
-            return None if text is None else text.partition("\n")[0]
-        case [["hostname"] | ["hostname", "-f" | "--fqdn"]]:
-            return os.uname().nodename
-        case [["echo", *words]] if not words or not words[0].startswith("-"):
-            return " ".join(words)
-        case [["pwd"]]:
-            return interpreter.shell.folder
-    return None
-
-
-def cut_field(options: list[str]) -> int:
-    text = " ".join(options).replace('"', "")
-    match = re.fullmatch(r"-d ?: -f ?([1-7])", text)
-    return int(match[1]) if match else 0
-
-
-def contents(interpreter: "Interpreter", name: str) -> str | None:
-    try:
-        return read_text(interpreter.shell.path_of(name))
-    except Unreadable:
-        return None

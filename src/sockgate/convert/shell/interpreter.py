@@ -2,19 +2,21 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..source import Place, read_text
 from .commands import BUILTINS
 from .expansion import expand
-from .state import Command, State
+from .state import State
 from .tokens import NEWLINE, UNKNOWN, Piece, ScriptError, Token, Word, tokenize
 
 KEYWORDS = frozenset(
     ("if", "then", "elif", "else", "fi", "case", "esac", "for", "while", "until", "do", "done", "{", "}")
 )
 SHELLS = frozenset(("sh", "bash", "dash", "ksh"))
+SERVERS = frozenset(("tcpserver", "sslserver", "tcpsvd"))
 DEEPEST = 8
+LONGEST_VALUE = 1 << 16  # characters; a script can double a value at each of its lines
 MOST_TEXTS = 50  # scripts and words of eval that are read for one script
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=", re.ASCII)
 
@@ -103,11 +105,14 @@ class Interpreter:
         self.depth += 1
         before = dict(self.shell.variables)
         commands, done = list(self.shell.commands), self.shell.done
+        limits, umask = dict(self.shell.limits), self.shell.umask
         step()
         for name, value in self.shell.variables.items():
             if before.get(name) != value:
                 self.shell.variables[name] = UNKNOWN
+        self.shell.uncertain += self.shell.commands[len(commands) :]
         self.shell.commands, self.shell.done = commands, done
+        self.shell.limits, self.shell.umask = limits, umask
         self.depth -= 1
 
     def pipeline(self, live: bool) -> bool | None:
@@ -129,9 +134,12 @@ class Interpreter:
             piped = True
         if not live or self.shell.done:
             return None
-        if piped:
+        if piped and not starts_a_server(words):
             self.shell.doubt(self.place_at(start), words[0].text if words else "|", "a pipeline is not run")
             return None
+        if piped:
+            text = "what the server says is in the journal; the rest of the pipeline is left out"
+            self.shell.doubt(self.place_at(start), "|", text)
         return self.execute(words, self.place_at(start)) if words else None
 
     def place_at(self, at: int) -> Place:
@@ -245,6 +253,8 @@ class Interpreter:
 
     def assignment(self, word: Word, place: Place) -> tuple[str, str]:
         value = "".join(self.expand_piece(piece, place) for piece in word.pieces)
+        if len(value) > LONGEST_VALUE:
+            raise ScriptError(place.line, "a value is too long")
         name, _, text = value.partition("=")
         if name.endswith("+"):
             name = name[:-1]
@@ -262,14 +272,14 @@ class Interpreter:
         """A program that the script starts; a shell with -c is read as well."""
         at = position_of_shell(words)
         if at is None:
-            self.shell.commands.append(Command(tuple(words), place, self.shell.environment() | assigned))
+            self.shell.commands.append(self.shell.command(words, assigned, place))
             return
         before = len(self.shell.commands)
         if "envdir" in words[:at]:
             self.shell.variables.update(self.shell.read_envdir(words[words.index("envdir") + 1]))
         self.shell.run_text(words[at + 2], self.file, place.line)
         for number, command in enumerate(self.shell.commands[before:], before):
-            self.shell.commands[number] = Command((*words[:at], *command.words), command.place, command.exported)
+            self.shell.commands[number] = replace(command, words=(*words[:at], *command.words))
 
     def expand(self, word: Word, place: Place) -> list[str]:
         """A word after expansion: unquoted parts are split at blanks, and may vanish."""
@@ -304,3 +314,8 @@ def position_of_shell(words: list[str]) -> int | None:
         if words[at].rpartition("/")[2] in SHELLS and words[at + 1] == "-c":
             return at
     return None
+
+
+def starts_a_server(words: list[Word]) -> bool:
+    """Whether one of them is a server whose output a pipeline takes to a logger."""
+    return any(word.text.rpartition("/")[2] in SERVERS for word in words)

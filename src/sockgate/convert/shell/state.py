@@ -11,11 +11,20 @@ from .tokens import UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that the script comes to: its words after expansion, and where it stands."""
+    """A command that the script comes to: its words after expansion, where it stands, and what it would inherit.
+
+    limits  (name as --rlimit takes it, value), set by ulimit
+    umask   "" if the script sets none
+    path    $PATH as the script sets it, "" if it does not
+    """
 
     words: tuple[str, ...]
     place: Place
     exported: dict[str, str]
+    folder: str = "/"
+    limits: tuple[tuple[str, str], ...] = ()
+    umask: str = ""
+    path: str = ""
 
     @property
     def is_known(self) -> bool:
@@ -38,15 +47,19 @@ class State:
     variables  by name; a value may contain UNKNOWN
     exported   the names that the programs it starts see
     commands   what it would start, in order, up to and including the exec
+    uncertain  what it may start, in branches of which nobody knows whether they run
     doubts     what could not be known on the way
     """
 
     machine: Machine
     folder: str
     variables: dict[str, str] = field(default_factory=dict)
-    exported: set[str] = field(default_factory=set)
+    exported: set[str] = field(default_factory=lambda: {"PATH"})
     export_all: bool = False
     commands: list[Command] = field(default_factory=list)
+    uncertain: list[Command] = field(default_factory=list)
+    limits: dict[str, str] = field(default_factory=dict)
+    umask: str = ""
     doubts: list[Doubt] = field(default_factory=list)
     done: bool = False
     arguments: tuple[str, ...] = ()
@@ -60,6 +73,11 @@ class State:
         """What a program started now would inherit of the script's own variables."""
         names = self.variables if self.export_all else self.exported
         return {name: self.variables[name] for name in sorted(names) if name in self.variables}
+
+    def command(self, words: list[str], assigned: dict[str, str], place: Place) -> Command:
+        path = self.variables.get("PATH", "")
+        return Command(tuple(words), place, self.environment() | assigned, self.folder, tuple(self.limits.items()),
+                       self.umask, "" if UNKNOWN in path else path)  # fmt: skip
 
     def read_envdir(self, name: str) -> dict[str, str]:
         """The variables of an envdir(8) folder: the first line of each file."""

@@ -92,6 +92,7 @@ class Tokenizer:
         self.at = 0
         self.line = line
         self.tokens: list[Token] = []
+        self.delimiters: list[str] = []
 
     def run(self) -> list[Token]:
         while self.at < len(self.text):
@@ -100,6 +101,7 @@ class Tokenizer:
                 self.tokens.append(Operator(NEWLINE, self.line))
                 self.at += 1
                 self.line += 1
+                self.here_document()
             elif self.text.startswith("\\\n", self.at):
                 self.at += 2
                 self.line += 1
@@ -116,6 +118,17 @@ class Tokenizer:
     def find(self, what: str) -> int:
         found = self.text.find(what, self.at)
         return len(self.text) if found < 0 else found
+
+    def here_document(self) -> None:
+        """The lines up to the delimiter of `<<` are nobody's commands."""
+        while self.delimiters:
+            line = self.text[self.at : self.find("\n")]
+            self.at = min(self.at + len(line) + 1, len(self.text))
+            self.line += 1
+            if line.strip("\t") == self.delimiters[0]:
+                self.delimiters.pop(0)
+            elif self.at >= len(self.text):
+                raise ScriptError(self.line, f"the line {self.delimiters[0]!r} is missing")
 
     def operator(self, text: str) -> None:
         """An operator; the number of a descriptor in front of a redirection is part of it."""
@@ -134,7 +147,10 @@ class Tokenizer:
             if character in " \t\r\n" or any(self.text.startswith(op, self.at) for op in OPERATORS):
                 break
             pieces += self.pieces(quoted=False)
+        last = self.tokens[-1] if self.tokens else None
         self.tokens.append(Word(tuple(joined(pieces)), line))
+        if isinstance(last, Operator) and last.text == "<<":
+            self.delimiters.append("".join(piece.text for piece in pieces).removeprefix("-"))
 
     def pieces(self, *, quoted: bool) -> list[Piece]:
         """What starts here: a quoted part, an expansion, or one literal character."""
