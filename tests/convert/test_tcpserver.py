@@ -111,5 +111,5 @@ def test_what_the_script_runs_first_is_reported(tmp_path: Path) -> None:
     conversion = readers.convert("tcpserver", [str(tmp_path)], MACHINE)
     entry = next(entry for entry in conversion.report.entries if entry.what == "mkdir -p /run/x")
     assert (
-        entry.text == "the script runs this first, the unit does not; add ExecStartPre= to the socket if it is needed"
+        entry.text == "the script runs this as well, the unit does not; add ExecStartPre= to the socket if it is needed"
     )

@@ -38,6 +38,20 @@ PROFILES = {
     # inetd: two programs of which a machine can have one.
     "openbsd-inetd": (*INETD, "openbsd-inetd"),
     "inetutils-inetd": (*INETD, "inetutils-inetd"),
+    # Run scripts and the programs in their chains.
+    "daemontools": (
+        "systemd",
+        "systemd-sysv",
+        "dbus",
+        "python3",
+        "python3-systemd",
+        "iproute2",
+        "procps",
+        "daemontools",
+        "runit",
+        "ucspi-tcp",
+        "ipsvd",
+    ),
     # Bans with nft, and reads the journal.
     "fail2ban": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "fail2ban", "nftables"),
 }

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from .accounts import any_group, named_user
 from .answer import Answer, approximated, blocked, entry_of, ignored, translated
-from .chain import GATE_LINKS, Chain, peel
+from .chain import Chain, peel
+from .links import GATE_LINKS
 from .machine import Machine
 from .names import unit_stem
 from .report import Report

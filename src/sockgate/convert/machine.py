@@ -41,6 +41,17 @@ class Machine:
         except (KeyError, ValueError, UnicodeError):
             return None
 
+    def account(self, text: str) -> pwd.struct_passwd | None:
+        """The account of this name or number."""
+        if not (text.isascii() and text.isdigit() and len(text) <= 10):
+            return self.user(text)
+        if not self.asks_services:
+            return next((account for account in accounts_file() if account.pw_uid == int(text)), None)
+        try:
+            return pwd.getpwuid(int(text))
+        except (KeyError, OverflowError):
+            return None
+
     def group(self, name: str) -> grp.struct_group | None:
         if not self.asks_services:
             return next((group for group in groups_file() if group.gr_name == name), None)
@@ -80,11 +91,14 @@ class Machine:
         except ValueError:
             return False
 
-    def program(self, name: str) -> str:
-        """The path of a program that is named without one, as a shell would find it."""
-        if "/" in name:
+    def program(self, name: str, path: str = "") -> str:
+        """The path of a program that is named without one, as a shell with this $PATH would find it."""
+        if "/" in name or not name:
             return name
-        return shutil.which(name, path=SEARCH_PATH) or f"/usr/bin/{name}"
+        try:
+            return shutil.which(name, path=path or SEARCH_PATH) or f"/usr/bin/{name}"
+        except ValueError:  # a NUL
+            return f"/usr/bin/{name}"
 
     @property
     def has_host_rules(self) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from ..answer import Answer, approximated, blocked, entry_of, ignored, translated
-from ..chain import GATE_LINKS, Chain, peel
+from ..chain import Chain, peel
+from ..links import GATE_LINKS
 from ..machine import Machine
 from ..report import Outcome, Report
 from ..service import Listen, Service

@@ -1,0 +1,253 @@
+"""The links that are known, each with what it becomes: a directive, a gate option, or a link that stays."""
+
+import os
+import re
+
+from .answer import Answer, approximated, blocked, translated
+from .chain import BadLink, Chain, Link, Result, Stays, first, flags_of
+from .gateoptions import offers
+from .shell.tokens import UNKNOWN
+
+# softlimit(8) and chpst(8): the limits that each option sets
+SOFTLIMITS = {
+    "m": ("data", "stack", "memlock", "as"), "a": ("as",), "c": ("core",), "d": ("data",), "f": ("fsize",),
+    "l": ("memlock",), "o": ("nofile",), "p": ("nproc",), "r": ("rss",), "s": ("stack",), "t": ("cpu",),
+}  # fmt: skip
+CHPST_LIMITS = {
+    "m": ("data", "stack", "memlock", "as"), "d": ("data",), "o": ("nofile",), "p": ("nproc",), "f": ("fsize",),
+    "c": ("core",), "t": ("cpu",), "r": ("rss",),
+}  # fmt: skip
+ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+
+
+def tcp_env(chain: Chain, words: list[str]) -> Result:
+    """tcp-env [-rR] [-tSECONDS]: what the gate sets for every client."""
+    options, rest = flags_of(words, "t", "rR")
+    letters = [letter for letter, _ in options]
+    chain.needs_gate = True
+    became = ["TCP variables of the gate"]
+    missing = []
+    for option, wanted, variable in (
+        ("--hostname", True, "TCPREMOTEHOST"),
+        ("--ident", [x for x in letters if x in "rR"][-1:] != ["R"], "TCPREMOTEINFO"),
+    ):
+        if wanted and offers(option):
+            became.append(chain.option(option, None))
+        elif wanted:
+            missing.append(variable)
+    if not missing:
+        return rest, [translated(*became, text="in place of tcp-env")]
+    return rest, [approximated(f"in place of tcp-env, without {' and '.join(missing)}: no look-up is made", *became)]
+
+
+def relaycheck(chain: Chain, words: list[str]) -> Result:
+    if not words:
+        raise BadLink("the list of addresses is missing")
+    entries = [entry for entry in words[0].split(",") if entry]
+    chain.needs_gate = True
+    became = chain.option("--relay", ",".join(entries)) if entries else ""
+    exact = [entry for entry in entries if not entry.endswith(".")]
+    text = "in place of relaycheck"
+    if not entries:
+        return words[1:], [translated(text=f"{text}; the list is empty, so nobody may relay")]
+    if exact:
+        text += f"; {exact[0]!r} is that one address now, where relaycheck took it for the beginning of others as well"
+        return words[1:], [translated(became, text=text)]
+    return words[1:], [translated(became, text=text)]
+
+
+def softlimit(chain: Chain, words: list[str]) -> Result:
+    options, rest = flags_of(words, "acdflmoprst", "")
+    became = [limit for letter, value in options for limit in set_limits(chain, SOFTLIMITS[letter], value)]
+    return rest, [translated(*became, text="in place of softlimit")]
+
+
+def set_limits(chain: Chain, names: tuple[str, ...], value: str) -> list[str]:
+    """Soft limits, no higher than the hard ones; `=` is as high as those."""
+    if UNKNOWN in value:
+        raise BadLink("the limit cannot be known without running the script; write its value out")
+    if value != "=" and not re.fullmatch(r"\d{1,18}", value, re.ASCII):
+        raise BadLink(f"{value!r} is no limit")
+    size = "infinity:" if value == "=" else f"{value}:"
+    chain.needs_gate = True  # systemd has no limits that leave the hard one alone
+    chain.limits |= dict.fromkeys(names, size)
+    return [f"--rlimit {name}={size}" for name in names]
+
+
+def setuidgid(chain: Chain, words: list[str]) -> Result:
+    name, rest = first(words, "the account")
+    chain.user, chain.group = name, ""
+    return rest, [known_account(chain, name, f"User={name}")]
+
+
+def envuidgid(chain: Chain, words: list[str]) -> Result:
+    name, rest = first(words, "the account")
+    return rest, [uid_variables(chain, name)]
+
+
+def uid_variables(chain: Chain, name: str) -> Answer:
+    """$UID and $GID, which tcpserver -U takes and hands on."""
+    chain.uid_variables = name
+    account = chain.machine.user(name)
+    if account is not None:
+        chain.environment |= {"UID": str(account.pw_uid), "GID": str(account.pw_gid)}
+    return known_account(chain, name, text=f"$UID and $GID of {name}")
+
+
+def known_account(chain: Chain, name: str, *became: str, text: str = "") -> Answer:
+    if not ACCOUNT.fullmatch(name):
+        return blocked(f"{name!r} is no account")
+    if not (name.isascii() and name.isdigit()) and chain.machine.user(name) is None:
+        return approximated(
+            f"there is no user {name!r} on this machine; the unit cannot start before there is", *became
+        )
+    return translated(*became, text=text)
+
+
+def envdir(chain: Chain, words: list[str]) -> Result:
+    folder, rest = first(words, "the folder")
+    return rest, [keep_envdir(chain, folder)]
+
+
+def keep_envdir(chain: Chain, folder: str) -> Answer:
+    """It reads its folder at each start, and values in it may be secret: it stays."""
+    path = folder if folder.startswith("/") else os.path.normpath(f"{chain.folder}/{folder}")
+    chain.keep += [chain.machine.program("envdir", chain.path), path]
+    text = "stays in front of the server, and must stay installed"
+    strong = [name for name in names_in(path) if name.startswith(("TCP", "RELAYCLIENT", "RBLSMTPD", "PROTO"))]
+    if strong and not chain.behind:
+        text += f"; {strong[0]} in it is stronger now than what the gate and its rules set"
+        return approximated(text, f"envdir {path}")
+    return translated(f"envdir {path}", text=text)
+
+
+def names_in(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except (OSError, ValueError):
+        return []
+
+
+def env(chain: Chain, words: list[str]) -> Result:
+    """env [-i|-] [VAR=VALUE]...; of its other options none is known here."""
+    if chain.behind and words and words[0] in ("-", "-i", "--ignore-environment"):
+        raise Stays  # it takes away what the gate sets, too
+    at = 0
+    while at < len(words) and (words[at] in ("-", "-i", "--ignore-environment") or is_assignment(words[at])):
+        if is_assignment(words[at]):
+            name, _, value = words[at].partition("=")
+            chain.environment[name] = value
+        else:
+            chain.pass_env, chain.environment, chain.cleared = (), {}, True
+        at += 1
+    if at < len(words) and words[at].startswith("-"):
+        raise BadLink(f"the option {words[at]!r} is not known")
+    return words[at:], [translated(*(f"{name}={value}" for name, value in chain.environment.items()))]
+
+
+def is_assignment(word: str) -> bool:
+    return re.match(r"[A-Za-z_][A-Za-z0-9_]*=", word, re.ASCII) is not None
+
+
+def argv0(chain: Chain, words: list[str]) -> Result:
+    if len(words) < 2:
+        raise BadLink("the program or its name is missing")
+    if chain.keep:
+        raise Stays  # the name is for the program behind the links that stay
+    chain.argv0 = words[1]
+    return [words[0], *words[2:]], [translated(f"--argv0 {words[1]}")]
+
+
+def nice(chain: Chain, words: list[str]) -> Result:
+    match = re.fullmatch(r"-(?:n)?(-?\d+)", words[0]) if words else None
+    if match:
+        number, rest = match[1], words[1:]
+    elif words[:1] == ["-n"] and len(words) > 1 and re.fullmatch(r"-?\d+", words[1]):
+        number, rest = words[1], words[2:]
+    else:
+        number, rest = "10", words
+    return rest, [niceness(chain, number)]
+
+
+def niceness(chain: Chain, number: str) -> Answer:
+    if not re.fullmatch(r"-?\d{1,2}", number, re.ASCII):
+        return blocked(f"{number!r} is no niceness")
+    value = max(-20, min(19, int(number)))
+    chain.directives = [pair for pair in chain.directives if pair[0] != "Nice"] + [("Nice", str(value))]
+    return translated(f"Nice={value}")
+
+
+def chpst(chain: Chain, words: list[str]) -> Result:
+    options, rest = flags_of(words, "uUbemdopfcrt/CnlL", "PvV012")
+    if chain.behind and any(letter in "012" for letter, _ in options):
+        raise Stays  # it closes the client's connection
+    answers = [answer for letter, value in options if (answer := chpst_option(chain, letter, value))]
+    return rest, answers
+
+
+def chpst_option(chain: Chain, letter: str, value: str) -> Answer | None:
+    shown = f"chpst -{letter} {value}"
+    if letter in "uU":
+        return chpst_account(chain, letter, value)
+    if letter in CHPST_LIMITS:
+        return translated(*set_limits(chain, CHPST_LIMITS[letter], value), text="in place of chpst")
+    match letter:
+        case "e":
+            return keep_envdir(chain, value)
+        case "n":
+            return niceness(chain, value)
+        case "/":
+            return blocked(f"{shown}: a root directory is not converted; add RootDirectory= by hand")
+        case "C":
+            chain.folder = os.path.normpath(value if value.startswith("/") else f"{chain.folder}/{value}")
+            return translated(f"WorkingDirectory={chain.folder}")
+        case "l" | "L":
+            return approximated(f"{shown}: the lock is not taken; systemd has one socket for the port")
+        case "b":
+            chain.argv0 = value
+            return translated(f"--argv0 {value}") if chain.behind else None
+    return None  # -P -v -V, and -0 -1 -2 in front of tcpserver: without a bearing on the server
+
+
+def chpst_account(chain: Chain, letter: str, value: str) -> Answer:
+    name, _, group = value.removeprefix(":").partition(":")
+    if ":" in group:
+        return blocked(f"chpst -{letter} {value}: several groups are not converted; add SupplementaryGroups= by hand")
+    if letter == "U":
+        return uid_variables(chain, name)
+    chain.user, chain.group = name, group
+    return known_account(chain, name, f"User={name}", *([f"Group={group}"] if group else []))
+
+
+def without_effect(chain: Chain, words: list[str]) -> Result:
+    """setsid, pgrphack, fghack, nohup: systemd starts every service in a session of its own, and watches all of it."""
+    return flags_of(words, "", "cfw")[1], [translated(text="every service is in a session of its own")]
+
+
+def authbind(chain: Chain, words: list[str]) -> Result:
+    """authbind [--deep]: systemd binds the port."""
+    if chain.behind:
+        raise Stays
+    rest = words[1:] if words[:1] == ["--deep"] else words
+    return rest, [translated(text="systemd binds the port")]
+
+
+LINKS: dict[str, Link] = {
+    "tcp-env": tcp_env,
+    "relaycheck": relaycheck,
+    "softlimit": softlimit,
+    "setuidgid": setuidgid,
+    "envuidgid": envuidgid,
+    "envdir": envdir,
+    "env": env,
+    "argv0": argv0,
+    "nice": nice,
+    "chpst": chpst,
+    "setsid": without_effect,
+    "pgrphack": without_effect,
+    "fghack": without_effect,
+    "nohup": without_effect,
+    "authbind": authbind,
+}
+# What may stand between xinetd or inetd and the server, and is better done by the gate.
+GATE_LINKS = {name: LINKS[name] for name in ("tcp-env", "relaycheck", "softlimit")}

@@ -1,0 +1,84 @@
+"""tcpserver's rules, and the look-ups that they and the server rely on."""
+
+import os
+
+from ...core.errors import GateError
+from ...core.gate import DEFAULT_TIMEOUT
+from ...rulefile.reader import Rule, read_rules
+from ..answer import Answer, approximated, blocked, translated
+from ..gateoptions import offers
+from .options import Listener
+
+Answers = list[tuple[str, Answer]]
+
+
+def access(listener: Listener, answers: Answers) -> None:
+    """-x and -X. A rules file that is missing refuses everybody, unless -X was given."""
+    path = listener.rules
+    if not path:
+        if listener.missing_rules_allow:
+            answers.append(("-X", translated(text="without -x it means nothing")))
+        return
+    if listener.missing_rules_allow and not os.path.exists(path):
+        text = f"{path!r} does not exist, and -X lets everybody in then: no rules are asked for. Add --rules when "
+        answers.append((f"-X -x {path}", approximated(f"{text}there is a file")))
+        return
+    answers.append((f"-x {path}", translated(listener.chain.option("--rules", path))))
+    if listener.missing_rules_allow:
+        text = "if the file goes missing everybody is refused; tcpserver let everybody in"
+        answers.append(("-X", approximated(text)))
+
+
+def lookups(listener: Listener, answers: Answers) -> None:
+    """-h, -p and -r are the default. Rules that need what is not looked up any more would let others in."""
+    names, infos = needed_by(listener.rules)
+    wanted = (
+        ("-h", listener.lookup, "--hostname", "TCPREMOTEHOST", "host name", names),
+        ("-p", listener.lookup and listener.paranoid, "--paranoid", "check of TCPREMOTEHOST", "", False),
+        ("-r", listener.ident, "--ident", "TCPREMOTEINFO", "user", infos),
+    )
+    for letter, is_wanted, option, variable, what, is_needed in wanted:
+        if not is_wanted:
+            continue
+        if option == "--ident" and offers(option):
+            answers.append((letter, translated(*ident(listener))))
+        elif offers(option):
+            answers.append((letter, translated(listener.chain.option(option, None))))
+        elif is_needed:
+            text = f"{listener.rules!r} has rules by {what}, and none is looked up; write them by address"
+            answers.append((letter, blocked(text)))
+        else:
+            answers.append((letter, approximated(f"no look-up is made, so there is no {variable}")))
+    if listener.local_name is None and not offers("--local-name"):
+        text = "tcpserver looked up the machine's own name for TCPLOCALHOST; there is none now. Give -l NAME"
+        answers.append(("without -l", approximated(text)))
+
+
+def ident(listener: Listener) -> list[str]:
+    """The options for -r. Without -t tcpserver waits for 26 seconds, which nobody asked for: here it is --timeout."""
+    seconds = listener.ident_seconds
+    if not seconds:
+        return [listener.chain.option("--ident", None)]
+    options = [listener.chain.option(f"--ident={seconds}", None)]
+    if float(seconds) > float(DEFAULT_TIMEOUT):
+        options.append(listener.chain.option("--timeout", seconds))
+    return options
+
+
+def needed_by(path: str) -> tuple[bool, bool]:
+    """Whether rules ask for host names, and for what ident says. What cannot be read refuses everybody anyway."""
+    names = infos = False
+    for rule in rules_of(path):
+        who = rule.key.partition("@")[2] if "@" in rule.key else rule.key
+        infos = infos or "@" in rule.key
+        names = names or who.startswith("=")
+    return names, infos
+
+
+def rules_of(path: str) -> list[Rule]:
+    if not path:
+        return []
+    try:
+        return list(read_rules(path))
+    except (GateError, OSError, ValueError):  # ValueError: a NUL in the path
+        return []

@@ -1,0 +1,108 @@
+"""As whom the server runs: tcpserver's -u, -g and -U, setuidgid and chpst in front of it or behind it."""
+
+from dataclasses import dataclass
+
+from ..accounts import any_group, named_user, numbered_user
+from ..answer import Answer, approximated, blocked, translated
+from ..chain import Chain
+from ..machine import Machine
+from ..shell.tokens import ACCOUNT_MARK
+from .words import ACCOUNT, number_of, shown
+
+Answers = list[tuple[str, Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class RunAs:
+    """user and group as User= and Group= take them; clear_groups where User= would bring more groups along."""
+
+    user: str = ""
+    group: str = ""
+    clear_groups: bool = False
+
+
+def run_as(machine: Machine, chain: Chain, inside: Chain, given: tuple[str, str, bool], answers: Answers) -> RunAs:
+    """The last change counts: setuidgid behind tcpserver, its own -u, -g and -U (given), setuidgid in front."""
+    user, group, takes_variables = given
+    if takes_variables:
+        user, group = variables(chain, user, group, answers)
+    if inside.user:
+        return whole_account(machine, inside.user, inside.group, answers)
+    if not (user or group):
+        return whole_account(machine, chain.user, chain.group, answers)
+    return of_options(machine, user, group, answers)
+
+
+def variables(chain: Chain, user: str, group: str, answers: Answers) -> tuple[str, str]:
+    """tcpserver -U takes $UID and $GID, over -u and -g."""
+    if chain.uid_variables:
+        name = chain.uid_variables
+        return f"{ACCOUNT_MARK}u{name}{ACCOUNT_MARK}", f"{ACCOUNT_MARK}g{name}{ACCOUNT_MARK}"
+    answers.append(("-U", blocked("$UID and $GID are not set by envuidgid in front of it; write -u and -g")))
+    return user, group
+
+
+def whole_account(machine: Machine, user: str, group: str, answers: Answers) -> RunAs:
+    """setuidgid and chpst: the account by name, and no groups but its own or the one that is given."""
+    if not user:
+        return RunAs()
+    found, answer = numbered_user(user) if user.isdigit() else named_user(machine, user)
+    if answer.blocks:
+        answers.append((user, answer))
+    group = group or found.group
+    if group and group != found.group:
+        group, answer = any_group(machine, group)
+        if answer.blocks:
+            answers.append((group, answer))
+    return without_further_groups(machine, found.user, group, answers)
+
+
+def of_options(machine: Machine, user: str, group: str, answers: Answers) -> RunAs:
+    """-u and -g: numbers, or `id -u NAME` and `id -g NAME`."""
+    name, own_group = resolve(machine, "-u", user, answers)
+    if user and not group:
+        text = "without -g the group stayed root; it is the user's own now"
+        answers.append((f"-u {shown([user])}", approximated(text)))
+        return without_further_groups(machine, name, own_group, answers)
+    wanted = ACCOUNT.fullmatch(group)
+    if wanted and wanted[1] == "g" and (wanted[2] == name or machine.account(name) == machine.user(wanted[2])):
+        answers.append((f"-g {shown([group])}", translated(text="the user's own group")))
+        return without_further_groups(machine, name, own_group, answers)
+    number = number_of(machine, group)
+    answers.append((f"-g {shown([group])}", unknown_group(number) or any_group(machine, number)[1]))
+    return without_further_groups(machine, name, any_group(machine, number)[0], answers)
+
+
+def unknown_group(number: str) -> Answer | None:
+    if ACCOUNT_MARK in number:
+        return blocked("this group is not known on this machine; write its number")
+    return None
+
+
+def resolve(machine: Machine, letter: str, word: str, answers: Answers) -> tuple[str, str]:
+    """(User=, Group= of the account's own if User= alone would not do)."""
+    if not word:
+        return "", ""
+    named = ACCOUNT.fullmatch(word)
+    if named and named[1] == "u":
+        found, answer = named_user(machine, named[2])
+    elif number_of(machine, word).isdigit():
+        found, answer = numbered_user(number_of(machine, word))
+    else:
+        found, answer = named_user(machine, word)
+        if not answer.blocks:
+            text = "by name; tcpserver 0.88 takes numbers only, and stayed root"
+            answer = approximated(text, *answer.became)
+    answers.append((f"{letter} {shown([word])}", answer))
+    known = machine.account(found.user) if found.user.isdigit() else None
+    return found.user, str(known.pw_gid) if known else found.group
+
+
+def without_further_groups(machine: Machine, user: str, group: str, answers: Answers) -> RunAs:
+    """tcpserver -g, setuidgid and chpst leave the server one group; User= would add the user's others."""
+    account = machine.account(user) if user else None
+    further = machine.further_groups(account) if account else []
+    if account is None or not [number for number in further if number != group]:
+        return RunAs(user, group)
+    answers.append((user, translated("setpriv --clear-groups", text=f"without the groups {' '.join(further)}")))
+    return RunAs(user, group or str(account.pw_gid), clear_groups=True)

@@ -1,0 +1,166 @@
+"""One command line of a run script: programs in front, tcpserver with its options, programs behind, the server."""
+
+import os
+
+from ..answer import Answer, approximated, blocked, entry_of, translated
+from ..chain import BadLink, Chain, flags_of, peel
+from ..links import LINKS
+from ..machine import Machine
+from ..names import unit_stem
+from ..report import Report
+from ..service import STREAM, Listen, Service
+from ..shell.state import Command
+from .access import access, lookups
+from .account import run_as
+from .options import DEFAULT_CONCURRENCY, HARMLESS, WAITED, WITH_VALUE, WITHOUT_VALUE, Listener, option
+from .words import HOST_PORT_PROGRAM, SERVERS, is_known, number_of, shown
+
+Answers = list[tuple[str, Answer]]
+TLS = (
+    "TLS is not the gate's: put a TLS program in front of it that tells the client's address (stunnel or haproxy with "
+    "the PROXY protocol, and --proxy-protocol here), or let the server speak TLS, and convert with tcpserver in place "
+    "of sslserver"
+)
+
+
+def convert(name: str, command: Command, machine: Machine, report: Report) -> Service | None:
+    """The record of one command line; None if a part of it blocks."""
+    answers: Answers = []
+    service = build(name, command, machine, answers)
+    report.entries += [entry_of(name, command.place, what, answer) for what, answer in answers]
+    return None if any(answer.blocks for _, answer in answers) else service
+
+
+def build(name: str, command: Command, machine: Machine, answers: Answers) -> Service | None:
+    chain = Chain(machine, command.folder, command.path, limits=dict(command.limits))
+    if command.limits:
+        became = (f"--rlimit {limit}={size}" for limit, size in command.limits)
+        answers.append(("ulimit", translated(*became)))
+    words, links = peel(chain, list(command.words), LINKS)
+    answers += [("in front of the server", answer) for answer in links]
+    if any(answer.blocks for answer in links):
+        return None
+    program = words[0].rpartition("/")[2] if words else ""
+    if program not in SERVERS:
+        answers.append((shown(words), blocked(f"{program!r} in front of tcpserver is not known")))
+        return None
+    try:
+        options, rest = flags_of(words[1:], WITH_VALUE[program], WITHOUT_VALUE[program])
+    except BadLink as error:
+        answers.append((shown(words), blocked(f"{program}: {error}")))
+        return None
+    front = list(command.words[: len(command.words) - len(words)])
+    decisive = [*front, *rest, *(value for letter, value in options if letter not in HARMLESS)]
+    unknown = next((word for word in decisive if not is_known(machine, word)), None)
+    if unknown is not None:
+        text = f"the word {shown([unknown])!r} cannot be known without running the script; write its value out"
+        answers.append((shown(command.words), blocked(text)))
+        return None
+    listener = listener_of(program, chain, options, answers)
+    if len(rest) < HOST_PORT_PROGRAM:
+        answers.append((shown(words), blocked(f"{program}: host, port or program is missing")))
+        return None
+    return record(name, command, listener, [number_of(machine, word) for word in rest], answers)
+
+
+def listener_of(program: str, chain: Chain, options: list[tuple[str, str]], answers: Answers) -> Listener:
+    """The options of tcpserver."""
+    listener = Listener(chain.machine, program, chain.folder, chain, DEFAULT_CONCURRENCY[program])
+    if program == "tcpsvd":
+        listener.lookup = listener.ident = False
+    if program == "sslserver":
+        answers.append((program, blocked(TLS)))
+    for letter, value in options:
+        answer = option(listener, letter, value)
+        if answer:
+            answers.append((shown([f"-{letter} {value}".rstrip()]), answer))
+    if not any(letter == "c" for letter, _ in options):
+        text = f"{WAITED.format(program)}; {listener.concurrency} is its default"
+        answers.append(("without -c", approximated(text, f"MaxConnections={listener.concurrency}")))
+    return listener
+
+
+def record(name: str, command: Command, listener: Listener, rest: list[str], answers: Answers) -> Service | None:
+    machine, chain = listener.machine, listener.chain
+    host, port_name, *server = rest
+    listen = listen_on(machine, host, port_name, answers)
+    access(listener, answers)
+    lookups(listener, answers)
+    inside = Chain(machine, chain.folder, command.path, behind=True, keep=chain.keep)
+    server, links = peel(inside, server, LINKS)
+    answers += [("in front of the program", answer) for answer in links]
+    if not server:
+        answers.append((shown(rest), blocked("there is no server behind these programs")))
+    if listen is None or not server:
+        return None
+    account = run_as(machine, chain, inside, (listener.user, listener.group, listener.use_uid_variables), answers)
+    path = server_path(machine, inside, server, answers)
+    return Service(
+        name=unit_stem(name), place=command.place, listens=(listen,), ipv6_only="both" if listen.is_ipv6 else "",
+        command=(*inside.keep, path, *server[1:]), argv0=inside.argv0,
+        user=account.user, group=account.group, clear_groups=account.clear_groups,
+        limits=tuple({**chain.limits, **inside.limits}.items()),
+        environment=variables(command, listener, inside, answers), pass_env=chain.pass_env,
+        gate=tuple(chain.gate + inside.gate), needs_gate=True, socket=tuple(listener.socket),
+        directives=tuple(directives(command, chain, inside, answers)),
+        max_connections=listener.concurrency, max_per_source=listener.per_source,
+    )  # fmt: skip
+
+
+def directives(command: Command, chain: Chain, inside: Chain, answers: Answers) -> list[tuple[str, str]]:
+    found = dict([*chain.directives, *inside.directives])
+    if command.umask:
+        found["UMask"] = command.umask
+        answers.append(("umask", translated(f"UMask={command.umask}")))
+    return [*found.items(), ("WorkingDirectory", "-" + inside.folder.replace("%", "%%"))]
+
+
+def variables(command: Command, listener: Listener, inside: Chain, answers: Answers) -> tuple[tuple[str, str], ...]:
+    """What the script exports, and what env(1) and others set."""
+    machine, chain = listener.machine, listener.chain
+    exported = {} if chain.cleared else command.exported
+    known = {}
+    for name, value in {**exported, **chain.environment, **inside.environment, **listener.variables}.items():
+        if not is_known(machine, value):
+            text = "its value cannot be known without running it; set it with --env"
+            answers.append((f"export {name}", approximated(text)))
+            continue
+        known[name] = number_of(machine, value)
+        if name in exported:
+            answers.append((f"export {name}", translated(f"--env {name}={known[name]}")))
+    return tuple(known.items())
+
+
+def server_path(machine: Machine, inside: Chain, server: list[str], answers: Answers) -> str:
+    path = machine.program(server[0], inside.path)
+    if "/" in server[0] and not path.startswith("/"):
+        path = os.path.normpath(f"{inside.folder}/{path}")
+    if machine.is_executable(path):
+        answers.append((shown(server), translated(f"ExecStart={path}")))
+    else:
+        text = f"{path!r} cannot be executed on this machine"
+        answers.append((shown(server), approximated(text, f"ExecStart={path}")))
+    return path
+
+
+def listen_on(machine: Machine, host: str, port_name: str, answers: Answers) -> Listen | None:
+    """0 and an empty host stand for every IPv4 address, :0 and :: for IPv6 as well."""
+    number = int(port_name) if port_name.isascii() and port_name.isdigit() else machine.port(port_name, "tcp")
+    what = f"{host} {port_name}"
+    if number is None or not 0 < number < 65536:
+        answers.append((what, blocked(f"{port_name!r} is neither a port nor in /etc/services")))
+        return None
+    if host in (":0", "::", ":::"):
+        address = str(number)
+    elif host in ("", "0", "0.0.0.0"):  # noqa: S104  # what the old command line says
+        address = f"0.0.0.0:{number}"
+    else:
+        found = machine.address(host, 0)
+        if found is None:
+            answers.append((what, blocked(f"the host {host!r} cannot be resolved here")))
+            return None
+        address = f"[{found}]:{number}" if ":" in found else f"{found}:{number}"
+        if found != host:
+            answers.append((host, approximated(f"{host!r} is {found} now, and the unit keeps it")))
+    answers.append((what, translated(f"ListenStream={address}")))
+    return Listen(STREAM, address)

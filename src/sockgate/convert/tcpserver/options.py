@@ -1,0 +1,186 @@
+"""The options of tcpserver, sslserver and tcpsvd: what each amounts to."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..answer import Answer, approximated, blocked, ignored, translated
+from ..chain import Chain
+from ..gateoptions import offers
+from ..machine import Machine
+from ..shell.tokens import UNKNOWN
+from .words import number_of
+
+WITH_VALUE = {"tcpserver": "cxBbgult", "sslserver": "cxBbgultwTNmyaCPi", "tcpsvd": "cCbulixt"}
+WITHOUT_VALUE = {"tcpserver": "qQvXU1oOdDhHpPrR46", "sslserver": "qQvVXU1oOdDhHpPrRseESnzZ346WjA", "tcpsvd": "vEhp"}
+# Options whose value decides neither who gets in nor what the server may do.
+HARMLESS = frozenset("cblt")
+DEFAULT_CONCURRENCY = {"tcpserver": 40, "sslserver": 40, "tcpsvd": 30}
+WAITED = "above it systemd accepts and closes, where {} let clients wait; sockgated(8) lets them wait"
+
+
+@dataclass(slots=True)
+class Listener:
+    """What tcpserver's own options amount to."""
+
+    machine: Machine
+    program: str
+    folder: str
+    chain: Chain
+    concurrency: int = 40
+    per_source: int | None = None
+    user: str = ""
+    group: str = ""
+    use_uid_variables: bool = False
+    lookup: bool = True
+    ident: bool = True
+    paranoid: bool = False
+    ident_seconds: str = ""
+    local_name: str | None = None
+    rules: str = ""
+    missing_rules_allow: bool = False
+    socket: list[tuple[str, str]] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def option(listener: Listener, letter: str, value: str) -> Answer | None:
+    """One option; the last of several counts. None for what access.py and account.py answer for."""
+    if UNKNOWN in value:
+        return approximated("the value cannot be known without running the script: the default is taken")
+    handler = (TCPSVD if listener.program == "tcpsvd" else TCPSERVER).get(letter)
+    if handler is None:
+        return blocked("what this does is not known here")
+    return handler(listener, value)
+
+
+def set_flag(name: str, *, value: bool, text: str = "") -> Callable[[Listener, str], Answer | None]:
+    def handler(listener: Listener, _: str) -> Answer | None:
+        setattr(listener, name, value)
+        return translated(text=text) if text else None
+
+    return handler
+
+
+def says(text: str) -> Callable[[Listener, str], Answer]:
+    return lambda listener, value: translated(text=text)
+
+
+def differs(text: str) -> Callable[[Listener, str], Answer]:
+    return lambda listener, value: approximated(text)
+
+
+def refuses(text: str) -> Callable[[Listener, str], Answer]:
+    return lambda listener, value: blocked(text)
+
+
+def concurrency(listener: Listener, value: str) -> Answer:
+    number = value.partition(":")[0].partition("/")[0]
+    if not is_number(number):
+        return blocked(f"{value!r} is no number")
+    listener.concurrency = int(number)
+    return approximated(WAITED.format(listener.program), f"MaxConnections={int(number)}")
+
+
+def per_source(listener: Listener, value: str) -> Answer:
+    """tcpsvd -C N[:MESSAGE]"""
+    number, colon, _ = value.partition(":")
+    if not is_number(number):
+        return blocked(f"{value!r} is no number")
+    listener.per_source = int(number)
+    became = f"MaxConnectionsPerSource={int(number)}"
+    if colon:
+        return approximated("above it systemd closes without the message; sockgated(8) has --deny-message", became)
+    return translated(became)
+
+
+def rules(listener: Listener, value: str) -> Answer | None:
+    listener.rules = value if value.startswith("/") else os.path.normpath(f"{listener.folder}/{value}")
+    return None
+
+
+def banner(listener: Listener, value: str) -> Answer:
+    listener.chain.gate = [pair for pair in listener.chain.gate if pair[0] != "--banner-text"]
+    if not value:
+        return translated()
+    return translated(listener.chain.option("--banner-text", value))
+
+
+def backlog(listener: Listener, value: str) -> Answer:
+    if not is_number(value):
+        return blocked(f"{value!r} is no number")
+    listener.socket.append(("Backlog", value))
+    return translated(f"Backlog={value}")
+
+
+def no_delay(wanted: bool) -> Callable[[Listener, str], Answer]:
+    def handler(listener: Listener, _: str) -> Answer:
+        listener.socket = [pair for pair in listener.socket if pair[0] != "NoDelay"]
+        listener.socket += [("NoDelay", "yes")] if wanted else []
+        return translated("NoDelay=yes" if wanted else "NoDelay=no")
+
+    return handler
+
+
+def user(listener: Listener, value: str) -> Answer | None:
+    listener.user = value
+    return None
+
+
+def group(listener: Listener, value: str) -> Answer | None:
+    listener.group = value
+    return None
+
+
+def account(listener: Listener, value: str) -> Answer | None:
+    """tcpsvd -u USER[:GROUP] is setuidgid."""
+    listener.chain.user, _, listener.chain.group = number_of(listener.machine, value).partition(":")
+    if ":" in listener.chain.group:
+        return blocked("several groups are not converted; add SupplementaryGroups= by hand")
+    return None
+
+
+def ident_time(listener: Listener, value: str) -> Answer:
+    """-t, for -r alone; the gate's own --timeout, which is for all look-ups together, must not end before it."""
+    if not (is_number(value) and 1 <= int(value) <= 3600):
+        return ignored(f"{value!r} is no number of seconds from 1 to 3600: the gate's own time counts")
+    listener.ident_seconds = value
+    return translated(text="a time for -r alone")
+
+
+def local_name(listener: Listener, value: str) -> Answer:
+    listener.local_name = value
+    if offers("--local-name"):
+        listener.chain.gate = [pair for pair in listener.chain.gate if pair[0] != "--local-name"]
+        return translated(listener.chain.option("--local-name", value))
+    listener.variables["TCPLOCALHOST"] = value
+    return translated(f"--env TCPLOCALHOST={value}")
+
+
+def is_number(text: str) -> bool:
+    return re.fullmatch(r"\d{1,9}", text, re.ASCII) is not None
+
+
+JOURNAL = says("in the journal, or sockgatectl log")
+Handlers = dict[str, Callable[[Listener, str], Answer | None]]
+# sslserver takes tcpserver's options, and is refused for its TLS anyway.
+TCPSERVER: Handlers = {
+    "c": concurrency, "x": rules, "X": set_flag("missing_rules_allow", value=True), "B": banner, "b": backlog,
+    "D": no_delay(wanted=True), "d": no_delay(wanted=False), "u": user, "g": group, "l": local_name,
+    "U": set_flag("use_uid_variables", value=True),
+    "h": set_flag("lookup", value=True), "H": set_flag("lookup", value=False, text="no look-up"),
+    "r": set_flag("ident", value=True), "R": set_flag("ident", value=False, text="no look-up"),
+    "p": set_flag("paranoid", value=True), "P": set_flag("paranoid", value=False, text="no check"),
+    "t": ident_time, "O": says("Linux drops source routes unless a sysctl allows them"),
+    "o": differs("-o keeps IP source routes, which Linux drops unless a sysctl allows them"),
+    "1": differs("-1 prints the port when it listens; systemd listens before anything else starts"),
+    "4": says("of the two families the address decides"), "6": says("of the two families the address decides"),
+    "q": JOURNAL, "Q": JOURNAL, "v": JOURNAL,
+}  # fmt: skip
+TCPSVD: Handlers = {
+    "c": concurrency, "C": per_source, "b": backlog, "u": account, "l": local_name, "v": JOURNAL,
+    "i": refuses("instructions of tcpsvd are not read: write them as rules of tcprules and add --rules"),
+    "x": refuses("instructions of tcpsvd are not read: write them as rules of tcprules and add --rules"),
+    "E": differs("-E sets no variables for the server; the gate sets TCPREMOTEIP and the like"),
+    "h": set_flag("lookup", value=True), "p": set_flag("paranoid", value=True), "t": says("a time for look-ups"),
+}  # fmt: skip

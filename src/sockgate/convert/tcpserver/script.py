@@ -1,0 +1,80 @@
+"""A run script: the servers that it starts, and everything in it that no unit carries."""
+
+import os
+
+from ..answer import Answer, approximated, blocked, entry_of
+from ..machine import Machine
+from ..report import Entry, Report
+from ..service import Service
+from ..shell.interpreter import Shell
+from ..shell.state import Command
+from ..shell.tokens import ScriptError
+from ..source import Place, Unreadable
+from .command import convert
+from .words import SERVERS, server_at, shown
+
+
+def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
+    services = []
+    for file in files:
+        path = os.path.join(file, "run") if os.path.isdir(file) else file
+        services += read_script(path, machine, report)
+    return services
+
+
+def read_script(path: str, machine: Machine, report: Report) -> list[Service]:
+    name = name_of(path)
+    shell = Shell(machine, os.path.dirname(os.path.abspath(path)))
+    failure = evaluate(shell, path)
+    for doubt in shell.doubts:
+        report.entries.append(entry_of(name, doubt.place, doubt.what, approximated(doubt.text)))
+    if failure:
+        report.entries.append(entry_of(name, failure[1], path, failure[0]))
+        return []
+    servers = [command for command in shell.commands if server_at(command.words) is not None]
+    for command in shell.commands:
+        if command not in servers:
+            text = "the script runs this as well, the unit does not; add ExecStartPre= to the socket if it is needed"
+            report.entries.append(entry_of(name, command.place, shown(command.words), approximated(text)))
+    if not servers:
+        report.entries.append(nothing_starts(shell, name, path))
+    services = []
+    for command in servers:
+        own_name = name if len(servers) == 1 else f"{name}-{port_of(command)}"
+        service = convert(own_name, command, machine, report)
+        services += [service] if service else []
+    return services
+
+
+def evaluate(shell: Shell, path: str) -> tuple[Answer, Place] | None:
+    """Read the script; the reason if it cannot be read."""
+    try:
+        shell.run_file(path)
+    except Unreadable as error:
+        return blocked(f"unable to read {path!r}: {error}"), Place(path, 0)
+    except ScriptError as error:
+        return blocked(f"{error}; write the command in plain words and convert again"), Place(path, error.line)
+    return None
+
+
+def nothing_starts(shell: Shell, name: str, path: str) -> Entry:
+    """Why there is nothing to convert."""
+    perhaps = next((command for command in shell.uncertain if server_at(command.words) is not None), None)
+    if perhaps is None:
+        text = f"nothing in it starts {', '.join(SERVERS[:-1])} or {SERVERS[-1]}"
+        return entry_of(name, Place(path, 0), path, blocked(text))
+    text = "whether this is run cannot be known; write a script without the condition and convert that"
+    return entry_of(name, perhaps.place, shown(perhaps.words), blocked(text))
+
+
+def name_of(path: str) -> str:
+    """/etc/service/qmail-smtpd/run is qmail-smtpd; a run script under another name is itself."""
+    folder, _, base = os.path.abspath(path).rpartition("/")
+    return folder.rpartition("/")[2] if base == "run" else base
+
+
+def port_of(command: Command) -> str:
+    """What tells the servers of one script apart: the last word before the program that may be a port."""
+    at = server_at(command.words) or 0
+    words = [word for word in command.words[at + 1 :] if not word.startswith(("-", "/"))]
+    return next((word for word in words[1:] if word.isalnum()), "server")
