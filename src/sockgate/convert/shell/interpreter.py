@@ -277,6 +277,7 @@ class Interpreter:
         before = len(self.shell.commands)
         if "envdir" in words[:at]:
             self.shell.variables.update(self.shell.read_envdir(words[words.index("envdir") + 1]))
+        self.shell.variables.update(dict(word.split("=", 1) for word in words[:at] if ASSIGNMENT.match(word)))
         self.shell.run_text(words[at + 2], self.file, place.line)
         for number, command in enumerate(self.shell.commands[before:], before):
             self.shell.commands[number] = replace(command, words=(*words[:at], *command.words))

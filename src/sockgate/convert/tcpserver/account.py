@@ -101,6 +101,9 @@ def resolve(machine: Machine, letter: str, word: str, answers: Answers) -> tuple
 def without_further_groups(machine: Machine, user: str, group: str, answers: Answers) -> RunAs:
     """tcpserver -g, setuidgid and chpst leave the server one group; User= would add the user's others."""
     account = machine.account(user) if user else None
+    if user.isdigit() and account is None and group:
+        answers.append((user, translated("setpriv", text="nobody has this number, and User= takes only accounts")))
+        return RunAs(user, group, clear_groups=True)
     further = machine.further_groups(account) if account else []
     if account is None or not [number for number in further if number != group]:
         return RunAs(user, group)

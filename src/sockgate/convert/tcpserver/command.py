@@ -16,6 +16,8 @@ from .options import DEFAULT_CONCURRENCY, HARMLESS, WAITED, WITH_VALUE, WITHOUT_
 from .words import HOST_PORT_PROGRAM, SERVERS, is_known, number_of, shown
 
 Answers = list[tuple[str, Answer]]
+# They become the server, and leave a child that still copies when the server has ended.
+COPIERS = frozenset(("recordio", "fixcrio"))
 TLS = (
     "TLS is not the gate's: put a TLS program in front of it that tells the client's address (stunnel or haproxy with "
     "the PROXY protocol, and --proxy-protocol here), or let the server speak TLS, and convert with tcpserver in place "
@@ -97,18 +99,24 @@ def record(name: str, command: Command, listener: Listener, rest: list[str], ans
     path = server_path(machine, inside, server, answers)
     return Service(
         name=unit_stem(name), place=command.place, listens=(listen,), ipv6_only="both" if listen.is_ipv6 else "",
-        command=(*inside.keep, path, *server[1:]), argv0=inside.argv0,
+        command=(*inside.keep, path, *server[1:]), argv0=inside.argv0 or name_of(inside, server, path),
         user=account.user, group=account.group, clear_groups=account.clear_groups,
         limits=tuple({**chain.limits, **inside.limits}.items()),
         environment=variables(command, listener, inside, answers), pass_env=chain.pass_env,
         gate=tuple(chain.gate + inside.gate), needs_gate=True, socket=tuple(listener.socket),
-        directives=tuple(directives(command, chain, inside, answers)),
+        directives=tuple(directives(command, chain, inside, server, answers)),
         max_connections=listener.concurrency, max_per_source=listener.per_source,
     )  # fmt: skip
 
 
-def directives(command: Command, chain: Chain, inside: Chain, answers: Answers) -> list[tuple[str, str]]:
+def directives(
+    command: Command, chain: Chain, inside: Chain, server: list[str], answers: Answers
+) -> list[tuple[str, str]]:
     found = dict([*chain.directives, *inside.directives])
+    copier = next((word for word in server if word.rpartition("/")[2] in COPIERS), None)
+    if copier:
+        found["ExitType"] = "cgroup"
+        answers.append((copier, translated("ExitType=cgroup", text="it copies what the server said after its end")))
     if command.umask:
         found["UMask"] = command.umask
         answers.append(("umask", translated(f"UMask={command.umask}")))
@@ -129,6 +137,11 @@ def variables(command: Command, listener: Listener, inside: Chain, answers: Answ
         if name in exported:
             answers.append((f"export {name}", translated(f"--env {name}={known[name]}")))
     return tuple(known.items())
+
+
+def name_of(inside: Chain, server: list[str], path: str) -> str:
+    """argv[0] as it was, where the path is found only now."""
+    return server[0] if server[0] != path and not inside.keep else ""
 
 
 def server_path(machine: Machine, inside: Chain, server: list[str], answers: Answers) -> str:

@@ -1,0 +1,78 @@
+"""`sockgatectl convert tcpserver`: clients of real run scripts, and then of what became of them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system import roots
+from tests.system.conftest import why_not
+from tests.system.convert import oracle
+from tests.system.convert.scripts import FILES, PORTS, SCRIPTS, text_of
+from tests.system.machine import Machine
+
+# As svscan starts them, from the service's folder.
+START = """
+renice --priority 0 $$ > /dev/null
+for folder in /service/*; do
+    (cd $folder && exec setsid ./run > /run/log-${folder##*/} 2>&1 < /dev/null) &
+    echo $! >> /run/old
+done
+"""
+STOP = "kill -- $(sed 's/^/-/' /run/old)"
+Outcome = tuple[oracle.Answers, oracle.Answers, dict[str, list[dict[str, str]]]]
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
+)
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    if reason := why_not():
+        pytest.skip(reason)
+    with Machine(request.param, "daemontools") as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    oracle.prepare(machine, tmp_path_factory.mktemp("build"))
+    for name in SCRIPTS:
+        machine.write(f"/service/{name}/run", text_of(name), 0o755)
+        for file, text in FILES.items():
+            machine.write(f"/service/{name}/{file}", text, 0o755)
+    machine.shell("""
+        cd /service
+        for folder in *; do (cd $folder; for f in rules not-looked-up blocked; do tcprules $f.cdb tmp < $f; done); done
+    """)
+    machine.shell(START)
+    listening = "ss -Hltn | grep -c :21"
+    machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == str(len(SCRIPTS)), "old servers")
+    before = oracle.ask(machine, PORTS.values(), oracle.IPV4_CLIENTS)
+    machine.shell(STOP)
+    machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == "0", "the old servers to end")
+    report = oracle.convert(machine, "tcpserver", *(f"/service/{name}/run" for name in SCRIPTS))
+    return before, oracle.ask(machine, PORTS.values(), oracle.IPV4_CLIENTS), report
+
+
+def test_every_script_is_converted(converted: Outcome) -> None:
+    services = {str(service["name"]) for service in converted[2]["services"]}
+    assert services == set(SCRIPTS)
+
+
+def test_clients_get_from_the_converted_services_what_the_scripts_gave(converted: Outcome) -> None:
+    before, after, _ = converted
+    assert len(oracle.admitted(before)) > len(before) / 2, "the comparison is worth something"
+    names = {str(port): name for name, port in PORTS.items()}
+    found = [
+        f"{names[line.split()[0]]} {line}" for line in oracle.differences(before, after, f"{PORTS['plain']} 10.0.0.1")
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_nobody_gets_in_whom_tcpserver_refused(converted: Outcome) -> None:
+    before, after, _ = converted
+    assert oracle.admitted(after) <= oracle.admitted(before)
+    assert set(before) > oracle.admitted(before)
+
+
+def test_systemd_has_nothing_to_say_about_the_units(machine: Machine, converted: Outcome) -> None:
+    assert oracle.verify(machine) == ""
