@@ -34,6 +34,7 @@ class Machine:
 
     def __init__(self, release: str, profile: str = "base") -> None:
         self.release = release
+        self.profile = profile
         self.systemd_version = roots.SYSTEMD[release]
         self._lower = roots.root(release, profile)
         self._folder = self._lower.parent / f"machine-{os.getpid()}-{uuid.uuid4().hex[:8]}"

@@ -28,7 +28,7 @@ BASE = (
     "swaks",  # an SMTP client
 )  # fmt: skip
 
-INETD = ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "procps", "tcpd")
+INETD = ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "procps", "tcpd", "netbase")
 
 # Mail servers conflict with each other: each further one gets a profile of its own, PROFILES["postfix"] = ...
 PROFILES = {

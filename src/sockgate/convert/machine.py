@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 HOSTS_FILES = ("/etc/hosts.allow", "/etc/hosts.deny")
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/command:/var/qmail/bin"
+OPENBSD, GNU = "openbsd-inetd", "inetutils-inetd"
+INETDS = {"/usr/sbin/inetutils-inetd": GNU, "/usr/sbin/inetd": OPENBSD}  # where Debian has them
 UNKNOWN_SYSTEMD = 252  # the oldest that is supported: what it understands, every later one does
 
 
@@ -25,6 +27,8 @@ class Machine:
     control      where sockgatectl is installed
     asks_services  ask name services for hosts and accounts, or else only the files in /etc: a generator runs while
                  PID 1 waits for it, and nss-systemd would ask PID 1
+    inetd        which inetd is installed, OPENBSD or GNU; "" for none of them
+    wraps        it was started with -l: hosts.allow holds for all its services
     """
 
     systemd: int = UNKNOWN_SYSTEMD
@@ -32,6 +36,8 @@ class Machine:
     hosts_files: tuple[str, ...] = HOSTS_FILES
     control: str = "/usr/bin/sockgatectl"
     asks_services: bool = True
+    inetd: str = ""
+    wraps: bool = False
 
     def user(self, name: str) -> pwd.struct_passwd | None:
         if not self.asks_services:
@@ -162,4 +168,21 @@ def this_machine() -> Machine:
     version = re.match(r"systemd (\d+)", shown)
     gate = shutil.which("sockgate") or "/usr/sbin/sockgate"
     control = shutil.which("sockgatectl") or "/usr/bin/sockgatectl"
-    return Machine(int(version[1]) if version else UNKNOWN_SYSTEMD, os.path.dirname(gate), control=control)
+    inetd = next((path for path in INETDS if os.path.isfile(path) and not os.path.islink(path)), "")
+    return Machine(
+        int(version[1]) if version else UNKNOWN_SYSTEMD, os.path.dirname(gate), control=control,
+        inetd=INETDS.get(inetd, ""), wraps=INETDS.get(inetd) == OPENBSD and "l" in letters_of(inetd),
+    )  # fmt: skip
+
+
+def letters_of(program: str) -> str:
+    """The option letters of a running program; "" if it does not run."""
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{process}/exe") == program:
+                with open(f"/proc/{process}/cmdline", encoding="utf-8", errors="replace") as file:
+                    words = file.read().split("\0")[1:]
+                return "".join(word[1:] for word in words if word.startswith("-"))
+        except OSError:  # it has ended, or is not ours to look at
+            continue
+    return ""

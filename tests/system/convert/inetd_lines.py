@@ -19,14 +19,14 @@ BOTH = (
     f"PORT stream tcp nowait prober.mail {P} probe",
     f"PORT stream tcp nowait root:mail {P} probe",
     f"PORT stream tcp nowait nosuchuser {P} probe",
-    "PORT stream tcp nowait root /usr/sbin/tcpd probe-a",
+    "PORT stream tcp nowait root /usr/sbin/tcpd /usr/sbin/probe-a",
     "PORT stream tcp nowait prober /usr/sbin/tcpd /opt/probe-b -x",
-    "PORT stream tcp nowait root /usr/sbin/tcpd probe-c x y",
-    "PORT stream tcp4 nowait root /usr/sbin/tcpd probe-e",
+    "PORT stream tcp nowait root /usr/sbin/tcpd probe-c x y",  # which `inetd -l` does not find
+    "PORT stream tcp4 nowait root /usr/sbin/tcpd /opt/probe-e",
     f"PORT stream tcp later root {P} probe",
     "PORT stream tcp nowait root",
     f"\tPORT stream tcp nowait root {P} probe indented",
-    f"PORT stream tcp nowait root {P} probe one\n\ttwo three",
+    f"PORT stream tcp4 nowait root {P} probe one\n\ttwo three",
 )
 OPENBSD = (
     *BOTH,
@@ -43,6 +43,22 @@ GNU = (
     *BOTH,
     f"PORT stream tcp6only nowait root {P} probe",
 )
+
+
+# Internal services have the ports of /etc/services, and UDP and UNIX sockets another client.
+OTHERS = """
+echo stream tcp nowait root internal
+echo dgram udp wait root internal
+discard stream tcp nowait root internal
+daytime stream tcp nowait root internal
+daytime dgram udp wait root internal
+time stream tcp nowait root internal
+chargen stream tcp nowait root internal
+7001 dgram udp wait daemon /opt/upper upper
+7002 stream tcp wait daemon /opt/waits waits
+"""
+# GNU's inetd has no sockets in the file system.
+UNIX = "/run/unix.sock stream unix nowait prober /opt/probe probe\n"
 
 
 @dataclass(frozen=True)

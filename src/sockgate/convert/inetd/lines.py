@@ -1,0 +1,71 @@
+"""The lines of an inetd.conf, as each inetd takes them apart."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..answer import Answer, blocked, entry_of
+from ..machine import GNU, OPENBSD, Machine
+from ..report import Report
+from ..source import Place
+
+
+class BadField(Exception):
+    """A field that cannot be converted; the text is the reason and what to do."""
+
+
+@dataclass(slots=True)
+class Line:
+    """One service of an inetd.conf while it is read: its fields, and what they have become so far."""
+
+    words: list[str]
+    place: Place
+    machine: Machine
+    address: str
+    answers: list[tuple[str, Answer]] = field(default_factory=list)
+    socket: list[tuple[str, str]] = field(default_factory=list)
+
+    def answer(self, what: str, answer: Answer) -> None:
+        self.answers.append((what, answer))
+        if answer.blocks:
+            raise BadField
+
+
+def files_of(path: str) -> list[str]:
+    """The files of a folder such as inetutils-inetd's /etc/inetd.d."""
+    if not os.path.isdir(path):
+        return [path]
+    return [f"{path}/{name}" for name in sorted(os.listdir(path)) if not name.startswith(".")]
+
+
+def entries(text: str, file: str, machine: Machine, report: Report) -> Iterator[tuple[Place, list[str]]]:
+    """Each line's words. To openbsd-inetd a line that begins with a blank goes on where the one before ends."""
+    found: list[tuple[Place, list[str]]] = []
+    goes_on = False
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.partition("\0")[0]  # as a C program reads it
+        words = split(line, machine)
+        if goes_on and line[:1] in (" ", "\t") and words and machine.inetd != GNU:
+            if machine.inetd == OPENBSD:
+                found[-1][1].extend(words)
+                continue
+            text = "openbsd-inetd takes a line that begins with a blank for the end of the one before, others do not"
+            report.entries.append(entry_of(words[0], Place(file, number), line.strip(), blocked(text)))
+            continue
+        goes_on = bool(words) and not words[0].startswith("#")
+        if goes_on:
+            found.append((Place(file, number), words))
+    yield from found
+
+
+def split(line: str, machine: Machine) -> list[str]:
+    """Only GNU's inetd knows quotes."""
+    if machine.inetd != GNU or line.lstrip().startswith("#"):
+        return line.split()
+    lexer = shlex.shlex(line, posix=True)
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters, lexer.escape = " \t\r", True, "", ""
+    try:
+        return list(lexer)
+    except ValueError:
+        return line.split()

@@ -1,0 +1,128 @@
+"""Each line of an inetd.conf as a service record, and the lines of one service for both families as one."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+
+from ..answer import approximated, blocked, entry_of, ignored, translated
+from ..machine import GNU, Machine
+from ..names import unit_stem
+from ..report import Report
+from ..service import DATAGRAM, STREAM, Service
+from ..source import Place, Unreadable, read_text
+from .lines import BadField, Line, entries, files_of
+from .program import account, program
+from .sockets import sockets
+
+FIELDS = ("service", "socket type", "protocol", "wait", "user", "server")
+STARTS_A_MINUTE = 256  # openbsd-inetd, inetd(8)
+
+
+def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
+    services: list[Service] = []
+    for file in chain.from_iterable(map(files_of, files)):
+        try:
+            text = read_text(file)
+        except Unreadable as error:
+            report.entries.append(entry_of("", Place(file, 0), file, blocked(f"unable to read {file!r}: {error}")))
+            continue
+        services += read_lines(text, file, machine, report)
+    return merge_families(services)
+
+
+def read_lines(text: str, file: str, machine: Machine, report: Report) -> Iterator[Service]:
+    default_address = ""
+    for place, words in entries(text, file, machine, report):
+        if len(words) == 1 and words[0].endswith(":"):  # `ADDRESS:` holds for the lines that follow
+            default_address = words[0][:-1]
+            report.entries.append(entry_of("", place, words[0], translated(text="for the lines that follow")))
+            continue
+        yield from read_service(Line(words, place, machine, default_address), report)
+
+
+def read_service(line: Line, report: Report) -> list[Service]:
+    name = line.words[0]
+    services: list[Service] = []
+    try:
+        if len(line.words) < len(FIELDS):
+            missing = FIELDS[len(line.words)]
+            line.answer(" ".join(line.words), blocked(f"the field '{missing}' is missing; inetd skips the line"))
+        if not line.words[5].startswith("internal") and any(
+            quote in word for word in line.words[6:] for quote in "'\""
+        ):
+            quotes(line)
+        services = services_of(line)
+    except BadField:
+        pass
+    report.entries += [entry_of(name, line.place, what, answer) for what, answer in line.answers]
+    return services
+
+
+def quotes(line: Line) -> None:
+    if line.machine.inetd != GNU and any(quote in word for word in line.words[6:] for quote in "'\""):
+        line.answer("quotes", ignored("they are arguments' own characters here; only GNU's inetd groups words by them"))
+
+
+def services_of(line: Line) -> list[Service]:
+    """One line as a record, or one for each family. Raises BadField after a blocking answer."""
+    name, socket_type, protocol, wait, user, server, *arguments = line.words
+    if socket_type not in ("stream", "dgram"):
+        line.answer(socket_type, blocked(f"systemd has no {socket_type!r} sockets for Internet addresses"))
+    waits, rate = waiting(line, wait)
+    kind = STREAM if socket_type == "stream" else DATAGRAM
+    families, stem = sockets(line, name, protocol, kind)
+    account_user, group = account(line, user)
+    command, argv0, links = program(line, stem, server, arguments, kind, waits)
+    if kind == DATAGRAM and not waits:
+        line.answer(wait, blocked("a dgram service with nowait: every datagram starts a server, and all read the same "
+                                  "socket; use wait if the server can"))  # fmt: skip
+    if server == "internal" and not account_user:
+        links.directives.append(("DynamicUser", "yes"))
+    if protocol.startswith("unix") and account_user:
+        line.socket.append(("SocketUser", account_user))
+    return [
+        Service(
+            name=unit_stem(stem), place=line.place, listens=listens, command=command, wait=waits, ipv6_only=ipv6_only,
+            argv0=argv0, user=account_user, group=group, gate=tuple(links.gate), needs_gate=links.needs_gate,
+            limits=tuple(links.limits.items()), directives=tuple(links.directives), socket=tuple(line.socket),
+            rate=rate,
+        )
+        for listens, ipv6_only in families
+    ]  # fmt: skip
+
+
+def waiting(line: Line, text: str) -> tuple[bool, tuple[int, int]]:
+    """wait, nowait, nowait.MAX and nowait:MAX (starts a minute), FreeBSD's nowait/CHILDREN/A-MINUTE/PER-SOURCE."""
+    word, _, rest = re.sub("[.:]", "/", text, count=1).partition("/")
+    if word not in ("wait", "nowait"):
+        line.answer(text, blocked(f"{text!r} is neither wait nor nowait"))
+    numbers = rest.split("/") if rest else []
+    if not all(number.isascii() and number.isdigit() for number in numbers):
+        line.answer(text, blocked(f"{rest!r} is not a number"))
+    starts = int(numbers[0]) if len(numbers) == 1 else STARTS_A_MINUTE
+    if numbers and word == "nowait":
+        line.answer(text, approximated(f"above {starts} connections a minute systemd 255 and later slow down, older "
+                                       "ones do not; inetd closed the port for ten minutes"))  # fmt: skip
+    else:
+        line.answer(text, translated("Accept=no" if word == "wait" else "Accept=yes"))
+    if len(numbers) > 1:
+        line.answer(text, approximated("limits of FreeBSD's inetd: set MaxConnections= and MaxConnectionsPerSource="))
+    return word == "wait", (starts, 60)
+
+
+def merge_families(services: list[Service]) -> list[Service]:
+    """The lines of one service for tcp and tcp6 become one pair of units with two sockets.
+
+    Not with `wait`: such a server takes a single socket.
+    """
+    merged: dict[Service, Service] = {}
+    for service in services:
+        key = service if service.wait else replace(service, listens=(), ipv6_only="", place=Place("", 0))
+        first = merged.get(key)
+        if first is None:
+            merged[key] = service
+            continue
+        listens = tuple(dict.fromkeys(first.listens + service.listens))
+        merged[key] = replace(first, listens=listens, ipv6_only=first.ipv6_only or service.ipv6_only)
+    return list(merged.values())

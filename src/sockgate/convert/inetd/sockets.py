@@ -1,0 +1,97 @@
+"""Which sockets a line asks for: protocol and family, address and port, buffers."""
+
+import ipaddress
+import re
+
+from ..answer import approximated, blocked, translated
+from ..machine import GNU, OPENBSD
+from ..service import STREAM, Listen
+from .lines import Line
+
+FAMILIES = {"": "4", "4": "4", "6": "6", "46": "46", "6only": "6"}
+BUFFERS = {"rcvbuf": "ReceiveBuffer", "sndbuf": "SendBuffer"}
+SIZE = re.compile(r"(\d{1,9})([km]?)", re.IGNORECASE)
+Family = tuple[tuple[Listen, ...], str]  # listening sockets and their BindIPv6Only=
+
+
+def sockets(line: Line, name: str, protocol: str, kind: str) -> tuple[list[Family], str]:
+    """The sockets, by family, and the name of the service."""
+    base, *options = protocol.split(",")
+    buffers(line, options)
+    if base == "unix":
+        if not name.startswith("/"):
+            line.answer(name, blocked(f"{name!r} is not an absolute path"))
+        path = name.replace("%", "%%")
+        line.answer(name, translated(f"{kind}={path}"))
+        return [((Listen(kind, path),), "")], name.strip("/").rpartition("/")[2]
+    match = re.fullmatch(r"(tcp|udp)(|4|6|46|6only)", base)
+    if "rpc/" in protocol or ("/" in name and not name.startswith("[")):
+        line.answer(f"{name} {protocol}", blocked("RPC and tcpmux services are not converted: systemd registers with "
+                                                  "neither; run the server by itself"))  # fmt: skip
+    if match is None or (match[1] == "tcp") != (kind == STREAM):
+        line.answer(protocol, blocked(f"the protocol {protocol!r} is not known, or does not go with the socket type"))
+    assert match is not None
+    address, _, service = name.rpartition(":")
+    number = port(line, service, match[1])
+    address = address.strip("[]") or line.address
+    families = [bound(line, address, number, family, kind) for family in families_of(line, match[2], address)]
+    became = (f"{listen.kind}={listen.address}" for listens, _ in families for listen in listens)
+    line.answer(f"{name} {base}", translated(*became))
+    return families, f"port-{service}" if service.isdigit() else service
+
+
+def families_of(line: Line, suffix: str, address: str) -> list[str]:
+    """tcp is IPv4, but both for openbsd-inetd; tcp6 is IPv6 alone, but both in one socket for GNU's inetd."""
+    wildcard = address in ("", "*")
+    if wildcard and suffix == "" and line.machine.inetd == OPENBSD:
+        return ["4", "6"]
+    if wildcard and suffix == "6" and line.machine.inetd == GNU:
+        return ["46"]
+    if wildcard and not line.machine.inetd and suffix in ("", "6"):
+        text = {
+            "": "IPv4 alone; where openbsd-inetd runs it is IPv6 as well: convert there, or add ListenStream=",
+            "6": "IPv6 alone; to GNU's inetd it is IPv4 as well: convert there, or add ListenStream=",
+        }[suffix]
+        line.answer(f"protocol {line.words[2]}", approximated(text))
+    return [FAMILIES[suffix]]
+
+
+def buffers(line: Line, options: list[str]) -> None:
+    for option in options:
+        key, _, value = option.partition("=")
+        if key in BUFFERS and SIZE.fullmatch(value):
+            line.socket.append((BUFFERS[key], value.upper()))
+            line.answer(option, translated(f"{BUFFERS[key]}={value.upper()}"))
+        else:
+            line.answer(option, blocked(f"the socket option {option!r} is not known"))
+
+
+def port(line: Line, service: str, protocol: str) -> int:
+    number = int(service) if re.fullmatch(r"\d{1,5}", service, re.ASCII) else line.machine.port(service, protocol)
+    if number is None or not 0 < number < 65536:
+        line.answer(service, blocked(f"{service!r} with protocol {protocol} is neither in /etc/services nor a port"))
+    assert number is not None
+    return number
+
+
+def bound(line: Line, address: str, number: int, family: str, kind: str) -> tuple[tuple[Listen, ...], str]:
+    if address in ("", "*"):
+        where = {"4": f"0.0.0.0:{number}", "6": f"[::]:{number}", "46": str(number)}[family]
+        return (Listen(kind, where),), {"4": "", "6": "ipv6-only", "46": "both"}[family]
+    listens = []
+    for one in address.split(","):
+        listens.append(Listen(kind, one_address(line, one, number)))
+    return tuple(listens), "ipv6-only" if any(listen.is_ipv6 for listen in listens) else ""
+
+
+def one_address(line: Line, text: str, number: int) -> str:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        resolved = line.machine.address(text, 0)
+        if resolved is None:
+            line.answer(text, blocked(f"{text!r} is no address and cannot be resolved here"))
+        assert resolved is not None
+        line.answer(text, approximated(f"{text!r} is {resolved} now, and the unit keeps it"))
+        found = ipaddress.ip_address(resolved)
+    return f"[{found}]:{number}" if found.version == 6 else f"{found}:{number}"

@@ -1,0 +1,123 @@
+"""`sockgatectl convert inetd`: clients of openbsd-inetd and of GNU's inetd, and then of what became of their lines."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system import roots, services
+from tests.system.conftest import why_not
+from tests.system.convert import inetd_lines, oracle
+from tests.system.machine import Machine
+
+PROGRAMS = {"openbsd-inetd": "/usr/sbin/inetd -l", "inetutils-inetd": "/usr/sbin/inetutils-inetd"}
+LINES = {"openbsd-inetd": inetd_lines.OPENBSD, "inetutils-inetd": inetd_lines.GNU}
+HOSTS_ALLOW = """probe-a: 192.168.0. [fd00:1::]/64
+probe-b: ALL EXCEPT 10.
+probe-e: .example.com
+another-name: 127. 10.
+"""
+HOSTS_DENY = """probe-a probe-b probe-e another-name: ALL
+probe-c: 192.168.0.77
+probe: 203.0.113.7 [fd00:2::]/64
+"""
+UPPER = """#!/usr/bin/python3
+import socket
+server = socket.socket(fileno=0)
+data, sender = server.recvfrom(100)
+server.sendto(data.upper(), sender)
+"""
+WAITS = """#!/usr/bin/python3
+import socket
+client, _ = socket.socket(fileno=0).accept()
+client.sendall(b"accepted here")
+"""
+Outcome = tuple[str, oracle.Answers, oracle.Answers, list[str], list[str]]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((release, inetd), marks=pytest.mark.xdist_group(release), id=f"{release}-{inetd}")
+        for release in roots.SYSTEMD
+        for inetd in PROGRAMS
+    ],
+)
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    if reason := why_not():
+        pytest.skip(reason)
+    with Machine(*request.param) as machine:
+        yield machine
+
+
+def others(machine: Machine, inetd: str) -> list[str]:
+    """What UDP, internal, waiting and UNIX services answer."""
+    asked = [("echo", "127.0.0.1", "7"), ("udp", "127.0.0.1", "7"), ("tcp", "127.0.0.1", "9"),
+             ("tcp", "127.0.0.1", "13"), ("udp", "127.0.0.1", "13"), ("tcp", "127.0.0.1", "37"),
+             ("tcp", "127.0.0.1", "19"), ("udp", "127.0.0.1", "7001"), ("udp", "::1", "7001"),
+             ("tcp", "127.0.0.1", "7002"), ("tcp", "127.0.0.1", "7002"), ("udp", "127.0.0.1", "7001"),
+             ("echo", "::1", "7"), ("udp", "::1", "7")]  # fmt: skip
+    if inetd == "openbsd-inetd":
+        asked.append(("unix", "/run/unix.sock", ""))
+    return [f"{words}: {without_time(services.client(machine, 'datagram', *filter(None, words)))}" for words in asked]
+
+
+def without_time(text: str) -> str:
+    """Clocks go on between two questions; what a probe inherits is compared elsewhere."""
+    if "<probe>" in text:
+        return re.sub(r"umask.*", "", text)
+    if re.fullmatch(r"b'(.{4}|(\\x..|.){4})'\n", text):
+        return "4 bytes"
+    return re.sub(r"[0-9:]+ (20\d\d)", r"\1", text)
+
+
+@pytest.fixture(scope="module")
+def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    inetd = machine.profile
+    oracle.prepare(machine, tmp_path_factory.mktemp("build"))
+    machine.shell("for n in a b c e; do ln /opt/probe /usr/sbin/probe-$n; ln /opt/probe /opt/probe-$n; done")
+    machine.write("/opt/upper", UPPER, 0o755)
+    machine.write("/opt/waits", WAITS, 0o755)
+    machine.write("/etc/hosts.allow", HOSTS_ALLOW)
+    machine.write("/etc/hosts.deny", HOSTS_DENY)
+    lines = inetd_lines.lines(LINES[inetd])
+    text = "".join(f"{line.text}\n" for line in lines) + inetd_lines.OTHERS
+    machine.write("/etc/inetd.conf", text + (inetd_lines.UNIX if inetd == "openbsd-inetd" else ""))
+    machine.shell(f"renice --priority 0 $$ > /dev/null; cd /; {PROGRAMS[inetd]} /etc/inetd.conf")
+    machine.wait_for(lambda: machine.shell("ss -Hltn sport = :7002").stdout != "", "inetd to listen")
+    ports = [line.port for line in lines]
+    before, told = oracle.ask(machine, ports, oracle.MIXED_CLIENTS), others(machine, inetd)
+    report = oracle.convert_only(machine, "inetd", "/etc/inetd.conf")
+    machine.shell(f"kill $(pgrep -x {Path(PROGRAMS[inetd].split()[0]).name}); rm -f /run/unix.sock")
+    machine.wait_for(lambda: machine.shell("ss -Hltn sport = :7002").stdout == "", "inetd to end")
+    oracle.start(machine, report)
+    return inetd, before, oracle.ask(machine, ports, oracle.MIXED_CLIENTS), told, others(machine, inetd)
+
+
+def test_clients_get_from_the_converted_services_what_inetd_gave(converted: Outcome) -> None:
+    inetd, before, after, _, _ = converted
+    assert len(oracle.admitted(before)) > len(before) / 2, "the comparison is worth something"
+    texts = {str(line.port): line.text for line in inetd_lines.lines(LINES[inetd])}
+    plain = f"{inetd_lines.FIRST_PORT} 10.0.0.1"
+    found = [
+        f"{texts[difference.split()[0]]}: {difference}"
+        for difference in oracle.differences(before, after, plain, oracle.GATE_VARIABLES)
+        if " later root" not in texts[difference.split()[0]]  # neither wait nor nowait: refused
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_nobody_gets_in_whom_inetd_refused(converted: Outcome) -> None:
+    _, before, after, _, _ = converted
+    assert oracle.admitted(after) <= oracle.admitted(before)
+    assert set(before) > oracle.admitted(before)
+
+
+def test_datagrams_internal_services_and_servers_that_wait_answer_as_before(converted: Outcome) -> None:
+    *_, before, after = converted
+    assert after == before
+
+
+def test_systemd_has_nothing_to_say_about_the_units(machine: Machine, converted: Outcome) -> None:
+    assert oracle.verify(machine) == ""
