@@ -21,7 +21,7 @@ print_table(("NAME", "N"), [("smtp", "1"), ("[red]", "20")])
 with Screen() as screen:
     screen.show("live")
 """
-LINES = ["[bold]one", "two", "NAME   N", "smtp   1", "[red]  20", "live"]
+LINES = ["[bold]one", "two", "NAME    N", "smtp    1", "[red]  20", "live"]
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 WITH_RICH, WITHOUT = [sys.executable], [sys.executable, "-S"]
 

@@ -81,12 +81,12 @@ def test_the_text_has_every_section(journal: str, capsys: pytest.CaptureFixture[
     assert run(["report", "--directory", journal, *PERIOD]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[:2] == [
-        "Connections, 2026-11-22 12:00 to 2026-11-22 12:01",
+        "Connections, 2026-11-22 12:00 to 2026-11-22 12:01 UTC",
         "  4 let in, 3 refused, 1 failed, 4 sources",
     ]
     assert "  --deny 192.0.2.0/24                  2  ████████████████████████████████████████" in shown
-    assert "  imap     1       0        0       2.0 s" in shown
-    assert "  192.0.2.7    5            2" in shown
+    assert "  imap          1        0       0         2.0 s" in shown
+    assert "  192.0.2.7              5                 2" in shown
 
 
 def test_nothing_to_report_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,6 +128,7 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere(summary: Summary) ->
     assert checker.seen.isdisjoint({"script", "link", "img", "iframe", "object", "src", "href", "srcset", "onclick"})
     assert not re.search(r"https?:|url\(|@import|//", page)
     assert "default-src 'none'" in page
+    assert page.count("<i ") == page.count("<li>") - page.count("<b>0</b>")  # of nothing there is no bar
 
 
 def test_foreign_text_stays_text(summary: Summary) -> None:

@@ -1,5 +1,6 @@
 """What a terminal shows and a pipe does not: the only user of rich, and content without it."""
 
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 SECONDS_UNTIL_SHOWN = 1.0
+NUMBER = re.compile(r"(\d[\d,.]*(/\d+)?( s)?|-)\Z")  # 1,024; 3/200; 0.5 s
 
 
 class ProgressBar:
@@ -80,16 +82,24 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header, *cells in zip(headers, *rows, strict=True):
+        table.add_column(header, justify="right" if are_numbers(cells) else "left")
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
 
 
 def plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+    columns = list(zip(headers, *rows, strict=True))
+    formats = [f"{'>' if are_numbers(column[1:]) else '<'}{max(map(len, column))}" for column in columns]
+    return ["  ".join(format(cell, how) for cell, how in zip(row, formats, strict=True)).rstrip()
             for row in (headers, *rows)]  # fmt: skip
+
+
+def are_numbers(cells: Sequence[str]) -> bool:
+    """Whether a column is one of numbers, whose last digits stand below each other."""
+    return any(cell != "-" for cell in cells) and all(NUMBER.match(cell) for cell in cells)
 
 
 class Screen:

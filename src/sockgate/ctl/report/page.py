@@ -83,7 +83,7 @@ def bar_section(section: Bars) -> Iterator[str]:
     for name, number in section.rows:
         share = f"{number * 100 / most:.1f}%"
         yield f"<li><span>{escape(name)}</span><b>{number:,}</b>"
-        yield f'<i class="{section.kind}" style="width:{share}"></i></li>'
+        yield f'<i class="{section.kind}" style="width:{share}"></i></li>' if number else "</li>"
     yield "</ol></section>"
 
 

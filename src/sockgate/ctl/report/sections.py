@@ -1,5 +1,6 @@
 """What a report consists of, however it is shown."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,7 +69,9 @@ def mean(seconds: float, sessions: int) -> str:
 
 
 def period(summary: Summary) -> str:
-    return f"{local(summary.since)[:-7]} to {local(summary.until)[:-7]}"
+    """With the time zone: a report may be read elsewhere."""
+    zone = time.strftime("%Z", time.localtime(summary.until / MICROSECONDS))
+    return f"{local(summary.since)[:-7]} to {local(summary.until)[:-7]} {zone}"
 
 
 def interval_start(summary: Summary, index: int) -> str:

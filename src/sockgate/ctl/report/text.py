@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..console import plain_table
-from .sections import Bars, bars, interval_start, period, tables, totals
+from .sections import Bars, bars, interval_name, interval_start, period, tables, totals
 from .summary import Summary
 
 WIDTH = 40
@@ -18,9 +18,10 @@ def lines(summary: Summary) -> Iterator[str]:
     yield f"Connections, {period(summary)}"
     yield "  " + ", ".join(f"{number} {name}" for name, number in totals(summary))
     yield ""
-    yield f"{interval_start(summary, 0)}, each column {summary.width:,} s"
+    yield f"{interval_start(summary, 0)}, each column {interval_name(summary)}"
     for name, counts in (("let in", summary.allowed), ("refused", summary.refused)):
-        yield f"  {name:<8} {sparkline([counts[index] for index in range(summary.intervals)])}"
+        numbers = [counts[index] for index in range(summary.intervals)]
+        yield f"  {name:<8} {sparkline(numbers)} at most {max(numbers):,}"
     for section in bars(summary):
         yield ""
         yield section.heading
