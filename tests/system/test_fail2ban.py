@@ -1,28 +1,53 @@
 """fail2ban with the filter and the jail that are installed as examples: it bans who is refused, and nobody else."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 
 from tests.system import roots
 from tests.system.conftest import why_not
 from tests.system.machine import Machine
-from tests.system.test_log import EACH_SERVICE, EACH_SOCKET
+from tests.system.test_log import ALL_SERVICE, ALL_SOCKET, EACH_SERVICE, EACH_SOCKET
 
 EXAMPLES = "/usr/share/doc/sockgate/examples/fail2ban"
-SERVED, REFUSED, REFUSED_IPV6, RARELY, BROKEN = "192.0.2.7", "192.0.2.8", "fd00:1::8", "192.0.2.9", "192.0.2.10"
-SERVICE = EACH_SERVICE.replace("127.0.0.9", f'"{REFUSED} {REFUSED_IPV6} {RARELY}"').replace(
-    "/usr/local/bin/obey", "/bin/true"
-)
+BROKEN_OPTION = "--no-such-option"
+
+
+class Clients(NamedTuple):
+    """Of one engine: the addresses that are served, refused five times, refused four times, and met by a fault."""
+
+    engine: str
+    port: int
+    unit: str
+    served: str
+    refused: str
+    refused_ipv6: str
+    rarely: str
+    broken: str
+
+    @property
+    def service(self) -> str:
+        template = EACH_SERVICE if self.engine == "sockgate" else ALL_SERVICE
+        denied = f'"{self.refused} {self.refused_ipv6} {self.rarely}"'
+        return template.replace("127.0.0.9", denied).replace("/usr/local/bin/obey", "/bin/true")
+
+    @property
+    def path(self) -> str:
+        return f"/etc/systemd/system/{self.unit}"
+
+
+EACH = Clients("sockgate", 7001, "each@.service", "192.0.2.7", "192.0.2.8", "fd00:1::8", "192.0.2.9", "192.0.2.10")
+ALL = Clients("sockgated", 7002, "all.service", "192.0.2.17", "192.0.2.18", "fd00:1::18", "192.0.2.19", "192.0.2.20")
 CONNECT = """
 import socket, sys
-source, times = sys.argv[1], int(sys.argv[2])
+source, port, times = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 for _ in range(times):
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     with socket.socket(family) as client:
         client.settimeout(3)
         client.bind((source, 0))
-        client.connect(("fd00:1::1" if ":" in source else "192.0.2.1", 7001))
+        client.connect(("fd00:1::1" if ":" in source else "192.0.2.1", port))
         try:
             client.recv(1)
         except ConnectionResetError:
@@ -47,38 +72,50 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
         pytest.skip(reason)
     with Machine(request.param, "fail2ban") as machine:
         machine.write("/etc/systemd/system/each.socket", EACH_SOCKET.replace("127.0.0.1:7001", "7001"))
-        machine.write("/etc/systemd/system/each@.service", SERVICE)
+        machine.write("/etc/systemd/system/all.socket", ALL_SOCKET.replace("127.0.0.1:7002", "7002"))
         machine.write("/etc/fail2ban/jail.d/zz-test.local", JAILS)
         for name in ("filter.d/sockgate.conf", "jail.d/sockgate.conf"):
             machine.run("cp", f"{EXAMPLES}/{name}", f"/etc/fail2ban/{name}")
-        for address in ("192.0.2.1/32", "fd00:1::1/128", f"{REFUSED_IPV6}/128"):
+        for address in ("192.0.2.1/32", "fd00:1::1/128"):
             machine.add_address(address)
-        for address in (SERVED, REFUSED, RARELY, BROKEN):
-            machine.add_address(f"{address}/32")
+        for clients in (EACH, ALL):
+            machine.write(clients.path, clients.service)
+            for address in clients[3:]:
+                machine.add_address(f"{address}/{128 if ':' in address else 32}")
         machine.systemctl("daemon-reload")
-        machine.systemctl("start", "each.socket", "fail2ban.service")
+        machine.systemctl("start", "each.socket", "all.socket", "fail2ban.service")
         yield machine
+
+
+def connect(machine: Machine, source: str, port: int, times: int) -> bool:
+    """Whether each got through."""
+    return machine.python(CONNECT, source, str(port), str(times), check=False).returncode == 0
 
 
 def banned(machine: Machine) -> set[str]:
     return set(machine.run("fail2ban-client", "get", "sockgate", "banip").stdout.split())
 
 
-def test_whoever_is_refused_five_times_is_banned_and_nobody_else(machine: Machine) -> None:
+@pytest.mark.parametrize("clients", [EACH, ALL], ids=["sockgate", "sockgated"])
+def test_whoever_is_refused_five_times_is_banned_and_nobody_else(machine: Machine, clients: Clients) -> None:
     machine.wait_for(lambda: machine.run("fail2ban-client", "ping", check=False).returncode == 0, "fail2ban to answer")
-    machine.python(CONNECT, SERVED, "10")
-    machine.python(CONNECT, RARELY, "4")
-    machine.write("/etc/systemd/system/each@.service", SERVICE.replace("--deny", "--no-such-option"))
-    machine.systemctl("daemon-reload")
-    machine.python(CONNECT, BROKEN, "10")  # refused because something is wrong here
-    machine.write("/etc/systemd/system/each@.service", SERVICE)
-    machine.systemctl("daemon-reload")
-    machine.python(CONNECT, REFUSED_IPV6, "5")
-    machine.python(CONNECT, REFUSED, "5")
-    machine.wait_for(lambda: {REFUSED, REFUSED_IPV6} <= banned(machine), "both to be banned", 20)
-    assert banned(machine) == {REFUSED, REFUSED_IPV6}
+    before = banned(machine)
+    assert connect(machine, clients.served, clients.port, 10)
+    assert connect(machine, clients.rarely, clients.port, 4)
+    use(machine, clients, clients.service.replace("--deny", BROKEN_OPTION))
+    assert connect(machine, clients.broken, clients.port, 10)  # refused because something is wrong here
+    use(machine, clients, clients.service)
+    assert connect(machine, clients.refused_ipv6, clients.port, 5)
+    assert connect(machine, clients.refused, clients.port, 5)
+    wanted = before | {clients.refused, clients.refused_ipv6}
+    machine.wait_for(lambda: wanted <= banned(machine), "both to be banned", 20)
+    assert banned(machine) == wanted
+    for source in (clients.served, clients.broken, clients.refused, clients.refused_ipv6):
+        assert connect(machine, source, clients.port, 1) is (source not in wanted), source
 
 
-def test_who_is_banned_gets_no_answer_any_more(machine: Machine) -> None:
-    for source, reached in ((SERVED, True), (RARELY, True), (REFUSED, False), (REFUSED_IPV6, False)):
-        assert (machine.python(CONNECT, source, "1", check=False).returncode == 0) is reached, source
+def use(machine: Machine, clients: Clients, service: str) -> None:
+    machine.write(clients.path, service)
+    machine.systemctl("daemon-reload")
+    if clients.engine == "sockgated":
+        machine.systemctl("restart", clients.unit)

@@ -5,7 +5,7 @@ import errno
 from collections.abc import Callable
 
 from ..core.access import DENY, Verdict
-from ..core.errors import GateError, PeerGone, Refused
+from ..core.errors import ConfigError, GateError, PeerGone, Refused
 from ..core.gate import Gate
 from ..core.log import ERROR
 from ..core.peer import Peer, from_socket
@@ -86,8 +86,8 @@ class Reception:
         """Decide about this client, and have it refused if it may not come in."""
         rules = self._gates.current()
         if rules is None:
-            verdict = Verdict(DENY, "", f"there are no valid rules: {self._gates.problem}")
-            self._refuse(connection, peer, verdict, self._gates.last_resort)
+            error = ConfigError(f"there are no valid rules: {self._gates.problem}")
+            self._refuse(connection, peer, error, self._gates.last_resort)
             return None
         gate = rules.gate
         decided, unsent = stranger(gate, peer), b""
@@ -112,10 +112,13 @@ class Reception:
             self._pause(self._rate.pause, f"too many clients per second ({self._rate})")
         return self._sessions.admit_stranger(peer) if behind_proxy else self._sessions.admit(peer)
 
-    def _refuse(self, connection: _socket.socket, peer: Peer, verdict: Verdict, message: bytes) -> None:
+    def _refuse(self, connection: _socket.socket, peer: Peer, why: Verdict | GateError, message: bytes) -> None:
         self.refused += 1
         self._guardian.release(connection)
-        self._records.refused(peer, verdict)
+        if isinstance(why, Verdict):
+            self._records.refused(peer, why)
+        else:  # it is not the client's fault: nothing may ban it for that
+            self._records.failed(peer, why)
         self._refusals.send(connection, message)
 
 
