@@ -29,6 +29,7 @@ class Records:
 
     def __init__(self, log: PatientLog) -> None:
         self._log = log
+        self._service = clean(log.service)  # of a server without --name, what stands behind its last slash
 
     def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
         self._log.verdict(session.peer, verdict, allowed=True, note=note)
@@ -81,7 +82,7 @@ class JournalRecords(Records):
         session.fields = lines(*peer_fields(session.peer))
         message = f"accepted {ends_of(session.peer)}" + (f": {note}" if note else "")
         self._log.add(
-            f"{self._accepted}MESSAGE={self._log.service}: {clean(message)}\nSOCKGATE_PID={session.pid}\n"
+            f"{self._accepted}MESSAGE={self._service}: {clean(message)}\nSOCKGATE_PID={session.pid}\n"
             f"SOCKGATE_REASON={clean(verdict.reason)}\nSOCKGATE_RULE={clean(verdict.rule)}\n{session.fields}".encode()
         )
 
@@ -89,7 +90,7 @@ class JournalRecords(Records):
         name, value = status_field(status)
         fields = session.fields or lines(*peer_fields(session.peer))
         self._log.add(
-            f"{self._ended}MESSAGE={self._log.service}: {clean(end_message(session, status))}\n"
+            f"{self._ended}MESSAGE={self._service}: {clean(end_message(session, status))}\n"
             f"SOCKGATE_PID={session.pid}\n{name}={value}\nSOCKGATE_DURATION={session.seconds:.3f}\n{fields}".encode()
         )
 
@@ -104,18 +105,18 @@ class XinetdLines(Records):
     """xinetd's (log.c), as its FILE and SYSLOG logs have them behind the date."""
 
     def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
-        write_line(f"START: {self._log.service} pid={session.pid} from={address_of(session.peer)}")
+        write_line(f"START: {self._service} pid={session.pid} from={address_of(session.peer)}")
 
     def ended(self, session: Session, status: int) -> None:
         how = f"signal={os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status={os.WEXITSTATUS(status)}"
-        write_line(f"EXIT: {self._log.service} {how} pid={session.pid} duration={session.seconds:.0f}(sec)")
+        write_line(f"EXIT: {self._service} {how} pid={session.pid} duration={session.seconds:.0f}(sec)")
 
     def refused(self, peer: Peer, verdict: Verdict) -> None:
         reason = XINETD_REASONS.get(verdict.rule.partition(" ")[0], "address")
-        write_line(f"FAIL: {self._log.service} {reason} from={address_of(peer)}")
+        write_line(f"FAIL: {self._service} {reason} from={address_of(peer)}")
 
     def failed(self, peer: Peer | None, error: GateError) -> None:
-        write_line(f"FAIL: {self._log.service} fork from={address_of(peer)}")
+        write_line(f"FAIL: {self._service} fork from={address_of(peer)}")
         super().failed(peer, error)
 
 
@@ -184,4 +185,4 @@ def address_of(peer: Peer | None) -> str:
 def tcpserver_ends(peer: Peer) -> str:
     """LOCALHOST:LOCALIP:LOCALPORT REMOTEHOST:REMOTEIP:REMOTEINFO:REMOTEPORT, nothing where nothing is known."""
     local = f"{peer.local_host or ''}:{peer.local_ip or ''}:{peer.local_port}"
-    return f"{local} {peer.host or ''}:{peer.remote_ip or ''}:{peer.info or ''}:{peer.remote_port}"
+    return clean(f"{local} {peer.host or ''}:{peer.remote_ip or ''}:{peer.info or ''}:{peer.remote_port}")
