@@ -170,6 +170,16 @@ class Machine:
         options = ["nodad"] if ":" in address else []
         self.run("ip", "address", "replace", address, "dev", "lo", *options)
 
+    def connect(self, other: "Machine", interface: str, address: str, other_address: str) -> None:
+        """A cable between two machines, with an IPv4 address at each end; it is gone when one of them is."""
+        peer = f"name uplink netns {other._leader}"
+        there = ["ip", "link", "add", interface, "type", "veth", "peer", *peer.split()]
+        # In the network of the one, but where the other's process id means something: here.
+        subprocess.run(["nsenter", f"--target={self._leader}", "--net", *there], check=True)
+        for machine, name, own in ((self, interface, address), (other, "uplink", other_address)):
+            machine.run("ip", "address", "add", f"{own}/24", "dev", name)
+            machine.run("ip", "link", "set", name, "up")
+
     def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
         """Return as soon as `condition` holds."""
         wait_until(condition, f"{self.release}: {what}", seconds)

@@ -1,0 +1,60 @@
+"""Runs in a machine: one SMTP conversation after the other from each of several addresses, all at the same time.
+
+argv[1] is {"sources", "destination", "port", "seconds"}. Prints a line once each source has had a conversation; at the
+end a JSON list of all: [own address and port, name of the server that greeted or "", error or ""].
+"""
+
+import concurrent.futures
+import json
+import smtplib
+import socket
+import sys
+import threading
+import time
+
+PATIENCE = 30
+
+wish = json.loads(sys.argv[1])
+deadline = time.monotonic() + wish["seconds"]
+under_way = threading.Barrier(len(wish["sources"]), action=lambda: print("under way", flush=True), timeout=PATIENCE)
+
+
+class Client(smtplib.SMTP):
+    """It knows where it is connected from, even when nobody greets it."""
+
+    own = ""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        connection = socket.create_connection((host, port), timeout, self.source_address)
+        self.own = "{}:{}".format(*connection.getsockname())
+        return connection
+
+
+def converse(source: str) -> tuple[str, str, str]:
+    client = Client(local_hostname="client.example.test", source_address=(source, 0), timeout=PATIENCE)
+    greeted_by = ""
+    try:
+        with client:
+            code, greeting = client.connect(wish["destination"], wish["port"])
+            assert code == 220, (code, greeting)
+            greeted_by = greeting.decode().split()[0]
+            client.ehlo()
+            client.mail("sender@example.test")
+            code, answer = client.rcpt("alice@local.test")
+            assert code == 250, (code, answer)
+            time.sleep(0.1)
+    except (OSError, smtplib.SMTPException, AssertionError) as error:
+        return client.own, greeted_by, f"{type(error).__name__}: {error}"
+    return client.own, greeted_by, ""
+
+
+def converse_for_long(source: str) -> list[tuple[str, str, str]]:
+    conversations = [converse(source)]
+    under_way.wait()
+    while time.monotonic() < deadline:
+        conversations.append(converse(source))
+    return conversations
+
+
+with concurrent.futures.ThreadPoolExecutor(len(wish["sources"])) as pool:
+    print(json.dumps([each for several in pool.map(converse_for_long, wish["sources"]) for each in several]))
