@@ -59,7 +59,9 @@ def test_plain_service_runs_without_a_gate(tmp_path: Path) -> None:
         ("instances = 5", "MaxConnections=5"), ("instances = UNLIMITED", "MaxConnections=65536"),
         ("per_source = 3", "MaxConnectionsPerSource=3"), ("cps = 30 10", "PollLimitBurst=30"),
         ("cps = 0 0", "PollLimitIntervalSec=0"), ("rlimit_as = 8M", "LimitAS=8388608"),
-        ("rlimit_cpu = 20", "LimitCPU=20"),
+        ("rlimit_cpu = 20", "LimitCPU=20"), ("rlimit_as = -1", "LimitAS=infinity"), ("umask = 00000022", "UMask=0022"),
+        ("max_load = 1e-3", "--max-load 0.001 --"), ("max_load = .5x", "--max-load 0.5 --"),
+        ("cps = -1 5", "PollLimitIntervalSec=0"),
         ("rlimit_files = 100", "LimitNOFILE=100"), ("rlimit_stack = UNLIMITED", "LimitSTACK=infinity"),
         ("env = A=b C=100%", 'Environment="C=100%%"'), ("log_type = SYSLOG mail err", "SyslogLevel=err"),
         ("server_args = -x $A %n", 'ExecStart=/bin/cat -x "$$A" "%%n"'),
@@ -135,6 +137,9 @@ def test_line_is_reported(line: str, outcome: Outcome, text: str, tmp_path: Path
         ({"server": "cat"}, IGNORED, "'cat' is not an absolute path; xinetd drops the service"),
         ({"umask": "9"}, IGNORED, "'9' is no umask; xinetd drops the service"),
         ({"max_load": "0"}, IGNORED, "'0' is not a load other than 0; xinetd drops the service"),
+        ({"deny_time": "x"}, IGNORED, "'x' is neither a number of minutes nor FOREVER nor NEVER; xinetd drops the "
+         "service"),
+        ({"max_load": "-1"}, REFUSED, "'-1' is below zero, so xinetd lets nobody in; without a unit it is the same"),
         ({"port": "65536"}, IGNORED, "'65536' is no port number; xinetd drops the service"),
         ({"no_access": "10.0.0.1/x"}, REFUSED, "'10.0.0.1/x' has no valid prefix length (0 to 32)"),
     ],
@@ -159,8 +164,10 @@ def test_service_is_not_written(changed: dict[str, str], outcome: Outcome, text:
          "its clients itself, so nothing can check them; xinetd 2.3.15.3 refused everybody for this, 2.3.15.4 let "
          "everybody in. Use wait = no if the server can, or the server's own access rules"),
         ({"flags": "NAMEINARGS"}, IGNORED, "flags = NAMEINARGS without server_args; xinetd drops the service"),
-        ({"server_args": "x", "flags": "NAMEINARGS"}, IGNORED, "flags = NAMEINARGS stands after server_args: the "
-         "server is started without a name and fails; put it before; xinetd drops the service"),
+        ({"server_args": "x", "flags": "NAMEINARGS"}, REFUSED, "flags = NAMEINARGS stands after server_args: xinetd "
+         "starts the server without a name, and it fails; put it before"),
+        ({"log_on_success": "TRAFFIC"}, IGNORED,
+         "log_on_success = TRAFFIC is for redirected services only; xinetd drops the service"),
         ({"type": "-", "port": "-"}, IGNORED,
          "no 'port', and no service 'probe' with protocol tcp in /etc/services; xinetd drops the service"),
     ],
@@ -203,6 +210,45 @@ def test_a_bad_value_before_disable_no_costs_only_itself(tmp_path: Path) -> None
     assert len(conversion.services) == 1
     assert about(conversion, "nice")[0] is IGNORED
     assert convert(tmp_path, service(nice="x")).services == ()
+
+
+def test_a_service_that_a_list_enables_in_spite_of_a_bad_value_is_refused_for_it(tmp_path: Path) -> None:
+    enabled = "defaults\n{\n\tenabled = probe\n}\n"
+    outcome, text = about(convert(tmp_path, service(per_source="x") + enabled), "per_source")
+    assert outcome is REFUSED
+    assert text == (
+        "'x' is neither a number nor UNLIMITED; xinetd drops the service, until the list 'enabled' "
+        f"({tmp_path}/xinetd.conf:15) switches it on without this; mend the line and convert again; "
+        "the service is not converted"
+    )
+    assert len(convert(tmp_path, service(nice="x") + enabled).services) == 1, "what is harmless may be missing"
+
+
+@pytest.mark.parametrize("lines", [
+    "only_from = 10.0.0.1, 10.0.0.2\n\tonly_from = 10.0.0.1", "only_from -= 10.0.0.1,",
+    "log_on_success = ATTEMPT\n\tlog_on_success = PID", "log_on_failure -= RECORD", "env = A\n\tenv = A=1",
+    "env -= A=1",
+])  # fmt: skip
+def test_a_bad_word_in_a_line_that_counts_no_more_drops_the_service_all_the_same(lines: str, tmp_path: Path) -> None:
+    assert convert(tmp_path, service(extra=lines)).services == ()
+
+
+def test_behind_a_single_word_xinetd_overlooks_the_brace_and_loses_the_next_entry(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service("a", "nonsense") + service("b", port="2") + service("c", port="3"))
+    assert [one.name for one in conversion.services] == ["c"]
+    assert about(conversion, "nonsense")[1] == (
+        "nothing follows 'nonsense'; xinetd overlooks the '}' behind it; xinetd skips everything up to line 22; "
+        "xinetd drops the whole entry"
+    )
+
+
+def test_a_second_defaults_block_is_skipped_as_a_whole(tmp_path: Path) -> None:
+    defaults = "defaults\n{\n\tinstances = 3\n}\ndefaults\n{\n\tper_source=2\n}\n"
+    conversion = convert(tmp_path, defaults + service())
+    assert "MaxConnections=3\n" in units(conversion)
+    assert (
+        about(conversion, "defaults")[1] == "a file may have one defaults block; xinetd skips everything up to line 8"
+    )
 
 
 def test_includedir_reads_regular_files_in_order_and_skips_names_with_dots(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Handlers: who gets in, how many, and what is sent to them."""
 
+import math
 import re
 
 from ..answer import Answer, approximated, blocked, ignored, refused, translated
@@ -12,7 +13,7 @@ ADDRESS_LIST_FIX = "write the list out, without '-='"
 def address_list(draft: Draft, value: Value) -> Answer:
     """only_from and no_access: the gate's options take xinetd's forms and reach xinetd's verdicts."""
     option = "--only-from" if value.name == "only_from" else "--no-access"
-    comma = next((word for word in value.words if "," in word and "{" not in word), None)
+    comma = next((word for word in value.checked if "," in word and "{" not in word), None)
     if comma:
         return invalid(f"{comma!r} contains a comma outside of braces")
     unmatched = unmatched_removal(value)
@@ -59,12 +60,26 @@ def valid_interval(text: str) -> bool:
 
 
 def max_load(draft: Draft, value: Value) -> Answer:
-    match = re.match(r"[+-]?(\d+\.?\d*|\.\d+)", value.word, re.ASCII)
-    if not match or float(match[0]) == 0:
+    load = leading_number(value.word)
+    if not load:
         return invalid(f"{value.word!r} is not a load other than 0")
-    if float(match[0]) < 0:
-        return invalid(f"{value.word!r} is below zero, so no load is low enough")
-    return translated(draft.restrict("--max-load", match[0].lstrip("+")))
+    if load < 0:
+        return blocked(f"{value.word!r} is below zero, so xinetd lets nobody in; without a unit it is the same")
+    if not math.isfinite(load) or load > MOST_LOAD:
+        return translated(text="no load is as high as this")
+    return translated(draft.restrict("--max-load", f"{max(load, 1e-6):f}".rstrip("0").rstrip(".")))
+
+
+MOST_LOAD = 1e6
+
+
+def leading_number(text: str) -> float:
+    """strtod(3): the number that the text starts with, 0 if there is none; what follows does not matter."""
+    match = re.match(r"([+-]?)(0x[0-9a-f]+|inf|nan|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", text, re.ASCII | re.IGNORECASE)
+    if not match:
+        return 0
+    number = float.fromhex(match[2]) if match[2][:2].lower() == "0x" else float(match[2])
+    return -number if match[1] == "-" else number
 
 
 def instances(draft: Draft, value: Value) -> Answer:
@@ -104,9 +119,9 @@ def count_of(word: str) -> int | None:
 
 
 def cps(draft: Draft, value: Value) -> Answer:
-    if not all(re.fullmatch(r"\+?\d{1,9}", word, re.ASCII) for word in value.words):
+    if not all(re.fullmatch(r"[+-]?\d{1,9}", word, re.ASCII) for word in value.words):
         return invalid(f"{' '.join(value.words)!r} is not two numbers")
-    draft.rate = int(value.words[0])
+    draft.rate = max(0, int(value.words[0]))
     if not draft.rate:
         return translated("PollLimitBurst=0" if draft.machine.systemd >= 255 else "TriggerLimitIntervalSec=0")
     if draft.wait:
@@ -152,6 +167,8 @@ def libwrap(draft: Draft, value: Value) -> Answer:
 
 
 def deny_time(draft: Draft, value: Value) -> Answer:
+    if not re.fullmatch(r"[+-]?\d{1,9}|FOREVER|NEVER", value.word.upper(), re.ASCII):
+        return invalid(f"{value.word!r} is neither a number of minutes nor FOREVER nor NEVER")
     if "SENSOR" in draft.flags:
         return refused("there is no SENSOR, so nobody is put on a deny list")
     return ignored("it only matters together with flags = SENSOR")

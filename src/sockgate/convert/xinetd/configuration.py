@@ -33,6 +33,7 @@ class Candidate:
     name: str
     place: Place
     values: Values
+    enabled_at: Place | None = None  # the list that names it, if there is one
 
     @property
     def id(self) -> str:
@@ -63,7 +64,6 @@ class Configuration:
             self.report.add(Outcome.IGNORED, Place(path, text[: text.index("\r\n")].count("\n") + 1), "", "line end",
                             "DOS line ends: xinetd takes the carriage return for a part of the last value; "
                             "remove them and convert again")  # fmt: skip
-        seen_defaults = False
         for item in parse(text, path):
             if isinstance(item, Problem):
                 self.report.add(Outcome.IGNORED, item.place, "", item.what, item.text)
@@ -71,11 +71,7 @@ class Configuration:
                 self.include(item, depth)
             elif not item.is_defaults:
                 self.add_service(item)
-            elif seen_defaults:
-                self.report.add(Outcome.IGNORED, item.place, "defaults", "defaults",
-                                "a file may have one defaults block; xinetd ignores this one")  # fmt: skip
             else:
-                seen_defaults = item.problem is None
                 self.add_defaults(item)
 
     def refuse(self, place: Place, what: str, text: str) -> None:
@@ -170,6 +166,8 @@ class Configuration:
             elif disabled is not None and candidate.id.lower() in disabled:
                 self.left_out(candidate, "disabled", "in the list 'disabled': no unit")
             else:
+                if enabled is not None:
+                    candidate.enabled_at = self.defaults["enabled"].place
                 self.fill(candidate)
                 yield candidate
 
@@ -198,11 +196,14 @@ def apply(setting: Setting, values: Values, *, additive: bool = False) -> None:
         values[setting.name] = Value(setting.name, words, (setting,))
     elif setting.operator == "-=" and setting.name not in ("enabled", "disabled"):
         kept = tuple(word for word in previous.words if word.lower() not in {w.lower() for w in setting.values})
-        values[setting.name] = Value(setting.name, kept, (*previous.settings, setting))
+        values[setting.name] = Value(setting.name, kept, (*previous.settings, setting), replaced=previous.replaced)
     elif setting.operator == "=" and not additive:
-        values[setting.name] = Value(setting.name, setting.values, (setting,))
+        replaced = () if previous.inherited else previous.replaced + previous.settings
+        values[setting.name] = Value(setting.name, setting.values, (setting,), replaced=replaced)
     else:
-        values[setting.name] = Value(setting.name, previous.words + setting.values, (*previous.settings, setting))
+        values[setting.name] = Value(
+            setting.name, previous.words + setting.values, (*previous.settings, setting), replaced=previous.replaced
+        )
 
 
 def note_replaced(service: str, setting: Setting, previous: Value | None, report: Report) -> None:

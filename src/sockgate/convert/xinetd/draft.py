@@ -1,5 +1,6 @@
 """A service while its attributes are being read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..answer import Answer
@@ -15,12 +16,19 @@ class Value:
 
     words     the values
     settings  the lines, the last one last; from defaults if `inherited`
+    replaced  earlier lines of the same block that a later `=` made void; xinetd checks what stands in them all the same
     """
 
     name: str
     words: tuple[str, ...]
     settings: tuple[Setting, ...]
     inherited: bool = False
+    replaced: tuple[Setting, ...] = ()
+
+    @property
+    def checked(self) -> Iterator[str]:
+        """Everything that xinetd reads, whether or not it counts in the end: one bad word disables the service."""
+        return (word for setting in (*self.replaced, *self.settings) for word in setting.values)
 
     @property
     def word(self) -> str:
@@ -68,6 +76,7 @@ class Draft:
     server: str = ""
     arguments: tuple[str, ...] = ()
     libwrap: str = ""
+    counts_traffic: bool = False
     limits: list[tuple[str, str]] = field(default_factory=list)
     environment: list[tuple[str, str]] = field(default_factory=list)
     pass_env: tuple[str, ...] | None = None

@@ -74,8 +74,15 @@ Line = tuple[int, str]
 def parse(text: str, file: str) -> Iterator[Item]:
     """Everything in one file, in order. Never raises."""
     lines = significant_lines(text)
+    seen_defaults = False
     for number, line in lines:
-        yield parse_item(Place(file, number), line, lines)
+        place = Place(file, number)
+        if seen_defaults and split_words(line)[:1] == ["defaults"]:
+            yield skipped(place, line, "a file may have one defaults block", lines)
+            continue
+        item = parse_item(place, line, lines)
+        seen_defaults = seen_defaults or (isinstance(item, Block) and item.is_defaults and item.problem is None)
+        yield item
 
 
 def significant_lines(text: str) -> Iterator[Line]:
@@ -125,11 +132,31 @@ def parse_block(name: str, place: Place, lines: Iterator[Line]) -> Block:
         setting = parse_setting(line, Place(place.file, number))
         if isinstance(setting, Problem):
             if name:
-                skipped(setting.place, line, "", lines)
+                setting = skipped_with(setting, lines)
             return Block(name, place, tuple(settings), setting)
         settings.append(setting)
+        if name and switches_off(settings):
+            skipped(setting.place, line, "", lines)
+            return Block(name, place, tuple(settings))
     missing = Problem(place, f"service {name}" if name else "defaults", "the closing '}' is missing")
     return Block(name, place, tuple(settings), missing)
+
+
+def switches_off(settings: list[Setting]) -> bool:
+    """The last line is a `disable = yes`, behind which xinetd reads no further; the first `disable` counts."""
+    disabling = [setting for setting in settings if setting.name == "disable" and len(setting.values) == 1]
+    return disabling[:1] == settings[-1:] and settings[-1].value.lower() == "yes"
+
+
+def skipped_with(problem: Problem, lines: Iterator[Line]) -> Problem:
+    """After a bad line xinetd skips to the `}`. Behind a single word it overlooks one that follows at once."""
+    alone = len(problem.what.split()) == 1 and "=" not in problem.what
+    following = next(lines, None) if alone else None
+    if following and following[1].strip(C_SPACE) == "}":
+        further = skipped(problem.place, "", "", lines).text
+        return Problem(problem.place, problem.what, f"{problem.text}; xinetd overlooks the '}}' behind it{further}")
+    skipped(problem.place, "", "", lines)
+    return problem
 
 
 def parse_setting(line: str, place: Place) -> Setting | Problem:

@@ -56,12 +56,11 @@ def syslog(draft: Draft, value: Value) -> Answer:
 def log_flags(draft: Draft, value: Value) -> Answer:
     """log_on_success and log_on_failure: systemd and the gate always log who came, how it ended and how long."""
     known = ON_SUCCESS if value.name == "log_on_success" else ON_FAILURE
-    words = {word.upper() for word in value.words}
-    unknown = sorted(words - known)
+    unknown = next((word for word in value.checked if word.upper() not in known), None)
     if unknown:
-        return invalid(f"{unknown[0]!r} is not one of {' '.join(sorted(known))}")
-    if "TRAFFIC" in words and draft.redirect is None:
-        return invalid("TRAFFIC is for redirected services only")
+        return invalid(f"{unknown!r} is not one of {' '.join(sorted(known))}")
+    words = {word.upper() for word in value.words}
+    draft.counts_traffic = draft.counts_traffic or "TRAFFIC" in words
     if "TRAFFIC" in words:
         return refused("TRAFFIC: bytes are not counted per connection; IPAccounting=yes counts them per service")
     if "USERID" in words:

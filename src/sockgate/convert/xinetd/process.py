@@ -60,7 +60,9 @@ def server_args(draft: Draft, value: Value) -> Answer:
 
 
 def env(draft: Draft, value: Value) -> Answer:
-    for word in value.words:
+    if any(setting.operator == "-=" for setting in value.settings):
+        return invalid("'env' does not take '-='")
+    for word in value.checked:
         if "=" not in word:
             return invalid(f"{word!r} has no '='")
     odd = [word for word in value.words if not VARIABLE_NAME.fullmatch(word.partition("=")[0])]
@@ -107,7 +109,7 @@ def nice(draft: Draft, value: Value) -> Answer:
 
 
 def umask(draft: Draft, value: Value) -> Answer:
-    if not re.fullmatch(r"[0-7]{1,5}", value.word, re.ASCII) or int(value.word, 8) > 0o777:
+    if not re.fullmatch(r"[0-7]{1,20}", value.word, re.ASCII) or int(value.word, 8) > 0o777:
         return invalid(f"{value.word!r} is no umask")
     return translated(draft.set("UMask", f"{int(value.word, 8):04o}"))
 
@@ -116,8 +118,8 @@ def rlimit(draft: Draft, value: Value) -> Answer:
     """rlimit_as and so on: bytes with k or m, seconds for cpu, a number for files; 0 sets nothing."""
     name = RLIMITS[value.name.removeprefix("rlimit_")]
     match = re.fullmatch(r"\+?(\d{1,18})([kKmM]?)", value.word, re.ASCII)
-    if value.word.upper() == "UNLIMITED":
-        limit = "infinity"
+    if value.word.upper() == "UNLIMITED" or re.fullmatch(r"-[1-9]\d{0,17}", value.word, re.ASCII):
+        limit = "infinity"  # a negative number becomes one that is larger than every limit
     elif match is None or (match[2] and name == "CPU"):
         return invalid(f"{value.word!r} is no limit")
     elif not int(match[1]):

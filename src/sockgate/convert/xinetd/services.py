@@ -25,8 +25,8 @@ def convert(candidate: Candidate, machine: Machine, report: Report) -> Service |
         if name in candidate.values:
             value = candidate.values[name]
             answer = row.handler(draft, value)
-            if answer.blocks and row.harmless:
-                answer = switched_on_again(candidate, value, answer)
+            if answer.blocks and answer.outcome is Outcome.IGNORED:
+                answer = unless_switched_on(candidate, value, answer, row.harmless)
             entries.append(entry_of(draft.id, value.place, value.written, answer))
             entries += [entry_of(draft.id, value.place, what, note) for what, note in draft.notes]
             draft.notes.clear()
@@ -41,12 +41,28 @@ def convert(candidate: Candidate, machine: Machine, report: Report) -> Service |
     return None if blocks else record_of(draft)
 
 
-def switched_on_again(candidate: Candidate, value: Value, answer: Answer) -> Answer:
-    """A value that xinetd cannot use disables the service, until a `disable = no` behind it enables it again."""
-    enabling = candidate.values.get("disable")
-    if value.inherited or enabling is None or enabling.place < value.place or enabling.word.lower() != "no":
+def unless_switched_on(candidate: Candidate, value: Value, answer: Answer, harmless: bool) -> Answer:
+    """A value that xinetd cannot use disables the service, but something else may enable it again, without the value.
+
+    What is harmless may be missing in the unit as well; without the others the service would be another one than
+    the administrator believes.
+    """
+    switch = switched_on_by(candidate, value)
+    if not switch:
         return answer
-    return ignored(f"{answer.text}, until 'disable = no' on line {enabling.place.line} switches it on without this")
+    if harmless:
+        return ignored(f"{answer.text}, until {switch} switches it on without this")
+    return blocked(f"{answer.text}, until {switch} switches it on without this; mend the line and convert again")
+
+
+def switched_on_by(candidate: Candidate, value: Value) -> str:
+    """What enables a service behind a value that disabled it."""
+    if candidate.enabled_at:
+        return f"the list 'enabled' ({candidate.enabled_at})"
+    switch = candidate.values.get("disable")
+    if value.inherited or switch is None or switch.place < value.place or switch.word.lower() != "no":
+        return ""
+    return f"'disable = no' on line {switch.place.line}"
 
 
 def complete(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
@@ -123,6 +139,11 @@ def builtin(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
         yield translated(*became, "DynamicUser=yes", text="xinetd answered it as root")
 
 
+def traffic(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    if draft.counts_traffic and not draft.redirect:
+        yield invalid("log_on_success = TRAFFIC is for redirected services only")
+
+
 def builtin_path(draft: Draft) -> str:
     return f"{draft.machine.programs}/sockgate-builtin"
 
@@ -134,8 +155,8 @@ def name_in_arguments(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     if draft.redirect or not draft.arguments:
         yield invalid("flags = NAMEINARGS without server_args")
     elif draft.flags_line > candidate.values["server_args"].settings[0].place.line:
-        yield invalid("flags = NAMEINARGS stands after server_args: the server is started without a name and fails; "
-                      "put it before")  # fmt: skip
+        yield blocked("flags = NAMEINARGS stands after server_args: xinetd starts the server without a name, and it "
+                      "fails; put it before")  # fmt: skip
 
 
 def tcp_wrappers(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
@@ -198,8 +219,11 @@ def chained(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 def executable(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     """xinetd looks when it starts; the machine that is converted need not have everything yet."""
-    if not (draft.is_internal or draft.redirect or draft.machine.is_executable(draft.server)):
-        yield approximated(f"{draft.server!r} cannot be executed on this machine: xinetd would not have started the "
+    server = draft.server
+    if draft.is_internal or draft.redirect:
+        server = candidate.values["server"].word if "server" in candidate.values else ""
+    if server and not draft.machine.is_executable(server):
+        yield approximated(f"{server!r} cannot be executed on this machine: xinetd would not have started the "
                            "service")  # fmt: skip
 
 
@@ -241,8 +265,8 @@ def addresses(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 STEPS: tuple[Callable[[Draft, Candidate], Iterator[Answer]], ...] = (
-    socket_kind, required, port, builtin, name_in_arguments, tcp_wrappers, chained, executable, supplementary_groups,
-    waiting_access, addresses,
+    socket_kind, required, traffic, port, builtin, name_in_arguments, tcp_wrappers, chained, executable,
+    supplementary_groups, waiting_access, addresses,
 )  # fmt: skip
 
 
