@@ -1,6 +1,7 @@
 """sockgatectl convert: exit codes, output, and putting units in place."""
 
 import json
+import os
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from sockgate.convert import readers
 from sockgate.convert.conversion import Conversion
 from sockgate.convert.machine import Machine
+from sockgate.convert.service import STREAM, Listen
 from sockgate.core.errors import ConfigError
 from sockgate.ctl import main
-from sockgate.ctl.convert_install import install
+from sockgate.ctl.convert_install import endpoint, install
+from sockgate.ctl.listeners import listeners
 from sockgate.units.search import UnitSearch
 
 CLEAN = """service probe
@@ -72,6 +75,7 @@ def test_json_lists_services_units_and_one_entry_per_attribute(
     main.run(["convert", "xinetd", file, "--output", str(tmp_path / "units"), "--json"])
     told = json.loads(capsys.readouterr().out)
     assert told["services"] == [{"name": "probe", "file": file, "line": 1}]
+    assert told["refused"] == []
     assert told["units"] == ["probe.socket", "probe@.service"]
     assert [entry["line"] for entry in told["report"]] == [3, 4, 5, 6, 7, 8, 9]
     assert told["report"][1] == {
@@ -85,7 +89,7 @@ def converted(tmp_path: Path, port: int = 7, prefix: str = "") -> Conversion:
 
 
 def test_install_writes_the_units_and_says_how_to_switch_over_and_back(tmp_path: Path) -> None:
-    steps = install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
+    steps = str(install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path))))
     assert (tmp_path / "etc/systemd/system/probe@.service").exists()
     folder = "/etc/systemd/system"
     assert steps == (
@@ -104,8 +108,26 @@ def test_install_writes_the_units_and_says_how_to_switch_over_and_back(tmp_path:
 def test_install_says_which_ports_the_old_daemon_still_has(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as old:
         port = old.getsockname()[1]
-        steps = install(converted(tmp_path, port), "xinetd", UnitSearch(str(tmp_path)))
-    assert steps.startswith(f"Port {port}/tcp of probe is taken: stop the old daemon first.\n")
+        conversion, search = converted(tmp_path, port), UnitSearch(str(tmp_path))
+        own = Path("/proc/self/comm").read_text().strip()
+        taken = f"Port {port}/tcp of probe is taken by {own} (pid {os.getpid()})"
+        (warning,) = install(conversion, "xinetd", search).warnings
+        assert warning == f"{taken}: stop it first, or probe.socket cannot start."
+    assert install(conversion, "xinetd", search).warnings == ()
+
+
+@pytest.mark.parametrize(("bound", "wanted", "conflict"), [
+    ("127.0.0.1", "127.0.0.1", True), ("127.0.0.1", "127.0.0.2", False), ("0.0.0.0", "127.0.0.2", True),
+    ("127.0.0.1", "", True), ("::1", "127.0.0.1", False), ("::1", "::1", True), ("::", "127.0.0.1", True),
+])  # fmt: skip
+def test_a_port_is_taken_only_on_the_same_address(bound: str, wanted: str, conflict: bool) -> None:
+    family = socket.AF_INET6 if ":" in bound else socket.AF_INET
+    with closing(socket.create_server((bound, 0), family=family)) as old:
+        port = old.getsockname()[1]
+        wanted = f"[{wanted}]:{port}" if ":" in wanted else f"{wanted}:{port}" if wanted else str(port)
+        end = endpoint(Listen(STREAM, wanted))
+        assert end is not None
+        assert any(one.meets(*end) for one in listeners("tcp")) == conflict
 
 
 def test_install_twice_replaces_its_own_units(tmp_path: Path) -> None:
@@ -123,3 +145,55 @@ def test_install_does_not_hide_a_unit_of_somebody_else(tmp_path: Path) -> None:
         install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
     assert not (tmp_path / "etc").exists()
     install(converted(tmp_path, prefix="old-"), "xinetd", UnitSearch(str(tmp_path)))
+
+
+def shipped(root: Path) -> None:
+    """The template of ours that `make install` puts there, with a drop-in."""
+    folder = root / "usr/lib/systemd/system"
+    (folder / "probe.socket.d").mkdir(parents=True)
+    (folder / "probe.socket").write_text("[Unit]\nDocumentation=man:sockgate(8)\n")
+    (folder / "probe.socket.d/50-more.conf").write_text("[Socket]\nMaxConnections=1\n")
+
+
+def test_a_template_of_ours_that_nobody_uses_gives_way_with_its_drop_ins(tmp_path: Path) -> None:
+    shipped(tmp_path)
+    installation = install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
+    mask = tmp_path / "etc/systemd/system/probe.socket.d/50-more.conf"
+    assert mask.readlink() == Path("/dev/null")
+    assert " /etc/systemd/system/probe.socket.d/50-more.conf" in installation.switch_back[1]
+    assert installation.warnings == ()
+
+
+def test_a_template_of_ours_that_is_enabled_stays(tmp_path: Path) -> None:
+    shipped(tmp_path)
+    wants = tmp_path / "etc/systemd/system/sockets.target.wants"
+    wants.mkdir(parents=True)
+    (wants / "probe.socket").symlink_to("/usr/lib/systemd/system/probe.socket")
+    with pytest.raises(ConfigError, match=r"there is a 'probe.socket' already \(/usr/lib/.*\), nothing is installed"):
+        install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
+
+
+def test_a_masked_unit_stays_masked(tmp_path: Path) -> None:
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+    (tmp_path / "etc/systemd/system/probe@.service").symlink_to("/dev/null")
+    with pytest.raises(ConfigError, match=r"there is a 'probe@\.service' already"):
+        install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
+
+
+def test_install_names_drop_ins_that_go_on_to_count_and_services_that_are_lost(tmp_path: Path) -> None:
+    drop_in = tmp_path / "etc/systemd/system/probe.socket.d/mine.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Socket]\n")
+    file = write(tmp_path, CLEAN % 7 + (CLEAN % 8).replace("probe", "lost").replace("UNLISTED", "RPC"))
+    installation = install(readers.convert("xinetd", [file], Machine()), "xinetd", UnitSearch(str(tmp_path)))
+    assert installation.warnings == (
+        "/etc/systemd/system/probe.socket.d/mine.conf changes probe.socket as well: see that it still should.",
+        "Once xinetd is stopped nothing serves: lost (refused, see above).",
+    )
+
+
+def test_install_with_nothing_converted_installs_nothing_and_says_so(tmp_path: Path) -> None:
+    file = write(tmp_path, (CLEAN % 7).replace("UNLISTED", "RPC"))
+    installation = install(readers.convert("xinetd", [file], Machine()), "xinetd", UnitSearch(str(tmp_path)))
+    assert str(installation) == "No service was converted: nothing is installed.\n"
+    assert not (tmp_path / "etc").exists()

@@ -45,4 +45,4 @@ def blocked(text: str) -> Answer:
 def entry_of(service: str, place: Place, what: str, answer: Answer) -> Entry:
     """The line of the report for an answer."""
     text = f"{answer.text}; the service is not converted" if answer.blocks else answer.text
-    return Entry(answer.outcome, place, service, what, answer.became, text)
+    return Entry(answer.outcome, place, service, what, answer.became, text, answer.blocks)

@@ -9,7 +9,7 @@ from ..core.options import parse
 from .machine import Machine
 from .names import make_unique
 from .plan import UnitFile, check_printable, gate_words, unit_files
-from .report import Outcome, Report
+from .report import Entry, Outcome, Report
 from .service import Service
 
 
@@ -21,12 +21,19 @@ class Conversion:
     units: tuple[UnitFile, ...]
     report: Report
 
+    @property
+    def refused(self) -> list[str]:
+        """The services, by the old name, that the old program served and that have no unit now."""
+        blocked = (entry.service for entry in self.report.entries if entry.blocks and entry.outcome is Outcome.REFUSED)
+        return list(dict.fromkeys(filter(None, blocked)))
+
     def as_json(self) -> dict[str, object]:
         return {
             "services": [
                 {"name": service.name, "file": service.place.file, "line": service.place.line}
                 for service in self.services
             ],
+            "refused": self.refused,
             "units": [unit.name for unit in self.units],
             "report": [entry.as_json() for entry in self.report.entries],
         }
@@ -56,8 +63,8 @@ def build(services: Iterable[Service], report: Report, machine: Machine, prefix:
             if service.gated:
                 check_gate(service, report)
         except GateError as error:
-            report.add(Outcome.REFUSED, service.place, service.name, f"service {service.name}",
-                       f"{error}; the service is not converted")  # fmt: skip
+            what, text = f"service {service.name}", f"{error}; the service is not converted"
+            report.entries.append(Entry(Outcome.REFUSED, service.place, service.name, what, (), text, blocks=True))
             continue
         written.append(service)
         units += files

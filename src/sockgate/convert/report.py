@@ -22,6 +22,7 @@ class Entry:
     what     the attribute, option or statement as it was written
     became   the directives or gate options that stand for it now, each as it is in the unit
     text     how it differs, why it is refused, why the old program ignored it; what to do
+    blocks   the whole service is not converted for it
     """
 
     outcome: Outcome
@@ -30,6 +31,7 @@ class Entry:
     what: str
     became: tuple[str, ...] = ()
     text: str = ""
+    blocks: bool = False
 
     def __str__(self) -> str:
         service = f"{printable(self.service)}: " if self.service else ""

@@ -12,7 +12,7 @@ from ..convert.machine import this_machine
 from ..convert.render import render_text
 from ..core.errors import UsageError
 from ..units.search import UnitSearch
-from .convert_install import install
+from .convert_install import UNIT_FOLDER, Installation, install
 from .files import write_atomically
 
 
@@ -40,14 +40,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output:
         for unit in conversion.units:
             write_atomically(os.path.join(arguments.output, unit.name), str(unit), durable=False)
-    steps = install(conversion, arguments.program, UnitSearch("/")) if arguments.install else ""
-    show(conversion, arguments, steps)
+    installation = install(conversion, arguments.program, UnitSearch("/")) if arguments.install else None
+    show(conversion, arguments, installation)
     return 0 if conversion.report.clean else 1
 
 
-def show(conversion: Conversion, arguments: argparse.Namespace, steps: str) -> None:
+def show(conversion: Conversion, arguments: argparse.Namespace, installation: Installation | None) -> None:
     if arguments.json:
-        json.dump(conversion.as_json(), sys.stdout, indent=2)
+        told = conversion.as_json() | ({"install": installation.as_json()} if installation else {})
+        json.dump(told, sys.stdout, indent=2)
         print()
-    else:
-        print(render_text(conversion, arguments.output or "/etc/systemd/system") + steps, end="")
+        return
+    print(render_text(conversion, arguments.output or UNIT_FOLDER), end="")
+    if installation:
+        print(f"\n{installation}", end="")

@@ -1,17 +1,19 @@
 """`sockgatectl convert --install`: converted units put in place, and the commands that switch over and back."""
 
+import ipaddress
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..convert.conversion import Conversion
-from ..convert.service import DATAGRAM, Service
+from ..convert.placing import converted_from, local_drop_ins, obstacle, vendor_drop_ins
+from ..convert.service import DATAGRAM, Listen, Service
 from ..core.errors import ConfigError
 from ..units.search import UnitSearch
 from .files import write_atomically
+from .listeners import WILDCARDS, listeners
 
 UNIT_FOLDER = "/etc/systemd/system"
-MARKER = "# Converted from "
-LISTENING = {"tcp": "0A", "udp": "07"}  # the state of a socket that waits for clients, in /proc/net
 # How the old program lets go of a port, and takes it again.
 OLD_DAEMONS = {
     "xinetd": ("systemctl disable --now xinetd", "systemctl enable --now xinetd"),
@@ -25,66 +27,102 @@ COURIER_UNITS = {
 }  # fmt: skip
 
 
-def install(conversion: Conversion, program: str, search: UnitSearch) -> str:
-    """Write the units where systemd looks for them; the text says what to do next. Raises ConfigError."""
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What `--install` has to say: warnings, and commands for a shell."""
+
+    warnings: tuple[str, ...]
+    switch_over: tuple[str, ...]
+    switch_back: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = [*self.warnings]
+        for heading, commands in (("To switch over:", self.switch_over), ("To switch back:", self.switch_back)):
+            parts += [heading, *(f"  {command}" for command in commands)] if commands else []
+        return "\n".join(parts) + "\n"
+
+    def as_json(self) -> dict[str, list[str]]:
+        return {
+            "warnings": list(self.warnings),
+            "switch_over": list(self.switch_over),
+            "switch_back": list(self.switch_back),
+        }
+
+
+def install(conversion: Conversion, program: str, search: UnitSearch) -> Installation:
+    """Write the units where systemd looks for them. Raises ConfigError, and then nothing is written."""
+    if not conversion.units:
+        return Installation(("No service was converted: nothing is installed.",), (), ())
     refuse_conflicts(conversion, search)
     for unit in conversion.units:
         write_atomically(search.host_path(f"{UNIT_FOLDER}/{unit.name}"), str(unit))
-    return "\n".join([*taken_ports(conversion), *instructions(conversion, program)]) + "\n"
+    masks = [mask for unit in conversion.units for mask in vendor_drop_ins(search.root, unit.name)]
+    for mask in masks:
+        mask_drop_in(search.host_path(f"{UNIT_FOLDER}/{mask}"))
+    files = [f"{UNIT_FOLDER}/{name}" for name in (*(unit.name for unit in conversion.units), *masks)]
+    return Installation(tuple(warnings(conversion, program, search)), *commands(conversion, program, files))
 
 
 def refuse_conflicts(conversion: Conversion, search: UnitSearch) -> None:
     """A unit of the same name that did not come from here would be hidden by ours."""
     for unit in conversion.units:
-        path = search.fragment(unit.name)
-        if path and not came_from_here(search.host_path(path)):
+        path = obstacle(search.root, unit.name)
+        if path and not converted_from(search.host_path(path)):
             raise ConfigError(f"there is a {unit.name!r} already ({path}), nothing is installed",
                               "choose other names with --prefix")  # fmt: skip
 
 
-def came_from_here(path: str) -> bool:
+def mask_drop_in(path: str) -> None:
+    """What a package added to a unit of this name was for another unit. Raises ConfigError."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.readline().startswith(MARKER)
-    except OSError:
-        return False
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if not os.path.lexists(path):
+            os.symlink("/dev/null", path)
+    except OSError as error:
+        raise ConfigError(f"unable to write {path!r}: {error.strerror}") from None
 
 
-def taken_ports(conversion: Conversion) -> Iterator[str]:
-    """Ports on which something listens now: the old daemon, most likely."""
+def warnings(conversion: Conversion, program: str, search: UnitSearch) -> Iterator[str]:
     for service in conversion.services:
-        protocol = "udp" if service.listens[0].kind == DATAGRAM else "tcp"
-        for port in sorted(ports_of(service) & listening(protocol)):
-            yield f"Port {port}/{protocol} of {service.name} is taken: stop the old daemon first."
+        yield from taken_ports(service, program)
+    for unit in conversion.units:
+        for path in local_drop_ins(search.root, unit.name):
+            yield f"{path} changes {unit.name} as well: see that it still should."
+    if conversion.refused:
+        yield f"Once {program} is stopped nothing serves: {' '.join(conversion.refused)} (refused, see above)."
 
 
-def ports_of(service: Service) -> set[int]:
-    ends = (listen.address.rpartition(":")[2] for listen in service.listens)
-    return {int(end) for end in ends if end.isdigit()}
+def taken_ports(service: Service, program: str) -> Iterator[str]:
+    """Where somebody listens now: the old daemon, most likely."""
+    protocol = "udp" if service.listens[0].kind == DATAGRAM else "tcp"
+    for listen in service.listens:
+        end = endpoint(listen)
+        found = next((one for one in listeners(protocol) if end and one.meets(*end)), None)
+        if found is None:
+            continue
+        owner = found.owner()
+        text = f"Port {found.port}/{protocol} of {service.name} is taken" + (f" by {owner}" if owner else "")
+        if owner.startswith(f"{program} "):
+            yield f"{text}, which the commands below stop."
+        else:
+            yield f"{text}: stop it first, or {service.name}.socket cannot start."
 
 
-def listening(protocol: str) -> set[int]:
-    """The ports with a listening socket, from /proc/net."""
-    ports = set()
-    for path in (f"/proc/net/{protocol}", f"/proc/net/{protocol}6"):
-        if os.path.exists(path):
-            with open(path) as file:
-                rows = [line.split() for line in file][1:]
-            ports |= {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == LISTENING[protocol]}
-    return ports
+def endpoint(listen: Listen) -> tuple[bytes, int] | None:
+    """Address and port; None for a path."""
+    address, _, port = listen.address.rpartition(":")
+    if not port.isdigit():
+        return None
+    return (ipaddress.ip_address(address.strip("[]")).packed if address else min(WILDCARDS)), int(port)
 
 
-def instructions(conversion: Conversion, program: str) -> list[str]:
+def commands(conversion: Conversion, program: str, files: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """To switch over, and back."""
     sockets = " ".join(f"{service.name}.socket" for service in conversion.services)
-    files = " ".join(f"{UNIT_FOLDER}/{unit.name}" for unit in conversion.units)
     stop, start = OLD_DAEMONS[program]
     names = [COURIER_UNITS.get(service.name, service.name) for service in conversion.services]
-    old = {"stop": dict.fromkeys(stop.format(name=name) for name in names),
-           "start": dict.fromkeys(start.format(name=name) for name in names)}  # fmt: skip
-    return [
-        "To switch over:",
-        *(f"  {line}" for line in ("systemctl daemon-reload", *old["stop"], f"systemctl enable --now {sockets}")),
-        "To switch back:",
-        *(f"  {line}" for line in (f"systemctl disable --now {sockets}", f"rm {files}", "systemctl daemon-reload")),
-        *(f"  {line}" for line in old["start"]),
-    ]
+    stopping, starting = (dict.fromkeys(text.format(name=name) for name in names) for text in (stop, start))
+    return (
+        ("systemctl daemon-reload", *stopping, f"systemctl enable --now {sockets}"),
+        (f"systemctl disable --now {sockets}", f"rm {' '.join(files)}", "systemctl daemon-reload", *starting),
+    )

@@ -60,7 +60,7 @@ def server_args(draft: Draft, value: Value) -> Answer:
 
 
 def env(draft: Draft, value: Value) -> Answer:
-    if any(setting.operator == "-=" for setting in value.settings):
+    if any(setting.operator == "-=" for setting in (*value.replaced, *value.settings)):
         return invalid("'env' does not take '-='")
     for word in value.checked:
         if "=" not in word:

@@ -1,0 +1,62 @@
+"""What stands in the way of a converted unit: units of the same name, and drop-ins that were meant for another.
+
+A unit that somebody else wrote stays. The templates that sockgate ships (smtp, imap, pop3) give way while they are not
+enabled, and so must their drop-ins, which would change the converted unit.
+"""
+
+import glob
+import os
+from collections.abc import Iterator
+
+LOCAL_FOLDERS = ("etc/systemd/system", "run/systemd/system")
+VENDOR_FOLDERS = ("usr/local/lib/systemd/system", "lib/systemd/system", "usr/lib/systemd/system")
+MARKER = "# Converted from "  # the first line of every converted unit goes on with the place
+SHIPPED = "Documentation=man:sockgate(8)"
+
+
+def obstacle(root: str, name: str) -> str:
+    """The file, link or mask of this name that a converted unit would hide or be hidden by; "" if there is none."""
+    for folder in LOCAL_FOLDERS + VENDOR_FOLDERS:
+        path = f"/{folder}/{name}"
+        if os.path.lexists(root + path) and not gives_way(root, folder, name):
+            return path
+    return ""
+
+
+def gives_way(root: str, folder: str, name: str) -> bool:
+    """Whether it is a template of ours that nobody uses."""
+    if folder not in VENDOR_FOLDERS or SHIPPED not in lines(f"{root}/{folder}/{name}"):
+        return False
+    return not glob.glob(f"{root}/etc/systemd/system/*.wants/{glob.escape(socket_of(name))}")
+
+
+def socket_of(name: str) -> str:
+    return name.replace("@.service", ".socket").replace(".service", ".socket")
+
+
+def converted_from(path: str) -> str:
+    """The place that a unit was converted from, as FILE:LINE; "" for a unit that was not."""
+    first = next(iter(lines(path)), "")
+    return first.removeprefix(MARKER).partition(" ")[0] if first.startswith(MARKER) else ""
+
+
+def lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
+
+
+def vendor_drop_ins(root: str, name: str) -> Iterator[str]:
+    """The drop-ins of packages for a unit of this name, as NAME.d/FILE."""
+    for folder in VENDOR_FOLDERS:
+        for path in sorted(glob.glob(f"{root}/{folder}/{glob.escape(name)}.d/*.conf")):
+            yield f"{name}.d/{os.path.basename(path)}"
+
+
+def local_drop_ins(root: str, name: str) -> Iterator[str]:
+    """The administrator's drop-ins for a unit of this name, which go on to count; not those that mask another."""
+    for path in sorted(glob.glob(f"{root}/etc/systemd/system/{glob.escape(name)}.d/*.conf")):
+        if os.path.realpath(path) != "/dev/null":
+            yield path.removeprefix(root)
