@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
+from sockgate.convert import readers
 from sockgate.convert.machine import Machine
+from sockgate.ctl.convert_install import install
 from sockgate.generator import generate
+from sockgate.units.search import UnitSearch
 
 MACHINE = Machine(systemd=257, asks_services=False)
 SERVICE = """service {name}
@@ -63,8 +68,52 @@ def test_a_unit_that_exists_is_left_alone(tmp_path: Path) -> None:
     units = root / "etc/systemd/system"
     units.mkdir(parents=True)
     (units / "a@.service").write_text("[Service]\n")
-    generate(str(root), str(tmp_path / "out"), MACHINE)
+    complaints = generate(str(root), str(tmp_path / "out"), MACHINE)
     assert written(tmp_path)[0] == "b.socket"
+    assert complaints == [f"{root}/etc/xinetd.d/a:1: a: left to /etc/systemd/system/a@.service, which exists already"]
+
+
+@pytest.mark.parametrize("prefix", ["", "old-"])
+def test_what_was_converted_before_is_left_to_that_without_a_word(prefix: str, tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service("a"), b=service("b", 8))
+    conversion = readers.convert("xinetd", [f"{root}/etc/xinetd.d/a"], MACHINE, prefix)
+    install(conversion, "xinetd", UnitSearch(str(root)))
+    assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
+    assert written(tmp_path)[0] == "b.socket"
+
+
+def test_a_template_of_ours_gives_way_with_its_drop_ins_unless_it_is_enabled(tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service("smtp"))
+    vendor = root / "usr/lib/systemd/system"
+    (vendor / "smtp.socket.d").mkdir(parents=True)
+    (vendor / "smtp.socket").write_text("[Unit]\nDocumentation=man:sockgate(8)\n")
+    (vendor / "smtp.socket.d/50.conf").write_text("[Socket]\n")
+    assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
+    assert (tmp_path / "out/smtp.socket.d/50.conf").readlink() == Path("/dev/null")
+    wants = root / "etc/systemd/system/sockets.target.wants"
+    wants.mkdir(parents=True)
+    (wants / "smtp.socket").symlink_to("/usr/lib/systemd/system/smtp.socket")
+    assert "left to /usr/lib/systemd/system/smtp.socket" in generate(str(root), str(tmp_path / "out"), MACHINE)[0]
+
+
+def test_units_that_cannot_be_written_cost_no_other(tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service("a"), b=service("b", 8))
+    (tmp_path / "out/a.socket").mkdir()
+    complaints = generate(str(root), str(tmp_path / "out"), MACHINE)
+    assert complaints == [f"{root}/etc/xinetd.d/a:1: a: unable to write its units: Is a directory"]
+    assert "b.socket" in written(tmp_path)
+
+
+def test_that_xinetd_would_read_inetd_conf_as_well_is_told(tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service("a"))
+    (root / "etc/default").mkdir()
+    (root / "etc/default/xinetd").write_text("# a comment\nINETD_COMPAT=Yes\n")
+    assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
+    (root / "etc/inetd.conf").write_text("# nothing\nfinger stream tcp nowait nobody /usr/sbin/in.fingerd\n")
+    assert generate(str(root), str(tmp_path / "out2"), MACHINE)[0] == (
+        f"{root}/etc/default/xinetd:2: refused: INETD_COMPAT=Yes: xinetd reads /etc/inetd.conf as well, which is not "
+        "converted here: run 'sockgatectl convert inetd /etc/inetd.conf' too"
+    )
 
 
 def test_nothing_is_written_while_xinetd_is_installed_and_enabled(tmp_path: Path) -> None:

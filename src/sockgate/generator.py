@@ -1,8 +1,8 @@
 """sockgate-xinetd-generator: units for /etc/xinetd.conf and /etc/xinetd.d at boot and at every daemon-reload.
 
 See systemd.generator(7). Packages that drop a file into /etc/xinetd.d keep working. It does nothing while xinetd
-itself is installed and enabled, and leaves out every unit that exists already. What cannot be converted goes to the
-journal and costs no other service.
+itself is installed and enabled, leaves out what `sockgatectl convert --install` converted, and every unit that exists
+already. What cannot be converted goes to the journal and costs no other service.
 """
 
 import glob
@@ -13,18 +13,15 @@ from dataclasses import replace
 
 from .convert.conversion import Conversion, build
 from .convert.machine import Machine, this_machine
+from .convert.placing import converted_from, obstacle, vendor_drop_ins
 from .convert.plan import UnitFile
 from .convert.report import Outcome, Report
-from .convert.xinetd import read_folder_or_file
+from .convert.xinetd import read_system
 
 NAME = "sockgate-xinetd-generator"
 JOURNAL = "/run/systemd/journal/socket"
 KERNEL_LOG = "/dev/kmsg"  # at boot the journal does not run yet; it reads this later
 WARNING = 4
-UNIT_FOLDERS = (
-    "etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "lib/systemd/system",
-    "usr/lib/systemd/system",
-)  # fmt: skip
 ENABLED = ("etc/systemd/system/*.wants/xinetd.service", "etc/rc[2-5].d/S[0-9][0-9]xinetd")
 
 
@@ -32,25 +29,48 @@ def main() -> None:
     if len(sys.argv) != 4:
         sys.exit(f"usage: {NAME} NORMAL-DIR EARLY-DIR LATE-DIR")
     try:
-        for complaint in generate("/", sys.argv[1], replace(this_machine(), asks_services=False)):
+        for complaint in generate("/", sys.argv[1], this_generator()):
             log(complaint)
     except Exception as error:  # a fault of ours must not disturb the boot
         log(f"internal error: {type(error).__name__}: {error}")
         sys.exit(1)
 
 
+def this_generator() -> Machine:
+    """This machine, as far as it can be known while PID 1 waits: name services may depend on it."""
+    return replace(this_machine(), asks_services=False)
+
+
 def generate(root: str, folder: str, machine: Machine) -> list[str]:
-    """Write units into `folder`; the complaints are what was refused."""
+    """Write units into `folder`; the complaints are what was refused or left out."""
     if xinetd_runs(root):
         return []
     report = Report()
-    services = read_folder_or_file(os.path.join(root, "etc/xinetd.conf"), os.path.join(root, "etc/xinetd.d"),
-                                   machine, report)  # fmt: skip
-    conversion = build(services, report, machine)
-    for socket_unit, service_unit in pairs(conversion):
-        if not any(exists(root, unit.name) for unit in (socket_unit, service_unit)):
-            write(folder, socket_unit, service_unit)
-    return [str(entry) for entry in report.entries if entry.outcome is Outcome.REFUSED]
+    conversion = build(read_system(root, machine, report), report, machine)
+    complaints = [str(entry) for entry in report.entries if entry.outcome is Outcome.REFUSED]
+    before = converted_before(root)
+    for service, units in zip(conversion.services, pairs(conversion), strict=True):
+        obstacles = [path for path in (obstacle(root, unit.name) for unit in units) if path]
+        if any((service.place.file, service.name) == (file, name[-len(service.name) :]) for file, name in before):
+            continue  # under this name, or with a prefix before it
+        if obstacles:
+            complaints.append(f"{service.place}: {service.name}: left to {obstacles[0]}, which exists already")
+            continue
+        try:
+            write(root, folder, units)
+        except OSError as error:
+            complaints.append(f"{service.place}: {service.name}: unable to write its units: {error.strerror}")
+    return complaints
+
+
+def converted_before(root: str) -> set[tuple[str, str]]:
+    """What `sockgatectl convert` made units of: the old file, and the name of the socket without its suffix."""
+    found = set()
+    for path in glob.glob(os.path.join(root, "etc/systemd/system/*.socket")):
+        place = converted_from(path)
+        if place:
+            found.add((place.rpartition(":")[0], os.path.basename(path).removesuffix(".socket")))
+    return found
 
 
 def xinetd_runs(root: str) -> bool:
@@ -63,18 +83,18 @@ def pairs(conversion: Conversion) -> list[tuple[UnitFile, UnitFile]]:
     return list(zip(conversion.units[::2], conversion.units[1::2], strict=True))
 
 
-def exists(root: str, name: str) -> bool:
-    return any(os.path.lexists(os.path.join(root, folder, name)) for folder in UNIT_FOLDERS)
-
-
-def write(folder: str, socket_unit: UnitFile, service_unit: UnitFile) -> None:
-    """Both files, and the link that starts the socket at boot, as xinetd would have."""
-    for unit in (socket_unit, service_unit):
+def write(root: str, folder: str, units: tuple[UnitFile, UnitFile]) -> None:
+    """Both files, and the link that starts the socket at boot, as xinetd would have. Raises OSError."""
+    for unit in units:
         with open(os.path.join(folder, unit.name), "w", encoding="utf-8") as file:
             file.write(str(unit))
+        for drop_in in vendor_drop_ins(root, unit.name):  # meant for the template of ours that gives way
+            os.makedirs(os.path.join(folder, os.path.dirname(drop_in)), exist_ok=True)
+            os.symlink("/dev/null", os.path.join(folder, drop_in))
     wants = os.path.join(folder, "sockets.target.wants")
     os.makedirs(wants, exist_ok=True)
-    os.symlink(f"../{socket_unit.name}", os.path.join(wants, socket_unit.name))
+    socket_unit = units[0].name
+    os.symlink(f"../{socket_unit}", os.path.join(wants, socket_unit))
 
 
 def log(message: str) -> None:

@@ -29,12 +29,12 @@ SERVICE = """service bench{number}
     env = A=b C=d
 }}
 """
+# What main() does, for another root.
 GENERATE = """
 import sys
 sys.path.insert(0, {source!r})
-from sockgate.convert.machine import Machine
-from sockgate.generator import generate
-generate({root!r}, {output!r}, Machine(asks_services=False))
+from sockgate.generator import generate, this_generator
+generate({root!r}, {output!r}, this_generator())
 """
 MOST_FOR_CONVERSION = 5.0
 MOST_FOR_TWENTY = 0.150

@@ -14,10 +14,13 @@ from ..source import Place
 from .configuration import Configuration
 from .grammar import Include
 from .services import convert_all
+from .started import MAIN_FILE, report_options
 
 
-def read_folder_or_file(file: str, folder: str, machine: Machine, report: Report) -> list[Service]:
-    """The services of xinetd.conf or, without one, those of the files in the folder."""
+def read_system(root: str, machine: Machine, report: Report) -> list[Service]:
+    """The services of etc/xinetd.conf or, without one, those of the files in etc/xinetd.d."""
+    file, folder = os.path.join(root, MAIN_FILE), os.path.join(root, "etc/xinetd.d")
+    report_options(root, report)
     configuration = Configuration(report)
     if os.path.exists(file):
         configuration.read(file)
@@ -30,5 +33,7 @@ def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
     """The services of these configuration files, one after the other as if the first included the others."""
     configuration = Configuration(report)
     for file in files:
+        if os.path.abspath(file) == f"/{MAIN_FILE}":
+            report_options("/", report)
         configuration.read(file)
     return convert_all(configuration.running(), machine, report)
