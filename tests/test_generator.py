@@ -84,6 +84,7 @@ def test_what_was_converted_before_is_left_to_that_without_a_word(prefix: str, t
 
 def test_a_template_of_ours_gives_way_with_its_drop_ins_unless_it_is_enabled(tmp_path: Path) -> None:
     root = tree(tmp_path, a=service("smtp"))
+    (root / "lib").symlink_to("usr/lib")
     vendor = root / "usr/lib/systemd/system"
     (vendor / "smtp.socket.d").mkdir(parents=True)
     (vendor / "smtp.socket").write_text("[Unit]\nDocumentation=man:sockgate(8)\n")

@@ -95,13 +95,15 @@ def test_install_writes_the_units_and_says_how_to_switch_over_and_back(tmp_path:
     assert steps == (
         "To switch over:\n"
         "  systemctl daemon-reload\n"
-        "  systemctl disable --now xinetd\n"
+        "  systemctl stop xinetd\n"
+        "  systemctl disable xinetd\n"
         "  systemctl enable --now probe.socket\n"
         "To switch back:\n"
         "  systemctl disable --now probe.socket\n"
         f"  rm {folder}/probe.socket {folder}/probe@.service\n"
         "  systemctl daemon-reload\n"
-        "  systemctl enable --now xinetd\n"
+        "  systemctl enable xinetd\n"
+        "  systemctl start xinetd\n"
     )
 
 
@@ -150,6 +152,7 @@ def test_install_does_not_hide_a_unit_of_somebody_else(tmp_path: Path) -> None:
 def shipped(root: Path) -> None:
     """The template of ours that `make install` puts there, with a drop-in."""
     folder = root / "usr/lib/systemd/system"
+    (root / "lib").symlink_to("usr/lib")
     (folder / "probe.socket.d").mkdir(parents=True)
     (folder / "probe.socket").write_text("[Unit]\nDocumentation=man:sockgate(8)\n")
     (folder / "probe.socket.d/50-more.conf").write_text("[Socket]\nMaxConnections=1\n")

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 LOCAL_FOLDERS = ("etc/systemd/system", "run/systemd/system")
-VENDOR_FOLDERS = ("usr/local/lib/systemd/system", "lib/systemd/system", "usr/lib/systemd/system")
+VENDOR_FOLDERS = ("usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 MARKER = "# Converted from "  # the first line of every converted unit goes on with the place
 SHIPPED = "Documentation=man:sockgate(8)"
 
@@ -48,11 +48,10 @@ def lines(path: str) -> list[str]:
         return []
 
 
-def vendor_drop_ins(root: str, name: str) -> Iterator[str]:
-    """The drop-ins of packages for a unit of this name, as NAME.d/FILE."""
-    for folder in VENDOR_FOLDERS:
-        for path in sorted(glob.glob(f"{root}/{folder}/{glob.escape(name)}.d/*.conf")):
-            yield f"{name}.d/{os.path.basename(path)}"
+def vendor_drop_ins(root: str, name: str) -> list[str]:
+    """The drop-ins of packages for a unit of this name, as NAME.d/FILE; /lib may be /usr/lib, so each once."""
+    patterns = (f"{root}/{folder}/{glob.escape(name)}.d/*.conf" for folder in VENDOR_FOLDERS)
+    return sorted({f"{name}.d/{os.path.basename(path)}" for pattern in patterns for path in glob.glob(pattern)})
 
 
 def local_drop_ins(root: str, name: str) -> Iterator[str]:

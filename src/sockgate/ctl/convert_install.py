@@ -14,12 +14,23 @@ from .files import write_atomically
 from .listeners import WILDCARDS, listeners
 
 UNIT_FOLDER = "/etc/systemd/system"
+
+
+def stopped(unit: str) -> tuple[str, ...]:
+    """Not `disable --now`: that does not stop what has an init script only, as xinetd on Debian 12 does."""
+    return f"systemctl stop {unit}", f"systemctl disable {unit}"
+
+
+def started(unit: str) -> tuple[str, ...]:
+    return f"systemctl enable {unit}", f"systemctl start {unit}"
+
+
 # How the old program lets go of a port, and takes it again.
 OLD_DAEMONS = {
-    "xinetd": ("systemctl disable --now xinetd", "systemctl enable --now xinetd"),
-    "inetd": ("systemctl disable --now inetd", "systemctl enable --now inetd"),
-    "tcpserver": ("svc -d /service/{name}", "svc -u /service/{name}"),
-    "couriertcpd": ("systemctl disable --now courier-{name}", "systemctl enable --now courier-{name}"),
+    "xinetd": (stopped("xinetd"), started("xinetd")),
+    "inetd": (stopped("inetd"), started("inetd")),
+    "tcpserver": (("svc -d /service/{name}",), ("svc -u /service/{name}",)),
+    "couriertcpd": (stopped("courier-{name}"), started("courier-{name}")),
 }
 COURIER_UNITS = {
     "imapd": "imap", "imapd-ssl": "imap-ssl", "pop3d": "pop", "pop3d-ssl": "pop-ssl", "esmtpd": "mta",
@@ -121,7 +132,9 @@ def commands(conversion: Conversion, program: str, files: list[str]) -> tuple[tu
     sockets = " ".join(f"{service.name}.socket" for service in conversion.services)
     stop, start = OLD_DAEMONS[program]
     names = [COURIER_UNITS.get(service.name, service.name) for service in conversion.services]
-    stopping, starting = (dict.fromkeys(text.format(name=name) for name in names) for text in (stop, start))
+    stopping, starting = (
+        dict.fromkeys(command.format(name=name) for name in names for command in template) for template in (stop, start)
+    )
     return (
         ("systemctl daemon-reload", *stopping, f"systemctl enable --now {sockets}"),
         (f"systemctl disable --now {sockets}", f"rm {' '.join(files)}", "systemctl daemon-reload", *starting),
