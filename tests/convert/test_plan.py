@@ -50,6 +50,15 @@ def test_only_the_failure_of_a_server_that_takes_the_socket_is_kept_from_systemd
     assert started(replace(plain(), wait=True, argv0="dog")) == "ExecStart=-@/bin/cat dog -u"
 
 
+def test_a_program_that_is_not_installed_yet_is_no_matter_for_verify() -> None:
+    assert started(plain(command=("/opt/later",))) == "ExecStart=-/opt/later"
+    assert started(plain(command=("/usr/sbin/sockgate-builtin", "echo"))) == "ExecStart=/usr/sbin/sockgate-builtin echo"
+
+
+def test_a_server_without_a_gate_ends_by_sigpipe_as_it_did() -> None:
+    assert "IgnoreSIGPIPE=no\n" in str(unit_files(plain(), MACHINE)[1])
+
+
 def test_of_one_name_each_further_service_gets_its_own() -> None:
     services = [plain(), plain(kind=DATAGRAM), plain(), plain()]
     conversion = build(services, Report(), MACHINE, "old-")

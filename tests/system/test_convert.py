@@ -9,6 +9,7 @@ import pytest
 
 from tests.system.convert.configurations import HOSTS_ALLOW, HOSTS_DENY, Configured, all_configured
 from tests.system.machine import Machine
+from tests.system.services import SERVERS, compile_static
 
 CLIENT = (Path(__file__).parent / "convert/client.py").read_text()
 CLIENTS = (
@@ -17,24 +18,17 @@ CLIENTS = (
 )  # fmt: skip
 OWN = ("192.168.0.1", "fd00:1::1")
 TARGETS = {int(socket.AF_INET): ["127.0.0.1", "192.168.0.1"], int(socket.AF_INET6): ["::1", "fd00:1::1"]}
-PROBE = """#!/bin/sh
-echo "<probe>"
-tr '\\0' '|' < /proc/$$/cmdline; echo
-echo "uid $(id -u) gid $(id -g) groups $(id -G)"
-echo "umask $(umask) nice $(nice)"
-echo "limits $(ulimit -n) $(ulimit -v) $(ulimit -t) $(ulimit -s) $(ulimit -d)"
-tr '\\0' '\\n' < /proc/$$/environ
-"""
 # What a service of systemd has of its own, what xinetd adds, and what the gate adds: sockgate-migrating(7) lists it.
 OWN_VARIABLES = re.compile(
     r"^(PATH|LANG|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|REMOTE_\w+|MEMORY_PRESSURE_\w+|USER|LOGNAME|HOME|SHELL"
     r"|PROTO|TCP6?(LOCAL|REMOTE)\w+|PWD|XINETD_BIND|SHLVL|_|OLDPWD|MAINPID|LC_ALL|TERM)="
 )
-UNLIMITED_FILES = re.compile(r"^limits \d+ ", re.MULTILINE)
+FILES = re.compile(r"^limit files .*\n", re.MULTILINE)
+DIGITS = re.compile(r"\d+")
 
 
 def prepare(machine: Machine) -> None:
-    machine.write("/opt/probe", PROBE, 0o755)
+    compile_static(SERVERS / "anywhere.c", machine.path("/opt/probe"))
     machine.write("/opt/banner", "220 hello\r\n")
     machine.write("/etc/hosts.allow", HOSTS_ALLOW)
     machine.write("/etc/hosts.deny", HOSTS_DENY)
@@ -44,22 +38,30 @@ def prepare(machine: Machine) -> None:
             machine.add_address(f"{address}/{128 if ':' in address else 32}")
 
 
-def ask_everything(machine: Machine, services: list[Configured]) -> dict[str, str | None]:
-    question = json.dumps([CLIENTS, [service.port for service in services], TARGETS])
-    answers: dict[str, str | None] = json.loads(machine.python(CLIENT, question, timeout=300).stdout)
+def ask_everything(machine: Machine, asked: list[Configured]) -> dict[str, str | None]:
+    streams = {one.port: "name" in one.attributes for one in asked if not one.is_datagram}
+    datagrams = [one.port for one in asked if one.is_datagram]
+    question = json.dumps([CLIENTS, streams, datagrams, TARGETS])
+    answers: dict[str, str | None] = json.loads(machine.python(CLIENT, question, timeout=280).stdout)
     return answers
 
 
 def normal(answer: str | None, attributes: dict[str, str]) -> str | None:
     """Without what differs for every service and is documented, and without what nobody configured."""
     if answer is None or "<probe>" not in answer:
-        return answer or None
+        return pattern(answer, attributes.get("name", ""))
     lines = [line for line in answer.split("\n") if not OWN_VARIABLES.match(line)]
-    command = next(number for number, line in enumerate(lines) if line.startswith("/bin/sh|"))
     if "NAMEINARGS" not in attributes.get("flags", ""):
-        lines[command] = lines[command].replace("|/opt/probe|", "|probe|")
+        lines = [line.replace("words|/opt/probe", "words|probe") for line in lines]
     text = "\n".join(lines)
-    return text if "rlimit_files" in attributes else UNLIMITED_FILES.sub("limits * ", text)
+    return text if "rlimit_files" in attributes else FILES.sub("", text)
+
+
+def pattern(answer: str | None, name: str) -> str | None:
+    """The answer of a service that was asked at another moment."""
+    if name == "time":
+        return f"{len(answer)} bytes" if answer else None
+    return DIGITS.sub("#", answer) if answer and name == "daytime" else answer or None
 
 
 def reported(report: dict[str, list[dict[str, str]]], service: Configured) -> set[str]:
@@ -71,11 +73,11 @@ def reported(report: dict[str, list[dict[str, str]]], service: Configured) -> se
 
 
 def differences(
-    services: list[Configured], before: dict[str, str | None], after: dict[str, str | None],
+    configured: list[Configured], before: dict[str, str | None], after: dict[str, str | None],
     report: dict[str, list[dict[str, str]]],
 ) -> list[str]:  # fmt: skip
     found = []
-    for service in services:
+    for service in configured:
         for client in CLIENTS:
             key = f"{service.port} {client}"
             old, new = (normal(answers[key], service.attributes) for answers in (before, after))

@@ -124,6 +124,7 @@ def service_section(service: Service, machine: Machine) -> Directives:
         yield "UMask", "0022"
     yield from service.directives
     if not service.gated:
+        yield "IgnoreSIGPIPE", "no"  # a server that writes to a client that has gone ended by it
         for name, value in service.limits:
             yield f"Limit{name.upper()}", value
         for name, value in service.environment:
@@ -143,10 +144,13 @@ def command_line(service: Service, machine: Machine) -> str:
     """ExecStart=.
 
     A server's failure never mattered to the old program. CollectMode= keeps those of a connection out of `systemctl
-    --failed` and systemd still logs them; a server that takes the socket is held by it, so `-` has to.
+    --failed` and systemd still logs them; a server that takes the socket is held by it, so `-` has to. A program that
+    is not installed yet gets it too: `systemd-analyze verify` complains of one without.
     """
     words = list(service.command)
-    prefixes = "-" if service.wait else ""
+    ours = service.gated or service.clear_groups or words[0].startswith(f"{machine.programs}/")
+    installed = ours or machine.is_executable(words[0])
+    prefixes = "-" if service.wait or not installed else ""
     if service.gated:
         words = [f"{machine.programs}/sockgate", *gate_words(service), "--", *words]
     elif service.argv0 and service.argv0 != words[0]:

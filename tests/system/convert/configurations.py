@@ -41,6 +41,21 @@ ANSWERS = (
     {"libwrap": "probe-a"}, {"libwrap": "probe-b"}, {"libwrap": "probe-c", "only_from": "192.168.0.0"},
     {"libwrap": "probe-a", "flags": "NOLIBWRAP"},
 )  # fmt: skip
+UDP = {"socket_type": "dgram", "protocol": "udp", "wait": "yes"}
+WAITING: tuple[dict[str, str], ...] = (
+    {}, {"user": "daemon", "env": "A=%n$x"}, {"only_from": "192.168.0.0/24"}, {"no_access": "10.0.0.0"},
+    {"only_from": "192.168.0.0", "flags": "IPv4", "umask": "077"}, {"only_from": "fd00:1::/64", "server_args": "-a b"},
+    {"bind": "127.0.0.1", "rlimit_cpu": "20"}, {"access_times": "00:00-00:01"}, {"only_from": ""},
+)  # fmt: skip
+# Of a name of its own: what xinetd does itself, and for other programs; the answer to each is compared as a pattern.
+THEMSELVES: tuple[dict[str, str], ...] = (
+    {"name": "daytime"}, {"name": "daytime", "only_from": "192.168.0.0"}, {"name": "time"}, {"name": "echo"},
+    {"name": "discard", "no_access": "10.0.0.0"}, {"name": "chargen"},
+)  # fmt: skip
+REDIRECTED: tuple[dict[str, str], ...] = (
+    {"redirect": f"127.0.0.1 {FIRST_PORT}"}, {"redirect": f"::1 {FIRST_PORT}", "only_from": "192.168.0.0/24"},
+    {"redirect": f"127.0.0.1 {FIRST_PORT}", "user": "nobody", "banner": "/opt/banner", "no_access": "10.0.0.0"},
+)  # fmt: skip
 HOSTS_ALLOW = "probe-a: 192.168.0. [fd00:1::]/64\nprobe-b: ALL EXCEPT 10.\n"
 HOSTS_DENY = "probe-a probe-b: ALL\nprobe-c: 192.168.0.77\n"
 
@@ -54,17 +69,27 @@ class Configured:
 
     @property
     def name(self) -> str:
+        """The id, which the report and the units go by."""
         return f"probe{self.port}"
+
+    @property
+    def is_datagram(self) -> bool:
+        return self.attributes.get("socket_type") == "dgram"
 
     def __str__(self) -> str:
         settings = {
             "type": "UNLISTED", "port": str(self.port), "socket_type": "stream", "protocol": "tcp", "wait": "no",
-            "user": "root", "cps": "0 0",
-        } | self.attributes | {"server": SERVER}  # fmt: skip
+            "user": "root", "cps": "0 0", "server": SERVER,
+        } | self.attributes  # fmt: skip
+        name = settings.pop("name", self.name)
+        if name != self.name:
+            settings |= {"id": self.name, "type": "UNLISTED INTERNAL"}
+        if name != self.name or "redirect" in settings:
+            del settings["server"]
         flags = settings.pop("flags", "")  # NAMEINARGS only counts before server_args
         lines = [f"\tflags = {flags}"] if flags else []
         lines += [f"\t{name} = {value}" for name, value in settings.items()]
-        return f"service {self.name}\n{{\n" + "\n".join(lines) + "\n}\n"
+        return f"service {name}\n{{\n" + "\n".join(lines) + "\n}\n"
 
 
 def all_configured() -> list[Configured]:
@@ -73,5 +98,6 @@ def all_configured() -> list[Configured]:
     attributes += [{"only_from": words, "flags": "IPv4"} for words in ONLY_FROM[:10]]
     attributes += [{"only_from": first, "no_access": second} for first, second in BOTH]
     attributes += [{"no_access": words} for words in NO_ACCESS]
-    attributes += [*BINDINGS, *PROCESSES, *ANSWERS]
+    attributes += [*BINDINGS, *PROCESSES, *ANSWERS, *THEMSELVES, *REDIRECTED, {"wait": "yes"}]
+    attributes += [UDP | one for one in WAITING]
     return [Configured(FIRST_PORT + number, one) for number, one in enumerate(attributes)]

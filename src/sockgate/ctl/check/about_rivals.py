@@ -77,7 +77,7 @@ def old_services(enabled: list[str]) -> "list[Service]":
     reader, report = ConvertMachine(asks_services=False), Report()
     try:
         if "xinetd" in enabled:
-            return xinetd.read_folder_or_file("/etc/xinetd.conf", "/etc/xinetd.d", reader, report)
+            return xinetd.read_system("/", reader, report)
         return inetd.read(glob.glob("/etc/inetd.conf"), reader, report)
     except GateError:
         return []
