@@ -1,4 +1,4 @@
-"""sockgate-environment(7) names exactly the variables that the gate sets, heeds, removes and reads, and the units use."""
+"""sockgate-environment(7) names just the variables that the gate sets, heeds, removes and reads, and the units use."""
 
 import ast
 import re
