@@ -166,7 +166,10 @@ setup:
 venv:
 	tests/setup venv
 
-bench: bench-gate bench-rules
+# sockgated against the programs that it replaces, in a booted machine; BENCH= for options, such as '--only sockgated'.
+BENCH =
+bench: build venv
+	.venv/bin/python -m tests.bench.rates $(BENCH)
 bench-gate: build
 	$(PYTHON) tests/bench/gate.py
 # Over a journal of 200,000 connections, which takes half a minute to make.

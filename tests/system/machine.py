@@ -165,6 +165,11 @@ class Machine:
     def read(self, path: str) -> str:
         return self.path(path).read_text()
 
+    def cpu_seconds(self) -> float:
+        """What everything in the machine has used so far; commands that are run from here do not count."""
+        usage = (self._cgroup / "cpu.stat").read_text().split()
+        return int(usage[usage.index("usage_usec") + 1]) / 1e6
+
     def add_address(self, address: str) -> None:
         """Give it an address such as 192.168.0.5/32 or fd00:1::5/128; clients can bind to it and connect from it."""
         options = ["nodad"] if ":" in address else []

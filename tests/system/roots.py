@@ -52,6 +52,8 @@ PROFILES = {
         "ucspi-tcp",
         "ipsvd",
     ),
+    # One more super-server, for `make bench`.
+    "bench": (*BASE, "ipsvd"),
     # Bans with nft, and reads the journal.
     "fail2ban": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "fail2ban", "nftables"),
 }

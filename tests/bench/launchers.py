@@ -1,0 +1,226 @@
+"""The programs that `make bench` compares, and how each is set up in the machine as its manual has it.
+
+All of them decide by an access list and tell the server who is calling, as far as they can; all but the last few are
+to serve 300 clients at a time, with a backlog that a burst does not fill.
+"""
+
+from dataclasses import dataclass
+
+from tests.system.machine import Machine
+
+MOST = 300  # clients at a time
+# What the rules and lists say: everybody may come in, who is in the local network may relay.
+RULES = """127.:allow,RELAYCLIENT=""
+192.168.0.:allow,RELAYCLIENT=""
+10.1.2.3:deny
+172.16-31.:deny
+:allow
+"""
+RULES_FILE, CDB, ACCESS = "/etc/bench.rules", "/etc/bench.cdb", "/etc/bench.dat"
+
+# What courieresmtpd wants to know of its client, for the programs that know nothing.
+SUBSTITUTE = {"TCPREMOTEIP": "127.0.0.1", "TCPREMOTEPORT": "1"}
+
+OURS, LIMIT = "sockgated", "limit (C)"
+C_SERVERS = ("tcpserver -x", "couriertcpd", "xinetd", "tcpsvd")
+
+XINETD = """service bench
+{{
+    type = UNLISTED
+    socket_type = stream
+    protocol = tcp
+    wait = no
+    user = {user}
+    port = {port}
+    bind = 127.0.0.1
+    cps = 0 0
+    instances = {most}
+    server = {server}
+    env = {env}
+{more}
+}}
+"""
+# NAMEINARGS must stand before server_args: behind it xinetd starts nothing.
+TCPD = """    flags = NAMEINARGS
+    server_args = {program}
+    only_from = 127.0.0.0/8 192.168.0.0/24
+    log_type = FILE /var/log/bench-xinetd.log
+    log_on_success = PID HOST EXIT DURATION
+"""
+
+SOCKET = """[Socket]
+ListenStream=127.0.0.1:{port}
+Accept={accept}
+MaxConnections={most}
+TriggerLimitIntervalSec=0
+PollLimitIntervalSec=0
+Backlog=4096
+"""
+RESIDENT = """[Service]
+Type=notify
+ExecStart=/usr/sbin/sockgated --max-connections {most} --rules {rules} --relay 192.168.0.0/24 -- {program}
+StandardError=journal
+LogRateLimitIntervalSec=0
+KillMode=process
+User={user}
+EnvironmentFile={environment}
+"""
+INSTANCE = """[Unit]
+CollectMode=inactive-or-failed
+[Service]
+ExecStart={command}
+StandardInput=socket
+StandardError=journal
+LogRateLimitIntervalSec=0
+User={user}
+EnvironmentFile={environment}
+{substitute}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What they start, as whom, and the file with the rest of its environment."""
+
+    program: str
+    user: str = "root"
+    environment: str = "/dev/null"
+
+
+LINE = Server("/usr/local/bin/line")
+SMTP = Server("/usr/sbin/courieresmtpd", "courier", "/run/sockgate/smtp.env")
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """One that is running.
+
+    unit   the service whose main process it is; "" if PID 1 does the work
+    """
+
+    name: str
+    port: int
+    unit: str
+
+
+def set_up(machine: Machine) -> None:
+    """The lists, in every program's own form."""
+    machine.write(RULES_FILE, RULES)
+    machine.write("/etc/bench.access/local", "127\tallow,RELAYCLIENT\n192.168.0\tallow,RELAYCLIENT\n10.1.2.3\tdeny\n")
+    machine.write("/etc/hosts.allow", "ALL: 127. 192.168.0.\n")
+    machine.write("/etc/hosts.deny", "ALL: ALL\n")
+    machine.shell(f"""
+        tcprules {CDB} /etc/bench.tmp < {RULES_FILE}
+        makedat.courier -src=/etc/bench.access -file={ACCESS} -tmp=/etc/bench.dat.tmp -cidr
+    """)
+
+
+def start_all(machine: Machine, server: Server, first_port: int) -> list[Launcher]:
+    """Everything that can serve this program, each on a port of its own, ready for clients."""
+    launchers = []
+    for port, name in enumerate(STARTERS, first_port):
+        unit = f"bench-{port}"
+        STARTERS[name](machine, unit, port, server)
+        launchers.append(Launcher(name, port, "" if name.startswith("Accept=yes") else f"{unit}.service"))
+    for launcher in launchers:
+        machine.wait_for(lambda port=launcher.port: answers(machine, port), f"{launcher.name} to answer")  # type: ignore[misc]
+    return launchers
+
+
+def answers(machine: Machine, port: int) -> bool:
+    script = f"import socket; assert socket.create_connection(('127.0.0.1', {port}), 5).recv(100)"
+    return machine.python(script, check=False).returncode == 0
+
+
+def resident(machine: Machine, unit: str, port: int, server: Server) -> None:
+    machine.write(f"/run/systemd/system/{unit}.socket", SOCKET.format(port=port, accept="no", most=MOST))
+    machine.write(
+        f"/run/systemd/system/{unit}.service",
+        RESIDENT.format(
+            most=MOST, rules=RULES_FILE, program=server.program, user=server.user, environment=server.environment
+        ),
+    )
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", f"{unit}.socket", f"{unit}.service")
+
+
+def per_connection(machine: Machine, unit: str, port: int, server: Server, gate: str = "") -> None:
+    substitute = "".join(f"Environment={name}={value}\n" for name, value in SUBSTITUTE.items())
+    machine.write(f"/run/systemd/system/{unit}.socket", SOCKET.format(port=port, accept="yes", most=MOST))
+    machine.write(
+        f"/run/systemd/system/{unit}@.service",
+        INSTANCE.format(
+            command=gate + server.program, user=server.user, environment=server.environment, substitute=substitute
+        ),
+    )
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", f"{unit}.socket")
+
+
+def per_connection_gated(machine: Machine, unit: str, port: int, server: Server) -> None:
+    per_connection(machine, unit, port, server, f"/usr/sbin/sockgate --rules {RULES_FILE} --relay 192.168.0.0/24 -- ")
+
+
+def run_service(machine: Machine, unit: str, server: Server, *command: str, user: str = "") -> None:
+    properties = [f"--property=User={user or server.user}", f"--property=EnvironmentFile={server.environment}"]
+    environment = [f"--setenv={name}={value}" for name, value in SUBSTITUTE.items()]
+    machine.run("systemd-run", "--quiet", f"--unit={unit}", *properties, *environment, *command)
+
+
+def tcpserver(machine: Machine, unit: str, port: int, server: Server) -> None:
+    options = ["-HRl0", "-x", CDB, "-c", str(MOST), "-b", "4096"]
+    run_service(machine, unit, server, "tcpserver", *options, "127.0.0.1", str(port), server.program)
+
+
+def couriertcpd(machine: Machine, unit: str, port: int, server: Server) -> None:
+    most = [f"-{limit}={MOST}" for limit in ("maxprocs", "maxperip", "maxperc")]
+    options = ["-address=127.0.0.1", "-nodnslookup", "-noidentlookup", f"-access={ACCESS}", *most]
+    run_service(machine, unit, server, "/usr/sbin/couriertcpd", *options, str(port), server.program)
+
+
+def xinetd(machine: Machine, unit: str, port: int, server: Server, wrapper: str = "", more: str = "") -> None:
+    env = " ".join(f"{name}={value}" for name, value in SUBSTITUTE.items())
+    text = XINETD.format(
+        port=port, most=MOST, server=wrapper or server.program, user=server.user, env=env, more=more
+    )  # fmt: skip
+    machine.write(f"/etc/{unit}.conf", text)
+    command = ["xinetd", "-dontfork", "-f", f"/etc/{unit}.conf", "-pidfile", f"/run/{unit}.pid"]
+    run_service(machine, unit, server, *command, user="root")
+
+
+def xinetd_tcpd(machine: Machine, unit: str, port: int, server: Server) -> None:
+    xinetd(machine, unit, port, server, wrapper="/usr/sbin/tcpd", more=TCPD.format(program=server.program))
+
+
+def tcpsvd(machine: Machine, unit: str, port: int, server: Server) -> None:
+    run_service(
+        machine,
+        unit,
+        server,
+        "tcpsvd",
+        "-l",
+        "x",
+        "-c",
+        str(MOST),
+        "-b",
+        "4096",
+        "127.0.0.1",
+        str(port),
+        server.program,
+    )
+
+
+def limit(machine: Machine, unit: str, port: int, server: Server) -> None:
+    run_service(machine, unit, server, "/usr/local/bin/limit", str(port), server.program)
+
+
+STARTERS = {
+    OURS: resident,
+    "tcpserver -x": tcpserver,
+    "couriertcpd": couriertcpd,
+    "xinetd": xinetd,
+    "xinetd + tcpd, log": xinetd_tcpd,
+    "tcpsvd": tcpsvd,
+    LIMIT: limit,
+    "Accept=yes": per_connection,
+    "Accept=yes, sockgate": per_connection_gated,
+}

@@ -1,0 +1,199 @@
+"""make bench: connections per second of sockgated and of the programs that it replaces, in one run.
+
+They run side by side in a booted machine, in its network namespace, with its journal, and are measured in turns:
+each round takes every program once at every number of clients. Compared are medians of one run, never figures of
+different days. The result is also written to build/bench/rates.json.
+
+CPU is that of the whole machine, journal and PID 1 included, but for the clients; memory is the peak of the program
+itself (VmHWM), with what its other processes have of their own.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.bench import launchers
+from tests.bench.launchers import C_SERVERS, LIMIT, OURS, Launcher, Server
+from tests.system.machine import TREE, Machine
+from tests.system.services import compile_static, courier_smtp
+
+HERE = Path(__file__).parent
+BUILD = TREE / "build/bench"
+FIRST_PORT = 3000
+DIALOG = ("EHLO client.test", "QUIT")
+# The server, and what its clients say.
+WORKLOADS: dict[str, tuple[Server, tuple[str, ...]]] = {
+    "one line": (launchers.LINE, ()),
+    "SMTP, EHLO to QUIT": (launchers.SMTP, DIALOG),
+}
+LEAST_OF_BEST, LEAST_OF_LIMIT = 1.0, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One measurement: connections per second, milliseconds, microseconds of CPU for a connection."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All rounds of one program at one number of clients. Memory in MB."""
+
+    workload: str
+    program: str
+    clients: int
+    runs: list[Run]
+    memory: float
+
+    def median(self, figure: str) -> float:
+        return statistics.median(float(getattr(run, figure)) for run in self.runs)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Compare sockgated with the programs that it replaces.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.5, help="for each measurement")
+    parser.add_argument("--clients", type=int, nargs="*", default=[1, 8, 64])
+    parser.add_argument("--release", default="bookworm")
+    parser.add_argument("--workload", choices=WORKLOADS, action="append")
+    parser.add_argument("--only", action="append", help="measure this program; may be repeated")
+    arguments = parser.parse_args()
+    if os.geteuid():
+        sys.exit("make bench boots a machine: run it as root")
+    results = []
+    with Machine(arguments.release, "bench") as machine:
+        prepare(machine)
+        for number, workload in enumerate(arguments.workload or WORKLOADS):
+            results += measure(machine, workload, FIRST_PORT + 100 * number, arguments)
+    (BUILD / "rates.json").write_text(json.dumps([asdict(result) for result in results], indent=1))
+    print_table(results)
+    return judge(results)
+
+
+def prepare(machine: Machine) -> None:
+    BUILD.mkdir(parents=True, exist_ok=True)
+    for name in ("load", "limit", "line"):
+        compile_static(HERE / f"{name}.c", BUILD / name)
+        machine.path(f"/usr/local/bin/{name}").write_bytes((BUILD / name).read_bytes())
+        machine.run("chmod", "755", f"/usr/local/bin/{name}")
+    launchers.set_up(machine)
+    courier_smtp(machine)
+
+
+def measure(machine: Machine, workload: str, first_port: int, arguments: argparse.Namespace) -> list[Result]:
+    """Every program in turns, starting with another one in each round."""
+    server, dialog = WORKLOADS[workload]
+    running = launchers.start_all(machine, server, first_port)
+    if arguments.only:
+        running = [launcher for launcher in running if launcher.name in arguments.only]
+    runs: dict[tuple[str, int], list[Run]] = {}
+    for number in range(arguments.rounds):
+        turns = running[number % len(running) :] + running[: number % len(running)]
+        for clients in arguments.clients:
+            for launcher in turns:
+                progress(f"{workload}: round {number + 1} of {arguments.rounds}, {clients} clients, {launcher.name}")
+                run = measure_once(machine, launcher, clients, dialog, arguments.seconds)
+                runs.setdefault((launcher.name, clients), []).append(run)
+    progress("")
+    memory = {launcher.name: peak_memory(machine, launcher) for launcher in running}
+    machine.systemctl("stop", *(f"bench-{launcher.port}.*" for launcher in running))
+    return [Result(workload, name, clients, these, memory[name]) for (name, clients), these in runs.items()]
+
+
+def measure_once(machine: Machine, launcher: Launcher, clients: int, dialog: tuple[str, ...], seconds: float) -> Run:
+    talk = [word for line in dialog for word in ("-d", line)]
+    before = machine.cpu_seconds()
+    command = ["/usr/local/bin/load", "-p", str(launcher.port), "-c", str(clients), "-t", str(seconds), *talk]
+    figures = json.loads(machine.run(*command).stdout)
+    cpu = machine.cpu_seconds() - before
+    served = sum(figures["served"])
+    if served != figures["connections"]:
+        raise SystemExit(
+            f"{launcher.name}: of {figures['connections']} connections only {served} were served: {figures}"
+        )
+    return Run(figures["rate"], figures["p50"], figures["p99"], cpu / served * 1e6)
+
+
+def peak_memory(machine: Machine, launcher: Launcher) -> float:
+    """Of the process itself, and what others of the same program, started by it, have for themselves."""
+    pid = 1
+    if launcher.unit:
+        pid = int(machine.systemctl("show", "--property=MainPID", "--value", launcher.unit).stdout)
+    kilobytes = field(machine.read(f"/proc/{pid}/status"), "VmHWM")
+    if launcher.unit:
+        kilobytes += sum(own_memory(machine, child) for child in same_program(machine, pid))
+    return kilobytes / 1024
+
+
+def same_program(machine: Machine, pid: int) -> Iterator[int]:
+    command = machine.read(f"/proc/{pid}/cmdline")
+    for child in machine.read(f"/proc/{pid}/task/{pid}/children").split():
+        with contextlib.suppress(OSError):
+            if machine.read(f"/proc/{child}/cmdline") == command:
+                yield int(child)
+
+
+def own_memory(machine: Machine, pid: int) -> float:
+    text = machine.read(f"/proc/{pid}/smaps_rollup")
+    return field(text, "Private_Clean") + field(text, "Private_Dirty")
+
+
+def field(text: str, name: str) -> float:
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name}:"))
+
+
+def progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def print_table(results: list[Result]) -> None:
+    for workload in dict.fromkeys(result.workload for result in results):
+        print(f"\n{workload}: connections per second, median (least to most)")
+        print(f"{'':<22}{'clients':>8}{'rate':>8}{'':<18}{'p50 ms':>8}{'p99 ms':>8}{'CPU us':>8}{'MB':>7}")
+        of_this = [result for result in results if result.workload == workload]
+        for result in sorted(of_this, key=lambda result: (result.clients, -result.median("rate"))):
+            rates = [run.rate for run in result.runs]
+            span = f"({min(rates):,.0f} to {max(rates):,.0f})"
+            print(
+                f"{result.program:<22}{result.clients:>8}{result.median('rate'):>8,.0f} {span:<17}"
+                f"{result.median('p50'):>8.2f}{result.median('p99'):>8.2f}{result.median('cpu'):>8,.0f}"
+                f"{result.memory:>7.1f}"
+            )
+
+
+def judge(results: list[Result]) -> int:
+    """Say how sockgated compares with the best of the others. Returns 1 if it does not pass."""
+    failures = 0
+    for workload, clients in dict.fromkeys((result.workload, result.clients) for result in results):
+        found = {r.program: r for r in results if (r.workload, r.clients) == (workload, clients)}
+        rivals = [found[name] for name in C_SERVERS if name in found]
+        if OURS not in found or LIMIT not in found or not rivals:
+            continue
+        rate = found[OURS].median("rate")
+        best = max(rivals, key=lambda result: result.median("rate"))
+        of_best, of_limit = rate / best.median("rate"), rate / found[LIMIT].median("rate")
+        quickest = min(result.median("p99") for result in rivals)
+        late = clients == 64 and found[OURS].median("p99") > quickest
+        failed = of_best < LEAST_OF_BEST or of_limit < LEAST_OF_LIMIT or late
+        failures += failed
+        print(
+            f"{'FAILED' if failed else 'passed'}: {workload}, {clients} clients: {of_best:.2f} of the best C "
+            f"super-server ({best.program}), {of_limit:.2f} of the limit, p99 {found[OURS].median('p99'):.1f} ms "
+            f"against {quickest:.1f}"
+        )
+    return int(failures > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
