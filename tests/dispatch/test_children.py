@@ -154,10 +154,10 @@ Gate.decide = fail_once
 
 def test_a_fault_in_the_loop_ends_the_process_and_not_the_sessions(gated: Start) -> None:
     code = """
-from sockgate.dispatch.dispatcher import Dispatcher
-def reap(self):
+from sockgate.dispatch.sessions import Sessions
+def ended(self, pid, status):
     raise RuntimeError("a fault")
-Dispatcher._reap = reap
+Sessions.ended = ended
 """
     one = gated("/bin/sh", "-c", "read -r line; echo $line", code=code)
     with one.connect() as client, one.connect() as other:

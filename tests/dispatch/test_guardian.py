@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -76,9 +77,13 @@ def test_a_server_that_has_ended_is_not_started_again(gated: Start) -> None:
     with one.connect() as client:
         assert client.recv(100) == b"hello\n"
         one.wait_for("stuck")
-        wait_until(lambda: not one.children(), one.log)
+        wait_until(lambda: all(has_ended(child) for child in one.children()), one.log)
         one.stop(signal.SIGKILL)
         assert everything_from(client) == b""
+
+
+def has_ended(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_the_guardian_leaves_with_the_gate_and_keeps_no_port(gated: Start) -> None:

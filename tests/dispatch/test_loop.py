@@ -50,18 +50,18 @@ def test_who_is_no_longer_watched_is_not_called(
     assert [loop.once(nothing) for _ in range(3)] == ["here"] * 3
 
 
-def test_before_waiting_there_is_a_call_and_not_before_events(
+def test_it_is_called_before_each_event_and_not_before_timers(
     loop: Loop[str], ends: list[tuple[socket.socket, socket.socket]]
 ) -> None:
-    waits: list[None] = []
+    calls: list[str] = []
     near, far = ends[0]
-    loop.watch(near, lambda: near.recv(1).decode())
+    loop.watch(near, lambda: calls.append(near.recv(1).decode()))
     far.sendall(b"xy")
-    assert [loop.once(lambda: waits.append(None)) for _ in range(2)] == ["x", "y"]
-    assert waits == []
+    assert [loop.once(lambda: calls.append("before")) for _ in range(2)] == [None, None]
+    assert calls == ["before", "x", "before", "y"]
     loop.after(0.01, nothing)
-    assert loop.once(lambda: waits.append(None)) is None
-    assert waits == [None]
+    assert loop.once(lambda: calls.append("before")) is None
+    assert len(calls) == 4
 
 
 def test_timers_run_when_they_are_due_and_once(loop: Loop[str]) -> None:

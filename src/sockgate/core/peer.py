@@ -132,14 +132,24 @@ def from_descriptor(descriptor: int) -> Peer:
 
 
 def from_socket(connection: _socket.socket) -> Peer:
-    """The peer of a connected stream socket. Raises as from_descriptor does."""
+    """The peer of a socket, if that is a connected stream socket. Raises as from_descriptor does."""
+    check_kind(connection)
+    return peer_of(connection)
+
+
+def check_kind(connection: _socket.socket) -> None:
+    """Raises UsageError, or DatagramSocket, if this is no connected stream socket."""
     if connection.type == _socket.SOCK_DGRAM:
         raise DatagramSocket("the socket is a datagram socket", STREAM_HINT)
     if connection.type != _socket.SOCK_STREAM:
         raise UsageError("the socket is not a stream socket", STREAM_HINT)
+    if connection.getsockopt(_socket.SOL_SOCKET, SO_ACCEPTCONN):
+        raise UsageError("the socket is listening, not connected", STREAM_HINT)
+
+
+def peer_of(connection: _socket.socket) -> Peer:
+    """The peer of a connection that was accepted. Raises PeerGone, SystemFailure or UsageError."""
     try:
-        if connection.getsockopt(_socket.SOL_SOCKET, SO_ACCEPTCONN):
-            raise UsageError("the socket is listening, not connected", STREAM_HINT)
         if connection.family == _socket.AF_UNIX:
             return unix_peer(connection)
         remote, local = connection.getpeername(), connection.getsockname()

@@ -4,10 +4,13 @@ A few threads take turns. The one whose turn it is waits for something to happen
 about it; then it gives the turn away and starts the server, which holds it up until the child has called exec.
 So there is always one that listens, the loop's state is never seen by two, and starting servers can use more
 than one processor.
+
+Clients come first: what can wait is done every few milliseconds, for all that has come together since.
 """
 
 import _socket
 import os
+import select
 import signal
 import threading
 from collections import deque
@@ -39,6 +42,7 @@ THREADS = 3
 THREAD_STACK = 1 << 19  # bytes
 M_ARENA_MAX = -8  # malloc.h of the GNU C library
 STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than to hear of each client
+CHORES_SECONDS = 0.002
 JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
 FAULT_SECONDS = 1.0
 LAST_SECONDS = 5.0  # half of TimeoutStopSec=
@@ -48,20 +52,24 @@ FRESH_SECONDS = 5.0  # options that are this old may have been mended: systemd g
 class Dispatcher:
     def __init__(
         self, listeners: Sequence[Listener], gates: GateKeeper, limits: Limits, process: Process,
-        signals: Signals, records: Records, notifier: Notifier,
+        signals: Signals, ends: Signals, records: Records, notifier: Notifier,
     ) -> None:  # fmt: skip
+        """`ends` is SIGCHLD; `signals` are those that tell us to do something."""
         self._addresses = [listener.address for listener in listeners]
         self._gates = gates
         self._limits = limits
         self._process = process
         self._signals = signals
+        self._ends = ends
         self._records = records
         self._loop: Loop[Client] = Loop()
         self._sessions = Sessions(limits)
-        introductions = Introductions(self._loop, self._sessions)
+        introductions = Introductions(self._loop, self._sessions, self._reap)
         self._guardian = Guardian()
         refusals = Refusals(self._loop)
-        self._reception = Reception(gates, self._sessions, limits, refusals, records, self._guardian, self._pause)
+        self._reception = Reception(
+            gates, self._sessions, limits, refusals, records, self._guardian, self._pause, self._reap
+        )  # fmt: skip
         self._fresh_until = monotonic() + FRESH_SECONDS
         enter = self._begin_again if gates.hopeless else self._reception.accept
         self._door = Door(self._loop, listeners, enter)
@@ -75,7 +83,6 @@ class Dispatcher:
         self._draining = False
         self._exit_code: int | None = None
         self._actions = {
-            signal.SIGCHLD: self._reap,
             signal.SIGHUP: self._reload,
             signal.SIGINT: self._end,
             signal.SIGTERM: self._end,
@@ -85,11 +92,14 @@ class Dispatcher:
         """Serve clients until a signal ends it. Returns the exit code."""
         self._guardian.watch(self._serve_left)
         self._loop.watch(self._signals, self._take_signals)
+        # Told once that there is something to read, not again until it was read: servers end one after the other.
+        self._loop.watch(self._ends, self._expect_ends, select.EPOLLIN | select.EPOLLET)
         self._records.event(INFO, STARTED, f"listening on {', '.join(self._addresses)}")
         self._gates.changed = self._log_gate
         if self._gates.problem:
             self._log_gate()
         self._status.report("READY=1")
+        self._expect_chores()
         spare_address_space()
         helpers = start_helpers(self._serve)
         self._serve()
@@ -106,7 +116,7 @@ class Dispatcher:
         """What every thread does."""
         while True:
             if not self._turn.acquire(blocking=False):
-                self._records.send()  # before waiting for it
+                self._send_records()
                 self._turn.acquire()
             try:
                 if self._exit_code is not None:
@@ -116,6 +126,12 @@ class Dispatcher:
                 self._turn.release()
             if client:
                 self._starter.start(client)
+
+    def _send_records(self) -> None:
+        """Before it waits for its turn, a thread lets the journal have what it added: chores may have been done."""
+        self._records.send()
+        if self._records.waiting:
+            self._loop.wake()
 
     def _serve_left(self, connection: _socket.socket) -> None:
         """In the guardian, when this process is no more."""
@@ -129,30 +145,40 @@ class Dispatcher:
         try:
             self._loop.run_timers()
             self._door.adjust(full=self._sessions.full and not self._limits.refuse)
-            return self._loop.once(self._settle)
+            return self._loop.once(self._expect_chores)
         except Exception as error:  # a fault of ours in the loop itself: systemd starts us anew, sessions go on
             self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
             sleep(FAULT_SECONDS)
             self._exit_code = INTERNAL_ERROR
             return None
 
-    def _settle(self) -> None:
-        """Nothing more has come: see to what follows from all that was."""
-        if self._status.has_changed():
-            self._loop.after(STATUS_SECONDS, self._report)
-            self._reconsider_leaving()
+    def _expect_chores(self) -> None:
+        self._loop.after(CHORES_SECONDS, self._do_chores)
+
+    def _expect_ends(self) -> None:
+        if self._sessions.full:  # somebody may be waiting for it
+            self._do_chores()
+
+    def _do_chores(self) -> None:
+        """See to what follows from all that was."""
+        self._reap()
+        self._note_change()
         if self._records.waiting:
             self._records.send()
             if self._records.waiting:
-                self._loop.after(JOURNAL_SECONDS, self._records.send)
+                self._loop.after(JOURNAL_SECONDS, self._do_chores)
+
+    def _note_change(self) -> None:
+        if self._status.has_changed():
+            self._loop.after(STATUS_SECONDS, self._report)
+            self._reconsider_leaving()
 
     def _report(self) -> None:
         self._status.report()
-        if self._status.has_changed():  # under constant load nothing ever settles
-            self._loop.after(STATUS_SECONDS, self._report)
+        self._note_change()
 
     def _reconsider_leaving(self) -> None:
-        """After a change: there is nobody to stay for, or there is again."""
+        """There is nobody to stay for, or there is again."""
         self._loop.cancel(self._leave_unused)
         if self._sessions.count == 0:
             if self._draining:
@@ -166,6 +192,7 @@ class Dispatcher:
 
     def _reap(self) -> None:
         """Take leave of every server that has ended."""
+        self._ends.read()
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)

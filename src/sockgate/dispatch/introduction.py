@@ -7,6 +7,7 @@ come in. The child says so if it turns the client away; that it became the serve
 import _socket
 import os
 import select
+from collections.abc import Callable
 from functools import partial
 
 from ..core.access import DENY, Verdict
@@ -69,9 +70,11 @@ class Introductions:
     turned_away   clients that were refused by their child
     """
 
-    def __init__(self, loop: Loop[Result], sessions: Sessions) -> None:
+    def __init__(self, loop: Loop[Result], sessions: Sessions, notice_ends: Callable[[], None]) -> None:
+        """`notice_ends` is called before somebody is refused because of others, who may have left already."""
         self._loop = loop
         self._sessions = sessions
+        self._notice_ends = notice_ends
         self.turned_away = 0
 
     def expect(self, session: Session, channel: _socket.socket) -> None:
@@ -88,7 +91,11 @@ class Introductions:
             self.turned_away += 1
             answer(channel, HEARD)
         else:
-            excess = self._sessions.introduce(session, decode_peer(message) or session.peer)
+            peer = decode_peer(message) or session.peer
+            excess = self._sessions.introduce(session, peer)
+            if excess:
+                self._notice_ends()
+                excess = self._sessions.introduce(session, peer)
             answer(channel, f"{excess.rule}\n{excess.reason}" if excess else str(session.number))
 
 

@@ -8,6 +8,7 @@ from ..core.peer import Peer
 from .options import NETWORK_PREFIX, Limits
 
 Network = tuple[int, int]  # address length in bytes (0 for a user of an AF_UNIX socket), number of the network
+Origin = tuple[Network, Network | None]  # source and network, None if networks are not counted
 
 
 def network_of(peer: Peer, prefix: tuple[int, int]) -> Network:
@@ -27,25 +28,34 @@ class Census:
         self.sources: Counter[Network] = Counter()
         self.networks: Counter[Network] = Counter()
 
-    def excess(self, peer: Peer) -> Verdict | None:
+    def origin(self, peer: Peer) -> Origin:
+        """What this client is counted under."""
+        source = network_of(peer, self._limits.source_prefix)
+        return source, network_of(peer, NETWORK_PREFIX) if self._limits.per_network else None
+
+    def excess(self, origin: Origin) -> Verdict | None:
         """The refusal of a client that would be one too many."""
+        source, network = origin
         limits = self._limits
-        if limits.per_source and self.sources[network_of(peer, limits.source_prefix)] >= limits.per_source:
+        if limits.per_source and self.sources[source] >= limits.per_source:
             return refusal("--max-per-source", limits.per_source, "from this source")
-        if limits.per_network and self.networks[network_of(peer, NETWORK_PREFIX)] >= limits.per_network:
+        if limits.per_network and network and self.networks[network] >= limits.per_network:
             return refusal("--max-per-network", limits.per_network, "from this network")
         return None
 
-    def enter(self, peer: Peer) -> int:
+    def enter(self, origin: Origin) -> int:
         """Count this client. Returns how many there are from its source."""
-        source = network_of(peer, self._limits.source_prefix)
+        source, network = origin
+        if network:
+            self.networks[network] += 1
         self.sources[source] += 1
-        self.networks[network_of(peer, NETWORK_PREFIX)] += 1
         return self.sources[source]
 
-    def leave(self, peer: Peer) -> None:
-        decrement(self.sources, network_of(peer, self._limits.source_prefix))
-        decrement(self.networks, network_of(peer, NETWORK_PREFIX))
+    def leave(self, origin: Origin) -> None:
+        source, network = origin
+        decrement(self.sources, source)
+        if network:
+            decrement(self.networks, network)
 
 
 def decrement(counts: Counter[Network], key: Network) -> None:

@@ -60,16 +60,13 @@ class Loop(Generic[Result]):
                 action()
         self._next_due = min(self._timers.values(), default=FOREVER)
 
-    def once(self, before_waiting: Callable[[], None]) -> Result | None:
-        """Deal with the next event and return what its handler returns: one at a time, so that none starves another.
+    def once(self, expect_more: Callable[[], None]) -> Result | None:
+        """Wait for the next event or timer. Deal with the event and return what its handler returns.
 
-        Calls before_waiting if there is none yet: for what is better done for several events together.
+        One at a time, so that none starves another. Calls expect_more first if there is an event.
         """
-        events = self._epoll.poll(0, 1)
-        if not events:
-            before_waiting()
-            events = self._epoll.poll(self._seconds_left(), 1)
-        for descriptor, _events in events:
+        for descriptor, _events in self._epoll.poll(self._seconds_left(), 1):
+            expect_more()
             return self._handlers[descriptor]()
         return None
 

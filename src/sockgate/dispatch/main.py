@@ -23,7 +23,7 @@ from .records import make_records
 from .sd import Notifier, inherited_sockets, is_listen_process
 from .signals import Signals
 
-HANDLED_SIGNALS = (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+ORDERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 FAILURE_SECONDS = 1.0  # before the end of a start that failed: systemd may try again at once, for ever
 
 
@@ -40,10 +40,10 @@ def main() -> None:
 def run(words: list[str]) -> int:
     environment = inherited_environment()
     arrange_inherited(environment)
-    signals = Signals(HANDLED_SIGNALS)
+    signals, ends = Signals(ORDERS), Signals([signal.SIGCHLD])
     log = PatientLog("sockgated", "", environment.get(b"JOURNAL_STREAM", b""))
     try:
-        dispatcher = prepare(words, environment, signals, log)
+        dispatcher = prepare(words, environment, signals, ends, log)
     except GateError as error:
         log.failure(str(error), code=error.code)
         log.send()
@@ -54,7 +54,9 @@ def run(words: list[str]) -> int:
     return dispatcher.run()
 
 
-def prepare(words: list[str], environment: dict[bytes, bytes], signals: Signals, log: PatientLog) -> Dispatcher:
+def prepare(
+    words: list[str], environment: dict[bytes, bytes], signals: Signals, ends: Signals, log: PatientLog
+) -> Dispatcher:  # fmt: skip
     """Everything that has to work before the first client is accepted. Raises GateError.
 
     With sockets from systemd, wrong options are no such thing: were this process to end, systemd would start it over
@@ -81,7 +83,7 @@ def prepare(words: list[str], environment: dict[bytes, bytes], signals: Signals,
         notifier.send("READY=1", "STATUS=no socket to listen on")
         raise UsageError("no socket to listen on", "start it from a .socket unit with Accept=no, or give --listen")
     records = make_records(process.log_format, log)
-    return Dispatcher(listeners, gates, limits, process, signals, records, notifier)
+    return Dispatcher(listeners, gates, limits, process, signals, ends, records, notifier)
 
 
 def arrange_inherited(environment: dict[bytes, bytes]) -> None:

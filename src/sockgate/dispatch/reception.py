@@ -8,7 +8,7 @@ from ..core.access import DENY, Verdict
 from ..core.errors import ConfigError, GateError, PeerGone, Refused
 from ..core.gate import Gate
 from ..core.log import ERROR
-from ..core.peer import Peer, from_socket
+from ..core.peer import Peer, peer_of
 from ..shim import describe
 from .client import Client
 from .gates import GateKeeper
@@ -30,14 +30,15 @@ OVERLOAD_SECONDS = 0.25
 
 
 class Reception:
-    """`pause` is called with the seconds for which nobody should be accepted, and with the reason.
+    """`pause` is called with the seconds for which nobody should be accepted, and with the reason; `notice_ends` before
+    somebody is refused because of others, who may have left already.
 
     refused   clients that were turned away so far
     """
 
     def __init__(
         self, gates: GateKeeper, sessions: Sessions, limits: Limits, refusals: Refusals[Client], records: Records,
-        guardian: Guardian, pause: Callable[[float, str], None],
+        guardian: Guardian, pause: Callable[[float, str], None], notice_ends: Callable[[], None],
     ) -> None:  # fmt: skip
         self._gates = gates
         self._guardian = guardian
@@ -45,6 +46,7 @@ class Reception:
         self._refusals = refusals
         self._records = records
         self._pause = pause
+        self._notice_ends = notice_ends
         self._rate = Rate(*limits.rate) if limits.rate else None
         self._refuse_at_limit = limits.refuse
         self.refused = 0
@@ -61,7 +63,7 @@ class Reception:
         """The client on this connection, if it may come in; else the connection is closed."""
         peer = None
         try:
-            peer = from_socket(connection)
+            peer = peer_of(connection)
             return self._admit(connection, peer)
         except PeerGone:
             self._records.gone()
@@ -110,7 +112,12 @@ class Reception:
             if self._refuse_at_limit:
                 return Verdict(DENY, str(self._rate), f"too many clients per second ({self._rate})")
             self._pause(self._rate.pause, f"too many clients per second ({self._rate})")
-        return self._sessions.admit_stranger(peer) if behind_proxy else self._sessions.admit(peer)
+        admit = self._sessions.admit_stranger if behind_proxy else self._sessions.admit
+        admitted = admit(peer)
+        if isinstance(admitted, Verdict):
+            self._notice_ends()
+            admitted = admit(peer)
+        return admitted
 
     def _refuse(self, connection: _socket.socket, peer: Peer, why: Verdict | GateError, message: bytes) -> None:
         self.refused += 1

@@ -8,23 +8,25 @@ from time import monotonic
 
 from ..core.access import Verdict
 from ..core.peer import Peer
-from .limits import Census, refusal
+from .limits import Census, Origin, refusal
 from .options import Limits
 
 
 class Session:
     """A client that was let in: from the verdict until its server has ended.
 
+    origin   what it is counted under; None until that is known
     number   how many of its source were connected when it came, itself included; 0 until that is known
     refused  it was let in only to be asked who it is, and was turned away then
     seconds  how long it took, once it is over
     fields   of its peer, in the form of the log that keeps them here
     """
 
-    __slots__ = ("fields", "number", "peer", "pid", "refused", "seconds", "since")
+    __slots__ = ("fields", "number", "origin", "peer", "pid", "refused", "seconds", "since")
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
+        self.origin: Origin | None = None
         self.number = 0
         self.pid = 0
         self.refused = False
@@ -109,13 +111,15 @@ class Sessions:
             self._leave(session)
 
     def _enter(self, session: Session) -> Verdict | None:
-        excess = self._census.excess(session.peer)
+        origin = self._census.origin(session.peer)
+        excess = self._census.excess(origin)
         if excess is None:
-            session.number = self._census.enter(session.peer)
+            session.origin = origin
+            session.number = self._census.enter(origin)
         return excess
 
     def _leave(self, session: Session) -> None:
         session.seconds = monotonic() - session.since
         self.count -= 1
-        if session.number:
-            self._census.leave(session.peer)
+        if session.origin:
+            self._census.leave(session.origin)
