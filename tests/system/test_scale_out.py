@@ -140,7 +140,7 @@ def test_each_machine_counts_the_clients_behind_the_proxy(site: Site) -> None:
 
 
 def test_a_machine_that_is_drained_first_goes_without_a_loss(site: Site) -> None:
-    with Load(site.front, seconds=4) as load:
+    with Load(site.front, seconds=3) as load:
         ask_haproxy(site.front, "set server smtp/one state drain")
         site.gated["one"].wait_for(
             lambda: "0 of 100" in services.status_text(site.gated["one"], "smtp"), "nobody to be left"
@@ -154,7 +154,7 @@ def test_a_machine_that_is_drained_first_goes_without_a_loss(site: Site) -> None
 
 
 def test_when_a_machine_dies_no_conversation_fails_but_those_that_it_held(site: Site) -> None:
-    with Load(site.front, seconds=8) as load:
+    with Load(site.front, seconds=6) as load:
         time.sleep(1)
         site.stacks["two"].close()
         site.front.wait_for(lambda: states(site.front)["two"] == "0", "haproxy to notice")

@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.ctl.check.good_units import EDIT_SOCKET, SOCKET, SOCKET_UNIT, TEMPLATE, TEMPLATE_UNIT, Cases, edit, prove
+from tests.ctl.check.good_units import (
+    EDIT_SOCKET,
+    RESIDENT,
+    RESIDENT_UNIT,
+    SOCKET,
+    SOCKET_UNIT,
+    TEMPLATE,
+    TEMPLATE_UNIT,
+    Cases,
+    edit,
+    prove,
+)  # fmt: skip
 
 
 def unit(options: str) -> dict[str, str]:
@@ -59,6 +70,23 @@ CASES: Cases = {
         unit("--allow localhost --proxy-protocol 10.0.0.1") | {SOCKET: SOCKET_UNIT + "MaxConnectionsPerSource=0\n"},
         [],
     ),
+    "one source that is systemd's business no more": (
+        unit("--allow localhost")
+        | {
+            SOCKET: edit(SOCKET_UNIT, "Accept=yes", "Accept=no") + "MaxConnectionsPerSource=20\n",
+            RESIDENT: edit(RESIDENT_UNIT, "10 --", "10 --allow localhost --proxy-protocol 10.0.0.1 --"),
+        },
+        [],
+    ),
+    "a greet delay where the client speaks first": (
+        unit("--greet-delay 5")
+        | {"/etc/default/mail": "SERVER=/usr/bin/couriertls\n", "/usr/bin/couriertls": "#!/bin/sh\n"},
+        [
+            f"{TEMPLATE}:5: error: --greet-delay refuses every client: in front of '/usr/bin/couriertls' the client"
+            " speaks first (leave it out)"
+        ],
+    ),
+    "a greet delay where the server speaks first": (unit("--greet-delay 5"), []),
     "a packet filter alone": (
         unit("--relay 10.") | {SOCKET: SOCKET_UNIT + "IPAddressAllow=10.0.0.0/8\nIPAddressDeny=any\n"},
         [

@@ -1,5 +1,6 @@
 """Rules about what the access options mean, where that is not what they seem to say."""
 
+import os
 from collections.abc import Iterator
 from ipaddress import ip_address
 
@@ -15,6 +16,7 @@ from .problem import ZERO, Problem, by_setting
 
 # Nobody has these addresses (RFC 5737): who lets all three do something lets everybody.
 STRANGERS = ("192.0.2.7", "198.51.100.7", "203.0.113.7")
+CLIENT_SPEAKS_FIRST = ("couriertls", "stunnel", "stunnel3", "stunnel4", "git", "git-daemon")
 FILTERS = ("IPAddressAllow", "IPAddressDeny")
 
 
@@ -81,11 +83,22 @@ def one_source(gated: GatedService, _: Machine) -> Iterator[Problem]:
     """Behind a proxy systemd sees one source for all clients."""
     socket = gated.socket
     value = socket.value("Socket", "MaxConnectionsPerSource", "0") if socket else "0"
-    if socket and gated.gate and gated.gate.proxy and not ZERO.match(value):
+    if socket and gated.is_template and gated.gate and gated.gate.proxy and not ZERO.match(value):
         yield by_setting(
             socket, socket.place_of("Socket", "MaxConnectionsPerSource"),
             f"MaxConnectionsPerSource={value} counts all clients of the proxy as one source",
             "MaxConnectionsPerSource=0",
+        )  # fmt: skip
+
+
+def nobody_is_patient(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    """Where the client speaks first, as in TLS, --greet-delay refuses every one."""
+    gate = gated.gate
+    if gate and gate.greet_delay and os.path.basename(gate.server.command[0]) in CLIENT_SPEAKS_FIRST:
+        yield Problem(
+            gated.service, place_of(UsageError("--greet-delay"), gated),
+            f"--greet-delay refuses every client: in front of {gate.server.command[0]!r} the client speaks first",
+            "leave it out",
         )  # fmt: skip
 
 

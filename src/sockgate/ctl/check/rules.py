@@ -36,6 +36,7 @@ RULES = (
     Rule(ERROR, about_command.environment_broken),
     Rule(ERROR, about_command.options_wrong),
     Rule(ERROR, about_command.server_unusable),
+    Rule(ERROR, about_access.nobody_is_patient),
     Rule(ERROR, about_command.files_unreadable),
     Rule(ERROR, about_command.files_hidden),
     Rule(ERROR, about_service.account_missing),
