@@ -19,6 +19,7 @@ from sockgate.convert.machine import Machine
 from sockgate.core.access import ALLOW, DENY, NO_MATCH, Verdict
 from sockgate.core.addresses import AddressList
 from sockgate.core.courier_access import CourierAccess
+from sockgate.core.dnsbl import DnsLists, Listing
 from sockgate.core.errors import ConfigError, GateError, Refused
 from sockgate.core.hosts_access import HostsAccess
 from sockgate.core.names import GivenName
@@ -29,6 +30,8 @@ from sockgate.core.rules import RulesAccess, TextRules
 from sockgate.core.schedule import Schedule
 from sockgate.core.tcprules import RuleError, address_keys
 from sockgate.core.xinetd_access import XinetdAccess
+from sockgate.resolve.ident import LONGEST_USER, USABLE, user_in
+from sockgate.resolve.message import A, Malformed, Truncated, encode_question, is_answer_to, read_answer, read_text
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.reader import dead_entries, show_rules
 from sockgate.units import envfile
@@ -51,6 +54,9 @@ for peer in CLIENTS:
 PROXY_SENDER = internet_peer(bytes([10, 0, 0, 9]), 999, bytes([10, 0, 0, 1]), 25)
 PROXY = ProxyProtocol("10.0.0.9")
 MOST_SECONDS = 5.0
+
+QUESTION = encode_question(0x1234, "7.2.0.192.bl.example.com", A)
+ANSWER = QUESTION[:2] + b"\x81\x80\0\1\0\3\0\0\0\0" + QUESTION[12:]  # three records are to follow
 
 # A converter that asks nobody: neither name services nor other programs.
 MACHINE = Machine(hosts_files=(), asks_services=False)
@@ -214,6 +220,42 @@ def length_of_proxy_header(data: bytes) -> int:
     return data.index(b"\r\n") + 2
 
 
+def dns_answer(data: bytes) -> None:
+    """As it is, and as the records behind our own question."""
+    for message in (data, ANSWER + data):
+        if not is_answer_to(QUESTION, message):
+            continue
+        try:
+            code, records = read_answer(QUESTION, message)
+        except (Malformed, Truncated):
+            continue
+        assert 0 <= code <= 15
+        assert all(record in message for record in records)
+        with contextlib.suppress(Malformed):
+            for record in records:
+                assert len(read_text(record)) <= len(record)
+
+
+def ident_reply(data: bytes) -> None:
+    for reply in (data, b"6193, 23 : USERID : UNIX : " + data + b"\r\n"):
+        user = user_in(reply, 6193, 23)
+        assert user is None or (0 < len(user) <= LONGEST_USER and set(user) <= USABLE)
+
+
+def dns_list(data: bytes) -> None:
+    """An option of the administrator's, and a text of the list's owner."""
+    value, _, text = data.decode("utf-8", "surrogateescape").partition("\n")
+    try:
+        lists = DnsLists([value], [], "open")
+    except GateError:
+        return
+    peer = client("192.0.2.7")
+    peer.listings = {zone: Listing((bytes([127, 0, 0, 2]),), text) for zone in lists.zones(peer, {}, None)}
+    verdict = lists.decide(peer, {}, None, [])
+    assert b"\n" not in verdict.message[:-2]
+    assert all(b"\n" not in (found or b"") and b"\0" not in (found or b"") for found in verdict.variables.values())
+
+
 def options(data: bytes) -> None:
     words = text_of(data).split("\0")
     try:
@@ -280,6 +322,6 @@ TARGETS: dict[str, Target] = {
     for target in (
         rules_text, rules_cdb, rules_records, rules_address, courier_access, hosts_access, xinetd_lists,
         access_times, address_list, proxy_header, options, unit_file, environment_file, xinetd_conf, inetd_conf,
-        run_script, courier_settings,
+        run_script, courier_settings, dns_answer, ident_reply, dns_list,
     )
 }  # fmt: skip
