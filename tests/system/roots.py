@@ -54,6 +54,22 @@ PROFILES = {
     ),
     # One more super-server, for `make bench`.
     "bench": (*BASE, "ipsvd"),
+    # DNS lists, and an SMTP server that reads the variables they set.
+    "lists": (
+        "systemd",
+        "systemd-sysv",
+        "dbus",
+        "libnss-systemd",
+        "python3",
+        "python3-systemd",
+        "iproute2",
+        "procps",
+        "courier-base",
+        "courier-mta",
+        "courier-authlib-userdb",
+        "ucspi-tcp",
+        "rbldnsd",
+    ),
     # Bans with nft, and reads the journal.
     "fail2ban": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "fail2ban", "nftables"),
 }
