@@ -37,10 +37,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Footprint:
-    """The gate's: its two processes, memory in kB. `pss` is what both take, `rss` what the first has mapped."""
+    """The gate's: its two processes, memory in kB.
+
+    pss        what both take, pages that they share with others in part
+    anonymous  of that, what is not a file's: others who come and go do not change it
+    """
 
     pss: int
-    rss: int
+    anonymous: int
     descriptors: int
     zombies: int
 
@@ -110,11 +114,12 @@ def footprint(machine: Machine) -> Footprint:
     memory = machine.shell(f"""
         cat /proc/{main}/smaps_rollup /proc/$(pgrep --oldest --parent {main} sockgated)/smaps_rollup
     """).stdout
-    pss = [int(value) for value in re.findall(r"^Pss: +(\d+) kB", memory, re.MULTILINE)]
-    rss = [int(value) for value in re.findall(r"^Rss: +(\d+) kB", memory, re.MULTILINE)]
+    pss, anonymous = (
+        sum(map(int, re.findall(rf"^{field}: +(\d+) kB", memory, re.MULTILINE))) for field in ("Pss", "Pss_Anon")
+    )
     descriptors = len(os.listdir(machine.path(f"/proc/{main}/fd")))
     states = machine.run("ps", "--ppid", str(main), "-o", "stat=", check=False).stdout.split()
-    return Footprint(sum(pss), rss[0], descriptors, sum(state.startswith("Z") for state in states))
+    return Footprint(pss, anonymous, descriptors, sum(state.startswith("Z") for state in states))
 
 
 def wait_for_status(machine: Machine, text: str, seconds: float = 20) -> None:

@@ -59,6 +59,11 @@ def messages(machine: Machine, *selection: str) -> list[str]:
     return [record["MESSAGE"] for record in machine.journal("--unit=smtp.service", *selection)]
 
 
+def wait_for_status(machine: Machine, text: str) -> None:
+    """Until `systemctl status` shows it: sockgated reports once a second."""
+    machine.wait_for(lambda: text in services.status_text(machine, "smtp"), f"the status {text!r}")
+
+
 @contextmanager
 def session(machine: Machine) -> "Iterator[subprocess.Popen[str]]":
     """An open session; communicate() says how it is doing."""
@@ -82,6 +87,12 @@ def test_a_drop_in_alone_switches_to_sockgated_and_back(smtp: Machine) -> None:
     assert any("no socket to listen on (start it from a .socket unit" in line for line in messages(smtp))
 
 
+def test_check_finds_nothing_to_mend_after_the_switch(smtp: Machine) -> None:
+    assert greeted(smtp)
+    found = smtp.run("sockgatectl", "check", "smtp.socket", "smtp.service", check=False)
+    assert (found.stdout, found.returncode) == ("", 0)
+
+
 def test_a_session_of_sockgate_survives_the_switch(smtp: Machine) -> None:
     services.switch(smtp, "sockgate", "smtp")
     with session(smtp) as client:
@@ -95,9 +106,7 @@ def test_systemctl_status_says_how_it_is_doing(smtp: Machine) -> None:
     assert greeted(smtp)
     assert services.listen(smtp, 25, "192.0.2.1", "192.0.2.1") != []
     with session(smtp):
-        smtp.wait_for(
-            lambda: services.status_text(smtp, "smtp") == "1 of 200 connections, 2 served, 1 refused", "the counts"
-        )
+        wait_for_status(smtp, "1 of 200 connections, 2 served, 1 refused")
 
 
 def test_a_reload_reads_the_rules_and_ends_no_session(smtp: Machine) -> None:
@@ -108,11 +117,11 @@ def test_a_reload_reads_the_rules_and_ends_no_session(smtp: Machine) -> None:
         assert services.listen(smtp, 25)[0][1] == ""  # without a word
         smtp.write("/etc/sockgate.rules", "127.:allwo\n")
         smtp.systemctl("reload", "smtp.service")
-        assert "the rules from before are in force: " in services.status_text(smtp, "smtp")
+        wait_for_status(smtp, "the rules from before are in force: ")
         assert services.listen(smtp, 25)[0][1] == ""
         smtp.write("/etc/sockgate.rules", ":allow\n")
         smtp.systemctl("reload", "smtp.service")
-        assert greeted(smtp)
+        smtp.wait_for(lambda: greeted(smtp), "the rules to be read")
         assert client.communicate("")[0] == "goes on\n"
     assert any("/etc/sockgate.rules:1: " in line for line in messages(smtp, "PRIORITY=3"))
 
@@ -138,7 +147,7 @@ def test_draining_waits_for_sessions_within_the_time_that_systemd_gives(smtp: Ma
     services.drop_in(smtp, "smtp.service", "[Service]\nTimeoutStopSec=70s\n")
     with session(smtp) as client:
         smtp.systemctl("stop", "--no-block", "smtp.socket", "smtp.service")
-        smtp.wait_for(lambda: "draining for at most 60 s" in services.status_text(smtp, "smtp"), "it to drain")
+        wait_for_status(smtp, "draining for at most 60 s")
         assert state(smtp) == "deactivating"
         assert client.communicate("")[0] == "goes on\n"
     smtp.wait_for(lambda: state(smtp) == "inactive", "the last session to be the end of it")
@@ -160,7 +169,7 @@ def test_with_wrong_options_the_port_stays_and_mending_them_is_enough(smtp: Mach
     write_options(smtp, "SOCKGATE_OPTIONS=--relya localhost")
     assert [text for _, text in services.listen(smtp, 25, times=20)] == [""] * 20
     assert state(smtp) == "active"
-    assert "everybody is refused: unknown option '--relya'" in services.status_text(smtp, "smtp")
+    wait_for_status(smtp, "everybody is refused: unknown option '--relya'")
     write_options(smtp, "")
     smtp.wait_for(lambda: greeted(smtp), "the options to be read again")
 
@@ -169,6 +178,6 @@ def test_with_wrong_rules_the_port_stays_and_mending_them_is_enough(smtp: Machin
     smtp.write("/etc/sockgate.rules", ":allwo\n")
     write_options(smtp, 'SOCKGATE_OPTIONS=--rules /etc/sockgate.rules --deny-message "421 later"')
     assert [text for _, text in services.listen(smtp, 25, times=20)] == ["421 later\r\n"] * 20
-    assert "everybody is refused: /etc/sockgate.rules:1: " in services.status_text(smtp, "smtp")
+    wait_for_status(smtp, "everybody is refused: /etc/sockgate.rules:1: ")
     smtp.write("/etc/sockgate.rules", ":allow\n")
     smtp.wait_for(lambda: greeted(smtp), "the rules to be read again")

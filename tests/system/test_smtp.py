@@ -22,8 +22,14 @@ BY_OPTIONS = {
     '--relay "localhost 192.168.0.0/24"': ("127.0.0.1", "::1", "192.168.0.5"),
     "--relay 127.0.0.1,192.168.0.": ("127.0.0.1", "192.168.0.5"),
     "--relay any": ("127.0.0.1", "::1", "192.168.0.5", "fd00:1::5", *OUTSIDERS),
+    "--rules /etc/tcp.smtp": ("127.0.0.1", "192.168.0.5"),
     "": (),
 }
+RULES = """\
+127.0.0.1:allow,RELAYCLIENT=""
+192.168.0.:allow,RELAYCLIENT=""
+:allow
+"""
 PLANTED = {
     "RELAYCLIENT": "", "RELAYHOST": "", "PROTO": "TCP", "TCPREMOTEIP": "127.0.0.1", "TCP6REMOTEIP": "::1",
     "TCPREMOTEPORT": "1", "TCPREMOTEHOST": "localhost", "TCPREMOTEINFO": "root", "REMOTE_ADDR": "127.0.0.1",
@@ -37,6 +43,7 @@ def courier(machine: Machine) -> Machine:
     services.courier_smtp(machine)
     machine.systemctl("start", "courier-authdaemon")
     services.drop_in(machine, "smtp.socket", f"[Socket]\nListenStream=0.0.0.0:{IPV4_ONLY}\n")
+    machine.write("/etc/tcp.smtp", RULES)
     services.set_options(machine, "smtp", "--relay localhost", "/usr/sbin/courieresmtpd")
     machine.systemctl("start", "smtp.socket")
     return machine
@@ -76,7 +83,7 @@ def expected(answers: Answers, relayed: tuple[str, ...]) -> Answers:
 
 
 @pytest.mark.parametrize("options", BY_OPTIONS)
-def test_only_clients_in_relay_may_send_to_foreign_domains(smtp: Machine, options: str) -> None:
+def test_only_clients_that_are_relayed_may_send_to_foreign_domains(smtp: Machine, options: str) -> None:
     set_options(smtp, options)
     answers = verdicts(smtp)
     assert answers == expected(answers, BY_OPTIONS[options])
