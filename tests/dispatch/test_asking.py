@@ -1,5 +1,6 @@
 """Clients that must be asked who they are before anything can be decided: by a child of their own each."""
 
+import os
 import signal
 import socket
 import time
@@ -10,6 +11,7 @@ import pytest
 from sockgate.core.peer import internet_peer, pack
 from sockgate.dispatch.introduction import answer, channel, decode_peer, encode_peer
 from tests.core.clients import client, local_user
+from tests.core.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import Gated, wait_until
 
@@ -104,6 +106,42 @@ def test_a_client_that_is_still_silent_when_the_gate_stops_is_served_nevertheles
             assert client.recv(100) == b"192.0.2.1 4711 198.51.100.1 0\n"
 
 
+def test_a_silent_client_keeps_no_port_open(gated: Start) -> None:
+    one = gated(*PROXY, *SHOW)
+    with one.connect():
+        wait_until(one.children, one.log)
+        wait_until(lambda: not listens(one.children()[0]), one.log)
+        one.stop()
+        with pytest.raises(ConnectionRefusedError):
+            one.connect()
+
+
+def listens(pid: int) -> bool:
+    """Whether this process has a listening socket."""
+    links = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(f"socket:[{fields[9]}]" in links for fields in sockets if fields[3] == "0A")
+
+
+def test_a_silent_client_keeps_nobody_elses_connection_open(gated: Start) -> None:
+    # Its child is started while the gate has yet to close its own copy of the connection before.
+    code = """
+import time
+from sockgate.dispatch.starter import Starter
+started, calls = Starter._started, []
+def wait_for_the_other(*arguments):
+    calls.append(1)
+    first = len(calls) == 1
+    while first and len(calls) < 2:
+        time.sleep(0.01)
+    started(*arguments)
+Starter._started = wait_for_the_other
+"""
+    one = gated(*PROXY, "/bin/echo", "hello", code=code)
+    with introduced(one, "192.0.2.1") as client, one.connect():
+        assert everything_from(client) == b"hello\n"
+
+
 def test_no_descriptor_is_kept_for_a_client_that_is_served(gated: Start) -> None:
     one = gated(*PROXY, "--max-connections", "50", *SHOW)
     introduced(one, "192.0.2.1").close()
@@ -130,8 +168,6 @@ def test_a_child_that_dies_before_it_is_a_server_is_no_longer_counted(gated: Sta
 
 
 def descriptor_of(pid: int) -> int:
-    import os
-
     return os.pidfd_open(pid)
 
 

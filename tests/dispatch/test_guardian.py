@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -84,6 +85,28 @@ def test_a_server_that_has_ended_is_not_started_again(gated: Start) -> None:
 
 def has_ended(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_child_on_its_way_is_not_taken_for_the_server_of_another_client(gated: Start) -> None:
+    slow = """
+import time
+from sockgate.dispatch import child
+take_over = child.take_over
+def slow(connection):
+    open("/proc/self/fd/2", "w").write("on its way\\n")
+    time.sleep(0.3)
+    take_over(connection)
+child.take_over = slow
+"""
+    one = gated("--rlimit", "core=0", *GREET, code=stuck("after the verdict") + slow)
+    with one.connect() as client:
+        one.wait_for("stuck")
+        with socket.create_connection(client.getpeername(), 10) as other:
+            one.wait_for("on its way")
+            one.stop(signal.SIGKILL)
+            for each in (client, other):
+                each.sendall(b"bye\n")
+                assert everything_from(each) == b"in\nbye\n"
 
 
 def test_the_guardian_leaves_with_the_gate_and_keeps_no_port(gated: Start) -> None:

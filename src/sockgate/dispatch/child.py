@@ -12,6 +12,7 @@ from ..core.access import DENY, Verdict
 from ..core.errors import GateError, PeerGone, Refused
 from ..shim import INTERNAL_ERROR, REFUSED, ask_and_decide, tell, turn_away
 from .client import Client, removed_by
+from .descriptors import take_over
 from .introduction import Parent
 from .records import Records
 from .spawn import OVERLOADED, Overloaded
@@ -42,7 +43,12 @@ def fork(work: Callable[[], int]) -> int:
 
 def serve(client: Client, verdict: Verdict, records: Records) -> int:
     """Become the server of a client that was decided about. Returns an exit code if that is not possible."""
-    os.dup2(client.connection.fileno(), 0)
+    take_over(client.connection)
+    return become_server(client, verdict, records)
+
+
+def become_server(client: Client, verdict: Verdict, records: Records) -> int:
+    """Its connection is on descriptor 0."""
     rules = client.rules
     tell(client.unsent)
     try:
@@ -58,7 +64,7 @@ def serve(client: Client, verdict: Verdict, records: Records) -> int:
 
 def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
     """Find out who the client is, decide, and become its server; or tell it that it may not come in."""
-    os.dup2(client.connection.fileno(), 0)
+    take_over(client.connection)
     session, gate = client.session, client.rules.gate
     verdict = Verdict(DENY)
     try:
@@ -70,7 +76,7 @@ def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
         if verdict.outcome != DENY:
             records.accepted(session, verdict, client.note())
             records.send()
-            return serve(client._replace(unsent=gate.welcome(verdict)), verdict, records)
+            return become_server(client._replace(unsent=gate.welcome(verdict)), verdict, records)
         records.refused(session.peer, verdict)
     except PeerGone:
         records.gone()

@@ -10,8 +10,9 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from time import monotonic, sleep
 
-from ..core.peer import SO_ACCEPTCONN
+from .descriptors import is_listening, stream_sockets
 from .signals import LIBC
 
 CLONE_FILES, PR_SET_PDEATHSIG = 0x400, 1  # linux/sched.h, linux/prctl.h
@@ -19,6 +20,7 @@ CLONE_FILES, PR_SET_PDEATHSIG = 0x400, 1  # linux/sched.h, linux/prctl.h
 # number and, on s390, another order of arguments on each machine; on one that is missing here nobody guards.
 SYS_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220, "ppc64le": 120, "armv7l": 120}
 MOST_DESCRIPTORS = 1 << 16
+ON_THEIR_WAY_SECONDS = 1.0  # a child that asks its client who it is takes longer, but holds nothing of others
 TCP_INFO_SIZE, DATA_SEGS_OUT = 232, slice(156, 160)  # struct tcp_info, linux/tcp.h
 
 
@@ -49,6 +51,7 @@ class Guardian:
             return
         try:
             wait_for_end_of(parent)
+            wait_for_those_on_their_way()
             for connection in self._left():
                 serve(connection)
         finally:
@@ -62,12 +65,11 @@ class Guardian:
 
     def _left(self) -> Iterator[_socket.socket]:
         """The clients that nobody serves."""
-        for descriptor in sorted(map(int, os.listdir("/proc/self/fd"))):
-            connection = client_on(descriptor)
-            if connection is None:
-                continue
-            if self._ours[descriptor % MOST_DESCRIPTORS] or was_not_served(connection):
-                yield connection
+        for stream in stream_sockets():
+            if is_listening(stream):
+                stream.detach()
+            elif self._ours[stream.fileno() % MOST_DESCRIPTORS] or was_not_served(stream):
+                yield stream
 
 
 def wait_for_end_of(parent: int) -> None:
@@ -77,17 +79,22 @@ def wait_for_end_of(parent: int) -> None:
         signal.sigwait([signal.SIGUSR1])
 
 
-def client_on(descriptor: int) -> _socket.socket | None:
-    """The client's connection on this descriptor, if it has one."""
+def wait_for_those_on_their_way() -> None:
+    """Children that were forked just before have copies of all connections until they let go of them."""
+    command = command_of(os.getpid())
+    like_us = [pid for pid in group_members() if pid != os.getpid() and command_of(pid) == command]
+    give_up = monotonic() + ON_THEIR_WAY_SECONDS
+    while monotonic() < give_up and any(command_of(pid) == command for pid in like_us):
+        sleep(0.01)
+
+
+def command_of(pid: int) -> bytes:
+    """Its command line; nothing if it has ended."""
     try:
-        found = _socket.socket(fileno=descriptor)
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
     except OSError:
-        return None
-    is_stream = descriptor > 2 and found.type == _socket.SOCK_STREAM
-    if is_stream and not found.getsockopt(_socket.SOL_SOCKET, SO_ACCEPTCONN):
-        return found
-    found.detach()
-    return None
+        return b""
 
 
 def was_not_served(connection: _socket.socket) -> bool:

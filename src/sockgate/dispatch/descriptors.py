@@ -1,0 +1,36 @@
+"""What there is among the descriptors of a process that shares or inherits the gate's."""
+
+import _socket
+import os
+from collections.abc import Iterator
+
+from ..core.peer import SO_ACCEPTCONN
+
+
+def stream_sockets() -> Iterator[_socket.socket]:
+    """Those above descriptor 2: the clients' connections, and the listening sockets. Each is the caller's to detach."""
+    for descriptor in sorted(map(int, os.listdir("/proc/self/fd"))):
+        if descriptor <= 2:
+            continue
+        try:
+            found = _socket.socket(fileno=descriptor)
+        except OSError:  # no socket, or what the folder was read with
+            continue
+        if found.type == _socket.SOCK_STREAM:
+            yield found
+        else:
+            found.detach()
+
+
+def is_listening(stream: _socket.socket) -> bool:
+    return bool(stream.getsockopt(_socket.SOL_SOCKET, SO_ACCEPTCONN))
+
+
+def take_over(connection: _socket.socket) -> None:
+    """Have this client on descriptor 0, and nothing of any other: no session and no port stays open because of us.
+
+    The other descriptors become this client's, too: objects that we have a copy of may still close them.
+    """
+    os.dup2(connection.fileno(), 0)
+    for stream in stream_sockets():
+        os.dup2(0, stream.detach(), inheritable=False)
