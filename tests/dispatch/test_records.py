@@ -133,6 +133,8 @@ def journal(monkeypatch: pytest.MonkeyPatch, sent: list[dict[str, str]]) -> Jour
 def test_the_records_of_the_journal(journal: JournalRecords, sent: list[dict[str, str]], session: Session) -> None:
     verdict = Verdict(ALLOW, "rules:3", "rules:3: 192.0.2.:allow")
     journal.accepted(session, verdict, "relay (192.0.2.0/24)")
+    assert journal.announce()  # later
+    assert not journal.announce(everybody=True)
     journal.ended(session, FAILED_WITH_3)
     journal.ended(session, KILLED)
     common = {
@@ -152,11 +154,50 @@ def test_the_records_of_the_journal(journal: JournalRecords, sent: list[dict[str
     ]  # fmt: skip
 
 
+def test_a_session_that_is_over_at_once_has_one_record(
+    journal: JournalRecords, sent: list[dict[str, str]], session: Session
+) -> None:
+    journal.accepted(session, Verdict(ALLOW, "rules:3"), "relay (any)")
+    journal.ended(session, FAILED_WITH_3)
+    assert not journal.announce(everybody=True)
+    [record] = sent
+    assert record["MESSAGE_ID"] == ACCEPTED
+    assert record["MESSAGE"] == (
+        "smtp: accepted 192.0.2.1:4711 on 127.0.0.1:25: relay (any); ended after 12.500 s: status 3"
+    )  # fmt: skip
+    assert record["SOCKGATE_VERDICT"] == "allow"
+    assert (record["SOCKGATE_STATUS"], record["SOCKGATE_DURATION"]) == ("3", "12.500")
+
+
+def test_a_start_is_written_when_the_session_has_lasted(
+    journal: JournalRecords, sent: list[dict[str, str]], session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [session.since]
+    monkeypatch.setattr(records, "monotonic", lambda: now[0])
+    journal.accepted(session, Verdict(ALLOW), "")
+    assert (journal.announce(), sent) == (True, [])
+    now[0] += records.BRIEF_SECONDS
+    assert not journal.announce()
+    assert [record["MESSAGE_ID"] for record in sent] == [ACCEPTED]
+    journal.ended(session, 0)
+    assert [record["MESSAGE_ID"] for record in sent] == [ACCEPTED, records.ENDED]
+
+
+def test_a_child_does_not_write_what_is_its_parents_to_write(
+    journal: JournalRecords, sent: list[dict[str, str]], session: Session
+) -> None:
+    journal.accepted(session, Verdict(ALLOW), "")
+    journal.forget()
+    assert not journal.announce(everybody=True)
+    assert sent == []
+
+
 def test_a_start_has_the_fields_that_sockgate_logs_and_the_process(
     journal: JournalRecords, sent: list[dict[str, str]], session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = Verdict(ALLOW, "--allow any", "in --allow any")
     journal.accepted(session, verdict, "")
+    journal.announce(everybody=True)
     monkeypatch.setattr(PatientLog, "_journal", True)
     PatientLog.verdict(journal._log, session.peer, verdict, allowed=True)
     ours, theirs = sent
@@ -170,6 +211,7 @@ def test_nothing_that_came_over_the_network_can_split_or_forge_a_record(
     session.peer.via = "10.0.0.1:99\nPRIORITY=0"
     verdict = Verdict(ALLOW, "rules:1\nMESSAGE=x", "\x1b[31m\udcff")
     journal.accepted(session, verdict, "")
+    journal.announce(everybody=True)
     journal.ended(session, 0)
     assert [record["PRIORITY"] for record in sent] == ["6", "6"]
     assert sent[0]["SOCKGATE_RULE"] == "rules:1?MESSAGE=x"

@@ -71,6 +71,11 @@ def end(begin: Record, seconds: float, **how: str | int) -> Record:
     return kept | {"__REALTIME_TIMESTAMP": at, "MESSAGE_ID": ENDED} | duration | how
 
 
+def brief(begin: Record, seconds: float, **how: str | int) -> Record:
+    """sockgated's only record of a session that was over within a moment."""
+    return begin | {"SOCKGATE_DURATION": f"{seconds:.3f}", "SOCKGATE_PID": 4321} | how
+
+
 def in_order(*records: Record | list[Record]) -> list[Record]:
     flat = [record for item in records for record in (item if isinstance(item, list) else [item])]
     return sorted(flat, key=lambda record: record["__REALTIME_TIMESTAMP"])

@@ -12,7 +12,7 @@ from sockgate.journal.history import Endings, Query, connections, history
 from sockgate.journal.reader import Journal
 
 from .export import BOOT, Record, write_journal
-from .records import NOON, SECOND, end, failure, in_order, refusal, resident, success, verdict
+from .records import NOON, SECOND, brief, end, failure, in_order, refusal, resident, success, verdict
 
 
 def endings(folder: Path, *records: Record | list[Record]) -> list[Ending | None]:
@@ -49,6 +49,21 @@ def test_a_session_of_sockgated_ends_as_sockgated_says(tmp_path: Path) -> None:
         Ending(NOON + 3 * SECOND, 2.0, "exit-code", status=100),
         Ending(NOON + 5 * SECOND, 3.0, "signal", signal="SIGSEGV"),
     ]
+
+
+def test_a_brief_session_of_sockgated_has_one_record(tmp_path: Path) -> None:
+    well, killed = (
+        brief(resident(verdict(1)), 0.25, SOCKGATE_STATUS=0),
+        brief(resident(verdict(2)), 0, SOCKGATE_SIGNAL="SIGKILL"),
+    )
+    forged = brief(resident(verdict(3)), 0, SOCKGATE_DURATION="nan")
+    assert endings(tmp_path, well, killed, forged) == [
+        Ending(NOON + SECOND, 0.25, "success", status=0),
+        Ending(NOON + 2 * SECOND, 0.0, "signal", signal="SIGKILL"),
+        None,
+    ]
+    starts = [connection.start for connection in connections(Query(directory=str(tmp_path)))]
+    assert starts[:2] == [NOON + 750_000, NOON + 2 * SECOND]
 
 
 def test_the_end_of_a_later_session_from_the_same_port_is_not_taken_for_this_one_s(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def fork(work: Callable[[], int]) -> int:
 
 def serve(client: Client, verdict: Verdict, records: Records) -> int:
     """Become the server of a client that was decided about. Returns an exit code if that is not possible."""
+    records.forget()
     take_over(client.connection)
     return become_server(client, verdict, records)
 
@@ -64,6 +65,7 @@ def become_server(client: Client, verdict: Verdict, records: Records) -> int:
 
 def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
     """Find out who the client is, decide, and become its server; or tell it that it may not come in."""
+    records.forget()
     take_over(client.connection)
     session, gate = client.session, client.rules.gate
     verdict = Verdict(DENY)
@@ -75,6 +77,7 @@ def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
         verdict = gate.hold_greeting(0, session.peer, verdict)
         if verdict.outcome != DENY:
             records.accepted(session, verdict, client.note())
+            records.announce(everybody=True)
             records.send()
             return become_server(client._replace(unsent=gate.welcome(verdict)), verdict, records)
         records.refused(session.peer, verdict)

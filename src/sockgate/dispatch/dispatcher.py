@@ -29,7 +29,7 @@ from .listener import Listener
 from .loop import Loop
 from .options import Limits, Process
 from .reception import OVERLOAD_SECONDS, Reception
-from .records import FAULT, GATE_BROKEN, GATE_READ, PAUSED, STARTED, STOPPED, Records
+from .records import BRIEF_SECONDS, FAULT, GATE_BROKEN, GATE_READ, PAUSED, STARTED, STOPPED, Records
 from .refusals import Refusals
 from .sd import Notifier
 from .seldom import Seldom
@@ -138,6 +138,7 @@ class Dispatcher:
         client = self._reception.receive(connection)
         if client:
             self._starter.start(client)
+        self._records.announce(everybody=True)
         self._records.send()
 
     def _next_client(self) -> Client | None:
@@ -163,6 +164,8 @@ class Dispatcher:
         """See to what follows from all that was."""
         self._reap()
         self._note_change()
+        if self._records.announce():
+            self._loop.after(BRIEF_SECONDS, self._do_chores)
         if self._records.waiting:
             self._records.send()
             if self._records.waiting:

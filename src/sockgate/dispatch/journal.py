@@ -45,6 +45,9 @@ class PatientLog(Log):
                 self._waiting.appendleft(record)
                 return
 
+    def forget(self) -> None:
+        self._waiting.clear()
+
     def add(self, record: bytes) -> None:
         """One in the journal's own form."""
         if len(self._waiting) >= MOST_WAITING:

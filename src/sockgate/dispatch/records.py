@@ -6,6 +6,8 @@ tcpserver know; and what happens to the gate itself, which is always a record of
 
 import os
 import signal
+from collections import deque
+from time import monotonic
 
 from ..core.access import Verdict
 from ..core.errors import GateError
@@ -22,6 +24,8 @@ GATE_READ = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a08"
 STARTED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a09"
 STOPPED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0a"
 FAULT = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0b"
+
+BRIEF_SECONDS = 0.1
 
 
 class Records:
@@ -57,41 +61,78 @@ class Records:
     def waiting(self) -> bool:
         return self._log.waiting
 
+    def announce(self, *, everybody: bool = False) -> bool:
+        """Write what was put off until now, or all of it. Returns whether there is more for later."""
+        return False
+
     def send(self) -> None:
         """Let the journal have what was recorded, as far as it takes it now."""
         self._log.send()
 
     def flush(self) -> None:
         """Before an exit: the journal finds the service of a record only while its sender lives."""
+        self.announce(everybody=True)
         self._log.send()
         self._log.flush()
+
+    def forget(self) -> None:
+        """In a child: what its parent has not sent yet is its parent's to send."""
+        self._log.forget()
 
 
 class JournalRecords(Records):
     """START and EXIT as text: there are thousands a second, and with lists of fields they take three times as long.
 
-    The fields of START are those of Log.verdict, and the server's process id.
+    The fields of START are those of Log.verdict, and the server's process id. Of a session that is over within
+    BRIEF_SECONDS it is the only record, with the fields of EXIT: half as much for the journal to do and to keep, and
+    such sessions are the many.
     """
 
     def __init__(self, log: PatientLog) -> None:
         super().__init__(log)
-        self._accepted = self._head(ACCEPTED) + lines(("SOCKGATE_VERDICT", "allow"))
-        self._ended = self._head(ENDED)
+        self._start = self._head(ACCEPTED) + lines(("SOCKGATE_VERDICT", "allow"))
+        self._end = self._head(ENDED)
+        self._begun: dict[Session, tuple[Verdict, str]] = {}  # those whose START is not written yet
+        self._queue: deque[Session] = deque()  # the same, the oldest first, and some that are over
 
     def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
-        session.fields = lines(*peer_fields(session.peer))
-        message = f"accepted {ends_of(session.peer)}" + (f": {note}" if note else "")
-        self._log.add(
-            f"{self._accepted}MESSAGE={self._service}: {clean(message)}\nSOCKGATE_PID={session.pid}\n"
-            f"SOCKGATE_REASON={clean(verdict.reason)}\nSOCKGATE_RULE={clean(verdict.rule)}\n{session.fields}".encode()
-        )
+        self._begun[session] = verdict, note
+        self._queue.append(session)
+
+    def announce(self, *, everybody: bool = False) -> bool:
+        latest = monotonic() - (0 if everybody else BRIEF_SECONDS)
+        while self._queue and self._queue[0].since <= latest:
+            session = self._queue.popleft()
+            begun = self._begun.pop(session, None)
+            if begun:
+                self._add_start(session, *begun)
+        return bool(self._queue)
 
     def ended(self, session: Session, status: int) -> None:
+        begun = self._begun.pop(session, None)
         name, value = status_field(status)
+        end = f"{name}={value}\nSOCKGATE_DURATION={session.seconds:.3f}\n"
+        if begun:
+            self._add_start(session, *begun, f"; ended {duration_and_status(session, status)}", end)
+            return
         fields = session.fields or lines(*peer_fields(session.peer))
         self._log.add(
-            f"{self._ended}MESSAGE={self._service}: {clean(end_message(session, status))}\n"
-            f"SOCKGATE_PID={session.pid}\n{name}={value}\nSOCKGATE_DURATION={session.seconds:.3f}\n{fields}".encode()
+            f"{self._end}MESSAGE={self._service}: {clean(end_message(session, status))}\n"
+            f"SOCKGATE_PID={session.pid}\n{end}{fields}".encode()
+        )
+
+    def forget(self) -> None:
+        super().forget()
+        self._begun.clear()
+        self._queue.clear()
+
+    def _add_start(self, session: Session, verdict: Verdict, note: str, how: str = "", end: str = "") -> None:
+        session.fields = lines(*peer_fields(session.peer))
+        message = f"accepted {ends_of(session.peer)}" + (f": {note}" if note else "") + how
+        self._log.add(
+            f"{self._start}MESSAGE={self._service}: {clean(message)}\nSOCKGATE_PID={session.pid}\n"
+            f"SOCKGATE_REASON={clean(verdict.reason)}\nSOCKGATE_RULE={clean(verdict.rule)}\n"
+            f"{end}{session.fields}".encode()
         )
 
     def _head(self, message_id: str) -> str:
@@ -165,8 +206,12 @@ def ends_of(peer: Peer) -> str:
 
 
 def end_message(session: Session, status: int) -> str:
+    return f"ended {ends_of(session.peer)} {duration_and_status(session, status)}"
+
+
+def duration_and_status(session: Session, status: int) -> str:
     how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
-    return f"ended {ends_of(session.peer)} after {session.seconds:.3f} s: {how}"
+    return f"after {session.seconds:.3f} s: {how}"
 
 
 def status_field(status: int) -> tuple[str, str]:

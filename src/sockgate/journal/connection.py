@@ -20,6 +20,7 @@ ERROR = "error"  # the verdict of a gate that failed
 SUCCESS = "success"
 RESIDENT = "sockgated"
 MICROSECONDS = 1_000_000
+LONGEST_SECONDS = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Connection:
     unit     the systemd unit that the record is from
     verdict  allow, deny, error or gone
     run      which run of the unit it was (systemd.exec(5), $INVOCATION_ID)
+    ending   of a session so brief that its first record is the last, too
     """
 
     start: int
@@ -66,6 +68,7 @@ class Connection:
     pid: str
     boot: str
     run: str
+    ending: Ending | None = None
 
     @property
     def allowed(self) -> bool:
@@ -88,8 +91,10 @@ def endpoint(address: str, port: int | None) -> str:
 
 def from_record(record: Record) -> Connection:
     """The connection that this record of a verdict is about."""
+    seconds = duration_in(record) if text(record, "MESSAGE_ID") == ACCEPTED else None
+    start = time_of(record) - round((seconds or 0) * MICROSECONDS)
     return Connection(
-        start=time_of(record),
+        start=start,
         service=text(record, "SOCKGATE_SERVICE"),
         unit=text(record, "_SYSTEMD_UNIT"),
         verdict=text(record, "SOCKGATE_VERDICT"),
@@ -104,19 +109,28 @@ def from_record(record: Record) -> Connection:
         pid=text(record, "_PID"),
         boot=text(record, "_BOOT_ID"),
         run=text(record, "INVOCATION_ID") or text(record, "_SYSTEMD_INVOCATION_ID"),
+        ending=None if seconds is None else resident_ending(start, record),
     )
 
 
-def resident_ending(connection: Connection, record: Record) -> Ending:
+def resident_ending(start: int, record: Record) -> Ending:
     """From sockgated's own record of the end."""
-    try:
-        seconds = float(text(record, "SOCKGATE_DURATION"))
-    except ValueError:
-        seconds = (time_of(record) - connection.start) / MICROSECONDS
+    seconds = duration_in(record)
+    if seconds is None:
+        seconds = (time_of(record) - start) / MICROSECONDS
     killer = text(record, "SOCKGATE_SIGNAL")
     status = number(record, "SOCKGATE_STATUS")
     result = "signal" if killer else "exit-code" if status else SUCCESS
-    return Ending(connection.start + round(seconds * MICROSECONDS), seconds, result, status, killer or None)
+    return Ending(start + round(seconds * MICROSECONDS), seconds, result, status, killer or None)
+
+
+def duration_in(record: Record) -> float | None:
+    """Seconds; None if it has none. Anybody may write to the journal, and anything."""
+    try:
+        seconds = float(text(record, "SOCKGATE_DURATION"))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < LONGEST_SECONDS else None
 
 
 def unit_ending(connection: Connection, records: list[Record]) -> Ending | None:

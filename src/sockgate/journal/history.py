@@ -90,8 +90,8 @@ class Endings:
 
     def find(self, connection: Connection) -> Ending | None:
         """None if there is no end: see `is_open`."""
-        if not connection.allowed:
-            return None
+        if connection.ending or not connection.allowed:
+            return connection.ending
         return self._resident(connection) if connection.resident else self._unit(connection)
 
     def is_open(self, connection: Connection) -> bool:
@@ -112,7 +112,7 @@ class Endings:
     def _resident(self, connection: Connection) -> Ending | None:
         self._journal.select([[*ids(ENDED), *session_terms(connection)]], connection.start)
         for record in self._journal.records():
-            ending = resident_ending(connection, record)
+            ending = resident_ending(connection.start, record)
             begun = time_of(record) - round(ending.seconds * 1_000_000)
             return ending if abs(begun - connection.start) < TOLERANCE else None
         return None
@@ -171,10 +171,10 @@ def follow(query: Query) -> History:
                 continue
             connection = from_record(record)
             if query.covers(connection.remote_address) and not sessions.failed(connection, record):
-                if connection.allowed:
+                if connection.allowed and not connection.ending:
                     sessions.begun(connection)
                 else:
-                    yield connection, None
+                    yield connection, connection.ending
         journal.wait()
 
 
@@ -202,7 +202,7 @@ class OpenSessions:
             key = tuple(session_terms(from_record(record)))
             if key in self._sessions:
                 connection, _ = self._sessions.pop(key)
-                yield connection, resident_ending(connection, record)
+                yield connection, resident_ending(connection.start, record)
             return
         key = (text(record, "INVOCATION_ID"),)
         if key in self._sessions:
