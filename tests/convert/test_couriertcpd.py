@@ -1,5 +1,6 @@
 """Courier's settings: what shapes the units, and what stays the server's environment."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_access_rules_are_taken_over_as_they_are(tmp_path: Path) -> None:
         ("DROP=-drop", "DROP=-drop", Outcome.REFUSED, "-drop is not converted: it decides who gets in; add the gate's "
          "own option, see sockgate(8); the service is not converted"),
         ("IMAPACCESSFILE=/nonexistent", "IMAPACCESSFILE=/nonexistent", Outcome.APPROXIMATED, "'/nonexistent' does not "
-         "exist here: everybody gets in, as before; add --courier-access when there are rules"),
+         "exist here: until it does, the gate refuses everybody"),
     ],
 )  # fmt: skip
 def test_setting_is_reported(text: str, what: str, outcome: Outcome, said: str, tmp_path: Path) -> None:
@@ -128,5 +129,44 @@ def test_what_is_no_dns_list_is_refused(tmp_path: Path) -> None:
 
 
 def test_names_are_looked_up_as_before_and_believed_as_before(tmp_path: Path) -> None:
-    assert "--hostname --paranoid --" in units(convert(tmp_path, "TCPDOPTS=", "imapd"))
+    assert "--hostname --paranoid" in units(convert(tmp_path, "TCPDOPTS=", "imapd"))
     assert "--hostname" not in units(convert(tmp_path, "TCPDOPTS=-nodnslookup", "imapd"))
+
+
+def test_imap_has_access_rules_even_if_no_setting_names_them(tmp_path: Path) -> None:
+    assert "--courier-access /etc/courier/imapaccess" in units(convert(tmp_path, "PORT=143"))
+    assert "--courier-access" not in units(convert(tmp_path, "PORT=110", "pop3d"))
+
+
+def test_limits_and_masks_of_the_start_script_are_kept(tmp_path: Path) -> None:
+    text = units(convert(tmp_path, "IMAP_ULIMITD=131072\nIMAP_UMASK=077"))
+    assert " $SOCKGATE_LIMITS -- " in text
+    assert "UMask=0077\n" in text
+
+
+def test_smtp_runs_as_the_user_of_its_settings_without_a_second_change_for_tls(tmp_path: Path) -> None:
+    text = units(convert(tmp_path, "MAILUSER=daemon\nMAILGROUP=mail\nULIMIT=1", "esmtpd-ssl", esmtpd="PORT=25"))
+    assert "User=daemon\nGroup=mail\n" in text
+    assert "-- /usr/bin/couriertls -server -tcpd /usr/sbin/courieresmtpd\n" in text
+    assert "After=courier-authdaemon.service courier.service courierfilter.service\n" in text
+
+
+def test_rules_that_changed_after_they_were_compiled_are_reported(tmp_path: Path) -> None:
+    rules = tmp_path / "access"
+    rules.write_text("*\tdeny\n")
+    (tmp_path / "access.dat").write_text("")
+    os.utime(tmp_path / "access.dat", (0, 0))
+    conversion = convert(tmp_path, f"IMAPACCESSFILE={rules}")
+    assert any(entry.text.startswith("it was changed after") for entry in conversion.report.entries)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ADDRESS=nowhere.invalid", "'nowhere.invalid' is no address and cannot be resolved here; the service is not "
+         "converted"),
+        ("IMAP_UMASK=u=rwx", "'u=rwx' is no mask: UMask=0022 is taken"),
+    ],
+)  # fmt: skip
+def test_value_is_reported(text: str, said: str, tmp_path: Path) -> None:
+    assert said in [entry.text for entry in convert(tmp_path, text).report.entries]

@@ -1,12 +1,13 @@
 """inetd.conf, field by field."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sockgate.convert import readers
 from sockgate.convert.conversion import Conversion
-from sockgate.convert.machine import Machine
+from sockgate.convert.machine import GNU, OPENBSD, Machine
 from sockgate.convert.report import Outcome
 
 MACHINE = Machine(systemd=257, asks_services=False)
@@ -106,3 +107,76 @@ def test_a_path_that_no_unit_can_hold_is_refused(tmp_path: Path) -> None:
     refused = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED]
     assert refused == [r"ListenStream='/run/\udcff' cannot stand in a unit file; the service is not converted"]
     assert "ListenStream=/run/%%n\n" in units(conversion)
+
+
+def convert_for(inetd: str, folder: Path, *lines: str, wraps: bool = False) -> Conversion:
+    (folder / "inetd.conf").write_text("\n".join(lines) + "\n")
+    machine = replace(MACHINE, inetd=inetd, wraps=wraps)
+    return readers.convert("inetd", [str(folder / "inetd.conf")], machine)
+
+
+@pytest.mark.parametrize(
+    ("inetd", "protocol", "sockets"),
+    [
+        (OPENBSD, "tcp", "ListenStream=0.0.0.0:26\nListenStream=[::]:26\nBindIPv6Only=ipv6-only"),
+        (OPENBSD, "tcp4", "ListenStream=0.0.0.0:26\nAccept"),
+        (OPENBSD, "tcp6", "ListenStream=[::]:26\nBindIPv6Only=ipv6-only"),
+        (GNU, "tcp", "ListenStream=0.0.0.0:26\nAccept"),
+        (GNU, "tcp6", "ListenStream=26\nBindIPv6Only=both"),
+        (GNU, "tcp6only", "ListenStream=[::]:26\nBindIPv6Only=ipv6-only"),
+        ("", "tcp", "ListenStream=0.0.0.0:26\nAccept"),
+        ("", "tcp6", "ListenStream=[::]:26\nBindIPv6Only=ipv6-only"),
+    ],
+)
+def test_family_is_that_of_the_installed_inetd(inetd: str, protocol: str, sockets: str, tmp_path: Path) -> None:
+    assert sockets in units(convert_for(inetd, tmp_path, f"26 stream {protocol} nowait root /bin/cat"))
+
+
+def test_a_waiting_server_of_both_families_becomes_two(tmp_path: Path) -> None:
+    conversion = convert_for(OPENBSD, tmp_path, "26 dgram udp wait root /bin/cat")
+    assert [service.listens[0].address for service in conversion.services] == ["0.0.0.0:26", "[::]:26"]
+
+
+@pytest.mark.parametrize(
+    ("inetd", "words"),
+    [(OPENBSD, "cat one two"), (GNU, "cat one"), ("", "cat one")],
+)
+def test_a_line_that_begins_with_a_blank(inetd: str, words: str, tmp_path: Path) -> None:
+    lines = ("26 stream tcp nowait root /bin/cat cat one", "\ttwo")
+    conversion = convert_for(inetd, tmp_path, *lines)
+    assert f"ExecStart=/bin/{words}\n" in units(conversion)
+    refused = [entry.place.line for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED]
+    assert refused == ([] if inetd == OPENBSD else [2])
+
+
+@pytest.mark.parametrize(
+    ("inetd", "words"), [(GNU, 'cat "a b" # c'), (OPENBSD, 'cat "\'a" "b\'" "#" c'), ("", 'cat "\'a" "b\'"')]
+)
+def test_quotes_group_words_for_gnu_alone(inetd: str, words: str, tmp_path: Path) -> None:
+    conversion = convert_for(inetd, tmp_path, "26 stream tcp nowait root /bin/cat cat 'a b' # c")
+    assert f"ExecStart=/bin/{words}".replace("#", '"#"').replace('""#""', '"#"') in units(conversion)
+    told = [entry.what for entry in conversion.report.entries if entry.outcome is Outcome.IGNORED]
+    assert told == ([] if inetd == GNU else ["quotes"])
+
+
+def test_root_keeps_its_own_groups(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "26 stream tcp nowait root:mail /bin/cat")
+    assert "Group=" not in units(conversion)
+    assert "inetd keeps root's own groups, whatever group is named" in [
+        entry.text for entry in conversion.report.entries
+    ]
+
+
+def test_inetd_that_asks_hosts_allow_does_so_for_every_service(tmp_path: Path) -> None:
+    line = "26 stream tcp nowait root /bin/cat other"
+    assert "--hosts-access other --argv0 other -- /bin/cat" in units(convert_for(OPENBSD, tmp_path, line, wraps=True))
+    refused = convert_for(OPENBSD, tmp_path, "26 stream tcp nowait root /usr/sbin/tcpd in.x", wraps=True)
+    assert refused.units == ()
+
+
+def test_a_folder_of_lines(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("27 stream tcp nowait root /bin/cat\n")
+    (tmp_path / "a").write_text("26 stream tcp nowait root /bin/cat\n")
+    (tmp_path / ".hidden").write_text("28 stream tcp nowait root /bin/cat\n")
+    conversion = readers.convert("inetd", [str(tmp_path)], MACHINE)
+    assert [service.name for service in conversion.services] == ["port-26", "port-27"]

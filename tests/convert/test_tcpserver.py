@@ -8,6 +8,7 @@ from sockgate.convert import readers
 from sockgate.convert.conversion import Conversion
 from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
+from sockgate.convert.tcpserver.options import TCPSERVER, TCPSVD, WITH_VALUE, WITHOUT_VALUE
 
 MACHINE = Machine(systemd=257, asks_services=False)
 
@@ -113,3 +114,90 @@ def test_what_the_script_runs_first_is_reported(tmp_path: Path) -> None:
     assert (
         entry.text == "the script runs this as well, the unit does not; add ExecStartPre= to the socket if it is needed"
     )
+
+
+def texts(conversion: Conversion, outcome: Outcome) -> list[str]:
+    return [entry.text for entry in conversion.report.entries if entry.outcome is outcome]
+
+
+@pytest.mark.parametrize("option", ["-i ./peers", "-x peers.cdb"])
+def test_instructions_of_tcpsvd_decide_who_gets_in_and_are_refused(option: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, f"tcpsvd {option} 0 7 /bin/cat")
+    assert conversion.units == ()
+    assert texts(conversion, Outcome.REFUSED) == [
+        "instructions of tcpsvd are not read: write them as rules of tcprules and add --rules; the service is not "
+        "converted"
+    ]
+
+
+def test_a_banner_is_taken_over_as_it_is(tmp_path: Path) -> None:
+    line = "tcpserver -RHl0 -B '220 a \"b\" %n\n' 0 7 /bin/cat"
+    assert '--banner-text "220 a \\"b\\" %%n\\n"' in units(convert(tmp_path, line))
+
+
+def test_what_was_exported_before_env_cleared_it_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("export A=1 B=2\nexec env - B=3 tcpserver -RHl0 0 7 /bin/cat\n")
+    text = units(readers.convert("tcpserver", [str(tmp_path / "run")], MACHINE))
+    assert '--pass-env "" --env B=3 --' in text
+    assert "A=1" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "server"),
+    [
+        ("tcpserver -RHl0 0 7 env - A=b /bin/cat", "-- /usr/bin/env - A=b /bin/cat"),
+        ("tcpserver -RHl0 0 7 rblsmtpd -r bl.example setuidgid daemon /bin/cat",
+         "rblsmtpd -r bl.example setuidgid daemon /bin/cat"),
+        ("tcpserver -RHl0 0 7 envdir e argv0 /bin/cat dog", "argv0 /bin/cat dog"),
+        ("tcpserver -RHl0 0 7 chpst -0 /bin/cat", "chpst -0 /bin/cat"),
+    ],
+)  # fmt: skip
+def test_link_that_only_works_where_it_stands_stays(line: str, server: str, tmp_path: Path) -> None:
+    assert f"{server}\n" in units(convert(tmp_path, line))
+
+
+@pytest.mark.parametrize("name", ["recordio", "fixcrio"])
+def test_what_copies_after_the_servers_end_may_finish(name: str, tmp_path: Path) -> None:
+    assert "ExitType=cgroup\n" in units(convert(tmp_path, f"tcpserver -RHl0 0 7 {name} /bin/cat"))
+
+
+def test_each_server_of_a_script_is_converted(tmp_path: Path) -> None:
+    (tmp_path / "rc").write_text(
+        "tcpserver -RHl0 0 7 /bin/cat | logger &\ntcpserver -RHl0 0 smtp /bin/cat &\nkillall tcpserver\n"
+    )
+    conversion = readers.convert("tcpserver", [str(tmp_path / "rc")], MACHINE)
+    assert [service.name for service in conversion.services] == ["rc-7", "rc-smtp"]
+    assert [entry.what for entry in conversion.report.entries if "as well" in entry.text] == ["killall tcpserver"]
+
+
+def test_a_server_of_which_nobody_knows_whether_it_runs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("if grep -q x /y; then\nexec tcpserver -RHl0 0 7 /bin/cat\nfi\n")
+    (refusal,) = texts(readers.convert("tcpserver", [str(tmp_path / "run")], MACHINE), Outcome.REFUSED)
+    assert refusal.startswith("whether this is run cannot be known; write a script without the condition")
+
+
+@pytest.mark.parametrize(
+    ("line", "directive"),
+    [
+        ("tcpserver -RHl0 -u 4242 -g 4243 0 7 /bin/cat",
+         "setpriv --reuid=4242 --regid=4243 --clear-groups -- /usr/sbin/sockgate"),
+        ("tcpserver -RHl0 -u `id -u daemon` -g `id -g daemon` 0 7 /bin/cat", "User=daemon\nStandardInput"),
+        ("tcpserver -RHl0 -u 1 0 7 /bin/cat", "User=1\nGroup=1\n"),
+        ("tcpserver -RHl0 -g 8 0 7 /bin/cat", "\nGroup=8\n"),
+        ("authbind --deep nohup tcpserver -RHl0 0 7 /bin/cat", "-- /bin/cat\n"),
+        ("softlimit -o = tcpserver -RHl0 0 7 /bin/cat", "--rlimit nofile=infinity: "),
+        ("chpst -C /srv -n 25 tcpserver -RHl0 0 7 ./cat", "-- /srv/cat\n"),
+        ("tcpserver -RHl 0 0 7 /bin/cat", "--local-name 0 "),
+    ],
+)  # fmt: skip
+def test_account_and_place(line: str, directive: str, tmp_path: Path) -> None:
+    assert directive in units(convert(tmp_path, line))
+
+
+def test_nice_beyond_the_limit_is_the_limit(tmp_path: Path) -> None:
+    assert "Nice=19\n" in units(convert(tmp_path, "nice -n 25 tcpserver -RHl0 0 7 /bin/cat"))
+
+
+def test_every_option_of_each_server_has_its_row() -> None:
+    for program, known in (("tcpserver", TCPSERVER), ("tcpsvd", TCPSVD)):
+        assert set(WITH_VALUE[program] + WITHOUT_VALUE[program]) == set(known)

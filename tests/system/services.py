@@ -94,6 +94,13 @@ def add_addresses(machine: Machine, *addresses: str) -> None:
 
 def courier_smtp(machine: Machine) -> None:
     """Debian's courieresmtpd behind smtp@.service, mail for LOCAL_DOMAIN being its own."""
+    courier_smtp_settings(machine)
+    machine.shell("sockgatectl courier-environment esmtpd --output /run/sockgate/smtp.env")
+    for unit in ("smtp@.service", "smtp.service"):
+        drop_in(machine, unit, COURIER_DROP_IN)
+
+
+def courier_smtp_settings(machine: Machine) -> None:
     machine.shell(f"""
         echo BOFHCHECKDNS=0 >> /etc/courier/esmtpd  # there is no DNS
         echo TARPIT=0 >> /etc/courier/esmtpd
@@ -102,10 +109,7 @@ def courier_smtp(machine: Machine) -> None:
         touch /etc/courier/aliases/system
         makeacceptmailfor
         makealiases
-        sockgatectl courier-environment esmtpd --output /run/sockgate/smtp.env
     """)
-    for unit in ("smtp@.service", "smtp.service"):
-        drop_in(machine, unit, COURIER_DROP_IN)
 
 
 def courier_accounts(machine: Machine) -> None:

@@ -152,12 +152,15 @@ def command_line(service: Service, machine: Machine) -> str:
     installed = ours or machine.is_executable(words[0])
     prefixes = "-" if service.wait or not installed else ""
     if service.gated:
-        words = [f"{machine.programs}/sockgate", *gate_words(service), "--", *words]
+        further = [f"${service.options_from}"] if service.options_from else []
+        words = [f"{machine.programs}/sockgate", *gate_words(service), *further, "--", *words]
     elif service.argv0 and service.argv0 != words[0]:
         prefixes, words = prefixes + "@", [words[0], service.argv0, *words[1:]]
     if service.clear_groups:
         words = [SETPRIV, f"--reuid={service.user}", f"--regid={service.group}", "--clear-groups", "--", *words]
     line = format_command(words, prefixes)
+    if service.options_from:
+        line = line.replace(f' "$${service.options_from}" ', f" ${service.options_from} ")
     return line.replace("$${", "${") if service.expand_command else line
 
 

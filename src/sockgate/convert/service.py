@@ -47,6 +47,7 @@ class Service:
     gate             (gate option, value or None) that the service needs; without any it runs bare
     needs_gate       runs behind a gate even so, for the variables that it sets
     expand_command   ${NAME} in the command stands for a variable of the unit
+    options_from     a variable of the unit that holds further gate options, "" for none
     unit             further directives of [Unit] of the service
     socket           further directives of [Socket]
     directives       further directives of [Service]
@@ -72,6 +73,7 @@ class Service:
     gate: tuple[tuple[str, str | None], ...] = ()
     needs_gate: bool = False
     expand_command: bool = False
+    options_from: str = ""
     unit: tuple[tuple[str, str], ...] = ()
     socket: tuple[tuple[str, str], ...] = ()
     directives: tuple[tuple[str, str], ...] = ()

@@ -115,7 +115,8 @@ def server_variables(profile: Profile, folder: str) -> dict[str, str]:
     sys.stderr.write(complaint)
     server |= {name: script.get(source, "") for name, source in profile.copied.items()}
     server |= profile.fixed
-    server["MAILDIRPATH"] = script.get("MAILDIRPATH") or "Maildir"
+    if profile.limit != ESMTP_LIMIT:  # SMTP has no mailbox
+        server["MAILDIRPATH"] = script.get("MAILDIRPATH") or "Maildir"
     server[LIMITS] = limits(profile, script)
     warn_of_umask(profile, script)
     return server

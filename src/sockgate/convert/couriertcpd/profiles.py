@@ -12,34 +12,58 @@ ASSIGNED = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=", re.AS
 class Profile:
     """What one start script does with its settings.
 
-    base     the settings that it reads first, "" for none
+    base     the settings that it reads first
+    needs    whether it cannot do without those
     prefix   of PORT and ADDRESS: "SSL" for the TLS variants
     port     the default
     server   what couriertcpd starts; $MAILDIRPATH is expanded when it starts
     access   the variable that names the access rules
     start    the variable that says whether it is started at all
+    rules    the access rules if the variable is not set; without them it does not start, "" for none
+    runs_as  the variables that name the user and the group, and their defaults; "" for root
+    umask    the variable that holds it
+    limit    the variable that holds one, in kB
+    wants    units of Courier's own that it needs
     """
 
     base: str
+    needs: bool
     prefix: str
     port: str
     server: tuple[str, ...]
     access: str
     start: str
-    user: str = ""
+    rules: str = ""
+    runs_as: tuple[str, str, str] = ("", "", "")
+    umask: str = ""
+    limit: str = ""
+    wants: str = "courier-authdaemon.service"
 
 
 IMAP = (f"{LIBRARY}/imaplogin", "/usr/bin/imapd", "${MAILDIRPATH}")
 POP3 = (f"{LIBRARY}/courierpop3login", f"{LIBRARY}/courierpop3d", "${MAILDIRPATH}")
 ESMTP = ("/usr/sbin/courieresmtpd",)
+
+
+def imap(base: str, *, needs: bool, prefix: str, port: str, start: str) -> Profile:
+    return Profile(base, needs, prefix, port, IMAP, "IMAPACCESSFILE", start, "imapaccess", umask="IMAP_UMASK",
+                   limit="IMAP_ULIMITD")  # fmt: skip
+
+
+def esmtp(base: str, prefix: str, port: str, start: str) -> Profile:
+    wants = "courier-authdaemon.service courier.service courierfilter.service"
+    return Profile(base, bool(base), prefix, port, ESMTP, "ACCESSFILE", start, limit="ULIMIT",
+                   runs_as=("MAILUSER", "MAILGROUP", "courier"), wants=wants)  # fmt: skip
+
+
 PROFILES = {
-    "imapd-ssl": Profile("imapd", "SSL", "993", IMAP, "IMAPACCESSFILE", "IMAPDSSLSTART"),
-    "imapd": Profile("", "", "143", IMAP, "IMAPACCESSFILE", "IMAPDSTART"),
-    "pop3d-ssl": Profile("pop3d", "SSL", "995", POP3, "", "POP3DSSLSTART"),
-    "pop3d": Profile("", "", "110", POP3, "", "POP3DSTART"),
-    "esmtpd-msa": Profile("esmtpd", "", "587", ESMTP, "ACCESSFILE", "ESMTPDSTART", "courier"),
-    "esmtpd-ssl": Profile("esmtpd", "SSL", "465", ESMTP, "ACCESSFILE", "ESMTPDSSLSTART", "courier"),
-    "esmtpd": Profile("", "", "smtp", ESMTP, "ACCESSFILE", "ESMTPDSTART", "courier"),
+    "imapd-ssl": imap("imapd", needs=True, prefix="SSL", port="993", start="IMAPDSSLSTART"),
+    "imapd": imap("imapd-ssl", needs=False, prefix="", port="143", start="IMAPDSTART"),
+    "pop3d-ssl": Profile("pop3d", True, "SSL", "995", POP3, "", "POP3DSSLSTART"),
+    "pop3d": Profile("pop3d-ssl", False, "", "110", POP3, "", "POP3DSTART"),
+    "esmtpd-msa": esmtp("esmtpd", "", "587", "ESMTPDSTART"),
+    "esmtpd-ssl": esmtp("esmtpd", "SSL", "465", "ESMTPDSSLSTART"),
+    "esmtpd": esmtp("", "", "smtp", "ESMTPDSTART"),
 }
 
 

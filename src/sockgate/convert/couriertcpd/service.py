@@ -1,57 +1,25 @@
-"""Courier's imapd, pop3d and esmtpd settings, from which its start scripts build couriertcpd's command line.
+"""A file of Courier's settings as a service record.
 
 The settings are shell. What shapes the units is evaluated here; the rest is the server's environment, which
 `sockgatectl courier-environment` evaluates anew at each start of the socket, as the start script did.
 """
 
 import os
-from dataclasses import dataclass, field
+import re
 
-from ..core.dnsbl import DnsLists, allow_list
-from ..core.errors import UsageError
-from ..units.command import format_command
-from .answer import Answer, approximated, blocked, entry_of, ignored, translated
-from .courier_profiles import PROFILES, Profile, assignments, profile_of
-from .gateoptions import offers
-from .machine import Machine
-from .report import Report
-from .service import STREAM, Listen, Service
-from .shell.interpreter import Shell
-from .shell.tokens import UNKNOWN, ScriptError
-from .source import Place, Unreadable, read_text
-
-CONFIG_FOLDER = "/etc/courier"
-FOLDERS = {"prefix": "/usr", "exec_prefix": "/usr", "sbindir": "/usr/sbin", "bindir": "/usr/bin",
-           "libexecdir": "/usr/lib/courier", "sysconfdir": CONFIG_FOLDER}  # fmt: skip
-
-
-@dataclass(slots=True)
-class Settings:
-    """One file of settings after evaluation, while its service is built."""
-
-    name: str
-    path: str
-    profile: Profile
-    machine: Machine
-    values: dict[str, str]
-    lines: dict[str, int]
-    report: Report
-    gate: list[tuple[str, str | None]] = field(default_factory=list)
-    blocked: bool = False
-
-    def answer(self, variable: str, answer: Answer) -> None:
-        place = Place(self.path, self.lines.get(variable, 0))
-        written = f"{variable}={self.values.get(variable, '')}"
-        self.report.entries.append(entry_of(self.name, place, written, answer))
-        self.blocked = self.blocked or answer.blocks
-
-    def number(self, variable: str, default: int) -> int:
-        text = self.values.get(variable, "")
-        if text.isascii() and text.isdigit():
-            return int(text)
-        if text:
-            self.answer(variable, blocked(f"{text!r} is no number"))
-        return default
+from ...units.command import format_command
+from ..accounts import any_group, named_user
+from ..answer import approximated, blocked, entry_of, translated
+from ..machine import Machine
+from ..report import Report
+from ..service import STREAM, Listen, Service
+from ..shell.interpreter import Shell
+from ..shell.tokens import UNKNOWN, ScriptError
+from ..source import Place, Unreadable, read_text
+from .access import access
+from .options import options
+from .profiles import PROFILES, assignments, profile_of
+from .settings import CONFIG_FOLDER, FOLDERS, TLS_USER, Settings
 
 
 def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
@@ -92,7 +60,7 @@ def evaluate(path: str, name: str, machine: Machine, report: Report) -> dict[str
     try:
         if base and os.path.exists(f"{folder}/{base}"):
             shell.run_file(f"{folder}/{base}")
-        elif base:
+        elif PROFILES[name].needs:
             text = f"{base!r} is not beside it: MAXDAEMONS, MAXPERIP and TCPDOPTS that are set there are not known"
             report.entries.append(entry_of(name, Place(path, 0), base, approximated(text)))
         shell.run_file(path)
@@ -112,6 +80,7 @@ def build(settings: Settings) -> Service | None:
     started(settings)
     listens = listening(settings)
     command = server(settings)
+    user, group = runs_as(settings)
     access(settings)
     options(settings)
     config = configuration(settings)
@@ -123,14 +92,15 @@ def build(settings: Settings) -> Service | None:
     return Service(
         name=settings.name, place=Place(settings.path, 0), listens=listens, command=command, expand_command=True,
         ipv6_only="both" if any(listen.is_ipv6 for listen in listens) else "",
-        user=profile.user, group=profile.user, needs_gate=True, gate=tuple(settings.gate),
-        unit=(("Wants", "courier-authdaemon.service"), ("After", "courier-authdaemon.service")),
+        user=user, group=group, needs_gate=True, gate=tuple(settings.gate),
+        options_from="SOCKGATE_LIMITS" if profile.limit else "",
+        unit=(("Wants", profile.wants), ("After", profile.wants)),
         socket=(
             ("ExecStartPre",
              format_command([settings.machine.control, "courier-environment", config, "--output", environment])),
             ("KeepAlive", "yes"),
         ),
-        directives=(("EnvironmentFile", environment),),
+        directives=(("EnvironmentFile", environment), *umask(settings)),
         max_connections=maximum, max_per_source=per_source,
     )  # fmt: skip
 
@@ -143,6 +113,32 @@ def configuration(settings: Settings) -> str:
     text = f"taken for a copy of {CONFIG_FOLDER}/{settings.name}, which the socket evaluates when it starts"
     settings.report.entries.append(entry_of(settings.name, Place(settings.path, 0), settings.path, approximated(text)))
     return f"{CONFIG_FOLDER}/{settings.name}"
+
+
+def runs_as(settings: Settings) -> tuple[str, str]:
+    """The user and group of couriertcpd itself; imaplogin and pop3login must be root."""
+    user, group, default = settings.profile.runs_as
+    if not user:
+        return "", ""
+    names = settings.values.get(user, default), settings.values.get(group, default)
+    account, answer = named_user(settings.machine, names[0])
+    settings.answer(user, answer)
+    group_name, answer = any_group(settings.machine, names[1])
+    settings.answer(group, answer)
+    return account.user, group_name
+
+
+def umask(settings: Settings) -> list[tuple[str, str]]:
+    variable = settings.profile.umask
+    value = settings.values.get(variable, "") if variable else ""
+    if not value:
+        return []
+    if not re.fullmatch(r"0*[0-7]{1,3}", value, re.ASCII):
+        settings.answer(variable, approximated(f"{value!r} is no mask: UMask=0022 is taken"))
+        return []
+    mask = value.lstrip("0").zfill(4)
+    settings.answer(variable, translated(f"UMask={mask}"))
+    return [("UMask", mask)]
 
 
 def started(settings: Settings) -> None:
@@ -166,7 +162,7 @@ def listening(settings: Settings) -> tuple[Listen, ...]:
         if number is None or UNKNOWN in entry:
             settings.answer(f"{prefix}PORT", blocked(f"{entry!r} is neither a port nor in /etc/services"))
             return ()
-        where = own or address
+        where = address_of(settings, own or address)
         wildcard = where in ("", "0", "0.0.0.0", "::")  # noqa: S104  # what the old settings say
         at = str(number) if wildcard else f"[{where}]:{number}" if ":" in where else f"{where}:{number}"
         listens.append(Listen(STREAM, at))
@@ -177,29 +173,29 @@ def listening(settings: Settings) -> tuple[Listen, ...]:
     return tuple(listens)
 
 
+def address_of(settings: Settings, text: str) -> str:
+    """An address as it is; of a name the first one."""
+    if text in ("", "0") or re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
+        return text
+    found = None if UNKNOWN in text else settings.machine.address(text, 0)
+    variable = f"{settings.profile.prefix}ADDRESS"
+    if found is None:
+        settings.answer(variable, blocked(f"{text!r} is no address and cannot be resolved here"))
+        return text
+    settings.answer(variable, approximated(f"{text!r} is {found} now, and the unit keeps it"))
+    return found
+
+
 def server(settings: Settings) -> tuple[str, ...]:
     """The TLS variants have couriertls in front, which takes the client's address from the gate's variables."""
     words = settings.profile.server
     if not settings.profile.prefix:
         return words
     tls = settings.values.get("COURIERTLS", "/usr/bin/couriertls")
-    settings.answer("COURIERTLS", translated(f"{tls} -server -tcpd -user=courier"))
-    return (tls, "-server", "-tcpd", "-user=courier", *words)
-
-
-def access(settings: Settings) -> None:
-    variable = settings.profile.access
-    path = settings.values.get(variable, "") if variable else ""
-    if not path:
-        return
-    if not os.path.exists(path) and not os.path.exists(f"{path}.dat"):
-        settings.answer(variable, approximated(f"{path!r} does not exist here: everybody gets in, as before; add "
-                                               "--courier-access when there are rules"))  # fmt: skip
-    elif offers("--courier-access"):
-        settings.gate.append(("--courier-access", path))
-        settings.answer(variable, translated(f"--courier-access {path}", text="the text, no longer what makedat made"))
-    else:
-        settings.answer(variable, blocked("the gate has no --courier-access"))
+    # As courier, once it has its certificate; couriertcpd of SMTP is courier already.
+    words_of_tls = (tls, "-server", "-tcpd", *(() if settings.profile.runs_as[0] else (f"-user={TLS_USER}",)))
+    settings.answer("COURIERTLS", translated(" ".join(words_of_tls)))
+    return (*words_of_tls, *words)
 
 
 def limits(settings: Settings) -> tuple[int, int]:
@@ -220,87 +216,18 @@ def limits(settings: Settings) -> tuple[int, int]:
     return maximum, per_source
 
 
-def options(settings: Settings) -> None:
-    """TCPDOPTS, BLACKLISTS and DROP: options of couriertcpd."""
-    words = settings.values.get("TCPDOPTS", "").split()
-    for word in words:
-        settings.answer("TCPDOPTS", tcpd_option(settings, word))
-    if "-nodnslookup" not in words and "TCPDOPTS" in settings.lines:
-        settings.answer("TCPDOPTS", lookup(settings))
-    for variable in ("BLACKLISTS", "DROP"):
-        for word in settings.values.get(variable, "").split():
-            settings.answer(variable, tcpd_option(settings, word))
-
-
-def lookup(settings: Settings) -> Answer:
-    if offers("--paranoid"):  # it believes no other name
-        settings.gate += [("--hostname", None), ("--paranoid", None)]
-        return translated("--hostname --paranoid", text="TCPREMOTEHOST; TCPLOCALHOST stays unset")
-    return approximated("no name is looked up, so there is no TCPREMOTEHOST")
-
-
-def tcpd_option(settings: Settings, word: str) -> Answer:
-    name, _, value = word.partition("=")
-    match name:
-        case "-nodnslookup" | "-noidentlookup" | "-listen" | "-proxy":
-            return translated()
-        case "-stderrlogger" | "-stderrloggername" | "-stderr" | "-pid":
-            return translated(text="the journal")
-        case "-denymsg" if offers("--deny-message"):
-            settings.gate.append(("--deny-message", value))
-            return translated(f"--deny-message {value}")
-        case "-warn":
-            return ignored("systemd has no warning before the limit; it logs every connection above it")
-        case "-block" if offers("--dnsbl"):
-            return dns_list(settings, "--dnsbl", value)
-        case "-allow" if offers("--dnsbl-allow"):
-            return dns_list(settings, "--dnsbl-allow", value)
-    return blocked(f"{name} is not converted: it decides who gets in; add the gate's own option, see sockgate(8)")
-
-
-def dns_list(settings: Settings, option: str, value: str) -> Answer:
-    """ZONE[=DISPLAY][,VAR[/ADDRESS][,TEXT]] or ZONE/ADDRESS[,TEXT]. Here the address is behind the zone, and the
-    variable must be named.
-    """
-    names, _, text = value.partition(",")
-    variable = ""
-    if "/" not in names:
-        variable, _, text = text.partition(",")
-    names, _, address = names.partition("/")
-    variable, _, own_address = variable.partition("/")
-    zone, _, display = names.partition("=")
-    address = own_address or address
-    listed = f"{zone}/{address}" if address else zone
-    became = listed if option == "--dnsbl-allow" else f"{listed},{variable or 'BLOCK'}" + (f",{text}" if text else "")
-    try:
-        DnsLists([became], [], "open") if option == "--dnsbl" else allow_list(became)
-    except UsageError as error:
-        return blocked(str(error))
-    settings.gate.append((option, became))
-    if display:
-        return approximated(f"BLOCK_ZONE is {zone!r}, not {display!r}", f"{option} {became}")
-    if option == "--dnsbl-allow":
-        text = "it counts before all -block, wherever it stands, and for each of their variables"
-        return approximated(text, f"{option} {became}")
-    if "*" in text and text != "*":
-        return approximated("the list's own text takes the place of the asterisk", f"{option} {became}")
-    if not text:
-        text = (
-            "couriertcpd sets the variable itself only if there is a text behind it, and else blocks nobody; here it "
-        )
-        return approximated(f"{text}is set to the list's own text, as its manual says", f"{option} {became}")
-    return translated(f"{option} {became}")
-
-
 def rest(settings: Settings) -> None:
     """Everything else is the server's environment, or of no use without couriertcpd."""
     prefix = settings.profile.prefix
     seen = {"MAXDAEMONS", "MAXPERIP", "MAXPERC", "TCPDOPTS", "BLACKLISTS", "DROP", f"{prefix}PORT", f"{prefix}ADDRESS",
             settings.profile.start, settings.profile.access, "COURIERTLS" if prefix else ""}  # fmt: skip
+    seen |= {settings.profile.umask, *settings.profile.runs_as[:2]}
     for variable in settings.lines:
         if variable in seen:
             continue
-        if variable.endswith(("PIDFILE", "LOGGEROPTS")):
+        if variable == settings.profile.limit:
+            settings.answer(variable, translated("$SOCKGATE_LIMITS", text="sockgatectl courier-environment sets it"))
+        elif variable.endswith(("PIDFILE", "LOGGEROPTS")):
             settings.answer(variable, translated(text="systemd and the journal do this"))
         else:
             settings.answer(variable, translated("EnvironmentFile="))

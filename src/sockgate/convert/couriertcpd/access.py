@@ -1,0 +1,45 @@
+"""Who may come in: IMAPACCESSFILE and ACCESSFILE."""
+
+import os
+
+from ..answer import approximated, translated
+from .settings import CONFIG_FOLDER, Settings
+
+
+def access(settings: Settings) -> None:
+    """The rules' text, where couriertcpd had a .dat file that was made of it."""
+    variable = settings.profile.access
+    if not variable:
+        return
+    path = settings.values.get(variable, "") or default_rules(settings)
+    if not path:
+        return
+    is_made, is_text = os.path.exists(f"{path}.dat"), os.path.exists(path)
+    if not is_made and not settings.profile.rules:
+        text = (
+            f"{path}.dat' does not exist here: everybody gets in, as before; add --courier-access when there are rules"
+        )
+        settings.answer(variable, approximated(f"'{text}"))
+        return
+    settings.gate.append(("--courier-access", path))
+    became = f"--courier-access {path}"
+    if not is_text:
+        text = f"{path!r} does not exist here: until it does, the gate refuses everybody"
+        settings.answer(variable, approximated(text, became))
+    elif is_made and newest(path) > os.path.getmtime(f"{path}.dat"):
+        text = f"it was changed after {path}.dat was made of it: what is new in it counts now, and did not before"
+        settings.answer(variable, approximated(text, became))
+    else:
+        settings.answer(variable, translated(became, text="the text, no longer what makedat made of it"))
+
+
+def default_rules(settings: Settings) -> str:
+    """${IMAPACCESSFILE:=/etc/courier/imapaccess}"""
+    rules = settings.profile.rules
+    return f"{settings.values.get('sysconfdir', CONFIG_FOLDER)}/{rules}" if rules else ""
+
+
+def newest(path: str) -> float:
+    """When a file, or one in a folder, was last changed."""
+    names = [entry.path for entry in os.scandir(path)] if os.path.isdir(path) else []
+    return max(os.path.getmtime(name) for name in [path, *names])

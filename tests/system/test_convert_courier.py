@@ -1,0 +1,153 @@
+"""`sockgatectl convert couriertcpd`: clients of couriertcpd, and then of what became of Debian's own settings."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system import roots, services
+from tests.system.conftest import why_not
+from tests.system.convert import oracle
+from tests.system.machine import Machine
+
+IMAP_RULES = """192.168.0\tallow,NOTE='a, b'
+10\tallow,NOTE=ten
+10.1\tdeny
+127.0.0.1\tallow
+:fd00:0001\tallow,NOTE=six
+*\tdeny
+"""
+SMTP_RULES = "127.0.0.1\tallow,RELAYCLIENT\n192.168.0\tallow,RELAYCLIENT\n10.1\tdeny\n:fd00:0002\tdeny\n"
+SETTINGS = """
+cd /etc/courier
+echo MAXPERIP=3 >> pop3d
+sed -i 's/^TCPDOPTS=.*/TCPDOPTS="-nodnslookup -stderrlogger=\\/usr\\/sbin\\/courierlogger"/' esmtpd
+echo 'IMAP_CAPABILITY="$IMAP_CAPABILITY X-EVALUATED"' >> imapd
+echo 'IMAP_UMASK=027' >> imapd
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=mail.example.test \
+    -addext subjectAltName=DNS:mail.example.test -keyout key -out cert 2> /dev/null
+cat key cert > imapd.pem
+cp cert /root/authority
+chown courier imapd.pem
+chmod 600 imapd.pem
+sed -i '/^TLS_DHPARAMS/d' imapd-ssl
+makeimapaccess
+makesmtpaccess
+"""
+OLD = ("/usr/lib/courier/imapd", "/usr/lib/courier/pop3d", "/usr/sbin/esmtpd", "/usr/sbin/esmtpd-msa")
+PORTS = {"imapd": 143, "pop3d": 110, "esmtpd": 25, "esmtpd-msa": 587}
+SERVERS = (
+    "/usr/lib/courier/courier/imaplogin", "/usr/lib/courier/courier/courierpop3login", "/usr/sbin/courieresmtpd"
+)  # fmt: skip
+INSIDER, OUTSIDER = "192.168.0.5", "203.0.113.7"
+MAXPERIP = 3
+# What the start scripts have of their own: where they stand, and the folders that their builder put into them.
+SCRIPTS_OWN = re.compile(r" folder \S+|^(exec_)?prefix=.*|^(bin|sbin|libexec|sysconf)dir=.*", re.MULTILINE)
+Outcome = tuple[oracle.Answers, oracle.Answers, list[list[str]]]
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
+)
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    if reason := why_not():
+        pytest.skip(reason)
+    with Machine(request.param, "proxied") as machine:
+        yield machine
+
+
+def old_servers(machine: Machine, action: str) -> None:
+    machine.shell("renice --priority 0 $$ > /dev/null; mkdir -p /run/courier; chown courier /run/courier; "
+                  + "; ".join(f"{script} {action}" for script in OLD))  # fmt: skip
+    wanted = action == "start"
+    machine.wait_for(
+        lambda: all(bool(machine.run("ss", "-Hltn", f"sport = :{port}").stdout) == wanted for port in PORTS.values()),
+        f"Courier to {action}",
+    )
+
+
+def normal(answers: oracle.Answers) -> oracle.Answers:
+    """Addresses are not mapped any more; the start scripts stood in different folders."""
+    return {key: answer and SCRIPTS_OWN.sub("", answer.replace("::ffff:", "")) for key, answer in answers.items()}
+
+
+def greetings(machine: Machine) -> list[str]:
+    text = services.client(machine, "perip", INSIDER, "110", str(MAXPERIP + 1))
+    return [str(greeting) for greeting in json.loads(text)]
+
+
+@pytest.fixture(scope="module")
+def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    oracle.prepare(machine, tmp_path_factory.mktemp("build"))
+    machine.write("/etc/courier/imapaccess/default", IMAP_RULES)
+    machine.write("/etc/courier/smtpaccess/default", SMTP_RULES)
+    machine.shell(SETTINGS)
+    machine.shell("".join(f"mv {path} {path}.real; cp /opt/probe {path}; " for path in SERVERS))
+    old_servers(machine, "start")
+    before = oracle.ask(machine, PORTS.values())
+    old_servers(machine, "stop")
+    report = oracle.convert(machine, "couriertcpd", *(f"/etc/courier/{name}" for name in (*PORTS, "imapd-ssl")))
+    assert [service["name"] for service in report["services"]] == [*PORTS, "imapd-ssl"]
+    after = oracle.ask(machine, PORTS.values())
+    machine.shell("".join(f"mv {path}.real {path}; " for path in SERVERS))
+    machine.systemctl("stop", *(f"{name}.socket" for name in PORTS))
+    old_servers(machine, "start")
+    limited = [greetings(machine)]
+    old_servers(machine, "stop")
+    machine.systemctl("start", *(f"{name}.socket" for name in PORTS))
+    return normal(before), normal(after), [*limited, greetings(machine)]
+
+
+@pytest.fixture(scope="module")
+def mail(machine: Machine, converted: Outcome) -> Machine:
+    services.courier_accounts(machine)
+    services.courier_smtp_settings(machine)
+    machine.systemctl("restart", "courier-authdaemon", *(f"{name}.socket" for name in PORTS))
+    return machine
+
+
+def test_clients_get_from_the_converted_services_what_couriertcpd_gave(converted: Outcome) -> None:
+    before, after, _ = converted
+    assert len(oracle.admitted(before)) > len(before) / 2, "the comparison is worth something"
+    beside = re.compile(r"(PROTO|TCP6(LOCAL|REMOTE)(IP|PORT))=")
+    found = oracle.differences(before, after, "110 10.0.0.1", beside)
+    assert not found, "\n".join(found)
+
+
+def test_nobody_gets_in_whom_couriertcpd_refused(converted: Outcome) -> None:
+    before, after, _ = converted
+    assert oracle.admitted(after) <= oracle.admitted(before)
+    assert len(set(before) - oracle.admitted(before)) > 8
+
+
+def test_the_limit_for_each_address_holds_as_before(converted: Outcome) -> None:
+    before, after = converted[2]
+    assert before == after == ["+OK"] * MAXPERIP + [""]
+
+
+@pytest.mark.parametrize("protocol", ["imap", "imaptls", "pop3"])
+def test_an_insider_reads_mail(mail: Machine, protocol: str) -> None:
+    services.client(mail, "mailbox", "imap", INSIDER, services.INSIDE)
+    read = services.client(mail, "mailbox", protocol, INSIDER, services.INSIDE)
+    assert read.split() == ["Subject:", "greeting", "hello"]
+
+
+def test_a_client_that_verifies_the_certificate_reads_mail_through_couriertls(mail: Machine) -> None:
+    services.client(mail, "mailbox", "imap", INSIDER, services.INSIDE)
+    read = services.client(mail, "mailbox", "imaps", INSIDER, services.INSIDE, "/root/authority")
+    assert read.split() == ["Subject:", "greeting", "hello"]
+    other = "/etc/ssl/certs/ca-certificates.crt"
+    assert services.client(mail, "mailbox", "imaps", INSIDER, services.INSIDE, other, check=False) == ""
+    assert services.client(mail, "mailbox", "imaps", OUTSIDER, services.INSIDE, "/root/authority", check=False) == ""
+
+
+def test_mail_is_relayed_for_those_of_smtpaccess_alone(mail: Machine) -> None:
+    anybody, member = "somebody@foreign.example", f"alice@{services.LOCAL_DOMAIN}"
+    clients = [(INSIDER, services.INSIDE, 25), (OUTSIDER, services.INSIDE, 25)]
+    answers = services.converse(mail, clients, [anybody, member])
+    assert [codes[3:5] for codes in answers] == [[250, 250], [513, 250]]
+
+
+def test_systemd_has_nothing_to_say_about_the_units(machine: Machine, converted: Outcome) -> None:
+    assert oracle.verify(machine) == ""
