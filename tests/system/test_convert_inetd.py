@@ -53,11 +53,11 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
 
 def others(machine: Machine, inetd: str) -> list[str]:
     """What UDP, internal, waiting and UNIX services answer."""
-    asked = [("echo", "127.0.0.1", "7"), ("udp", "127.0.0.1", "7"), ("tcp", "127.0.0.1", "9"),
-             ("tcp", "127.0.0.1", "13"), ("udp", "127.0.0.1", "13"), ("tcp", "127.0.0.1", "37"),
-             ("tcp", "127.0.0.1", "19"), ("udp", "127.0.0.1", "7001"), ("udp", "::1", "7001"),
-             ("tcp", "127.0.0.1", "7002"), ("tcp", "127.0.0.1", "7002"), ("udp", "127.0.0.1", "7001"),
-             ("echo", "::1", "7"), ("udp", "::1", "7")]  # fmt: skip
+    # Not from 127.0.0.1: openbsd-inetd takes such a datagram for a forged one.
+    asked = [("echo", "127.0.0.1", "7"), ("udp", "192.168.0.1", "7"), ("tcp", "127.0.0.1", "9"),
+             ("tcp", "127.0.0.1", "13"), ("udp", "192.168.0.1", "13"), ("tcp", "127.0.0.1", "37"),
+             ("tcp", "127.0.0.1", "19"), ("udp", "127.0.0.1", "7001"), ("tcp", "127.0.0.1", "7002"),
+             ("tcp", "127.0.0.1", "7002"), ("udp", "127.0.0.1", "7001"), ("echo", "::1", "7")]  # fmt: skip
     if inetd == "openbsd-inetd":
         asked.append(("unix", "/run/unix.sock", ""))
     return [f"{words}: {without_time(services.client(machine, 'datagram', *filter(None, words)))}" for words in asked]
@@ -66,10 +66,12 @@ def others(machine: Machine, inetd: str) -> list[str]:
 def without_time(text: str) -> str:
     """Clocks go on between two questions; what a probe inherits is compared elsewhere."""
     if "<probe>" in text:
-        return re.sub(r"umask.*", "", text)
-    if re.fullmatch(r"b'(.{4}|(\\x..|.){4})'\n", text):
+        return re.sub(r"umask.*|/opt/", "", text)
+    if re.fullmatch(r"b(.)(\\x..|\\?.){4}\1\n", text):
         return "4 bytes"
-    return re.sub(r"[0-9:]+ (20\d\d)", r"\1", text)
+    if "ABCDEFGHIJ" in text:
+        return "characters"
+    return "a date" if re.search(r"20\d\d", text) else text
 
 
 @pytest.fixture(scope="module")

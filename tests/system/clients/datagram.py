@@ -1,4 +1,4 @@
-"""Sends one datagram and prints the answer, or what a UNIX or TCP service says to the end: KIND ADDRESS [PORT]."""
+"""Prints what a service answers to one message (udp, echo), or says to the end (tcp, unix): KIND ADDRESS [PORT]."""
 
 import socket
 import sys
@@ -11,11 +11,11 @@ else:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     client = socket.socket(family, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
     target = (address, int(port[0]))
-client.settimeout(3)
+client.settimeout(5)
 try:
     client.connect(target)
-    client.send(b"hello\n")
-    if kind == "udp" or kind == "echo":
+    if kind in ("udp", "echo"):
+        client.send(b"hello\n")
         print(client.recv(2000))
     else:
         client.shutdown(socket.SHUT_WR)

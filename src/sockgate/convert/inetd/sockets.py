@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import socket
 
 from ..answer import approximated, blocked, translated
 from ..machine import GNU, OPENBSD
@@ -43,7 +44,7 @@ def sockets(line: Line, name: str, protocol: str, kind: str) -> tuple[list[Famil
 def families_of(line: Line, suffix: str, address: str) -> list[str]:
     """tcp is IPv4, but both for openbsd-inetd; tcp6 is IPv6 alone, but both in one socket for GNU's inetd."""
     wildcard = address in ("", "*")
-    if wildcard and suffix == "" and line.machine.inetd == OPENBSD:
+    if suffix == "" and line.machine.inetd == OPENBSD and (wildcard or not all(map(is_address, address.split(",")))):
         return ["4", "6"]
     if wildcard and suffix == "6" and line.machine.inetd == GNU:
         return ["46"]
@@ -78,20 +79,34 @@ def bound(line: Line, address: str, number: int, family: str, kind: str) -> tupl
     if address in ("", "*"):
         where = {"4": f"0.0.0.0:{number}", "6": f"[::]:{number}", "46": str(number)}[family]
         return (Listen(kind, where),), {"4": "", "6": "ipv6-only", "46": "both"}[family]
-    listens = []
-    for one in address.split(","):
-        listens.append(Listen(kind, one_address(line, one, number)))
+    found = (one_address(line, one, number, family) for one in address.split(","))
+    listens = [Listen(kind, where) for where in found if where]
     return tuple(listens), "ipv6-only" if any(listen.is_ipv6 for listen in listens) else ""
 
 
-def one_address(line: Line, text: str, number: int) -> str:
+def is_address(text: str) -> bool:
     try:
-        found = ipaddress.ip_address(text)
+        ipaddress.ip_address(text)
     except ValueError:
-        resolved = line.machine.address(text, 0)
+        return False
+    return True
+
+
+def one_address(line: Line, text: str, number: int, family: str) -> str:
+    """An address of this family with its port; "" for a name that has none in one of two families."""
+    if not is_address(text):
+        resolved = line.machine.address(text, socket.AF_INET if family == "4" else socket.AF_INET6)
         if resolved is None:
+            if family_of_both(line, text):
+                return ""
             line.answer(text, blocked(f"{text!r} is no address and cannot be resolved here"))
-        assert resolved is not None
+            return ""
         line.answer(text, approximated(f"{text!r} is {resolved} now, and the unit keeps it"))
-        found = ipaddress.ip_address(resolved)
-    return f"[{found}]:{number}" if found.version == 6 else f"{found}:{number}"
+        text = resolved
+    return f"[{text}]:{number}" if ":" in text else f"{text}:{number}"
+
+
+def family_of_both(line: Line, text: str) -> bool:
+    """Whether the line is for both families, and the name has an address in one of them."""
+    is_both = line.machine.inetd == OPENBSD and line.words[2].partition(",")[0] in ("tcp", "udp")
+    return is_both and line.machine.address(text, 0) is not None
