@@ -200,3 +200,35 @@ def test_install_with_nothing_converted_installs_nothing_and_says_so(tmp_path: P
     installation = install(readers.convert("xinetd", [file], Machine()), "xinetd", UnitSearch(str(tmp_path)))
     assert str(installation) == "No service was converted: nothing is installed.\n"
     assert not (tmp_path / "etc").exists()
+
+
+def steps(folder: Path, program: str, file: str, text: str) -> list[str]:
+    path = folder / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    conversion = readers.convert(program, [str(path)], Machine(asks_services=False))
+    installation = install(conversion, program, UnitSearch(str(folder)))
+    return [*installation.switch_over, *installation.switch_back]
+
+
+def test_a_supervised_service_is_kept_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    folder = f"'{tmp_path}/a service'"
+    lines = steps(tmp_path, "tcpserver", "a service/run", "exec tcpserver -RHl0 0 7 /bin/cat\n")
+    assert f"touch {folder}/down && sv down {folder}" in lines
+    assert f"rm {folder}/down && sv up {folder}" in lines
+    (tmp_path / "svc").write_text("")
+    (tmp_path / "svc").chmod(0o755)
+    lines = steps(tmp_path, "tcpserver", "b/run", "exec tcpserver -RHl0 0 8 /bin/cat\n")
+    assert f"touch {tmp_path}/b/down && svc -d {tmp_path}/b" in lines
+    lines = steps(tmp_path, "tcpserver", "rc", "tcpserver -RHl0 0 9 /bin/cat &\n")
+    assert f"# stop what {tmp_path}/rc has started" in lines
+
+
+def test_the_old_daemon_is_called_as_on_this_machine(tmp_path: Path) -> None:
+    text = "26 stream tcp nowait root /bin/cat\n"
+    assert "systemctl disable inetd" in steps(tmp_path, "inetd", "inetd.conf", text)
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/inetutils-inetd").write_text("")
+    assert "systemctl enable inetutils-inetd" in steps(tmp_path, "inetd", "inetd.conf", text)
+    assert "systemctl stop courier-pop" in steps(tmp_path, "couriertcpd", "pop3d", "PORT=110\n")

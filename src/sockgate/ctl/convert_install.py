@@ -12,30 +12,9 @@ from ..core.errors import ConfigError
 from ..units.search import UnitSearch
 from .files import write_atomically
 from .listeners import WILDCARDS, listeners
+from .old_daemons import old_daemon
 
 UNIT_FOLDER = "/etc/systemd/system"
-
-
-def stopped(unit: str) -> tuple[str, ...]:
-    """Not `disable --now`: that does not stop what has an init script only, as xinetd on Debian 12 does."""
-    return f"systemctl stop {unit}", f"systemctl disable {unit}"
-
-
-def started(unit: str) -> tuple[str, ...]:
-    return f"systemctl enable {unit}", f"systemctl start {unit}"
-
-
-# How the old program lets go of a port, and takes it again.
-OLD_DAEMONS = {
-    "xinetd": (stopped("xinetd"), started("xinetd")),
-    "inetd": (stopped("inetd"), started("inetd")),
-    "tcpserver": (("svc -d /service/{name}",), ("svc -u /service/{name}",)),
-    "couriertcpd": (stopped("courier-{name}"), started("courier-{name}")),
-}
-COURIER_UNITS = {
-    "imapd": "imap", "imapd-ssl": "imap-ssl", "pop3d": "pop", "pop3d-ssl": "pop-ssl", "esmtpd": "mta",
-    "esmtpd-ssl": "mta-ssl", "esmtpd-msa": "msa",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +50,7 @@ def install(conversion: Conversion, program: str, search: UnitSearch) -> Install
     for mask in masks:
         mask_drop_in(search.host_path(f"{UNIT_FOLDER}/{mask}"))
     files = [f"{UNIT_FOLDER}/{name}" for name in (*(unit.name for unit in conversion.units), *masks)]
-    return Installation(tuple(warnings(conversion, program, search)), *commands(conversion, program, files))
+    return Installation(tuple(warnings(conversion, program, search)), *commands(conversion, program, files, search))
 
 
 def refuse_conflicts(conversion: Conversion, search: UnitSearch) -> None:
@@ -127,14 +106,12 @@ def endpoint(listen: Listen) -> tuple[bytes, int] | None:
     return (ipaddress.ip_address(address.strip("[]")).packed if address else min(WILDCARDS)), int(port)
 
 
-def commands(conversion: Conversion, program: str, files: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def commands(
+    conversion: Conversion, program: str, files: list[str], search: UnitSearch
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """To switch over, and back."""
     sockets = " ".join(f"{service.name}.socket" for service in conversion.services)
-    stop, start = OLD_DAEMONS[program]
-    names = [COURIER_UNITS.get(service.name, service.name) for service in conversion.services]
-    stopping, starting = (
-        dict.fromkeys(command.format(name=name) for name in names for command in template) for template in (stop, start)
-    )
+    stopping, starting = old_daemon(program, conversion.services, search)
     return (
         ("systemctl daemon-reload", *stopping, f"systemctl enable --now {sockets}"),
         (f"systemctl disable --now {sockets}", f"rm {' '.join(files)}", "systemctl daemon-reload", *starting),

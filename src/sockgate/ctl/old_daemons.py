@@ -1,0 +1,50 @@
+"""How the old program lets go of its ports, and takes them again: commands for a shell."""
+
+import os
+import shlex
+import shutil
+
+from ..convert.service import Service
+from ..units.search import UnitSearch
+
+COURIER_UNITS = {
+    "imapd": "imap", "imapd-ssl": "imap-ssl", "pop3d": "pop", "pop3d-ssl": "pop-ssl", "esmtpd": "mta",
+    "esmtpd-ssl": "mta-ssl", "esmtpd-msa": "msa",
+}  # fmt: skip
+Services = tuple[Service, ...]
+Commands = tuple[list[str], list[str]]
+
+
+def old_daemon(program: str, services: Services, search: UnitSearch) -> Commands:
+    """To stop it, and to start it again."""
+    match program:
+        case "tcpserver":
+            return supervised(services)
+        case "inetd":  # Debian's openbsd-inetd is inetd.service, which cannot be enabled by its other name
+            is_gnu = os.path.exists(search.host_path("/usr/sbin/inetutils-inetd"))
+            return units("inetutils-inetd" if is_gnu else "inetd")
+        case "couriertcpd":
+            settings = dict.fromkeys(os.path.basename(service.place.file) for service in services)
+            return units(*(f"courier-{COURIER_UNITS.get(name, name)}" for name in settings))
+    return units(program)
+
+
+def units(*names: str) -> Commands:
+    """Not `disable --now`: that does not stop what has an init script only, as xinetd on Debian 12 does."""
+    stop = [f"systemctl {verb} {name}" for name in names for verb in ("stop", "disable")]
+    return stop, [f"systemctl {verb} {name}" for name in names for verb in ("enable", "start")]
+
+
+def supervised(services: Services) -> Commands:
+    """A file called down keeps a supervised service from starting with the machine."""
+    stop, start = [], []
+    control, down, up = ("svc", "-d", "-u") if shutil.which("svc") else ("sv", "down", "up")
+    for file in dict.fromkeys(service.place.file for service in services):
+        folder = shlex.quote(os.path.dirname(os.path.abspath(file)))
+        if os.path.basename(file) == "run":
+            stop.append(f"touch {folder}/down && {control} {down} {folder}")
+            start.append(f"rm {folder}/down && {control} {up} {folder}")
+        else:
+            stop.append(f"# stop what {file} has started")
+            start.append(f"# start {file} again")
+    return stop, start
