@@ -2,13 +2,15 @@
 #
 #   make run                                   serve SMTP on 127.0.0.1:2525, to try it; PORT= for another
 #   sudo make install                          into /usr/local, where systemd looks for units as well
-#   make install PREFIX=/usr DESTDIR=/tmp/pkg  for a package; SYSTEMD_VERSION=257 if it is for another machine
+#   make install PREFIX=/usr DESTDIR=/tmp/pkg  for a package, with BYTECODE=no if it compiles the modules itself
+#   make deb, make dist                        a Debian package; a wheel and a source distribution: into dist/
 #   make test                                  everything, set-up included; make test-unit needs no root
 
 PREFIX = /usr/local
 DESTDIR =
 PYTHON = /usr/bin/python3
-SYSTEMD_VERSION = $(shell systemctl --version 2> /dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+BYTECODE = yes
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' src/sockgate/__init__.py)
 
 SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
@@ -42,16 +44,18 @@ PAGES = $(notdir $(basename $(wildcard src/sockgate/man/*.scd)))
 COMPLETED = sockgate sockgated sockgatectl
 # What is for another program's configuration, which is the administrator's to change.
 EXAMPLES = $(patsubst src/sockgate/%,%,$(wildcard src/sockgate/fail2ban/*/*.conf src/sockgate/stunnel/*.conf))
-UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service units/*.d/*.conf))
-# A drop-in that an older systemd would not understand says so in its name.
-TOO_NEW = $(shell [ 0$(SYSTEMD_VERSION) -ge 255 ] || echo %-255.conf)
+UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service))
+# What an older systemd would not understand. sockgate-generator links it into place at every boot and daemon-reload of
+# one that does, so that one package serves all of them, and an upgrade of systemd needs no other.
+DROP_INS = $(patsubst units/%,%,$(wildcard units/*.d/*.conf))
+DROPINDIR = $(LIBDIR)/drop-ins
 
 SHELL = /bin/bash
 .SHELLFLAGS = -euo pipefail -c
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall test test-unit test-oracles test-system soak diff fuzz fuzz-keep check setup venv bench bench-gate bench-log bench-convert bench-rules clean
+.PHONY: build run install uninstall deb dist test test-unit test-oracles test-system soak diff fuzz fuzz-keep check setup venv bench bench-gate bench-log bench-convert bench-rules clean
 
 build:
 	mkdir -p build/bin
@@ -82,14 +86,14 @@ install:
 	umask 022
 	mkdir -p $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBDIR) $(UNITDIR))
 	tar -C src --mode=u=rw,go=r -cf - $(MODULES) | tar -C $(DESTDIR)$(LIBDIR) --no-same-owner --touch -xf -
-	$(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(LIBDIR)
+	[ $(BYTECODE) = no ] || $(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(LIBDIR)
 	$(call launchers,$(DESTDIR)$(SBINDIR),$(DESTDIR)$(BINDIR),$(LIBDIR))
 	mkdir -p $(DESTDIR)$(GENERATORDIR)
 	launcher $(DESTDIR)$(GENERATORDIR)/sockgate-xinetd-generator generator -IS
-	for unit in $(filter-out $(TOO_NEW),$(UNITS)); do
-		mkdir -p $$(dirname $(DESTDIR)$(UNITDIR)/$$unit)
-		$(SUBSTITUTE) units/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
-	done
+	for unit in $(UNITS); do $(SUBSTITUTE) units/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; done
+	for file in $(DROP_INS); do install -D -m 644 units/$$file $(DESTDIR)$(DROPINDIR)/$$file; done
+	$(SUBSTITUTE) units/sockgate-generator > $(DESTDIR)$(GENERATORDIR)/sockgate-generator
+	chmod 755 $(DESTDIR)$(GENERATORDIR)/sockgate-generator
 	install -D -m 644 src/sockgate/catalog/sockgate.catalog $(DESTDIR)$(CATALOGDIR)/sockgate.catalog
 	for example in $(EXAMPLES); do install -D -m 644 src/sockgate/$$example $(DESTDIR)$(EXAMPLEDIR)/$$example; done
 	mkdir -p $(addprefix $(DESTDIR),$(BASHDIR) $(ZSHDIR) $(FISHDIR))
@@ -106,29 +110,58 @@ install:
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/sockgate $(SBINDIR)/sockgated $(SBINDIR)/sockgate-builtin $(BINDIR)/sockgatectl)
-	rm -f $(DESTDIR)$(GENERATORDIR)/sockgate-xinetd-generator
+	rm -f $(addprefix $(DESTDIR)$(GENERATORDIR)/,sockgate-generator sockgate-xinetd-generator)
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -f $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
 	rm -f $(DESTDIR)$(CATALOGDIR)/sockgate.catalog
 	rm -f $(foreach program,$(COMPLETED),$(addprefix $(DESTDIR),$(BASHDIR)/$(program) $(ZSHDIR)/_$(program) $(FISHDIR)/$(program).fish))
 	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(EXAMPLEDIR)
-	for folder in $(addprefix $(DESTDIR)$(UNITDIR)/,$(sort $(dir $(filter %.conf,$(UNITS))))); do
-		[ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder
-	done
 	$(RELOAD)
 
 # On the running machine systemd must read the units and messages anew; a package's own scripts do that.
 RELOAD = $(if $(DESTDIR),,[ ! -d /run/systemd/system ] || { systemctl daemon-reload && journalctl --update-catalog; })
 
+# Without root, into dist/. DEB_VERSION= for a build of your own between two releases.
+DEB_VERSION = $(subst .dev,~dev,$(VERSION))
+DEB_BUILD = build/deb
+DEB_TREE = $(DEB_BUILD)/sockgate-$(DEB_VERSION)
+DIST = dist
+DEB_TOOLS = dpkg-buildpackage dh dh_python3 scdoc
+DEB_SOURCES = Makefile README.md CHANGELOG.md LICENSE src units
+COMMITTED = $(shell echo $${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2> /dev/null || date +%s)})
+deb:
+	for tool in $(DEB_TOOLS); do
+		command -v $$tool > /dev/null || {
+			echo "make deb: unable to find $$tool (try: apt-get install dpkg-dev debhelper dh-python scdoc)" >&2
+			exit 1
+		}
+	done
+	rm -rf $(DEB_BUILD)
+	mkdir -p $(DEB_TREE) $(DIST)
+	tar --exclude=__pycache__ --mode=u+w,go=rX -cf - $(DEB_SOURCES) | tar -C $(DEB_TREE) -xf -
+	cp -r $(DEB_TREE)/src/debian $(DEB_TREE)/debian
+	maintainer=$$(sed -n 's/^Maintainer: //p' $(DEB_TREE)/debian/control)
+	$(PYTHON) src/debian/changelog.py CHANGELOG.md $(DEB_VERSION) "$$maintainer" $(COMMITTED) > $(DEB_TREE)/debian/changelog
+	build() { cd $(DEB_TREE) && SOURCE_DATE_EPOCH=$(COMMITTED) dpkg-buildpackage --build=binary --no-sign; }
+	(build) > $(DEB_BUILD)/log 2>&1 || { tail -40 $(DEB_BUILD)/log >&2; exit 1; }
+	mv $(DEB_BUILD)/sockgate_$(DEB_VERSION)_all.deb $(DIST)/
+	echo $(DIST)/sockgate_$(DEB_VERSION)_all.deb
+
+# A wheel and a source distribution, into dist/, without the network.
+dist: venv
+	rm -f $(DIST)/sockgate-*.whl $(DIST)/sockgate-*.tar.gz
+	SOURCE_DATE_EPOCH=$(COMMITTED) .venv/bin/python -m hatchling build -d $(DIST)
+
 test: setup check test-unit test-oracles test-system
 
 # No root and no oracles: what a laptop runs between two edits.
 test-unit: build venv
-	.venv/bin/pytest -q -n 2 --dist worksteal tests --ignore=tests/system --ignore=tests/differential --ignore=tests/bench
+	.venv/bin/pytest -q -n 2 --dist worksteal tests $(addprefix --ignore=tests/,system differential packaging bench)
 
-# The dialects against the programs they came from; `make diff` for many more cases.
+# The dialects against the programs they came from (`make diff` for many more cases), the packages against what their
+# tools say of them.
 test-oracles: build venv
-	.venv/bin/pytest -q -n 2 tests/differential
+	.venv/bin/pytest -q -n 2 tests/differential tests/packaging
 
 # One worker for each release, side by side.
 test-system: build venv
@@ -181,5 +214,5 @@ bench-rules: build
 	$(PYTHON) -m tests.bench.rules
 
 clean:
-	rm -rf build dist .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build $(DIST) .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +

@@ -32,7 +32,8 @@ NSPAWN = (
 class Machine:
     """`with Machine("bookworm") as machine:` boots one and takes it away again, whatever happened."""
 
-    def __init__(self, release: str, profile: str = "base") -> None:
+    def __init__(self, release: str, profile: str = "base", *, bare: bool = False) -> None:
+        """`bare`: without this tree, as it came from Debian."""
         self.release = release
         self.profile = profile
         self.systemd_version = roots.SYSTEMD[release]
@@ -41,6 +42,7 @@ class Machine:
         self.root = self._folder / "merged"
         self._console = self._folder / "console"
         self._cgroup = cgroup_root() / f"sockgate-{self._folder.name}"
+        self._bare = bare
         self._leader = 0
         self._exit = contextlib.ExitStack()
 
@@ -48,7 +50,8 @@ class Machine:
         remove_abandoned(self._folder.parent)
         with self._exit:  # undoes a half-done start
             self._mount()
-            install(self.root, self.systemd_version)
+            if not self._bare:
+                install(self.root)
             self._make_cgroup()
             self._boot()
             self._exit = self._exit.pop_all()
@@ -202,10 +205,10 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None
         time.sleep(0.02)
 
 
-def install(destination: Path, systemd_version: int) -> None:
+def install(destination: Path) -> None:
     """What a package does: `make install`, then byte-compile with the Python of the machine."""
     make = ["make", "--no-print-directory", "-C", str(TREE), "install", f"DESTDIR={destination}", "PREFIX=/usr"]
-    subprocess.run([*make, f"SYSTEMD_VERSION={systemd_version}"], check=True)
+    subprocess.run([*make, "BYTECODE=no"], check=True)
     compile_ = ["python3", "-m", "compileall", "-q", "/usr/lib/sockgate"]
     subprocess.run(["chroot", str(destination), *compile_], check=True)
 

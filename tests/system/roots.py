@@ -70,6 +70,19 @@ PROFILES = {
         "ucspi-tcp",
         "rbldnsd",
     ),
+    # Not a server in it: for the package, what it depends on, and what is to find its manual and completions.
+    "package": (
+        "systemd",
+        "systemd-sysv",
+        "dbus",
+        "python3",
+        "python3-systemd",
+        "python3-rich",
+        "man-db",
+        "bash-completion",
+        "iproute2",
+        "procps",
+    ),
     # Bans with nft, and reads the journal.
     "fail2ban": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "fail2ban", "nftables"),
 }

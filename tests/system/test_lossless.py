@@ -37,7 +37,7 @@ def reload(machine: Machine) -> None:
 
 
 def upgrade(machine: Machine) -> None:
-    machines.install(machine.root, machine.systemd_version)
+    machines.install(machine.root)
     machine.systemctl("daemon-reload")
     restart(machine)
 

@@ -26,12 +26,14 @@ class Journal:
     def __init__(self, selection: Sequence[Terms], directory: str | None = None, since: int | None = None) -> None:
         """Raises SystemFailure."""
         try:
-            from systemd.journal import SYSTEM_ONLY, Reader
+            from systemd.journal import LOCAL_ONLY, Reader
         except ImportError as error:
             raise SystemFailure(f"unable to read the journal: {error}", "install the package python3-systemd") from None
         check_readable(directory)
         try:
-            self._reader = Reader(path=directory) if directory else Reader(SYSTEM_ONLY)
+            # Not SYSTEM_ONLY: a server's user with a number above 999 has a journal of its own. What is selected, is so
+            # by fields that nobody can forge.
+            self._reader = Reader(path=directory) if directory else Reader(LOCAL_ONLY)
         except OSError as error:
             raise SystemFailure(f"unable to open the journal: {error.strerror}") from None
         self._reader.converters = CONVERTERS

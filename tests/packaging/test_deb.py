@@ -1,0 +1,83 @@
+"""`make deb`: what is in the package, and what lintian says about it."""
+
+import gzip
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.packaging import deb
+
+DOC = "usr/share/doc/sockgate"
+SERVICES = ("smtp", "smtps", "imap", "imaps", "pop3", "pop3s")
+DEBIAN_ONLY = {
+    f"{DOC}/README.md.gz", f"{DOC}/changelog.gz", f"{DOC}/copyright", "usr/share/lintian/overrides/sockgate",
+    "usr/share/python3/runtime.d/sockgate.rtupdate", *(f"etc/default/sockgate-{service}" for service in SERVICES),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to the user who builds
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def package(folder: Path) -> Path:
+    return deb.build(folder)
+
+
+def field(package: Path, name: str) -> str:
+    return subprocess.check_output(["dpkg-deb", "--field", package, name], text=True).strip()
+
+
+def listed(package: Path) -> dict[str, str]:
+    """Each file with its mode and owner."""
+    lines = subprocess.check_output(["dpkg-deb", "--contents", package], text=True).splitlines()
+    rows = [line.split(None, 5) for line in lines]
+    return {name.removeprefix("./"): f"{mode} {owner}" for mode, owner, *_, name in rows if not mode.startswith("d")}
+
+
+def test_lintian_has_neither_an_error_nor_a_warning(package: Path) -> None:
+    shown = subprocess.run(["lintian", "--fail-on=error,warning", package], capture_output=True, text=True)
+    assert (shown.stdout, shown.returncode) == ("", 0)
+
+
+def test_it_has_what_make_install_brings_and_what_debian_wants(package: Path, folder: Path) -> None:
+    destination = folder / "installed"
+    words = [f"DESTDIR={destination}", "PREFIX=/usr", "BYTECODE=no"]
+    subprocess.run(["make", "-s", "-C", deb.TREE, "install", *words], check=True)
+    brought = {str(path.relative_to(destination)) for path in destination.rglob("*") if not path.is_dir()}
+    expected = {f"{name}.gz" if "/share/man/" in name else name for name in brought} | DEBIAN_ONLY
+    found = listed(package)
+    assert set(found) == expected
+    assert {mode for mode in found.values()} == {"-rw-r--r-- root/root", "-rwxr-xr-x root/root"}
+
+
+def test_it_says_what_it_is_and_needs(package: Path) -> None:
+    assert package.name == f"sockgate_{deb.VERSION}_all.deb"
+    assert field(package, "Version") == deb.VERSION
+    assert {"python3 (>= 3.11)", "python3-systemd", "systemd (>= 252)"} <= set(field(package, "Depends").split(", "))
+    assert field(package, "Recommends") == "python3-rich"
+
+
+def test_what_an_administrator_edits_is_kept_by_an_upgrade(package: Path) -> None:
+    shown = subprocess.check_output(["dpkg-deb", "--info", package, "conffiles"], text=True)
+    assert set(shown.split()) == {f"/{name}" for name in DEBIAN_ONLY if name.startswith("etc/")}
+
+
+def test_its_changelog_is_ours(package: Path, folder: Path) -> None:
+    subprocess.run(["dpkg-deb", "--extract", package, folder / "extracted"], check=True)
+    file = folder / "changelog"
+    file.write_bytes(gzip.decompress((folder / "extracted" / DOC / "changelog.gz").read_bytes()))
+    command = ["dpkg-parsechangelog", "-l", str(file), "--show-field", "Version"]
+    assert subprocess.check_output(command, text=True).strip() == deb.VERSION
+    ours = (deb.TREE / "CHANGELOG.md").read_text()
+    assert file.read_text().count("\n  * ") == ours.count("\n- ")
+
+
+def test_two_builds_are_the_same_to_the_byte(package: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        assert deb.build(Path(folder)).read_bytes() == package.read_bytes()
