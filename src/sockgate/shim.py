@@ -105,7 +105,7 @@ def ask_and_decide(client: Peer, gate: Gate, deadline: float) -> Verdict:
         return verdict
     from .resolve import look_up
 
-    look_up(client, gate.lookups, zones, deadline)
+    look_up(client, gate.lookups, zones, deadline, by_rule=any(check.needs_process for check in gate.checks))
     return gate.decide(client)
 
 

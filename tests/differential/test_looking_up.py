@@ -155,16 +155,26 @@ def test_a_list_that_fails_decides_as_asked_and_the_log_says_so(
 
 def test_one_deadline_holds_for_everything_together(network: Namespace, launcher: Launcher) -> None:
     lists = ("--dnsbl", "silent", "--dnsbl", "dead", "--dnsbl", "silent,BLOCK", "--dnsbl-allow", "x.silent")
+    options = ("--hostname", "--paranoid", "--ident", *lists, "--timeout", "1")
+
+    def timed(source: str, *options: str) -> tuple[float, Outcome]:
+        begin = time.monotonic()
+        outcome = run(network, launcher, source, *options)
+        return time.monotonic() - begin, outcome
+
     with ident_server(network, silent, HANGING):
-        begin = time.monotonic()
-        plain = run(network, launcher, GOOD)
-        alone = time.monotonic() - begin
-        begin = time.monotonic()
-        outcome = run(network, launcher, HANGING, "--hostname", "--paranoid", "--ident", *lists, "--timeout", "1")
-        took = time.monotonic() - begin - alone
+        alone, plain = timed(GOOD)
+        together, outcome = timed(HANGING, *options)
+        for _ in range(3):  # on a busy machine it may be late for other reasons
+            if together - alone >= 1 + SLACK:
+                together, outcome = timed(HANGING, *options)
     assert variables(plain) == variables(outcome) == {}
-    assert 0.9 < took < 1 + SLACK
-    assert "no host name: no answer in time; no answer from the DNS list silent: no answer in time" in outcome.log
+    assert 0.9 < together < alone + 1 + SLACK
+    for problem in (
+        "no host name",
+        *(f"no answer from the DNS list {zone}" for zone in ("silent", "dead", "x.silent")),
+    ):
+        assert outcome.log.count(f"{problem}: no answer in time") == 1
 
 
 def test_the_answers_that_came_before_the_deadline_count(network: Namespace, launcher: Launcher) -> None:
@@ -175,6 +185,13 @@ def test_the_answers_that_came_before_the_deadline_count(network: Namespace, lau
         found = variables(run(network, launcher, SPAMMER, *options, "--ident"))
     assert found["BLOCK_ZONE"] == "bl"
     assert "TCPREMOTEINFO" not in found
+
+
+def test_a_dead_list_leaves_time_for_the_names_that_rules_are_about(network: Namespace, launcher: Launcher) -> None:
+    options = ("--only-from", ".example.com", "--dnsbl", "silent", "--timeout", "0.6")
+    assert variables(run(network, launcher, GOOD, *options)) == {}
+    assert variables(run(network, launcher, GOOD, *options, "--hostname")) == {"TCPREMOTEHOST": "good.example.com"}
+    assert run(network, launcher, STOLEN, *options).said == b""
 
 
 def test_without_a_resolver_who_is_not_looked_up_waits_for_nothing(network: Namespace, launcher: Launcher) -> None:

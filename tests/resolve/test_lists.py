@@ -1,6 +1,8 @@
 """DNS lists: which answers count, and how long it may take until there is one."""
 
 import os
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +26,7 @@ from tests.resolve.nameserver import (
     entry,
     listed,
     record,
+    right_answer,
     serving,
     text_of,
     with_records,
@@ -144,6 +147,27 @@ def test_what_is_no_answer_to_our_question_is_waited_out(network: Namespace, zon
 
 def test_a_forged_answer_does_not_keep_the_right_one_away(network: Namespace) -> None:
     assert says(look_up(network, "two")) == (["127.0.0.2"], "", "")
+
+
+def test_an_answer_from_somebody_else_does_not_count(network: Namespace) -> None:
+    """The right one in all but where it comes from: another port of the same server."""
+    server, forger = network.run(lambda: [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)])
+    server.bind(("127.0.2.1", 53))
+    forger.bind(("127.0.2.1", 0))
+
+    def forge() -> None:
+        query, client = server.recvfrom(512)
+        forger.sendto(right_answer(query, ZONE), client)
+
+    thread = threading.Thread(target=forge)
+    thread.start()
+    question = listing_of(pack(SPAMMER), "bl", [("127.0.2.1", 53)], text=False)
+    try:
+        assert network.run(lambda: ask(question, time.monotonic() + 0.3)).problem == "no answer in time"
+    finally:
+        thread.join()
+        server.close()
+        forger.close()
 
 
 def test_a_late_answer_counts_before_the_deadline_only(network: Namespace) -> None:

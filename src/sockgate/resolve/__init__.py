@@ -17,26 +17,30 @@ if TYPE_CHECKING:
     from .asking import Task
 
 
-def look_up(peer: "Peer", lookups: "LookUps | None", zones: dict[str, bool], deadline: float) -> None:
-    """Ask everything, and tell the peer what came of it. `zones` are the DNS lists: zone to whether for its text.
+def look_up(peer: "Peer", lookups: "LookUps | None", zones: dict[str, bool], deadline: float, *, by_rule: bool) -> None:
+    """Ask everything, and tell the peer what came of it.
 
-    Names that a rule alone wants are asked for when it does.
+    zones    the DNS lists: zone to whether for its text
+    by_rule  whether a rule may want the client's name: it is asked when the rule does, unless something else is asked
+             anyway, which might leave no time for it
     """
     resolver = Resolver(deadline - time.monotonic())
     peer.names = resolver
     if lookups is None or not peer.remote:
         return
-    questions = [find_host(peer, resolver, confirm=lookups.paranoid)] if lookups.hostname else []
+    questions = find_listings(peer, zones) if zones else []
     if lookups.ident is not None and peer.protocol != "UDP" and not peer.via:  # a proxy's user is none of the client's
         questions.append(find_user(peer, lookups.ident))
-    if zones:
-        questions += find_listings(peer, zones)
+    if lookups.hostname or (by_rule and questions):
+        questions.append(find_host(peer, lookups, resolver, by_rule=by_rule))
     run(questions, deadline)
 
 
-def find_host(peer: "Peer", resolver: Resolver, *, confirm: bool) -> "Task[None]":
-    host = yield from resolver.find(peer.remote, confirm=confirm)
-    if host.text and (host.state == CONFIRMED or not confirm):
+def find_host(peer: "Peer", lookups: "LookUps", resolver: Resolver, *, by_rule: bool) -> "Task[None]":
+    host = yield from resolver.find(peer.remote, confirm=lookups.paranoid or by_rule)
+    if not lookups.hostname:
+        return  # the resolver keeps it for the rule
+    if host.text and (host.state == CONFIRMED or not lookups.paranoid):
         peer.host = host.text
     elif host.problem:
         peer.problems.append(f"no host name: {host.problem}")
