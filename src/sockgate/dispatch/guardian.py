@@ -20,7 +20,9 @@ CLONE_FILES, PR_SET_PDEATHSIG = 0x400, 1  # linux/sched.h, linux/prctl.h
 # number and, on s390, another order of arguments on each machine; on one that is missing here nobody guards.
 SYS_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220, "ppc64le": 120, "armv7l": 120}
 MOST_DESCRIPTORS = 1 << 16
-ON_THEIR_WAY_SECONDS = 1.0  # a child that asks its client who it is takes longer, but holds nothing of others
+# A child that was just forked has a copy of each connection until it lets go of it, and into a process that is just
+# ending we may not look: both are over by then. A server is not.
+DOUBT_SECONDS = 2.0
 TCP_INFO_SIZE, DATA_SEGS_OUT = 232, slice(156, 160)  # struct tcp_info, linux/tcp.h
 
 
@@ -51,7 +53,6 @@ class Guardian:
             return
         try:
             wait_for_end_of(parent)
-            wait_for_those_on_their_way()
             for connection in self._left():
                 serve(connection)
         finally:
@@ -64,12 +65,25 @@ class Guardian:
             os.waitpid(self.pid, 0)
 
     def _left(self) -> Iterator[_socket.socket]:
-        """The clients that nobody serves."""
+        """The clients that nobody serves. Of some it takes a moment to see whether somebody does."""
+        doubtful = []
         for stream in stream_sockets():
             if is_listening(stream):
                 stream.detach()
-            elif self._ours[stream.fileno() % MOST_DESCRIPTORS] or was_not_served(stream):
+            elif self._ours[stream.fileno() % MOST_DESCRIPTORS]:
                 yield stream
+            else:
+                doubtful.append(stream)
+        give_up = monotonic() + DOUBT_SECONDS
+        while doubtful and monotonic() < give_up:
+            for stream in doubtful.copy():
+                if was_answered(stream):
+                    doubtful.remove(stream)
+                    stream.close()
+                elif not may_be_held_elsewhere(stream):
+                    doubtful.remove(stream)
+                    yield stream
+            sleep(0.01)
 
 
 def wait_for_end_of(parent: int) -> None:
@@ -77,36 +91,30 @@ def wait_for_end_of(parent: int) -> None:
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGUSR1)
     if os.getppid() == parent:  # else it has ended already
         signal.sigwait([signal.SIGUSR1])
+    while threads_left(parent) > 1:  # the signal comes at the end of one, and another may yet accept or fork
+        sleep(0.001)
 
 
-def wait_for_those_on_their_way() -> None:
-    """Children that were forked just before have copies of all connections until they let go of them."""
-    command = command_of(os.getpid())
-    like_us = [pid for pid in group_members() if pid != os.getpid() and command_of(pid) == command]
-    give_up = monotonic() + ON_THEIR_WAY_SECONDS
-    while monotonic() < give_up and any(command_of(pid) == command for pid in like_us):
-        sleep(0.01)
-
-
-def command_of(pid: int) -> bytes:
-    """Its command line; nothing if it has ended."""
+def threads_left(pid: int) -> int:
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read()
+        return len(os.listdir(f"/proc/{pid}/task"))
     except OSError:
-        return b""
+        return 0
 
 
-def was_not_served(connection: _socket.socket) -> bool:
-    """Whether the end came in the moment between the mark and the server's start. Only where that can be seen."""
+def was_answered(connection: _socket.socket) -> bool:
+    """Whether a server has sent something, so that the end came after its start. Of a local client nobody can tell."""
     if connection.family == _socket.AF_UNIX:
-        return False
+        return True
     info = connection.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, TCP_INFO_SIZE)
-    return not any(info[DATA_SEGS_OUT]) and not may_be_held_elsewhere(connection)
+    return any(info[DATA_SEGS_OUT])
 
 
 def may_be_held_elsewhere(connection: _socket.socket) -> bool:
-    """Whether another process of this service has the connection. One that we may not look into might."""
+    """Whether another process of this service has it: between the mark and the start, that is the server or nobody.
+
+    One that we may not look into might have it.
+    """
     link = f"socket:[{os.fstat(connection.fileno()).st_ino}]"
     others = (pid for pid in group_members() if pid != os.getpid())
     return any(is_hidden(pid) if links is None else link in links for pid in others for links in [links_of(pid)])
