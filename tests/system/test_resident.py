@@ -93,6 +93,17 @@ def test_check_finds_nothing_to_mend_after_the_switch(smtp: Machine) -> None:
     assert (found.stdout, found.returncode) == ("", 0)
 
 
+def test_every_socket_of_the_unit_is_served(smtp: Machine) -> None:
+    path = "/run/smtp.socket"
+    services.drop_in(smtp, "smtp.socket", f"[Socket]\nListenStream=127.0.0.1:26\nListenStream={path}\n")
+    smtp.systemctl("restart", "smtp.socket")
+    local = f"import socket; c = socket.socket(socket.AF_UNIX); c.connect({path!r}); print(c.recv(100).decode())"
+    assert services.listen(smtp, 26)[0][1] == "220 hello\n"
+    assert smtp.python(local).stdout.strip() == "220 hello"
+    assert greeted(smtp)
+    services.drop_in(smtp, "smtp.socket", "")
+
+
 def test_a_session_of_sockgate_survives_the_switch(smtp: Machine) -> None:
     services.switch(smtp, "sockgate", "smtp")
     with session(smtp) as client:
