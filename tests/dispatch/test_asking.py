@@ -1,6 +1,7 @@
 """Clients that must be asked who they are before anything can be decided: by a child of their own each."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -66,6 +67,52 @@ def test_limits_count_the_client_not_the_proxy(gated: Start) -> None:
     with introduced(one, "192.0.2.1") as again:
         assert again.recv(100) == b"192.0.2.1 4711 198.51.100.1 2\n"
     mine.pop().close()
+
+
+def told_to(one: Gated, *said: bytes) -> list[bytes]:
+    """What clients receive who have said this before the gate has a look: it stands still meanwhile."""
+    one.wait_for("listening on")
+    one.process.send_signal(signal.SIGSTOP)
+    clients = []
+    for text in said:
+        clients.append(one.connect())
+        clients[-1].sendall(text)
+    one.process.send_signal(signal.SIGCONT)
+    return [end_of(client) for client in clients]
+
+
+def end_of(client: socket.socket) -> bytes:
+    with client:
+        return everything_from(client)
+
+
+def test_a_header_that_comes_with_the_connection_takes_no_process_to_read(gated: Start, tmp_path: Path) -> None:
+    (tmp_path / "banner").write_text("hello\n")
+    answers = ["/bin/sh", "-c", 'echo "$TCPREMOTEIP $TCPCONNNUM"; read -r line; echo "got $line"']
+    options = ["--deny", "192.0.2.66", "--max-per-source", "2", "--deny-message", "421 no"]
+    one = gated(*PROXY, *options, "--banner", str(tmp_path / "banner"), *answers)
+    said = [header("192.0.2.1") + b"EHLO a\r\n"] * 3 + [header("192.0.2.66"), b"EHLO b\r\n", header("127.0.0.1")]
+    assert told_to(one, *said) == [
+        b"hello\n192.0.2.1 1\ngot EHLO a\r\n",
+        b"hello\n192.0.2.1 2\ngot EHLO a\r\n",
+        b"hello\n421 no\r\n",
+        b"hello\n421 no\r\n",
+        b"421 no\r\n",
+        b"421 no\r\n",
+    ]
+    one.wait_for("ended", 2)
+    refused = [line.partition("refused ")[2] for line in one.wait_for("refused", 4)]
+    assert re.sub(r"127.0.0.1:\d+", "PROXY", "\n".join(refused)).splitlines() == [
+        "192.0.2.1:4711 on 198.51.100.1:25 via PROXY: already 2 connections from this source (--max-per-source)",
+        "192.0.2.66:4711 on 198.51.100.1:25 via PROXY: in --deny 192.0.2.66",
+        "PROXY on PROXY: malformed PROXY header: it starts with neither 'PROXY' nor the signature of version 2",
+        "PROXY on PROXY: the PROXY header claims the local address 127.0.0.1",
+    ]
+
+
+def test_the_health_check_of_a_proxy_is_a_client_of_its_own(gated: Start) -> None:
+    one = gated(*PROXY, "--allow", "192.0.2.1", "--deny-message", "421 no", *SHOW)
+    assert told_to(one, b"PROXY UNKNOWN\r\n") == [b"421 no\r\n"]
 
 
 def test_silent_clients_hold_nobody_up(gated: Start) -> None:

@@ -201,7 +201,9 @@ def proxy_header(data: bytes) -> None:
     try:
         theirs.sendall(data)
         theirs.shutdown(_socket.SHUT_WR)
-        PROXY.receive(ours, PROXY_SENDER, time.monotonic() + MOST_SECONDS)
+        foreseen = foresee(ours)
+        peer = PROXY.receive(ours, PROXY_SENDER, time.monotonic() + MOST_SECONDS)
+        assert foreseen in (None, (peer.source, length_of_proxy_header(data)))
         rest = b""
         while more := ours.recv(1 << 16):
             rest += more
@@ -211,6 +213,15 @@ def proxy_header(data: bytes) -> None:
         ours.close()
         theirs.close()
     assert data == data[: length_of_proxy_header(data)] + rest
+
+
+def foresee(connection: _socket.socket) -> tuple[str, int] | str | None:
+    """What is seen of a header before it is read; a text if it is refused, as it then must be when it is read."""
+    try:
+        foreseen = PROXY.foresee(connection, PROXY_SENDER)
+    except Refused:
+        return "refused"
+    return (foreseen[0].source, foreseen[1]) if foreseen else None
 
 
 def length_of_proxy_header(data: bytes) -> int:

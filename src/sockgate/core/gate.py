@@ -106,11 +106,9 @@ class Gate:
         return None, zones
 
     def decide_now(self, peer: Peer) -> Verdict | None:
-        """The verdict of a client whom nobody has to wait for, else None. Raises ConfigError."""
+        """The verdict of a client whom nobody has to wait for, else None. It is no proxy. Raises ConfigError."""
         if not self.must_wait:
             return self.decide(peer)
-        if self.proxy is not None:
-            return None
         verdict, _ = self.foresee(peer)
         return None if verdict and verdict.outcome != DENY and self.greet_delay is not None else verdict
 

@@ -17,6 +17,7 @@ SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 SHORTEST_V1 = len(b"PROXY UNKNOWN\r\n")
 LONGEST_V1 = 107
 FIXED_V2 = 16
+PEEKED = 536  # section 2: a header fits into the smallest segment
 LOCAL, PROXY = 0x20, 0x21  # version 2 in the upper half of the byte, the command in the lower
 # Family and transport -> length of both addresses: nothing, TCP and UDP over IPv4, over IPv6, AF_UNIX.
 ADDRESSES_V2 = {0x00: 0, 0x11: 12, 0x12: 12, 0x21: 36, 0x22: 36, 0x31: 216, 0x32: 216}
@@ -71,6 +72,23 @@ class ProxyProtocol:
         finally:
             connection.settimeout(None)  # the server shares it
         return self.apply(header, peer)
+
+    def foresee(self, connection: _socket.socket, peer: Peer) -> tuple[Peer, int] | None:
+        """What receive() would return, and the length of the header, if all of it is there; it stays unread.
+
+        None if it is not, or longer than any proxy sends. Raises Refused.
+        """
+        try:
+            seen = connection.recv(PEEKED, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+        except OSError:
+            return None  # who reads it will see
+        length = 0
+        while wanted := missing_or_refuse(seen[:length]):
+            length += wanted
+            if length > len(seen):
+                missing_or_refuse(seen)  # not all of it, but perhaps enough to see that it will never be one
+                return None
+        return self.apply(seen[:length], peer), length
 
     def apply(self, header: bytes, peer: Peer) -> Peer:
         """The peer after a complete header. Raises Refused."""

@@ -92,19 +92,21 @@ class Reception:
             self._refuse(connection, peer, error, self._gates.last_resort)
             return None
         gate = rules.gate
-        decided, unsent = stranger(gate, peer), b""
-        if decided is None:
-            decided = gate.decide_now(peer)
-            unsent = send_now(connection, gate.greeting) if decided else b""
-        admitted = (
-            decided if decided and decided.outcome == DENY else self._count_in(peer, behind_proxy=bool(gate.proxy))
-        )
+        try:
+            who, decided, header = meet(gate, connection, peer)
+        except Refused as refusal:
+            verdict = Verdict(DENY, refusal.rule, str(refusal))
+            self._refuse(connection, peer, verdict, gate.refusal(verdict))
+            return None
+        unsent = send_now(connection, gate.greeting) if decided else b""
+        unknown = decided is None and gate.proxy is not None
+        admitted = decided if decided and decided.outcome == DENY else self._count_in(who, behind_proxy=unknown)
         if isinstance(admitted, Verdict):
-            self._refuse(connection, peer, admitted, unsent + gate.refusal(admitted))
+            self._refuse(connection, who, admitted, unsent + gate.refusal(admitted))
             return None
         if decided:
             unsent = send_now(connection, unsent + gate.welcome(decided))
-        return Client(connection, admitted, rules, decided, unsent)
+        return Client(connection, admitted, rules, decided, unsent, header)
 
     def _count_in(self, peer: Peer, *, behind_proxy: bool) -> Session | Verdict:
         """As far as limits go: the session that begins, or the verdict that refuses the client."""
@@ -129,11 +131,18 @@ class Reception:
         self._refusals.send(connection, message)
 
 
-def stranger(gate: Gate, peer: Peer) -> Verdict | None:
-    """The verdict on one that is no trusted proxy where only those may come: no process is started to ask it."""
-    try:
-        if gate.proxy:
-            gate.proxy.check_sender(peer)
-    except Refused as refusal:
-        return Verdict(DENY, refusal.rule, str(refusal))
-    return None
+def meet(gate: Gate, connection: _socket.socket, peer: Peer) -> tuple[Peer, Verdict | None, int]:
+    """Who it is, the verdict, and the length of its PROXY header, where all that can be known without waiting.
+
+    Else the peer as it came, and no verdict: a process of its own will ask. A real proxy's header comes with the
+    connection. Raises Refused for who may not speak for others, or does not say it right; ConfigError.
+    """
+    if gate.proxy is None:
+        return peer, gate.decide_now(peer), 0
+    gate.proxy.check_sender(peer)
+    conveyed = gate.proxy.foresee(connection, peer)
+    if conveyed:
+        decided = gate.decide_now(conveyed[0])
+        if decided:
+            return conveyed[0], decided, conveyed[1]
+    return peer, None, 0

@@ -34,6 +34,7 @@ class Starter:
     def start(self, client: Client) -> None:
         session = client.session
         self._guardian.release(client.connection)
+        client = client.without_header()
         try:
             session.pid = self._launch(client)
         except Overloaded as error:
