@@ -201,3 +201,13 @@ def test_nice_beyond_the_limit_is_the_limit(tmp_path: Path) -> None:
 def test_every_option_of_each_server_has_its_row() -> None:
     for program, known in (("tcpserver", TCPSERVER), ("tcpsvd", TCPSVD)):
         assert set(WITH_VALUE[program] + WITHOUT_VALUE[program]) == set(known)
+
+
+def test_that_the_machines_own_name_is_not_looked_up_is_said(tmp_path: Path) -> None:
+    def notes(line: str) -> list[str]:
+        entries = convert(tmp_path, line).report.entries
+        return [entry.text for entry in entries if entry.what == "without -l"]
+
+    text = "tcpserver looked up the machine's own name for TCPLOCALHOST; none is now: add --local-name NAME"
+    assert notes("tcpserver -RH 0 7 /bin/cat") == [text]
+    assert notes("tcpserver -RHl0 0 7 /bin/cat") == notes("tcpserver -RHl mail.example 0 7 /bin/cat") == []

@@ -49,8 +49,8 @@ def lookups(listener: Listener, answers: Answers) -> None:
             answers.append((letter, blocked(text)))
         else:
             answers.append((letter, approximated(f"no look-up is made, so there is no {variable}")))
-    if listener.local_name is None and not offers("--local-name"):
-        text = "tcpserver looked up the machine's own name for TCPLOCALHOST; there is none now. Give -l NAME"
+    if listener.local_name is None:
+        text = "tcpserver looked up the machine's own name for TCPLOCALHOST; none is now: add --local-name NAME"
         answers.append(("without -l", approximated(text)))
 
 
