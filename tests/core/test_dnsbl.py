@@ -158,6 +158,7 @@ def test_only_public_addresses_are_asked_about(ip: str, asked: bool) -> None:
     which = lists("bl.example", allow=("wl.example",))
     assert which.zones(client(ip), {}, None) == ({"bl.example": False, "wl.example": False} if asked else {})
     assert which.zones(client(ip), {}, "192.0.2.0/24") == {}
+    assert which.zones(client(ip), {b"RELAYCLIENT": b""}, None) == {}
     assert which.zones(local_user(), {}, None) == {}
 
 
@@ -188,9 +189,11 @@ def test_what_is_considered_is_told() -> None:
     considered.clear()
     which.decide(client("10.1.2.3"), {}, None, considered)
     which.decide(client("8.8.8.8"), {}, "8.8.8.0/24", considered)
+    which.decide(client("8.8.8.8"), {b"RELAYCLIENT": b"@x"}, None, considered)
     assert considered == [
         "DNS lists: none is asked about this client: its address is not a public one",
         "DNS lists: none is asked about this client: --relay 8.8.8.0/24 has it",
+        "DNS lists: none is asked about this client: its rule sets RELAYCLIENT",
     ]
 
 

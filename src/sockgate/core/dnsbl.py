@@ -16,6 +16,7 @@ LONGEST_TEXT = 400
 LONGEST_ZONE = 253 - 64  # in front of it come 32 nibbles of an IPv6 address, each with a dot
 ZONE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+RELAYCLIENT = b"RELAYCLIENT"
 EXEMPTING = (b"BLOCK", b"RBLSMTPD")  # set empty by a rule: rblsmtpd and Courier let such a client alone
 TEMPORARY = b"451 4.7.1 Your address cannot be checked at the moment, try again later\r\n"
 
@@ -103,17 +104,19 @@ class DnsLists:
         self._closed = fail == "closed"
         self._not_public = AddressList(NOT_PUBLIC, "--dnsbl")
 
-    def exempt(self, peer: Peer, relay: str | None) -> str:
+    def exempt(self, peer: Peer, variables: "dict[bytes, bytes | None]", relay: str | None) -> str:
         """Why no list is asked about this client; empty if they are."""
         if not peer.remote:
             return "it has no address"
         if relay is not None:
             return f"--relay {relay} has it"
+        if variables.get(RELAYCLIENT) is not None:
+            return "its rule sets RELAYCLIENT"
         return "its address is not a public one" if self._not_public.find(peer.remote) else ""
 
     def zones(self, peer: Peer, variables: "dict[bytes, bytes | None]", relay: str | None) -> dict[str, bool]:
         """What to ask: zone to whether its text is wanted."""
-        if self.exempt(peer, relay):
+        if self.exempt(peer, variables, relay):
             return {}
         zones: dict[str, bool] = {}
         for entry in self.blocking:
@@ -129,7 +132,7 @@ class DnsLists:
     ) -> Verdict:
         """A refusal, or NO_MATCH with the variables to set beside those that the rules set. A list that was not
         asked, because a rule has set its variable or in `explain`, has nothing to say."""
-        exempt = self.exempt(peer, relay)
+        exempt = self.exempt(peer, variables, relay)
         if exempt:
             self._report(f"is asked about this client: {exempt}", considered)
             return Verdict(NO_MATCH)
