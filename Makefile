@@ -55,7 +55,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall deb dist test test-unit test-oracles test-system soak diff fuzz fuzz-keep check setup venv bench bench-gate bench-log bench-convert bench-rules clean
+.PHONY: build run install uninstall deb dist test test-unit test-oracles test-system soak diff log-sessions fuzz fuzz-keep check setup venv bench bench-gate bench-log bench-convert bench-rules clean
 
 build:
 	mkdir -p build/bin
@@ -171,6 +171,10 @@ test-system: build venv
 # connections, bursts of a minute, on each release. `make test` runs the same in small.
 soak: build venv
 	SOCKGATE_LOAD=full .venv/bin/pytest -q -s tests/system/test_load.py
+
+# sockgatectl log against the clients of 2,000 connections of each engine on each release: how far their durations are apart.
+log-sessions: build venv
+	SOCKGATE_LOG_SESSIONS=2000 .venv/bin/pytest -q -s tests/system/test_log.py -k agrees
 
 # Every dialect against the program it came from, 20,000 cases each; the same again with SEED= from the first line.
 SEED = $(shell date +%s)

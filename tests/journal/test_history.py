@@ -9,7 +9,7 @@ from sockgate.core.errors import SystemFailure
 from sockgate.core.log import FAILED
 from sockgate.journal.connection import Ending
 from sockgate.journal.history import Endings, Query, connections, history
-from sockgate.journal.reader import Journal
+from sockgate.journal.reader import Journal, Value, text
 
 from .export import BOOT, Record, write_journal
 from .records import NOON, SECOND, brief, end, failure, in_order, refusal, resident, success, verdict
@@ -155,3 +155,11 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     missing = str(tmp_path / "none")
     with pytest.raises(SystemFailure, match=rf"unable to open the journal: '{missing}' is not a directory"):
         Journal([], missing)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("plain é", "plain é"), ("\x1b[2J", "?[2J"), (b"a\nb\xff", "a?b\ufffd"), (["\u202ea", "b"], "?a"), (7, "7")],
+)
+def test_what_other_users_write_cannot_reach_the_terminal(value: Value, shown: str) -> None:
+    assert text({"FIELD": value}, "FIELD") == shown

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.system.machine import Machine
+from tests.system.machine import TREE, Machine
 from tests.system.services import install_server, listen
 
 SERVER = "/usr/local/bin/greet"
@@ -112,7 +112,7 @@ FAULTS = {
         " systemctl -q enable rival.socket",
     ),
     "left": Fault(
-        "failed connections have left 1 units behind", service="CollectMode=",
+        "failed connections have left 1 unit behind", service="CollectMode=",
         commands="timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; read -r line <&3' || :; sleep 1",
         options="SOCKGATE_SERVER=/bin/false",
     ),
@@ -227,14 +227,58 @@ def test_a_second_time_there_is_nothing_to_write(machine: Machine) -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
+OLD = """
+service old
+{{
+	type = UNLISTED
+	port = {}
+	socket_type = stream
+	wait = no
+	user = root
+	server = /bin/cat
+}}
+"""
+
+
+def test_an_old_super_server_is_named_with_its_line(machine: Machine) -> None:
+    machine.write("/etc/xinetd.d/old", OLD.format(PORTS["limit"]))
+    machine.shell("ln -s ../init.d/xinetd /etc/rc3.d/S01xinetd")
+    done = machine.run("sockgatectl", "check", "limit", check=False)
+    assert "xinetd.service is enabled and has port " + str(PORTS["limit"]) + " from /etc/xinetd.d/old:2" in done.stdout
+    machine.shell("rm /etc/rc3.d/S01xinetd /etc/xinetd.d/old")
+    assert machine.run("sockgatectl", "check", "limit").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("limit", "still running: 1 session of limit@.service, which no socket starts now"),
+        ("killed", "still running: 1 process of an earlier run of killed.service"),
+    ],
+)
+def test_sessions_that_a_stop_has_left_are_told(machine: Machine, name: str, left: str) -> None:
+    machine.write(SERVER, "#!/bin/sh\necho ready\nexec cat\n", mode=0o755)
+    hold = f"exec 3<>/dev/tcp/127.0.0.1/{PORTS[name]}; read -r line <&3; echo $line; exec cat <&3"
+    with machine.popen("bash", "-c", hold) as session:
+        assert session.stdout is not None
+        assert session.stdout.readline() == "ready\n"
+        machine.systemctl("stop", f"{name}.socket", *([f"{name}.service"] if FAULTS[name].resident else []))
+        messages = [each["message"] for each in findings(machine)[name]]
+        session.kill()
+    assert messages == ["it is enabled and does not listen", left]
+
+
 @pytest.mark.parametrize("switch", ["", "resident"])
 def test_the_shipped_units_are_clean(machine: Machine, switch: str) -> None:
-    machine.shell("useradd --system qmaild; mkdir -p /var/qmail/bin", check=False)
-    for name in ("smtp", "imap", "pop3"):
+    """With a stand-in for the server that is not installed here."""
+    machine.shell("useradd --system qmaild; ln -s /bin/true /usr/bin/stunnel", check=False)
+    shipped = sorted(path.stem for path in (TREE / "units").glob("*.socket"))
+    assert len(shipped) >= 6
+    for name in shipped:
         text = f"[Socket]\n{NOT_ACCEPTING if switch else ''}"
         machine.write(f"/etc/systemd/system/{name}.socket.d/engine.conf", text)
     machine.systemctl("daemon-reload")
     machine.systemctl("start", "smtp.socket", "imap.socket", "pop3.socket")
-    done = machine.run("sockgatectl", "check", "smtp", "imap", "pop3", check=False)
+    done = machine.run("sockgatectl", "check", *shipped, check=False)
     assert (done.stdout, done.returncode) == ("", 0)
     machine.systemctl("stop", "smtp.socket", "imap.socket", "pop3.socket")

@@ -10,6 +10,7 @@ from sockgate.units.envfile import format_assignment
 from sockgate.units.environment import load_environment
 from sockgate.units.quoting import quote_variable
 from sockgate.units.search import UnitSearch
+from sockgate.units.unit import KEPT
 from sockgate.units.writer import Section, Setting, assignment, format_unit, literal
 from tests.system.machine import Machine
 
@@ -196,6 +197,55 @@ def test_systemd_has_nothing_to_say_about_what_we_write(machine: Machine) -> Non
     machine.write("/run/systemd/system/quiet.service", text)
     result = machine.run("systemd-analyze", "verify", "quiet.service", check=False)
     assert (result.stdout + result.stderr, result.returncode) == ("", 0)
+
+
+# A value of each, other than systemd's own; what `systemctl show` calls times by is another name.
+KEPT_VALUES = {
+    "Socket": {
+        **dict.fromkeys(("Accept", "FreeBind", "KeepAlive"), "yes"), "BindIPv6Only": "both", "Service": "x.service",
+        **dict.fromkeys(("Backlog", "MaxConnections", "MaxConnectionsPerSource", "PollLimitBurst"), "7"),
+        **dict.fromkeys(("TriggerLimitBurst", "TriggerLimitIntervalSec", "PollLimitIntervalSec"), "7"),
+    },
+    "Service": {
+        **dict.fromkeys(KEPT, "yes"), "LimitAS": "64M", "LimitDATA": "64M", "Restart": "always", "Type": "oneshot",
+        "LogRateLimitBurst": "7", "LogRateLimitIntervalSec": "7", "StandardError": "tty", "StandardInput": "socket",
+        "SyslogLevelPrefix": "no",
+    },
+    "Unit": {"CollectMode": "inactive-or-failed", "StartLimitIntervalSec": "7"},
+}  # fmt: skip
+RESET_VALUES = {"KillMode": "process", "TasksMax": "7", "MemoryMax": "64M", "MemoryHigh": "64M", "User": "daemon"}
+
+
+def test_an_empty_value_resets_what_it_resets_for_systemd(machine: Machine) -> None:
+    values = {section: dict(chosen) for section, chosen in KEPT_VALUES.items()}
+    for section in ("Socket", "Unit"):
+        for key in values[section]:
+            values["Service"].pop(key, None)
+    values["Service"] |= RESET_VALUES
+    assert {key for chosen in values.values() for key in chosen} == KEPT | RESET_VALUES.keys()
+    names = {}
+    for section, chosen in values.items():
+        kind = "socket" if section == "Socket" else "service"
+        body = "[Socket]\nListenStream=/run/x\n" if kind == "socket" else "[Service]\nExecStart=/bin/true\n"
+        machine.write("/run/systemd/system/x.service", "[Service]\nExecStart=/bin/true\n")
+        for key, value in chosen.items():
+            for suffix, lines in (("set", f"{key}={value}\n"), ("empty", f"{key}={value}\n{key}=\n")):
+                names[f"{key.lower()}-{suffix}.{kind}"] = key
+                machine.write(f"/run/systemd/system/{key.lower()}-{suffix}.{kind}", f"{body}[{section}]\n{lines}")
+                machine.write(
+                    f"/run/systemd/system/{key.lower()}-{suffix}@.service", "[Service]\nExecStart=/bin/true\n"
+                )
+    machine.systemctl("daemon-reload")
+    for name, key in names.items():
+        if "-set." in name:
+            shown = "Triggers" if key == "Service" else key.replace("IntervalSec", "IntervalUSec")
+            pair = [name, name.replace("-set.", "-empty.")]
+            values_of_both = machine.systemctl("show", "-p", shown, *pair).stdout.replace("-empty", "-set").split()
+            if key.startswith("PollLimit") and machine.systemd_version < 255:
+                assert values_of_both == []  # it does not know these at all
+                continue
+            was, now = values_of_both
+            assert (was == now) is (key in KEPT), (name, was, now)
 
 
 DROP_INS = {

@@ -107,11 +107,16 @@ def check_readable(directory: str | None) -> None:
 
 
 def text(record: Record, field: str) -> str:
-    """A field that should be one line of text; a foreign sender may have set it twice, or to anything."""
+    """A field that should be one line of text, printable.
+
+    A foreign sender may have set it twice, or to anything: every user of the machine can write records, with escapes
+    for the administrator's terminal in them.
+    """
     value = record.get(field, "")
     if isinstance(value, list):
         value = value[0]
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    shown = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return shown if shown.isprintable() else "".join(c if c.isprintable() else "?" for c in shown)
 
 
 def number(record: Record, field: str) -> int | None:

@@ -6,6 +6,16 @@ from .names import UnitName
 from .reader import Assignment, Ignored, Place
 
 TRUE = ("1", "yes", "y", "true", "t", "on")
+# An empty value is none for these: systemd ignores the line, and what was set before stays. All others it resets.
+KEPT = frozenset((
+    "Accept", "Backlog", "BindIPv6Only", "CollectMode", "DynamicUser", "FreeBind", "KeepAlive", "LimitAS", "LimitDATA",
+    "LockPersonality", "LogRateLimitBurst", "LogRateLimitIntervalSec", "MaxConnections", "MaxConnectionsPerSource",
+    "MemoryDenyWriteExecute", "NoNewPrivileges", "PollLimitBurst", "PollLimitIntervalSec", "PrivateDevices",
+    "PrivateTmp", "PrivateUsers", "ProtectClock", "ProtectHome", "ProtectHostname", "ProtectKernelLogs",
+    "ProtectKernelModules", "ProtectKernelTunables", "Restart", "RestrictRealtime", "RestrictSUIDSGID", "Service",
+    "StandardError", "StandardInput", "StartLimitIntervalSec", "SyslogLevelPrefix", "TriggerLimitBurst",
+    "TriggerLimitIntervalSec", "Type",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +45,14 @@ class Unit:
         return Place(self.path, 1)
 
     def list(self, section: str, key: str) -> "list[Assignment]":
-        """Every assignment of a key that may be repeated; an empty one resets those before it."""
+        """Every assignment of a key that may be repeated; an empty one resets those before it, as a rule."""
         found: list[Assignment] = []
         for assignment in self.assignments:
             if (assignment.section, assignment.key) == (section, key):
-                found = [*found, assignment] if assignment.value else []
+                if assignment.value:
+                    found.append(assignment)
+                elif key not in KEPT:
+                    found = []
         return found
 
     def last(self, section: str, key: str) -> Assignment | None:

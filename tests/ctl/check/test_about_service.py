@@ -45,11 +45,11 @@ CASES: Cases = {
     "resident service that ends sessions and stops for good": (
         {
             RESIDENT: dropped(dropped(RESIDENT_UNIT, "KillMode"), "StartLimitIntervalSec"),
-            f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\nTriggerLimitIntervalSec=\n",
+            f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\nTriggerLimitIntervalSec=2s\n",
         },
         [
-            f"{SOCKET}:1: warning: the trigger limit is on: after 20 starts within 2 s systemd stops the socket"
-            f" for good (put TriggerLimitIntervalSec=0 under [Socket] with {EDIT_SOCKET})",
+            f"{SOCKET}.d/no.conf:3: warning: the trigger limit is on: after 20 starts within 2 s systemd stops the"
+            f" socket for good (put TriggerLimitIntervalSec=0 under [Socket] with {EDIT_SOCKET})",
             "warning: KillMode=control-group ends every running session when sockgated is restarted"
             " (put KillMode=process under [Service] with `systemctl edit mail.service`)",
             f"{RESIDENT}:1: warning: the start limit is on: after five quick restarts systemd stops the socket for good"

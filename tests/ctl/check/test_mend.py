@@ -75,10 +75,10 @@ def test_it_says_what_it_writes_and_why(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_later_fault_joins_what_was_mended_before(tmp_path: Path) -> None:
     write_tree(tmp_path, GOOD | TWO_FAULTS)
     fix(tmp_path)
-    write_tree(tmp_path, {f"{TEMPLATE}.d/override.conf": "[Service]\nSyslogLevelPrefix=\nStandardError=\n"})
+    write_tree(tmp_path, {f"{TEMPLATE}.d/override.conf": "[Service]\nLimitAS=8000000\nMemoryMax=8M\n"})
     assert fix(tmp_path) == 0
     text = (tmp_path / OWN.lstrip("/")).read_text()
-    for line in ("Restart=no", "CollectMode=inactive-or-failed", "StandardError=journal", "SyslogLevelPrefix=no"):
+    for line in ("Restart=no", "CollectMode=inactive-or-failed", "LimitAS=64M", "MemoryMax=64M"):
         assert text.count(f"\n{line}\n") == 1
     assert text.count("\n# ") == 4
 

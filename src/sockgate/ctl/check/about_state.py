@@ -46,7 +46,7 @@ def failures_left(gated: GatedService, machine: Machine) -> Iterator[Problem]:
     failed = machine.instances(f"{stem(gated)}@*.service", "failed")
     if gated.is_template and failed:
         yield Problem(
-            gated.service, None, f"failed connections have left {len(failed)} units behind, such as {failed[0]}",
+            gated.service, None, f"failed connections have left {counted(failed, 'unit')} behind, such as {failed[0]}",
             f"systemctl reset-failed '{stem(gated)}@*.service'",
         )  # fmt: skip
 
@@ -57,13 +57,15 @@ def sessions_left(gated: GatedService, machine: Machine) -> Iterator[Problem]:
         running = machine.instances(f"{stem(gated)}@*.service", "active")
         if running:
             yield Problem(
-                gated.service, None, f"{sessions(len(running))} of {stem(gated)}@.service, which no socket starts now,"
-                " have not ended", f"wait, or systemctl stop '{stem(gated)}@*.service'",
+                gated.service, None,
+                f"still running: {counted(running, 'session')} of {stem(gated)}@.service, which no socket starts now",
+                f"wait, or systemctl stop '{stem(gated)}@*.service'",
             )  # fmt: skip
     left = machine.left_over(f"{stem(gated)}.service")
     if left:
         yield Problem(
-            gated.service, None, f"{len(left)} processes of an earlier run of {stem(gated)}.service have not ended",
+            gated.service, None,
+            f"still running: {counted(left, 'process')} of an earlier run of {stem(gated)}.service",
             f"wait, or systemctl kill {stem(gated)}.service",
         )  # fmt: skip
 
@@ -72,5 +74,6 @@ def stem(gated: GatedService) -> str:
     return gated.service.unit_name.prefix
 
 
-def sessions(number: int) -> str:
-    return "1 session" if number == 1 else f"{number} sessions"
+def counted(things: list[str], noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{len(things)} {noun if len(things) == 1 else plural}"
