@@ -134,6 +134,21 @@ def test_silent_clients_hold_nobody_up(gated: Start) -> None:
     wait_until(lambda: not one.children(), lambda: str(one.children()))
 
 
+def test_a_child_needs_no_descriptor_to_let_go_of_the_others(gated: Start) -> None:
+    one = gated(*PROXY, *SHOW, code="import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))\n")
+    silent = [one.connect() for _ in range(30)]
+    one.wait_for("Too many open files")
+    for each in silent:
+        each.close()
+    one.wait_for("refused", 30)
+    with introduced(one, "192.0.2.1") as client:
+        assert client.recv(100).startswith(b"192.0.2.1 ")
+    one.wait_for("ended")
+    one.stop()
+    assert one.lines("internal error") == []
+    assert "0 of 40 connections, 1 served, 30 refused" in one.lines("stopped")[0]
+
+
 def test_a_silent_client_is_given_up_in_time(gated: Start) -> None:
     one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "0.3", "--max-connections", "1", *SHOW)
     with one.connect() as client:

@@ -52,6 +52,9 @@ for text in json.load(open("/root/hostile")):
         records = JournalRecords(resident)
         session = Session(peer(host=text, info=text))
         records.accepted(session, Verdict(ALLOW, text, text), text)
+        records.announce(everybody=True)
+        records.ended(session, 9)
+        records.accepted(session, Verdict(ALLOW, text, text), text)
         records.ended(session, 9)
         records.refused(peer(host=text), Verdict(DENY, text, text))
         records.failed(peer(), ConfigError(text, text))
@@ -60,7 +63,7 @@ for text in json.load(open("/root/hostile")):
         records.flush()
 """
 BROKEN = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a07"
-PRIORITIES = [5] * 6 + [6, 3, 3] + [6, 6, 5, 3, 3] * 2
+PRIORITIES = [5] * 6 + [6, 3, 3] + [6, 6, 6, 5, 3, 3] * 2
 
 
 def assert_harmless(record: dict[str, str]) -> None:

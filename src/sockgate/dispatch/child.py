@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from ..core.access import DENY, Verdict
 from ..core.errors import GateError, PeerGone, Refused
-from ..shim import INTERNAL_ERROR, REFUSED, ask_and_decide, tell, turn_away
+from ..core.log import write_line
+from ..shim import INTERNAL_ERROR, REFUSED, ask_and_decide, describe, tell, turn_away
 from .client import Client, removed_by
 from .descriptors import take_over
 from .introduction import Parent
@@ -37,6 +38,8 @@ def fork(work: Callable[[], int]) -> int:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         code = work()
+    except Exception as error:  # a fault of ours costs this client, and does not go unsaid
+        write_line(f"sockgated: internal error: {describe(error)}")
     finally:
         os._exit(code)
 

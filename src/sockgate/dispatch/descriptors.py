@@ -31,6 +31,9 @@ def take_over(connection: _socket.socket) -> None:
 
     The other descriptors become this client's, too: objects that we have a copy of may still close them.
     """
-    os.dup2(connection.fileno(), 0)
+    descriptor = connection.fileno()
+    os.dup2(descriptor, 0)
+    os.close(descriptor)  # to look at the others takes one, which may have been the last
     for stream in stream_sockets():
         os.dup2(0, stream.detach(), inheritable=False)
+    os.dup2(0, descriptor, inheritable=False)
