@@ -51,7 +51,7 @@ def wrong_number(query: bytes, answer: bytes) -> list[bytes]:
 
 
 def late(query: bytes, answer: bytes) -> list[bytes]:
-    time.sleep(0.4)
+    time.sleep(0.2)
     return [right("late", answer)]
 
 
@@ -183,7 +183,10 @@ def test_who_is_listed_is_listed_even_if_the_reason_is_not_told_in_time(network:
     assert says(look_up(network, "bare", text=True, seconds=0.2)) == (["127.0.0.2"], "", "")
 
 
-def test_the_next_server_is_asked_where_one_is_silent_or_closed_or_fails(network: Namespace) -> None:
+def test_the_next_server_is_asked_where_one_is_silent_or_closed_or_fails(
+    network: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sockgate.resolve.servers.FIRST_PATIENCE", 0.2)
     failing: Zone = {("*.bl", "A"): SERVFAIL}
     silent: Zone = {("*.bl", "A"): SILENT}
     network.run(lambda: Path("/etc/resolv.conf").write_text("".join(f"nameserver 127.0.1.{n}\n" for n in (1, 2, 3))))
@@ -195,7 +198,7 @@ def test_the_next_server_is_asked_where_one_is_silent_or_closed_or_fails(network
         with serving(network, silent, "127.0.1.1"), serving(network, ZONE, "127.0.1.2"):
             begin = time.monotonic()
             assert says(look_up(network, "bl")) == (["127.0.0.2"], "", "")
-            assert 0.9 < time.monotonic() - begin < 2
+            assert 0.19 < time.monotonic() - begin < 2
         begin = time.monotonic()
         assert look_up(network, "bl").problem == os.strerror(111)
         assert time.monotonic() - begin < 0.5
@@ -249,4 +252,7 @@ def test_nothing_is_left_open(network: Namespace) -> None:
     before = network.run(count)
     for zone in ("bl", "silent", "broken", "long", "short"):
         look_up(network, zone, seconds=0.1)
-    assert network.run(count) == before
+    deadline = time.monotonic() + 5
+    while network.run(count) != before:  # the servers of this test are here as well, and close a little later
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

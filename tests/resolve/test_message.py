@@ -73,7 +73,7 @@ def test_a_question_is_written_as_dnspython_writes_it() -> None:
         assert encode_question(0x1234, name, kind) == oracle_question(number, name).to_wire()
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(answers())
 def test_every_answer_that_dnspython_writes_is_read(answer: dns.message.Message) -> None:
     wire = answer.to_wire()
@@ -82,7 +82,7 @@ def test_every_answer_that_dnspython_writes_is_read(answer: dns.message.Message)
     assert (code, sorted(records)) == (answer.rcode(), sorted(addresses_in(answer)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(answers(), st.data())
 def test_what_is_damaged_is_read_as_dnspython_reads_it_or_not_at_all(
     answer: dns.message.Message, data: st.DataObject
@@ -104,6 +104,7 @@ def test_what_is_damaged_is_read_as_dnspython_reads_it_or_not_at_all(
         assert {*records} <= {record.to_wire() for rrset in theirs.answer for record in rrset}
 
 
+@settings(max_examples=30)
 @given(st.binary(max_size=80))
 def test_noise_is_no_answer(noise: bytes) -> None:
     assert not is_answer_to(QUESTION, noise[: len(QUESTION) - 1])
