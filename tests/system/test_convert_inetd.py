@@ -67,8 +67,8 @@ def without_time(text: str) -> str:
     """Clocks go on between two questions; what a probe inherits is compared elsewhere."""
     if "<probe>" in text:
         return re.sub(r"umask.*|/opt/", "", text)
-    if re.fullmatch(r"b(.)(\\x..|\\?.){4}\1\n", text):
-        return "4 bytes"
+    if re.fullmatch(r"b(.)(\\x..|\\?.){4}(\\x00){0,4}\1\n", text):
+        return "the time"  # GNU's inetd sends eight bytes, where RFC 868 wants four
     if "ABCDEFGHIJ" in text:
         return "characters"
     return "a date" if re.search(r"20\d\d", text) else text

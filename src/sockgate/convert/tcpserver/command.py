@@ -13,7 +13,7 @@ from ..shell.state import Command
 from .access import access, lookups
 from .account import run_as
 from .options import DEFAULT_CONCURRENCY, HARMLESS, WAITED, WITH_VALUE, WITHOUT_VALUE, Listener, option
-from .words import HOST_PORT_PROGRAM, SERVERS, is_known, number_of, shown
+from .words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number_of, shown
 
 Answers = list[tuple[str, Answer]]
 # They become the server, and leave a child that still copies when the server has ended.
@@ -52,7 +52,7 @@ def build(name: str, command: Command, machine: Machine, answers: Answers) -> Se
         answers.append((shown(words), blocked(f"{program}: {error}")))
         return None
     front = list(command.words[: len(command.words) - len(words)])
-    decisive = [*front, *rest, *(value for letter, value in options if letter not in HARMLESS)]
+    decisive = [*front, *rest, *(value for letter, value in options if is_decisive(letter, value))]
     unknown = next((word for word in decisive if not is_known(machine, word)), None)
     if unknown is not None:
         text = f"the word {shown([unknown])!r} cannot be known without running the script; write its value out"
@@ -63,6 +63,11 @@ def build(name: str, command: Command, machine: Machine, answers: Answers) -> Se
         answers.append((shown(words), blocked(f"{program}: host, port or program is missing")))
         return None
     return record(name, command, listener, [number_of(machine, word) for word in rest], answers)
+
+
+def is_decisive(letter: str, value: str) -> bool:
+    """`id -u NAME` becomes User=NAME, also where there is no such account yet."""
+    return letter not in HARMLESS and not (letter in "ug" and ACCOUNT.fullmatch(value))
 
 
 def listener_of(program: str, chain: Chain, options: list[tuple[str, str]], answers: Answers) -> Listener:
