@@ -182,7 +182,7 @@ def test_a_server_of_which_nobody_knows_whether_it_runs_is_refused(tmp_path: Pat
         ("tcpserver -RHl0 -u 4242 -g 4243 0 7 /bin/cat",
          "setpriv --reuid=4242 --regid=4243 --clear-groups -- /usr/sbin/sockgate"),
         ("tcpserver -RHl0 -u `id -u daemon` -g `id -g daemon` 0 7 /bin/cat", "User=daemon\nStandardInput"),
-        ("tcpserver -RHl0 -u `id -u nobody-here` -g `id -g nobody-here` 0 7 /bin/cat", "User=nobody-here\nStandardInput"),
+        ("tcpserver -RHl0 -u `id -u to-come` -g `id -g to-come` 0 7 /bin/cat", "User=to-come\nStandardInput"),
         ("tcpserver -RHl0 -u 1 0 7 /bin/cat", "User=1\nGroup=1\n"),
         ("tcpserver -RHl0 -g 8 0 7 /bin/cat", "\nGroup=8\n"),
         ("authbind --deep nohup tcpserver -RHl0 0 7 /bin/cat", "-- /bin/cat\n"),
