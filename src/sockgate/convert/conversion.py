@@ -12,6 +12,8 @@ from .plan import UnitFile, check_printable, gate_words, unit_files
 from .report import Entry, Outcome, Report
 from .service import Service
 
+FOR_EVERY_SERVICE = "What differs for every service, standard error first of all, is listed in sockgate-migrating(7)."
+
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
@@ -35,6 +37,7 @@ class Conversion:
             ],
             "refused": self.refused,
             "units": [unit.name for unit in self.units],
+            "notes": self.report.notes,
             "report": [entry.as_json() for entry in self.report.entries],
         }
 
@@ -68,4 +71,6 @@ def build(services: Iterable[Service], report: Report, machine: Machine, prefix:
             continue
         written.append(service)
         units += files
+    if written:
+        report.notes.append(FOR_EVERY_SERVICE)
     return Conversion(tuple(written), tuple(units), report)

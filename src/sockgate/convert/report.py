@@ -53,9 +53,10 @@ class Entry:
 
 @dataclass(slots=True)
 class Report:
-    """Every entry of one conversion, in the order in which things were found."""
+    """Every entry of one conversion, in the order in which things were found; and notes that concern all of it."""
 
     entries: list[Entry] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def add(
         self, outcome: Outcome, place: Place, service: str, what: str, text: str = "", became: tuple[str, ...] = ()

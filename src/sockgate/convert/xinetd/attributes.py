@@ -128,8 +128,10 @@ IN_DEFAULTS = frozenset(
 IN_DEFAULTS_ONLY = frozenset(("enabled", "disabled"))
 
 
-def suggestion(name: str) -> str:
-    """The attribute that a misspelt name was probably meant to be, for the end of a sentence."""
-    meant = {"disabled": "disable = yes", "enabled": "disable = no", "access": "only_from", "args": "server_args"}
+def suggestion(name: str, values: tuple[str, ...] = ()) -> str:
+    """What a misspelt attribute was probably meant to be, for the end of a sentence."""
+    if name in IN_DEFAULTS_ONLY:
+        return f"; probably meant: disable = {'yes' if (name == 'disabled') == (values != ('no',)) else 'no'}"
+    meant = {"access": "only_from", "args": "server_args"}
     close = [meant[name]] if name in meant else difflib.get_close_matches(name, ATTRIBUTES, 1, 0.75)
     return f"; probably meant: {close[0]}" if close else ""

@@ -142,7 +142,9 @@ class Configuration:
         """Whether xinetd takes this line at all; if it merely warns, say what was probably meant."""
         row = ATTRIBUTES.get(setting.name)
         if row is None or (setting.name in IN_DEFAULTS_ONLY and values is not self.defaults):
-            self.ignored(service, setting, f"xinetd has no such attribute{suggestion(setting.name)}", report)
+            self.ignored(
+                service, setting, f"xinetd has no such attribute{suggestion(setting.name, setting.values)}", report
+            )
             return False
         if row.arity is not Arity.LIST:
             previous = values.get(setting.name)

@@ -7,7 +7,7 @@ from ..chain import Chain, peel
 from ..links import GATE_LINKS
 from ..machine import Machine
 from ..report import Outcome, Report
-from ..service import Listen, Service
+from ..service import STREAM, Listen, Service
 from .attributes import ATTRIBUTES
 from .configuration import Candidate
 from .draft import Draft, Value, invalid
@@ -285,4 +285,8 @@ def convert_all(candidates: Iterator[Candidate], machine: Machine, report: Repor
             continue
         taken[service.listens[0]] = candidate.id
         services.append(service)
+    if any(service.listens[0].kind == STREAM for service in services) and not machine.has_host_rules:
+        report.notes.append(
+            "hosts.allow and hosts.deny hold no rule, so nothing asks them; convert again if you add one."
+        )
     return services
