@@ -55,7 +55,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall deb dist test test-unit test-oracles test-system soak diff log-sessions fuzz fuzz-keep check setup venv bench bench-gate bench-log bench-convert bench-rules clean
+.PHONY: build run install uninstall deb dist test test-unit test-oracles test-system soak diff log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules clean
 
 build:
 	mkdir -p build/bin
@@ -189,6 +189,9 @@ TARGETS =
 fuzz: venv
 	.venv/bin/pip install -q --disable-pip-version-check -r tests/fuzz/requirements.txt
 	PYTHONPATH=src .venv/bin/python -m tests.fuzz.run --runs $(RUNS) $(TARGETS)
+# What the converter makes of each input that fuzzing kept, shown to systemd-analyze verify.
+fuzz-verify: build venv
+	PYTHONPATH=src .venv/bin/python -m tests.fuzz.verify $(TARGETS)
 # What reaches a line that no input of tests/fuzz/corpus does, joins it.
 fuzz-keep: venv
 	PYTHONPATH=src .venv/bin/python -m tests.fuzz.keep $(TARGETS)

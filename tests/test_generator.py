@@ -52,8 +52,11 @@ def test_a_broken_file_costs_no_other_and_a_refusal_is_told(tmp_path: Path) -> N
     root = tree(tmp_path, a="service a\n{\n", b=service("b"), c=service("c").replace("UNLISTED", "RPC"))
     complaints = generate(str(root), str(tmp_path / "out"), MACHINE)
     assert written(tmp_path)[0] == "b.socket"
-    assert len(complaints) == 1
-    assert complaints[0].startswith(f"{root}/etc/xinetd.d/c:3: c: refused: type = RPC: RPC: systemd does not register")
+    assert complaints[0] == (
+        f"{root}/etc/xinetd.d/a:1: a: ignored: service a: the closing '}}' is missing; xinetd drops the whole entry"
+    )
+    assert len(complaints) == 2
+    assert complaints[1].startswith(f"{root}/etc/xinetd.d/c:3: c: refused: type = RPC: RPC: systemd does not register")
 
 
 def test_xinetd_conf_is_read_if_there_is_one(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def generate(root: str, folder: str, machine: Machine) -> list[str]:
         return []
     report = Report()
     conversion = build(read_system(root, machine, report), report, machine)
-    complaints = [str(entry) for entry in report.entries if entry.outcome is Outcome.REFUSED]
+    complaints = [str(entry) for entry in report.entries if entry.outcome is Outcome.REFUSED or entry.blocks]
     before = converted_before(root)
     for service, units in zip(conversion.services, pairs(conversion), strict=True):
         obstacles = [path for path in (obstacle(root, unit.name) for unit in units) if path]

@@ -135,6 +135,7 @@ def test_line_is_reported(line: str, outcome: Outcome, text: str, tmp_path: Path
          "0 lets nobody in, for which systemd has no setting; without a unit it is the same"),
         ({"env": "A"}, IGNORED, "'A' has no '='; xinetd drops the service"),
         ({"server": "cat"}, IGNORED, "'cat' is not an absolute path; xinetd drops the service"),
+        ({"server": "/bin/"}, REFUSED, "'/bin/' is a folder, which cannot be executed"),
         ({"umask": "9"}, IGNORED, "'9' is no umask; xinetd drops the service"),
         ({"max_load": "0"}, IGNORED, "'0' is not a load other than 0; xinetd drops the service"),
         ({"deny_time": "x"}, IGNORED, "'x' is neither a number of minutes nor FOREVER nor NEVER; xinetd drops the "
@@ -155,6 +156,9 @@ def test_service_is_not_written(changed: dict[str, str], outcome: Outcome, text:
     [
         ({"wait": "-", "user": "-"}, IGNORED, "'wait' and 'user' is missing; xinetd drops the service"),
         ({"socket_type": "dgram", "protocol": "udp"}, REFUSED, "a dgram service with wait = no gets one process "
+         "per datagram that all read the same socket: xinetd 2.3.15.4 drops it, older ones did not; set wait = yes if "
+         "the server can"),
+        ({"socket_type": "dgram", "protocol": "-"}, REFUSED, "a dgram service with wait = no gets one process "
          "per datagram that all read the same socket: xinetd 2.3.15.4 drops it, older ones did not; set wait = yes if "
          "the server can"),
         ({"socket_type": "dgram"}, IGNORED, "dgram sockets do not speak tcp; xinetd drops the service"),
@@ -187,7 +191,9 @@ def test_defaults_with_plus_and_minus_make_the_list(tmp_path: Path) -> None:
         assert words in units(convert(tmp_path, defaults + service(extra=line)))
 
 
-def test_removing_what_was_never_listed_blocks(tmp_path: Path) -> None:
+def test_removing_what_is_listed_in_another_spelling_blocks(tmp_path: Path) -> None:
+    harmless = convert(tmp_path, service(only_from="10.0.0.0/8", extra="only_from -= 11.0.0.0 elsewhere"))
+    assert "--only-from 10.0.0.0/8 --" in units(harmless), "xinetd takes nothing out either"
     conversion = convert(tmp_path, service(only_from="10.0.0.0/8", extra="only_from -= 10.0.0.0"))
     assert conversion.units == ()
     assert "'-=' removes '10.0.0.0', which is not in the list under this spelling" in about(conversion, "only_from")[1]

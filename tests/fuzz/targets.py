@@ -9,6 +9,7 @@ import contextlib
 import functools
 import io
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,8 +31,12 @@ from sockgate.core.rules import RulesAccess, TextRules
 from sockgate.core.schedule import Schedule
 from sockgate.core.tcprules import RuleError, address_keys
 from sockgate.core.xinetd_access import XinetdAccess
+<<<<<<< HEAD
 from sockgate.resolve.ident import LONGEST_USER, USABLE, user_in
 from sockgate.resolve.message import A, Malformed, Truncated, encode_question, is_answer_to, read_answer, read_text
+=======
+from sockgate.generator import generate
+>>>>>>> 35b94bf (generator: tell broken files, and boot with them)
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.reader import dead_entries, show_rules
 from sockgate.units import envfile
@@ -316,6 +321,25 @@ def xinetd_conf(data: bytes) -> None:
     conversion("xinetd", data)
 
 
+def generator(data: bytes) -> None:
+    """Files in /etc/xinetd.d, NUL between them: none makes the generator fail, and each socket has its service."""
+    root = Path(scratch_folder().name, "root")
+    dropped, output = root / "etc/xinetd.d", root / "out"
+    for folder in (dropped, output):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    for number, text in enumerate(data.split(b"\0", 3)):
+        (dropped / str(number)).write_bytes(text)
+    complaints = generate(str(root), str(output), MACHINE)
+    assert not any("\n" in complaint for complaint in complaints)
+    written = {path.name for path in output.iterdir() if path.is_file()}
+    for name in written:
+        assert not parse_unit((output / name).read_text(), name)[1]
+        stem = name.removesuffix(".socket").removesuffix("@.service").removesuffix(".service")
+        assert {f"{stem}@.service", f"{stem}.service"} & written
+        assert (output / f"sockets.target.wants/{stem}.socket").resolve().exists()
+
+
 def inetd_conf(data: bytes) -> None:
     conversion("inetd", data)
 
@@ -332,7 +356,12 @@ TARGETS: dict[str, Target] = {
     target.__name__.replace("_", "-"): target
     for target in (
         rules_text, rules_cdb, rules_records, rules_address, courier_access, hosts_access, xinetd_lists,
+<<<<<<< HEAD
         access_times, address_list, proxy_header, options, unit_file, environment_file, xinetd_conf, inetd_conf,
         run_script, courier_settings, dns_answer, ident_reply, dns_list,
+=======
+        access_times, address_list, proxy_header, options, unit_file, environment_file, xinetd_conf, generator,
+        inetd_conf, run_script, courier_settings,
+>>>>>>> 35b94bf (generator: tell broken files, and boot with them)
     )
 }  # fmt: skip

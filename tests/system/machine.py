@@ -10,7 +10,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -30,10 +30,17 @@ NSPAWN = (
 
 
 class Machine:
-    """`with Machine("bookworm") as machine:` boots one and takes it away again, whatever happened."""
+    """`with Machine("bookworm") as machine:` boots one and takes it away again, whatever happened.
 
+<<<<<<< HEAD
     def __init__(self, release: str, profile: str = "base", *, bare: bool = False) -> None:
         """`bare`: without this tree, as it came from Debian."""
+=======
+    `files`, by their paths, are there before it boots.
+    """
+
+    def __init__(self, release: str, profile: str = "base", files: Mapping[str, str] | None = None) -> None:
+>>>>>>> 35b94bf (generator: tell broken files, and boot with them)
         self.release = release
         self.profile = profile
         self.systemd_version = roots.SYSTEMD[release]
@@ -44,14 +51,21 @@ class Machine:
         self._cgroup = cgroup_root() / f"sockgate-{self._folder.name}"
         self._bare = bare
         self._leader = 0
+        self._files = files or {}
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> "Machine":
         remove_abandoned(self._folder.parent)
         with self._exit:  # undoes a half-done start
             self._mount()
+<<<<<<< HEAD
             if not self._bare:
                 install(self.root)
+=======
+            install(self.root, self.systemd_version)
+            for path, text in self._files.items():
+                (self.root / path.lstrip("/")).write_text(text)
+>>>>>>> 35b94bf (generator: tell broken files, and boot with them)
             self._make_cgroup()
             self._boot()
             self._exit = self._exit.pop_all()

@@ -42,7 +42,7 @@ def ask_everything(machine: Machine, asked: list[Configured]) -> dict[str, str |
     streams = {one.port: "name" in one.attributes for one in asked if not one.is_datagram}
     datagrams = [one.port for one in asked if one.is_datagram]
     question = json.dumps([CLIENTS, streams, datagrams, TARGETS])
-    answers: dict[str, str | None] = json.loads(machine.python(CLIENT, question, timeout=280).stdout)
+    answers: dict[str, str | None] = json.loads(machine.python(CLIENT, question, timeout=800).stdout)
     return answers
 
 
@@ -108,6 +108,7 @@ def converted(machine: Machine) -> tuple[list[Configured], dict[str, str | None]
     return services, before, ask_everything(machine, services), done.stdout
 
 
+@pytest.mark.timeout(1800)  # two rounds of some 1,500 connections; a minute on a machine that has nothing else to do
 def test_every_client_gets_from_the_converted_services_what_xinetd_gave(
     converted: tuple[list[Configured], dict[str, str | None], dict[str, str | None], str],
 ) -> None:

@@ -6,15 +6,13 @@ service says is read to its end, or to as much as chargen ever shows.
 
 import contextlib
 import json
-import selectors
 import socket
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 MOST = 65536
 CHARGEN = 1480  # twenty lines; it goes on for ever
-QUIET = 4.0  # seconds without an answer to a datagram
+SILENCE = 3.0  # seconds without an answer to a datagram
 PATIENCE = 60.0
 
 
@@ -31,8 +29,9 @@ def ask(source: str, port: int, talk: bool) -> str | None:
             try:
                 client.connect((target, port))
                 if talk:
-                    client.sendall(b"hello\n")
-                    client.shutdown(socket.SHUT_WR)
+                    with contextlib.suppress(OSError):  # it may have closed already
+                        client.sendall(b"hello\n")
+                        client.shutdown(socket.SHUT_WR)
                 return read(client)
             except ConnectionRefusedError:
                 continue
@@ -50,23 +49,21 @@ def read(client: socket.socket) -> str:
     return data.decode("latin-1")
 
 
-def ask_by_datagram(questions: list[tuple[str, int]]) -> dict[str, str | None]:
-    """All at once: silence takes its time."""
-    answers: dict[str, str | None] = {f"{port} {source}": None for source, port in questions}
-    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
-        for source, port in questions:
-            for target in targets[str(int(family_of(source)))]:
-                client = stack.enter_context(socket.socket(family_of(source), socket.SOCK_DGRAM))
-                client.bind((source, 0))
-                client.sendto(b"x", (target, port))
-                selector.register(client, selectors.EVENT_READ, f"{port} {source}")
-            time.sleep(0.02)  # systemd starts a service at most 50 times a second
-        last = time.monotonic()
-        while time.monotonic() - last < QUIET:
-            for key, _ in selector.select(0.5):
-                last = time.monotonic()
-                answers[key.data] = key.fileobj.recv(MOST).decode("latin-1")  # type: ignore[union-attr]
-    return answers
+def ask_by_datagram(port: int) -> dict[str, str | None]:
+    """One client after the other: xinetd throws away what waits behind a datagram that it refused."""
+    return {f"{port} {source}": datagram_answer(source, port) for source in sources}
+
+
+def datagram_answer(source: str, port: int) -> str | None:
+    with socket.socket(family_of(source), socket.SOCK_DGRAM) as client:
+        client.bind((source, 0))
+        client.settimeout(SILENCE)
+        for target in targets[str(int(family_of(source)))][:1]:
+            client.sendto(b"x", (target, port))
+        try:
+            return client.recv(MOST).decode("latin-1")
+        except TimeoutError:
+            return None
 
 
 sources, ports, datagram_ports, targets = json.loads(sys.argv[1])
@@ -74,5 +71,7 @@ with ThreadPoolExecutor(4) as threads:
     questions = [(source, int(port), talk) for port, talk in ports.items() for source in sources]
     answers = threads.map(ask, *zip(*questions, strict=True))
     told = {f"{port} {source}": answer for (source, port, _), answer in zip(questions, answers, strict=True)}
-told |= ask_by_datagram([(source, port) for port in datagram_ports for source in sources])
+with ThreadPoolExecutor(len(datagram_ports)) as threads:
+    for answers_of_one in threads.map(ask_by_datagram, datagram_ports):
+        told |= answers_of_one
 json.dump(told, sys.stdout)

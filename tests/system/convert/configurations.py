@@ -45,7 +45,7 @@ UDP = {"socket_type": "dgram", "protocol": "udp", "wait": "yes"}
 WAITING: tuple[dict[str, str], ...] = (
     {}, {"user": "daemon", "env": "A=%n$x"}, {"only_from": "192.168.0.0/24"}, {"no_access": "10.0.0.0"},
     {"only_from": "192.168.0.0", "flags": "IPv4", "umask": "077"}, {"only_from": "fd00:1::/64", "server_args": "-a b"},
-    {"bind": "127.0.0.1", "rlimit_cpu": "20"}, {"access_times": "00:00-00:01"}, {"only_from": ""},
+    {"bind": "127.0.0.1", "rlimit_cpu": "20"}, {"access_times": "00:00-00:01"},
 )  # fmt: skip
 # Of a name of its own: what xinetd does itself, and for other programs; the answer to each is compared as a pattern.
 THEMSELVES: tuple[dict[str, str], ...] = (
@@ -98,6 +98,7 @@ def all_configured() -> list[Configured]:
     attributes += [{"only_from": words, "flags": "IPv4"} for words in ONLY_FROM[:10]]
     attributes += [{"only_from": first, "no_access": second} for first, second in BOTH]
     attributes += [{"no_access": words} for words in NO_ACCESS]
-    attributes += [*BINDINGS, *PROCESSES, *ANSWERS, *THEMSELVES, *REDIRECTED, {"wait": "yes"}]
+    attributes += [*BINDINGS, *PROCESSES, *ANSWERS, *THEMSELVES, *REDIRECTED]
+    attributes += [{"wait": "yes", "flags": "NOLIBWRAP"}]
     attributes += [UDP | one for one in WAITING]
     return [Configured(FIRST_PORT + number, one) for number, one in enumerate(attributes)]

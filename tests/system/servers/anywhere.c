@@ -83,7 +83,8 @@ int main(int count, char **words)
 		say("|%s", words[number]);
 	say("\nuid %d %d gid %d %d groups", getuid(), geteuid(), getgid(), getegid());
 	for (number = 0; number < total; number++)
-		say(" %d", groups[number]);
+		if (groups[number] != getgid()) /* once more in the list it gives no right */
+			say(" %d", groups[number]);
 	say("\numask %04o nice %d leader %d folder %s\n", mask, getpriority(PRIO_PROCESS, 0), getsid(0) == getpid(),
 	    getcwd(folder, sizeof folder));
 	say_limit("as", RLIMIT_AS);

@@ -3,6 +3,7 @@
 import math
 import re
 
+from ...core.xinetd_access import parse_entry
 from ..answer import Answer, approximated, blocked, ignored, refused, translated
 from .addresses import usable_addresses
 from .draft import Draft, Value, invalid
@@ -28,13 +29,22 @@ def address_list(draft: Draft, value: Value) -> Answer:
 
 
 def unmatched_removal(value: Value) -> str | None:
-    """A word that `-=` takes out although it never stood there.
+    """A word that `-=` takes out and that may stand there in another spelling.
 
-    xinetd compares addresses by value; a spelling that differs could leave somebody in that xinetd takes out.
+    xinetd compares addresses by value: a spelling that differs could leave somebody in that xinetd takes out.
     """
     added = {word.lower() for setting in value.settings if setting.operator != "-=" for word in setting.values}
     removed = (word for setting in value.settings if setting.operator == "-=" for word in setting.values)
-    return next((word for word in removed if word.lower() not in added), None)
+    return next((word for word in removed if word.lower() not in added and may_equal(word, added)), None)
+
+
+def may_equal(word: str, others: set[str]) -> bool:
+    """Whether an address may be one of the others; names compare as they are written."""
+    try:
+        entry = parse_entry(word)
+        return not entry.name and any(set(entry.networks) & set(parse_entry(other).networks) for other in others)
+    except ValueError:
+        return True
 
 
 def access_times(draft: Draft, value: Value) -> Answer:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..report import Outcome, Report
+from ..report import Entry, Outcome, Report
 from ..source import Place, Unreadable, read_text
 from .attributes import ATTRIBUTES, IN_DEFAULTS, IN_DEFAULTS_ONLY, Arity, suggestion
 from .draft import Value
@@ -66,7 +66,7 @@ class Configuration:
                             "remove them and convert again")  # fmt: skip
         for item in parse(text, path):
             if isinstance(item, Problem):
-                self.report.add(Outcome.IGNORED, item.place, "", item.what, item.text)
+                self.drop("", item, item.text)
             elif isinstance(item, Include):
                 self.include(item, depth)
             elif not item.is_defaults:
@@ -129,11 +129,12 @@ class Configuration:
                 return
         self.report.entries += noted.entries
         if block.problem:
-            problem = block.problem
-            text = f"{problem.text}; xinetd drops the whole entry"
-            self.report.add(Outcome.IGNORED, problem.place, block.name, problem.what, text)
+            self.drop(block.name, block.problem, f"{block.problem.text}; xinetd drops the whole entry")
         else:
             self.candidates.append(Candidate(block.name, block.place, values))
+
+    def drop(self, service: str, problem: Problem, text: str) -> None:
+        self.report.entries.append(Entry(Outcome.IGNORED, problem.place, service, problem.what, text=text, blocks=True))
 
     def ignored(self, service: str, setting: Setting, text: str, report: Report | None = None) -> None:
         (report or self.report).add(Outcome.IGNORED, setting.place, service, str(setting), text)

@@ -3,7 +3,7 @@
 import re
 
 from ..accounts import any_group, named_user, numbered_user
-from ..answer import Answer, approximated, ignored, translated
+from ..answer import Answer, approximated, blocked, ignored, translated
 from ..report import Outcome
 from .draft import Draft, Value, invalid
 
@@ -41,6 +41,8 @@ def server(draft: Draft, value: Value) -> Answer:
         return ignored("an internal or redirected service starts no server")
     if not value.word.startswith("/"):
         return invalid(f"{value.word!r} is not an absolute path")
+    if value.word.endswith("/"):
+        return blocked(f"{value.word!r} is a folder, which cannot be executed")
     return translated(f"ExecStart={value.word}")
 
 

@@ -90,10 +90,8 @@ def required(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     if not draft.is_internal:
         names += ["user"] if draft.redirect else ["user", "server"]
         if draft.is_unlisted:
-            names += ["port"] + (["protocol"] if "protocol" not in candidate.values else [])
+            names += ["port"]
     missing = [name for name in names if name not in candidate.values]
-    if draft.is_unlisted and missing == ["protocol"]:
-        return  # xinetd derives it from socket_type
     if missing:
         yield invalid(f"{' and '.join(map(repr, missing))} is missing")
     elif draft.socket_type == "dgram" and not draft.wait:
