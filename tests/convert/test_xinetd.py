@@ -162,8 +162,8 @@ def test_service_is_not_written(changed: dict[str, str], outcome: Outcome, text:
          "per datagram that all read the same socket: xinetd 2.3.15.4 drops it, older ones did not; set wait = yes if "
          "the server can"),
         ({"socket_type": "dgram"}, IGNORED, "dgram sockets do not speak tcp; xinetd drops the service"),
-        ({"type": "INTERNAL UNLISTED"}, REFUSED,
-         "there is no internal service 'probe' but chargen daytime discard echo time"),
+        ({"type": "INTERNAL UNLISTED"}, IGNORED,
+         "there is no internal service 'probe' but chargen daytime discard echo time; xinetd drops the service"),
         ({"wait": "yes", "only_from": "10.0.0.0"}, REFUSED, "--only-from: a TCP server with wait = yes accepts "
          "its clients itself, so nothing can check them; xinetd 2.3.15.3 refused everybody for this, 2.3.15.4 let "
          "everybody in. Use wait = no if the server can, or the server's own access rules"),
@@ -278,6 +278,21 @@ def test_of_two_services_on_one_port_the_first_is_kept(tmp_path: Path) -> None:
     conversion = convert(tmp_path, service("a") + service("b"))
     assert [one.name for one in conversion.services] == ["a"]
     assert about(conversion, "service b")[0] is IGNORED
+
+
+def test_the_internal_tcpmux_is_refused_by_name(tmp_path: Path) -> None:
+    outcome, text = about(convert(tmp_path, service("tcpmux", type="INTERNAL UNLISTED")), "service tcpmux")
+    assert outcome is REFUSED
+    assert text.startswith("tcpmux let every service in through one port")
+
+
+def test_a_name_that_services_5_has_forgotten_gets_the_port_that_is_assigned_to_it(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service("linuxconf", type="REUSE", port="-").replace("\ttype = REUSE\n", ""))
+    assert "ListenStream=98\n" in units(conversion)
+    assert about(conversion, "service linuxconf") == (
+        APPROXIMATED, "'linuxconf' with protocol tcp is not in this machine's /etc/services: xinetd would not have "
+        "started the service without 'type = UNLISTED'; the port that is assigned to this name, 98, is taken",
+    )  # fmt: skip
 
 
 def test_systemd_before_255_gets_no_setting_that_it_does_not_know(tmp_path: Path) -> None:

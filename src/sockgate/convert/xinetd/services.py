@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from ..answer import Answer, approximated, blocked, entry_of, ignored, translated
+from ..assigned_ports import PORTS
 from ..chain import Chain, peel
 from ..links import GATE_LINKS
 from ..machine import Machine
@@ -12,8 +13,10 @@ from .attributes import ATTRIBUTES
 from .configuration import Candidate
 from .draft import Draft, Value, invalid
 from .record import record_of
+from .sockets import REFUSED_TYPES
 
 INTERNAL_SERVICES = frozenset(("echo", "discard", "chargen", "daytime", "time"))
+REFUSED_INTERNAL = frozenset(("tcpmux",))
 
 
 def convert(candidate: Candidate, machine: Machine, report: Report) -> Service | None:
@@ -104,12 +107,15 @@ def port(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     if draft.is_unlisted:
         return
     listed = draft.machine.port(draft.name, draft.protocol)
-    if listed is None and draft.port is None:
+    assigned = PORTS[draft.protocol].get(draft.name)
+    if listed is None and draft.port is None and assigned is None:
         yield invalid(f"no 'port', and no service {draft.name!r} with protocol {draft.protocol} in /etc/services")
     elif listed is None:
+        taken = "its 'port'" if draft.port is not None else f"the port that is assigned to this name, {assigned},"
+        draft.port = assigned if draft.port is None else draft.port
         yield approximated(
             f"{draft.name!r} with protocol {draft.protocol} is not in this machine's /etc/services: xinetd would not "
-            "have started the service without 'type = UNLISTED'; its 'port' is taken"
+            f"have started the service without 'type = UNLISTED'; {taken} is taken"
         )
     elif draft.port is not None and draft.port != listed:
         yield invalid(f"'port' is {draft.port}, but /etc/services has {listed} for {draft.name!r}; type = UNLISTED "
@@ -125,8 +131,11 @@ def builtin(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     if not draft.is_internal:
         return
     name = draft.name.lower()
+    if name in REFUSED_INTERNAL:
+        yield blocked(REFUSED_TYPES["TCPMUX"])
+        return
     if name not in INTERNAL_SERVICES:
-        yield blocked(f"there is no internal service {draft.name!r} but {' '.join(sorted(INTERNAL_SERVICES))}")
+        yield invalid(f"there is no internal service {draft.name!r} but {' '.join(sorted(INTERNAL_SERVICES))}")
         return
     draft.server, draft.arguments = builtin_path(draft), (name,)
     became = (f"sockgate-builtin {name}",)

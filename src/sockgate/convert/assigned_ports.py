@@ -1,0 +1,22 @@
+"""Ports that are assigned to the names of old services, for a machine whose services(5) has become shorter.
+
+Names are those that xinetd.d files use; numbers are IANA's, or what every distribution's services(5) used to say.
+"""
+
+PORTS = {
+    "tcp": {
+        "echo": 7, "discard": 9, "systat": 11, "daytime": 13, "netstat": 15, "qotd": 17, "chargen": 19, "ftp": 21,
+        "ssh": 22, "telnet": 23, "smtp": 25, "time": 37, "whois": 43, "gopher": 70, "finger": 79, "http": 80,
+        "www": 80, "linuxconf": 98, "pop2": 109, "pop-2": 109, "pop3": 110, "pop-3": 110, "auth": 113, "ident": 113,
+        "nntp": 119, "netbios-ssn": 139, "imap": 143, "imap2": 143, "https": 443, "smtps": 465, "ssmtp": 465,
+        "exec": 512, "login": 513, "shell": 514, "printer": 515, "uucp": 540, "klogin": 543, "kshell": 544,
+        "nntps": 563, "submission": 587, "ldap": 389, "ldaps": 636, "rsync": 873, "swat": 901, "ftps": 990,
+        "telnets": 992, "imaps": 993, "pop3s": 995, "cvspserver": 2401, "dict": 2628, "gds_db": 3050, "distcc": 3632,
+        "svn": 3690, "svnserve": 3690, "nrpe": 5666, "nsca": 5667, "sane-port": 6566, "sane": 6566, "saned": 6566,
+        "git": 9418, "amandaidx": 10082, "amidxtape": 10083, "amanda": 10080,
+    },
+    "udp": {
+        "echo": 7, "discard": 9, "daytime": 13, "chargen": 19, "time": 37, "name": 42, "nameserver": 42, "bootps": 67,
+        "tftp": 69, "netbios-ns": 137, "biff": 512, "comsat": 512, "talk": 517, "ntalk": 518, "amanda": 10080,
+    },
+}  # fmt: skip
