@@ -31,12 +31,9 @@ from sockgate.core.rules import RulesAccess, TextRules
 from sockgate.core.schedule import Schedule
 from sockgate.core.tcprules import RuleError, address_keys
 from sockgate.core.xinetd_access import XinetdAccess
-<<<<<<< HEAD
+from sockgate.generator import generate
 from sockgate.resolve.ident import LONGEST_USER, USABLE, user_in
 from sockgate.resolve.message import A, Malformed, Truncated, encode_question, is_answer_to, read_answer, read_text
-=======
-from sockgate.generator import generate
->>>>>>> 35b94bf (generator: tell broken files, and boot with them)
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.reader import dead_entries, show_rules
 from sockgate.units import envfile
@@ -356,12 +353,7 @@ TARGETS: dict[str, Target] = {
     target.__name__.replace("_", "-"): target
     for target in (
         rules_text, rules_cdb, rules_records, rules_address, courier_access, hosts_access, xinetd_lists,
-<<<<<<< HEAD
-        access_times, address_list, proxy_header, options, unit_file, environment_file, xinetd_conf, inetd_conf,
-        run_script, courier_settings, dns_answer, ident_reply, dns_list,
-=======
         access_times, address_list, proxy_header, options, unit_file, environment_file, xinetd_conf, generator,
-        inetd_conf, run_script, courier_settings,
->>>>>>> 35b94bf (generator: tell broken files, and boot with them)
+        inetd_conf, run_script, courier_settings, dns_answer, ident_reply, dns_list,
     )
 }  # fmt: skip

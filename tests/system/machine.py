@@ -32,15 +32,12 @@ NSPAWN = (
 class Machine:
     """`with Machine("bookworm") as machine:` boots one and takes it away again, whatever happened.
 
-<<<<<<< HEAD
-    def __init__(self, release: str, profile: str = "base", *, bare: bool = False) -> None:
-        """`bare`: without this tree, as it came from Debian."""
-=======
-    `files`, by their paths, are there before it boots.
+    `files`, by their paths, are there before it boots. `bare`: without this tree, as it came from Debian.
     """
 
-    def __init__(self, release: str, profile: str = "base", files: Mapping[str, str] | None = None) -> None:
->>>>>>> 35b94bf (generator: tell broken files, and boot with them)
+    def __init__(
+        self, release: str, profile: str = "base", files: Mapping[str, str] | None = None, *, bare: bool = False
+    ) -> None:
         self.release = release
         self.profile = profile
         self.systemd_version = roots.SYSTEMD[release]
@@ -58,14 +55,10 @@ class Machine:
         remove_abandoned(self._folder.parent)
         with self._exit:  # undoes a half-done start
             self._mount()
-<<<<<<< HEAD
             if not self._bare:
                 install(self.root)
-=======
-            install(self.root, self.systemd_version)
             for path, text in self._files.items():
                 (self.root / path.lstrip("/")).write_text(text)
->>>>>>> 35b94bf (generator: tell broken files, and boot with them)
             self._make_cgroup()
             self._boot()
             self._exit = self._exit.pop_all()

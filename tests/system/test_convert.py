@@ -24,6 +24,7 @@ OWN_VARIABLES = re.compile(
     r"|PROTO|TCP6?(LOCAL|REMOTE)\w+|PWD|XINETD_BIND|SHLVL|_|OLDPWD|MAINPID|LC_ALL|TERM)="
 )
 FILES = re.compile(r"^limit files .*\n", re.MULTILINE)
+TALKATIVE = ("echo", "discard")  # what one has to say something to
 DIGITS = re.compile(r"\d+")
 
 
@@ -39,7 +40,7 @@ def prepare(machine: Machine) -> None:
 
 
 def ask_everything(machine: Machine, asked: list[Configured]) -> dict[str, str | None]:
-    streams = {one.port: "name" in one.attributes for one in asked if not one.is_datagram}
+    streams = {one.port: one.attributes.get("name") in TALKATIVE for one in asked if not one.is_datagram}
     datagrams = [one.port for one in asked if one.is_datagram]
     question = json.dumps([CLIENTS, streams, datagrams, TARGETS])
     answers: dict[str, str | None] = json.loads(machine.python(CLIENT, question, timeout=800).stdout)

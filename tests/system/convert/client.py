@@ -8,11 +8,13 @@ import contextlib
 import json
 import socket
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 MOST = 65536
 CHARGEN = 1480  # twenty lines; it goes on for ever
-SILENCE = 3.0  # seconds without an answer to a datagram
+SILENCE = 1.5  # seconds without an answer to a datagram
+PAUSE = 0.2
 PATIENCE = 60.0
 
 
@@ -50,28 +52,30 @@ def read(client: socket.socket) -> str:
 
 
 def ask_by_datagram(port: int) -> dict[str, str | None]:
-    """One client after the other: xinetd throws away what waits behind a datagram that it refused."""
+    """One client after the other."""
     return {f"{port} {source}": datagram_answer(source, port) for source in sources}
 
 
 def datagram_answer(source: str, port: int) -> str | None:
+    """Asked twice, after a pause: xinetd throws away what comes before it has noticed that the last server ended."""
+    target = targets[str(int(family_of(source)))][0]
     with socket.socket(family_of(source), socket.SOCK_DGRAM) as client:
         client.bind((source, 0))
         client.settimeout(SILENCE)
-        for target in targets[str(int(family_of(source)))][:1]:
+        for _ in range(2):
+            time.sleep(PAUSE)
             client.sendto(b"x", (target, port))
-        try:
-            return client.recv(MOST).decode("latin-1")
-        except TimeoutError:
-            return None
+            with contextlib.suppress(TimeoutError):
+                return client.recv(MOST).decode("latin-1")
+    return None
 
 
 sources, ports, datagram_ports, targets = json.loads(sys.argv[1])
-with ThreadPoolExecutor(4) as threads:
+with ThreadPoolExecutor(len(datagram_ports)) as patient, ThreadPoolExecutor(4) as threads:
+    by_datagram = patient.map(ask_by_datagram, datagram_ports)
     questions = [(source, int(port), talk) for port, talk in ports.items() for source in sources]
     answers = threads.map(ask, *zip(*questions, strict=True))
     told = {f"{port} {source}": answer for (source, port, _), answer in zip(questions, answers, strict=True)}
-with ThreadPoolExecutor(len(datagram_ports)) as threads:
-    for answers_of_one in threads.map(ask_by_datagram, datagram_ports):
+    for answers_of_one in by_datagram:
         told |= answers_of_one
 json.dump(told, sys.stdout)

@@ -45,7 +45,7 @@ UDP = {"socket_type": "dgram", "protocol": "udp", "wait": "yes"}
 WAITING: tuple[dict[str, str], ...] = (
     {}, {"user": "daemon", "env": "A=%n$x"}, {"only_from": "192.168.0.0/24"}, {"no_access": "10.0.0.0"},
     {"only_from": "192.168.0.0", "flags": "IPv4", "umask": "077"}, {"only_from": "fd00:1::/64", "server_args": "-a b"},
-    {"bind": "127.0.0.1", "rlimit_cpu": "20"}, {"access_times": "00:00-00:01"},
+    {"bind": "127.0.0.1", "rlimit_cpu": "20"},
 )  # fmt: skip
 # Of a name of its own: what xinetd does itself, and for other programs; the answer to each is compared as a pattern.
 THEMSELVES: tuple[dict[str, str], ...] = (
