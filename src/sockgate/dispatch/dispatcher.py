@@ -107,6 +107,7 @@ class Dispatcher:
             helper.join()
         self._serve_postponed()
         self._guardian.dismiss()
+        self._reap()
         self._status.report("STOPPING=1")
         self._records.event(INFO, STOPPED, f"stopped: {self._status.text()}")
         self._records.flush()
