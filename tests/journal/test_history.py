@@ -1,6 +1,7 @@
 """Connections put together from a journal's records, and which of them a query selects."""
 
 import ipaddress
+import os
 from pathlib import Path
 
 import pytest
@@ -89,12 +90,15 @@ def test_a_server_that_cannot_be_run_is_part_of_its_connection(tmp_path: Path) -
     ]  # fmt: skip
 
 
-def test_a_session_without_an_end_is_open_only_in_the_boot_that_runs(tmp_path: Path) -> None:
-    earlier = verdict(0, _BOOT_ID="e" * 32)
-    write_journal(tmp_path, [earlier, verdict(1), refusal(2)])
+def test_a_session_without_an_end_is_open_while_its_server_runs(tmp_path: Path) -> None:
+    own: Record = {"_PID": os.getpid()}
+    earlier = verdict(0) | own | {"_BOOT_ID": "e" * 32}
+    served = resident(verdict(4)) | {"SOCKGATE_PID": os.getpid()}
+    lost = resident(verdict(5)) | own | {"SOCKGATE_PID": 1 << 30}
+    write_journal(tmp_path, [earlier, verdict(1) | own, refusal(2) | own, verdict(3, _PID=1 << 30), served, lost])
     known = Endings(str(tmp_path), BOOT)
     assert [known.is_open(connection) for connection in connections(Query(directory=str(tmp_path)))] == [
-        False, True, False,
+        False, True, False, False, True, False,
     ]  # fmt: skip
 
 

@@ -49,6 +49,7 @@ class Connection:
 
     unit     the systemd unit that the record is from
     verdict  allow, deny, error or gone
+    server   the process that serves it: a gate of its own becomes that
     run      which run of the unit it was (systemd.exec(5), $INVOCATION_ID)
     ending   of a session so brief that its first record is the last, too
     """
@@ -66,6 +67,7 @@ class Connection:
     local_port: int | None
     program: str
     pid: str
+    server: str
     boot: str
     run: str
     ending: Ending | None = None
@@ -107,6 +109,7 @@ def from_record(record: Record) -> Connection:
         local_port=number(record, "SOCKGATE_LOCAL_PORT"),
         program=text(record, "SYSLOG_IDENTIFIER"),
         pid=text(record, "_PID"),
+        server=text(record, "SOCKGATE_PID") or text(record, "_PID"),
         boot=text(record, "_BOOT_ID"),
         run=text(record, "INVOCATION_ID") or text(record, "_SYSTEMD_INVOCATION_ID"),
         ending=None if seconds is None else resident_ending(start, record),

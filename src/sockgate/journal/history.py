@@ -1,6 +1,7 @@
 """From a question about connections to the journal's matches, and from its records to connections."""
 
 import ipaddress
+import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,8 +96,13 @@ class Endings:
         return self._resident(connection) if connection.resident else self._unit(connection)
 
     def is_open(self, connection: Connection) -> bool:
-        """Whether a connection without an end can still be there: an earlier boot took all of its own along."""
-        return connection.allowed and connection.boot == self._boot
+        """Whether a connection without an end is still there.
+
+        An earlier boot took all of its own along; of others the record of the end may have been lost (PID 1 waits 10 ms
+        for a journal that takes nothing), or written by nobody, since the gate was killed meanwhile.
+        """
+        there = connection.allowed and connection.boot == self._boot
+        return there and os.path.exists(f"/proc/{connection.server}")
 
     def _unit(self, connection: Connection) -> Ending | None:
         if not connection.run:
