@@ -55,7 +55,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall deb dist test test-unit test-oracles test-system soak diff log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules clean
+.PHONY: build run install uninstall deb dist test test-unit test-oracles test-system soak diff log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
 
 build:
 	mkdir -p build/bin
@@ -219,6 +219,8 @@ bench-convert: build
 	$(PYTHON) tests/bench/convert.py
 bench-rules: build
 	$(PYTHON) -m tests.bench.rules
+bench-proxied: build venv
+	.venv/bin/python -m tests.bench.proxied
 
 clean:
 	rm -rf build $(DIST) .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -35,6 +35,7 @@ listen smtp
     bind {FRONT}:{PORT}
     balance roundrobin
     option redispatch
+    option tcp-smart-connect
     retries 3
     timeout connect 2s
     timeout client 1m
