@@ -19,6 +19,8 @@ def entries(text: str, version: str, maintainer: str, seconds: int) -> Iterator[
     for title, body in re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", text, re.MULTILINE):
         name, _, date = title.partition(" - ")
         items = [" ".join(item.split()) for item in re.findall(r"^- ((?:.+\n)(?:  .+\n)*)", body, re.MULTILINE)]
+        if name == UNRELEASED and not items and f"\n## {version} - " not in text:
+            items = ["Nothing new so far."]  # but the package has to have the version
         if items:
             lines = [line for item in items for line in wrapped(item)]
             head = f"sockgate ({version if name == UNRELEASED else name}) unstable; urgency=medium"

@@ -12,9 +12,9 @@ from sockgate.convert import readers
 from sockgate.convert.conversion import Conversion
 from sockgate.convert.machine import Machine
 from sockgate.convert.service import STREAM, Listen
-from sockgate.core.errors import ConfigError
+from sockgate.core.errors import ConfigError, SystemFailure
 from sockgate.ctl import main
-from sockgate.ctl.convert_install import endpoint, install
+from sockgate.ctl.convert_install import Installation, endpoint, install, switch_over
 from sockgate.ctl.listeners import listeners
 from sockgate.units.search import UnitSearch
 
@@ -156,14 +156,18 @@ def shipped(root: Path) -> None:
     (folder / "probe.socket.d").mkdir(parents=True)
     (folder / "probe.socket").write_text("[Unit]\nDocumentation=man:sockgate(8)\n")
     (folder / "probe.socket.d/50-more.conf").write_text("[Socket]\nMaxConnections=1\n")
+    linked = root / "usr/lib/sockgate/drop-ins/probe.socket.d"  # by sockgate-generator
+    linked.mkdir(parents=True)
+    (linked / "60-new-255.conf").write_text("[Socket]\nPollLimitBurst=1\n")
 
 
 def test_a_template_of_ours_that_nobody_uses_gives_way_with_its_drop_ins(tmp_path: Path) -> None:
     shipped(tmp_path)
     installation = install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
-    mask = tmp_path / "etc/systemd/system/probe.socket.d/50-more.conf"
-    assert mask.readlink() == Path("/dev/null")
-    assert " /etc/systemd/system/probe.socket.d/50-more.conf" in installation.switch_back[1]
+    for name in ("50-more.conf", "60-new-255.conf"):
+        mask = tmp_path / "etc/systemd/system/probe.socket.d" / name
+        assert mask.readlink() == Path("/dev/null")
+        assert f" /etc/systemd/system/probe.socket.d/{name}" in installation.switch_back[1]
     assert installation.warnings == ()
 
 
@@ -232,3 +236,24 @@ def test_the_old_daemon_is_called_as_on_this_machine(tmp_path: Path) -> None:
     (tmp_path / "usr/sbin/inetutils-inetd").write_text("")
     assert "systemctl enable inetutils-inetd" in steps(tmp_path, "inetd", "inetd.conf", text)
     assert "systemctl stop courier-pop" in steps(tmp_path, "couriertcpd", "pop3d", "PORT=110\n")
+
+
+def test_switching_over_runs_the_commands_up_to_the_first_that_fails(tmp_path: Path) -> None:
+    done = [tmp_path / name for name in ("one", "two")]
+    switch_over(Installation((), (f"touch {done[0]}",), ()))
+    assert done[0].exists()
+    with pytest.raises(
+        SystemFailure, match=r"^unable to switch over: 'false' failed \(the commands above switch back\)$"
+    ):
+        switch_over(Installation((), ("false", f"touch {done[1]}"), ()))
+    assert not done[1].exists()
+    with pytest.raises(SystemFailure, match=r"^unable to switch over by itself: stop what run has started,"):
+        switch_over(Installation((), ("# stop what run has started",), ()))
+
+
+def test_now_does_nothing_if_a_service_would_be_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path, CLEAN.replace("    server = /bin/cat\n", "") % 7)
+    assert main.run(["convert", "xinetd", file, "--install", "--now"]) == 1
+    assert "nothing is installed or switched over" in capsys.readouterr().err
+    assert main.run(["convert", "xinetd", file, "--now", "--output", str(tmp_path)]) == 2
+    assert "convert: --now needs --install" in capsys.readouterr().err

@@ -78,6 +78,26 @@ def test_its_changelog_is_ours(package: Path, folder: Path) -> None:
     assert file.read_text().count("\n  * ") == ours.count("\n- ")
 
 
+@pytest.mark.parametrize(
+    ("unreleased", "version", "expected"),
+    [
+        ("### Added\n\n- `x`: one\n  and more.\n", "0.2.0~dev0", ["0.2.0~dev0", "0.1.0"]),
+        ("", "0.2.0~dev0", ["0.2.0~dev0", "0.1.0"]),
+        ("", "0.1.0", ["0.1.0"]),
+    ],
+)
+def test_the_changelog_begins_with_the_version_of_the_package(
+    tmp_path: Path, unreleased: str, version: str, expected: list[str]
+) -> None:
+    text = f"# Changelog\n\n## Unreleased\n\n{unreleased}\n## 0.1.0 - 2026-11-25\n\n### Added\n\n- All.\n"
+    (tmp_path / "CHANGELOG.md").write_text(text)
+    command = ["/usr/bin/python3", str(deb.TREE / "src/debian/changelog.py"), str(tmp_path / "CHANGELOG.md"), version]
+    (tmp_path / "changelog").write_text(subprocess.check_output([*command, "a <a@b.example>", "0"], text=True))
+    show = ["dpkg-parsechangelog", "-l", str(tmp_path / "changelog"), "--all", "--show-field", "Version"]
+    parsed = subprocess.run([*show, "--format", "rfc822"], capture_output=True, text=True, check=True)
+    assert (parsed.stdout.split(), parsed.stderr) == (expected, "")
+
+
 def test_two_builds_are_the_same_to_the_byte(package: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         assert deb.build(Path(folder)).read_bytes() == package.read_bytes()

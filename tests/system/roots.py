@@ -83,9 +83,14 @@ PROFILES = {
         "iproute2",
         "procps",
     ),
+    # What a stranger has: Debian with systemd.
+    "clean": ("systemd", "systemd-sysv", "dbus"),
     # Bans with nft, and reads the journal.
     "fail2ban": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "fail2ban", "nftables"),
 }
+
+# Packages in apt's cache, and what they need: apt-get can install them where there is no network.
+DOWNLOADS = {"clean": ("python3", "python3-systemd", "python3-rich", "courier-mta")}
 
 
 class SetupError(Exception):
@@ -96,30 +101,40 @@ def root(release: str, profile: str = "base") -> Path:
     """The folder of this root, built now if there is none yet. It must not be changed."""
     cache = Path(os.environ.get("SOCKGATE_TEST_CACHE", "/var/cache/sockgate-tests"))
     cache.mkdir(parents=True, exist_ok=True)
-    content = repr((BUILDER, release, PROFILES[profile]))
+    downloads = DOWNLOADS.get(profile, ())
+    content = repr((BUILDER, release, PROFILES[profile], *cached(downloads)))
     finished = cache / f"{release}-{profile}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
     with open(f"{finished}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be building the same one
         if not finished.exists():
             unfinished = finished.with_suffix(".unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
-            build(release, PROFILES[profile], unfinished)
+            build(release, PROFILES[profile], downloads, unfinished)
             unfinished.rename(finished)
     return finished
 
 
-def build(release: str, packages: tuple[str, ...], folder: Path) -> None:
+def build(release: str, packages: tuple[str, ...], downloads: tuple[str, ...], folder: Path) -> None:
     sources = folder.with_suffix(".list")
     sources.write_text(sources_for(release))
     command = [
         "mmdebstrap", "--variant=minbase", "--format=directory", f"--include={','.join(packages)}",
-        "--dpkgopt=path-exclude=/usr/share/locale/*", release, str(folder), str(sources),
+        "--dpkgopt=path-exclude=/usr/share/locale/*", *cached(downloads), release, str(folder), str(sources),
     ]  # fmt: skip
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     sources.unlink()
     if result.returncode:
         raise SetupError(f"unable to build a root for {release}:\n{result.stderr[-3000:]}")
     disable_everything(folder)
+
+
+def cached(downloads: tuple[str, ...]) -> tuple[str, ...]:
+    """Options of mmdebstrap that leave these packages, and the lists that name them, in apt's cache."""
+    if not downloads:
+        return ()
+    apt_get = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only --option=APT::Install-Recommends=yes'
+    fetch = f"{apt_get} install {' '.join(downloads)}"
+    return ("--skip=cleanup/apt", f"--customize-hook={fetch}")
 
 
 def disable_everything(folder: Path) -> None:

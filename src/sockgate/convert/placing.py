@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 LOCAL_FOLDERS = ("etc/systemd/system", "run/systemd/system")
 VENDOR_FOLDERS = ("usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
+# sockgate-generator links them into the search path, and nothing says when it has been asked last.
+GENERATED_FROM = ("usr/local/lib/sockgate/drop-ins", "usr/lib/sockgate/drop-ins")
 MARKER = "# Converted from "  # the first line of every converted unit goes on with the place
 SHIPPED = "Documentation=man:sockgate(8)"
 
@@ -50,7 +52,8 @@ def lines(path: str) -> list[str]:
 
 def vendor_drop_ins(root: str, name: str) -> list[str]:
     """The drop-ins of packages for a unit of this name, as NAME.d/FILE; /lib may be /usr/lib, so each once."""
-    patterns = (f"{root}/{folder}/{glob.escape(name)}.d/*.conf" for folder in VENDOR_FOLDERS)
+    folders = VENDOR_FOLDERS + GENERATED_FROM
+    patterns = (f"{root}/{folder}/{glob.escape(name)}.d/*.conf" for folder in folders)
     return sorted({f"{name}.d/{os.path.basename(path)}" for pattern in patterns for path in glob.glob(pattern)})
 
 

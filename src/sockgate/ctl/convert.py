@@ -12,7 +12,7 @@ from ..convert.machine import this_machine
 from ..convert.render import render_text
 from ..core.errors import UsageError
 from ..units.search import UnitSearch
-from .convert_install import UNIT_FOLDER, Installation, install
+from .convert_install import UNIT_FOLDER, Installation, install, refuse_losses, switch_over
 from .files import write_atomically
 
 
@@ -21,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="its configuration")
     parser.add_argument("--output", metavar="DIR", help="where the units go; made if it is missing")
     parser.add_argument("--install", action="store_true", help="put the units where systemd looks for them")
+    parser.add_argument("--now", action="store_true", help="with --install, and switch over at once")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--prefix", default="", help="put this before the name of each unit")
     parser.add_argument("--systemd", type=int, metavar="VERSION", help="the systemd that the units are for")
@@ -30,6 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     """0 if everything means the same afterwards, 1 if the report has something to read."""
     if not (arguments.output or arguments.install):
         raise UsageError("convert: say where the units go with --output DIR, or --install")
+    if arguments.now and not arguments.install:
+        raise UsageError("convert: --now needs --install")
     missing = [file for file in arguments.files if not os.path.exists(file)]
     if missing:
         raise UsageError(f"convert: {missing[0]!r} does not exist")
@@ -37,11 +40,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.systemd:
         machine = replace(machine, systemd=arguments.systemd)
     conversion = readers.convert(arguments.program, arguments.files, machine, arguments.prefix)
+    if arguments.now:
+        refuse_losses(conversion)
     if arguments.output:
         for unit in conversion.units:
             write_atomically(os.path.join(arguments.output, unit.name), str(unit), durable=False)
     installation = install(conversion, arguments.program, UnitSearch("/")) if arguments.install else None
     show(conversion, arguments, installation)
+    if installation and arguments.now:
+        switch_over(installation)
+        return 0
     return 0 if conversion.report.clean else 1
 
 

@@ -2,13 +2,15 @@
 
 import ipaddress
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..convert.conversion import Conversion
 from ..convert.placing import converted_from, local_drop_ins, obstacle, vendor_drop_ins
 from ..convert.service import DATAGRAM, Listen, Service
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, SystemFailure
 from ..units.search import UnitSearch
 from .files import write_atomically
 from .listeners import WILDCARDS, listeners
@@ -60,6 +62,24 @@ def refuse_conflicts(conversion: Conversion, search: UnitSearch) -> None:
         if path and not converted_from(search.host_path(path)):
             raise ConfigError(f"there is a {unit.name!r} already ({path}), nothing is installed",
                               "choose other names with --prefix")  # fmt: skip
+
+
+def refuse_losses(conversion: Conversion) -> None:
+    """Before anything is switched over unseen: nobody may lose a service by it. Raises ConfigError."""
+    if conversion.refused or not conversion.units:
+        lost = " ".join(conversion.refused) or "any service"
+        raise ConfigError(f"unable to convert {lost}: nothing is installed or switched over",
+                          "see the report of the same command without --now")  # fmt: skip
+
+
+def switch_over(installation: Installation) -> None:
+    """Run the commands that were shown, up to the first that fails. Raises SystemFailure."""
+    sys.stdout.flush()
+    for command in installation.switch_over:
+        if command.startswith("#"):  # a script started the old program, and only its author knows how to stop it
+            raise SystemFailure(f"unable to switch over by itself: {command[1:].strip()}, then go on with the commands")
+        if subprocess.run(["/bin/sh", "-c", command], check=False).returncode:
+            raise SystemFailure(f"unable to switch over: {command!r} failed", "the commands above switch back")
 
 
 def mask_drop_in(path: str) -> None:
