@@ -100,14 +100,24 @@ def held(one: Gated, count: int) -> list[socket.socket]:
     return clients
 
 
-def test_out_of_descriptors_it_waits_without_spinning_and_goes_on_by_itself(gated: Start) -> None:
-    one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "60", *HOLD, prelude='ulimit -n 20; exec "$@"')
+def was_dropped(client: socket.socket) -> bool:
+    client.setblocking(False)
+    try:
+        return client.recv(1) == b""
+    except BlockingIOError:
+        return False
+
+
+@pytest.mark.parametrize("limit", [20, 21])  # a child may be started with the last one, or with one to spare
+def test_out_of_descriptors_it_waits_without_spinning_and_goes_on_by_itself(gated: Start, limit: int) -> None:
+    one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "60", *HOLD, prelude=f'ulimit -n {limit}; exec "$@"')
     silent = [one.connect() for _ in range(30)]  # each costs a descriptor, as long as it does not say who it is
     one.wait_for("accepting nobody")
     before = one.cpu_seconds()
     time.sleep(1)
     assert one.cpu_seconds() - before <= MOST_CPU
     assert len(one.lines("accepting nobody")) <= 2  # one for each reason
+    assert [client for client in silent if was_dropped(client)] == []
     for client in silent:
         client.close()
     with one.connect() as client:
