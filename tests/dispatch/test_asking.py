@@ -145,6 +145,7 @@ def test_a_child_needs_no_descriptor_to_let_go_of_the_others(gated: Start) -> No
     with introduced(one, "192.0.2.1") as client:
         assert client.recv(100).startswith(b"192.0.2.1 ")
     one.wait_for("ended")
+    wait_until(lambda: not one.children(), one.log)
     one.stop()
     assert one.lines("internal error") == []
     assert "1 served, 30 refused" in one.lines("stopped")[0]

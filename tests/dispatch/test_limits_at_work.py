@@ -3,6 +3,7 @@
 import socket
 import time
 
+from tests.core.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import Gated
 
@@ -98,6 +99,9 @@ def test_above_the_rate_clients_wait_for_the_pause_to_end(gated: Start) -> None:
 
 def test_above_the_rate_clients_are_refused_if_so_wished(gated: Start) -> None:
     one = gated("--rate", "3/60", *FULL, "/bin/echo", "hello")
-    answers = [one.talk() for _ in range(6)]
+    clients = [one.connect() for _ in range(6)]  # at once: three more are welcome each second
+    answers = [everything_from(client) for client in clients]
     assert answers == [b"hello\n"] * 3 + [b"421 try later\r\n"] * 3
+    for client in clients:
+        client.close()
     assert one.lines("pause") == []

@@ -14,6 +14,14 @@ INSIDER, OUTSIDER = "192.168.0.5", "10.1.1.1"
 NETWORK = "192.168.0.0/24"
 PORTS = {"imap": 143, "pop3": 110}
 REFUSALS = 20
+SESSION = """
+import imaplib, sys
+client = imaplib.IMAP4(sys.argv[1], timeout=30)
+client.login("alice", "secret")
+print("in", flush=True)
+sys.stdin.read()
+print(client.noop()[0], client.logout()[0])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +96,18 @@ def test_smtp_is_open_to_all_at_the_same_time(mail: Machine) -> None:
         session.wait(30)
     assert session.returncode == 0
     assert [codes[3:5] for codes in answers] == [[250, 250], [513, 250], [250, 250]]
+
+
+def test_an_open_session_outlives_what_happens_to_the_gate(mail: Machine, engine: str) -> None:
+    with mail.popen("python3", "-c", SESSION, services.INSIDE) as session:
+        assert session.stdout is not None
+        assert session.stdout.readline() == "in\n"
+        mail.systemctl("restart", "imap.socket")
+        read_mail(mail, "imap")
+        if engine == "sockgated":
+            mail.systemctl("kill", "--kill-whom=main", "--signal=KILL", "imap.service")
+            read_mail(mail, "imap")
+        assert session.communicate("")[0] == "OK BYE\n"
 
 
 def test_what_the_servers_log_names_them_and_keeps_their_client(mail: Machine, engine: str) -> None:
