@@ -84,6 +84,10 @@ class GateKeeper:
     def _build(self) -> None:
         try:
             gate = Gate(self._settings)
+            if gate.lookups is not None:
+                from ..resolve import load_everything
+
+                load_everything()  # or each child would, which is a third of what it costs
             launcher = Launcher(gate.server, gate.base_environment(self._inherited))
             self.rules = InForce(gate, gate.files, launcher)
             self.problem = None

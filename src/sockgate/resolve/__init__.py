@@ -36,6 +36,11 @@ def look_up(peer: "Peer", lookups: "LookUps | None", zones: dict[str, bool], dea
     run(questions, deadline)
 
 
+def load_everything() -> None:
+    """What is else loaded when it is needed: for a process whose children ask."""
+    from . import ident, lists, servers  # noqa: F401
+
+
 def find_host(peer: "Peer", lookups: "LookUps", resolver: Resolver, *, by_rule: bool) -> "Task[None]":
     host = yield from resolver.find(peer.remote, confirm=lookups.paranoid or by_rule)
     if not lookups.hostname:
