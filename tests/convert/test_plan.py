@@ -52,6 +52,9 @@ def test_only_the_failure_of_a_server_that_takes_the_socket_is_kept_from_systemd
 
 def test_a_program_that_is_not_installed_yet_is_no_matter_for_verify() -> None:
     assert started(plain(command=("/opt/later",))) == "ExecStart=-/opt/later"
+    assert started(plain(command=("/usr/sbin/later",))) == "ExecStart=-/usr/sbin/later", (
+        "beside our own programs as well"
+    )
     assert started(plain(command=("/usr/sbin/sockgate-builtin", "echo"))) == "ExecStart=/usr/sbin/sockgate-builtin echo"
 
 
