@@ -208,7 +208,7 @@ venv:
 
 # sockgated against the programs that it replaces, in a booted machine; BENCH= for options, such as '--only sockgated'.
 BENCH =
-bench: build venv
+bench: setup build venv
 	.venv/bin/python -m tests.bench.rates $(BENCH)
 bench-gate: build
 	$(PYTHON) tests/bench/gate.py
