@@ -74,6 +74,13 @@ def without_time(text: str) -> str:
     return "a date" if re.search(r"20\d\d", text) else text
 
 
+def ask(machine: Machine, lines: list[inetd_lines.Line]) -> oracle.Answers:
+    """Who has rules of its own is asked by all clients, the others by some."""
+    ruled = [line.port for line in lines if "tcpd" in line.text or "another-name" in line.text]
+    others = [line.port for line in lines if line.port not in ruled]
+    return oracle.ask(machine, ruled, oracle.MIXED_CLIENTS) | oracle.ask(machine, others, oracle.FEW_CLIENTS)
+
+
 @pytest.fixture(scope="module")
 def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     inetd = machine.profile
@@ -88,20 +95,19 @@ def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Out
     machine.write("/etc/inetd.conf", text + (inetd_lines.UNIX if inetd == "openbsd-inetd" else ""))
     machine.shell(f"renice --priority 0 $$ > /dev/null; cd /; {PROGRAMS[inetd]} /etc/inetd.conf")
     machine.wait_for(lambda: machine.shell("ss -Hltn sport = :7002").stdout != "", "inetd to listen")
-    ports = [line.port for line in lines]
-    before, told = oracle.ask(machine, ports, oracle.MIXED_CLIENTS), others(machine, inetd)
+    before, told = ask(machine, lines), others(machine, inetd)
     report = oracle.convert_only(machine, "inetd", "/etc/inetd.conf")
     machine.shell(f"kill $(pgrep -x {Path(PROGRAMS[inetd].split()[0]).name}); rm -f /run/unix.sock")
     machine.wait_for(lambda: machine.shell("ss -Hltn sport = :7002").stdout == "", "inetd to end")
     oracle.start(machine, report)
-    return inetd, before, oracle.ask(machine, ports, oracle.MIXED_CLIENTS), told, others(machine, inetd)
+    return inetd, before, ask(machine, lines), told, others(machine, inetd)
 
 
 def test_clients_get_from_the_converted_services_what_inetd_gave(converted: Outcome) -> None:
     inetd, before, after, _, _ = converted
-    assert len(oracle.admitted(before)) > len(before) / 2, "the comparison is worth something"
+    assert len(oracle.admitted(before)) > len(before) / 4, "the comparison is worth something"
     texts = {str(line.port): line.text for line in inetd_lines.lines(LINES[inetd])}
-    plain = f"{inetd_lines.FIRST_PORT} 10.0.0.1"
+    plain = f"{inetd_lines.FIRST_PORT} 192.168.0.5"
     found = [
         f"{texts[difference.split()[0]]}: {difference}"
         for difference in oracle.differences(before, after, plain, oracle.GATE_VARIABLES)

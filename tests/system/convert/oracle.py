@@ -16,6 +16,8 @@ CLIENTS = (
 )  # fmt: skip
 # Twelve for programs that know both families: fewer of the first.
 MIXED_CLIENTS = (*CLIENTS[:2], *CLIENTS[4:6], *CLIENTS[7:9], *CLIENTS[10:])
+# For services without rules of their own: of each family one that hosts.deny names, and one that it does not.
+FEW_CLIENTS = ("192.168.0.5", "203.0.113.7", "fd00:1::5", "fd00:2::5")
 IPV4_CLIENTS = tuple(client for client in CLIENTS if ":" not in client)
 OWN = ("192.168.0.1", "fd00:1::1")
 TARGETS = {int(socket.AF_INET): ["127.0.0.1", "192.168.0.1"], int(socket.AF_INET6): ["::1", "fd00:1::1"]}
