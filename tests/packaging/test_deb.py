@@ -60,7 +60,7 @@ def test_it_says_what_it_is_and_needs(package: Path) -> None:
     assert package.name == f"sockgate_{deb.VERSION}_all.deb"
     assert field(package, "Version") == deb.VERSION
     assert {"python3 (>= 3.11)", "python3-systemd", "systemd (>= 252)"} <= set(field(package, "Depends").split(", "))
-    assert field(package, "Recommends") == "python3-rich"
+    assert field(package, "Recommends") == "netbase, python3-rich"
 
 
 def test_what_an_administrator_edits_is_kept_by_an_upgrade(package: Path) -> None:

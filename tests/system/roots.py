@@ -83,8 +83,8 @@ PROFILES = {
         "iproute2",
         "procps",
     ),
-    # What a stranger has: Debian with systemd.
-    "clean": ("systemd", "systemd-sysv", "dbus"),
+    # What a stranger has: Debian with systemd, and with the names of ports.
+    "clean": ("systemd", "systemd-sysv", "dbus", "netbase"),
     # Bans with nft, and reads the journal.
     "fail2ban": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "fail2ban", "nftables"),
 }

@@ -1,0 +1,51 @@
+"""From nothing to a served SMTP session, by the commands of README.md, on a Debian that has only systemd."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.packaging import deb
+from tests.system import conftest, packages
+from tests.system.machine import TREE, Machine
+
+HEADING = "## From nothing to a mail server"
+
+
+@pytest.fixture(scope="module", params=[pytest.param("bookworm", marks=pytest.mark.xdist_group("bookworm"))])
+def stranger(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    if reason := conftest.why_not():
+        pytest.skip(reason)
+    with Machine(request.param, "clean", bare=True) as machine, tempfile.TemporaryDirectory() as folder:
+        packages.bring(machine, deb.build(Path(folder)))
+        # Quicker, and with less to lean on.
+        machine.write("/etc/apt/apt.conf.d/90quick", 'APT::Install-Recommends "false";\n')
+        machine.write("/etc/dpkg/dpkg.cfg.d/90quick", "force-unsafe-io\n")
+        yield machine
+
+
+def commands() -> list[str]:
+    """What README.md says to type."""
+    text = (TREE / "README.md").read_text()
+    lines = text[text.index(HEADING) :].partition("\n## ")[0].splitlines()
+    return [line.strip() for line in lines if line.startswith("    ") and not line.startswith("     ")]
+
+
+def run(machine: Machine, command: str) -> str:
+    script = f"cd /var/tmp; export DEBIAN_FRONTEND=noninteractive; {command} 2>&1"
+    return machine.shell(script, timeout=600).stdout
+
+
+@pytest.mark.timeout(900)  # with the root, and with all that apt installs
+def test_three_commands_lead_to_a_served_session(stranger: Machine) -> None:
+    typed = commands()
+    assert len(typed) == 3
+    shown = [run(stranger, command) for command in typed]
+    print("\n".join(f"# {command}\n{output}" for command, output in zip(typed, shown, strict=True)))
+    assert "(250, " in shown[-1]
+    log = stranger.run("sockgatectl", "log", "esmtpd").stdout
+    assert " allow " in log
+    print(f"# sockgatectl log\n{log}")
+    for question, answers in (("is-active", ["active", "inactive"]), ("is-enabled", ["enabled", "disabled"])):
+        assert stranger.systemctl(question, "esmtpd.socket", "courier-mta", check=False).stdout.split() == answers
