@@ -1,6 +1,7 @@
 """What passes between sockgated and a service manager, without one: sockets, readiness, status, reload."""
 
 import os
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -104,6 +105,19 @@ def test_it_says_when_it_is_ready_and_how_it_is_doing(manager: Manager, ended: l
     manager.wait_for("STATUS", "0 of 7 connections, 1 served, 1 refused")
     one.stop()
     assert manager.wait_for("STOPPING", "1")
+
+
+def test_it_says_that_it_is_out_of_descriptors_and_lives_on(manager: Manager, ended: list[Gated]) -> None:
+    one = manager.start("--proxy-protocol", "any", "--timeout", "60", "/bin/true")
+    ended.append(one)
+    manager.wait_for("READY", "1")
+    resource.prlimit(one.pid, resource.RLIMIT_NOFILE, (one.descriptors() + 6, 1000))
+    silent = [socket.create_connection(manager.listening[0].getsockname(), 10) for _ in range(20)]
+    assert "Too many open files" in manager.wait_for("STATUS", "Too many open files")["STATUS"]
+    for client in silent:
+        client.close()
+    manager.wait_for("STATUS", "0 of 40 connections, 0 served, 20 refused")
+    assert one.process.poll() is None
 
 
 def test_it_reports_at_most_once_a_second(manager: Manager, ended: list[Gated]) -> None:

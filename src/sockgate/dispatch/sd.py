@@ -5,8 +5,10 @@ sockgated runs without either.
 """
 
 import os
+from contextlib import suppress
 
 from ..core.errors import SystemFailure
+from .spawn import OVERLOADED
 
 HINT = "install the package python3-systemd"
 
@@ -31,6 +33,7 @@ class Notifier:
     def __init__(self, environment: dict[bytes, bytes]) -> None:
         """Raises SystemFailure."""
         self._wanted = b"NOTIFY_SOCKET" in environment
+        self._spare = -1
         if self._wanted:
             self.send()  # so that a package which is missing is noticed at the start
 
@@ -41,4 +44,20 @@ class Notifier:
             from systemd.daemon import notify
         except ImportError as error:
             raise SystemFailure(f"unable to talk to systemd: {error}", HINT) from None
-        notify("\n".join(lines) or "STATUS=starting")
+        self._free_descriptor()
+        try:
+            notify("\n".join(lines) or "STATUS=starting")
+        except OSError as error:
+            if error.errno not in OVERLOADED:
+                raise
+        self._keep_descriptor()
+
+    def _free_descriptor(self) -> None:
+        """Each notification takes one for a moment: above all that none is left is to be known."""
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
+
+    def _keep_descriptor(self) -> None:
+        with suppress(OSError):
+            self._spare = os.open("/dev/null", os.O_RDONLY)
