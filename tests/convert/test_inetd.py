@@ -180,3 +180,11 @@ def test_a_folder_of_lines(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("28 stream tcp nowait root /bin/cat\n")
     conversion = readers.convert("inetd", [str(tmp_path)], MACHINE)
     assert [service.name for service in conversion.services] == ["port-26", "port-27"]
+
+
+def test_a_folder_is_no_server(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "26 stream tcp nowait root /bin/ cat")
+    assert conversion.units == ()
+    assert "'/bin/' is a folder, and no program; the service is not converted" in [
+        entry.text for entry in conversion.report.entries
+    ]

@@ -148,6 +148,8 @@ def command_line(service: Service, machine: Machine) -> str:
     is not installed yet gets it too: `systemd-analyze verify` complains of one without.
     """
     words = list(service.command)
+    if words[0].endswith("/"):
+        raise ConfigError(f"{words[0]!r} is a folder, and no program")
     ours = service.gated or service.clear_groups or words[0] == f"{machine.programs}/sockgate-builtin"
     installed = ours or machine.is_executable(words[0])
     prefixes = "-" if service.wait or not installed else ""
