@@ -71,7 +71,7 @@ def main() -> int:
     if os.geteuid():
         sys.exit("make bench boots a machine: run it as root")
     results = []
-    with Machine(arguments.release, "bench") as machine:
+    with Machine(arguments.release, "more") as machine:
         prepare(machine)
         for number, workload in enumerate(arguments.workload or WORKLOADS):
             results += measure(machine, workload, FIRST_PORT + 100 * number, arguments)

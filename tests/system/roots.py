@@ -28,48 +28,24 @@ BASE = (
     "swaks",  # an SMTP client
 )  # fmt: skip
 
+# Further programs to compare with, to work with, and to be measured against.
+MORE = (
+    *BASE,
+    "daemontools", "runit", "ipsvd",  # run scripts and the programs in their chains
+    "haproxy", "stunnel4", "openssl",  # proxies, what ends TLS, and what makes certificates
+    "rbldnsd",  # DNS lists
+    "fail2ban", "nftables",
+)  # fmt: skip
+
 INETD = ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "procps", "tcpd", "netbase")
 
-# Mail servers conflict with each other: each further one gets a profile of its own, PROFILES["postfix"] = ...
+# Building one takes most of a minute: what does not conflict shares it.
 PROFILES = {
     "base": BASE,
-    # Proxies in front of SMTP and mailboxes, what ends TLS, and what makes certificates.
-    "proxied": (*BASE, "haproxy", "stunnel4", "openssl"),
+    "more": MORE,
     # inetd: two programs of which a machine can have one.
     "openbsd-inetd": (*INETD, "openbsd-inetd"),
     "inetutils-inetd": (*INETD, "inetutils-inetd"),
-    # Run scripts and the programs in their chains.
-    "daemontools": (
-        "systemd",
-        "systemd-sysv",
-        "dbus",
-        "python3",
-        "python3-systemd",
-        "iproute2",
-        "procps",
-        "daemontools",
-        "runit",
-        "ucspi-tcp",
-        "ipsvd",
-    ),
-    # One more super-server, for `make bench`.
-    "bench": (*BASE, "ipsvd"),
-    # DNS lists, and an SMTP server that reads the variables they set.
-    "lists": (
-        "systemd",
-        "systemd-sysv",
-        "dbus",
-        "libnss-systemd",
-        "python3",
-        "python3-systemd",
-        "iproute2",
-        "procps",
-        "courier-base",
-        "courier-mta",
-        "courier-authlib-userdb",
-        "ucspi-tcp",
-        "rbldnsd",
-    ),
     # Not a server in it: for the package, what it depends on, and what is to find its manual and completions.
     "package": (
         "systemd",
@@ -85,8 +61,6 @@ PROFILES = {
     ),
     # What a stranger has: Debian with systemd, and with the names of ports.
     "clean": ("systemd", "systemd-sysv", "dbus", "netbase"),
-    # Bans with nft, and reads the journal.
-    "fail2ban": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "iproute2", "fail2ban", "nftables"),
 }
 
 # Packages in apt's cache, and what they need: apt-get can install them where there is no network.

@@ -53,7 +53,7 @@ Outcome = tuple[oracle.Answers, oracle.Answers, list[list[str]]]
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     if reason := why_not():
         pytest.skip(reason)
-    with Machine(request.param, "proxied") as machine:
+    with Machine(request.param, "more") as machine:
         yield machine
 
 

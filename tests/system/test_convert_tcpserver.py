@@ -29,7 +29,7 @@ Outcome = tuple[oracle.Answers, oracle.Answers, dict[str, list[dict[str, str]]]]
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     if reason := why_not():
         pytest.skip(reason)
-    with Machine(request.param, "daemontools") as machine:
+    with Machine(request.param, "more") as machine:
         yield machine
 
 

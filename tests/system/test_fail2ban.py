@@ -70,7 +70,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    with Machine(request.param, "fail2ban") as machine:
+    with Machine(request.param, "more") as machine:
         machine.write("/etc/systemd/system/each.socket", EACH_SOCKET.replace("127.0.0.1:7001", "7001"))
         machine.write("/etc/systemd/system/all.socket", ALL_SOCKET.replace("127.0.0.1:7002", "7002"))
         machine.write("/etc/fail2ban/jail.d/zz-test.local", JAILS)

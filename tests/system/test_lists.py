@@ -9,7 +9,7 @@ import pytest
 from tests.system import services
 from tests.system.machine import Machine
 
-PROFILE = "lists"
+PROFILE = "more"
 
 HERE, SPAMMER, FRIEND, HONEST = "203.0.113.1", "192.0.2.66", "192.0.2.67", "192.0.2.1"
 MEMBER = f"alice@{services.LOCAL_DOMAIN}"

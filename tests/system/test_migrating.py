@@ -69,7 +69,7 @@ def follow(machine: Machine, port: int, old: str, commands: Commands) -> tuple[s
 
 
 def test_from_tcpserver(release: str) -> None:
-    with Machine(release, "daemontools") as machine:
+    with Machine(release, "more") as machine:
         machine.run("ip", "link", "set", "lo", "up")
         machine.write("/service/greeter/run", (
             "#!/bin/sh\nexec 2>&1\nMAX=`cat max`\n"

@@ -14,7 +14,7 @@ from tests.core.proxy_headers import LINE, VALID
 from tests.system import certificates, services
 from tests.system.machine import Machine
 
-PROFILE = "proxied"
+PROFILE = "more"
 
 PROXY, PROXY6 = "10.9.9.9", "fd00:9::9"  # where haproxy's own connections come from
 FRONT = {4: services.INSIDE, 6: "fd00:1::1"}

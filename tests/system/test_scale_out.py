@@ -65,7 +65,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     if reason:
         pytest.skip(reason)
     with ExitStack() as stack:
-        front = stack.enter_context(Machine(request.param, "proxied"))
+        front = stack.enter_context(Machine(request.param, "more"))
         services.add_addresses(front, FRONT, *SOURCES)
         stacks = {name: stack.enter_context(ExitStack()) for name in NAMES}
         gated = {name: stacks[name].enter_context(Machine(request.param)) for name in NAMES}

@@ -12,7 +12,7 @@ import pytest
 from tests.system import certificates, services
 from tests.system.machine import Machine
 
-PROFILE = "proxied"
+PROFILE = "more"
 
 INSIDER, OUTSIDER = "192.168.0.5", "10.1.1.1"
 NETWORK = "192.168.0.0/24"
