@@ -2,6 +2,7 @@
 
 import _socket
 from collections import deque
+from threading import Lock
 
 from ..core.log import JOURNAL_SOCKET, Field, Log, journal_record
 
@@ -18,12 +19,13 @@ class PatientLog(Log):
     Of too many, the last are thrown away, and their number is recorded in their place.
     """
 
-    __slots__ = ("_lost", "_waiting")
+    __slots__ = ("_lost", "_sending", "_waiting")
 
     def __init__(self, program: str, service: str, journal_stream: bytes) -> None:
         super().__init__(program, service, journal_stream)
         self._waiting: deque[bytes] = deque()
         self._lost = 0
+        self._sending = Lock()  # or two threads would send two records in either order
         if self._journal is not None:
             self._journal.setblocking(False)
 
@@ -37,6 +39,10 @@ class PatientLog(Log):
 
     def send(self) -> None:
         """Send what is waiting, as far as the journal takes it now."""
+        with self._sending:
+            self._send_waiting()
+
+    def _send_waiting(self) -> None:
         while (record := self._take()) is not None:
             try:
                 assert self._journal is not None
@@ -46,6 +52,8 @@ class PatientLog(Log):
                 return
 
     def forget(self) -> None:
+        """In a child: what is waiting is for its parent to send, and who was sending it is not here."""
+        self._sending = Lock()
         self._waiting.clear()
 
     def add(self, record: bytes) -> None:
