@@ -219,12 +219,13 @@ def test_a_supervised_service_is_kept_down(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path))
     folder = f"'{tmp_path}/a service'"
     lines = steps(tmp_path, "tcpserver", "a service/run", "exec tcpserver -RHl0 0 7 /bin/cat\n")
-    assert f"touch {folder}/down && sv down {folder}" in lines
-    assert f"rm {folder}/down && sv up {folder}" in lines
+    assert f"touch {folder}/down && sv stop {folder}" in lines
+    assert f"rm {folder}/down && sv start {folder}" in lines
     (tmp_path / "svc").write_text("")
     (tmp_path / "svc").chmod(0o755)
     lines = steps(tmp_path, "tcpserver", "b/run", "exec tcpserver -RHl0 0 8 /bin/cat\n")
-    assert f"touch {tmp_path}/b/down && svc -d {tmp_path}/b" in lines
+    stop = lines.index(f"touch {tmp_path}/b/down && svc -d {tmp_path}/b")
+    assert lines[stop + 1] == f"while svstat {tmp_path}/b | grep -q ': up '; do sleep 1; done"
     lines = steps(tmp_path, "tcpserver", "rc", "tcpserver -RHl0 0 9 /bin/cat &\n")
     assert f"# stop what {tmp_path}/rc has started" in lines
 

@@ -36,14 +36,19 @@ def units(*names: str) -> Commands:
 
 
 def supervised(services: Services) -> Commands:
-    """A file called down keeps a supervised service from starting with the machine."""
+    """A file called down keeps a supervised service from starting with the machine.
+
+    Systemd takes the port next: `sv stop` waits until it is free, `svc -d` does not.
+    """
     stop, start = [], []
-    control, down, up = ("svc", "-d", "-u") if shutil.which("svc") else ("sv", "down", "up")
+    daemontools = shutil.which("svc")
     for file in dict.fromkeys(service.place.file for service in services):
         folder = shlex.quote(os.path.dirname(os.path.abspath(file)))
         if os.path.basename(file) == "run":
-            stop.append(f"touch {folder}/down && {control} {down} {folder}")
-            start.append(f"rm {folder}/down && {control} {up} {folder}")
+            stop.append(f"touch {folder}/down && {'svc -d' if daemontools else 'sv stop'} {folder}")
+            if daemontools:
+                stop.append(f"while svstat {folder} | grep -q ': up '; do sleep 1; done")
+            start.append(f"rm {folder}/down && {'svc -u' if daemontools else 'sv start'} {folder}")
         else:
             stop.append(f"# stop what {file} has started")
             start.append(f"# start {file} again")
