@@ -78,10 +78,12 @@ def test_from_tcpserver(release: str) -> None:
         machine.write("/service/greeter/max", "5\n")
         machine.write("/service/greeter/rules", "127.:allow\n:deny\n")
         machine.shell("cd /service/greeter; tcprules rules.cdb tmp < rules; chmod 755 .")
-        with machine.popen("svscan", "/service"):
-            wait_for_listener(machine, 7001, "tcpserver")
-            answers = follow(machine, 7001, "tcpserver", install(machine, "tcpserver", "/service/greeter"))
-            machine.shell("svc -dx /service/greeter; kill $(pgrep -x svscan)")
+        with machine.popen("svscan", "/service") as svscan:
+            try:
+                wait_for_listener(machine, 7001, "tcpserver")
+                answers = follow(machine, 7001, "tcpserver", install(machine, "tcpserver", "/service/greeter"))
+            finally:
+                svscan.terminate()
     assert answers == ("daemon\n",) * 3
 
 

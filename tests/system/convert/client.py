@@ -71,7 +71,7 @@ def datagram_answer(source: str, port: int) -> str | None:
 
 
 sources, ports, datagram_ports, targets = json.loads(sys.argv[1])
-with ThreadPoolExecutor(len(datagram_ports)) as patient, ThreadPoolExecutor(4) as threads:
+with ThreadPoolExecutor(len(datagram_ports) or 1) as patient, ThreadPoolExecutor(4) as threads:
     by_datagram = patient.map(ask_by_datagram, datagram_ports)
     questions = [(source, int(port), talk) for port, talk in ports.items() for source in sources]
     answers = threads.map(ask, *zip(*questions, strict=True))
