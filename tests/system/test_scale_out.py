@@ -161,7 +161,7 @@ def test_when_a_machine_dies_no_conversation_fails_but_those_that_it_held(site: 
         site.front.wait_for(lambda: states(site.front)["two"] == "0", "haproxy to notice")
         noticed = len(where_it_went(site.front))
     went = where_it_went(site.front)
-    assert {went[own] for own, _, _ in load.failed()} == {"two"}, load.failed()
+    assert {went[own] for own, _, _ in load.failed()} <= {"two"}, load.failed()
     assert len(load.failed()) <= len(SOURCES)  # each source had one conversation when it died
     assert [server for _, server, error in load.all if not error].count("one") > len(SOURCES)
     assert len(went) > noticed
