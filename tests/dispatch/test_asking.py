@@ -151,6 +151,28 @@ def test_a_child_needs_no_descriptor_to_let_go_of_the_others(gated: Start) -> No
     assert "1 served, 30 refused" in one.lines("stopped")[0]
 
 
+def test_a_refused_client_is_no_end_of_a_server_however_soon_its_child_has_ended(gated: Start) -> None:
+    code = """
+import time
+from sockgate.dispatch.sessions import Sessions
+started = Sessions.started
+def late(self, session):
+    time.sleep(0.5)
+    return started(self, session)
+Sessions.started = late
+"""
+    one = gated(*PROXY, "--deny-message", "421 no", *SHOW, code=code)
+    with one.connect() as client:
+        wait_until(one.children, one.log)
+        client.sendall(b"EHLO client\r\n")
+        assert everything_from(client) == b"421 no\r\n"
+    one.wait_for("refused")
+    time.sleep(0.6)  # until it is known that the child was started
+    one.stop()
+    assert one.lines("ended") == []
+    assert "0 of 40 connections, 0 served, 1 refused" in one.lines("stopped")[0]
+
+
 def test_a_silent_client_is_given_up_in_time(gated: Start) -> None:
     one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "0.3", "--max-connections", "1", *SHOW)
     with one.connect() as client:

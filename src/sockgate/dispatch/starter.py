@@ -80,6 +80,7 @@ class Starter:
             self._records.accepted(session, client.verdict, client.note())
         status = sessions.started(session)
         if status is not None:
-            self._records.ended(session, status)
+            if not session.refused:
+                self._records.ended(session, status)
             self._records.counted(sessions.count, sessions.most)
             self._over()
