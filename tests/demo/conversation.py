@@ -41,7 +41,9 @@ def last_reply(said: bytes, store: Store, environment: Mapping[str, str] = GATE)
 
 def delivered(folder: Path) -> list[bytes]:
     """The messages of a Maildir, oldest first."""
-    return [file.read_bytes() for file in sorted((folder / "new").iterdir())]
+    # Not by name: the microseconds in it are not padded.
+    by_age = sorted((folder / "new").iterdir(), key=lambda file: file.stat().st_mtime_ns)
+    return [file.read_bytes() for file in by_age]
 
 
 def message(*lines: bytes) -> bytes:
