@@ -47,7 +47,7 @@ def everything_set() -> set[str]:
     allowed.listings = listed.listings | {"wl.example": dnsbl.Listing((b"\x7f\0\0\x02",))}
     lists = ("--dnsbl", "bl.example,BLOCK", "--dnsbl-allow", "wl.example")
     return (
-        set_for(with_a_name, "--relay", "2001:db8::1", "--local-name", "mail.example.com")
+        set_for(with_a_name, "--relay", "2001:db8::1", "--local-name", "mail.example.com", "--ssl-variables")
         | set_for(over_tls)
         | set_for(local)
         | set_for(listed, *lists)

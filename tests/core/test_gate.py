@@ -184,6 +184,7 @@ def looking(*words: str) -> Gate:
         (["--local-name", ""], "--local-name: '' is not a host name"),
         (["--local-name", "a b"], "--local-name: 'a b' is not a host name"),
         (["--local-name", "x" * 254], f"--local-name: '{'x' * 254}' is not a host name"),
+        (["--ssl-variables=s l"], "--ssl-variables: 's l' is no protocol, such as SSL"),
     ],
 )
 def test_look_ups_that_make_no_sense_are_named(words: list[str], message: str) -> None:
@@ -204,6 +205,23 @@ def test_the_local_name_is_the_servers_to_see() -> None:
     assert not named.must_wait
     environment = named.environment({}, client("2001:db8::1"), named.decide(client("2001:db8::1")), None)
     assert environment[b"TCPLOCALHOST"] == environment[b"TCP6LOCALHOST"] == b"Mail.example.com"
+
+
+@pytest.mark.parametrize(("option", "protocol"), [("--ssl-variables", b"TCP"), ("--ssl-variables=SSL", b"SSL")])
+def test_the_client_has_the_names_of_ucspi_ssl_too(option: str, protocol: bytes) -> None:
+    here = gate(option, "--local-name", "here")
+    known = here.environment({}, client(), here.decide(client()), None)
+    beside = {name[3:]: value for name, value in known.items() if name.startswith(b"SSL")}
+    assert beside == {name[3:]: value for name, value in known.items() if name.startswith(b"TCP")}
+    assert {b"REMOTEIP", b"REMOTEPORT", b"LOCALIP", b"LOCALPORT", b"LOCALHOST"} <= set(beside)
+    assert known[b"PROTO"] == protocol
+
+
+def test_a_rule_is_stronger_than_the_names_of_ucspi_ssl(tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text(":allow,PROTO='TCP',SSLREMOTEIP='x'\n")
+    here = gate("--ssl-variables=SSL", "--rules", str(tmp_path / "rules"))
+    known = here.environment({}, client(), here.decide(client()), None)
+    assert (known[b"PROTO"], known[b"SSLREMOTEIP"]) == (b"TCP", b"x")
 
 
 def test_who_is_refused_by_his_address_is_not_looked_up() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .greeting import GreetDelay
     from .lookups import LookUps
     from .proxy import ProxyProtocol
+    from .ucspissl import SslVariables
 
 DEFAULT_TIMEOUT = "5"
 LONGEST_NAME = 253  # RFC 1035
@@ -31,8 +32,8 @@ class Gate:
     """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work."""
 
     __slots__ = (
-        "_assignments", "_banners", "_local_name", "_pass_env", "_relay", "checks", "greet_delay", "lookups", "name",
-        "proxy", "server", "timeout",
+        "_assignments", "_banners", "_local_name", "_pass_env", "_relay", "_ssl_variables", "checks", "greet_delay",
+        "lookups", "name", "proxy", "server", "timeout",
     )  # fmt: skip
 
     def __init__(self, settings: Settings) -> None:
@@ -47,6 +48,7 @@ class Gate:
         self.greet_delay = greet_delay(settings)
         self.lookups = look_ups(settings)
         self._local_name = local_name(settings)
+        self._ssl_variables = ssl_variables(settings)
         relay = settings.joined("--relay")
         self._relay = AddressList(relay, "--relay", dotted=True) if relay else None
         self._assignments = parse_assignments(settings.many("--env"))
@@ -178,6 +180,8 @@ class Gate:
         """The server's environment: base, the UCSPI variables, --relay, then the rule that matched."""
         peer.local_host = self._local_name
         environment = base | peer_variables(peer)
+        if self._ssl_variables is not None:
+            environment |= self._ssl_variables.beside(environment)
         if relay is not None:
             environment[b"RELAYCLIENT"] = b""
             environment[b"RELAYHOST"] = b""
@@ -221,6 +225,14 @@ def look_ups(settings: Settings) -> "LookUps | None":
     seconds = settings.one("--ident") if "--ident" in settings else None
     timeout = settings.one("--timeout", DEFAULT_TIMEOUT)
     return LookUps(settings, None if seconds is None else parse_seconds(seconds or timeout, "--ident"))
+
+
+def ssl_variables(settings: Settings) -> "SslVariables | None":
+    if "--ssl-variables" not in settings:
+        return None
+    from .ucspissl import SslVariables
+
+    return SslVariables(settings.one("--ssl-variables"))
 
 
 def local_name(settings: Settings) -> str | None:

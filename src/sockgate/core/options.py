@@ -55,6 +55,7 @@ GATE_OPTIONS = (
     Option("--hostname", "", FLAG, "peer", "look up the client's host name, and set TCPREMOTEHOST"),
     Option("--paranoid", "", FLAG, "peer", "use that name only if it leads back to the client's address"),
     Option("--local-name", "NAME", ONCE, "peer", "set TCPLOCALHOST"),
+    Option("--ssl-variables", "PROTO", OPTIONAL, "peer", "set SSLREMOTEIP and the like too, as ucspi-ssl does"),
     Option("--ident", "SECONDS", OPTIONAL, "peer", "ask the client's machine for its user, and set TCPREMOTEINFO"),
     Option("--dnsbl", "ZONE[,VAR[,TEXT]]", MANY, "peer", "refuse clients in this DNS list, or set a variable for them"),
     Option("--dnsbl-allow", "ZONE", MANY, "peer", "except those in this DNS list"),
