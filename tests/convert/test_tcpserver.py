@@ -8,7 +8,7 @@ from sockgate.convert import readers
 from sockgate.convert.conversion import Conversion
 from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
-from sockgate.convert.tcpserver.options import TCPSERVER, TCPSVD, WITH_VALUE, WITHOUT_VALUE
+from sockgate.convert.tcpserver.options import HANDLERS, WITH_VALUE, WITHOUT_VALUE
 
 MACHINE = Machine(systemd=257, asks_services=False)
 
@@ -71,9 +71,6 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
          "running the script; write its value out"),
         ("chroot /x tcpserver -RH 0 7 /bin/cat", "'chroot' in front of tcpserver is not known"),
         ("/bin/cat", "nothing in it starts tcpserver, sslserver or tcpsvd"),
-        ("sslserver -RH 0 7 /bin/cat", "TLS is not the gate's: put a TLS program in front of it that tells the "
-         "client's address (stunnel or haproxy with the PROXY protocol, and --proxy-protocol here), or let the server "
-         "speak TLS, and convert with tcpserver in place of sslserver"),
     ],
 )  # fmt: skip
 def test_script_is_refused(line: str, reason: str, tmp_path: Path) -> None:
@@ -200,7 +197,7 @@ def test_nice_beyond_the_limit_is_the_limit(tmp_path: Path) -> None:
 
 
 def test_every_option_of_each_server_has_its_row() -> None:
-    for program, known in (("tcpserver", TCPSERVER), ("tcpsvd", TCPSVD)):
+    for program, known in HANDLERS.items():
         assert set(WITH_VALUE[program] + WITHOUT_VALUE[program]) == set(known)
 
 

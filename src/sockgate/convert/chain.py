@@ -20,6 +20,8 @@ class Chain:
     behind         it stands behind tcpserver, where the client's variables are set already
     uid_variables  the account whose numbers are $UID and $GID
     cleared        env - came last: of what was exported before nothing is left
+    limits_stay    what sets limits stays in front of the server: stunnel between would not start under all of them
+    in_folders     variables in the folders of envdir, as they are now
     keep           links that stay in front of the server, since they read things when they run (envdir)
     """
 
@@ -28,6 +30,7 @@ class Chain:
     path: str = ""
     behind: bool = False
     cleared: bool = False
+    limits_stay: bool = False
     user: str = ""
     group: str = ""
     uid_variables: str = ""
@@ -37,6 +40,7 @@ class Chain:
     gate: list[tuple[str, str | None]] = field(default_factory=list)
     directives: list[tuple[str, str]] = field(default_factory=list)
     keep: list[str] = field(default_factory=list)
+    in_folders: dict[str, str] = field(default_factory=dict)
     argv0: str = ""
     needs_gate: bool = False
 

@@ -8,20 +8,22 @@ from ..core.gate import Gate
 from ..core.options import parse
 from .machine import Machine
 from .names import make_unique
-from .plan import UnitFile, check_printable, gate_words, unit_files
+from .plan import UnitFile, check_printable, config_files, gate_words, unit_files
 from .report import Entry, Outcome, Report
 from .service import Service
+from .stunnel import ConfigFile
 
 FOR_EVERY_SERVICE = "What differs for every service, standard error first of all, is listed in sockgate-migrating(7)."
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What was converted (services and their units) and what became of everything else (report)."""
+    """What was converted (services, their units, and files that those need) and what became of everything else."""
 
     services: tuple[Service, ...]
     units: tuple[UnitFile, ...]
     report: Report
+    files: tuple[ConfigFile, ...] = ()
 
     @property
     def refused(self) -> list[str]:
@@ -37,6 +39,7 @@ class Conversion:
             ],
             "refused": self.refused,
             "units": [unit.name for unit in self.units],
+            "files": [file.path for file in self.files],
             "notes": self.report.notes,
             "report": [entry.as_json() for entry in self.report.entries],
         }
@@ -58,9 +61,10 @@ def build(services: Iterable[Service], report: Report, machine: Machine, prefix:
     """Units for each service. One that no unit file can express is refused and costs no other."""
     written: list[Service] = []
     units: list[UnitFile] = []
+    configs: list[ConfigFile] = []
     for service in make_unique(services, prefix):
         try:
-            files = unit_files(service, machine)
+            files, beside = unit_files(service, machine), config_files(service)
             for unit in files:
                 check_printable(unit)
             if service.gated:
@@ -71,6 +75,7 @@ def build(services: Iterable[Service], report: Report, machine: Machine, prefix:
             continue
         written.append(service)
         units += files
+        configs += beside
     if written:
         report.notes.append(FOR_EVERY_SERVICE)
-    return Conversion(tuple(written), tuple(units), report)
+    return Conversion(tuple(written), tuple(units), report, tuple(configs))

@@ -7,6 +7,7 @@ from .answer import Answer, approximated, blocked, translated
 from .chain import BadLink, Chain, Link, Result, Stays, first, flags_of
 from .gateoptions import offers
 from .shell.tokens import UNKNOWN
+from .source import Unreadable, read_text
 
 # softlimit(8) and chpst(8): the limits that each option sets
 SOFTLIMITS = {
@@ -17,6 +18,7 @@ CHPST_LIMITS = {
     "m": ("data", "stack", "memlock", "as"), "d": ("data",), "o": ("nofile",), "p": ("nproc",), "f": ("fsize",),
     "c": ("core",), "t": ("cpu",), "r": ("rss",),
 }  # fmt: skip
+STAYS = "stays in front of the server, and must stay installed"
 ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 
 
@@ -58,8 +60,16 @@ def relaycheck(chain: Chain, words: list[str]) -> Result:
 
 def softlimit(chain: Chain, words: list[str]) -> Result:
     options, rest = flags_of(words, "acdflmoprst", "")
+    if chain.limits_stay:
+        return rest, [stays(chain, "softlimit", words[: len(words) - len(rest)])]
     became = [limit for letter, value in options for limit in set_limits(chain, SOFTLIMITS[letter], value)]
     return rest, [translated(*became, text="in place of softlimit")]
+
+
+def stays(chain: Chain, name: str, options: list[str]) -> Answer:
+    """A link that goes on standing in front of the server."""
+    chain.keep += [chain.machine.program(name, chain.path), *options]
+    return translated(" ".join([name, *options]), text=STAYS)
 
 
 def set_limits(chain: Chain, names: tuple[str, ...], value: str) -> list[str]:
@@ -113,7 +123,8 @@ def keep_envdir(chain: Chain, folder: str) -> Answer:
     """It reads its folder at each start, and values in it may be secret: it stays."""
     path = folder if folder.startswith("/") else os.path.normpath(f"{chain.folder}/{folder}")
     chain.keep += [chain.machine.program("envdir", chain.path), path]
-    text = "stays in front of the server, and must stay installed"
+    text = STAYS
+    chain.in_folders |= {name: first_line(f"{path}/{name}") for name in names_in(path) if "=" not in name}
     strong = [name for name in names_in(path) if name.startswith(("TCP", "RELAYCLIENT", "RBLSMTPD", "PROTO"))]
     if strong and not chain.behind:
         text += f"; {strong[0]} in it is stronger now than what the gate and its rules set"
@@ -126,6 +137,14 @@ def names_in(folder: str) -> list[str]:
         return sorted(os.listdir(folder))
     except (OSError, ValueError):
         return []
+
+
+def first_line(path: str) -> str:
+    """What envdir(8) makes of a file: its first line without blanks at the end."""
+    try:
+        return read_text(path).partition("\n")[0].rstrip(" \t")
+    except Unreadable:
+        return UNKNOWN
 
 
 def env(chain: Chain, words: list[str]) -> Result:
@@ -189,6 +208,8 @@ def chpst_option(chain: Chain, letter: str, value: str) -> Answer | None:
     shown = f"chpst -{letter} {value}"
     if letter in "uU":
         return chpst_account(chain, letter, value)
+    if letter in CHPST_LIMITS and chain.limits_stay:
+        return stays(chain, "chpst", [f"-{letter}", value])
     if letter in CHPST_LIMITS:
         return translated(*set_limits(chain, CHPST_LIMITS[letter], value), text="in place of chpst")
     match letter:

@@ -12,7 +12,7 @@ LOCAL_FOLDERS = ("etc/systemd/system", "run/systemd/system")
 VENDOR_FOLDERS = ("usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 # sockgate-generator links them into the search path, and nothing says when it has been asked last.
 GENERATED_FROM = ("usr/local/lib/sockgate/drop-ins", "usr/lib/sockgate/drop-ins")
-MARKER = "# Converted from "  # the first line of every converted unit goes on with the place
+MARKERS = ("# Converted from ", "; Converted from ")  # a unit's first line, stunnel's: it goes on with the place
 SHIPPED = "Documentation=man:sockgate(8)"
 
 
@@ -37,9 +37,10 @@ def socket_of(name: str) -> str:
 
 
 def converted_from(path: str) -> str:
-    """The place that a unit was converted from, as FILE:LINE; "" for a unit that was not."""
+    """The place that a unit or a file beside it was converted from, as FILE:LINE; "" if it was not."""
     first = next(iter(lines(path)), "")
-    return first.removeprefix(MARKER).partition(" ")[0] if first.startswith(MARKER) else ""
+    marker = next((marker for marker in MARKERS if first.startswith(marker)), None)
+    return first.removeprefix(marker).partition(" ")[0] if marker else ""
 
 
 def lines(path: str) -> list[str]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from ..core.errors import ConfigError
 from ..units.command import format_command
 from ..units.quoting import quote_word
+from . import stunnel
 from .machine import Machine
 from .service import DATAGRAM, Service
 from .source import printable
+from .stunnel import ConfigFile
 
 # MaxConnections= must be set, or systemd takes 64. More than this one machine hardly holds.
 NO_LIMIT = 65536
@@ -53,6 +55,15 @@ def unit_files(service: Service, machine: Machine) -> tuple[UnitFile, UnitFile]:
             (("Unit", tuple(unit_section(service))), ("Service", tuple(service_section(service, machine)))),
         ),
     )
+
+
+def config_files(service: Service) -> tuple[ConfigFile, ...]:
+    """What the units need beside them. Raises ConfigError for words that it cannot hold."""
+    if service.tls is None:
+        return ()
+    account = (service.user, service.group)
+    origin = service.origin or service.place
+    return (stunnel.config_file(service.name, origin, service.tls, account, list(service.command), service.argv0),)
 
 
 def check_printable(unit: UnitFile) -> None:
@@ -132,8 +143,8 @@ def service_section(service: Service, machine: Machine) -> Directives:
 
 
 def account(service: Service) -> Directives:
-    if service.clear_groups:
-        return  # setpriv changes it
+    if service.clear_groups or service.tls:
+        return  # setpriv changes it, or stunnel, which must read its key first
     if service.user:
         yield "User", service.user
     if service.group:
@@ -147,7 +158,7 @@ def command_line(service: Service, machine: Machine) -> str:
     --failed` and systemd still logs them; a server that takes the socket is held by it, so `-` has to. A program that
     is not installed yet gets it too: `systemd-analyze verify` complains of one without.
     """
-    words = list(service.command)
+    words = started(service, machine)
     if words[0].endswith("/"):
         raise ConfigError(f"{words[0]!r} is a folder, and no program")
     ours = service.gated or service.clear_groups or words[0] == f"{machine.programs}/sockgate-builtin"
@@ -158,12 +169,19 @@ def command_line(service: Service, machine: Machine) -> str:
         words = [f"{machine.programs}/sockgate", *gate_words(service), *further, "--", *words]
     elif service.argv0 and service.argv0 != words[0]:
         prefixes, words = prefixes + "@", [words[0], service.argv0, *words[1:]]
-    if service.clear_groups:
+    if service.clear_groups and not service.tls:
         words = [SETPRIV, f"--reuid={service.user}", f"--regid={service.group}", "--clear-groups", "--", *words]
     line = format_command(words, prefixes)
     if service.options_from:
         line = line.replace(f' "$${service.options_from}" ', f" ${service.options_from} ")
     return line.replace("$${", "${") if service.expand_command else line
+
+
+def started(service: Service, machine: Machine) -> list[str]:
+    """What the gate starts, or systemd where there is none: the server, or stunnel in front of it."""
+    if service.tls is None:
+        return list(service.command)
+    return [machine.program(stunnel.PROGRAM), stunnel.path_of(service.name)]
 
 
 def gate_words(service: Service) -> list[str]:
@@ -177,7 +195,7 @@ def gate_words(service: Service) -> list[str]:
         words += ["--env", f"{name}={value}"]
     for name, value in service.limits:
         words += ["--rlimit", f"{name}={value}"]
-    if service.argv0 and service.argv0 != service.command[0]:
+    if service.argv0 and service.argv0 != service.command[0] and not service.tls:
         words += ["--argv0", service.argv0]
     return words
 

@@ -40,6 +40,10 @@ def render_entry(entry: Entry, names: str) -> str:
     return f"{entry.place}: {service}{printable(entry.what)}{became}{text}"
 
 
+def units_of(name: str) -> str:
+    return f"{name.removesuffix('.conf')}.socket"
+
+
 def summary(conversion: Conversion, folder: str) -> list[str]:
     counts = ", ".join(f"{conversion.report.count(outcome)} {outcome}" for outcome in Outcome)
     units = " ".join(unit.name for unit in conversion.units) or "none"
@@ -49,4 +53,5 @@ def summary(conversion: Conversion, folder: str) -> list[str]:
         f"Services converted: {len(conversion.services)}. Of everything read: {counts}.",
         *([f"Refused, and served by nobody afterwards: {refused}"] if refused else []),
         f"Units in {folder}: {units}",
+        *(f"For {file.path}, which {units_of(file.name)} needs: {file.name}" for file in conversion.files),
     ]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .source import Place
+from .stunnel import Tls
 
 STREAM, DATAGRAM, SEQUENTIAL = "ListenStream", "ListenDatagram", "ListenSequentialPacket"
 
@@ -54,6 +55,7 @@ class Service:
     max_connections  None for no limit
     max_per_source   None for no limit
     rate             (connections, in that many seconds); 0 connections for no limit
+    tls              ended by stunnel, between the gate and the server; None where nobody does
     """
 
     name: str
@@ -80,6 +82,7 @@ class Service:
     max_connections: int | None = None
     max_per_source: int | None = None
     rate: tuple[int, int] = (0, 1)
+    tls: Tls | None = None
 
     @property
     def gated(self) -> bool:

@@ -1,4 +1,4 @@
-"""--ssl-variables: the names that sslserver of ucspi-ssl gives the client, for a server behind a program that ends TLS."""
+"""--ssl-variables: what ucspi-ssl calls the client, for a server with a program in front that ends TLS."""
 
 from .errors import UsageError
 

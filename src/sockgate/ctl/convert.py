@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output:
         for unit in conversion.units:
             write_atomically(os.path.join(arguments.output, unit.name), str(unit), durable=False)
+        for file in conversion.files:
+            write_atomically(os.path.join(arguments.output, file.name), file.text, durable=False)
     installation = install(conversion, arguments.program, UnitSearch("/")) if arguments.install else None
     show(conversion, arguments, installation)
     if installation and arguments.now:

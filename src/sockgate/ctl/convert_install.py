@@ -17,6 +17,7 @@ from .listeners import WILDCARDS, listeners
 from .old_daemons import old_daemon
 
 UNIT_FOLDER = "/etc/systemd/system"
+FAMILIES = {"tcpserver": ("tcpserver", "sslserver", "tcpsvd")}  # what a run script starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,15 @@ def install(conversion: Conversion, program: str, search: UnitSearch) -> Install
     if not conversion.units:
         return Installation(("No service was converted: nothing is installed.",), (), ())
     refuse_conflicts(conversion, search)
+    for file in conversion.files:
+        write_atomically(search.host_path(file.path), file.text)
     for unit in conversion.units:
         write_atomically(search.host_path(f"{UNIT_FOLDER}/{unit.name}"), str(unit))
     masks = [mask for unit in conversion.units for mask in vendor_drop_ins(search.root, unit.name)]
     for mask in masks:
         mask_drop_in(search.host_path(f"{UNIT_FOLDER}/{mask}"))
     files = [f"{UNIT_FOLDER}/{name}" for name in (*(unit.name for unit in conversion.units), *masks)]
+    files += [file.path for file in conversion.files]
     return Installation(tuple(warnings(conversion, program, search)), *commands(conversion, program, files, search))
 
 
@@ -61,6 +65,11 @@ def refuse_conflicts(conversion: Conversion, search: UnitSearch) -> None:
         path = obstacle(search.root, unit.name)
         if path and not converted_from(search.host_path(path)):
             raise ConfigError(f"there is a {unit.name!r} already ({path}), nothing is installed",
+                              "choose other names with --prefix")  # fmt: skip
+    for file in conversion.files:
+        path = search.host_path(file.path)
+        if os.path.lexists(path) and not converted_from(path):
+            raise ConfigError(f"there is a {file.path!r} already, nothing is installed",
                               "choose other names with --prefix")  # fmt: skip
 
 
@@ -112,7 +121,7 @@ def taken_ports(service: Service, program: str) -> Iterator[str]:
             continue
         owner = found.owner()
         text = f"Port {found.port}/{protocol} of {service.name} is taken" + (f" by {owner}" if owner else "")
-        if owner.startswith(f"{program} "):
+        if owner.partition(" ")[0] in FAMILIES.get(program, (program,)):
             yield f"{text}, which the commands below stop."
         else:
             yield f"{text}: stop it first, or {service.name}.socket cannot start."

@@ -32,10 +32,12 @@ def access(listener: Listener, answers: Answers) -> None:
 def lookups(listener: Listener, answers: Answers) -> None:
     """-h, -p and -r are the default. Rules that need what is not looked up any more would let others in."""
     names, infos = needed_by(listener.rules)
+    if listener.ident is None:
+        answers.append(undecided_ident(listener, infos))
     wanted = (
         ("-h", listener.lookup, "--hostname", "TCPREMOTEHOST", "host name", names),
         ("-p", listener.lookup and listener.paranoid, "--paranoid", "check of TCPREMOTEHOST", "", False),
-        ("-r", listener.ident, "--ident", "TCPREMOTEINFO", "user", infos),
+        ("-r", bool(listener.ident), "--ident", "TCPREMOTEINFO", "user", infos),
     )
     for letter, is_wanted, option, variable, what, is_needed in wanted:
         if not is_wanted:
@@ -52,6 +54,14 @@ def lookups(listener: Listener, answers: Answers) -> None:
     if listener.local_name is None:
         text = "tcpserver looked up the machine's own name for TCPLOCALHOST; none is now: add --local-name NAME"
         answers.append(("without -l", approximated(text)))
+
+
+def undecided_ident(listener: Listener, is_needed: bool) -> tuple[str, Answer]:
+    """sslserver asks ident without being told up to 0.70, and does not in newer ones."""
+    text = "sslserver up to 0.70 asks ident without -r, newer ones do not"
+    if is_needed:
+        return "without -r", blocked(f"{text}; {listener.rules!r} has rules by user: write -r or -R")
+    return "without -r", approximated(f"{text}: nobody is asked; add --ident if TCPREMOTEINFO is needed")
 
 
 def ident(listener: Listener) -> list[str]:

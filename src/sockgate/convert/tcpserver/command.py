@@ -13,16 +13,12 @@ from ..shell.state import Command
 from .access import access, lookups
 from .account import run_as
 from .options import DEFAULT_CONCURRENCY, HARMLESS, WAITED, WITH_VALUE, WITHOUT_VALUE, Listener, option
-from .words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number_of, shown
+from .tls import behind_stunnel
+from .words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number_of, server_at, shown
 
 Answers = list[tuple[str, Answer]]
 # They become the server, and leave a child that still copies when the server has ended.
 COPIERS = frozenset(("recordio", "fixcrio"))
-TLS = (
-    "TLS is not the gate's: put a TLS program in front of it that tells the client's address (stunnel or haproxy with "
-    "the PROXY protocol, and --proxy-protocol here), or let the server speak TLS, and convert with tcpserver in place "
-    "of sslserver"
-)
 
 
 def convert(name: str, command: Command, machine: Machine, report: Report) -> Service | None:
@@ -35,7 +31,8 @@ def convert(name: str, command: Command, machine: Machine, report: Report) -> Se
 
 def build(name: str, command: Command, machine: Machine, answers: Answers) -> Service | None:
     chain = Chain(machine, command.folder, command.path, limits=dict(command.limits))
-    if command.limits:
+    chain.limits_stay = is_sslserver(command)
+    if command.limits and not chain.limits_stay:
         became = (f"--rlimit {limit}={size}" for limit, size in command.limits)
         answers.append(("ulimit", translated(*became)))
     words, links = peel(chain, list(command.words), LINKS)
@@ -65,6 +62,11 @@ def build(name: str, command: Command, machine: Machine, answers: Answers) -> Se
     return record(name, command, listener, [number_of(machine, word) for word in rest], answers)
 
 
+def is_sslserver(command: Command) -> bool:
+    at = server_at(command.words)
+    return at is not None and command.words[at].rpartition("/")[2] == "sslserver"
+
+
 def is_decisive(letter: str, value: str) -> bool:
     """`id -u NAME` becomes User=NAME, also where there is no such account yet."""
     return letter not in HARMLESS and not (letter in "ug" and ACCOUNT.fullmatch(value))
@@ -76,7 +78,8 @@ def listener_of(program: str, chain: Chain, options: list[tuple[str, str]], answ
     if program == "tcpsvd":
         listener.lookup = listener.ident = False
     if program == "sslserver":
-        answers.append((program, blocked(TLS)))
+        listener.ident = None
+        listener.socket = [("NoDelay", "yes")]  # its default, whatever its manual says
     for letter, value in options:
         answer = option(listener, letter, value)
         if answer:
@@ -93,7 +96,7 @@ def record(name: str, command: Command, listener: Listener, rest: list[str], ans
     listen = listen_on(machine, host, port_name, answers)
     access(listener, answers)
     lookups(listener, answers)
-    inside = Chain(machine, chain.folder, command.path, behind=True, keep=chain.keep)
+    inside = Chain(machine, chain.folder, command.path, behind=True, keep=chain.keep, limits_stay=chain.limits_stay)
     server, links = peel(inside, server, LINKS)
     answers += [("in front of the program", answer) for answer in links]
     if not server:
@@ -102,7 +105,7 @@ def record(name: str, command: Command, listener: Listener, rest: list[str], ans
         return None
     account = run_as(machine, chain, inside, (listener.user, listener.group, listener.use_uid_variables), answers)
     path = server_path(machine, inside, server, answers)
-    return Service(
+    service = Service(
         name=unit_stem(name), place=command.place, listens=(listen,), ipv6_only="both" if listen.is_ipv6 else "",
         command=(*inside.keep, path, *server[1:]), argv0=inside.argv0 or name_of(inside, server, path),
         user=account.user, group=account.group, clear_groups=account.clear_groups,
@@ -112,6 +115,10 @@ def record(name: str, command: Command, listener: Listener, rest: list[str], ans
         directives=tuple(directives(command, chain, inside, server, answers)),
         max_connections=listener.concurrency, max_per_source=listener.per_source,
     )  # fmt: skip
+    if not is_sslserver(command):
+        return service
+    given = {**({} if chain.cleared else command.exported), **chain.environment, **chain.in_folders}
+    return behind_stunnel(service, listener, given, inside.argv0, answers)
 
 
 def directives(

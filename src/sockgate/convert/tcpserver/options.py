@@ -12,17 +12,24 @@ from ..machine import Machine
 from ..shell.tokens import UNKNOWN
 from .words import number_of
 
-WITH_VALUE = {"tcpserver": "cxBbgult", "sslserver": "cxBbgultwTNmyaCPi", "tcpsvd": "cCbulixt"}
-WITHOUT_VALUE = {"tcpserver": "qQvXU1oOdDhHpPrR46", "sslserver": "qQvVXU1oOdDhHpPrRseESnzZ346WjA", "tcpsvd": "vEhp"}
+# sslserver: those of ucspi-ssl 0.70 and of 0.80 to 0.95 together; no letter has two meanings in them.
+WITH_VALUE = {"tcpserver": "cxBbgult", "sslserver": "cxBbgultTw", "tcpsvd": "cCbulixt"}
+WITHOUT_VALUE = {"tcpserver": "qQvXU1oOdDhHpPrR46", "sslserver": "qQvVXU1oOdDhHpPrR46seESnNzZmiIaA3", "tcpsvd": "vEhp"}
 # Options whose value decides neither who gets in nor what the server may do.
-HARMLESS = frozenset("cblt")
+HARMLESS = frozenset("cbltTw")
 DEFAULT_CONCURRENCY = {"tcpserver": 40, "sslserver": 40, "tcpsvd": 30}
 WAITED = "above it systemd accepts and closes, where {} let clients wait; sockgated(8) lets them wait"
 
 
 @dataclass(slots=True)
 class Listener:
-    """What tcpserver's own options amount to."""
+    """What tcpserver's own options amount to.
+
+    ident                of sslserver without -r and -R: None, since its versions differ
+    client_certificates  sslserver's letter that demands one, "" for none
+    handshake, idle      sslserver's -T and -w in seconds
+    greeting             sslserver's -B, which goes through TLS
+    """
 
     machine: Machine
     program: str
@@ -34,7 +41,7 @@ class Listener:
     group: str = ""
     use_uid_variables: bool = False
     lookup: bool = True
-    ident: bool = True
+    ident: bool | None = True
     paranoid: bool = False
     ident_seconds: str = ""
     local_name: str | None = None
@@ -42,19 +49,24 @@ class Listener:
     missing_rules_allow: bool = False
     socket: list[tuple[str, str]] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    client_certificates: str = ""
+    handshake: int = 26
+    idle: int = 3600
+    greeting: str = ""
+    tcp_variables: bool = False
 
 
 def option(listener: Listener, letter: str, value: str) -> Answer | None:
     """One option; the last of several counts. None for what access.py and account.py answer for."""
     if UNKNOWN in value:
         return approximated("the value cannot be known without running the script: the default is taken")
-    handler = (TCPSVD if listener.program == "tcpsvd" else TCPSERVER).get(letter)
+    handler = HANDLERS[listener.program].get(letter)
     if handler is None:
         return blocked("what this does is not known here")
     return handler(listener, value)
 
 
-def set_flag(name: str, *, value: bool, text: str = "") -> Callable[[Listener, str], Answer | None]:
+def set_flag(name: str, *, value: bool | str, text: str = "") -> Callable[[Listener, str], Answer | None]:
     def handler(listener: Listener, _: str) -> Answer | None:
         setattr(listener, name, value)
         return translated(text=text) if text else None
@@ -148,6 +160,23 @@ def ident_time(listener: Listener, value: str) -> Answer:
     return translated(text="a time for -r alone")
 
 
+def greeting(listener: Listener, value: str) -> Answer:
+    listener.greeting = value
+    return translated("printf", text="through TLS, in front of the server") if value else translated()
+
+
+def seconds(name: str, became: str) -> Callable[[Listener, str], Answer]:
+    """sslserver's -T and -w."""
+
+    def handler(listener: Listener, value: str) -> Answer:
+        if not is_number(value) or int(value) == 0:
+            return ignored(f"{value!r} is no number of seconds: {getattr(listener, name)} are taken, its default")
+        setattr(listener, name, int(value))
+        return translated(f"{became} = {int(value)}")
+
+    return handler
+
+
 def local_name(listener: Listener, value: str) -> Answer:
     listener.local_name = value
     if offers("--local-name"):
@@ -163,7 +192,6 @@ def is_number(text: str) -> bool:
 
 JOURNAL = says("in the journal, or sockgatectl log")
 Handlers = dict[str, Callable[[Listener, str], Answer | None]]
-# sslserver takes tcpserver's options, and is refused for its TLS anyway.
 TCPSERVER: Handlers = {
     "c": concurrency, "x": rules, "X": set_flag("missing_rules_allow", value=True), "B": banner, "b": backlog,
     "D": no_delay(wanted=True), "d": no_delay(wanted=False), "u": user, "g": group, "l": local_name,
@@ -184,3 +212,23 @@ TCPSVD: Handlers = {
     "E": differs("-E sets no variables for the server; the gate sets TCPREMOTEIP and the like"),
     "h": set_flag("lookup", value=True), "p": set_flag("paranoid", value=True), "t": says("a time for look-ups"),
 }  # fmt: skip
+KEPT_APART = (
+    "the server starts TLS itself (UCSPI-TLS), on descriptors that only sslserver has: let it speak STARTTLS by itself "
+    "and convert with tcpserver in place of sslserver, or leave this service where it is"
+)
+SSLSERVER: Handlers = TCPSERVER | {
+    "B": greeting, "T": seconds("handshake", "TIMEOUTbusy"), "w": seconds("idle", "TIMEOUTidle"), "V": JOURNAL,
+    "e": set_flag("tcp_variables", value=True), "E": set_flag("tcp_variables", value=False),
+    "s": differs("of the session the server is told SSL_CLIENT_DN and SSL_CLIENT_I_DN only, and those only of a client "
+                 "that shows a certificate; no SSL_PROTOCOL, SSL_CIPHER, SSL_SERVER_... or certificates"),
+    "S": says("nothing of the session is told to the server"),
+    "n": refuses(KEPT_APART), "N": says("TLS from the first byte"),
+    "z": set_flag("client_certificates", value="z"), "Z": set_flag("client_certificates", value=""),
+    "i": set_flag("client_certificates", value="i"), "I": set_flag("client_certificates", value=""),
+    "m": set_flag("client_certificates", value="m"),
+    "a": says("stunnel reads its key and becomes the server's user then"),
+    "A": says("stunnel reads its key and becomes the server's user then"),
+    "3": refuses("the password of the key came on descriptor 3, and no unit has one: `openssl pkey -in KEY -out NEW` "
+                 "writes a key without; name that in KEYFILE"),
+}  # fmt: skip
+HANDLERS = {"tcpserver": TCPSERVER, "sslserver": SSLSERVER, "tcpsvd": TCPSVD}

@@ -1,0 +1,227 @@
+"""sslserver's own part: the variables that name its certificate, and what stunnel makes of them.
+
+As ucspi-ssl 0.70 (Superscript) and 0.80 to 0.95 (Fehcom) read them: the options of both together, where they agree.
+"""
+
+import os
+import ssl
+from dataclasses import replace
+
+from ..answer import Answer, approximated, blocked, translated
+from ..machine import Machine
+from ..service import Service
+from ..source import Unreadable, read_text
+from ..stunnel import FOLDER, PROGRAM, Tls
+from .access import rules_of
+from .options import Listener
+from .words import is_known
+
+GREETER = ("/bin/sh", "-c", 'printf %s "$0" && exec "$@"')
+PRLIMIT = "/usr/bin/prlimit"
+# What account.py and command.py call by systemd's names stands in stunnel's file here.
+RENAMED = {"User=": "setuid = ", "Group=": "setgid = ", "ExecStart=": "exec = "}
+Answers = list[tuple[str, Answer]]
+VARIABLES = (
+    "CERTFILE", "CERTCHAINFILE", "KEYFILE", "DHFILE", "CIPHERS", "CAFILE", "CADIR", "CCAFILE", "VERIFYDEPTH",
+    "CCAVERIFY", "SSL_USER", "SSL_GROUP", "SSL_UID", "SSL_GID", "SSL_CHROOT",
+)  # fmt: skip
+OWN_USER = ("SSL_USER", "SSL_UID", "SSL_GROUP", "SSL_GID", "SSL_CHROOT")
+
+
+def behind_stunnel(
+    service: Service, listener: Listener, given: dict[str, str], argv0: str, answers: Answers
+) -> Service | None:
+    """The service with stunnel between the gate and its server. given: the variables that sslserver had."""
+    tls = front(listener, given, service.user, answers)
+    if tls is None:
+        return None
+    machine = listener.machine
+    program = machine.program(PROGRAM)
+    if machine.is_executable(program):
+        answers.append(("sslserver", translated(f"{program} {FOLDER}/", text="stunnel ends TLS, and has a file there")))
+    else:
+        text = "stunnel ends TLS, and is not installed: apt install stunnel4"
+        answers.append(("sslserver", approximated(text, program)))
+    if service.listens[0].address.startswith("0.0.0.0:"):
+        text = "0.90 and newer took clients with IPv6 addresses as well: ListenStream= with the port alone for those"
+        answers.append(("host 0", approximated(text)))
+    ssl_option, answer = ssl_variables(listener)
+    answers.append(answer)
+    in_front = [*greeter(listener), *prlimit(service, answers)]
+    command, name = list(service.command), service.argv0
+    if in_front and argv0:
+        command, name = [machine.program("argv0"), command[0], argv0, *command[1:]], ""
+    answers[:] = [(what, in_terms_of_stunnel(answer)) for what, answer in answers]
+    group = service.group or own_group(machine, service.user)
+    return replace(
+        service, tls=tls, command=(*in_front, *command), argv0="" if in_front else name, limits=(),
+        gate=(*service.gate, (ssl_option, None)), group=group, clear_groups=False,
+    )  # fmt: skip
+
+
+def ssl_variables(listener: Listener) -> tuple[str, tuple[str, Answer]]:
+    """sslserver tells the client in SSLREMOTEIP and the like, with -e in TCPREMOTEIP and the like as well."""
+    if listener.tcp_variables:
+        became = "--ssl-variables"
+        return became, ("-e", translated(became, text="with PROTO=TCP, as in 0.90 and newer"))
+    became = "--ssl-variables=SSL"
+    return became, ("without -e", translated(became, text="and the TCP variables, which were not set"))
+
+
+def in_terms_of_stunnel(answer: Answer) -> Answer:
+    became = answer.became
+    for name, own_name in RENAMED.items():
+        became = tuple(own_name + one.removeprefix(name) if one.startswith(name) else one for one in became)
+    return replace(answer, became=became)
+
+
+def greeter(listener: Listener) -> list[str]:
+    """What says -B: behind stunnel, so that it goes through TLS as it did."""
+    return [*GREETER, listener.greeting] if listener.greeting else []
+
+
+def prlimit(service: Service, answers: Answers) -> list[str]:
+    """ulimit is for the server alone: stunnel might not start under it."""
+    if not service.limits:
+        return []
+    options = [f"--{name}={value.replace('infinity', 'unlimited')}" for name, value in service.limits]
+    answers.append(("ulimit", translated(" ".join(["prlimit", *options]), text="in front of the server")))
+    return [PRLIMIT, *options, "--"]
+
+
+def own_group(machine: Machine, user: str) -> str:
+    """stunnel keeps root's groups unless it is told one. A user whom nobody knows gets one that nobody knows."""
+    account = machine.account(user) if user else None
+    return str(account.pw_gid) if account else user
+
+
+def front(listener: Listener, given: dict[str, str], user: str, answers: Answers) -> Tls | None:
+    """What stunnel is told; None if a part of it blocks."""
+    values = {name: given[name] for name in VARIABLES if given.get(name) or (name == "CCAVERIFY" and name in given)}
+    problems = len(answers)
+    for name, value in values.items():
+        if not is_known(listener.machine, value):
+            answers.append((name, blocked("its value cannot be known without running the script; write it out")))
+    for rule in rules_of(listener.rules):
+        special = next((name for name in VARIABLES if name in names_of(rule.action.variables)), None)
+        if special:
+            text = (
+                f"{rule.where} sets {special} for some clients, which newer versions of sslserver heed; stunnel cannot"
+            )
+            answers.append((f"-x {listener.rules}", blocked(text)))
+    if any(answer.blocks for _, answer in answers[problems:]):
+        return None
+    name, certificate = certificate_of(listener, values, answers)
+    if not certificate:
+        return None
+    key = path_of(listener, values.get("KEYFILE", ""))
+    needs_its_key(key or certificate, "KEYFILE" if key else name, answers)
+    own_user(values, user, answers)
+    authorities, folder = authorities_of(listener, values, answers)
+    if values.get("DHFILE"):
+        text = "stunnel has parameters of its own for the exchange of keys; it takes these from behind the certificate"
+        answers.append((f"DHFILE={values['DHFILE']}", approximated(text)))
+    return Tls(certificate, key, ciphers_of(values, answers), authorities, folder, bool(authorities or folder),
+               listener.handshake, listener.idle)  # fmt: skip
+
+
+def names_of(variables: dict[bytes, bytes | None]) -> set[str]:
+    return {name.decode("latin-1") for name in variables}
+
+
+def path_of(listener: Listener, path: str) -> str:
+    """A file as sslserver found it: from the folder in which it ran."""
+    return path if path.startswith("/") or not path else os.path.normpath(f"{listener.chain.folder}/{path}")
+
+
+def certificate_of(listener: Listener, values: dict[str, str], answers: Answers) -> tuple[str, str]:
+    """(variable, file). CERTCHAINFILE counts before CERTFILE."""
+    name = "CERTCHAINFILE" if "CERTCHAINFILE" in values else "CERTFILE"
+    path = path_of(listener, values.get(name, ""))
+    if not path:
+        text = "it is not set, and what sslserver was built with cannot be known: export it in the script"
+        answers.append((name, blocked(text)))
+    elif not os.path.exists(path):
+        text = f"{path!r} does not exist on this machine: until it does, stunnel refuses everybody"
+        answers.append((f"{name}={path}", approximated(text, f"cert = {path}")))
+    else:
+        answers.append((f"{name}={path}", translated(f"cert = {path}")))
+    return name, path
+
+
+def needs_its_key(path: str, name: str, answers: Answers) -> None:
+    """stunnel would ask a terminal for the password of a key, and there is none."""
+    try:
+        text = read_text(path)
+    except Unreadable as error:
+        if name == "KEYFILE":
+            text = f"unable to read {path!r}: {error}; until stunnel can, it refuses everybody"
+            answers.append((f"{name}={path}", approximated(text, f"key = {path}")))
+        return
+    if "ENCRYPTED" in text:
+        text = "the key has a password, and nobody is there to type it: `openssl pkey -in KEY -out NEW` leaves it out"
+        answers.append((f"{name}={path}", blocked(text)))
+    elif name == "KEYFILE":
+        answers.append((f"{name}={path}", translated(f"key = {path}")))
+
+
+def own_user(values: dict[str, str], user: str, answers: Answers) -> None:
+    """From 0.80 on TLS could have a user of its own. stunnel becomes the server's, whose key it has read by then."""
+    name = next((name for name in OWN_USER if name in values), None)
+    if name is None:
+        return
+    if not user:
+        text = "TLS had a user of its own, and stunnel would be root, as the server is: unset it to accept that"
+        answers.append((f"{name}={values[name]}", blocked(text)))
+        return
+    text = f"TLS has no user or root directory of its own: stunnel reads the key and becomes {user}, as the server"
+    answers.append((f"{name}={values[name]}", approximated(text)))
+
+
+def authorities_of(listener: Listener, values: dict[str, str], answers: Answers) -> tuple[str, str]:
+    """Who vouches for clients, where they must show a certificate: (file, folder), both "" where they need not."""
+    demand = listener.client_certificates or ("CCAVERIFY" if "CCAVERIFY" in values else "")
+    if not demand:
+        return "", ""
+    shown = f"-{demand}" if len(demand) == 1 else demand
+    reason = why_not(listener, values, demand)
+    if reason:
+        answers.append((shown, blocked(reason)))
+        return "", ""
+    file, folder = (path_of(listener, values.get(name, "")) for name in ("CAFILE", "CADIR"))
+    became = [f"{key} = {path}" for key, path in (("CAfile", file), ("CApath", folder)) if path]
+    depth = values.get("VERIFYDEPTH", "1")
+    text = f"a client must show a certificate of these, as before; that only {depth} may stand between is not kept"
+    answers.append((shown, approximated(text, "verifyChain = yes", *became)))
+    if values.get("CCAFILE") and values["CCAFILE"] != values.get("CAFILE"):
+        text = "clients are told the names of CAFILE's authorities"
+        answers.append((f"CCAFILE={values['CCAFILE']}", approximated(text)))
+    return file, folder
+
+
+def why_not(listener: Listener, values: dict[str, str], demand: str) -> str:
+    """What a certificate was asked for beside its authority, or that cannot be known; "" for nothing."""
+    if demand in "iz" and listener.lookup:
+        return (
+            "the name in the client's certificate had to be its host name, which stunnel does not ask: add -H (or "
+            "write -m in place of -z) if its authority is enough"
+        )
+    if values.get("CCAFILE") == "-":
+        return "CCAFILE=- takes the demand back in newer versions only; write what is meant"
+    if not (values.get("CAFILE") or values.get("CADIR")):
+        return "neither CAFILE nor CADIR is set, and what sslserver was built with cannot be known: export CAFILE"
+    return ""
+
+
+def ciphers_of(values: dict[str, str], answers: Answers) -> str:
+    ciphers = values.get("CIPHERS", "")
+    if not ciphers:
+        return ""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(ciphers)
+    except (ssl.SSLError, ValueError):
+        text = "OpenSSL here knows none of these ciphers, and stunnel would not start: unset it, or name others"
+        answers.append((f"CIPHERS={ciphers}", blocked(text)))
+        return ""
+    answers.append((f"CIPHERS={ciphers}", translated(f"ciphers = {ciphers}")))
+    return ciphers
