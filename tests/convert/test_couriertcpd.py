@@ -160,6 +160,34 @@ def test_rules_that_changed_after_they_were_compiled_are_reported(tmp_path: Path
     assert any(entry.text.startswith("it was changed after") for entry in conversion.report.entries)
 
 
+@pytest.mark.parametrize("content", [{}, {"default": "# nothing yet\n\n"}])
+def test_rules_without_an_entry_let_everybody_in_as_before(content: dict[str, str], tmp_path: Path) -> None:
+    """Debian installs imapaccess as an empty folder, with the .dat that makeimapaccess makes of it."""
+    rules = tmp_path / "imapaccess"
+    rules.mkdir()
+    for name, text in content.items():
+        (rules / name).write_text(text)
+    (tmp_path / "imapaccess.dat").write_text("")
+    conversion = convert(tmp_path, f"IMAPACCESSFILE={rules}")
+    assert "--courier-access" not in units(conversion)
+    assert [entry.text for entry in conversion.report.entries if entry.what.startswith("IMAPACCESSFILE=")] == [
+        f"{str(rules)!r} holds no entries: everybody gets in, as before; add --courier-access when there are rules"
+    ]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_rules_that_may_have_been_lost_let_nobody_in(compiled: bool, tmp_path: Path) -> None:
+    """The folder is empty, and newer than what was made of it; or nothing was made of it."""
+    rules = tmp_path / "imapaccess"
+    rules.mkdir()
+    if compiled:
+        (tmp_path / "imapaccess.dat").write_text("")
+        os.utime(tmp_path / "imapaccess.dat", (0, 0))
+    conversion = convert(tmp_path, f"IMAPACCESSFILE={rules}")
+    assert f"--courier-access {rules}" in units(conversion)
+    assert any("refuses everybody" in entry.text for entry in conversion.report.entries)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -5,6 +5,8 @@ import os
 from ..answer import approximated, translated
 from .settings import CONFIG_FOLDER, Settings
 
+OPEN = "everybody gets in, as before; add --courier-access when there are rules"
+
 
 def access(settings: Settings) -> None:
     """The rules' text, where couriertcpd had a .dat file that was made of it."""
@@ -16,10 +18,10 @@ def access(settings: Settings) -> None:
         return
     is_made, is_text = os.path.exists(f"{path}.dat"), os.path.exists(path)
     if not is_made and not settings.profile.rules:
-        text = (
-            f"{path}.dat' does not exist here: everybody gets in, as before; add --courier-access when there are rules"
-        )
-        settings.answer(variable, approximated(f"'{text}"))
+        settings.answer(variable, approximated(f"'{path}.dat' does not exist here: {OPEN}"))
+        return
+    if is_made and holds_nothing(path) and newest(path) <= os.path.getmtime(f"{path}.dat"):
+        settings.answer(variable, approximated(f"{path!r} holds no entries: {OPEN}"))
         return
     settings.gate.append(("--courier-access", path))
     became = f"--courier-access {path}"
@@ -41,5 +43,24 @@ def default_rules(settings: Settings) -> str:
 
 def newest(path: str) -> float:
     """When a file, or one in a folder, was last changed."""
-    names = [entry.path for entry in os.scandir(path)] if os.path.isdir(path) else []
-    return max(os.path.getmtime(name) for name in [path, *names])
+    return max(os.path.getmtime(name) for name in [path, *files_in(path)])
+
+
+def holds_nothing(path: str) -> bool:
+    """As Debian installs imapaccess: a folder without files, or comments alone. What cannot be read may hold rules."""
+    try:
+        return os.path.exists(path) and not any(holds_entries(file) for file in files_in(path) or [path])
+    except OSError:
+        return False
+
+
+def holds_entries(file: str) -> bool:
+    if os.path.isdir(file):
+        return False
+    with open(file, "rb") as lines:
+        return any(line.strip() and not line.startswith(b"#") for line in lines)
+
+
+def files_in(path: str) -> list[str]:
+    """What is in a folder; nothing if it is none."""
+    return [entry.path for entry in os.scandir(path)] if os.path.isdir(path) else []
