@@ -56,8 +56,8 @@ def test_a_port_that_another_program_has_is_named_with_it(smtp: Machine) -> None
     smtp.wait_for(lambda: bool(smtp.run("ss", "-Hltn", "sport", "=", "25").stdout), "it to listen")
     pid = smtp.systemctl("show", "-P", "MainPID", "squatter.service").stdout.strip()
     line = (
-        "/usr/lib/systemd/system/smtp.socket:7: error: smtp.socket: port 25 (25) is taken by python3"
-        f" (pid {pid}) (systemctl disable --now squatter.service)"
+        "/usr/lib/systemd/system/smtp.socket:7: error: smtp.socket: port 25 is taken by python3"
+        f" (pid {pid}) (systemctl stop squatter.service; systemctl disable squatter.service)"
     )
     assert check(smtp, "smtp") == (1, line + "\n")
     assert smtp.systemctl("start", "smtp.socket", check=False).returncode

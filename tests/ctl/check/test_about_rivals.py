@@ -13,7 +13,7 @@ UNIT = "/usr/lib/systemd/system/postfix.service"
 def rival(name: str) -> list[str]:
     return [
         f"{SOCKET}:2: warning: {name}.service is enabled and wants port 25 too: at boot one of the two fails"
-        f" (systemctl disable --now {name}.service)"
+        f" (systemctl stop {name}.service; systemctl disable {name}.service)"
     ]
 
 

@@ -8,7 +8,7 @@ from ..gated import GatedService
 from .about_socket import LISTEN_KEYS, endpoints
 from .listening import parse_listen
 from .machine import Machine
-from .problem import Problem
+from .problem import Problem, switch_off
 
 MAIL = (25, 465, 587)
 # The ports of services that distributions start at boot, whatever their configuration says.
@@ -37,7 +37,7 @@ def rival_enabled(gated: GatedService, machine: Machine) -> Iterator[Problem]:
                 yield Problem(
                     gated.socket, gated.socket.place_of("Socket", "ListenStream"),
                     f"{name}.service is enabled and wants port {port} too: at boot one of the two fails",
-                    f"systemctl disable --now {name}.service",
+                    switch_off(f"{name}.service"),
                 )  # fmt: skip
                 break
 
@@ -55,7 +55,7 @@ def super_server_enabled(gated: GatedService, machine: Machine) -> Iterator[Prob
                 yield Problem(
                     gated.socket, gated.socket.place_of("Socket", "ListenStream"),
                     f"{enabled[0]}.service is enabled and has port {theirs.port} from {service.place}: at boot one of"
-                    " the two fails", f"systemctl disable --now {enabled[0]}.service, or take it out there",
+                    " the two fails", f"{switch_off(f'{enabled[0]}.service')}; or take it out there",
                 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from ...units.unit import Unit
 from ..gated import PER_CONNECTION, RESIDENT, GatedService, service_of
 from .listening import Endpoint, conflicting_processes, parse_listen
 from .machine import Machine
-from .problem import ZERO, Problem, by_setting
+from .problem import ZERO, Problem, by_setting, switch_off
 
 LISTEN_KEYS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
 
@@ -37,10 +37,11 @@ def port_taken(gated: GatedService, machine: Machine) -> Iterator[Problem]:
         return
     for endpoint, text in endpoints(gated.socket):
         for process in conflicting_processes(endpoint):
-            stop = f"systemctl disable --now {process.unit}" if process.unit else f"kill {process.pid}"
+            address = f" ({text})" if text != str(endpoint.port) else ""
             yield Problem(
                 gated.socket, gated.socket.place_of("Socket", "ListenStream"),
-                f"port {endpoint.port} ({text}) is taken by {process.name} (pid {process.pid})", stop,
+                f"port {endpoint.port}{address} is taken by {process.name} (pid {process.pid})",
+                switch_off(process.unit) if process.unit else f"kill {process.pid}",
             )  # fmt: skip
 
 

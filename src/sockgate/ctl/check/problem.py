@@ -34,5 +34,10 @@ def by_setting(unit: Unit, place: Place | None, message: str, *lines: str) -> Pr
     )  # fmt: skip
 
 
+def switch_off(service: str) -> str:
+    """Not `disable --now`, which does not stop what has an init script only, as exim4 on Debian 12 does."""
+    return f"systemctl stop {service}; systemctl disable {service}"
+
+
 def section_of(unit: Unit, line: str) -> str:
     return "Unit" if line.partition("=")[0] in OF_EVERY_UNIT else unit.unit_name.type.capitalize()
