@@ -85,7 +85,8 @@ def test_what_is_wrong_with_it_is_said_at_once(root: Path, capsys: pytest.Captur
     findings = [line for line in capsys.readouterr().out.splitlines() if "error" in line]
     assert len(findings) == 2
     assert findings[0].endswith(
-        "error: echo@.service: unable to run '/usr/bin/none': No such file or directory (install it, or name another)"
+        "error: echo@.service: unable to run '/usr/bin/none': No such file or directory"
+        " (install it, or name another: SOCKGATE_SERVER= in /etc/default/sockgate-echo)"
     )
 
 

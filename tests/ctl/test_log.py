@@ -82,6 +82,16 @@ def test_options_select(journal: str, capsys: pytest.CaptureFixture[str], words:
     assert [line["remote_port"] for line in objects(capsys)] == ports
 
 
+@pytest.mark.parametrize("verb", ["log", "report"])
+def test_a_misspelt_name_is_told(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = "sockgatectl: there are no connections of {!r}, and no unit has that name\n"
+    assert run([verb, "smpt", "--since", "1 second ago"]) == 0
+    assert capsys.readouterr().err == known.format("smpt")
+    write_journal(tmp_path, [verdict(0)])
+    assert run([verb, "smpt", "--since", "1 second ago", "--directory", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [

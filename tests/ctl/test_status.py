@@ -169,7 +169,7 @@ def test_sessions_of_a_resident_gate_are_known_by_their_environment() -> None:
 
 def test_top_shows_the_table_and_the_last_refusals(smtp: Service) -> None:
     lines = page([smtp])
-    assert lines[0].endswith("  1 services, 3 clients")
+    assert lines[0].endswith("  1 service, 3 clients")
     assert lines[2].split() == list(HEADERS)
     assert lines[3].startswith("smtp     sockgate  listening")
     assert [line.split()[-1] for line in lines[6:]] == ["rules", "20", "192.0.2.0/24", "/etc/rules:12", "192.0.2.0/24"]

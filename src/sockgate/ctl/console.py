@@ -132,3 +132,9 @@ class Screen:
     def __exit__(self, *failure: object) -> None:
         if self._live:
             self._live.stop()
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 session`, `2 processes`."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"

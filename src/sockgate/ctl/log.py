@@ -7,6 +7,7 @@ everything that the journal has.
 import argparse
 import ipaddress
 import json
+import sys
 from collections.abc import Callable
 
 from ..core.errors import UsageError
@@ -43,12 +44,26 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--follow goes with neither --until nor --directory")
     endings = Endings(query.directory, "" if query.directory else current_boot())
     show = shower(endings, as_json=arguments.json)
+    shown = False
+    if arguments.follow:
+        tell_of_unknown(query)
     try:
         for connection, ending in follow(query) if arguments.follow else history(query, endings):
             show(connection, ending)
+            shown = True
     except KeyboardInterrupt:
         return 0
+    if not shown:
+        tell_of_unknown(query)
     return 0
+
+
+def tell_of_unknown(query: Query) -> None:
+    """A name that neither the journal nor a unit has is misspelt, as a rule. Another machine's units are not here."""
+    search = UnitSearch()
+    for name in () if query.directory else query.units:
+        if not any(search.fragment(f"{name}{kind}") for kind in (".socket", ".service", "@.service")):
+            print(f"sockgatectl: there are no connections of {name!r}, and no unit has that name", file=sys.stderr)
 
 
 def make_query(arguments: argparse.Namespace) -> Query:

@@ -6,7 +6,7 @@ import time
 from ..core.errors import UsageError
 from ..journal.connection import Connection
 from ..units.search import UnitSearch
-from .console import Screen, plain_table
+from .console import Screen, counted, plain_table
 from .moments import local
 from .status.render import HEADERS, row
 from .status.services import Service, find_services, refresh
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def page(services: list[Service]) -> list[str]:
     clients = sum(service.connected for service in services)
-    lines = [f"{time.strftime('%H:%M:%S')}  {len(services)} services, {clients} clients", ""]
+    lines = [f"{time.strftime('%H:%M:%S')}  {counted(len(services), 'service')}, {counted(clients, 'client')}", ""]
     lines += plain_table(HEADERS, [row(service) for service in services])
     refusals = sorted((refusal for service in services for refusal in service.last), key=lambda each: -each.start)
     return [*lines, "", "last refusals", *map(refusal_line, refusals[:MOST_REFUSALS])]

@@ -62,6 +62,34 @@ CASES: Cases = {
         {"/etc/default/mail": "# ours\nOPTIONS=--alow any\n"},
         ["/etc/default/mail:2: error: unknown option '--alow' (see sockgate(8))"],
     ),
+    "a variable that no command uses": (
+        {
+            TEMPLATE: TEMPLATE_UNIT.replace("$OPTIONS", "$SOCKGATE_OPTIONS $OPTIONS $SOCKGATE_MORE"),
+            "/etc/default/mail": "SOCKGATE_OPTION=--allow any\nSOCKGATE_RESIDENT=\nSOCKGATE_MORE=\n",
+        },
+        ["/etc/default/mail:1: error: no command uses 'SOCKGATE_OPTION' (those of mail@.service are SOCKGATE_OPTIONS)"],
+    ),
+    "an error in a file that an option names": (
+        {"/etc/default/mail": "OPTIONS=--rules /etc/tcp.smtp\n", "/etc/tcp.smtp": "192.168.\n:allow\n"},
+        [
+            "/etc/default/mail:1: error: ROOT/etc/tcp.smtp:1: '192.168.' has neither ':allow' nor ':deny'"
+            ' (write ADDRESS:allow,VAR="VALUE" or ADDRESS:deny)'
+        ],
+    ),
+    "a list without quotes": (
+        {"/etc/default/mail": "OPTIONS=--allow 192.0.2.1 192.0.2.2\n"},
+        [
+            "/etc/default/mail:1: error: unable to run '192.0.2.2': not found on PATH (a list with blanks stands in"
+            ' quotes: --allow "192.0.2.1 192.0.2.2")'
+        ],
+    ),
+    "a list of networks without quotes": (
+        {"/etc/default/mail": "OPTIONS=--allow 192.0.2.1, 192.0.2.0/24, 10.0.0.0/8\n"},
+        [
+            "/etc/default/mail:1: error: unable to run '192.0.2.0/24,': not an absolute path (a list with blanks stands"
+            ' in quotes: --allow "192.0.2.1 192.0.2.2")'
+        ],
+    ),
     "missing value": (
         {"/etc/default/mail": "OPTIONS=--allow\n"},
         ["/etc/default/mail:1: error: --allow needs a value: --allow LIST"],
@@ -81,6 +109,16 @@ CASES: Cases = {
         [
             f"{TEMPLATE}:6: error: unable to run '/usr/bin/none': No such file or directory"
             " (install it, or name another)"
+        ],
+    ),
+    "server missing that a variable names": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "$SERVER", "$SOCKGATE_SERVER"),
+            "/etc/default/mail": "SOCKGATE_SERVER=/usr/bin/none\n",
+        },
+        [
+            "/etc/default/mail:1: error: unable to run '/usr/bin/none': No such file or directory"
+            " (install it, or name another: SOCKGATE_SERVER= in /etc/default/mail)"
         ],
     ),
     "server not executable": (

@@ -52,7 +52,7 @@ CASES: Cases = {
     ),
     "an error in the rules": (
         {TEMPLATE: WITH_RULES, "/etc/rules": "10:deny\n:allow\n"},
-        [f"{TEMPLATE}:4: error: ROOT/etc/rules:1: '10' is not an IP address (for the network write 10. or 10.0.0.0/8)"],
+        [f"{TEMPLATE}:5: error: ROOT/etc/rules:1: '10' is not an IP address (for the network write 10. or 10.0.0.0/8)"],
     ),
 }
 

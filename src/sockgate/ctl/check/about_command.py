@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator
 
 from ...core.errors import GateError
+from ...core.peer import pack
 from ...units import envfile
 from ...units.command import parse_commands
 from ...units.environment import environment_files, matching
@@ -19,6 +20,10 @@ from .problem import Problem
 
 # What a shell would replace. A lone dollar sign may be a password's.
 SHELL = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*|\$\(|`[^`]+`")
+# The variables that units of sockgate's own are made of. What else begins like these was meant to be one of them.
+OWN_PREFIX = "SOCKGATE_"
+OWN = {"SOCKGATE_OPTIONS", "SOCKGATE_SERVER", "SOCKGATE_RESIDENT", "SOCKGATE_LIMITS"}
+LIST_HINT = 'a list with blanks stands in quotes: --allow "192.0.2.1 192.0.2.2"'
 # systemd's own default, which most distributions keep.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -42,6 +47,17 @@ def environment_ignored(gated: GatedService, _: Machine) -> Iterator[Problem]:
     for trouble in gated.troubles:
         if not trouble.fatal:
             yield Problem(gated.service, trouble.place, trouble.text)
+
+
+def variables_misspelt(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    """SOCKGATE_OPTION=: what was to be changed by it stays as it was, and nobody else would say so."""
+    used = set(re.findall(r"\w+", " ".join(gated.command.words)))
+    for name, variable in gated.variables.items():
+        if name.startswith(OWN_PREFIX) and name not in OWN | used:
+            yield Problem(
+                gated.service, variable.place, f"no command uses {name!r}",
+                f"those of {gated.service.name} are {' '.join(sorted(used & OWN))}" if used & OWN else "",
+            )  # fmt: skip
 
 
 def environment_expands(gated: GatedService, machine: Machine) -> Iterator[Problem]:
@@ -87,10 +103,11 @@ def options_wrong(gated: GatedService, _: Machine) -> Iterator[Problem]:
 
 
 def place_of(error: GateError, gated: GatedService) -> Place:
-    """Where the words are written that an error is about: its value in quotes, else its option."""
+    """Where the words are written that an error is about: the file that it names, its value in quotes, its option."""
+    files = re.findall(r"^(/[^:]+):\d+: ", error.message)
     quoted = re.findall(r"'([^']+)'", error.message)
     options = re.findall(r"--[a-z][a-z0-9-]*", error.message)
-    for text in (*quoted, *options):
+    for text in (*files, *quoted, *options):
         for word in gated.words:
             if text in word.text or (word.text.startswith("/") and text.endswith(word.text)):
                 return word.place
@@ -103,17 +120,37 @@ def server_unusable(gated: GatedService, machine: Machine) -> Iterator[Problem]:
     name = gated.gate.server.command[0]
     place = next((word.place for word in gated.words if word.text == name), gated.command.place)
     if "/" in name and not name.startswith("/"):
-        yield Problem(gated.service, place, f"unable to run {name!r}: not an absolute path", "services start in /")
+        yield Problem(
+            gated.service, place, f"unable to run {name!r}: not an absolute path",
+            LIST_HINT if is_entry(name) else "services start in /",
+        )  # fmt: skip
         return
     path = find_program(name, gated, machine)
     if path is None:
-        yield Problem(gated.service, place, f"unable to run {name!r}: not found on PATH", "write its absolute path")
+        yield Problem(
+            gated.service, place, f"unable to run {name!r}: not found on PATH",
+            LIST_HINT if is_entry(name) else "write its absolute path",
+        )  # fmt: skip
         return
     code = cannot_run(path, gated, machine)
     if code:
         yield Problem(
-            gated.service, place, f"unable to run {path!r}: {os.strerror(code)}", "install it, or name another"
-        )
+            gated.service, place, f"unable to run {path!r}: {os.strerror(code)}",
+            f"install it, or name another{where_to_name_it(gated)}",
+        )  # fmt: skip
+
+
+def is_entry(name: str) -> bool:
+    """What stands where the server should is the second word of a list."""
+    with contextlib.suppress(ValueError):
+        return bool(pack(name.partition("/")[0].rstrip(",")))
+    return False
+
+
+def where_to_name_it(gated: GatedService) -> str:
+    """Of the files that may set the server, the one that is the administrator's."""
+    files = [file.path for file in environment_files(gated.service)[0] if file.path.startswith("/etc/")]
+    return f": SOCKGATE_SERVER= in {files[0]}" if files and "$SOCKGATE_SERVER" in gated.command.words else ""
 
 
 def find_program(name: str, gated: GatedService, machine: Machine) -> str | None:

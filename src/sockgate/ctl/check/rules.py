@@ -34,6 +34,7 @@ class Rule(NamedTuple):
 RULES = (
     Rule(ERROR, about_command.gate_missing),
     Rule(ERROR, about_command.environment_broken),
+    Rule(ERROR, about_command.variables_misspelt),
     Rule(ERROR, about_command.options_wrong),
     Rule(ERROR, about_command.server_unusable),
     Rule(ERROR, about_access.nobody_is_patient),

@@ -11,7 +11,7 @@ from ...core.errors import UsageError
 from ...journal.history import Endings, Query, current_boot, history
 from ..console import ProgressBar
 from ..files import write_atomically
-from ..log import IgnoredFailures, add_query_options, make_query
+from ..log import IgnoredFailures, add_query_options, make_query, tell_of_unknown
 from .page import as_page
 from .summary import MICROSECONDS, Summary
 from .text import as_text
@@ -25,7 +25,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    summary = summarize(make_query(arguments))
+    query = make_query(arguments)
+    summary = summarize(query)
+    if not summary.services:
+        tell_of_unknown(query)
     if arguments.output:
         write_atomically(arguments.output, as_page(summary))
     else:

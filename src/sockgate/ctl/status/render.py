@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..console import counted
 from ..moments import iso, local
 from .services import Service
 
@@ -35,8 +36,8 @@ def trouble(service: Service) -> str:
 
 def in_short(service: Service) -> str:
     """What is wrong in a word, for the table."""
-    found = len(service.findings)
-    advice = f"{found} {'finding' if found == 1 else 'findings'}: sockgatectl check {service.name}" if found else "-"
+    findings = counted(len(service.findings), "finding")
+    advice = f"{findings}: sockgatectl check {service.name}" if service.findings else "-"
     return trouble(service) or advice
 
 
