@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..console import counted
 from ..gated import GatedService
 from .about_service import is_resident
 from .machine import Machine
@@ -46,7 +47,8 @@ def failures_left(gated: GatedService, machine: Machine) -> Iterator[Problem]:
     failed = machine.instances(f"{stem(gated)}@*.service", "failed")
     if gated.is_template and failed:
         yield Problem(
-            gated.service, None, f"failed connections have left {counted(failed, 'unit')} behind, such as {failed[0]}",
+            gated.service, None,
+            f"failed connections have left {counted(len(failed), 'unit')} behind, such as {failed[0]}",
             f"systemctl reset-failed '{stem(gated)}@*.service'",
         )  # fmt: skip
 
@@ -58,22 +60,18 @@ def sessions_left(gated: GatedService, machine: Machine) -> Iterator[Problem]:
         if running:
             yield Problem(
                 gated.service, None,
-                f"still running: {counted(running, 'session')} of {stem(gated)}@.service, which no socket starts now",
+                f"still running: {counted(len(running), 'session')} of {stem(gated)}@.service,"
+                " which no socket starts now",
                 f"wait, or systemctl stop '{stem(gated)}@*.service'",
             )  # fmt: skip
     left = machine.left_over(f"{stem(gated)}.service")
     if left:
         yield Problem(
             gated.service, None,
-            f"still running: {counted(left, 'process')} of an earlier run of {stem(gated)}.service",
+            f"still running: {counted(len(left), 'process')} of an earlier run of {stem(gated)}.service",
             f"wait, or systemctl kill {stem(gated)}.service",
         )  # fmt: skip
 
 
 def stem(gated: GatedService) -> str:
     return gated.service.unit_name.prefix
-
-
-def counted(things: list[str], noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{len(things)} {noun if len(things) == 1 else plural}"
