@@ -65,6 +65,18 @@ def test_a_client_that_is_refused(rules: str, capsys: pytest.CaptureFixture[str]
     )
 
 
+def test_how_long_a_client_waits_for_its_greeting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rules").write_text('10.1.:allow,GREETDELAY="2.5"\n10.2.:deny\n10.3.:allow,GREETDELAY="long"\n:allow\n')
+    options = f"--greet-delay 5 --relay 127.0.0.1 --rules {tmp_path}/rules"
+    waits = "waits: {} s until its server starts, refused if it speaks (--greet-delay)"
+    for address, line in (("192.0.2.1", waits.format(5)), ("10.1.2.3", waits.format(2.5))):
+        assert line in said(capsys, "--options", options, "--ip", address).splitlines()
+    for address in ("127.0.0.1", "10.2.3.4"):
+        assert "waits: " not in said(capsys, "--options", options, "--ip", address)
+    assert run(["explain", "--options", options, "--ip", "10.3.4.5"]) == 1
+    assert "GREETDELAY b'long' is not 0 or a number of seconds" in capsys.readouterr().out
+
+
 def test_json_has_the_same_fields_always(rules: str, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--options", f"--rules {rules}", "--json"]
     assert json.loads(said(capsys, *options, "--ip", "10.1.2.3")) == {
@@ -72,6 +84,7 @@ def test_json_has_the_same_fields_always(rules: str, capsys: pytest.CaptureFixtu
         "rule": {"where": f"{rules}:2", "file": rules, "line": 2, "text": '10.1.:deny,DIEMSG="554 no"'},
         "reason": f'{rules}:2: 10.1.:deny,DIEMSG="554 no"',
         "relay": None,
+        "delay": 0,
         "message": "554 no",
         "environment": None,
         "considered": [f"{rules}: no rule for '10.1.2.3'", f"{rules}: no rule for '10.1.2.'"],

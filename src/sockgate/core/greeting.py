@@ -36,7 +36,7 @@ class GreetDelay:
 
     def hold(self, descriptor: int, verdict: Verdict, relay: str | None) -> Verdict:
         """Let this client wait. Returns the verdict again, or the one that refuses it. Raises ConfigError."""
-        seconds = self._seconds_for(verdict, relay)
+        seconds = self.seconds_for(verdict, relay)
         if not seconds:
             return verdict
         said = first_words(descriptor, seconds)
@@ -45,7 +45,8 @@ class GreetDelay:
         reason = f"spoke before it was greeted: {shown(said)}" if said else "has gone before it was greeted"
         return Verdict(DENY, "--greet-delay", reason, message=self.message)
 
-    def _seconds_for(self, verdict: Verdict, relay: str | None) -> float:
+    def seconds_for(self, verdict: Verdict, relay: str | None) -> float:
+        """How long the client of this verdict, whom this entry of --relay covers, waits. Raises ConfigError."""
         if relay is not None or verdict.variables.get(RELAYCLIENT) is not None:
             return 0
         own = verdict.variables.get(GREETDELAY)

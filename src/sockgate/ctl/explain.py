@@ -46,6 +46,7 @@ class Explanation:
     rule         what decided, None if nothing refuses and no rule matched
     reason       the same as one line, or the error
     relay        the entry of --relay that covers the client
+    delay        seconds that it waits until its server starts, and may not speak (--greet-delay)
     message      what a refused client is told
     environment  what the gate sets for the server; without what systemd adds
     considered   what was tried and did not match, in order
@@ -55,6 +56,7 @@ class Explanation:
     rule: Rule | None
     reason: str
     relay: str | None
+    delay: float
     message: str | None
     environment: dict[str, str] | None
     considered: list[str]
@@ -170,17 +172,19 @@ def port_number(text: str) -> int:
 
 def explain(gate: Gate, peer: Peer, variables: dict[bytes, bytes], untold: Sequence[str] = ()) -> Explanation:
     considered = [*untold]
+    relay = gate.relays_for(peer)
     try:
         verdict = gate.decide(peer, considered)
+        waits = gate.greet_delay if verdict.outcome != DENY else None
+        delay = waits.seconds_for(verdict, relay) if waits else 0
     except ConfigError as error:
-        return Explanation(ERROR, None, str(error), None, None, None, considered)
+        return Explanation(ERROR, None, str(error), None, 0, None, None, considered)
     if verdict.outcome == DENY:
         message = gate.refusal(verdict).decode("utf-8", "replace").rstrip() or None
-        return Explanation(DENY, rule_of(verdict), verdict.reason, None, message, None, considered)
-    relay = gate.relays_for(peer)
+        return Explanation(DENY, rule_of(verdict), verdict.reason, None, 0, message, None, considered)
     environment = gate.environment(gate.base_environment(variables), peer, verdict, relay)
     return Explanation(
-        verdict.outcome, rule_of(verdict), verdict.reason, relay, None, known(environment, peer), considered
+        verdict.outcome, rule_of(verdict), verdict.reason, relay, delay, None, known(environment, peer), considered
     )
 
 
@@ -209,6 +213,8 @@ def as_text(explanation: Explanation) -> str:
     lines = [f"{explanation.verdict}: {explanation.reason or 'nothing refuses, and no rule matches'}"]
     if explanation.relay is not None:
         lines.append(f"relay: --relay {explanation.relay}")
+    if explanation.delay:
+        lines.append(f"waits: {explanation.delay:g} s until its server starts, refused if it speaks (--greet-delay)")
     if explanation.message is not None:
         lines.append(f"told: {explanation.message}")
     if explanation.environment is not None:
