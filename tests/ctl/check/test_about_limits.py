@@ -16,6 +16,7 @@ from tests.ctl.check.good_units import (
     TEMPLATE_UNIT,
     Cases,
     dropped,
+    edit,
     prove,
 )
 
@@ -55,6 +56,29 @@ CASES: Cases = {
             "warning: the journal drops what is more than 10,000 records in 30 s, two for each client: sockgatectl log"
             f" has gaps (put LogRateLimitIntervalSec=0 under [Service] with {EDIT_RESIDENT})",
         ],
+    ),
+    "draining longer than systemd waits": (
+        NOT_ACCEPTING
+        | {
+            RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --drain 60")
+            + "TimeoutSec=2min\nTimeoutStopSec=1min\n"
+        },
+        [
+            f"{RESIDENT}:10: warning: TimeoutStopSec=1min ends --drain 60 early: sessions that are still running lose"
+            f" their gate (put TimeoutStopSec=70s under [Service] with {EDIT_RESIDENT})"
+        ],
+    ),
+    "draining longer than systemd waits by default": (
+        NOT_ACCEPTING | {RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --drain 100")},
+        [
+            "warning: TimeoutStopSec=90s ends --drain 100 early: sessions that are still running lose their gate"
+            f" (put TimeoutStopSec=110s under [Service] with {EDIT_RESIDENT})"
+        ],
+    ),
+    "draining as long as systemd waits": (
+        NOT_ACCEPTING
+        | {RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --drain 600") + "TimeoutStopSec=infinity\n"},
+        [],
     ),
     "a short queue": (
         {SOCKET: SOCKET_UNIT + "Backlog=20\n"},

@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 
 from ...core.options import parse
-from ...dispatch.options import read_limits
+from ...dispatch.options import read_limits, read_process
+from ...units.timespan import parse_timespan
 from ..gated import PROGRAMS, GatedService
 from .about_service import is_resident
 from .machine import Machine
@@ -18,6 +19,9 @@ ENOUGH = 64 * MEGABYTE
 # The gate itself and its helpers.
 OWN_PROCESSES = 8
 LEAST_BACKLOG = 128
+STOP_KEYS = ("TimeoutStopSec", "TimeoutSec")
+DEFAULT_STOP = "90s"  # DefaultTimeoutStopSec= in systemd-system.conf(5)
+STOP_MARGIN = 10  # seconds to leave in, once the sessions are over
 
 
 def memory_short(gated: GatedService, machine: Machine) -> Iterator[Problem]:
@@ -64,6 +68,22 @@ def processes_short(gated: GatedService, _: Machine) -> Iterator[Problem]:
             gated.service, gated.service.place_of("Service", "TasksMax"),
             f"TasksMax={text} is too little for {limits.connections} clients at a time (--max-connections)",
             f"TasksMax={4 * limits.connections + OWN_PROCESSES}",
+        )  # fmt: skip
+
+
+def drain_cut_off(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    """After TimeoutStopSec= systemd kills a gate that still waits for its sessions."""
+    if not is_resident(gated) or gated.error:
+        return
+    drain = read_process(parse([word.text for word in gated.words], PROGRAMS[gated.program])).drain
+    own = next((key for key in STOP_KEYS if gated.service.value("Service", key)), "")
+    key, text = own or STOP_KEYS[0], gated.service.value("Service", own, DEFAULT_STOP)
+    stop = parse_timespan(text)
+    if drain and stop and stop <= drain:
+        yield by_setting(
+            gated.service, gated.service.place_of("Service", key) if own else None,
+            f"{key}={text} ends --drain {drain} early: sessions that are still running lose their gate",
+            f"TimeoutStopSec={drain + STOP_MARGIN}s",
         )  # fmt: skip
 
 

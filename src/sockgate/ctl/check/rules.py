@@ -69,6 +69,7 @@ RULES = (
     Rule(WARNING, about_files.drop_in_unseen),
     Rule(WARNING, about_files.ignored_lines),
     Rule(WARNING, about_limits.processes_short),
+    Rule(WARNING, about_limits.drain_cut_off),
     Rule(WARNING, about_limits.records_dropped),
     Rule(WARNING, about_limits.queue_short),
     Rule(WARNING, about_command.environment_ignored),
