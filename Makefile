@@ -83,6 +83,10 @@ run: build
 	exec build/bin/sockgate-demo --port '$(PORT)'
 
 install:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || {
+		echo "make install: unable to find Python 3.11 or newer as $(PYTHON) (apt-get install python3, or PYTHON=...)" >&2
+		exit 1
+	}
 	umask 022
 	mkdir -p $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBDIR) $(UNITDIR))
 	tar -C src --mode=u=rw,go=r -cf - $(MODULES) | tar -C $(DESTDIR)$(LIBDIR) --no-same-owner --touch -xf -
@@ -106,6 +110,8 @@ install:
 	else
 		echo "no manual pages: install the package scdoc, then repeat 'make install'"
 	fi
+	[ '$(DESTDIR)' ] || $(PYTHON) -c 'import systemd.daemon' 2> /dev/null ||
+		echo "no sockgated and no sockgatectl log yet: install the package python3-systemd"
 	$(RELOAD)
 
 uninstall:

@@ -12,9 +12,13 @@ UNITS = "usr/local/lib/systemd/system"
 LIBRARY = "usr/local/lib/sockgate"
 
 
-def make(target: str, destination: Path, *variables: str) -> str:
+def start_make(target: str, destination: Path, *variables: str) -> "subprocess.CompletedProcess[str]":
     command = ["make", "--no-print-directory", "-C", str(TREE), target, f"DESTDIR={destination}", *variables]
-    result = subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def make(target: str, destination: Path, *variables: str) -> str:
+    result = start_make(target, destination, *variables)
     assert (result.stderr, result.returncode) == ("", 0)
     return result.stdout
 
@@ -72,6 +76,16 @@ def test_without_scdoc_everything_but_the_manual_is_installed(tmp_path: Path, in
     said = make("install", tmp_path, "SCDOC=no-scdoc-here")
     assert said == "no manual pages: install the package scdoc, then repeat 'make install'\n"
     assert files(tmp_path) == {name for name in files(installed) if "/man/" not in name}
+
+
+@pytest.mark.parametrize("python", ["/no/python3", "/bin/false"])
+def test_without_a_python_that_is_new_enough_nothing_is_installed(python: str, tmp_path: Path) -> None:
+    result = start_make("install", tmp_path, f"PYTHON={python}")
+    assert result.returncode
+    assert result.stderr.splitlines()[0] == (
+        f"make install: unable to find Python 3.11 or newer as {python} (apt-get install python3, or PYTHON=...)"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_uninstall_removes_what_install_brought_and_nothing_else(tmp_path: Path, installed: Path) -> None:
