@@ -8,6 +8,7 @@ import pytest
 from sockgate.convert import readers
 from sockgate.convert.conversion import Conversion
 from sockgate.convert.machine import Machine
+from sockgate.convert.render import render_text
 from sockgate.convert.report import Outcome
 from sockgate.convert.xinetd.grammar import Block, Include, Problem, parse
 
@@ -239,13 +240,61 @@ def test_a_bad_word_in_a_line_that_counts_no_more_drops_the_service_all_the_same
     assert convert(tmp_path, service(extra=lines)).services == ()
 
 
-def test_behind_a_single_word_xinetd_overlooks_the_brace_and_loses_the_next_entry(tmp_path: Path) -> None:
+def test_behind_a_single_word_xinetd_overlooks_what_comes_next(tmp_path: Path) -> None:
     conversion = convert(tmp_path, service("a", "nonsense") + service("b", port="2") + service("c", port="3"))
     assert [one.name for one in conversion.services] == ["c"]
     assert about(conversion, "nonsense")[1] == (
-        "nothing follows 'nonsense'; xinetd overlooks the '}' behind it; xinetd skips everything up to line 22; "
-        "xinetd drops the whole entry"
+        "nothing follows 'nonsense'; xinetd overlooks line 12 behind it, 'service b'; xinetd drops the whole entry"
     )
+
+
+@pytest.mark.parametrize(("behind", "left", "problem"), [
+    ("\n\n}\n", "c", "overlooks line 12 behind it, '}', and skips everything up to line 23"),
+    ("\n\t}\n", "c", "overlooks line 11 behind it, '}', and skips everything up to line 22"),
+    ("\n}\n\n", "bc", ""), ("\n}\n# b\n", "bc", ""), (" \n}\n", "bc", ""), ("\n\tport = 4\n}\n", "bc", ""),
+])  # fmt: skip
+def test_what_it_overlooks_depends_on_the_first_white_space(
+    behind: str, left: str, problem: str, tmp_path: Path
+) -> None:
+    lone = service("a", "lone").removesuffix("\n}\n") + behind
+    conversion = convert(tmp_path, lone + service("b", port="2") + service("c", port="3"))
+    assert "".join(one.name for one in conversion.services) == left
+    expected = f"nothing follows 'lone'; xinetd {problem}" if problem else "nothing follows 'lone'"
+    assert about(conversion, "lone")[1] == f"{expected}; xinetd drops the whole entry"
+
+
+def test_in_defaults_a_single_word_costs_the_line_behind_it(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "defaults\n{\n\tlone\n\tno_access = 10.0.0.0\n}\n" + service("a") + service("b"))
+    assert [one.name for one in conversion.services] == ["b"], "the '}' is a bad entry, which swallows the next"
+    assert "overlooks line 4 behind it, 'no_access = 10.0.0.0'" in about(conversion, "lone")[1]
+
+
+def test_a_bad_value_in_defaults_leaves_nothing(tmp_path: Path) -> None:
+    """xinetd ends with it. What would go on without it might let in whom the line was to keep out."""
+    defaults = "defaults\n{\n\tinstances = x\n}\n"
+    conversion = convert(tmp_path, service("a") + defaults + service("b", "instances = 4", port="2"))
+    assert conversion.services == ()
+    assert conversion.refused == ["a", "b"]
+    line = render_text(conversion, "/").split("\n")[1]
+    assert line.endswith(
+        "xinetd.conf:14: a, b: instances = x: 'x' is neither a number nor UNLIMITED; xinetd does not start with such a "
+        "line in defaults: mend it and convert again; the service is not converted"
+    )
+
+
+@pytest.mark.parametrize("second", ["log_type = SYSLOG daemon", "log_type += SYSLOG mail"])
+def test_a_second_log_type_in_defaults_is_such_a_line(second: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, f"defaults\n{{\n\tlog_type = FILE /var/log/x\n\t{second}\n}}\n" + service("a"))
+    assert conversion.services == ()
+    assert "it can be set only once; xinetd does not start" in conversion.report.entries[0].text
+
+
+@pytest.mark.parametrize("lines", ["nice = x\n\tnice = 5\n\tdisable = no", "server = /no/such\n\tserver = /bin/cat"])
+def test_a_line_that_counts_only_if_the_first_cannot_be_used_is_not_decided_about(lines: str, tmp_path: Path) -> None:
+    text = service("a", lines).replace("\tserver = /bin/cat\n", "", 1) if "such" in lines else service("a", lines)
+    conversion = convert(tmp_path, text)
+    assert conversion.services == ()
+    assert conversion.refused == ["a"]
 
 
 def test_a_second_defaults_block_is_skipped_as_a_whole(tmp_path: Path) -> None:
@@ -339,3 +388,38 @@ def test_keywords_have_no_case_and_comments_only_a_line_of_their_own() -> None:
     assert isinstance(items[0], Block)
     assert str(items[0].settings[0]) == "log_type = FILE /x # c"
     assert isinstance(items[1], Include)
+
+
+# Of two services of one port the first is served; that bind(2) fails for the second was seen in xinetd.
+@pytest.mark.parametrize(("first", "second", "both"), [
+    ("flags = IPv6", "bind = 127.0.0.1", False), ("bind = 127.0.0.1", "flags = IPv4", False),
+    ("flags = IPv4", "flags = IPv6", False), ("bind = ::1", "flags = IPv6", False),
+    ("bind = ::1", "flags = IPv4", True), ("bind = 127.0.0.1", "bind = 127.0.0.2", True),
+    ("v6only = yes", "flags = IPv4", True), ("flags = IPv4", "protocol = udp", True),
+])  # fmt: skip
+def test_a_second_service_of_a_port_is_left_out(first: str, second: str, both: bool, tmp_path: Path) -> None:
+    datagrams = {"protocol": "-", "socket_type": "dgram", "wait": "yes"} if "udp" in second else {}
+    conversion = convert(tmp_path, service("a", first) + service("b", second, **datagrams))
+    assert [one.name for one in conversion.services] == (["a", "b"] if both else ["a"])
+    if not both:
+        assert about(conversion, "service b") == (
+            IGNORED,
+            f"'a' ({tmp_path}/xinetd.conf:1) has the same address and port already, and xinetd serves the first",
+        )
+
+
+@pytest.mark.parametrize("lines", ["flags = IPv6\n\tbind = 127.0.0.1", "flags = IPv4\n\tbind = ::1"])
+def test_an_address_of_another_family_than_the_flags_is_refused(lines: str, tmp_path: Path) -> None:
+    outcome, text = about(convert(tmp_path, service("a", lines)), "service a")
+    assert outcome is REFUSED
+    assert "xinetd listened on all addresses instead, or on none; remove one of them" in text
+
+
+def test_an_internal_service_is_not_redirected(tmp_path: Path) -> None:
+    internal = {"type": "INTERNAL", "port": "-", "server": "-", "extra": "redirect = 127.0.0.1 80"}
+    text = about(convert(tmp_path, service("daytime", **internal)), "service daytime")[1]
+    assert text == (
+        "'redirect' in an internal service: one of them has no effect; remove it; the service is not converted"
+    )
+    conversion = convert(tmp_path, service("a", **internal | {"port": "1"}))
+    assert any("there is no internal service 'a'" in entry.text for entry in conversion.report.entries)

@@ -117,8 +117,8 @@ def write_files(random: Random, folder: Path) -> Path:
     dropped = folder / "xinetd.d"
     dropped.mkdir()
     for name, service in zip(("b", "A", "c.conf", "d~", "a", "e-1"), services[PER_FILE // 2 :], strict=True):
-        # Behind a single word xinetd reads on beyond the end of such a file.
-        ends = ("\n", "") if len(service[-2].split()) > 1 else ("\n",)
+        # Behind a single word xinetd reads on, beyond the end of the file if nothing else stops it.
+        ends = ("\n", "") if len(service[-2].split()) > 1 else ("\n#\n",)
         (dropped / name).write_text("\n".join(service) + random.choice(ends))
     blocks.insert(random.randint(0, len(blocks)), [f"includedir {dropped}"])
     lines = [line for block in blocks for line in block]

@@ -2,7 +2,7 @@
 
 `grammar` splits a file into blocks of settings; `configuration` follows include and includedir, applies defaults
 and drops what xinetd drops; `attributes` is the table of everything that can stand in a block; `services` turns a
-block into a service record.
+block into a service record, `together` all of them.
 """
 
 import os
@@ -13,8 +13,8 @@ from ..service import Service
 from ..source import Place
 from .configuration import Configuration
 from .grammar import Include
-from .services import convert_all
 from .started import MAIN_FILE, report_options
+from .together import convert_all
 
 
 def read_system(root: str, machine: Machine, report: Report) -> list[Service]:
@@ -26,7 +26,7 @@ def read_system(root: str, machine: Machine, report: Report) -> list[Service]:
         configuration.read(file)
     elif os.path.isdir(folder):
         configuration.include(Include(folder, Place(folder, 0), is_folder=True), 0)
-    return convert_all(configuration.running(), machine, report)
+    return convert_all(configuration, machine)
 
 
 def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
@@ -36,4 +36,4 @@ def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
         if os.path.abspath(file) == f"/{MAIN_FILE}":
             report_options("/", report)
         configuration.read(file)
-    return convert_all(configuration.running(), machine, report)
+    return convert_all(configuration, machine)

@@ -5,7 +5,7 @@ Follows parse.c and confparse.c: some defaults reach only the services after the
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..report import Entry, Outcome, Report
 from ..source import Place, Unreadable, read_text
@@ -19,6 +19,8 @@ COPIED_AT_START = ("only_from", "no_access", "banner", "banner_success", "banner
 COPIED_AND_FILLED = ("log_on_success", "log_on_failure", "passenv")
 # Filled in after everything was read: they reach all services.
 FILLED_AT_END = ("instances", "per_source", "groups", "cps", "max_load", "bind", "v6only", "umask", "log_type")
+# Which take every operator in defaults, and in a service `=` alone (parse.c).
+LISTS_IN_DEFAULTS = ("log_type",)
 SYNONYMS = {"interface": "bind"}
 DEEPEST_INCLUDE = 20
 
@@ -34,6 +36,7 @@ class Candidate:
     place: Place
     values: Values
     enabled_at: Place | None = None  # the list that names it, if there is one
+    idle: tuple[Place, ...] = ()  # lines 'disable' that set nothing
 
     @property
     def id(self) -> str:
@@ -118,9 +121,11 @@ class Configuration:
         values = {name: inherit(self.defaults[name]) for name in COPIED_AT_START + COPIED_AND_FILLED
                   if name in self.defaults}  # fmt: skip
         noted = Report()
+        idle: list[Place] = []
         for setting in block.settings:
             setting = Setting(SYNONYMS.get(setting.name, setting.name), setting.operator, setting.values, setting.place)
             if not self.applies(block.name, setting, values, noted):
+                idle += [setting.place] if setting.name == "disable" else []
                 continue
             note_replaced(block.name, setting, values.get(setting.name), noted)
             apply(setting, values)
@@ -131,7 +136,7 @@ class Configuration:
         if block.problem:
             self.drop(block.name, block.problem, f"{block.problem.text}; xinetd drops the whole entry")
         else:
-            self.candidates.append(Candidate(block.name, block.place, values))
+            self.candidates.append(Candidate(block.name, block.place, values, idle=tuple(idle)))
 
     def drop(self, service: str, problem: Problem, text: str) -> None:
         self.report.entries.append(Entry(Outcome.IGNORED, problem.place, service, problem.what, text=text, blocks=True))
@@ -147,10 +152,11 @@ class Configuration:
                 service, setting, f"xinetd has no such attribute{suggestion(setting.name, setting.values)}", report
             )
             return False
-        if row.arity is not Arity.LIST:
+        if not is_list(setting.name, in_defaults=values is self.defaults):
             previous = values.get(setting.name)
             if previous and not previous.inherited:
                 self.ignored(service, setting, f"already set at {previous.place}: the first value stays", report)
+                values[setting.name] = replace(previous, has_other=True)
                 return False
             if setting.operator != "=":
                 self.ignored(service, setting, f"{setting.name!r} takes '=' only, not {setting.operator!r}", report)
@@ -185,17 +191,24 @@ class Configuration:
             own = candidate.values.get(name)
             if name in self.defaults and (own is None or own.inherited):
                 candidate.values[name] = inherit(self.defaults[name])
+            elif name in self.defaults and own:
+                candidate.values[name] = replace(own, has_other=True)
 
 
 def inherit(value: Value) -> Value:
     return Value(value.name, value.words, value.settings, inherited=True)
 
 
+def is_list(name: str, *, in_defaults: bool) -> bool:
+    return ATTRIBUTES[name].arity is Arity.LIST or (in_defaults and name in LISTS_IN_DEFAULTS)
+
+
 def apply(setting: Setting, values: Values, *, additive: bool = False) -> None:
     """Let one line take effect. In defaults (`additive`) the `=` of a list means `+=`."""
     previous = values.get(setting.name)
-    if previous is None or ATTRIBUTES[setting.name].arity is not Arity.LIST:
-        words = () if setting.operator == "-=" else setting.values
+    if previous is None or not is_list(setting.name, in_defaults=additive):
+        removes = setting.operator == "-=" and ATTRIBUTES[setting.name].arity is Arity.LIST
+        words = () if removes else setting.values
         values[setting.name] = Value(setting.name, words, (setting,))
     elif setting.operator == "-=" and setting.name not in ("enabled", "disabled"):
         kept = tuple(word for word in previous.words if word.lower() not in {w.lower() for w in setting.values})

@@ -14,9 +14,10 @@ from .grammar import Setting
 class Value:
     """What an attribute amounts to in the end, and the lines that made it so.
 
-    words     the values
-    settings  the lines, the last one last; from defaults if `inherited`
-    replaced  earlier lines of the same block that a later `=` made void; xinetd checks what stands in them all the same
+    words      the values
+    settings   the lines, the last one last; from defaults if `inherited`
+    replaced   earlier lines of the same block that a later `=` made void; xinetd checks what stands in them, too
+    has_other  there is another value, in a further line or from defaults, that counts if xinetd cannot use this one
     """
 
     name: str
@@ -24,6 +25,7 @@ class Value:
     settings: tuple[Setting, ...]
     inherited: bool = False
     replaced: tuple[Setting, ...] = ()
+    has_other: bool = False
 
     @property
     def checked(self) -> Iterator[str]:
@@ -45,9 +47,16 @@ class Value:
         return f"{text} (from defaults)" if self.inherited else text
 
 
+DROPS = "; xinetd drops the service"
+
+
 def invalid(text: str) -> Answer:
     """xinetd cannot use this value and drops the whole service: there is nothing to convert."""
-    return Answer(Outcome.IGNORED, f"{text}; xinetd drops the service", blocks=True)
+    return Answer(Outcome.IGNORED, text + DROPS, blocks=True)
+
+
+def is_invalid(answer: Answer) -> bool:
+    return answer.blocks and answer.outcome is Outcome.IGNORED
 
 
 @dataclass(slots=True)

@@ -5,12 +5,14 @@ case. What it cannot read it skips up to the next line that is only `}`, which m
 problems say from where to where.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..source import Place
 
 C_SPACE = " \t\n\v\f\r"  # isspace(3); values, on the other hand, are split at blanks and tabs alone
+END_OF_NAME = re.compile(f"[{C_SPACE}=]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,54 @@ class Include:
 
 
 Item = Block | Include | Problem
-Line = tuple[int, str]
+
+
+class Lines:
+    """The lines that are neither blank nor, from their first character on, a comment, each with its number.
+
+    A NUL ends a line, as in C.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.split("\n")
+        self._next = 0
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> tuple[int, str]:
+        while self._next < len(self._lines):
+            line = self._lines[self._next].partition("\0")[0]
+            self._next += 1
+            if is_significant(line):
+                return self._next, line
+        raise StopIteration
+
+    def overlook(self) -> tuple[int, str] | None:
+        """Spoil what stands behind a word that is alone on its line; the line that xinetd does not see then, if any.
+
+        It looks for the end of that word beyond the end of its line, and puts a NUL there (get_attr_op in parsesup.c).
+        Behind a line without white space, such as `}`, that is the line's end, which takes the next line with it.
+        """
+        at = self._next
+        if at >= len(self._lines):
+            return None
+        end = END_OF_NAME.search(self._lines[at])
+        kept = self._lines[at][: end.start()] if end else ""
+        at = at if end else at + 1
+        lost = self._lines[at] if at < len(self._lines) else ""
+        self._lines[at : at + 1] = [kept]
+        return (at + 1, lost.strip(C_SPACE)) if is_significant(lost) else None
+
+
+def is_significant(line: str) -> bool:
+    start = line.lstrip(C_SPACE)
+    return bool(start) and not start.startswith("#")
 
 
 def parse(text: str, file: str) -> Iterator[Item]:
     """Everything in one file, in order. Never raises."""
-    lines = significant_lines(text)
+    lines = Lines(text)
     seen_defaults = False
     for number, line in lines:
         place = Place(file, number)
@@ -85,16 +129,7 @@ def parse(text: str, file: str) -> Iterator[Item]:
         yield item
 
 
-def significant_lines(text: str) -> Iterator[Line]:
-    """The lines that are neither blank nor, from their first character on, a comment. A NUL ends a line, as in C."""
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.partition("\0")[0]
-        start = line.lstrip(C_SPACE)
-        if start and not start.startswith("#"):
-            yield number, line
-
-
-def parse_item(place: Place, line: str, lines: Iterator[Line]) -> Item:
+def parse_item(place: Place, line: str, lines: Lines) -> Item:
     words = split_words(line)
     keyword = words[0].lower() if words else ""
     if keyword in ("service", "include", "includedir"):
@@ -110,17 +145,19 @@ def parse_item(place: Place, line: str, lines: Iterator[Line]) -> Item:
     return parse_block("" if keyword == "defaults" else words[1], place, lines)
 
 
-def skipped(place: Place, line: str, reason: str, lines: Iterator[Line]) -> Problem:
+def skipped(place: Place, line: str, reason: str, lines: Lines) -> Problem:
     """xinetd goes on after the next line that is only `}`."""
-    end = "the end of the file"
-    for number, skipped_line in lines:
-        if skipped_line.strip(C_SPACE) == "}":
-            end = f"line {number}"
-            break
-    return Problem(place, line.strip(C_SPACE), f"{reason}; xinetd skips everything up to {end}")
+    end = skip_entry(lines)
+    until = f"line {end}" if end else "the end of the file"
+    return Problem(place, line.strip(C_SPACE), f"{reason}; xinetd skips everything up to {until}")
 
 
-def parse_block(name: str, place: Place, lines: Iterator[Line]) -> Block:
+def skip_entry(lines: Lines) -> int:
+    """Go on behind the next line that is only `}`; its number, 0 at the end of the file."""
+    return next((number for number, line in lines if line.strip(C_SPACE) == "}"), 0)
+
+
+def parse_block(name: str, place: Place, lines: Lines) -> Block:
     """The settings up to `}`. One line that cannot be read makes xinetd drop a service and skip to its `}`.
 
     After such a line in defaults it looks for the next entry at once, and may take the `}` for a bad one.
@@ -131,32 +168,32 @@ def parse_block(name: str, place: Place, lines: Iterator[Line]) -> Block:
             return Block(name, place, tuple(settings))
         setting = parse_setting(line, Place(place.file, number))
         if isinstance(setting, Problem):
-            if name:
-                setting = skipped_with(setting, lines)
-            return Block(name, place, tuple(settings), setting)
+            return Block(name, place, tuple(settings), behind(setting, line, lines, is_service=bool(name)))
         settings.append(setting)
         if name and switches_off(settings):
-            skipped(setting.place, line, "", lines)
+            skip_entry(lines)
             return Block(name, place, tuple(settings))
     missing = Problem(place, f"service {name}" if name else "defaults", "the closing '}' is missing")
     return Block(name, place, tuple(settings), missing)
 
 
 def switches_off(settings: list[Setting]) -> bool:
-    """The last line is a `disable = yes`, behind which xinetd reads no further; the first `disable` counts."""
-    disabling = [setting for setting in settings if setting.name == "disable" and len(setting.values) == 1]
-    return disabling[:1] == settings[-1:] and settings[-1].value.lower() == "yes"
+    """The last line is a `disable` other than `no`, behind which xinetd reads no further; the first one counts."""
+    counted = (setting for setting in settings if setting.operator == "=" and len(setting.values) == 1)
+    disabling = [setting for setting in counted if setting.name == "disable"]
+    return disabling[:1] == settings[-1:] and settings[-1].value.lower() != "no"
 
 
-def skipped_with(problem: Problem, lines: Iterator[Line]) -> Problem:
-    """After a bad line xinetd skips to the `}`. Behind a single word it overlooks one that follows at once."""
-    alone = len(problem.what.split()) == 1 and "=" not in problem.what
-    following = next(lines, None) if alone else None
-    if following and following[1].strip(C_SPACE) == "}":
-        further = skipped(problem.place, "", "", lines).text
-        return Problem(problem.place, problem.what, f"{problem.text}; xinetd overlooks the '}}' behind it{further}")
-    skipped(problem.place, "", "", lines)
-    return problem
+def behind(problem: Problem, line: str, lines: Lines, *, is_service: bool) -> Problem:
+    """Go on behind a line that could not be read: behind the entry's `}` if it is a service's."""
+    lost = None if END_OF_NAME.search(line.lstrip(C_SPACE)) else lines.overlook()
+    end = skip_entry(lines) if is_service else problem.place.line
+    if lost is None or (lost[0] < end and lost[1] != "}"):
+        return problem  # a line of an entry that is dropped as a whole
+    text = f"{problem.text}; xinetd overlooks line {lost[0]} behind it, {lost[1]!r}"
+    if lost[1] == "}":
+        text += f", and skips everything up to {f'line {end}' if end else 'the end of the file'}"
+    return Problem(problem.place, problem.what, text)
 
 
 def parse_setting(line: str, place: Place) -> Setting | Problem:

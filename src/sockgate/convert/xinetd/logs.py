@@ -30,6 +30,8 @@ ON_FAILURE = frozenset(["HOST", "ATTEMPT", "USERID"])
 
 
 def log_type(draft: Draft, value: Value) -> Answer:
+    if len(value.settings) > 1:
+        return invalid("it can be set only once")
     kind = value.words[0].upper() if value.words else ""
     if kind == "FILE" and 2 <= len(value.words) <= 4:
         return approximated(

@@ -7,11 +7,11 @@ from ..assigned_ports import PORTS
 from ..chain import Chain, peel
 from ..links import GATE_LINKS
 from ..machine import Machine
-from ..report import Outcome, Report
-from ..service import STREAM, Listen, Service
+from ..report import Report
+from ..service import Service
 from .attributes import ATTRIBUTES
 from .configuration import Candidate
-from .draft import Draft, Value, invalid
+from .draft import Draft, Value, invalid, is_invalid
 from .record import record_of
 from .sockets import REFUSED_TYPES
 
@@ -28,7 +28,7 @@ def convert(candidate: Candidate, machine: Machine, report: Report) -> Service |
         if name in candidate.values:
             value = candidate.values[name]
             answer = row.handler(draft, value)
-            if answer.blocks and answer.outcome is Outcome.IGNORED:
+            if is_invalid(answer):
                 answer = unless_switched_on(candidate, value, answer, row.harmless)
             entries.append(entry_of(draft.id, value.place, value.written, answer))
             entries += [entry_of(draft.id, value.place, what, note) for what, note in draft.notes]
@@ -47,25 +47,32 @@ def convert(candidate: Candidate, machine: Machine, report: Report) -> Service |
 def unless_switched_on(candidate: Candidate, value: Value, answer: Answer, harmless: bool) -> Answer:
     """A value that xinetd cannot use disables the service, but something else may enable it again, without the value.
 
-    What is harmless may be missing in the unit as well; without the others the service would be another one than
-    the administrator believes.
+    What is harmless may be missing in the unit as well; without the others, or with the value of another line, the
+    service would be another one than the administrator believes.
     """
     switch = switched_on_by(candidate, value)
     if not switch:
         return answer
-    if harmless:
+    if harmless and not value.has_other:
         return ignored(f"{answer.text}, until {switch} switches it on without this")
     return blocked(f"{answer.text}, until {switch} switches it on without this; mend the line and convert again")
 
 
 def switched_on_by(candidate: Candidate, value: Value) -> str:
-    """What enables a service behind a value that disabled it."""
-    if candidate.enabled_at:
-        return f"the list 'enabled' ({candidate.enabled_at})"
+    """What enables a service behind a value that disabled it.
+
+    Nothing does if a further 'disable' comes first: behind any of those xinetd reads no further in an entry that is
+    disabled, whether it sets anything or not.
+    """
     switch = candidate.values.get("disable")
     if value.inherited or switch is None or switch.place < value.place or switch.word.lower() != "no":
+        switch = None
+    idle = min((place for place in candidate.idle if place > value.place), default=None)
+    if idle and not value.inherited and (switch is None or idle < switch.place):
         return ""
-    return f"'disable = no' on line {switch.place.line}"
+    if candidate.enabled_at:
+        return f"the list 'enabled' ({candidate.enabled_at})"
+    return f"'disable = no' on line {switch.place.line}" if switch else ""
 
 
 def complete(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
@@ -125,10 +132,9 @@ def port(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 def builtin(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     """Internal services and redirections become a small program of ours."""
-    if draft.redirect:
-        draft.server, draft.arguments = builtin_path(draft), ("redirect", *draft.redirect)
-        return
     if not draft.is_internal:
+        if draft.redirect:
+            draft.server, draft.arguments = builtin_path(draft), ("redirect", *draft.redirect)
         return
     name = draft.name.lower()
     if name in REFUSED_INTERNAL:
@@ -136,6 +142,9 @@ def builtin(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
         return
     if name not in INTERNAL_SERVICES:
         yield invalid(f"there is no internal service {draft.name!r} but {' '.join(sorted(INTERNAL_SERVICES))}")
+        return
+    if draft.redirect:
+        yield blocked("'redirect' in an internal service: one of them has no effect; remove it")
         return
     draft.server, draft.arguments = builtin_path(draft), (name,)
     became = (f"sockgate-builtin {name}",)
@@ -229,7 +238,12 @@ def executable(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     server = draft.server
     if draft.is_internal or draft.redirect:
         server = candidate.values["server"].word if "server" in candidate.values else ""
-    if server and not draft.machine.is_executable(server):
+    if not server or draft.machine.is_executable(server):
+        return
+    if candidate.values["server"].has_other:
+        yield blocked(f"{server!r} cannot be executed on this machine, and there is another line 'server', which "
+                      "counts if xinetd could not either; remove one of them")  # fmt: skip
+    else:
         yield approximated(f"{server!r} cannot be executed on this machine: xinetd would not have started the "
                            "service")  # fmt: skip
 
@@ -267,33 +281,14 @@ def waiting_access(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 def addresses(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
-    if draft.address and ":" not in draft.address and "IPV6" in draft.flags and "IPV4" not in draft.flags:
-        yield ignored("flags = IPv6 with an IPv4 address to bind to")
+    """An address of another family than the flags: xinetd makes a socket address of it that holds anything."""
+    family = "IPv6" if "IPV6" in draft.flags else "IPv4" if "IPV4" in draft.flags else ""
+    if draft.address and family and (":" in draft.address) != (family == "IPv6"):
+        yield blocked(f"flags = {family} do not go with the address {draft.address}: xinetd listened on all addresses "
+                      f"instead, or on none; remove one of them")  # fmt: skip
 
 
 STEPS: tuple[Callable[[Draft, Candidate], Iterator[Answer]], ...] = (
     socket_kind, required, traffic, port, builtin, name_in_arguments, tcp_wrappers, chained, executable,
     supplementary_groups, waiting_access, addresses,
 )  # fmt: skip
-
-
-def convert_all(candidates: Iterator[Candidate], machine: Machine, report: Report) -> list[Service]:
-    """All services; of two that want the same socket xinetd serves the first."""
-    services: list[Service] = []
-    taken: dict[Listen, str] = {}
-    for candidate in candidates:
-        service = convert(candidate, machine, report)
-        if service is None:
-            continue
-        first = taken.get(service.listens[0])
-        if first:
-            report.add(Outcome.IGNORED, service.place, candidate.id, f"service {candidate.name}",
-                       f"{first!r} has the same address and port already, and xinetd serves the first")  # fmt: skip
-            continue
-        taken[service.listens[0]] = candidate.id
-        services.append(service)
-    if any(service.listens[0].kind == STREAM for service in services) and not machine.has_host_rules:
-        report.notes.append(
-            "hosts.allow and hosts.deny hold no rule, so nothing asks them; convert again if you add one."
-        )
-    return services

@@ -1,0 +1,81 @@
+"""All services of a configuration: defaults that concern each of them, and ports that two of them want."""
+
+from collections.abc import Iterator
+
+from ..answer import blocked, entry_of
+from ..machine import Machine
+from ..report import Outcome
+from ..service import STREAM, Service
+from .attributes import ATTRIBUTES
+from .configuration import Configuration
+from .draft import DROPS, Draft, Value, is_invalid
+from .services import convert
+
+WILDCARDS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104  # each with what stands in every address of its family
+
+
+def refuse_all(configuration: Configuration, value: Value, problem: str) -> None:
+    """xinetd ends at a line of defaults that it cannot use: whatever else the files say, nobody was served."""
+    names = [candidate.id for candidate in configuration.running()]
+    text = f"{problem}; xinetd does not start with such a line in defaults: mend it and convert again"
+    for name in names or [""]:
+        configuration.report.entries.append(entry_of(name, value.place, value.written, blocked(text)))
+
+
+def unusable_default(configuration: Configuration, machine: Machine) -> tuple[Value, str] | None:
+    """A value in defaults that xinetd cannot use, and why."""
+    for name, value in configuration.defaults.items():
+        answer = ATTRIBUTES[name].handler(Draft("", "", value.place, machine), value)
+        if is_invalid(answer):
+            return value, answer.text.removesuffix(DROPS)
+    return None
+
+
+def convert_all(configuration: Configuration, machine: Machine) -> list[Service]:
+    """All services; of two that want the same address and port xinetd serves the first."""
+    report = configuration.report
+    unusable = unusable_default(configuration, machine)
+    if unusable:
+        refuse_all(configuration, *unusable)
+        return []
+    services: list[Service] = []
+    taken: dict[tuple[str, str], list[Service]] = {}
+    for candidate in configuration.running():
+        service = convert(candidate, machine, report)
+        if service is None:
+            continue
+        rivals = taken.setdefault((service.listens[0].kind, service.listens[0].address.rpartition(":")[2]), [])
+        first = next((rival for rival in rivals if collide(rival, service)), None)
+        if first:
+            report.add(Outcome.IGNORED, service.place, candidate.id, f"service {candidate.name}",
+                       f"{first.name!r} ({first.place}) has the same address and port already, and xinetd serves the "
+                       "first")  # fmt: skip
+            continue
+        rivals.append(service)
+        services.append(service)
+    if any(service.listens[0].kind == STREAM for service in services) and not machine.has_host_rules:
+        report.notes.append(
+            "hosts.allow and hosts.deny hold no rule, so nothing asks them; convert again if you add one."
+        )
+    return services
+
+
+def collide(one: Service, other: Service) -> bool:
+    """Whether two services of one port want the same address: bind(2) fails for the second."""
+    return any(first == second or within(first, second) or within(second, first)
+               for first in addresses(one) for second in addresses(other))  # fmt: skip
+
+
+def within(address: str, wildcard: str) -> bool:
+    return wildcard in WILDCARDS and WILDCARDS[wildcard] in address
+
+
+def addresses(service: Service) -> Iterator[str]:
+    """What it listens on, the wildcards of both families for a port alone."""
+    address = service.listens[0].address.rpartition(":")[0].strip("[]")
+    if address:
+        yield address
+        return
+    yield "::"
+    if service.ipv6_only != "ipv6-only":
+        yield "0.0.0.0"  # noqa: S104
