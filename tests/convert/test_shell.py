@@ -49,10 +49,42 @@ def started(text: str, folder: Path | str = "/", **variables: str) -> list[list[
             "P=/a/b.c.d; exec a ${P%.*} ${P%%.*} ${P#*/} ${P##*/} `dirname $P` `basename $P`",
             ["a", "/a/b.c", "/a/b", "a/b.c.d", "b.c.d", "/a", "b.c.d"],
         ),
-        ('exec a "$@" $# ${0##*/} $1', ["a", "", "0", "run"]),
+        ('exec a "$@" $# ${0##*/} $1', ["a", "0", "run"]),
+        ('set -- "b c" d; exec a "x$@y" "$@" "$*"', ["a", "xb c", "dy", "b c", "d", "b c d"]),
         ("cat > /x <<EOF\nexec b\nEOF\nexec a", ["cat"]),
         ("tcpserver 0 25 a | logger", ["tcpserver", "0", "25", "a"]),
         ("if [ 3 -gt 2 -a 1 -le 1 ]; then exec a; fi\nexec b", ["a"]),
+        ("case $E in 0|2) exec a;; [1-9]) exec b;; *) exec c;; esac", ["b"]),
+        ("case x$EMPTY in\n(y) exec a\n;;\n(x|z)\nexec b\nesac\nexec c", ["b"]),
+        ("case a* in 'a*') exec a;; esac", ["a"]),
+        ("case ab in 'a*') exec a;; \"a\"*) exec b;; esac", ["b"]),
+        ("case $E in 2) ;; esac\nexec a", ["a"]),
+        ("for x in b 'c d' $EMPTY; do L=\"$L -r '$x'\"; done; exec a $L", ["a", "-r", "'b'", "-r", "'c", "d'"]),
+        ("for x in $NONE; do exec b; done; exec a", ["a"]),
+        ("f() { exec a \"$1\" $#; }\nf 'b c' d", ["a", "b c", "2"]),
+        (
+            'function f {\n[ "$1" = x ] && return 1\nreturn 0\n}\nif f x; then exec a; fi\nf y && exec b $# $1',
+            ["b", "0"],
+        ),
+        ("f() (\ncd /srv; X=1; exec 2>&1\n)\nf; exec a $X", ["a"]),
+        ("(X=2; cd /x; exit 1); exec a $X", ["a"]),
+        ("! false && exec a", ["a"]),
+        ("if ! [ -d /nonexistent ]; then exec a; fi", ["a"]),
+        ("true; [ $? -ne 0 ] && (echo no; exit)\nexec a", ["a"]),
+        ("eval 'X=b; exec a $X'", ["a", "b"]),
+        ("set -- b c; shift; exec a $@ $#", ["a", "c", "1"]),
+        ("f() { local x=b; readonly Y=c; exec a $x $Y; }; f", ["a", "b", "c"]),
+        ("{ exec a; } 2>&1 | logger", ["a"]),
+        ("exec a `echo x.y | cut -d. -f2` `echo x | cut -d ' ' -f 1`", ["a", "y", "x"]),
+        ("exec a `which /bin/sh` $(command -v /nonexistent || echo b) `whoami`", ["a", "/bin/sh", "b", "root"]),
+        ("hash /nonexistent || exec a", ["a"]),
+        ("su -s /bin/sh daemon -c 'exec a b'", ["setuidgid", "daemon", "a", "b"]),
+        ("su - -c 'exec a' daemon", ["setuidgid", "daemon", "a"]),
+        ("tcpserver 0 25 a &\nif [ -d / ]; then exit 0; fi\nexec b", ["tcpserver", "0", "25", "a"]),
+        ("test -x /nonexistent || exit 0\nexec a", ["a"]),
+        ('exec a "`cat /nonexistent 2>/dev/null`"', ["a", ""]),
+        ("exec a `/usr/bin/cat < /nonexistent 2> /dev/null || /bin/echo b`", ["a", "b"]),
+        ("exec tcpserver 0 1 sh -c 'exec $X'", ["tcpserver", "0", "1", "sh", "-c", "exec $X"]),
     ],
 )
 def test_script_comes_to_start(text: str, words: list[str]) -> None:
@@ -69,8 +101,13 @@ def test_files_are_read_from_the_scripts_own_folder(tmp_path: Path) -> None:
 
 
 def test_id_keeps_the_name_that_it_asks_for() -> None:
-    assert started("exec a `id -u qmaild` $(id -g x)") == [["a", f"{ACCOUNT_MARK}uqmaild{ACCOUNT_MARK}",
+    assert started("exec a `/usr/bin/id -u qmaild` $(id x -g)") == [["a", f"{ACCOUNT_MARK}uqmaild{ACCOUNT_MARK}",
                                                           f"{ACCOUNT_MARK}gx{ACCOUNT_MARK}"]]  # fmt: skip
+
+
+def test_exec_in_the_background_or_in_a_pipeline_does_not_end_the_script() -> None:
+    text = "exec tcpserver 0 1 a &\nexec tcpserver 0 2 b 2>&1 | logger &\nexec tcpserver 0 3 c | logger\nexec d\nexec e"
+    assert [words[-1] for words in started(text)] == ["a", "b", "c", "d"]
 
 
 def test_a_users_home_comes_from_the_accounts() -> None:
@@ -82,11 +119,15 @@ def test_a_users_home_comes_from_the_accounts() -> None:
     ("text", "line", "what", "reason"),
     [
         ("\nA=`rm -rf /x`", 2, "`rm -rf /x`", "the output cannot be known here, and nothing is run"),
-        ("eval $X", 1, "eval", "eval is not evaluated; the variables that it sets are missing"),
+        ("eval `x`", 1, "eval", "what it runs cannot be known; variables that it sets are not known"),
+        ("exec envdir /nonexistent sh -c 'exec a $X'", 1, "envdir /nonexistent",
+         "it cannot be read here; what it sets is not known"),
         (". /nonexistent", 1, ". /nonexistent", "unable to read '/nonexistent': No such file or directory; what it "
          "sets is missing"),
         ("a | b", 1, "a", "a pipeline is not run"),
-        ("for x in 1 2; do exec a; done", 1, "for", "'for' is not evaluated"),
+        ("for x in `x`; do exec a; done", 1, "for", "for which words it runs cannot be known"),
+        ("while x; do exec a; done", 1, "while", "'while' is not evaluated"),
+        ("case `x` in y) exec a;; *) exec b;; esac", 1, "case", "which of its branches runs cannot be known"),
         ("if grep -q x /etc/passwd; then A=1; fi", 1, "if", "the condition cannot be known"),
         ("A=${X//./-}", 1, "${X//./-}", "this expansion is not understood"),
         ("A=$((1 + 2 + 3))", 1, "`((1 + 2 + 3))`".replace("((", "(", 1).replace("))", ")", 1),
@@ -117,7 +158,7 @@ def test_a_variable_that_may_have_been_set_is_unknown() -> None:
     [
         ("a 'b", "the closing ' is missing"),
         ("a \"b", 'the closing " is missing'), ("a $(b", "the closing ) is missing"),
-        ("if a; then b", "elif or else or fi is missing"), ("(a)", "subshells and functions are not understood"),
+        ("if a; then b", "elif or else or fi is missing"), ("a (b)", "'(' stands where no command begins"),
         ("fi", "'fi' stands alone"),
         (";;", "';;' stands alone"),
         ("a \0", "there is a NUL byte"),
@@ -125,12 +166,19 @@ def test_a_variable_that_may_have_been_set_is_unknown() -> None:
         ("exec a " + "${A:-" * 5000 + "}" * 5000, "commands are nested too deeply"),
         ("a && && b", "'&&' stands alone"),
         ("if && a; then b; fi", "'&&' stands alone"),
-        ("while a; do b", "'done' is missing"), ("if a; fi", "'fi' stands alone"),
+        ("while a; do b", "done is missing"), ("if a; fi", "'then' is missing"),
+        ("(a", ") is missing"), ("a() b", "the body of 'a' is missing"), ("case a b) c;; esac", "'in' is missing"),
+        ("case a in b c;; esac", "')' is missing"), ("case a in", "a word is missing"), ("for", "a word is missing"),
+        ("for a in b; c; done", "'do' is missing"), ("case", "a word is missing"), ("while a; done", "'do' is missing"),
+        ("f() { f; }; f", "scripts or functions run each other without end"),
+        ("eval eval eval " * 100, "scripts or functions run each other without end"),
+        ("for a in $N; do for b in $N; do for c in $N; do :; done; done; done", "it runs too many commands"),
+        ("for a in $N; do for b in $N; do for c in $N; do done; done; done", "it runs too many commands"),
     ],
 )  # fmt: skip
 def test_what_is_no_script_says_where(text: str, reason: str) -> None:
     with pytest.raises(ScriptError) as raised:
-        evaluate(text)
+        evaluate(text, N="x " * 99)
     assert str(raised.value) == reason
 
 
@@ -158,3 +206,34 @@ def test_what_only_may_be_started_is_kept_apart() -> None:
 def test_values_that_double_at_each_line_are_an_error() -> None:
     with pytest.raises(ScriptError, match="a value is too long"):
         evaluate("A=aaaaaaaa\n" + "A=$A$A\n" * 50)
+
+
+def test_what_may_be_set_by_what_cannot_be_read_is_not_taken_for_unset(tmp_path: Path) -> None:
+    for unreadable in (". /nonexistent", "eval `x`", ". `x`"):
+        assert started(f"{unreadable}\nA=1\nexec a $A $B ${{C:-x}}", tmp_path)[-1] == ["a", "1", UNKNOWN, UNKNOWN]
+
+
+def test_an_envdir_is_read_as_qmail_ldap_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir()
+    for name, value in (("A", "1 2 \nx"), ("PATH", "/x"), ("B", "b")):
+        (tmp_path / "env" / name).write_text(value)
+    awk = 'awk \'BEGIN { for (i in ENVIRON) printf "export %s=\\"%s\\"\\n", i, ENVIRON[i] }\''
+    shell = evaluate(f'PATH=/y\neval `env - PATH=$PATH envdir ./env {awk}`\nexec a "$A" "$B" $PATH', tmp_path)
+    assert shell.commands[0].words == ("a", "1 2", "b", "/y")
+    assert shell.commands[0].exported == {"A": "1 2", "B": "b", "PATH": "/y"}
+
+
+def test_nothing_of_a_subshell_is_left_and_what_it_starts_is_started() -> None:
+    shell = evaluate("A=1\n(A=2; cd /srv; umask 077; a $A)\nb $A")
+    assert [(command.words, command.folder) for command in shell.commands] == [(("a", "2"), "/srv"), (("b", "1"), "/")]
+    assert shell.commands[1].umask == ""
+
+
+def test_what_a_branch_in_doubt_changes_is_unknown() -> None:
+    for text in (
+        "case `x` in y) A=2; cd /x;; esac",
+        "while x; do A=2; cd /x; done",
+        "for a in `x`; do A=2; cd /x; done",
+    ):
+        shell = evaluate(f"A=1\n{text}\nexec a $A")
+        assert (shell.commands[-1].words, shell.commands[-1].folder) == (("a", UNKNOWN), "/")

@@ -113,8 +113,6 @@ def test_line_becomes_this_in_the_units(line: str, directive: str, tmp_path: Pat
         ("sslserver -Rl0 -z 0 7 /bin/cat", "CERTFILE=cert.pem CAFILE=/ca",
          "the name in the client's certificate had to be its host name, which stunnel does not ask: add -H (or "
          "write -m in place of -z) if its authority is enough"),
-        ("sslserver -RHl0 0 7 /bin/cat", "CERTFILE=cert.pem SSL_UID=7",
-         "TLS had a user of its own, and stunnel would be root, as the server is: unset it to accept that"),
         ("sslserver -Hl0 -x by-user 0 7 /bin/cat", "CERTFILE=cert.pem",
          "sslserver up to 0.70 asks ident without -r, newer ones do not; 'FOLDER/by-user' has rules by user: write -r "
          "or -R"),
@@ -145,7 +143,9 @@ def test_line_is_refused_and_nothing_is_written(line: str, variables: str, reaso
         ("sslserver -RHl0 0 7 /bin/cat", "DHFILE=/dh",
          "stunnel has parameters of its own for the exchange of keys; it takes these from behind the certificate"),
         ("sslserver -RHl0 -u1 0 7 /bin/cat", "SSL_UID=7",
-         "TLS has no user or root directory of its own: stunnel reads the key and becomes 1, as the server"),
+         "TLS has no user or root directory of its own: stunnel reads the key and becomes 1, as the server does"),
+        ("sslserver -RHl0 0 7 /bin/cat", "SSL_CHROOT=/x",
+         "TLS had a user of its own, and stunnel stays root, as the server does: give it one if it can"),
         ("sslserver -RHl0 0 7 /bin/cat", "A=b",
          "0.90 and newer took clients with IPv6 addresses as well: ListenStream= with the port alone for those"),
         ("sslserver -RHl0 0 7 /bin/cat", "KEYFILE=/gone",

@@ -70,6 +70,9 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
         ("softlimit -m `cat /nonexistent` tcpserver -RH 0 7 /bin/cat", "softlimit: the limit cannot be known without "
          "running the script; write its value out"),
         ("chroot /x tcpserver -RH 0 7 /bin/cat", "'chroot' in front of tcpserver is not known"),
+        ("sudo A=b tcpserver -RH 0 7 /bin/cat", "sudo: variables in front of the program are not converted; write env "
+         "behind sudo"),
+        ("start-stop-daemon --start tcpserver -RHl0 0 7 /bin/cat", "start-stop-daemon: it starts no program"),
         ("/bin/cat", "nothing in it starts tcpserver, sslserver or tcpsvd"),
     ],
 )  # fmt: skip
@@ -165,6 +168,30 @@ def test_each_server_of_a_script_is_converted(tmp_path: Path) -> None:
     conversion = readers.convert("tcpserver", [str(tmp_path / "rc")], MACHINE)
     assert [service.name for service in conversion.services] == ["rc-7", "rc-smtp"]
     assert [entry.what for entry in conversion.report.entries if "as well" in entry.text] == ["killall tcpserver"]
+    (tmp_path / "rc").write_text("tcpserver -u 89 -g 89 0 587 /bin/cat&\ntcpserver -Rl x -H 0 25 /bin/cat&\n")
+    conversion = readers.convert("tcpserver", [str(tmp_path / "rc")], MACHINE)
+    assert [service.name for service in conversion.services] == ["rc-587", "rc-25"]
+
+
+def test_what_starts_a_server_only_when_init_says_start_is_read_so(tmp_path: Path) -> None:
+    start = 'start() {\n  tcpserver -RHl0 0 7 /bin/cat "$@" &\n}\n'
+    (tmp_path / "mail").write_text(f'{start}case "$1" in start) start ;; stop) killall tcpserver;; *) exit;; esac\n')
+    conversion = readers.convert("tcpserver", [str(tmp_path / "mail")], MACHINE)
+    assert "-- /bin/cat\n" in units(conversion)
+    assert "read as init runs it: with the word start behind it" in texts(conversion, Outcome.TRANSLATED)
+    (tmp_path / "mail").write_text("exec tcpserver -RHl0 0 7 /bin/cat $1\n")
+    assert "-- /bin/cat\n" in units(readers.convert("tcpserver", [str(tmp_path / "mail")], MACHINE))
+
+
+def test_what_stops_a_server_is_none(tmp_path: Path) -> None:
+    (tmp_path / "rc").write_text(
+        "start-stop-daemon --stop --exec /usr/bin/tcpserver --user daemon\ntcpserver -RHl0 0 7 /bin/cat &\n"
+    )
+    conversion = readers.convert("tcpserver", [str(tmp_path / "rc")], MACHINE)
+    assert len(conversion.services) == 1
+    assert [entry.what for entry in conversion.report.entries if "as well" in entry.text] == [
+        "start-stop-daemon --stop --exec /usr/bin/tcpserver --user daemon"
+    ]
 
 
 def test_a_server_of_which_nobody_knows_whether_it_runs_is_refused(tmp_path: Path) -> None:
@@ -186,6 +213,14 @@ def test_a_server_of_which_nobody_knows_whether_it_runs_is_refused(tmp_path: Pat
         ("softlimit -o = tcpserver -RHl0 0 7 /bin/cat", "--rlimit nofile=infinity: "),
         ("chpst -C /srv -n 25 tcpserver -RHl0 0 7 ./cat", "-- /srv/cat\n"),
         ("tcpserver -RHl 0 0 7 /bin/cat", "--local-name 0 "),
+        ("sudo -u daemon tcpserver -RHl0 0 7 /bin/cat", "-- /bin/cat\nUser=daemon\n"),
+        ("sudo -nu '#1' tcpserver -RHl0 0 7 /bin/cat", "-- /bin/cat\nUser=1\n"),
+        ("su daemon -s /bin/sh -c 'exec tcpserver -RHl0 0 7 /bin/cat'", "-- /bin/cat\nUser=daemon\n"),
+        ("s6-setuidgid daemon s6-softlimit -o9 tcpserver -RHl0 0 7 /bin/cat", "nofile=9: -- /bin/cat\nUser=daemon"),
+        ("start-stop-daemon --start -q -b -m --pidfile /x --chuid daemon:mail -N 5 -d /srv --exec /bin/tcpserver -- "
+         "-RHl0 0 7 ./cat", "-- /srv/cat\nUser=daemon\nGroup=mail\n"),
+        ("start-stop-daemon -S -x /bin/tcpserver -c daemon -N 5 -- -RHl0 0 7 /bin/cat", "Nice=5\n"),
+        ("tcpserver -RHl0 0 7 sh -c 'exec cat $TCPREMOTEIP'", '-c "exec cat $$TCPREMOTEIP"\n'),
     ],
 )  # fmt: skip
 def test_account_and_place(line: str, directive: str, tmp_path: Path) -> None:

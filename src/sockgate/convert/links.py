@@ -6,7 +6,8 @@ import re
 from .answer import Answer, approximated, blocked, translated
 from .chain import BadLink, Chain, Link, Result, Stays, first, flags_of
 from .gateoptions import offers
-from .shell.tokens import UNKNOWN
+from .identity import envuidgid, known_account, setuidgid, sudo, uid_variables
+from .shell.tokens import ASSIGNMENT, UNKNOWN
 from .source import Unreadable, read_text
 
 # softlimit(8) and chpst(8): the limits that each option sets
@@ -19,7 +20,6 @@ CHPST_LIMITS = {
     "c": ("core",), "t": ("cpu",), "r": ("rss",),
 }  # fmt: skip
 STAYS = "stays in front of the server, and must stay installed"
-ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 
 
 def tcp_env(chain: Chain, words: list[str]) -> Result:
@@ -84,36 +84,6 @@ def set_limits(chain: Chain, names: tuple[str, ...], value: str) -> list[str]:
     return [f"--rlimit {name}={size}" for name in names]
 
 
-def setuidgid(chain: Chain, words: list[str]) -> Result:
-    name, rest = first(words, "the account")
-    chain.user, chain.group = name, ""
-    return rest, [known_account(chain, name, f"User={name}")]
-
-
-def envuidgid(chain: Chain, words: list[str]) -> Result:
-    name, rest = first(words, "the account")
-    return rest, [uid_variables(chain, name)]
-
-
-def uid_variables(chain: Chain, name: str) -> Answer:
-    """$UID and $GID, which tcpserver -U takes and hands on."""
-    chain.uid_variables = name
-    account = chain.machine.user(name)
-    if account is not None:
-        chain.environment |= {"UID": str(account.pw_uid), "GID": str(account.pw_gid)}
-    return known_account(chain, name, text=f"$UID and $GID of {name}")
-
-
-def known_account(chain: Chain, name: str, *became: str, text: str = "") -> Answer:
-    if not ACCOUNT.fullmatch(name):
-        return blocked(f"{name!r} is no account")
-    if not (name.isascii() and name.isdigit()) and chain.machine.user(name) is None:
-        return approximated(
-            f"there is no user {name!r} on this machine; the unit cannot start before there is", *became
-        )
-    return translated(*became, text=text)
-
-
 def envdir(chain: Chain, words: list[str]) -> Result:
     folder, rest = first(words, "the folder")
     return rest, [keep_envdir(chain, folder)]
@@ -152,8 +122,8 @@ def env(chain: Chain, words: list[str]) -> Result:
     if chain.behind and words and words[0] in ("-", "-i", "--ignore-environment"):
         raise Stays  # it takes away what the gate sets, too
     at = 0
-    while at < len(words) and (words[at] in ("-", "-i", "--ignore-environment") or is_assignment(words[at])):
-        if is_assignment(words[at]):
+    while at < len(words) and (words[at] in ("-", "-i", "--ignore-environment") or ASSIGNMENT.match(words[at])):
+        if ASSIGNMENT.match(words[at]):
             name, _, value = words[at].partition("=")
             chain.environment[name] = value
         else:
@@ -162,10 +132,6 @@ def env(chain: Chain, words: list[str]) -> Result:
     if at < len(words) and words[at].startswith("-"):
         raise BadLink(f"the option {words[at]!r} is not known")
     return words[at:], [translated(*(f"{name}={value}" for name, value in chain.environment.items()))]
-
-
-def is_assignment(word: str) -> bool:
-    return re.match(r"[A-Za-z_][A-Za-z0-9_]*=", word, re.ASCII) is not None
 
 
 def argv0(chain: Chain, words: list[str]) -> Result:
@@ -240,6 +206,40 @@ def chpst_account(chain: Chain, letter: str, value: str) -> Answer:
     return known_account(chain, name, f"User={name}", *([f"Group={group}"] if group else []))
 
 
+# start-stop-daemon(8): the options with a value.
+DAEMON_VALUES = {
+    "--exec": "x", "--startas": "a", "--chuid": "c", "--group": "g", "--chdir": "d", "--nicelevel": "N", "--umask": "k",
+    "--pidfile": "p", "--user": "u", "--name": "n", "--retry": "R", "--signal": "s", "--procsched": "P",
+    "--iosched": "I", "--output": "O",
+}  # fmt: skip
+
+
+def start_stop_daemon(chain: Chain, words: list[str]) -> Result:
+    """start-stop-daemon --start [OPTION]... --exec PROGRAM -- WORDS"""
+    given: dict[str, str] = {}
+    at = 0
+    while at < len(words) and words[at] != "--":
+        name, equals, value = words[at].partition("=")
+        at += 1
+        letter = DAEMON_VALUES.get(name, name[1:] if len(name) == 2 and name[1:] in DAEMON_VALUES.values() else "")
+        if letter and not equals:
+            value, at = (words[at] if at < len(words) else ""), at + 1
+        given[letter or name] = value
+    program = given.get("a") or given.get("x")
+    if not program or "--stop" in given or "-K" in given:
+        raise BadLink("it starts no program")
+    chain.user, _, group = given.get("c", "").partition(":")
+    chain.group = given.get("g", group)
+    answers = [known_account(chain, chain.user, f"User={chain.user}")] if chain.user else []
+    if given.get("d"):
+        chain.folder = given["d"]
+    if given.get("N"):
+        answers.append(niceness(chain, given["N"]))
+    if given.get("k"):
+        answers.append(approximated(f"--umask {given['k']} is not taken over: set UMask="))
+    return [program, *words[at + 1 :]], [*answers, translated(text="systemd starts it and knows its process")]
+
+
 def without_effect(chain: Chain, words: list[str]) -> Result:
     """setsid, pgrphack, fghack, nohup: systemd starts every service in a session of its own, and watches all of it."""
     return flags_of(words, "", "cfw")[1], [translated(text="every service is in a session of its own")]
@@ -269,6 +269,11 @@ LINKS: dict[str, Link] = {
     "fghack": without_effect,
     "nohup": without_effect,
     "authbind": authbind,
+    "sudo": sudo,
+    "start-stop-daemon": start_stop_daemon,
+    "s6-setuidgid": setuidgid,
+    "s6-envuidgid": envuidgid,
+    "s6-softlimit": softlimit,
 }
 # What may stand between xinetd or inetd and the server, and is better done by the gate.
 GATE_LINKS = {name: LINKS[name] for name in ("tcp-env", "relaycheck", "softlimit")}

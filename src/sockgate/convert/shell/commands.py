@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..source import Place, Unreadable
+from .starting import names_a_server, start
 from .tokens import UNKNOWN, ScriptError
 
 if TYPE_CHECKING:
@@ -36,43 +37,99 @@ def source(interpreter: "Interpreter", words: list[str], assigned: dict[str, str
     shell = interpreter.shell
     if len(words) != 1 or UNKNOWN in words[0]:
         shell.doubt(place, " ".join([".", *words]), "which file this is cannot be known")
+        shell.more_set = True
         return None
     try:
         shell.run_file(shell.path_of(words[0]))
     except Unreadable as error:
         shell.doubt(place, f". {words[0]}", f"unable to read {words[0]!r}: {error}; what it sets is missing")
-        return None
     except ScriptError as error:
         shell.doubt(place, f". {words[0]}", f"{words[0]}:{error.line}: {error}; what it sets after that is missing")
-        return None
-    return True
+    else:
+        return True
+    shell.more_set = True
+    return None
 
 
 def exec_(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
     """`exec PROGRAM` ends the script; without a program it only redirects."""
     if words:
-        interpreter.start(words, assigned, place)
+        start(interpreter, words, assigned, place)
         interpreter.shell.done = True
     return None
 
 
 def exit_(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
     """At the end it ends the script. In a branch it is a guard: the unit has no such check."""
-    if interpreter.depth == 0:
+    if interpreter.depth == 0 or any(names_a_server(command.words) for command in interpreter.shell.commands):
         interpreter.shell.done = True
     else:
         interpreter.shell.doubt(place, "exit", "the script would stop here on this machine; the unit does not look")
     return None
 
 
-def eval_(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> None:
-    interpreter.shell.doubt(place, "eval", "eval is not evaluated; the variables that it sets are missing")
+def eval_(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
+    """What the words say is run as a text of its own, if all of it is known."""
+    text = " ".join(words)
+    if UNKNOWN in text:
+        interpreter.shell.doubt(place, "eval", "what it runs cannot be known; variables that it sets are not known")
+        interpreter.shell.more_set = True
+        return None
+    interpreter.shell.run_text(text, interpreter.file, place.line)
+    return interpreter.shell.status
 
 
 def set_(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool:
+    """set -a, and set -- WORDS; the other options change nothing here."""
     if words == ["-a"]:
         interpreter.shell.export_all = True
+    elif words[:1] == ["--"]:
+        interpreter.shell.arguments = tuple(words[1:])
     return True
+
+
+def shift(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool:
+    count = int(words[0]) if words and re.fullmatch(r"\d{1,3}", words[0], re.ASCII) else 1
+    interpreter.shell.arguments = interpreter.shell.arguments[count:]
+    return True
+
+
+def return_(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
+    """It ends the function; in a branch of which nobody knows whether it runs, perhaps."""
+    interpreter.shell.returning = True
+    if not words:
+        return interpreter.shell.status
+    return None if UNKNOWN in words[0] else words[0] == "0"
+
+
+def declare(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool:
+    """local, readonly, declare, typeset: assignments; those of a function stay when it has ended."""
+    for word in words:
+        name, equals, value = word.partition("=")
+        if equals and not name.startswith("-"):
+            interpreter.shell.variables[name] = value
+            interpreter.shell.exported |= {name} if "-x" in words else set()
+    return True
+
+
+def read(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> None:
+    """What it reads is not known."""
+    interpreter.shell.variables.update({word: UNKNOWN for word in words if not word.startswith("-")})
+
+
+def found(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
+    """hash, type and which: whether these programs are here."""
+    names = [word for word in words if not word.startswith("-")]
+    if any(UNKNOWN in name for name in names):
+        return None
+    return all(interpreter.shell.which(name) for name in names)
+
+
+def command(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
+    """command -v PROGRAM asks for it, command PROGRAM runs it."""
+    if words[:1] in (["-v"], ["-V"]):
+        return found(interpreter, words, assigned, place)
+    return interpreter.shell_command(words, assigned, place) if words else True
 
 
 # ulimit's options: the name as --rlimit takes it, and the bytes of its unit (dash: blocks of 512).
@@ -117,6 +174,10 @@ def umask(interpreter: "Interpreter", words: list[str], assigned: dict[str, str]
 def nothing(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool:
     """Without a bearing on what is started."""
     return True
+
+
+def fails(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool:
+    return False
 
 
 def folder(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
@@ -220,4 +281,16 @@ BUILTINS: dict[str, Builtin] = {
     "umask": umask,
     "wait": nothing,
     "printf": nothing,
+    "sleep": nothing,
+    "trap": nothing,
+    "false": fails,
+    "shift": shift,
+    "return": return_,
+    "read": read,
+    "hash": found,
+    "type": found,
+    "which": found,
+    "command": command,
+    "builtin": command,
+    **dict.fromkeys(("local", "readonly", "declare", "typeset"), declare),
 }

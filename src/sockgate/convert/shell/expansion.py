@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PARAMETER_FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?)([-=+?])(.*))?", re.DOTALL)
 LONGEST_CUT, LONGEST_PATTERN = 1000, 40  # characters; each cut tries all lengths
 CUT_FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*|0)(%%?|##?)(.*)", re.DOTALL)
+EACH_ARGUMENT = Piece(PARAMETER, "@", True)
 HOME = re.compile(r"~([A-Za-z_][A-Za-z0-9_-]*)?(?=/|$)")
 
 
@@ -43,6 +44,8 @@ def parameter(interpreter: "Interpreter", text: str, place: Place) -> str:
     shell = interpreter.shell
     if (text.isascii() and text.isdigit()) or text in ("@", "*", "#"):
         return argument(interpreter, text)
+    if text in ("?", "$", "!", "-"):
+        return "01"[not shell.status] if text == "?" and shell.status is not None else UNKNOWN
     cut = CUT_FORM.fullmatch(text)
     if cut:
         value = parameter(interpreter, cut[1], place)
@@ -62,7 +65,9 @@ INHERITED = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 
 def inherited(interpreter: "Interpreter", name: str) -> str:
     """A variable that the script does not set: what is certain to be there before it starts."""
-    return interpreter.shell.folder if name == "PWD" else INHERITED.get(name, "")
+    if name == "PWD":
+        return interpreter.shell.folder
+    return INHERITED.get(name, UNKNOWN if interpreter.shell.more_set else "")
 
 
 def argument(interpreter: "Interpreter", text: str) -> str:
@@ -96,7 +101,7 @@ def conditional(interpreter: "Interpreter", place: Place, text: str, parts: tupl
     shell = interpreter.shell
     name, colon, operator, word = parts
     value = shell.variables.get(name)
-    if value is not None and UNKNOWN in value:
+    if UNKNOWN in (value or "") or (value is None and shell.more_set):
         return UNKNOWN
     is_set = bool(value) if colon else value is not None
     if operator == "+":
@@ -119,3 +124,32 @@ def nested(interpreter: "Interpreter", text: str, place: Place) -> str:
         return unknown(interpreter, place, text, "the quotes in this expansion do not match")
     words = [token for token in tokens if isinstance(token, Word)]
     return " ".join(" ".join(interpreter.expand(word, place)) for word in words)
+
+
+def fields_of(word: Word, arguments: tuple[str, ...], text_of: Callable[[Piece], str]) -> list[str]:
+    """A word after expansion: unquoted parts are split at blanks, or vanish; "$@" is one word for each argument."""
+    keeps_empty = EACH_ARGUMENT not in word.pieces  # the quotes around it make no word where there is no argument
+    fields = [""]
+    present = False
+    for piece in word.pieces:
+        if piece == EACH_ARGUMENT:
+            fields[-1:] = [fields[-1] + first for first in arguments[:1]] + list(arguments[1:]) or [fields[-1]]
+            present = present or bool(arguments)
+            continue
+        text = text_of(piece)
+        if piece.is_quoted or not piece.is_expansion:
+            fields[-1] += text
+            present = present or (piece.is_quoted and keeps_empty) or bool(text)
+            continue
+        parts = text.split()
+        if text[:1].isspace() and fields[-1]:
+            fields.append("")
+        for number, part in enumerate(parts):
+            if number:
+                fields.append("")
+            fields[-1] += part
+        if parts and text[-1:].isspace():
+            fields.append("")
+    if fields[-1] == "" and len(fields) > 1:
+        fields.pop()
+    return fields if present or fields != [""] else []

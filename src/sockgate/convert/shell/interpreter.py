@@ -1,24 +1,23 @@
 """The interpreter: what a script comes to start, and with which environment."""
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from ..source import Place, read_text
 from .commands import BUILTINS
-from .expansion import expand
+from .compound import COMPOUNDS, definition
+from .expansion import expand, fields_of
+from .starting import start, starts_a_server
 from .state import State
-from .tokens import NEWLINE, UNKNOWN, Piece, ScriptError, Token, Word, tokenize
+from .tokens import ASSIGNMENT, NEWLINE, UNKNOWN, Operator, Piece, ScriptError, Token, Word, tokenize
 
 KEYWORDS = frozenset(
-    ("if", "then", "elif", "else", "fi", "case", "esac", "for", "while", "until", "do", "done", "{", "}")
+    ("if", "then", "elif", "else", "fi", "case", "esac", "for", "while", "until", "do", "done", "{", "}", "function")
 )
-SHELLS = frozenset(("sh", "bash", "dash", "ksh"))
-SERVERS = frozenset(("tcpserver", "sslserver", "tcpsvd"))
 DEEPEST = 8
 LONGEST_VALUE = 1 << 16  # characters; a script can double a value at each of its lines
-MOST_TEXTS = 50  # scripts and words of eval that are read for one script
-ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=", re.ASCII)
+MOST_TEXTS = 200  # scripts, words of eval and calls of functions that are read for one script
 
 
 class Shell(State):
@@ -31,14 +30,20 @@ class Shell(State):
         self.run_text(read_text(path), path)
 
     def run_text(self, text: str, file: str, first_line: int = 1) -> None:
+        with self.one_deeper(Place(file, first_line)):
+            Interpreter(self, tokenize(text, first_line), file).run()
+
+    @contextlib.contextmanager
+    def one_deeper(self, place: Place) -> Iterator[None]:
+        """Around a text or function that another one has run. Raises ScriptError."""
         if self.depth > DEEPEST or self.texts >= MOST_TEXTS:
-            raise ScriptError(first_line, "scripts source each other without end")
+            raise ScriptError(place.line, "scripts or functions run each other without end")
         self.depth += 1
         self.texts += 1
         try:
-            Interpreter(self, tokenize(text, first_line), file).run()
+            yield
         except RecursionError:
-            raise ScriptError(first_line, "commands are nested too deeply") from None
+            raise ScriptError(place.line, "commands are nested too deeply") from None
         finally:
             self.depth -= 1
 
@@ -80,59 +85,87 @@ class Interpreter:
             if word in (NEWLINE, ";", "&"):
                 self.at += 1
             else:
-                self.and_or(live)
+                self.listed(live)
 
-    def and_or(self, live: bool) -> None:
-        """Pipelines joined by && and ||: each runs as far as the results before it are known."""
+    def listed(self, live: bool) -> None:
+        """Commands up to `;` or `&`. In the background it is a subshell: exec does not end the script there."""
+        done = self.shell.done
+        self.and_or(live)
+        if self.peek() == "&":
+            self.shell.done = done
+
+    def and_or(self, live: bool) -> bool | None:
+        """Pipelines joined by && and ||: each runs as far as the results before it are known. The last one's result."""
         result = self.pipeline(live)
         while self.peek() in ("&&", "||"):
             operator = self.peek()
             self.at += 1
             self.skip_newlines()
             goes_on = None if result is None else result == (operator == "&&")
-            if goes_on is None and live:
+            if goes_on is None and live and not self.shell.stopped:
                 self.doubtful(lambda: self.pipeline(live=True))
             else:
+                self.depth += 1
                 following = self.pipeline(live and bool(goes_on))
+                self.depth -= 1
                 result = following if goes_on else result
+        return result
 
     def skip_newlines(self) -> None:
         while self.peek() == NEWLINE:
             self.at += 1
 
-    def doubtful(self, step: Callable[[], bool | None]) -> None:
+    def doubtful(self, step: Callable[[], object]) -> None:
         """Read a part of which nobody knows whether it runs: what it assigns is unknown, what it starts is not run."""
         self.depth += 1
         before = dict(self.shell.variables)
         commands, done = list(self.shell.commands), self.shell.done
-        limits, umask = dict(self.shell.limits), self.shell.umask
+        limits, umask, folder = dict(self.shell.limits), self.shell.umask, self.shell.folder
         step()
         for name, value in self.shell.variables.items():
             if before.get(name) != value:
                 self.shell.variables[name] = UNKNOWN
         self.shell.uncertain += self.shell.commands[len(commands) :]
-        self.shell.commands, self.shell.done = commands, done
-        self.shell.limits, self.shell.umask = limits, umask
+        self.shell.commands, self.shell.done, self.shell.returning = commands, done, False
+        self.shell.limits, self.shell.umask, self.shell.folder = limits, umask, folder
         self.depth -= 1
 
     def pipeline(self, live: bool) -> bool | None:
         """The result of one pipeline: True, False, or None if it cannot be known."""
+        negated = False
+        while self.is_negation():
+            self.at += 1
+            negated = not negated
+        live = live and not self.shell.stopped
+        result = self.command(live)
+        if live:
+            result = result if result is None else result != negated
+            self.shell.status = result
+        return result
+
+    def is_negation(self) -> bool:
+        token = self.tokens[self.at] if self.at < len(self.tokens) else None
+        return isinstance(token, Word) and token.is_bare and token.text == "!"
+
+    def command(self, live: bool) -> bool | None:
+        """One command with what is piped behind it, which is read only."""
         word = self.peek()
-        if word == "if":
-            return self.conditional(live)
+        compound = COMPOUNDS.get(word) or (definition if self.defines() else None)
+        if compound is not None:
+            result = compound(self, live)
+            self.simple_end()
+            return None if self.skip_stages() else result
         if word in KEYWORDS:
-            return self.compound(word, live)
+            raise ScriptError(self.place().line, f"{word!r} stands alone")
+        return self.simple_command(word, live)
+
+    def simple_command(self, word: str, live: bool) -> bool | None:
         start = self.at
         words = self.simple()
         if self.at == start:
             raise ScriptError(self.place().line, f"{word.strip() or 'the line end'!r} stands alone")
-        piped = False
-        while self.peek() == "|":
-            self.at += 1
-            self.skip_newlines()
-            self.simple()
-            piped = True
-        if not live or self.shell.done:
+        piped = self.skip_stages()
+        if not live:
             return None
         if piped and not starts_a_server(words):
             self.shell.doubt(self.place_at(start), words[0].text if words else "|", "a pipeline is not run")
@@ -140,10 +173,40 @@ class Interpreter:
         if piped:
             text = "what the server says is in the journal; the rest of the pipeline is left out"
             self.shell.doubt(self.place_at(start), "|", text)
-        return self.execute(words, self.place_at(start)) if words else None
+        done = self.shell.done
+        result = self.execute(words, self.place_at(start)) if words else None
+        self.shell.done = done if piped else self.shell.done
+        return result
+
+    def defines(self) -> bool:
+        """NAME ()"""
+        following = self.tokens[self.at : self.at + 3]
+        return len(following) == 3 and isinstance(following[0], Word) and following[0].is_bare and (
+            [token.text for token in following[1:] if isinstance(token, Operator)] == ["(", ")"]
+        )  # fmt: skip
+
+    def skip_stages(self) -> bool:
+        """The commands behind `|`, which are read and not run."""
+        piped = False
+        while self.peek() == "|":
+            self.at += 1
+            self.skip_newlines()
+            self.command(live=False)
+            piped = True
+        return piped
 
     def place_at(self, at: int) -> Place:
         return Place(self.file, self.tokens[min(at, len(self.tokens) - 1)].line)
+
+    def condition(self, until: frozenset[str], live: bool) -> bool | None:
+        """The commands between if and then; the last one's result decides."""
+        result: bool | None = None
+        while self.peek() not in until and self.peek() not in ("eof", "do", "done", "fi"):
+            if self.peek() in (NEWLINE, ";", "&"):
+                self.at += 1
+            else:
+                result = self.and_or(live)
+        return result
 
     def simple(self) -> list[Word]:
         """The words of one simple command, without its redirections."""
@@ -154,92 +217,32 @@ class Interpreter:
                 words.append(token)
                 self.at += 1
             elif token.is_redirection:
-                self.at += 2 if self.at + 1 < len(self.tokens) and isinstance(self.tokens[self.at + 1], Word) else 1
-            elif token.text in ("(", ")"):
-                raise ScriptError(token.line, "subshells and functions are not understood")
+                self.redirection()
+            elif token.text == "(":
+                raise ScriptError(token.line, "'(' stands where no command begins")
             else:
                 break
         return words
 
-    def conditional(self, live: bool) -> bool | None:
-        """if ... fi: the branch that runs, or all of them in doubt."""
-        taken: bool | None = False  # whether a branch before this one ran
-        self.at += 1
-        while True:
-            result = self.condition(live and taken is False)
-            runs = None if taken is None or (taken is False and result is None) else not taken and result
-            self.expect("then")
-            self.branch(frozenset(("elif", "else", "fi")), runs, live)
-            taken = taken or runs
-            word = self.peek()
-            self.at += 1
-            if word == "else":
-                self.branch(frozenset(("fi",)), None if taken is None else not taken, live)
-                self.expect("fi")
-                return None
-            if word == "fi":
-                return None
+    def redirection(self) -> None:
+        self.at += 2 if self.at + 1 < len(self.tokens) and isinstance(self.tokens[self.at + 1], Word) else 1
 
-    def condition(self, live: bool) -> bool | None:
-        """The commands between if and then; the last one's result decides."""
-        result: bool | None = None
-        while self.peek() not in ("then", "eof"):
-            if self.peek() in (NEWLINE, ";"):
-                self.at += 1
-            else:
-                result = self.pipeline(live)
-                if self.peek() in ("&&", "||"):
-                    self.at += 1
-                    self.pipeline(live)
-                    result = None
-        return result
-
-    def branch(self, until: frozenset[str], runs: bool | None, live: bool) -> None:
-        if runs is None and live and not self.shell.done:
-            place = self.place()
-
-            def step() -> None:
-                self.block(until, live=True)
-
-            self.doubtful(step)
-            self.shell.doubt(place, "if", "the condition cannot be known")
-        else:
-            self.depth += 1
-            self.block(until, live=live and bool(runs))
-            self.depth -= 1
+    def simple_end(self) -> None:
+        """The redirections behind a compound command."""
+        while self.at < len(self.tokens):
+            token = self.tokens[self.at]
+            if isinstance(token, Word) or not token.is_redirection:
+                return
+            self.redirection()
 
     def expect(self, word: str) -> None:
         if self.peek() != word:
             raise ScriptError(self.place().line, f"{word!r} is missing")
         self.at += 1
 
-    def compound(self, word: str, live: bool) -> bool | None:
-        """Loops and case: read to their end, in doubt; `{ ...; }` runs."""
-        ends = {"case": "esac", "for": "done", "while": "done", "until": "done", "{": "}"}
-        if word not in ends:
-            raise ScriptError(self.place().line, f"{word!r} stands alone")
-        place = self.place()
-        self.at += 1
-        if word == "{":
-            self.block(frozenset("}"), live)
-            self.at += 1
-            return None
-        self.skip_compound(word, ends[word])
-        if live and not self.shell.done:
-            self.shell.doubt(place, word, f"'{word}' is not evaluated")
-        return None
-
-    def skip_compound(self, start: str, end: str) -> None:
-        depth = 1
-        while depth:
-            word = self.peek()
-            if word == "eof":
-                raise ScriptError(self.place().line, f"{end!r} is missing")
-            depth += (word == start) - (word == end)
-            self.at += 1
-
     def execute(self, words: list[Word], place: Place) -> bool | None:
         """One simple command of which it is known that it runs."""
+        self.shell.count(place)
         assignments: list[tuple[str, str]] = []
         at = 0
         while at < len(words) and ASSIGNMENT.match(words[at].text) and words[at].pieces and not words[at].quoted_start:
@@ -262,61 +265,27 @@ class Interpreter:
         return name, text
 
     def shell_command(self, words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
+        if words[0] in self.shell.functions:
+            return self.call(words, assigned, place)
         builtin = BUILTINS.get(words[0])
         if builtin:
             return builtin(self, words[1:], assigned, place)
-        self.start(words, assigned, place)
+        start(self, words, assigned, place)
         return None
 
-    def start(self, words: list[str], assigned: dict[str, str], place: Place) -> None:
-        """A program that the script starts; a shell with -c is read as well."""
-        at = position_of_shell(words)
-        if at is None:
-            self.shell.commands.append(self.shell.command(words, assigned, place))
-            return
-        before = len(self.shell.commands)
-        if "envdir" in words[:at]:
-            self.shell.variables.update(self.shell.read_envdir(words[words.index("envdir") + 1]))
-        self.shell.variables.update(dict(word.split("=", 1) for word in words[:at] if ASSIGNMENT.match(word)))
-        self.shell.run_text(words[at + 2], self.file, place.line)
-        for number, command in enumerate(self.shell.commands[before:], before):
-            self.shell.commands[number] = replace(command, words=(*words[:at], *command.words))
+    def call(self, words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
+        """A function of the script: its result is that of its last command."""
+        shell = self.shell
+        arguments, shell.arguments = shell.arguments, tuple(words[1:])
+        shell.variables.update(assigned)
+        function = shell.functions[words[0]]
+        with shell.one_deeper(place):
+            Interpreter(shell, list(function.tokens), function.file, depth=self.depth).run()
+        shell.arguments, shell.returning = arguments, False
+        return shell.status
 
     def expand(self, word: Word, place: Place) -> list[str]:
-        """A word after expansion: unquoted parts are split at blanks, and may vanish."""
-        fields = [""]
-        present = False
-        for piece in word.pieces:
-            text = self.expand_piece(piece, place)
-            if piece.is_quoted or not piece.is_expansion:
-                fields[-1] += text
-                present = present or piece.is_quoted or bool(text)
-                continue
-            parts = text.split()
-            if text[:1].isspace() and fields[-1]:
-                fields.append("")
-            for number, part in enumerate(parts):
-                if number:
-                    fields.append("")
-                fields[-1] += part
-            if parts and text[-1:].isspace():
-                fields.append("")
-        if fields[-1] == "" and len(fields) > 1:
-            fields.pop()
-        return fields if present or fields != [""] else []
+        return fields_of(word, self.shell.arguments, lambda piece: expand(self, piece, place))
 
     def expand_piece(self, piece: Piece, place: Place) -> str:
         return expand(self, piece, place)
-
-
-def position_of_shell(words: list[str]) -> int | None:
-    """Where `sh -c TEXT` starts among these words."""
-    for at in range(len(words) - 2):
-        if words[at].rpartition("/")[2] in SHELLS and words[at + 1] == "-c":
-            return at
-    return None
-
-
-def starts_a_server(words: list[Word]) -> bool:
-    """Whether one of them is a server whose output a pipeline takes to a logger."""
-    return any(word.text.rpartition("/")[2] in SERVERS for word in words)

@@ -1,12 +1,13 @@
 """What is known of a script while it is read: variables, what it starts, what cannot be known."""
 
-import contextlib
 import os
 from dataclasses import dataclass, field
 
 from ..machine import Machine
 from ..source import Place, Unreadable, read_text
-from .tokens import UNKNOWN
+from .tokens import UNKNOWN, ScriptError, Token
+
+MOST_COMMANDS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,14 @@ class Doubt:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the script: the command that is its body."""
+
+    tokens: tuple[Token, ...]
+    file: str
+
+
 @dataclass(slots=True)
 class State:
     """The state of a script that is being read.
@@ -49,6 +58,9 @@ class State:
     commands   what it would start, in order, up to and including the exec
     uncertain  what it may start, in branches of which nobody knows whether they run
     doubts     what could not be known on the way
+    status     of the last command: $? is 0 for True, not 0 for False
+    returning  a function has come to its `return`
+    more_set   variables that nothing here has set may be set all the same, by what could not be read
     """
 
     machine: Machine
@@ -64,7 +76,23 @@ class State:
     done: bool = False
     arguments: tuple[str, ...] = ()
     depth: int = 0
+    functions: dict[str, Function] = field(default_factory=dict)
+    status: bool | None = True
+    returning: bool = False
+    more_set: bool = False
+    ran: int = 0
     texts: int = 0  # read so far: a script that sources itself three times over would take three to the depth
+
+    @property
+    def stopped(self) -> bool:
+        """Nothing more is run: the script has ended, or the function."""
+        return self.done or self.returning
+
+    def count(self, place: Place) -> None:
+        """One more command or round of a loop. Raises ScriptError."""
+        self.ran += 1
+        if self.ran > MOST_COMMANDS:
+            raise ScriptError(place.line, "it runs too many commands")
 
     def doubt(self, place: Place, what: str, text: str) -> None:
         self.doubts.append(Doubt(place, what.replace(UNKNOWN, "?"), text))
@@ -79,15 +107,22 @@ class State:
         return Command(tuple(words), place, self.environment() | assigned, self.folder, tuple(self.limits.items()),
                        self.umask, "" if UNKNOWN in path else path)  # fmt: skip
 
-    def read_envdir(self, name: str) -> dict[str, str]:
-        """The variables of an envdir(8) folder: the first line of each file."""
+    def read_envdir(self, name: str) -> dict[str, str] | None:
+        """The variables of an envdir(8) folder: the first line of each file. None if it cannot be read."""
         folder = self.path_of(name)
         variables = {}
-        with contextlib.suppress(OSError, Unreadable):
+        try:
             for file in sorted(os.listdir(folder)):
                 if "=" not in file and not file.startswith("."):
                     variables[file] = read_text(f"{folder}/{file}").partition("\n")[0].rstrip(" \t")
+        except (OSError, Unreadable, ValueError):  # ValueError: a NUL
+            return None
         return variables
+
+    def which(self, name: str) -> str:
+        """The path of a program as the script would find it, "" if it is not installed here."""
+        path = self.machine.program(name, self.variables.get("PATH", "").replace(UNKNOWN, ""))
+        return path if self.machine.is_executable(path) else ""
 
     def path_of(self, name: str) -> str:
         return os.path.normpath(name if name.startswith("/") else f"{self.folder}/{name}")

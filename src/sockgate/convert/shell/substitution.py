@@ -22,10 +22,11 @@ class NotKnown(Exception):
 
 @dataclass(slots=True)
 class Stage:
-    """One command of a pipeline, and the file that it reads."""
+    """One command of a pipeline, the file that it reads, and whether it may fail without a word."""
 
     words: list[str] = field(default_factory=list)
     source: str = ""
+    quiet: bool = False
 
 
 def unknown(interpreter: "Interpreter", place: Place, what: str, text: str) -> str:
@@ -59,7 +60,7 @@ def output_of(interpreter: "Interpreter", tokens: list[Token], place: Place) -> 
             if status != (operator == "&&"):
                 continue
         text, status = run(interpreter, pipeline, place)
-        failed = text is None
+        failed = text is None and not pipeline[0].quiet
         printed.append(text or "")
     if failed:
         raise NotKnown(NOT_KNOWN)
@@ -73,9 +74,10 @@ def pipelines(interpreter: "Interpreter", tokens: list[Token], place: Place) -> 
     for token in tokens:
         if isinstance(token, Word):
             add_word(found[-1][1][-1], interpreter.expand(token, place), redirection)
+            found[-1][1][-1].quiet |= redirection == "2>" and token.text == "/dev/null"
             redirection = ""
         elif token.is_redirection:
-            redirection = token.text
+            redirection = token.descriptor + token.text
         elif token.text == "|":
             found[-1][1].append(Stage())
         elif token.text in ("&&", "||", ";", NEWLINE):
@@ -88,7 +90,7 @@ def pipelines(interpreter: "Interpreter", tokens: list[Token], place: Place) -> 
 def add_word(stage: Stage, words: list[str], redirection: str) -> None:
     if any(UNKNOWN in word for word in words):
         raise NotKnown  # the word itself has said why
-    if redirection == "<":
+    if redirection in ("<", "0<"):
         stage.source = "".join(words)
     elif not redirection:
         stage.words += words
@@ -108,13 +110,13 @@ def run(interpreter: "Interpreter", stages: list[Stage], place: Place) -> tuple[
 def printed_by(interpreter: "Interpreter", stage: Stage) -> str | None:
     """The output of a command that is known, None if it fails. Raises NotKnown."""
     shell = interpreter.shell
-    match stage.words:
+    match [os.path.basename(stage.words[0]), *stage.words[1:]] if stage.words else []:
         case ["getent", "passwd", name]:
             account = shell.machine.user(name.replace(ACCOUNT_MARK, ""))
             return ":".join(map(str, account)) if account else None
         case ["id", ("-u" | "-g")]:
             return "0"
-        case ["id", ("-u" | "-g") as which, name]:
+        case ["id", ("-u" | "-g") as which, name] | ["id", name, ("-u" | "-g") as which]:
             return f"{ACCOUNT_MARK}{which[1]}{name}{ACCOUNT_MARK}"
         case [] | ["cat"] if stage.source:
             return contents(interpreter, stage.source)
@@ -123,12 +125,22 @@ def printed_by(interpreter: "Interpreter", stage: Stage) -> str | None:
         case ["head" | "tail", *_, name] if not name.startswith("-"):
             text = contents(interpreter, name)
             return text if text is None else filtered(stage.words[:-1], text)
-        case ["hostname"] | ["hostname", "-f" | "--fqdn"]:
+        case ["hostname"] | ["hostname", "-f" | "--fqdn"] | ["uname", "-n"]:
             return os.uname().nodename
+        case ["hostname", "-s"]:
+            return os.uname().nodename.partition(".")[0]
+        case ["dnsdomainname"] | ["hostname", "-d"] if "." in os.uname().nodename:
+            return os.uname().nodename.partition(".")[2]
         case ["echo", *words] if not words or not re.fullmatch("-[neE]+", words[0]):
             return " ".join(words)
         case ["pwd"]:
             return shell.folder
+        case ["which" | "type", name] | ["command", "-v", name] | ["type", "-p", name]:
+            return shell.which(name) or None
+        case ["whoami"] | ["id", "-un"]:
+            return "root"
+        case ["env", "-" | "-i", *_, "envdir", name, "awk", program] if "ENVIRON" in program:
+            return assignments(shell.read_envdir(name) or {}, "export " * ("export" in program))
         case ["dirname", path]:
             return os.path.dirname(path.rstrip("/") or "/") or "."
         case ["basename", path]:
@@ -149,9 +161,10 @@ def filtered(words: list[str], text: str) -> str:
             return text.partition("\n")[0]
         case ["tail", "-1" | "-n1"] | ["tail", "-n", "1"]:
             return text.rstrip("\n").rpartition("\n")[2]
-        case ["cut", *options] if number := cut_field(options):
-            lines = (line.split(":") for line in text.rstrip("\n").split("\n"))
-            return "\n".join(fields[number - 1] if number <= len(fields) else "" for fields in lines)
+        case ["cut", *options] if field := cut_field(options):
+            delimiter, number = field
+            lines = (line.split(delimiter) for line in text.rstrip("\n").split("\n"))
+            return "\n".join(cut(fields, number) for fields in lines)
     raise NotKnown(NOT_KNOWN)
 
 
@@ -176,10 +189,27 @@ def operand(interpreter: "Interpreter", word: str) -> int:
     return int(value)
 
 
-def cut_field(options: list[str]) -> int:
-    text = " ".join(options).replace('"', "")
-    match = re.fullmatch(r"-d ?: -f ?([1-7])", text)
-    return int(match[1]) if match else 0
+def cut_field(options: list[str]) -> tuple[str, int] | None:
+    """-d CHARACTER -f NUMBER, the value of each behind it or apart."""
+    match options:
+        case ["-d", delimiter, *rest]:
+            pass
+        case [first, *rest] if first.startswith("-d"):
+            delimiter = first[2:]
+        case _:
+            return None
+    number = "".join(rest).removeprefix("-f")
+    return (delimiter, int(number)) if len(delimiter) == 1 and re.fullmatch("[1-9]", number) else None
+
+
+def cut(fields: list[str], number: int) -> str:
+    """A line without the delimiter comes whole."""
+    return fields[0] if len(fields) == 1 else fields[number - 1] if number <= len(fields) else ""
+
+
+def assignments(variables: dict[str, str], prefix: str) -> str:
+    """What qmail-ldap's scripts have awk(1) make of an envdir, for eval."""
+    return "".join(f'{prefix}{name}="{value}"\n' for name, value in variables.items() if name != "PATH")
 
 
 def contents(interpreter: "Interpreter", name: str) -> str | None:

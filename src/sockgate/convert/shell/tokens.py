@@ -1,5 +1,6 @@
 """The tokens of a shell script: words in pieces, operators, line ends."""
 
+import re
 from dataclasses import dataclass
 
 UNKNOWN = "\ufdd0"  # stands in a value for what cannot be known; a Unicode noncharacter, in no real text
@@ -8,6 +9,7 @@ ACCOUNT_MARK = "\ufdd1"
 NEWLINE = "\n"
 OPERATORS = ("&&", "||", ";;", ">>", "<<", ">&", "<&", "&>", ";", "&", "|", "(", ")", "<", ">")
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=", re.ASCII)
 LITERAL, PARAMETER, SUBSTITUTION = "literal", "parameter", "substitution"
 
 
@@ -54,8 +56,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
+    """descriptor  the number in front of a redirection, "" for none"""
+
     text: str
     line: int
+    descriptor: str = ""
 
     @property
     def is_redirection(self) -> bool:
@@ -134,9 +139,11 @@ class Tokenizer:
         """An operator; the number of a descriptor in front of a redirection is part of it."""
         last = self.tokens[-1] if self.tokens else None
         glued = self.at > 0 and self.text[self.at - 1].isdigit()
+        descriptor = ""
         if text[0] in "<>" and glued and isinstance(last, Word) and last.text.isdigit() and last.is_bare:
             self.tokens.pop()
-        self.tokens.append(Operator(text, self.line))
+            descriptor = last.text
+        self.tokens.append(Operator(text, self.line, descriptor))
         self.at += len(text)
 
     def word(self) -> None:

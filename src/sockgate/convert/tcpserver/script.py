@@ -2,7 +2,8 @@
 
 import os
 
-from ..answer import Answer, approximated, blocked, entry_of
+from ..answer import Answer, approximated, blocked, entry_of, translated
+from ..chain import BadLink, flags_of
 from ..machine import Machine
 from ..report import Entry, Report
 from ..service import Service
@@ -11,6 +12,7 @@ from ..shell.state import Command
 from ..shell.tokens import ScriptError
 from ..source import Place, Unreadable
 from .command import convert
+from .options import WITH_VALUE, WITHOUT_VALUE
 from .words import SERVERS, server_at, shown
 
 
@@ -24,8 +26,10 @@ def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
 
 def read_script(path: str, machine: Machine, report: Report) -> list[Service]:
     name = name_of(path)
-    shell = Shell(machine, os.path.dirname(os.path.abspath(path)))
-    failure = evaluate(shell, path)
+    shell, failure = as_a_service(path, machine)
+    if shell.arguments:
+        text = "read as init runs it: with the word start behind it"
+        report.entries.append(entry_of(name, Place(path, 0), path, translated(text=text)))
     for doubt in shell.doubts:
         report.entries.append(entry_of(name, doubt.place, doubt.what, approximated(doubt.text)))
     if failure:
@@ -44,6 +48,23 @@ def read_script(path: str, machine: Machine, report: Report) -> list[Service]:
         service = convert(own_name, command, machine, report)
         services += [service] if service else []
     return services
+
+
+def as_a_service(path: str, machine: Machine) -> tuple[Shell, tuple[Answer, Place] | None]:
+    """As a supervisor runs it, without arguments; if that starts no server, as init does: `SCRIPT start`."""
+    folder = os.path.dirname(os.path.abspath(path))
+    shell = Shell(machine, folder)
+    failure = evaluate(shell, path)
+    if failure or starts_servers(shell):
+        return shell, failure
+    other = Shell(machine, folder, arguments=("start",))
+    if evaluate(other, path) or not starts_servers(other):
+        return shell, failure
+    return other, None
+
+
+def starts_servers(shell: Shell) -> bool:
+    return any(server_at(command.words) is not None for command in (*shell.commands, *shell.uncertain))
 
 
 def evaluate(shell: Shell, path: str) -> tuple[Answer, Place] | None:
@@ -74,7 +95,11 @@ def name_of(path: str) -> str:
 
 
 def port_of(command: Command) -> str:
-    """What tells the servers of one script apart: the last word before the program that may be a port."""
+    """What tells the servers of one script apart."""
     at = server_at(command.words) or 0
-    words = [word for word in command.words[at + 1 :] if not word.startswith(("-", "/"))]
-    return next((word for word in words[1:] if word.isalnum()), "server")
+    program = command.words[at].rpartition("/")[2]
+    try:
+        rest = flags_of(list(command.words[at + 1 :]), WITH_VALUE[program], WITHOUT_VALUE[program])[1]
+    except BadLink:
+        return "server"
+    return rest[1] if len(rest) > 1 else "server"

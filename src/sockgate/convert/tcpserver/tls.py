@@ -14,7 +14,7 @@ from ..source import Unreadable, read_text
 from ..stunnel import FOLDER, PROGRAM, Tls
 from .access import rules_of
 from .options import Listener
-from .words import is_known
+from .words import is_known, shown
 
 GREETER = ("/bin/sh", "-c", 'printf %s "$0" && exec "$@"')
 PRLIMIT = "/usr/bin/prlimit"
@@ -100,7 +100,7 @@ def front(listener: Listener, given: dict[str, str], user: str, answers: Answers
     values = {name: given[name] for name in VARIABLES if given.get(name) or (name == "CCAVERIFY" and name in given)}
     problems = len(answers)
     for name, value in values.items():
-        if not is_known(listener.machine, value):
+        if name not in OWN_USER and not is_known(listener.machine, value):
             answers.append((name, blocked("its value cannot be known without running the script; write it out")))
     for rule in rules_of(listener.rules):
         special = next((name for name in VARIABLES if name in names_of(rule.action.variables)), None)
@@ -166,16 +166,14 @@ def needs_its_key(path: str, name: str, answers: Answers) -> None:
 
 
 def own_user(values: dict[str, str], user: str, answers: Answers) -> None:
-    """From 0.80 on TLS could have a user of its own. stunnel becomes the server's, whose key it has read by then."""
+    """From 0.80 on TLS could have a user of its own. stunnel becomes the server's, with the key in its memory."""
     name = next((name for name in OWN_USER if name in values), None)
     if name is None:
         return
+    text = f"TLS has no user or root directory of its own: stunnel reads the key and becomes {user}, as the server does"
     if not user:
-        text = "TLS had a user of its own, and stunnel would be root, as the server is: unset it to accept that"
-        answers.append((f"{name}={values[name]}", blocked(text)))
-        return
-    text = f"TLS has no user or root directory of its own: stunnel reads the key and becomes {user}, as the server"
-    answers.append((f"{name}={values[name]}", approximated(text)))
+        text = "TLS had a user of its own, and stunnel stays root, as the server does: give it one if it can"
+    answers.append((shown([f"{name}={values[name]}"]), approximated(text)))
 
 
 def authorities_of(listener: Listener, values: dict[str, str], answers: Answers) -> tuple[str, str]:

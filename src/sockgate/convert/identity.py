@@ -1,0 +1,54 @@
+"""The links that change or name the account: setuidgid, envuidgid, sudo."""
+
+import re
+
+from .answer import Answer, approximated, blocked, translated
+from .chain import BadLink, Chain, Result, Stays, first, flags_of
+from .shell.tokens import ASSIGNMENT
+
+ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+
+
+def setuidgid(chain: Chain, words: list[str]) -> Result:
+    name, rest = first(words, "the account")
+    chain.user, chain.group = name, ""
+    return rest, [known_account(chain, name, f"User={name}")]
+
+
+def envuidgid(chain: Chain, words: list[str]) -> Result:
+    name, rest = first(words, "the account")
+    return rest, [uid_variables(chain, name)]
+
+
+def uid_variables(chain: Chain, name: str) -> Answer:
+    """$UID and $GID, which tcpserver -U takes and hands on."""
+    chain.uid_variables = name
+    account = chain.machine.user(name)
+    if account is not None:
+        chain.environment |= {"UID": str(account.pw_uid), "GID": str(account.pw_gid)}
+    return known_account(chain, name, text=f"$UID and $GID of {name}")
+
+
+def known_account(chain: Chain, name: str, *became: str, text: str = "") -> Answer:
+    if not ACCOUNT.fullmatch(name):
+        return blocked(f"{name!r} is no account")
+    if not (name.isascii() and name.isdigit()) and chain.machine.user(name) is None:
+        return approximated(
+            f"there is no user {name!r} on this machine; the unit cannot start before there is", *became
+        )
+    return translated(*became, text=text)
+
+
+def sudo(chain: Chain, words: list[str]) -> Result:
+    """sudo [-u USER] [-g GROUP]"""
+    if chain.behind:
+        raise Stays
+    options, rest = flags_of(words, "ugp", "nEHbikKsS")
+    given = dict(options)
+    if rest and ASSIGNMENT.match(rest[0]):
+        raise BadLink("variables in front of the program are not converted; write env behind sudo")
+    chain.user, chain.group = given.get("u", "").removeprefix("#"), given.get("g", "").removeprefix("#")
+    text = "sudoers may take variables away, or add some"
+    if not chain.user:
+        return rest, [approximated(f"{text}; root is the default")]
+    return rest, [known_account(chain, chain.user, f"User={chain.user}"), approximated(f"sudo: {text}")]
