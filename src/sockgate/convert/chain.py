@@ -18,6 +18,7 @@ class Chain:
     folder         where it is run: relative names are meant from there
     path           $PATH for names without a slash, "" for the usual one
     behind         it stands behind tcpserver, where the client's variables are set already
+    keeps_groups   the user has its further groups as well, as after a log-in
     uid_variables  the account whose numbers are $UID and $GID
     cleared        env - came last: of what was exported before nothing is left
     limits_stay    what sets limits stays in front of the server: stunnel between would not start under all of them
@@ -33,6 +34,7 @@ class Chain:
     limits_stay: bool = False
     user: str = ""
     group: str = ""
+    keeps_groups: bool = False
     uid_variables: str = ""
     limits: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The links that change or name the account: setuidgid, envuidgid, sudo."""
+"""The links that change or name the account: setuidgid, envuidgid, su, sudo."""
 
 import re
 
@@ -11,8 +11,18 @@ ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 
 def setuidgid(chain: Chain, words: list[str]) -> Result:
     name, rest = first(words, "the account")
-    chain.user, chain.group = name, ""
+    chain.user, chain.group, chain.keeps_groups = name, "", False
     return rest, [known_account(chain, name, f"User={name}")]
+
+
+def su(chain: Chain, words: list[str]) -> Result:
+    """su USER, whose -c the shell has taken."""
+    if chain.behind:
+        raise Stays
+    name, rest = first(words, "the account")
+    chain.user, chain.group, chain.keeps_groups = name, "", True
+    text = "su: PAM may have given it limits, a umask and variables (MAIL) of its own"
+    return rest, [known_account(chain, name, f"User={name}"), approximated(text)]
 
 
 def envuidgid(chain: Chain, words: list[str]) -> Result:
@@ -48,6 +58,7 @@ def sudo(chain: Chain, words: list[str]) -> Result:
     if rest and ASSIGNMENT.match(rest[0]):
         raise BadLink("variables in front of the program are not converted; write env behind sudo")
     chain.user, chain.group = given.get("u", "").removeprefix("#"), given.get("g", "").removeprefix("#")
+    chain.keeps_groups = True
     text = "sudoers may take variables away, or add some"
     if not chain.user:
         return rest, [approximated(f"{text}; root is the default")]

@@ -6,7 +6,7 @@ import re
 from .answer import Answer, approximated, blocked, translated
 from .chain import BadLink, Chain, Link, Result, Stays, first, flags_of
 from .gateoptions import offers
-from .identity import envuidgid, known_account, setuidgid, sudo, uid_variables
+from .identity import envuidgid, known_account, setuidgid, su, sudo, uid_variables
 from .shell.tokens import ASSIGNMENT, UNKNOWN
 from .source import Unreadable, read_text
 
@@ -202,7 +202,7 @@ def chpst_account(chain: Chain, letter: str, value: str) -> Answer:
         return blocked(f"chpst -{letter} {value}: several groups are not converted; add SupplementaryGroups= by hand")
     if letter == "U":
         return uid_variables(chain, name)
-    chain.user, chain.group = name, group
+    chain.user, chain.group, chain.keeps_groups = name, group, False
     return known_account(chain, name, f"User={name}", *([f"Group={group}"] if group else []))
 
 
@@ -229,10 +229,9 @@ def start_stop_daemon(chain: Chain, words: list[str]) -> Result:
     if not program or "--stop" in given or "-K" in given:
         raise BadLink("it starts no program")
     chain.user, _, group = given.get("c", "").partition(":")
-    chain.group = given.get("g", group)
+    chain.group, chain.keeps_groups = given.get("g", group), True
     answers = [known_account(chain, chain.user, f"User={chain.user}")] if chain.user else []
-    if given.get("d"):
-        chain.folder = given["d"]
+    chain.folder = given.get("d") or "/"
     if given.get("N"):
         answers.append(niceness(chain, given["N"]))
     if given.get("k"):
@@ -269,6 +268,7 @@ LINKS: dict[str, Link] = {
     "fghack": without_effect,
     "nohup": without_effect,
     "authbind": authbind,
+    "su": su,
     "sudo": sudo,
     "start-stop-daemon": start_stop_daemon,
     "s6-setuidgid": setuidgid,

@@ -72,6 +72,17 @@ SCRIPTS = {
     "recordio": f"exec {T} 0 PORT recordio /opt/probe",
     "relative": "cd control/..\nexec tcpserver -RHl0 0 PORT ./probe x",
     "path": f"PATH=/opt:$PATH\nexec {T} 0 PORT probe x",
+    "functions": f"start() {{\n  [ $# -eq 2 ] || return 1\n  exec {T} 0 PORT \"$@\"\n}}\nstart /opt/probe 'a b'",
+    "case-and-for": "OPTIONS=-vRHl0\nfor x in rules no-rules; do\n  case $x in\n    no-*) ;;\n"
+                    "    *) OPTIONS=\"$OPTIONS -x $x.cdb\" ;;\n  esac\ndone\nexec tcpserver $OPTIONS 0 PORT /opt/probe",
+    "eval-of-an-envdir": "eval `env - PATH=$PATH envdir ./env awk 'BEGIN { for (i in ENVIRON) if (i != \"PATH\") printf"
+                         " \"export %s=\\\"%s\\\"\\n\", i, ENVIRON[i] }'`\n"
+                         f"exec {T} ${{FROM_ENVDIR:+-c11}} 0 PORT /opt/probe $FROM_ENVDIR",
+    "subshell-and-status": f"(cd /; X=no; exit 3)\n[ $? -ne 0 ] && X=$(hostname >/dev/null; echo yes)\n"
+                           f"! false && exec {T} 0 PORT /opt/probe $X",
+    "shell-behind": f"exec {T} 0 PORT sh -c 'exec /opt/probe \"$TCPLOCALPORT $0\"' a",
+    "start-stop-daemon": "exec start-stop-daemon --start --chuid prober:games --pidfile /run/none --startas "
+                         "`which tcpserver` -- -vRHl0 0 PORT /opt/probe",
     "nice": f"exec nice -n 7 {T} 0 PORT /opt/probe",
     "relay": f"RELAYCLIENT= RBLSMTPD=x\nexport RELAYCLIENT RBLSMTPD\nexec {T} 0 PORT /opt/probe",
     "pgrphack": f"exec pgrphack {T} 0 PORT fghack /opt/probe",

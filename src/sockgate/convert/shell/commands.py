@@ -63,6 +63,7 @@ def exit_(interpreter: "Interpreter", words: list[str], assigned: dict[str, str]
     """At the end it ends the script. In a branch it is a guard: the unit has no such check."""
     if interpreter.depth == 0 or any(names_a_server(command.words) for command in interpreter.shell.commands):
         interpreter.shell.done = True
+        return words[0] == "0" if words and UNKNOWN not in words[0] else None
     else:
         interpreter.shell.doubt(place, "exit", "the script would stop here on this machine; the unit does not look")
     return None
@@ -97,6 +98,8 @@ def shift(interpreter: "Interpreter", words: list[str], assigned: dict[str, str]
 def return_(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> bool | None:
     """It ends the function; in a branch of which nobody knows whether it runs, perhaps."""
     interpreter.shell.returning = True
+    if interpreter.shell.in_doubt:
+        interpreter.shell.doubt(place, "return", "whether the function ends here cannot be known")
     if not words:
         return interpreter.shell.status
     return None if UNKNOWN in words[0] else words[0] == "0"
@@ -192,11 +195,10 @@ def test(interpreter: "Interpreter", words: list[str], assigned: dict[str, str],
     """[ and test: what can be known of files and strings."""
     if words and words[-1] in ("]", "]]"):
         words = words[:-1]
-    for sign, combine in (("-o", any), ("-a", all)):
+    for sign, decides in (("-o", True), ("-a", False)):
         if sign in words:
-            parts = split_at(words, sign)
-            results = [test(interpreter, part, assigned, place) for part in parts]
-            return None if None in results else combine(bool(result) for result in results)
+            results = [test(interpreter, part, assigned, place) for part in split_at(words, sign)]
+            return decides if decides in results else None if None in results else not decides
     if words[:1] == ["!"]:
         result = test(interpreter, words[1:], assigned, place)
         return None if result is None else not result

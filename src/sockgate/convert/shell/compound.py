@@ -58,7 +58,7 @@ def case(interpreter: "Interpreter", live: bool) -> bool | None:
     if next_word(interpreter).text != "in":
         raise ScriptError(place.line, "'in' is missing")
     live = live and not interpreter.shell.stopped
-    value = "".join(interpreter.expand(word, place)) if live else ""
+    value = "".join(interpreter.expand_piece(piece, place) for piece in word.pieces) if live else ""
     taken: bool | None = False
     while True:
         skip_separators(interpreter)
@@ -194,11 +194,13 @@ def subshell(interpreter: "Interpreter", live: bool) -> bool | None:
     shell = interpreter.shell
     variables, exported, folder = dict(shell.variables), set(shell.exported), shell.folder
     limits, umask, done = dict(shell.limits), shell.umask, shell.done
+    arguments, returning, functions = shell.arguments, shell.returning, dict(shell.functions)
     interpreter.at += 1
     interpreter.block(frozenset(")"), live)
     interpreter.at += 1
     shell.variables, shell.exported, shell.folder = variables, exported, folder
     shell.limits, shell.umask, shell.done = limits, umask, done
+    shell.arguments, shell.returning, shell.functions = arguments, returning, functions
     return shell.status if live else None
 
 

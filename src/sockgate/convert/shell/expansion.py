@@ -28,6 +28,13 @@ def expand(interpreter: "Interpreter", piece: Piece, place: Place) -> str:
     return substitution(interpreter, piece.text, place)
 
 
+def after_equals(word: Word) -> tuple[Piece, ...]:
+    """An assignment in two pieces at least: a ~ behind the equals sign is at the start of one."""
+    first = word.pieces[0]
+    at = first.text.find("=") + 1
+    return (Piece(LITERAL, first.text[:at], False), Piece(LITERAL, first.text[at:], False), *word.pieces[1:])
+
+
 def home(interpreter: "Interpreter", text: str, place: Place) -> str:
     """~ and ~NAME at the start of a word."""
     match = HOME.match(text)
@@ -129,27 +136,30 @@ def nested(interpreter: "Interpreter", text: str, place: Place) -> str:
 def fields_of(word: Word, arguments: tuple[str, ...], text_of: Callable[[Piece], str]) -> list[str]:
     """A word after expansion: unquoted parts are split at blanks, or vanish; "$@" is one word for each argument."""
     keeps_empty = EACH_ARGUMENT not in word.pieces  # the quotes around it make no word where there is no argument
-    fields = [""]
-    present = False
+    fields: list[str] = []
+    current: str | None = None  # the field that has begun
     for piece in word.pieces:
         if piece == EACH_ARGUMENT:
-            fields[-1:] = [fields[-1] + first for first in arguments[:1]] + list(arguments[1:]) or [fields[-1]]
-            present = present or bool(arguments)
+            for number, argument in enumerate(arguments):
+                fields += [current or ""] * (number > 0)
+                current = argument if number else (current or "") + argument
             continue
         text = text_of(piece)
         if piece.is_quoted or not piece.is_expansion:
-            fields[-1] += text
-            present = present or (piece.is_quoted and keeps_empty) or bool(text)
+            current = (current or "") + text if text or (piece.is_quoted and keeps_empty) else current
             continue
-        parts = text.split()
-        if text[:1].isspace() and fields[-1]:
-            fields.append("")
-        for number, part in enumerate(parts):
-            if number:
-                fields.append("")
-            fields[-1] += part
-        if parts and text[-1:].isspace():
-            fields.append("")
-    if fields[-1] == "" and len(fields) > 1:
-        fields.pop()
-    return fields if present or fields != [""] else []
+        fields, current = split_at_blanks(fields, current, text)
+    return fields if current is None else [*fields, current]
+
+
+def split_at_blanks(fields: list[str], current: str | None, text: str) -> tuple[list[str], str | None]:
+    """What was expanded without quotes."""
+    if text[:1].isspace() and current is not None:
+        fields, current = [*fields, current], None
+    for number, part in enumerate(text.split()):
+        if number:
+            fields, current = [*fields, current or ""], None
+        current = (current or "") + part
+    if text[-1:].isspace() and current is not None:
+        fields, current = [*fields, current], None
+    return fields, current

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..source import Place, read_text
 from .commands import BUILTINS
 from .compound import COMPOUNDS, definition
-from .expansion import expand, fields_of
+from .expansion import after_equals, expand, fields_of
 from .starting import start, starts_a_server
 from .state import State
 from .tokens import ASSIGNMENT, NEWLINE, UNKNOWN, Operator, Piece, ScriptError, Token, Word, tokenize
@@ -118,6 +118,7 @@ class Interpreter:
     def doubtful(self, step: Callable[[], object]) -> None:
         """Read a part of which nobody knows whether it runs: what it assigns is unknown, what it starts is not run."""
         self.depth += 1
+        self.shell.in_doubt += 1
         before = dict(self.shell.variables)
         commands, done = list(self.shell.commands), self.shell.done
         limits, umask, folder = dict(self.shell.limits), self.shell.umask, self.shell.folder
@@ -128,6 +129,7 @@ class Interpreter:
         self.shell.uncertain += self.shell.commands[len(commands) :]
         self.shell.commands, self.shell.done, self.shell.returning = commands, done, False
         self.shell.limits, self.shell.umask, self.shell.folder = limits, umask, folder
+        self.shell.in_doubt -= 1
         self.depth -= 1
 
     def pipeline(self, live: bool) -> bool | None:
@@ -255,7 +257,7 @@ class Interpreter:
         return self.shell_command(expanded, dict(assignments), place)
 
     def assignment(self, word: Word, place: Place) -> tuple[str, str]:
-        value = "".join(self.expand_piece(piece, place) for piece in word.pieces)
+        value = "".join(self.expand_piece(piece, place) for piece in after_equals(word))
         if len(value) > LONGEST_VALUE:
             raise ScriptError(place.line, "a value is too long")
         name, _, text = value.partition("=")

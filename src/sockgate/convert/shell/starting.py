@@ -40,7 +40,9 @@ def read_folders(interpreter: "Interpreter", words: list[str], place: Place) -> 
             if variables is None:
                 shell.doubt(place, f"{word} {words[at + 1]}", "it cannot be read here; what it sets is not known")
                 shell.more_set = True
-            shell.variables.update(variables or {})
+            for name, value in (variables or {}).items():
+                shell.variables.pop(name, None)
+                shell.variables.update({} if value is None else {name: value})
 
 
 def script_of_shell(words: list[str]) -> tuple[list[str], str] | None:
@@ -54,7 +56,7 @@ def script_of_shell(words: list[str]) -> tuple[list[str], str] | None:
 
 
 def script_of_su(words: list[str]) -> tuple[list[str], str] | None:
-    """`su [-] [-s SHELL] USER -c TEXT`, with the options in any order: as setuidgid USER sh -c TEXT."""
+    """`su [-] [-s SHELL] USER -c TEXT`, with the options in any order: (su USER, TEXT)."""
     if not words or words[0].rpartition("/")[2] != "su" or "-c" not in words[:-1]:
         return None
     rest = list(words[1:])
@@ -67,7 +69,7 @@ def script_of_su(words: list[str]) -> tuple[list[str], str] | None:
     users = [word for word in rest if not word.startswith("-")]
     if len(users) > 1 or UNKNOWN in script:
         return None
-    return ["setuidgid", users[0]] if users else [], script
+    return ["su", users[0]] if users else [], script
 
 
 def starts_a_server(words: list[Word]) -> bool:

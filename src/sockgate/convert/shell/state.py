@@ -60,6 +60,7 @@ class State:
     doubts     what could not be known on the way
     status     of the last command: $? is 0 for True, not 0 for False
     returning  a function has come to its `return`
+    in_doubt   how many parts around what is run now nobody knows to run
     more_set   variables that nothing here has set may be set all the same, by what could not be read
     """
 
@@ -80,6 +81,7 @@ class State:
     status: bool | None = True
     returning: bool = False
     more_set: bool = False
+    in_doubt: int = 0
     ran: int = 0
     texts: int = 0  # read so far: a script that sources itself three times over would take three to the depth
 
@@ -107,14 +109,17 @@ class State:
         return Command(tuple(words), place, self.environment() | assigned, self.folder, tuple(self.limits.items()),
                        self.umask, "" if UNKNOWN in path else path)  # fmt: skip
 
-    def read_envdir(self, name: str) -> dict[str, str] | None:
-        """The variables of an envdir(8) folder: the first line of each file. None if it cannot be read."""
+    def read_envdir(self, name: str) -> dict[str, str | None] | None:
+        """The variables of an envdir(8) folder: the first line of each file, None for those that an empty file takes
+        away. None if it cannot be read.
+        """
         folder = self.path_of(name)
-        variables = {}
+        variables: dict[str, str | None] = {}
         try:
             for file in sorted(os.listdir(folder)):
                 if "=" not in file and not file.startswith("."):
-                    variables[file] = read_text(f"{folder}/{file}").partition("\n")[0].rstrip(" \t")
+                    text = read_text(f"{folder}/{file}")
+                    variables[file] = text.partition("\n")[0].rstrip(" \t") if text else None
         except (OSError, Unreadable, ValueError):  # ValueError: a NUL
             return None
         return variables

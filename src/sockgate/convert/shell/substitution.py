@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..source import Place, Unreadable, read_text
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 CALCULATION = re.compile(r"\s*(-?\w+)\s*([-+*/%])\s*(-?\w+)\s*", re.ASCII)
+ELSEWHERE = (">", ">>", "1>", "1>>", "&>", ">&")
 NOT_KNOWN = "the output cannot be known here, and nothing is run"
 
 
@@ -22,11 +23,17 @@ class NotKnown(Exception):
 
 @dataclass(slots=True)
 class Stage:
-    """One command of a pipeline, the file that it reads, and whether it may fail without a word."""
+    """One command of a pipeline.
+
+    source  the file that it reads
+    quiet   what it says when it fails goes nowhere
+    silent  what it prints goes elsewhere
+    """
 
     words: list[str] = field(default_factory=list)
     source: str = ""
     quiet: bool = False
+    silent: bool = False
 
 
 def unknown(interpreter: "Interpreter", place: Place, what: str, text: str) -> str:
@@ -75,6 +82,7 @@ def pipelines(interpreter: "Interpreter", tokens: list[Token], place: Place) -> 
         if isinstance(token, Word):
             add_word(found[-1][1][-1], interpreter.expand(token, place), redirection)
             found[-1][1][-1].quiet |= redirection == "2>" and token.text == "/dev/null"
+            found[-1][1][-1].silent |= redirection in ELSEWHERE
             redirection = ""
         elif token.is_redirection:
             redirection = token.descriptor + token.text
@@ -99,6 +107,9 @@ def add_word(stage: Stage, words: list[str], redirection: str) -> None:
 def run(interpreter: "Interpreter", stages: list[Stage], place: Place) -> tuple[str | None, bool | None]:
     """(output, whether it succeeds); no output is a failure that printed nothing. Raises NotKnown."""
     first, *filters = stages
+    if stages[-1].silent:
+        text, status = run(interpreter, [replace(stage, silent=False) for stage in stages], place)
+        return "", status
     if first.words[:1] in (["["], ["test"]) and not filters:
         return "", test(interpreter, first.words[1:], {}, place)
     text = printed_by(interpreter, first)
@@ -207,9 +218,10 @@ def cut(fields: list[str], number: int) -> str:
     return fields[0] if len(fields) == 1 else fields[number - 1] if number <= len(fields) else ""
 
 
-def assignments(variables: dict[str, str], prefix: str) -> str:
+def assignments(variables: dict[str, str | None], prefix: str) -> str:
     """What qmail-ldap's scripts have awk(1) make of an envdir, for eval."""
-    return "".join(f'{prefix}{name}="{value}"\n' for name, value in variables.items() if name != "PATH")
+    known = {name: value for name, value in variables.items() if value is not None and name != "PATH"}
+    return "".join(f'{prefix}{name}="{value}"\n' for name, value in known.items())
 
 
 def contents(interpreter: "Interpreter", name: str) -> str | None:

@@ -27,9 +27,9 @@ def run_as(machine: Machine, chain: Chain, inside: Chain, given: tuple[str, str,
     if takes_variables:
         user, group = variables(chain, user, group, answers)
     if inside.user:
-        return whole_account(machine, inside.user, inside.group, answers)
+        return whole_account(machine, inside, answers)
     if not (user or group):
-        return whole_account(machine, chain.user, chain.group, answers)
+        return whole_account(machine, chain, answers)
     return of_options(machine, user, group, answers)
 
 
@@ -42,8 +42,9 @@ def variables(chain: Chain, user: str, group: str, answers: Answers) -> tuple[st
     return user, group
 
 
-def whole_account(machine: Machine, user: str, group: str, answers: Answers) -> RunAs:
-    """setuidgid and chpst: the account by name, and no groups but its own or the one that is given."""
+def whole_account(machine: Machine, chain: Chain, answers: Answers) -> RunAs:
+    """setuidgid and chpst: the account by name, and no groups but its own or the one that is given; sudo with all."""
+    user, group = chain.user, chain.group
     if not user:
         return RunAs()
     found, answer = numbered_user(user) if user.isdigit() else named_user(machine, user)
@@ -54,6 +55,8 @@ def whole_account(machine: Machine, user: str, group: str, answers: Answers) -> 
         group, answer = any_group(machine, group)
         if answer.blocks:
             answers.append((group, answer))
+    if chain.keeps_groups:
+        return RunAs(found.user, group)
     return without_further_groups(machine, found.user, group, answers)
 
 
