@@ -11,11 +11,9 @@ import pytest
 from sockgate.convert import readers
 from sockgate.convert.conversion import Conversion
 from sockgate.convert.machine import Machine
-from sockgate.convert.service import STREAM, Listen
 from sockgate.core.errors import ConfigError, SystemFailure
 from sockgate.ctl import main
-from sockgate.ctl.convert_install import Installation, endpoint, install, switch_over
-from sockgate.ctl.listeners import listeners
+from sockgate.ctl.convert_install import Installation, install, switch_over
 from sockgate.units.search import UnitSearch
 
 CLEAN = """service probe
@@ -116,20 +114,6 @@ def test_install_says_which_ports_the_old_daemon_still_has(tmp_path: Path) -> No
         (warning,) = install(conversion, "xinetd", search).warnings
         assert warning == f"{taken}: stop it first, or probe.socket cannot start."
     assert install(conversion, "xinetd", search).warnings == ()
-
-
-@pytest.mark.parametrize(("bound", "wanted", "conflict"), [
-    ("127.0.0.1", "127.0.0.1", True), ("127.0.0.1", "127.0.0.2", False), ("0.0.0.0", "127.0.0.2", True),
-    ("127.0.0.1", "", True), ("::1", "127.0.0.1", False), ("::1", "::1", True), ("::", "127.0.0.1", True),
-])  # fmt: skip
-def test_a_port_is_taken_only_on_the_same_address(bound: str, wanted: str, conflict: bool) -> None:
-    family = socket.AF_INET6 if ":" in bound else socket.AF_INET
-    with closing(socket.create_server((bound, 0), family=family)) as old:
-        port = old.getsockname()[1]
-        wanted = f"[{wanted}]:{port}" if ":" in wanted else f"{wanted}:{port}" if wanted else str(port)
-        end = endpoint(Listen(STREAM, wanted))
-        assert end is not None
-        assert any(one.meets(*end) for one in listeners("tcp")) == conflict
 
 
 def test_install_twice_replaces_its_own_units(tmp_path: Path) -> None:

@@ -58,9 +58,11 @@ def test_the_limit_of_a_network_counts_all_its_sources() -> None:
 
 
 def test_nothing_is_kept_of_a_source_that_has_left() -> None:
-    census = Census(Limits())
+    census = Census(Limits(per_network=100))
     for number in range(100):
         census.enter(census.origin(client(f"192.0.2.{number}")))
+    assert (len(census.sources), len(census.networks)) == (100, 1)
+    for number in range(100):
         census.leave(census.origin(client(f"192.0.2.{number}")))
     assert (dict(census.sources), dict(census.networks)) == ({}, {})
 

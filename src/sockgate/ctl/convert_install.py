@@ -1,6 +1,5 @@
 """`sockgatectl convert --install`: converted units put in place, and the commands that switch over and back."""
 
-import ipaddress
 import os
 import subprocess
 import sys
@@ -9,11 +8,11 @@ from dataclasses import dataclass
 
 from ..convert.conversion import Conversion
 from ..convert.placing import converted_from, local_drop_ins, obstacle, vendor_drop_ins
-from ..convert.service import DATAGRAM, Listen, Service
+from ..convert.service import DATAGRAM, Service
 from ..core.errors import ConfigError, SystemFailure
 from ..units.search import UnitSearch
+from .check.listening import holders, parse_listen, sockets_on
 from .files import write_atomically
-from .listeners import WILDCARDS, listeners
 from .old_daemons import old_daemon
 
 UNIT_FOLDER = "/etc/systemd/system"
@@ -115,24 +114,17 @@ def taken_ports(service: Service, program: str) -> Iterator[str]:
     """Where somebody listens now: the old daemon, most likely."""
     protocol = "udp" if service.listens[0].kind == DATAGRAM else "tcp"
     for listen in service.listens:
-        end = endpoint(listen)
-        found = next((one for one in listeners(protocol) if end and one.meets(*end)), None)
-        if found is None:
+        wanted = parse_listen(listen.address, protocol)
+        inodes = sockets_on(wanted) if wanted else set()
+        if not (wanted and inodes):
             continue
-        owner = found.owner()
-        text = f"Port {found.port}/{protocol} of {service.name} is taken" + (f" by {owner}" if owner else "")
-        if owner.partition(" ")[0] in FAMILIES.get(program, (program,)):
+        owner = next(iter(holders(inodes)), None)
+        text = f"Port {wanted.port}/{protocol} of {service.name} is taken"
+        text += f" by {owner.name} (pid {owner.pid})" if owner else ""
+        if owner and owner.name in FAMILIES.get(program, (program,)):
             yield f"{text}, which the commands below stop."
         else:
             yield f"{text}: stop it first, or {service.name}.socket cannot start."
-
-
-def endpoint(listen: Listen) -> tuple[bytes, int] | None:
-    """Address and port; None for a path."""
-    address, _, port = listen.address.rpartition(":")
-    if not port.isdigit():
-        return None
-    return (ipaddress.ip_address(address.strip("[]")).packed if address else min(WILDCARDS)), int(port)
 
 
 def commands(

@@ -11,6 +11,7 @@ from sockgate.ctl.check.listening import (
     kernel_endpoint,
     listeners,
     parse_listen,
+    sockets_on,
     unit_of,
 )
 
@@ -90,6 +91,21 @@ def test_a_port_that_is_taken_is_taken_by_its_process(
         assert process.pid == os.getpid()
         assert process.name
     assert conflicting_processes(wanted) == []
+
+
+@pytest.mark.parametrize(("bound", "wanted", "conflict"), [
+    ("127.0.0.1", "127.0.0.1", True), ("127.0.0.1", "127.0.0.2", False), ("0.0.0.0", "127.0.0.2", True),
+    ("127.0.0.1", "", True), ("::1", "127.0.0.1", False), ("::1", "::1", True), ("::", "127.0.0.1", True),
+])  # fmt: skip
+def test_a_port_is_taken_only_on_the_same_address(bound: str, wanted: str, conflict: bool) -> None:
+    family = socket.AF_INET6 if ":" in bound else socket.AF_INET
+    with socket.create_server((bound, 0), family=family) as old:
+        port = old.getsockname()[1]
+        end = parse_listen(
+            f"[{wanted}]:{port}" if ":" in wanted else f"{wanted}:{port}" if wanted else str(port), "tcp"
+        )
+        assert end is not None
+        assert bool(sockets_on(end)) == conflict
 
 
 def test_a_mapped_address_of_the_kernel_is_ipv4() -> None:

@@ -91,10 +91,18 @@ def kernel_endpoint(text: str, protocol: str) -> Endpoint:
 
 def conflicting_processes(wanted: Endpoint) -> list[Process]:
     """The processes that keep systemd from listening there; what systemd itself listens on is no conflict."""
-    inodes = {inode for endpoint, inode in listeners(wanted.protocol) if endpoint.overlaps(wanted)}
+    inodes = sockets_on(wanted)
     inodes -= held_by(MANAGER, inodes)
-    if not inodes or not is_taken(wanted):
-        return []
+    return holders(inodes) if inodes and is_taken(wanted) else []
+
+
+def sockets_on(wanted: Endpoint) -> set[str]:
+    """The inodes of what listens there now."""
+    return {inode for endpoint, inode in listeners(wanted.protocol) if endpoint.overlaps(wanted)}
+
+
+def holders(inodes: set[str]) -> list[Process]:
+    """The processes that have these sockets open, as far as we may look into them."""
     return [describe(pid) for pid in process_ids() if held_by(pid, inodes)]
 
 
