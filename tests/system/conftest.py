@@ -17,13 +17,23 @@ EACH_RELEASE = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name
 
 
 @pytest.fixture(scope="module", params=EACH_RELEASE)
-def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+def release(request: pytest.FixtureRequest) -> str:
+    """For a module that boots its machines itself."""
+    require_machines()
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def machine(request: pytest.FixtureRequest, release: str) -> Iterator[Machine]:
     """A module that needs more than the profile "base" has a variable PROFILE."""
+    with Machine(release, getattr(request.module, "PROFILE", "base")) as machine:
+        yield machine
+
+
+def require_machines() -> None:
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    with Machine(request.param, getattr(request.module, "PROFILE", "base")) as machine:
-        yield machine
 
 
 def why_not() -> str:

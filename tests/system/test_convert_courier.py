@@ -2,14 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from tests.system import roots, services
-from tests.system.conftest import why_not
+from tests.system import services
 from tests.system.convert import oracle
 from tests.system.machine import Machine
+
+PROFILE = "more"
 
 IMAP_RULES = """192.168.0\tallow,NOTE='a, b'
 10\tallow,NOTE=ten
@@ -45,16 +45,6 @@ MAXPERIP = 3
 # What the start scripts have of their own: where they stand, and the folders that their builder put into them.
 SCRIPTS_OWN = re.compile(r" folder \S+|^(exec_)?prefix=.*|^(bin|sbin|libexec|sysconf)dir=.*", re.MULTILINE)
 Outcome = tuple[oracle.Answers, oracle.Answers, list[list[str]]]
-
-
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
-)
-def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    if reason := why_not():
-        pytest.skip(reason)
-    with Machine(request.param, "more") as machine:
-        yield machine
 
 
 def old_servers(machine: Machine, action: str) -> None:

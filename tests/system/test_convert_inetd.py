@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.system import roots, services
-from tests.system.conftest import why_not
+from tests.system.conftest import require_machines
 from tests.system.convert import inetd_lines, oracle
 from tests.system.machine import Machine
 
@@ -45,8 +45,7 @@ Outcome = tuple[str, oracle.Answers, oracle.Answers, list[str], list[str]]
     ],
 )
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    if reason := why_not():
-        pytest.skip(reason)
+    require_machines()
     with Machine(*request.param) as machine:
         yield machine
 

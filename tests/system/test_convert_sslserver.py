@@ -6,17 +6,17 @@ scripts run under the real tcpserver first, and then, with sslserver in its plac
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system import certificates, roots
-from tests.system.conftest import why_not
+from tests.system import certificates
 from tests.system.convert import oracle
 from tests.system.convert.scripts import FILES
 from tests.system.machine import Machine
 from tests.system.test_convert_tcpserver import START, STOP
+
+PROFILE = "more"
 
 TLS_CLIENT = (Path(__file__).parent / "convert/tls_client.py").read_text()
 FIRST_PORT = 21000
@@ -61,16 +61,6 @@ def text_of(name: str, server: str) -> str:
     """The script for one of both programs. Both have the variables, so that the server has them, too."""
     script = SCRIPTS[name].replace("SERVER", server).replace("PORT", str(PORTS[name]))
     return f"#!/bin/sh\nexport CERTFILE={certificates.SERVER} CIPHERS='HIGH:!aNULL'\n{script}\n"
-
-
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
-)
-def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    if reason := why_not():
-        pytest.skip(reason)
-    with Machine(request.param, "more") as machine:
-        yield machine
 
 
 def ask(machine: Machine, ports: list[int], clients: tuple[str, ...], certificate: str | None = None) -> oracle.Answers:

@@ -1,14 +1,12 @@
 """`sockgatectl convert tcpserver`: clients of real run scripts, and then of what became of them."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.system import roots
-from tests.system.conftest import why_not
 from tests.system.convert import oracle
 from tests.system.convert.scripts import FILES, PORTS, SCRIPTS, text_of
 from tests.system.machine import Machine
+
+PROFILE = "more"
 
 # As svscan starts them, from the service's folder.
 START = """
@@ -21,16 +19,6 @@ done
 STOP = "kill -- $(sed 's/^/-/' /run/old)"
 SOME = ("192.168.0.5", "10.0.0.1", "203.0.113.7")
 Outcome = tuple[oracle.Answers, oracle.Answers, dict[str, list[dict[str, str]]]]
-
-
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
-)
-def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    if reason := why_not():
-        pytest.skip(reason)
-    with Machine(request.param, "more") as machine:
-        yield machine
 
 
 def ask(machine: Machine) -> oracle.Answers:

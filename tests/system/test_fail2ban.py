@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.system import roots
-from tests.system.conftest import why_not
 from tests.system.machine import Machine
 from tests.system.test_log import ALL_SERVICE, ALL_SOCKET, EACH_SERVICE, EACH_SOCKET
 
@@ -63,14 +61,9 @@ enabled = false
 """
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
-)
-def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    reason = why_not()
-    if reason:
-        pytest.skip(reason)
-    with Machine(request.param, "more") as machine:
+@pytest.fixture(scope="module")
+def machine(release: str) -> Iterator[Machine]:
+    with Machine(release, "more") as machine:
         machine.write("/etc/systemd/system/each.socket", EACH_SOCKET.replace("127.0.0.1:7001", "7001"))
         machine.write("/etc/systemd/system/all.socket", ALL_SOCKET.replace("127.0.0.1:7002", "7002"))
         machine.write("/etc/fail2ban/jail.d/zz-test.local", JAILS)

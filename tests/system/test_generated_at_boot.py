@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.system import roots, services
-from tests.system.conftest import why_not
+from tests.system import services
 from tests.system.machine import Machine
 
 ENTRY = """service {name}
@@ -31,14 +30,9 @@ FILES = {
 }
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
-)
-def booted(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    reason = why_not()
-    if reason:
-        pytest.skip(reason)
-    with Machine(request.param, files=FILES) as machine:
+@pytest.fixture(scope="module")
+def booted(release: str) -> Iterator[Machine]:
+    with Machine(release, files=FILES) as machine:
         yield machine
 
 

@@ -2,19 +2,11 @@
 
 import pytest
 
-from tests.system import roots, services
-from tests.system.conftest import why_not
+from tests.system import services
 from tests.system.machine import Machine
 
 CLIENT = "127.0.0.1"
 Commands = tuple[list[str], list[str]]
-
-
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD])
-def release(request: pytest.FixtureRequest) -> str:
-    if reason := why_not():
-        pytest.skip(reason)
-    return str(request.param)
 
 
 def install(machine: Machine, program: str, *files: str) -> Commands:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.packaging import deb
-from tests.system import conftest, packages, roots, services
+from tests.system import packages, services
 from tests.system.machine import TREE, Machine
 
 SOCKETS = tuple(sorted(path.name for path in (TREE / "units").glob("*.socket")))
@@ -44,14 +44,10 @@ rm /run/enough
 """
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
-)
-def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+@pytest.fixture(scope="module")
+def machine(release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """Debian alone, with servers for smtp.socket and a load generator."""
-    if reason := conftest.why_not():
-        pytest.skip(reason)
-    with Machine(request.param, "package", bare=True) as machine:
+    with Machine(release, "package", bare=True) as machine:
         services.add_qmail_users(machine)
         services.install_server(machine, "obey")
         load = tmp_path_factory.mktemp("load") / "load"

@@ -15,8 +15,7 @@ HEADING = "## From nothing to a mail server"
 
 @pytest.fixture(scope="module", params=[pytest.param("bookworm", marks=pytest.mark.xdist_group("bookworm"))])
 def stranger(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    if reason := conftest.why_not():
-        pytest.skip(reason)
+    conftest.require_machines()
     with Machine(request.param, "clean", bare=True) as machine, tempfile.TemporaryDirectory() as folder:
         packages.bring(machine, deb.build(Path(folder)))
         # Quicker, and with less to lean on.
