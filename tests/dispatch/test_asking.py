@@ -210,21 +210,18 @@ def listens(pid: int) -> bool:
 
 
 def test_a_silent_client_keeps_nobody_elses_connection_open(gated: Start) -> None:
-    # Its child is started while the gate has yet to close its own copy of the connection before.
+    # Both are accepted before its child is started, which so has a copy of the other's.
     code = """
 import time
-from sockgate.dispatch.starter import Starter
-started, calls = Starter._started, []
-def wait_for_the_other(*arguments):
-    calls.append(1)
-    first = len(calls) == 1
-    while first and len(calls) < 2:
-        time.sleep(0.01)
-    started(*arguments)
-Starter._started = wait_for_the_other
+from sockgate.dispatch.dispatcher import Dispatcher
+receive = Dispatcher._receive
+def late(*arguments):
+    time.sleep(0.2)
+    receive(*arguments)
+Dispatcher._receive = late
 """
     one = gated(*PROXY, "/bin/echo", "hello", code=code)
-    with introduced(one, "192.0.2.1") as client, one.connect():
+    with one.connect(), introduced(one, "192.0.2.1") as client:
         assert everything_from(client) == b"hello\n"
 
 

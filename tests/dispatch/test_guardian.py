@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import threading
 import time
 from pathlib import Path
@@ -21,15 +20,15 @@ original, calls, process = {name}.{method}, [], os.getpid()
 def stuck(*arguments):
     calls.append(1)
     if len(calls) == {call} and os.getpid() == process:
-        open("/proc/self/fd/2", "w").write("stuck\\n")
+        os.write(2, b"stuck\\n")
         time.sleep(60)
     return original(*arguments)
 {name}.{method} = stuck
 """
 MOMENTS = {
     "before the verdict": ("sockgate.core.gate", "Gate", "decide"),
-    "after the verdict": ("sockgate.dispatch.starter", "Starter", "_launch"),
-    "before the start": ("sockgate.dispatch.spawn", "Launcher", "_environment_words"),
+    "after the verdict": ("sockgate.dispatch.starter", "Starter", "_prepare"),
+    "before the start": ("sockgate.dispatch.spawn", "Launcher", "_start"),
 }
 GREET = ["/bin/sh", "-c", "echo in; read -r line; echo $line"]
 
@@ -73,7 +72,7 @@ def test_who_was_refused_is_refused_when_it_is_killed(gated: Start) -> None:
 def test_a_server_that_has_ended_is_not_started_again(gated: Start) -> None:
     """Killed before it had closed the connection of a server that was quick."""
     one = gated("/bin/echo", "hello", code=STUCK.format(
-        module="sockgate.dispatch.starter", name="Starter", method="_started", call=1
+        module="sockgate.dispatch.priority", name="Priority", method="lower", call=1
     ))  # fmt: skip
     with one.connect() as client:
         assert client.recv(100) == b"hello\n"
@@ -89,24 +88,30 @@ def has_ended(pid: int) -> bool:
 
 def test_a_child_on_its_way_is_not_taken_for_the_server_of_another_client(gated: Start) -> None:
     slow = """
-import time
 from sockgate.dispatch import child
+from sockgate.dispatch.dispatcher import Dispatcher
+receive = Dispatcher._receive
+def late(*arguments):
+    time.sleep(0.2)
+    receive(*arguments)
+Dispatcher._receive = late
 take_over = child.take_over
 def slow(connection):
-    open("/proc/self/fd/2", "w").write("on its way\\n")
+    os.write(2, b"on its way\\n")
     time.sleep(0.3)
     take_over(connection)
 child.take_over = slow
 """
-    one = gated("--rlimit", "core=0", *GREET, code=stuck("after the verdict") + slow)
-    with one.connect() as client:
+    # Both are accepted, so that the child of the first has a copy of the other's connection when it is that one's turn.
+    stuck = STUCK.format(module="sockgate.dispatch.starter", name="Starter", method="_start", call=2)
+    one = gated("--rlimit", "core=0", *GREET, code=stuck + slow)
+    with one.connect() as client, one.connect() as other:
+        one.wait_for("on its way")
         one.wait_for("stuck")
-        with socket.create_connection(client.getpeername(), 10) as other:
-            one.wait_for("on its way")
-            one.stop(signal.SIGKILL)
-            for each in (client, other):
-                each.sendall(b"bye\n")
-                assert everything_from(each) == b"in\nbye\n"
+        one.stop(signal.SIGKILL)
+        for each in (client, other):
+            each.sendall(b"bye\n")
+            assert everything_from(each) == b"in\nbye\n"
 
 
 def test_the_guardian_leaves_with_the_gate_and_keeps_no_port(gated: Start) -> None:

@@ -132,15 +132,3 @@ def test_nobody_is_lost_when_it_is_told_to_stop_meanwhile(gated: Start, times: i
         one.wait_for("accepting nobody")
         assert one.stop() == 0
         assert client.recv(100) == b"hello\n"
-
-
-def test_without_room_for_a_thread_it_serves_alone(gated: Start) -> None:
-    code = """
-import threading
-def fail(self):
-    raise RuntimeError("can't start new thread")
-threading.Thread.start = fail
-"""
-    one = gated("/bin/echo", "hello", code=code)
-    assert [one.talk(), one.talk()] == [b"hello\n"] * 2
-    assert one.stop() == 0

@@ -29,7 +29,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return client, connection
 
 
-def run(loop: Loop[None], seconds: float = 0.0) -> None:
+def run(loop: Loop, seconds: float = 0.0) -> None:
     """Everything that can be done now, and in so long a time."""
     end = time.monotonic() + seconds
     events = [1]
@@ -45,7 +45,7 @@ def nothing() -> None:
 
 
 def test_a_client_that_reads_slowly_gets_all_of_it() -> None:
-    loop: Loop[None] = Loop()
+    loop: Loop = Loop()
     client, connection = pair()
     Refusals(loop).send(connection, LONG)
     received = b""
@@ -61,7 +61,7 @@ def test_a_client_that_reads_slowly_gets_all_of_it() -> None:
 
 def test_a_client_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "SECONDS", 0.05)
-    loop: Loop[None] = Loop()
+    loop: Loop = Loop()
     client, connection = pair()
     Refusals(loop).send(connection, LONG)
     run(loop)
@@ -73,7 +73,7 @@ def test_a_client_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) 
 
 def test_of_too_many_slow_clients_the_first_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "MOST", 2)
-    loop: Loop[None] = Loop()
+    loop: Loop = Loop()
     refused = Refusals(loop)
     pairs = [pair() for _ in range(4)]
     for _, connection in pairs:
@@ -85,7 +85,7 @@ def test_of_too_many_slow_clients_the_first_is_given_up(monkeypatch: pytest.Monk
 
 
 def test_a_client_that_leaves_meanwhile_is_forgotten() -> None:
-    loop: Loop[None] = Loop()
+    loop: Loop = Loop()
     client, connection = pair()
     Refusals(loop).send(connection, LONG)
     client.close()

@@ -25,7 +25,7 @@ def run(
     client.settimeout(10)
     with client:
         with connection:
-            pid = launcher.start(connection.fileno(), variables, removed)
+            pid = launcher.prepare(connection.fileno(), variables, removed)()
         said = everything_from(client)
     assert os.waitpid(pid, 0)[1] == 0
     return said
@@ -64,7 +64,7 @@ def test_two_clients_never_see_each_others_variables() -> None:
     for changes in ({b"X": b"1", b"Y": b"1"}, {b"X": b"2"}):
         client, connection = socket.socketpair()
         with client:
-            pid = launcher.start(connection.fileno(), changes, NONE)
+            pid = launcher.prepare(connection.fileno(), changes, NONE)()
             connection.close()
             said.append(variables(everything_from(client)))
         os.waitpid(pid, 0)
@@ -87,5 +87,5 @@ def test_what_the_system_is_short_of_is_told_apart_from_what_is_wrong(monkeypatc
 
     monkeypatch.setattr(spawn, "LIBC", Libc())
     with pytest.raises(Overloaded) as caught:
-        Launcher(Server(["/bin/true"], "", "journal", []), BASE).start(0, {})
+        Launcher(Server(["/bin/true"], "", "journal", []), BASE).prepare(0, {})()
     assert str(caught.value) == "unable to start a process: Resource temporarily unavailable"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from .listener import Listener
-from .loop import Loop, Result
+from .loop import Loop
 
 
 class Door:
@@ -12,9 +12,7 @@ class Door:
     paused   nobody is to come in for the moment
     """
 
-    def __init__(
-        self, loop: Loop[Result], listeners: Sequence[Listener], enter: Callable[[Listener], Result | None]
-    ) -> None:
+    def __init__(self, loop: Loop, listeners: Sequence[Listener], enter: Callable[[Listener], None]) -> None:
         self._loop = loop
         self._listeners = listeners
         self._enter = enter

@@ -45,7 +45,7 @@ class Guardian:
         self._ours[connection.fileno() % MOST_DESCRIPTORS] = 0
 
     def watch(self, serve: Callable[[_socket.socket], None]) -> None:
-        """Start the second process, before there are threads. There, `serve` is called for each client that is left."""
+        """Start the second process. There, `serve` is called for each client that is left."""
         number = SYS_CLONE.get(os.uname().machine, -1)
         parent = os.getpid()
         self.pid = int(LIBC.syscall(number, CLONE_FILES | signal.SIGCHLD, None, None, None, None))
@@ -91,15 +91,6 @@ def wait_for_end_of(parent: int) -> None:
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGUSR1)
     if os.getppid() == parent:  # else it has ended already
         signal.sigwait([signal.SIGUSR1])
-    while threads_left(parent) > 1:  # the signal comes at the end of one, and another may yet accept or fork
-        sleep(0.001)
-
-
-def threads_left(pid: int) -> int:
-    try:
-        return len(os.listdir(f"/proc/{pid}/task"))
-    except OSError:
-        return 0
 
 
 def was_answered(connection: _socket.socket) -> bool:

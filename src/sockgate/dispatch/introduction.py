@@ -12,7 +12,7 @@ from functools import partial
 
 from ..core.access import DENY, Verdict
 from ..core.peer import Peer, internet_peer
-from .loop import Loop, Result
+from .loop import Loop
 from .sessions import Session, Sessions
 from .spawn import Overloaded
 
@@ -70,7 +70,7 @@ class Introductions:
     turned_away   clients that were refused by their child
     """
 
-    def __init__(self, loop: Loop[Result], sessions: Sessions, notice_ends: Callable[[], None]) -> None:
+    def __init__(self, loop: Loop, sessions: Sessions, notice_ends: Callable[[], None]) -> None:
         """`notice_ends` is called before somebody is refused because of others, who may have left already."""
         self._loop = loop
         self._sessions = sessions

@@ -2,7 +2,6 @@
 
 import _socket
 from collections import deque
-from threading import Lock
 
 from ..core.log import JOURNAL_SOCKET, Field, Log, journal_record
 
@@ -11,7 +10,7 @@ MOST_WAITING = 20_000  # records, some 10 MB: by then journald has been stuck fo
 
 
 class PatientLog(Log):
-    """Collects records, and keeps them while the journal takes no more. Every thread may add records and send them.
+    """Collects records, and keeps them while the journal takes no more.
 
     Each goes in a datagram of its own. Of several in one, with an empty line between them, journald of systemd 252
     takes all, for less than half the cost, but that of 257 only the first.
@@ -19,13 +18,12 @@ class PatientLog(Log):
     Of too many, the last are thrown away, and their number is recorded in their place.
     """
 
-    __slots__ = ("_lost", "_sending", "_waiting")
+    __slots__ = ("_lost", "_waiting")
 
     def __init__(self, program: str, service: str, journal_stream: bytes) -> None:
         super().__init__(program, service, journal_stream)
         self._waiting: deque[bytes] = deque()
         self._lost = 0
-        self._sending = Lock()  # or two threads would send two records in either order
         if self._journal is not None:
             self._journal.setblocking(False)
 
@@ -39,21 +37,17 @@ class PatientLog(Log):
 
     def send(self) -> None:
         """Send what is waiting, as far as the journal takes it now."""
-        with self._sending:
-            self._send_waiting()
-
-    def _send_waiting(self) -> None:
-        while (record := self._take()) is not None:
+        waiting = self._waiting
+        while waiting:
             try:
                 assert self._journal is not None
-                self._journal.sendto(record, _socket.MSG_NOSIGNAL, JOURNAL_SOCKET)
+                self._journal.sendto(waiting[0], _socket.MSG_NOSIGNAL, JOURNAL_SOCKET)
             except OSError:  # its queue is full, or it is just being restarted
-                self._waiting.appendleft(record)
                 return
+            waiting.popleft()
 
     def forget(self) -> None:
-        """In a child: what is waiting is for its parent to send, and who was sending it is not here."""
-        self._sending = Lock()
+        """In a child: what is waiting is for its parent to send."""
         self._waiting.clear()
 
     def add(self, record: bytes) -> None:
@@ -69,9 +63,3 @@ class PatientLog(Log):
 
     def _send(self, priority: int, message_id: str, message: str, fields: tuple[Field, ...]) -> None:
         self.add(journal_record(self.program, self.service, priority, message_id, message, fields))
-
-    def _take(self) -> bytes | None:
-        try:
-            return self._waiting.popleft()
-        except IndexError:  # asked for beforehand, another thread might still be faster
-            return None

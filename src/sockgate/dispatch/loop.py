@@ -1,13 +1,11 @@
 """Waiting for the next thing to happen, and calling whoever is responsible for it."""
 
-import os
 import select
 from collections.abc import Callable
 from operator import itemgetter
 from time import monotonic
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
-Result = TypeVar("Result")
 FOREVER = float("inf")
 
 
@@ -15,19 +13,16 @@ class Readable(Protocol):
     def fileno(self) -> int: ...
 
 
-class Loop(Generic[Result]):
-    """Descriptors with their handlers, and timers. Used by one thread at a time, but for wake()."""
+class Loop:
+    """Descriptors with their handlers, and timers."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._handlers: dict[int, Callable[[], Result | None]] = {}
+        self._handlers: dict[int, Callable[[], None]] = {}
         self._timers: dict[Callable[[], None], float] = {}
         self._next_due = FOREVER
-        self._alarm = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._epoll.register(self._alarm, select.EPOLLIN)
-        self._handlers[self._alarm] = self._awake
 
-    def watch(self, source: Readable, handler: Callable[[], Result | None], events: int = select.EPOLLIN) -> None:
+    def watch(self, source: Readable, handler: Callable[[], None], events: int = select.EPOLLIN) -> None:
         self._handlers[source.fileno()] = handler
         self._epoll.register(source.fileno(), events)
 
@@ -45,10 +40,6 @@ class Loop(Generic[Result]):
     def cancel(self, action: Callable[[], None]) -> None:
         self._timers.pop(action, None)
 
-    def wake(self) -> None:
-        """Have the waiting thread look again at what it waits for. From any thread."""
-        os.eventfd_write(self._alarm, 1)
-
     def run_timers(self) -> None:
         """Call what is due. Before once(), which only wakes up for them: timers change what is to be waited for."""
         now = monotonic()
@@ -60,18 +51,14 @@ class Loop(Generic[Result]):
                 action()
         self._next_due = min(self._timers.values(), default=FOREVER)
 
-    def once(self, expect_more: Callable[[], None]) -> Result | None:
-        """Wait for the next event or timer. Deal with the event and return what its handler returns.
+    def once(self, expect_more: Callable[[], None]) -> None:
+        """Wait for the next event or timer. If it is an event, call expect_more, then deal with it.
 
-        One at a time, so that none starves another. Calls expect_more first if there is an event.
+        One at a time, so that none starves another.
         """
         for descriptor, _events in self._epoll.poll(self._seconds_left(), 1):
             expect_more()
-            return self._handlers[descriptor]()
-        return None
+            self._handlers[descriptor]()
 
     def _seconds_left(self) -> float:
         return -1 if self._next_due == FOREVER else max(0.0, self._next_due - monotonic())
-
-    def _awake(self) -> None:
-        os.eventfd_read(self._alarm)

@@ -1,4 +1,4 @@
-"""Accepting clients and deciding about them. For one thread at a time."""
+"""Accepting clients and deciding about them."""
 
 import _socket
 import errno
@@ -37,7 +37,7 @@ class Reception:
     """
 
     def __init__(
-        self, gates: GateKeeper, sessions: Sessions, limits: Limits, refusals: Refusals[Client], records: Records,
+        self, gates: GateKeeper, sessions: Sessions, limits: Limits, refusals: Refusals, records: Records,
         guardian: Guardian, pause: Callable[[float, str], None], notice_ends: Callable[[], None],
     ) -> None:  # fmt: skip
         self._gates = gates
@@ -51,13 +51,19 @@ class Reception:
         self._refuse_at_limit = limits.refuse
         self.refused = 0
 
-    def accept(self, listener: Listener) -> Client | None:
-        """The next client, if there is one and it may come in."""
-        connection = self._next_connection(listener)
-        if connection is None:
+    def accept(self, listener: Listener) -> _socket.socket | None:
+        """The next client's connection, None if there is none just now."""
+        try:
+            connection = listener.accept()
+        except OSError as error:
+            if error.errno in NOT_A_CLIENT:
+                return None
+            if error.errno not in OVERLOADED:
+                raise
+            self._pause(OVERLOAD_SECONDS, f"unable to accept a connection: {error.strerror}")
             return None
         self._guardian.keep(connection)
-        return self.receive(connection)
+        return connection
 
     def receive(self, connection: _socket.socket) -> Client | None:
         """The client on this connection, if it may come in; else the connection is closed."""
@@ -72,16 +78,6 @@ class Reception:
         except Exception as error:  # a fault of ours costs this client, not the others
             self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
         connection.close()
-        return None
-
-    def _next_connection(self, listener: Listener) -> _socket.socket | None:
-        try:
-            return listener.accept()
-        except OSError as error:
-            if error.errno in OVERLOADED:
-                self._pause(OVERLOAD_SECONDS, f"unable to accept a connection: {error.strerror}")
-            elif error.errno not in NOT_A_CLIENT:
-                raise
         return None
 
     def _admit(self, connection: _socket.socket, peer: Peer) -> Client | None:

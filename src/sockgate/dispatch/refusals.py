@@ -4,10 +4,10 @@ import _socket
 import select
 from collections.abc import Callable
 from functools import partial
-from typing import Generic, NamedTuple
+from typing import NamedTuple
 
 from ..core.banners import discard_input
-from .loop import Loop, Result
+from .loop import Loop
 
 MOST = 100  # clients at a time that are slow to read; then the one that has been given the most time must go
 SECONDS = 5.0  # as long as sockgate waits
@@ -18,10 +18,10 @@ class Unsent(NamedTuple):
     give_up: Callable[[], None]
 
 
-class Refusals(Generic[Result]):
+class Refusals:
     """Sends each client its message, then closes the connection."""
 
-    def __init__(self, loop: Loop[Result]) -> None:
+    def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._waiting: dict[_socket.socket, Unsent] = {}  # the oldest first
 

@@ -1,9 +1,5 @@
-"""The servers that are running, each with its client, and the counts that limits go by.
+"""The servers that are running, each with its client, and the counts that limits go by."""
 
-The one thing that several threads change: every method may be called from any of them.
-"""
-
-from threading import Lock
 from time import monotonic
 
 from ..core.access import Verdict
@@ -47,11 +43,9 @@ class Sessions:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._lock = Lock()
         self.most = limits.connections
         self._census = Census(limits)
         self._running: dict[int, Session] = {}
-        self._ended_early: dict[int, int] = {}  # by pid: wait status of a server that started() was not told of yet
         self.count = 0
         self.begun = 0
 
@@ -61,54 +55,41 @@ class Sessions:
 
     def admit(self, peer: Peer) -> Session | Verdict:
         """Count a client in; or the verdict that refuses it."""
-        with self._lock:
-            session = Session(peer)
-            excess = refusal("--max-connections", self.most) if self.full else self._enter(session)
-            if excess is None:
-                self.count += 1
-            return excess or session
+        session = Session(peer)
+        excess = refusal("--max-connections", self.most) if self.full else self._enter(session)
+        if excess is None:
+            self.count += 1
+        return excess or session
 
     def admit_stranger(self, peer: Peer) -> Session | Verdict:
         """Count a client in whose source will be known later: this peer is a proxy."""
-        with self._lock:
-            if self.full:
-                return refusal("--max-connections", self.most)
-            self.count += 1
-            return Session(peer)
+        if self.full:
+            return refusal("--max-connections", self.most)
+        self.count += 1
+        return Session(peer)
 
     def introduce(self, session: Session, peer: Peer) -> Verdict | None:
         """The client behind the proxy is this one. Returns the verdict that refuses it, if one does."""
-        with self._lock:
-            if session.number:
-                return None
-            session.peer = peer
-            return self._enter(session)
+        if session.number:
+            return None
+        session.peer = peer
+        return self._enter(session)
 
-    def started(self, session: Session) -> int | None:
-        """Its process runs. If it has ended meanwhile: its wait status, and the session is over."""
-        with self._lock:
-            self.begun += 1
-            status = self._ended_early.pop(session.pid, None)
-            if status is None:
-                self._running[session.pid] = session
-            else:
-                self._leave(session)
-            return status
+    def started(self, session: Session) -> None:
+        """Its process runs."""
+        self.begun += 1
+        self._running[session.pid] = session
 
-    def ended(self, pid: int, status: int) -> Session | None:
-        """A process has ended. Returns the session that is over; None if started() has yet to be told of it."""
-        with self._lock:
-            session = self._running.pop(pid, None)
-            if session is None:
-                self._ended_early[pid] = status
-            else:
-                self._leave(session)
-            return session
+    def ended(self, pid: int) -> Session | None:
+        """A process has ended. Returns the session that is over, None if it was no client's."""
+        session = self._running.pop(pid, None)
+        if session:
+            self._leave(session)
+        return session
 
     def abandoned(self, session: Session) -> None:
         """Its process could not be started."""
-        with self._lock:
-            self._leave(session)
+        self._leave(session)
 
     def _enter(self, session: Session) -> Verdict | None:
         origin = self._census.origin(session.peer)

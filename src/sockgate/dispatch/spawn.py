@@ -3,7 +3,8 @@
 import ctypes
 import errno
 import os
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 
 from ..core.environ import to_bytes
 from ..core.errors import SystemFailure
@@ -19,6 +20,7 @@ ATTRIBUTES_SIZE, FILE_ACTIONS_SIZE = 512, 128
 POSIX_SPAWN_SETPGROUP, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK = 0x02, 0x04, 0x08
 
 Pointers = ctypes.Array[ctypes.c_char_p]
+NONE: frozenset[bytes] = frozenset()
 
 
 class Overloaded(SystemFailure):
@@ -28,8 +30,8 @@ class Overloaded(SystemFailure):
 class Launcher:
     """Starts one server again and again, each time on another connection and with other variables.
 
-    Through the C library's posix_spawn: os.posix_spawn keeps the interpreter to itself until the child has
-    called exec, a call through ctypes lets the other threads go on meanwhile.
+    Through the C library's posix_spawn by ctypes: os.posix_spawn builds all of its arguments anew for each, and leaves
+    two signals of the C library's own out of those that the server is to get back.
     """
 
     def __init__(self, server: Server, base: dict[bytes, bytes]) -> None:
@@ -43,10 +45,14 @@ class Launcher:
         self._descriptors = (0, 1, 2) if server.stderr == "socket" else (0, 1)
         self._attributes = attributes()
 
-    def start(self, connection: int, variables: dict[bytes, bytes], removed: frozenset[bytes] = frozenset()) -> int:
-        """The new server's process id. Raises Overloaded or another GateError."""
+    def prepare(
+        self, connection: int, variables: dict[bytes, bytes], removed: frozenset[bytes] = NONE
+    ) -> Callable[[], int]:
+        """What starts the server: returns its process id, raises Overloaded or another GateError. Raises GateError."""
         path = self._server.find(variables if b"PATH" in variables else self._base)
-        words = self._environment_words(variables, removed)
+        return partial(self._start, path, connection, self._environment_words(variables, removed))
+
+    def _start(self, path: bytes, connection: int, words: Pointers) -> int:
         pid = ctypes.c_int()
         failure = LIBC.posix_spawn(
             ctypes.byref(pid), path, file_actions(connection, self._descriptors), self._attributes,
