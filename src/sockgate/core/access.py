@@ -14,20 +14,7 @@ NO_MATCH = "no match"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from .hosts_options import Actions
-
-    class Check(Protocol):
-        files: tuple[str, ...]  # what it was read from: when one of them changes, the gate is built anew
-        needs_process: bool  # whether it may wait for names or has actions: Gate.must_wait
-        by_name: bool  # whether it may be about what --hostname and --ident find out: Gate.foresee
-
-        def decide(self, peer: Peer, considered: list[str] | None = None) -> "Verdict":
-            """What this check says of the peer. Raises ConfigError where it cannot be decided.
-
-            With `considered`, appends a line for everything that was tried and did not match, for `explain`.
-            """
 
 
 class Verdict:

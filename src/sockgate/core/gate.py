@@ -14,9 +14,10 @@ from .peer import Peer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .access import Check
     from .banners import Banners
     from .greeting import GreetDelay
+    from .hosts_options import Actions
+    from .interfaces import Check
     from .lookups import LookUps
     from .proxy import ProxyProtocol
     from .ucspissl import SslVariables
@@ -117,7 +118,7 @@ class Gate:
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         """All checks must let the peer in; the first that refuses decides. Raises ConfigError."""
         matched = Verdict(NO_MATCH)
-        actions = None
+        actions: Actions | None = None
         variables: dict[bytes, bytes | None] = {}
         for check in self.checks:
             verdict = check.decide(peer, considered)

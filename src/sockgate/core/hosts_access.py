@@ -239,7 +239,7 @@ def parse_list(text: str, kind: "type[ServerWord] | type[ClientWord]", ident: bo
             groups[-1].append(kind(word, ident))
     if not all(groups):
         raise ValueError(f"{text.strip()!r} names nobody" + (" on one side of EXCEPT" if len(groups) > 1 else ""))
-    result = None
+    result: WordList | None = None
     for words in reversed(groups):
         result = WordList(words, result)
     assert result is not None

@@ -183,6 +183,7 @@ def set_umask(actions: Actions, value: str) -> None:
 ACTIONS = {"keepalive": set_keepalive, "nice": set_nice, "severity": set_severity, "umask": set_umask}
 WITHOUT_VALUE = (ALLOW, DENY, "keepalive")
 WITH_VALUE = ("banners", "setenv", "severity", "umask")
+WITH_OR_WITHOUT = ("nice",)
 
 
 def split_options(text: str) -> list[tuple[str, str]]:
@@ -198,9 +199,9 @@ def split_options(text: str) -> list[tuple[str, str]]:
         value = field[end:].lstrip(" \t").removeprefix("=").lstrip(" \t")
         if key in NOT_HERE:
             raise ValueError(f"the option {key!r} cannot be honoured here")
-        if key not in (*WITHOUT_VALUE, *WITH_VALUE, "nice"):
+        if key not in WITHOUT_VALUE + WITH_VALUE + WITH_OR_WITHOUT:
             raise ValueError(f"{field!r} is not an option of hosts_options(5)")
-        if bool(value) != (key in WITH_VALUE) and key != "nice":
+        if bool(value) != (key in WITH_VALUE) and key not in WITH_OR_WITHOUT:
             raise ValueError(f"the option {key!r} " + ("takes no value" if value else "needs a value"))
         options.append((key, value))
     return options

@@ -212,7 +212,8 @@ def ipv4_pattern(text: str) -> "Callable[[End], Match]":
     if network & bits != network:
         masked = text_of((network & bits).to_bytes(4, "big"))
         raise ValueError(f"no client can match {text!r}: write {masked}/{mask}")
-    return lambda end: len(end.packed) == 4 and int.from_bytes(end.packed, "big") & bits == network
+    known: int = bits
+    return lambda end: len(end.packed) == 4 and int.from_bytes(end.packed, "big") & known == network
 
 
 def dotted_quad(text: str) -> int | None:

@@ -11,17 +11,6 @@ UNCONFIRMED = "not confirmed"  # the address has this name, but the name leads e
 NONE = "none"  # the address has no name
 FAILED = "not found out"  # the answer is unknown: no server, no time, or no usable name
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Names(Protocol):
-        def name_of(self, packed: bytes) -> "HostName":
-            """What the name service says of this address. Never raises."""
-
-        def is_in_netgroup(self, group: str, host: str) -> bool | None:
-            """Whether the netgroup (netgroup(5)) has this host; None if that cannot be found out. Never raises."""
-
 
 class HostName:
     """What is known of an address's name.

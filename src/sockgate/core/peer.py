@@ -10,7 +10,7 @@ from .errors import DatagramSocket, PeerGone, SystemFailure, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .dnsbl import Listing
-    from .names import Names
+    from .interfaces import Names
 
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 SO_ACCEPTCONN = 30  # Linux, asm-generic/socket.h; not exported by the socket module

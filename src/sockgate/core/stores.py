@@ -15,13 +15,8 @@ from .errors import ConfigError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Protocol
 
-    class Store(Protocol):
-        name: str  # for people: the path of the file
-
-        def find(self, key: str) -> Verdict | None:
-            """The verdict of the rule with exactly this key; None if there is none. Raises ConfigError."""
+    from .interfaces import Store
 
 
 FILE_TYPE, REGULAR_FILE = 0o170000, 0o100000  # S_IFMT, S_IFREG

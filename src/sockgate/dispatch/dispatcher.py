@@ -11,7 +11,7 @@ import _socket
 import os
 import select
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic, monotonic_ns, sleep
 
 from ..core.log import ERROR, INFO
@@ -78,7 +78,7 @@ class Dispatcher:
         self._postponed: list[Client] = []
         self._draining = False
         self._exit_code: int | None = None
-        self._actions = {
+        self._actions: dict[int, Callable[[], None]] = {
             signal.SIGHUP: self._reload,
             signal.SIGINT: self._end,
             signal.SIGTERM: self._end,
@@ -183,7 +183,7 @@ class Dispatcher:
 
     def _take_signals(self) -> None:
         for number in self._signals.read():
-            self._actions[signal.Signals(number)]()
+            self._actions[number]()
 
     def _reap(self) -> None:
         """Take leave of every server that has ended."""
