@@ -156,6 +156,26 @@ def test_link_that_only_works_where_it_stands_stays(line: str, server: str, tmp_
     assert f"{server}\n" in units(convert(tmp_path, line))
 
 
+def kept(conversion: Conversion) -> dict[str, str]:
+    """The report about links that stay."""
+    entries = conversion.report.entries
+    return {entry.what: entry.text for entry in entries if entry.text.startswith("stays in front of the server")}
+
+
+def test_links_that_stay_are_in_the_report(tmp_path: Path) -> None:
+    line = "tcpserver -RHl0 0 25 greetdelay fixcrio relaylock rblsmtpd -b -t0 -r a.example -a w.example -c /bin/cat"
+    stays = "stays in front of the server, and must stay installed"
+    told = kept(convert(tmp_path, line))
+    assert told["fixcrio"] == told["relaylock"] == stays
+    assert told["greetdelay"] == f"{stays}; the gate can do this, and without a process that waits: --greet-delay"
+    assert told["rblsmtpd -b -t0 -r a.example -a w.example -c"] == (
+        f"{stays}; the gate can ask before the server starts, and rblsmtpd then only refuses: --dnsbl "
+        "a.example,RBLSMTPD,-* --dnsbl-allow w.example --dnsbl-fail closed"
+    )
+    assert kept(convert(tmp_path, "tcpserver -RHl0 0 25 rblsmtpd -t0 /bin/cat")) == {"rblsmtpd -t0": stays}
+    assert kept(convert(tmp_path, "tcpserver -RHl0 0 25 rblsmtpd -y /bin/cat")) == {}
+
+
 @pytest.mark.parametrize("name", ["recordio", "fixcrio"])
 def test_what_copies_after_the_servers_end_may_finish(name: str, tmp_path: Path) -> None:
     assert "ExitType=cgroup\n" in units(convert(tmp_path, f"tcpserver -RHl0 0 7 {name} /bin/cat"))

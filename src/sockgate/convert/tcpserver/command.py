@@ -12,6 +12,7 @@ from ..service import STREAM, Listen, Service
 from ..shell.state import Command
 from .access import access, lookups
 from .account import run_as
+from .filters import filters
 from .options import DEFAULT_CONCURRENCY, HARMLESS, WAITED, WITH_VALUE, WITHOUT_VALUE, Listener, option
 from .tls import behind_stunnel
 from .words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number_of, server_at, shown
@@ -105,6 +106,7 @@ def record(name: str, command: Command, listener: Listener, rest: list[str], ans
         return None
     account = run_as(machine, chain, inside, (listener.user, listener.group, listener.use_uid_variables), answers)
     path = server_path(machine, inside, server, answers)
+    filters(server, answers)
     service = Service(
         name=unit_stem(name), place=command.place, listens=(listen,), ipv6_only="both" if listen.is_ipv6 else "",
         command=(*inside.keep, path, *server[1:]), argv0=inside.argv0 or name_of(inside, server, path),
