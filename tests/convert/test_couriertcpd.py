@@ -69,8 +69,13 @@ def test_access_rules_are_taken_over_as_they_are(tmp_path: Path) -> None:
         ("PORT=nonsense", "PORT=nonsense", Outcome.REFUSED,
          "'nonsense' is neither a port nor in /etc/services; the service is not converted"),
         ("MAXPERIP=x", "MAXPERIP=x", Outcome.REFUSED, "'x' is no number; the service is not converted"),
-        ("DROP=-drop", "DROP=-drop", Outcome.REFUSED, "-drop is not converted: it decides who gets in; add the gate's "
-         "own option, see sockgate(8); the service is not converted"),
+        ("DROP=-drop", "DROP=-drop", Outcome.TRANSLATED, "the lists refuse"),
+        ("DROP=-haproxy", "DROP=-haproxy", Outcome.REFUSED,
+         "-haproxy is not converted: it decides who gets in; add the gate's own option, see sockgate(8); "
+         "the service is not converted"),
+        ("TCPDOPTS=-accesslocal", "TCPDOPTS=-accesslocal", Outcome.REFUSED,
+         "-accesslocal asks the access rules about the machine's own address as well, which nothing here does: "
+         "one socket for each address, with access rules of its own, does the same; the service is not converted"),
         ("IMAPACCESSFILE=/nonexistent", "IMAPACCESSFILE=/nonexistent", Outcome.APPROXIMATED, "'/nonexistent' does not "
          "exist here: until it does, the gate refuses everybody"),
     ],
@@ -116,6 +121,45 @@ def test_a_dns_list_becomes_an_option_of_the_gate(word: str, options: str, outco
     conversion = convert(tmp_path, f"BLACKLISTS='{lists}'\nTCPDOPTS=-nodnslookup", "esmtpd")
     assert options in units(conversion).replace('"', "")
     assert outcome in [entry.outcome for entry in conversion.report.entries if entry.what.startswith("BLACKLISTS=")]
+
+
+@pytest.mark.parametrize(
+    ("lists", "drop", "options", "outcome"),
+    [
+        ("-block=bl.example,BLOCK,Go", "-drop", "--dnsbl bl.example --", Outcome.TRANSLATED),
+        ("-block=bl.example", "-drop=BLOCK", "--dnsbl bl.example --", Outcome.APPROXIMATED),
+        ("-block=bl.example,BLOCK2,Go", "-drop", "--dnsbl bl.example,BLOCK2,Go --", Outcome.TRANSLATED),
+        ("-block=bl.example,B2/127.0.0.3,Go", "-drop=B2", "--dnsbl bl.example/127.0.0.3 --", Outcome.APPROXIMATED),
+        ("-block=bl.example,BLOCK2,Go", "'-drop=BLOCK2 -drop'", "--dnsbl bl.example,BLOCK2,Go --", Outcome.TRANSLATED),
+    ],
+)
+def test_a_list_refuses_whom_drop_turned_away(
+    lists: str, drop: str, options: str, outcome: Outcome, tmp_path: Path
+) -> None:
+    conversion = convert(tmp_path, f"BLACKLISTS='{lists}'\nDROP={drop}\nTCPDOPTS=-nodnslookup", "esmtpd")
+    assert options in units(conversion).replace('"', "").replace(" $SOCKGATE_LIMITS", "")
+    told = [entry.outcome for entry in conversion.report.entries if entry.what.startswith("BLACKLISTS=")]
+    assert told == [outcome]
+
+
+def test_only_the_last_drop_counts(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "DROP='-drop=BLOCK2 -drop'\nTCPDOPTS=-nodnslookup", "esmtpd")
+    told = [entry.text for entry in conversion.report.entries if entry.what.startswith("DROP=")]
+    assert told == ["-drop=BLOCK behind it counts alone", "the lists refuse"]
+
+
+def test_a_rule_that_gives_a_value_to_what_drop_looks_at_must_say_deny(tmp_path: Path) -> None:
+    (tmp_path / "smtpaccess.dat").write_text("")
+    (tmp_path / "smtpaccess").mkdir()
+    rules = tmp_path / "smtpaccess/default"
+    for text, refused in (("10\tallow,BLOCK\n#1\tallow,BLOCK=x\n", False), ("1\tallow\n10\tallow,BLOCK=No\n", True)):
+        rules.write_text(text)
+        conversion = convert(tmp_path, f"DROP=-drop\nACCESSFILE={tmp_path}/smtpaccess\nTCPDOPTS=-nodnslookup", "esmtpd")
+        reasons = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED]
+        assert reasons == refused * [
+            f"{rules}:2 gives BLOCK a value, and -drop turns that client away: write deny there; the service is not "
+            "converted"
+        ]
 
 
 def test_what_is_no_dns_list_is_refused(tmp_path: Path) -> None:

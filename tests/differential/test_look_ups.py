@@ -213,6 +213,7 @@ def wait_for_rbldnsd(network: Namespace) -> None:
         (["-block=wl,BLOCK,no", "-block=bl,BLOCK,Go"], ["--dnsbl", "wl,BLOCK,no", "--dnsbl", "bl,BLOCK,Go"]),
         (["-block=bl,A,a", "-block=wl,B,b"], ["--dnsbl", "bl,A,a", "--dnsbl", "wl,B,b"]),
         (["-block=none,A,a"], ["--dnsbl", "none,A,a"]),
+        (["-block=bl,B2,Go", "-drop"], ["--dnsbl", "bl,B2,Go"]),
     ],
 )
 def test_a_list_sets_what_couriertcpd_sets(theirs_options: list[str], our_options: list[str], tmp_path: Path) -> None:
@@ -230,6 +231,30 @@ def test_a_list_sets_what_couriertcpd_sets(theirs_options: list[str], our_option
             answer["BLOCK"] = "Blacklisted by bl"
     assert found == expected
     assert expected["192.0.2.1"] == {}
+
+
+@pytest.mark.parametrize(
+    ("theirs_options", "our_options", "refused"),
+    [
+        (["-block=bl,BLOCK,Go", "-drop"], ["--dnsbl", "bl"], 3),
+        (["-block=bl,B2/127.0.0.4,Go", "-drop=B2"], ["--dnsbl", "bl/127.0.0.4"], 1),
+        (["-block=bl,BLOCK,Go", "-drop=BLOCK,B2"], ["--dnsbl", "bl"], 3),
+        (["-block=bl,B2,Go", "-drop=B2", "-drop="], ["--dnsbl", "bl,B2,Go"], 0),
+        (["-allow=wl", "-block=bl,BLOCK,Go", "-drop"], ["--dnsbl-allow", "wl", "--dnsbl", "bl"], 2),
+    ],
+)
+def test_a_list_refuses_whom_drop_turns_away(
+    theirs_options: list[str], our_options: list[str], refused: int, tmp_path: Path
+) -> None:
+    require(COURIERTCPD)
+    with lists(tmp_path) as network:
+        options = ("-nodnslookup", *MOST, *theirs_options)
+        with theirs(network, "env", "-i", COURIERTCPD, *options, str(THEIRS), "/usr/bin/env") as port:
+            expected = answers(network, port, CLIENTS, "")
+        with ours(network, tmp_path / "ours", *our_options, "env") as port:
+            found = answers(network, port, CLIENTS, "")
+    assert found == expected
+    assert list(expected.values()).count(None) == refused
 
 
 def test_the_differences_to_couriertcpd_are_those_that_the_manual_tells(tmp_path: Path) -> None:

@@ -1,15 +1,21 @@
 """TCPDOPTS, BLACKLISTS and DROP: options of couriertcpd."""
 
+import os
+import re
+
 from ...core.dnsbl import DnsLists, allow_list
 from ...core.errors import UsageError
 from ..answer import Answer, approximated, blocked, ignored, translated
 from ..gateoptions import offers
+from ..source import Unreadable, read_text
 from .settings import Settings
 
 
 def options(settings: Settings) -> None:
     """TCPDOPTS, BLACKLISTS and DROP: options of couriertcpd."""
     words = settings.values.get("TCPDOPTS", "").split()
+    everything = [*words, *settings.values.get("BLACKLISTS", "").split(), *settings.values.get("DROP", "").split()]
+    settings.dropped = next((name for name in map(dropped_by, reversed(everything)) if name), "")
     for word in words:
         settings.answer("TCPDOPTS", tcpd_option(settings, word))
     if "-nodnslookup" not in words:
@@ -24,6 +30,37 @@ def lookup(settings: Settings) -> Answer:
         settings.gate += [("--hostname", None), ("--paranoid", None)]
         return translated("--hostname --paranoid", text="TCPREMOTEHOST; TCPLOCALHOST stays unset")
     return approximated("no name is looked up, so there is no TCPREMOTEHOST")
+
+
+def dropped_by(word: str) -> str:
+    """-drop[=VARIABLE]: who has a value in it is turned away. Only the last one counts, up to a comma."""
+    name, _, value = word.partition("=")
+    return (value.partition(",")[0] or "BLOCK") if name == "-drop" else ""
+
+
+def drop(settings: Settings, value: str) -> Answer:
+    """The lists that set this variable refuse by themselves; what else sets one is in the access rules."""
+    variable = dropped_by(f"-drop={value}")
+    if variable != settings.dropped:
+        return ignored(f"-drop={settings.dropped} behind it counts alone")
+    place = setting_of(dict(settings.gate).get("--courier-access") or "", variable)
+    if place:
+        return blocked(f"{place} gives {variable} a value, and -drop turns that client away: write deny there")
+    return translated("--dnsbl without a variable", text="the lists refuse")
+
+
+def setting_of(path: str, variable: str) -> str:
+    """The line of the access rules that gives a variable a value; "" for none."""
+    files = sorted(entry.path for entry in os.scandir(path)) if os.path.isdir(path) else [path] * bool(path)
+    for file in files:
+        try:
+            lines = read_text(file).split("\n")
+        except Unreadable:  # and then the gate refuses everybody
+            continue
+        for number, line in enumerate(lines, 1):
+            if re.search(rf"[\t, ]{re.escape(variable)}[ \t]*=[ \t]*[^ \t,]", line) and not line.startswith("#"):
+                return f"{file}:{number}"
+    return ""
 
 
 def tcpd_option(settings: Settings, word: str) -> Answer:
@@ -42,6 +79,13 @@ def tcpd_option(settings: Settings, word: str) -> Answer:
             return dns_list(settings, "--dnsbl", value)
         case "-allow" if offers("--dnsbl-allow"):
             return dns_list(settings, "--dnsbl-allow", value)
+        case "-drop" if offers("--dnsbl"):
+            return drop(settings, value)
+        case "-accesslocal":
+            return blocked(
+                "-accesslocal asks the access rules about the machine's own address as well, which nothing "
+                "here does: one socket for each address, with access rules of its own, does the same"
+            )
     return blocked(f"{name} is not converted: it decides who gets in; add the gate's own option, see sockgate(8)")
 
 
@@ -58,7 +102,9 @@ def dns_list(settings: Settings, option: str, value: str) -> Answer:
     zone, _, display = names.partition("=")
     address = own_address or address
     listed = f"{zone}/{address}" if address else zone
-    became = listed if option == "--dnsbl-allow" else f"{listed},{variable or 'BLOCK'}" + (f",{text}" if text else "")
+    refuses = (variable or "BLOCK") == settings.dropped
+    named = listed if refuses else f"{listed},{variable or 'BLOCK'}" + (f",{text}" if text else "")
+    became = listed if option == "--dnsbl-allow" else named
     try:
         DnsLists([became], [], "open") if option == "--dnsbl" else allow_list(became)
     except UsageError as error:
@@ -69,11 +115,17 @@ def dns_list(settings: Settings, option: str, value: str) -> Answer:
     if option == "--dnsbl-allow":
         text = "it counts before all -block, wherever it stands, and for each of their variables"
         return approximated(text, f"{option} {became}")
+    if refuses and variable not in ("", "BLOCK"):
+        text = f"it refuses, as -drop did; a rule exempts a client by BLOCK, where {variable} did"
+        return approximated(text, f"{option} {became}")
+    if refuses and text:
+        return translated(f"{option} {became}", text="it refuses, as -drop did")
     if "*" in text and text != "*":
         return approximated("the list's own text takes the place of the asterisk", f"{option} {became}")
     if not text:
         text = (
             "couriertcpd sets the variable itself only if there is a text behind it, and else blocks nobody; here it "
         )
-        return approximated(f"{text}is set to the list's own text, as its manual says", f"{option} {became}")
+        text += "refuses whom the list has" if refuses else "is set to the list's own text"
+        return approximated(f"{text}, as its manual says", f"{option} {became}")
     return translated(f"{option} {became}")

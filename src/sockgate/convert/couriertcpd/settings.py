@@ -16,7 +16,10 @@ FOLDERS = {"prefix": "/usr", "exec_prefix": "/usr", "sbindir": "/usr/sbin", "bin
 
 @dataclass(slots=True)
 class Settings:
-    """One file of settings after evaluation, while its service is built."""
+    """One file of settings after evaluation, while its service is built.
+
+    dropped  the variable for which -drop turns a client away, "" for none
+    """
 
     name: str
     path: str
@@ -27,6 +30,7 @@ class Settings:
     report: Report
     gate: list[tuple[str, str | None]] = field(default_factory=list)
     blocked: bool = False
+    dropped: str = ""
 
     def answer(self, variable: str, answer: Answer) -> None:
         place = Place(self.path, self.lines.get(variable, 0))
