@@ -12,6 +12,7 @@ from .child import ask_and_serve, fork, serve
 from .client import Client, removed_by
 from .guardian import Guardian
 from .introduction import Introductions, Parent, channel
+from .journal import WARNING
 from .priority import Priority
 from .records import FAULT, Records
 from .refusals import send_now
@@ -54,9 +55,10 @@ class Starter:
         if client.unsent or verdict.actions or rules.gate.server.limits:
             return partial(fork, partial(serve, client, verdict, self._records), self._priority)
         try:
-            return rules.launcher.prepare(client.connection.fileno(), client.variables(verdict), removed_by(verdict))
+            start = rules.launcher.prepare(client.connection.fileno(), client.variables(verdict), removed_by(verdict))
         except GateError as error:
             return partial(fail, error)
+        return partial(self._launch_at_once, start)
 
     def _start(self, client: Client, launch: Launch) -> None:
         """Raises GateError."""
@@ -70,7 +72,6 @@ class Starter:
             self._guardian.keep(client.connection)
             self._postpone(client, str(error))
             return
-        self._priority.lower(session.pid)
         client.connection.close()
         self._sessions.started(session)
         self._records.counted(self._sessions.count, self._sessions.most)
@@ -81,6 +82,14 @@ class Starter:
         self._sessions.abandoned(client.session)
         send_now(client.connection, client.rules.gate.refusal(Verdict(DENY)))
         client.connection.close()
+
+    def _launch_at_once(self, start: Launch) -> int:
+        pid = start()
+        try:
+            self._priority.lower(pid)
+        except PermissionError as error:
+            self._records.event(WARNING, "", f"process {pid} stays as nice as the gate: {error.strerror}")
+        return pid
 
     def _launch_asking(self, client: Client) -> int:
         ours, theirs = channel()
