@@ -110,6 +110,15 @@ def test_an_open_session_outlives_what_happens_to_the_gate(mail: Machine, engine
         assert session.communicate("")[0] == "OK BYE\n"
 
 
+def test_a_session_does_not_go_before_other_processes(mail: Machine) -> None:
+    with mail.popen("python3", "-c", SESSION, services.INSIDE) as session:
+        assert session.stdout is not None
+        assert session.stdout.readline() == "in\n"
+        (pid,) = services.processes(mail, "imap")
+        assert mail.run("ps", "-o", "user=,ni=", "-p", pid).stdout.split() == ["alice", "0"]
+        assert session.communicate("")[0] == "OK BYE\n"
+
+
 def test_what_the_servers_log_names_them_and_keeps_their_client(mail: Machine, engine: str) -> None:
     read_mail(mail, "imap")
     services.wait_until_idle(mail, "imap")
