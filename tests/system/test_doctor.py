@@ -78,10 +78,11 @@ FAULTS = {
     "restart": Fault("Restart=always starts the server again", service="Restart=always", cure="Restart=no"),
     "memory": Fault("LimitAS=8000000 is too little for the gate", service="LimitAS=8000000", cure="LimitAS=64M"),
     "killed": Fault("KillMode=mixed ends every running session", resident="KillMode=mixed", cure="KillMode=process"),
+    "first": Fault("Nice=-11 without --server-nice: servers, too", resident="Nice=-11", cure="ExecStart="),
     "starts": Fault(
         "the start limit is on", resident="StartLimitIntervalSec=", cure="StartLimitIntervalSec=0"
     ),
-    "tasks": Fault("TasksMax=9 is too little for 50 clients", resident="TasksMax=9", cure="TasksMax=208"),
+    "tasks": Fault("TasksMax=9 is too little for 50 clients", resident="TasksMax=9", cure="TasksMax=202"),
     "rate": Fault(
         "the journal drops what is more", resident="LogRateLimitIntervalSec=", cure="LogRateLimitIntervalSec=0"
     ),

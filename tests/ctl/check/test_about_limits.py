@@ -49,10 +49,10 @@ CASES: Cases = {
         ],
     ),
     "processes and records of a resident gate": (
-        NOT_ACCEPTING | {RESIDENT: dropped(RESIDENT_UNIT, "LogRateLimitIntervalSec") + "TasksMax=12\n"},
+        NOT_ACCEPTING | {RESIDENT: dropped(RESIDENT_UNIT, "LogRateLimitIntervalSec") + "TasksMax=11\n"},
         [
-            f"{RESIDENT}:8: warning: TasksMax=12 is too little for 10 clients at a time (--max-connections)"
-            f" (put TasksMax=48 under [Service] with {EDIT_RESIDENT})",
+            f"{RESIDENT}:8: warning: TasksMax=11 is too little for 10 clients at a time (--max-connections)"
+            f" (put TasksMax=42 under [Service] with {EDIT_RESIDENT})",
             "warning: the journal drops what is more than 10,000 records in 30 s, two for each client: sockgatectl log"
             f" has gaps (put LogRateLimitIntervalSec=0 under [Service] with {EDIT_RESIDENT})",
         ],

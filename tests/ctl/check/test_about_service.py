@@ -56,6 +56,27 @@ CASES: Cases = {
             " (put StartLimitIntervalSec=0 under [Unit] with `systemctl edit mail.service`)",
         ],
     ),
+    "resident service whose servers go first": (
+        {
+            RESIDENT: RESIDENT_UNIT + "Nice=-11\n",
+            f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n",
+        },
+        [
+            f"{RESIDENT}:9: warning: Nice=-11 without --server-nice: servers, too, go before everything else on this"
+            " machine (write ExecStart=/usr/sbin/sockgated --server-nice 0 ...)"
+        ],
+    ),
+    "resident service whose servers do not": (
+        {
+            RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --server-nice 0") + "Nice=-11\n",
+            f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n",
+        },
+        [],
+    ),
+    "resident service that is nicer": (
+        {RESIDENT: RESIDENT_UNIT + "Nice=5\n", f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n"},
+        [],
+    ),
     "errors sent to the client": (
         {TEMPLATE: dropped(TEMPLATE_UNIT, "StandardError")},
         [

@@ -16,8 +16,7 @@ SUFFIXES = {"": 1, "K": 1 << 10, "M": MEGABYTE, "G": 1 << 30, "T": 1 << 40}
 # What Python itself needs (reliability: it did not start with 12 MB of address space), and some room.
 LEAST = {"LimitAS": 24 * MEGABYTE, "LimitDATA": 16 * MEGABYTE, "MemoryMax": 16 * MEGABYTE, "MemoryHigh": 16 * MEGABYTE}
 ENOUGH = 64 * MEGABYTE
-# The gate itself and its helpers.
-OWN_PROCESSES = 8
+OWN_PROCESSES = 2  # the gate itself and its guardian
 LEAST_BACKLOG = 128
 STOP_KEYS = ("TimeoutStopSec", "TimeoutSec")
 DEFAULT_STOP = "90s"  # DefaultTimeoutStopSec= in systemd-system.conf(5)

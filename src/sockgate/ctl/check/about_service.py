@@ -1,10 +1,13 @@
 """Rules about the service unit: its user, where its output goes, and what becomes of it when it ends."""
 
 import os
+import re
 from collections.abc import Iterator
 
+from ...core.options import parse
+from ...dispatch.options import read_process
 from ...units.command import PREFIXES
-from ..gated import PER_CONNECTION, RESIDENT, GatedService
+from ..gated import PER_CONNECTION, PROGRAMS, RESIDENT, GatedService
 from .machine import Identity, Machine
 from .problem import ZERO, Problem, by_setting
 
@@ -114,6 +117,21 @@ def sessions_killed(gated: GatedService, _: Machine) -> Iterator[Problem]:
         yield by_setting(
             gated.service, None, f"KillMode={value} ends every running session when sockgated is restarted",
             "KillMode=process",
+        )  # fmt: skip
+
+
+def servers_first(gated: GatedService, _: Machine) -> Iterator[Problem]:
+    """Nice= is for the gate; servers inherit it unless their own is given."""
+    value = gated.service.value("Service", "Nice")
+    if not is_resident(gated) or gated.error or not re.fullmatch("-[0-9]+", value):
+        return
+    if read_process(parse([word.text for word in gated.words], PROGRAMS[gated.program])).server_nice is None:
+        program = gated.command.program
+        line = gated.service.list("Service", "ExecStart")[-1].value.replace(program, f"{program} --server-nice 0", 1)
+        yield Problem(
+            gated.service, gated.service.place_of("Service", "Nice"),
+            f"Nice={value} without --server-nice: servers, too, go before everything else on this machine",
+            f"write ExecStart={program} --server-nice 0 ...", ("ExecStart=", f"ExecStart={line}"),
         )  # fmt: skip
 
 

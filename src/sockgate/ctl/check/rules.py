@@ -64,6 +64,7 @@ RULES = (
     Rule(WARNING, about_service.endings_hidden),
     Rule(WARNING, about_service.restarted),
     Rule(WARNING, about_service.sessions_killed),
+    Rule(WARNING, about_service.servers_first),
     Rule(WARNING, about_service.start_limit),
     Rule(WARNING, about_files.newer_drop_in),
     Rule(WARNING, about_files.drop_in_unseen),
