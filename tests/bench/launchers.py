@@ -58,7 +58,9 @@ Backlog=4096
 """
 RESIDENT = """[Service]
 Type=notify
-ExecStart=/usr/sbin/sockgated --max-connections {most} --rules {rules} --relay 192.168.0.0/24 -- {program}
+Nice=-11
+ExecStart=/usr/sbin/sockgated --server-nice 0 --max-connections {most} --rules {rules} \\
+    --relay 192.168.0.0/24 -- {program}
 StandardError=journal
 LogRateLimitIntervalSec=0
 KillMode=process
