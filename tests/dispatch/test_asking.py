@@ -233,7 +233,7 @@ def test_no_descriptor_is_kept_for_a_client_that_is_served(gated: Start) -> None
     clients = [introduced(one, f"192.0.2.{number}") for number in range(30)]
     for each in clients:
         each.recv(100)
-    wait_until(lambda: one.descriptors() == before, lambda: f"{one.descriptors()} descriptors")
+    wait_until(lambda: one.descriptors() <= before, lambda: f"{one.descriptors()} descriptors, not {before}")
     for each in clients:
         each.close()
 
