@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.launch import everything_from
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import Gated, wait_until
+from tests.dispatch.gated import Gated, command_line, wait_until
 
 # The first client is stuck here, with all that was done before.
 STUCK = """
@@ -139,13 +139,43 @@ def test_a_signal_to_all_of_them_does_not_end_the_guardian_first(gated: Start) -
     assert one.guardian() == guardian
 
 
-def test_without_its_guardian_the_gate_serves_on(gated: Start) -> None:
+def test_without_its_guardian_the_gate_serves_on_and_gets_another(gated: Start) -> None:
     one = gated("/bin/echo", "hello")
     one.wait_for("listening")
-    os.kill(one.guardian(), signal.SIGKILL)
-    wait_until(lambda: not one._all_children(), one.log)
+    later = another_guardian(one)
     assert one.talk() == b"hello\n"
     assert one.stop() == 0
+    assert not os.path.exists(f"/proc/{later}")
+
+
+def test_a_later_guardian_serves_those_for_whom_there_was_no_room_when_it_came(gated: Start) -> None:
+    one = gated("--max-connections", "2", *GREET, code=stuck("before the verdict", call=3))
+    with one.connect() as first, one.connect() as second:
+        assert (first.recv(100), second.recv(100)) == (b"in\n", b"in\n")
+        later = another_guardian(one)
+        first.sendall(b"bye\n")
+        assert everything_from(first) == b"bye\n"
+        with one.connect() as third:
+            one.wait_for("stuck")
+            one.stop(signal.SIGKILL)
+            for client in (second, third):
+                client.sendall(b"bye\n")
+            assert [everything_from(client) for client in (second, third)] == [b"bye\n", b"in\nbye\n"]
+        wait_until(lambda: not os.path.exists(f"/proc/{later}"), one.log)
+        assert one.log().count("accepted") == 3
+
+
+def another_guardian(one: Gated) -> int:
+    """The one that comes when the first is killed."""
+    os.kill(one.guardian(), signal.SIGKILL)
+    known = one._all_children()
+    own = command_line(one.process.pid)
+
+    def later() -> list[int]:
+        return [pid for pid in one._all_children() if pid not in known and command_line(pid) == own]
+
+    wait_until(later, one.log)
+    return later()[0]
 
 
 def test_nobody_is_lost_however_it_is_killed(gated: Start) -> None:

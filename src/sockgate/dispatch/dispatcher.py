@@ -41,6 +41,7 @@ STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than 
 CHORES_SECONDS = 0.002
 JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
 FAULT_SECONDS = 1.0
+GUARD_SECONDS = 0.5  # until there is another guardian: whatever kills them must not keep us busy
 LAST_SECONDS = 5.0  # half of TimeoutStopSec=
 FRESH_SECONDS = 5.0  # options that are this old may have been mended: systemd gives them only at the start
 
@@ -86,7 +87,7 @@ class Dispatcher:
 
     def run(self) -> int:
         """Serve clients until a signal ends it. Returns the exit code."""
-        self._guardian.watch(self._serve_left)
+        self._guard()
         self._loop.watch(self._signals, self._take_signals)
         # Told once that there is something to read, not again until it was read: servers end one after the other.
         self._loop.watch(self._ends, self._expect_ends, select.EPOLLIN | select.EPOLLET)
@@ -136,6 +137,15 @@ class Dispatcher:
                 if client.verdict is None:  # takes more descriptors, which must not all be spent on those behind it
                     break
         self._starter.start(clients)
+
+    def _guard(self) -> None:
+        """Have a second process stand by; another one if it has been killed."""
+        self._guardian.watch(self._forget, self._serve_left)
+
+    def _forget(self) -> None:
+        """In the guardian, as soon as there is one."""
+        self._records.forget()
+        self._sessions.forget()
 
     def _serve_left(self, connection: _socket.socket) -> None:
         """In the guardian, when this process is no more."""
@@ -197,6 +207,7 @@ class Dispatcher:
                 return
             if pid == self._guardian.pid:
                 self._guardian.pid = 0
+                self._loop.after(GUARD_SECONDS, self._guard)
                 continue
             session = self._sessions.ended(pid)
             if session and not session.refused:

@@ -44,14 +44,16 @@ class Guardian:
         """Its server is being started, or the client is refused."""
         self._ours[connection.fileno() % MOST_DESCRIPTORS] = 0
 
-    def watch(self, serve: Callable[[_socket.socket], None]) -> None:
-        """Start the second process. There, `serve` is called for each client that is left."""
+    def watch(self, forget: Callable[[], None], serve: Callable[[_socket.socket], None]) -> None:
+        """Start the second process. There, `forget` is called at once: what this one knows by now is its own to see to;
+        and in the end `serve`, for each client that is left."""
         number = SYS_CLONE.get(os.uname().machine, -1)
         parent = os.getpid()
         self.pid = int(LIBC.syscall(number, CLONE_FILES | signal.SIGCHLD, None, None, None, None))
         if self.pid:
             return
         try:
+            forget()
             wait_for_end_of(parent)
             for connection in self._left():
                 serve(connection)

@@ -44,10 +44,17 @@ class Sessions:
 
     def __init__(self, limits: Limits) -> None:
         self.most = limits.connections
+        self._limits = limits
         self._census = Census(limits)
         self._running: dict[int, Session] = {}
         self.count = 0
         self.begun = 0
+
+    def forget(self) -> None:
+        """In a guardian: whoever is connected now may have left when it comes to serve somebody."""
+        self._census = Census(self._limits)
+        self._running.clear()
+        self.count = 0
 
     @property
     def full(self) -> bool:
