@@ -10,7 +10,7 @@ from sockgate.core.log import FAILED
 from sockgate.ctl.main import run
 from sockgate.ctl.report import summarize
 from sockgate.ctl.report.page import as_page
-from sockgate.ctl.report.summary import Summary, network_of
+from sockgate.ctl.report.summary import ServiceFigures, Summary, network_of
 from sockgate.ctl.report.text import sparkline
 from sockgate.journal.history import Query
 from tests.journal.export import write_journal
@@ -64,6 +64,13 @@ def test_the_figures_are_those_of_the_period(summary: Summary) -> None:
 def test_the_time_line_has_at_most_sixty_intervals(seconds: int, width: int, intervals: int) -> None:
     summary = Summary(NOON, NOON + seconds * SECOND)
     assert (summary.width, summary.intervals) == (width, intervals)
+
+
+def test_no_name_in_a_table_is_taken_for_html() -> None:
+    """Anybody on the machine can write a record with a service of such a name."""
+    page = as_page(Summary(NOON, NOON + SECOND, services={HOSTILE: ServiceFigures(allowed=1)}))
+    assert HOSTILE not in page
+    assert "<td>&lt;script&gt;alert(" in page
 
 
 def test_addresses_are_put_together_by_network() -> None:
