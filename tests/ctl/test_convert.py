@@ -13,7 +13,7 @@ from sockgate.convert.conversion import Conversion
 from sockgate.convert.machine import Machine
 from sockgate.core.errors import ConfigError, SystemFailure
 from sockgate.ctl import main
-from sockgate.ctl.convert_install import Installation, install, switch_over
+from sockgate.ctl.convert_install import Installation, install, refuse_losses, switch_over
 from sockgate.units.search import UnitSearch
 
 CLEAN = """service probe
@@ -234,6 +234,15 @@ def test_switching_over_runs_the_commands_up_to_the_first_that_fails(tmp_path: P
     assert not done[1].exists()
     with pytest.raises(SystemFailure, match=r"^unable to switch over by itself: stop what run has started,"):
         switch_over(Installation((), ("# stop what run has started",), ()))
+
+
+def test_nothing_is_switched_over_unseen_if_one_of_two_services_would_be_lost(tmp_path: Path) -> None:
+    lost = CLEAN.replace("probe", "lost").replace("wait = no", "wait = yes\n    only_from = 10.0.0.0")
+    conversion = readers.convert("xinetd", [write(tmp_path, CLEAN % 7 + lost % 9)], Machine(asks_services=False))
+    assert [unit.name for unit in conversion.units] == ["probe.socket", "probe@.service"]
+    with pytest.raises(ConfigError, match=r"^unable to convert lost: nothing is installed or switched over"):
+        refuse_losses(conversion)
+    refuse_losses(converted(tmp_path))
 
 
 def test_now_does_nothing_if_a_service_would_be_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
