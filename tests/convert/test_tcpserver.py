@@ -142,45 +142,6 @@ def test_what_was_exported_before_env_cleared_it_is_gone(tmp_path: Path) -> None
     assert "A=1" not in text
 
 
-@pytest.mark.parametrize(
-    ("line", "server"),
-    [
-        ("tcpserver -RHl0 0 7 env - A=b /bin/cat", "-- /usr/bin/env - A=b /bin/cat"),
-        ("tcpserver -RHl0 0 7 rblsmtpd -r bl.example setuidgid daemon /bin/cat",
-         "rblsmtpd -r bl.example setuidgid daemon /bin/cat"),
-        ("tcpserver -RHl0 0 7 envdir e argv0 /bin/cat dog", "argv0 /bin/cat dog"),
-        ("tcpserver -RHl0 0 7 chpst -0 /bin/cat", "chpst -0 /bin/cat"),
-    ],
-)  # fmt: skip
-def test_link_that_only_works_where_it_stands_stays(line: str, server: str, tmp_path: Path) -> None:
-    assert f"{server}\n" in units(convert(tmp_path, line))
-
-
-def kept(conversion: Conversion) -> dict[str, str]:
-    """The report about links that stay."""
-    entries = conversion.report.entries
-    return {entry.what: entry.text for entry in entries if entry.text.startswith("stays in front of the server")}
-
-
-def test_links_that_stay_are_in_the_report(tmp_path: Path) -> None:
-    line = "tcpserver -RHl0 0 25 greetdelay fixcrio relaylock rblsmtpd -b -t0 -r a.example -a w.example -c /bin/cat"
-    stays = "stays in front of the server, and must stay installed"
-    told = kept(convert(tmp_path, line))
-    assert told["fixcrio"] == told["relaylock"] == stays
-    assert told["greetdelay"] == f"{stays}; the gate can do this, and without a process that waits: --greet-delay"
-    assert told["rblsmtpd -b -t0 -r a.example -a w.example -c"] == (
-        f"{stays}; the gate can ask before the server starts, and rblsmtpd then only refuses: --dnsbl "
-        "a.example,RBLSMTPD,-* --dnsbl-allow w.example --dnsbl-fail closed"
-    )
-    assert kept(convert(tmp_path, "tcpserver -RHl0 0 25 rblsmtpd -t0 /bin/cat")) == {"rblsmtpd -t0": stays}
-    assert kept(convert(tmp_path, "tcpserver -RHl0 0 25 rblsmtpd -y /bin/cat")) == {}
-
-
-@pytest.mark.parametrize("name", ["recordio", "fixcrio"])
-def test_what_copies_after_the_servers_end_may_finish(name: str, tmp_path: Path) -> None:
-    assert "ExitType=cgroup\n" in units(convert(tmp_path, f"tcpserver -RHl0 0 7 {name} /bin/cat"))
-
-
 def test_each_server_of_a_script_is_converted(tmp_path: Path) -> None:
     (tmp_path / "rc").write_text(
         "tcpserver -RHl0 0 7 /bin/cat | logger &\ntcpserver -RHl0 0 smtp /bin/cat &\nkillall tcpserver\n"

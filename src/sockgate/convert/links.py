@@ -93,13 +93,8 @@ def keep_envdir(chain: Chain, folder: str) -> Answer:
     """It reads its folder at each start, and values in it may be secret: it stays."""
     path = folder if folder.startswith("/") else os.path.normpath(f"{chain.folder}/{folder}")
     chain.keep += [chain.machine.program("envdir", chain.path), path]
-    text = STAYS
     chain.in_folders |= {name: first_line(f"{path}/{name}") for name in names_in(path) if "=" not in name}
-    strong = [name for name in names_in(path) if name.startswith(("TCP", "RELAYCLIENT", "RBLSMTPD", "PROTO"))]
-    if strong and not chain.behind:
-        text += f"; {strong[0]} in it is stronger now than what the gate and its rules set"
-        return approximated(text, f"envdir {path}")
-    return translated(f"envdir {path}", text=text)
+    return translated(f"envdir {path}", text=STAYS)
 
 
 def names_in(folder: str) -> list[str]:

@@ -1,7 +1,9 @@
 """tcpserver's rules, and the look-ups that they and the server rely on."""
 
 import os
+import re
 
+from ...core.access import ALLOW
 from ...core.errors import GateError
 from ...core.gate import DEFAULT_TIMEOUT
 from ...rulefile.reader import Rule, read_rules
@@ -10,6 +12,8 @@ from ..gateoptions import offers
 from .options import Listener
 
 Answers = list[tuple[str, Answer]]
+# What the gate itself sets, with --ssl-variables as well.
+OF_GATE = re.compile(r"PROTO$|TCP6?(REMOTE|LOCAL)|TCP6INTERFACE$|SSL(REMOTE|LOCAL)")
 
 
 def access(listener: Listener, answers: Answers) -> None:
@@ -27,6 +31,27 @@ def access(listener: Listener, answers: Answers) -> None:
     if listener.missing_rules_allow:
         text = "if the file goes missing everybody is refused; tcpserver let everybody in"
         answers.append(("-X", approximated(text)))
+
+
+def folders(listener: Listener, answers: Answers) -> None:
+    """envdir in front of tcpserver was weaker than tcpserver and its rules, and is stronger behind the gate."""
+    names = listener.chain.in_folders.keys()
+    if not names:
+        return
+    of_gate = next(filter(OF_GATE.match, sorted(names)), None)
+    if of_gate:
+        text = f"{of_gate} in its folder would be stronger than what the gate says of the client: take it out, "
+        answers.append(("envdir", blocked(f"{text}{listener.program} never minded it")))
+        return
+    for rule in rules_of(listener.rules):
+        both = names & {os.fsdecode(name) for name in rule.action.variables}
+        if both and rule.action.outcome == ALLOW:
+            text = f"{min(both)} in its folder would be stronger than {rule.where}: take it out there, and set it in "
+            answers.append(("envdir", blocked(f"{text}the rules that do not")))
+            return
+    if listener.rules:
+        text = "it runs behind the gate now: a variable in its folder counts more than one of that name in "
+        answers.append(("envdir", approximated(f"{text}{listener.rules!r}")))
 
 
 def lookups(listener: Listener, answers: Answers) -> None:

@@ -10,7 +10,7 @@ from ..names import unit_stem
 from ..report import Report
 from ..service import STREAM, Listen, Service
 from ..shell.state import Command
-from .access import access, lookups
+from .access import access, folders, lookups
 from .account import run_as
 from .filters import filters
 from .options import DEFAULT_CONCURRENCY, HARMLESS, WAITED, WITH_VALUE, WITHOUT_VALUE, Listener, option
@@ -96,6 +96,7 @@ def record(name: str, command: Command, listener: Listener, rest: list[str], ans
     host, port_name, *server = rest
     listen = listen_on(machine, host, port_name, answers)
     access(listener, answers)
+    folders(listener, answers)
     lookups(listener, answers)
     inside = Chain(machine, chain.folder, command.path, behind=True, keep=chain.keep, limits_stay=chain.limits_stay)
     server, links = peel(inside, server, LINKS)
