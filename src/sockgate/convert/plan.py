@@ -8,7 +8,7 @@ from ..units.command import format_command
 from ..units.quoting import quote_word
 from . import stunnel
 from .machine import Machine
-from .service import DATAGRAM, Service
+from .service import Service
 from .source import printable
 from .stunnel import ConfigFile
 
@@ -198,7 +198,3 @@ def gate_words(service: Service) -> list[str]:
     if service.argv0 and service.argv0 != service.command[0] and not service.tls:
         words += ["--argv0", service.argv0]
     return words
-
-
-def is_datagram(service: Service) -> bool:
-    return any(listen.kind == DATAGRAM for listen in service.listens)
