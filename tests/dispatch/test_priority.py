@@ -37,6 +37,18 @@ def late(*arguments):
     lower(*arguments)
 Priority.lower = late
 """
+MISSED = """
+import os
+from sockgate.dispatch import dispatcher, priority
+dispatcher.SETTLED_SECONDS = priority.SETTLED_SECONDS = 0.05
+lower, calls = priority.Priority.lower, []
+def missed(*arguments):
+    calls.append(arguments)
+    if len(calls) > 1:
+        lower(*arguments)
+        os.write(2, b"once more\\n")
+priority.Priority.lower = missed
+"""
 
 
 @pytest.fixture
@@ -73,6 +85,18 @@ def test_without_the_option_they_are_as_nice_as_the_gate(nice_gate: Start) -> No
 
 def test_what_a_server_has_started_already_is_as_nice(nice_gate: Start) -> None:
     assert niceness(nice_gate(*NICE, "/bin/sh", "-c", TELL, code=LATE)) == [SERVER] * 3
+
+
+def test_what_a_server_was_just_forking_is_as_nice_a_moment_later(nice_gate: Start) -> None:
+    """As if it had no process group yet when the gate came to it."""
+    one = nice_gate(*NICE, "/bin/sh", "-c", TELL, code=MISSED)
+    with one.connect() as client:
+        assert client.recv(100) == b"in\n"
+        one.wait_for("once more")
+        client.sendall(b"tell\n")
+        assert [int(number) for number in everything_from(client).split()] == [SERVER] * 3
+        one.talk(say=b"tell\n")  # has ended by the time that it is its turn
+    one.wait_for("ended", 2)
 
 
 @pytest.mark.parametrize("way", ["posix_spawn", "fork"])

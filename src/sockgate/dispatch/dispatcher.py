@@ -25,7 +25,7 @@ from .journal import WARNING
 from .listener import Listener
 from .loop import Loop
 from .options import Limits, Process
-from .priority import Priority
+from .priority import SETTLED_SECONDS, Priority
 from .reception import OVERLOAD_SECONDS, Reception
 from .records import BRIEF_SECONDS, FAULT, GATE_BROKEN, GATE_READ, PAUSED, STARTED, STOPPED, Records
 from .refusals import Refusals
@@ -166,6 +166,8 @@ class Dispatcher:
         """See to what follows from all that was."""
         self._reap()
         self._note_change()
+        if self._priority.settle(self._sessions.runs):
+            self._loop.after(SETTLED_SECONDS, self._do_chores)
         if self._records.announce():
             self._loop.after(BRIEF_SECONDS, self._do_chores)
         if self._records.waiting:

@@ -5,15 +5,47 @@ as that says. Only its start takes place at the gate's niceness: the gate has to
 """
 
 import os
+from collections import deque
+from collections.abc import Callable
 from errno import EACCES
+from time import monotonic
 
 from ..core.errors import UsageError
+
+SETTLED_SECONDS = 1.0  # until whatever a server forked in its first moments is one of its process group
 
 
 class Priority:
     def __init__(self, nice: int | None) -> None:
         """`nice` is that of the servers, None for the gate's own."""
         self._nice = nice
+        self._young: deque[tuple[float, int]] = deque()  # servers, with the time since when they run; the oldest first
+
+    def lower_server(self, pid: int) -> None:
+        """This process has just called exec. Raises PermissionError."""
+        if self._nice is not None:
+            self._young.append((monotonic(), pid))
+            self.lower(pid)
+
+    def settle(self, runs: Callable[[int], bool]) -> bool:
+        """Once more for servers that still run: a child that one was just forking had no process group yet.
+
+        On busy processors that is one of some hundred. Returns whether there is more for later.
+        """
+        latest = monotonic() - SETTLED_SECONDS
+        while self._young and self._young[0][0] <= latest:
+            pid = self._young.popleft()[1]
+            if runs(pid):
+                self._lower_again(pid)
+        return bool(self._young)
+
+    def _lower_again(self, group: int) -> None:
+        """Nobody who has made himself nicer since."""
+        try:
+            if self._nice is not None and os.getpriority(os.PRIO_PGRP, group) < self._nice:
+                self.lower(group)
+        except (ProcessLookupError, PermissionError):  # the second was said the first time
+            return
 
     def lower(self, group: int) -> None:
         """This process, and what it has started already in its process group, is a server.

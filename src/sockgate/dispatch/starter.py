@@ -16,6 +16,7 @@ from .journal import WARNING
 from .priority import Priority
 from .records import FAULT, Records
 from .refusals import send_now
+from .seldom import Seldom
 from .sessions import Sessions
 from .spawn import Overloaded
 
@@ -35,6 +36,7 @@ class Starter:
         self._guardian = guardian
         self._priority = priority
         self._postpone = postpone
+        self._complain = Seldom(lambda message: records.event(WARNING, "", message))
 
     def start(self, clients: Iterable[Client]) -> None:
         """What can be done for all of them in a row comes first: each start leaves the processor's caches cold."""
@@ -86,9 +88,9 @@ class Starter:
     def _launch_at_once(self, start: Launch) -> int:
         pid = start()
         try:
-            self._priority.lower(pid)
+            self._priority.lower_server(pid)
         except PermissionError as error:
-            self._records.event(WARNING, "", f"process {pid} stays as nice as the gate: {error.strerror}")
+            self._complain(f"a server that became another user at once stays as nice as the gate: {error.strerror}")
         return pid
 
     def _launch_asking(self, client: Client) -> int:
