@@ -85,6 +85,26 @@ def test_what_was_converted_before_is_left_to_that_without_a_word(prefix: str, t
     assert written(tmp_path)[0] == "b.socket"
 
 
+def test_a_bad_line_in_defaults_costs_the_services_that_it_reaches(tmp_path: Path) -> None:
+    """xinetd itself would not start with it; here it comes from one package of many."""
+    defaults = "defaults\n{\n\tlog_type = NOWHERE\n\tonly_from = 10.0.0.1, 10.0.0.2\n}\n"
+    own = service("own", 8).replace("}", "\tonly_from = 10.0.0.0\n}")
+    root = tree(tmp_path, a=service("before"), b=defaults, c=own, d=service("behind", 9))
+    (complaint,) = generate(str(root), str(tmp_path / "out"), MACHINE)
+    sockets = {Path(name).name for name in written(tmp_path) if name.endswith(".socket")}
+    assert sockets == {"before.socket", "own.socket"}
+    assert complaint.startswith(f"{root}/etc/xinetd.d/b:4: behind: refused: only_from = 10.0.0.1, 10.0.0.2: ")
+
+
+def test_a_service_whose_name_ends_like_a_converted_one_is_not_left_out(tmp_path: Path) -> None:
+    """Both stand in one file, and tftp.socket looks like ftp with a prefix."""
+    root = tree(tmp_path, a=service("tftp"))
+    install(readers.convert("xinetd", [f"{root}/etc/xinetd.d/a"], MACHINE), "xinetd", UnitSearch(str(root)))
+    (root / "etc/xinetd.d/a").write_text(service("tftp") + service("ftp", 8))
+    assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
+    assert written(tmp_path)[0] == "ftp.socket"
+
+
 def test_a_template_of_ours_gives_way_with_its_drop_ins_unless_it_is_enabled(tmp_path: Path) -> None:
     root = tree(tmp_path, a=service("smtp"))
     (root / "lib").symlink_to("usr/lib")

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from .convert.conversion import Conversion, build
 from .convert.machine import Machine, this_machine
-from .convert.placing import converted_from, obstacle, vendor_drop_ins
+from .convert.placing import obstacle, origin_of, vendor_drop_ins
 from .convert.plan import UnitFile
 from .convert.report import Outcome, Report
 from .convert.xinetd import read_system
@@ -51,8 +51,8 @@ def generate(root: str, folder: str, machine: Machine) -> list[str]:
     before = converted_before(root)
     for service, units in zip(conversion.services, pairs(conversion), strict=True):
         obstacles = [path for path in (obstacle(root, unit.name) for unit in units) if path]
-        if any((service.place.file, service.name) == (file, name[-len(service.name) :]) for file, name in before):
-            continue  # under this name, or with a prefix before it
+        if (service.place.file, service.name) in before:
+            continue
         if obstacles:
             complaints.append(f"{service.place}: {service.name}: left to {obstacles[0]}, which exists already")
             continue
@@ -64,12 +64,13 @@ def generate(root: str, folder: str, machine: Machine) -> list[str]:
 
 
 def converted_before(root: str) -> set[tuple[str, str]]:
-    """What `sockgatectl convert` made units of: the old file, and the name of the socket without its suffix."""
+    """What `sockgatectl convert` made units of: the old file, and the socket's name without prefix and suffix."""
     found = set()
     for path in glob.glob(os.path.join(root, "etc/systemd/system/*.socket")):
-        place = converted_from(path)
+        place, prefix = origin_of(path)
         if place:
-            found.add((place.rpartition(":")[0], os.path.basename(path).removesuffix(".socket")))
+            name = os.path.basename(path).removesuffix(".socket").removeprefix(prefix)
+            found.add((place.rpartition(":")[0], name))
     return found
 
 

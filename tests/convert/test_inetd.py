@@ -35,7 +35,7 @@ def units(conversion: Conversion) -> str:
         ("*:26 stream tcp nowait root /bin/cat", "ListenStream=0.0.0.0:26"),
         ("::1:26 stream tcp6 nowait root /bin/cat", "ListenStream=[::1]:26"),
         ("[::1]:26 stream tcp6 nowait root /bin/cat", "ListenStream=[::1]:26"),
-        ("26 stream tcp nowait.30 root /bin/cat", "PollLimitIntervalSec=60s\nPollLimitBurst=30"),
+        ("26 stream tcp nowait.30 root /bin/cat", "PollLimitIntervalSec=60s\nPollLimitBurst=29"),
         ("26 stream tcp nowait daemon:mail /bin/cat", "User=daemon\nGroup=mail"),
         ("26 stream tcp nowait daemon.mail /bin/cat", "User=daemon\nGroup=mail"),
         ("26 stream tcp,sndbuf=4k nowait root /bin/cat", "SendBuffer=4K"),

@@ -31,15 +31,19 @@ cat key cert > imapd.pem
 cp cert /root/authority
 chown courier imapd.pem
 chmod 600 imapd.pem
-sed -i '/^TLS_DHPARAMS/d' imapd-ssl
+cp -p imapd.pem pop3d.pem
+cp -p imapd.pem esmtpd.pem
+sed -i '/^TLS_DHPARAMS/d' imapd-ssl pop3d-ssl esmtpd-ssl
 makeimapaccess
 makesmtpaccess
 """
 OLD = ("/usr/lib/courier/imapd", "/usr/lib/courier/pop3d", "/usr/sbin/esmtpd", "/usr/sbin/esmtpd-msa")
 PORTS = {"imapd": 143, "pop3d": 110, "esmtpd": 25, "esmtpd-msa": 587}
+OVER_TLS = ("imapd-ssl", "pop3d-ssl", "esmtpd-ssl")
 SERVERS = (
     "/usr/lib/courier/courier/imaplogin", "/usr/lib/courier/courier/courierpop3login", "/usr/sbin/courieresmtpd"
 )  # fmt: skip
+AUTHORITY = "/root/authority"
 INSIDER, OUTSIDER = "192.168.0.5", "203.0.113.7"
 MAXPERIP = 3
 # What the start scripts have of their own: where they stand, and the folders that their builder put into them.
@@ -77,8 +81,8 @@ def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Out
     old_servers(machine, "start")
     before = oracle.ask(machine, PORTS.values())
     old_servers(machine, "stop")
-    report = oracle.convert(machine, "couriertcpd", *(f"/etc/courier/{name}" for name in (*PORTS, "imapd-ssl")))
-    assert [service["name"] for service in report["services"]] == [*PORTS, "imapd-ssl"]
+    report = oracle.convert(machine, "couriertcpd", *(f"/etc/courier/{name}" for name in (*PORTS, *OVER_TLS)))
+    assert [service["name"] for service in report["services"]] == [*PORTS, *OVER_TLS]
     after = oracle.ask(machine, PORTS.values())
     machine.shell("".join(f"mv {path}.real {path}; " for path in SERVERS))
     machine.systemctl("stop", *(f"{name}.socket" for name in PORTS))
@@ -123,13 +127,31 @@ def test_an_insider_reads_mail(mail: Machine, protocol: str) -> None:
     assert read.split() == ["Subject:", "greeting", "hello"]
 
 
-def test_a_client_that_verifies_the_certificate_reads_mail_through_couriertls(mail: Machine) -> None:
+@pytest.mark.parametrize("protocol", ["imaps", "pop3s"])
+def test_a_client_that_verifies_the_certificate_reads_mail_through_couriertls(mail: Machine, protocol: str) -> None:
     services.client(mail, "mailbox", "imap", INSIDER, services.INSIDE)
-    read = services.client(mail, "mailbox", "imaps", INSIDER, services.INSIDE, "/root/authority")
+    read = services.client(mail, "mailbox", protocol, INSIDER, services.INSIDE, AUTHORITY)
     assert read.split() == ["Subject:", "greeting", "hello"]
     other = "/etc/ssl/certs/ca-certificates.crt"
-    assert services.client(mail, "mailbox", "imaps", INSIDER, services.INSIDE, other, check=False) == ""
-    assert services.client(mail, "mailbox", "imaps", OUTSIDER, services.INSIDE, "/root/authority", check=False) == ""
+    assert services.client(mail, "mailbox", protocol, INSIDER, services.INSIDE, other, check=False) == ""
+
+
+def test_who_is_refused_reads_no_mail_over_tls_either(mail: Machine) -> None:
+    assert services.client(mail, "mailbox", "imaps", OUTSIDER, services.INSIDE, AUTHORITY, check=False) == ""
+
+
+@pytest.mark.parametrize(("source", "code"), [(INSIDER, "250"), (OUTSIDER, "513")])
+def test_mail_over_tls_is_relayed_for_those_of_smtpaccess_alone(mail: Machine, source: str, code: str) -> None:
+    say = [
+        "EHLO client.example.test",
+        "MAIL FROM:<sender@foreign.example>",
+        "RCPT TO:<somebody@foreign.example>",
+        "QUIT",
+    ]
+    wish = {"source": source, "destination": services.INSIDE, "port": 465, "ca": AUTHORITY,
+            "name": "mail.example.test", "certificate": None, "say": say}  # fmt: skip
+    session = json.loads(services.client(mail, "tls", json.dumps(wish)))
+    assert [reply[:3] for reply in session["replies"]] == ["220", "250", "250", code, "221"], session
 
 
 def test_mail_is_relayed_for_those_of_smtpaccess_alone(mail: Machine) -> None:

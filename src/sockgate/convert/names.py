@@ -27,5 +27,5 @@ def make_unique(services: Iterable[Service], prefix: str = "") -> list[Service]:
         numbered = (f"{name}-{count}" for count in itertools.count(2))
         name = name if name not in taken else next(candidate for candidate in numbered if candidate not in taken)
         taken.add(name)
-        unique.append(replace(service, name=name))
+        unique.append(replace(service, name=name, prefix=prefix))
     return unique

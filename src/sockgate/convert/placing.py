@@ -6,13 +6,15 @@ enabled, and so must their drop-ins, which would change the converted unit.
 
 import glob
 import os
+import re
 from collections.abc import Iterator
 
 LOCAL_FOLDERS = ("etc/systemd/system", "run/systemd/system")
 VENDOR_FOLDERS = ("usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 # sockgate-generator links them into the search path, and nothing says when it has been asked last.
 GENERATED_FROM = ("usr/local/lib/sockgate/drop-ins", "usr/lib/sockgate/drop-ins")
-MARKERS = ("# Converted from ", "; Converted from ")  # a unit's first line, stunnel's: it goes on with the place
+# A unit's first line, or that of a file of stunnel's.
+ORIGIN = re.compile("[#;] Converted from (.+?) by sockgatectl(?:, with --prefix ([^;]+))?;")
 SHIPPED = "Documentation=man:sockgate(8)"
 
 
@@ -38,9 +40,13 @@ def socket_of(name: str) -> str:
 
 def converted_from(path: str) -> str:
     """The place that a unit or a file beside it was converted from, as FILE:LINE; "" if it was not."""
-    first = next(iter(lines(path)), "")
-    marker = next((marker for marker in MARKERS if first.startswith(marker)), None)
-    return first.removeprefix(marker).partition(" ")[0] if marker else ""
+    return origin_of(path)[0]
+
+
+def origin_of(path: str) -> tuple[str, str]:
+    """The place that a unit was converted from, and the prefix that was put before its name."""
+    found = ORIGIN.match(next(iter(lines(path)), ""))
+    return (found[1], found[2] or "") if found else ("", "")
 
 
 def lines(path: str) -> list[str]:

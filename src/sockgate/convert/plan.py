@@ -37,7 +37,9 @@ class UnitFile:
 
 def unit_files(service: Service, machine: Machine) -> tuple[UnitFile, UnitFile]:
     """The socket and the service. Raises ConfigError for words that no unit file can hold."""
-    comment = (f"Converted from {service.origin or service.place} by sockgatectl; see sockgate-migrating(7).",)
+    prefixed = f", with --prefix {service.prefix}" if service.prefix else ""
+    place = service.origin or service.place
+    comment = (f"Converted from {place} by sockgatectl{prefixed}; see sockgate-migrating(7).",)
     name = f"{service.name}.service" if service.wait else f"{service.name}@.service"
     return (
         UnitFile(
@@ -87,29 +89,28 @@ def socket_section(service: Service, machine: Machine) -> Directives:
         yield "FreeBind", "yes"
     yield from service.socket
     yield "Accept", "no" if service.wait else "yes"
-    yield from trigger_limits(service, machine) if service.wait else connection_limits(service, machine)
+    if not service.wait:
+        yield "MaxConnections", str(NO_LIMIT if service.max_connections is None else service.max_connections)
+        if service.max_per_source is not None:
+            yield "MaxConnectionsPerSource", str(service.max_per_source)
+    yield from rate_limits(service, machine)
 
 
-def trigger_limits(service: Service, machine: Machine) -> Directives:
-    """For a server that takes the socket: a limit on its starts, so that one that crashes does not keep PID 1 busy."""
+def rate_limits(service: Service, machine: Machine) -> Directives:
+    """PollLimit*= slows down. TriggerLimit*= stops the socket for good, and is set only where there is nothing else.
+
+    That is before systemd 255, for a server that takes the socket: one that crashes must not keep PID 1 busy.
+    """
     starts, seconds = service.rate
-    if starts:
+    if machine.systemd < POLL_LIMIT_SINCE and service.wait and starts:
         yield "TriggerLimitIntervalSec", f"{seconds}s"
         yield "TriggerLimitBurst", str(starts)
-    else:
-        yield "TriggerLimitIntervalSec", "0"
-
-
-def connection_limits(service: Service, machine: Machine) -> Directives:
-    yield "MaxConnections", str(NO_LIMIT if service.max_connections is None else service.max_connections)
-    if service.max_per_source is not None:
-        yield "MaxConnectionsPerSource", str(service.max_per_source)
-    yield "TriggerLimitIntervalSec", "0"  # above it systemd would stop the socket for good
+        return
+    yield "TriggerLimitIntervalSec", "0"
     if machine.systemd >= POLL_LIMIT_SINCE:
-        connections, seconds = service.rate
-        yield "PollLimitIntervalSec", f"{seconds}s" if connections else "0"
-        if connections:
-            yield "PollLimitBurst", str(connections)
+        yield "PollLimitIntervalSec", f"{seconds}s" if starts else "0"
+        if starts:
+            yield "PollLimitBurst", str(starts)
 
 
 def unit_section(service: Service) -> Directives:

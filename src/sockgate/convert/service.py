@@ -34,7 +34,7 @@ class Listen:
 class Service:
     """A service in systemd's and the gate's terms.
 
-    name             of the units, without suffix
+    name             of the units, without suffix, with the prefix that was asked for
     place            where it stood
     wait             the server takes the listening socket itself, instead of one connection
     ipv6_only        BindIPv6Only=: "both", "ipv6-only", or "" where it does not matter
@@ -63,6 +63,7 @@ class Service:
     listens: tuple[Listen, ...]
     command: tuple[str, ...]
     origin: str = ""
+    prefix: str = ""
     wait: bool = False
     ipv6_only: str = ""
     argv0: str = ""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import chain
 
 from ..answer import approximated, blocked, entry_of, ignored, translated
-from ..machine import GNU, Machine
+from ..machine import GNU, OPENBSD, Machine
 from ..names import unit_stem
 from ..report import Report
 from ..service import DATAGRAM, STREAM, Service
@@ -17,6 +17,11 @@ from .sockets import sockets
 
 FIELDS = ("service", "socket type", "protocol", "wait", "user", "server")
 STARTS_A_MINUTE = 256  # openbsd-inetd, inetd(8)
+ABOVE_IT = {
+    OPENBSD: "inetd closed every further client until the minute was over",
+    GNU: "inetd closed the port for ten minutes",
+    "": "openbsd-inetd closed every further client until the minute was over, GNU's the port for ten minutes",
+}
 
 
 def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
@@ -101,9 +106,11 @@ def waiting(line: Line, text: str) -> tuple[bool, tuple[int, int]]:
     if not all(number.isascii() and number.isdigit() for number in numbers):
         line.answer(text, blocked(f"{rest!r} is not a number"))
     starts = int(numbers[0]) if len(numbers) == 1 else STARTS_A_MINUTE
+    if line.machine.inetd != GNU:  # to openbsd-inetd it is the first that is not served
+        starts = max(1, starts - 1)
     if numbers and word == "nowait":
-        line.answer(text, approximated(f"above {starts} connections a minute systemd 255 and later slow down, older "
-                                       "ones do not; inetd closed the port for ten minutes"))  # fmt: skip
+        line.answer(text, approximated(f"above {starts} connections a minute clients wait for its end from systemd 255 "
+                                       f"on, before it they are served; {ABOVE_IT[line.machine.inetd]}"))  # fmt: skip
     else:
         line.answer(text, translated("Accept=no" if word == "wait" else "Accept=yes"))
     if len(numbers) > 1:

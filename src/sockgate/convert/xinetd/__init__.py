@@ -18,7 +18,10 @@ from .together import convert_all
 
 
 def read_system(root: str, machine: Machine, report: Report) -> list[Service]:
-    """The services of etc/xinetd.conf or, without one, those of the files in etc/xinetd.d."""
+    """The services of etc/xinetd.conf or, without one, those of the files in etc/xinetd.d.
+
+    For a machine without xinetd, where one bad file costs no other.
+    """
     file, folder = os.path.join(root, MAIN_FILE), os.path.join(root, "etc/xinetd.d")
     report_options(root, report)
     configuration = Configuration(report)
@@ -26,7 +29,7 @@ def read_system(root: str, machine: Machine, report: Report) -> list[Service]:
         configuration.read(file)
     elif os.path.isdir(folder):
         configuration.include(Include(folder, Place(folder, 0), is_folder=True), 0)
-    return convert_all(configuration, machine)
+    return convert_all(configuration, machine, whole=False)
 
 
 def read(files: list[str], machine: Machine, report: Report) -> list[Service]:

@@ -133,19 +133,19 @@ def cps(draft: Draft, value: Value) -> Answer:
         return invalid(f"{' '.join(value.words)!r} is not two numbers")
     draft.rate = max(0, int(value.words[0]))
     if not draft.rate:
-        return translated("PollLimitBurst=0" if draft.machine.systemd >= 255 else "TriggerLimitIntervalSec=0")
-    if draft.wait:
-        return approximated(
-            f"above {draft.rate} starts in a second systemd stops the socket until it is started again, "
-            f"where xinetd waited {value.words[1]} seconds",
-            f"TriggerLimitBurst={draft.rate}",
-        )
+        return translated("PollLimitIntervalSec=0" if draft.machine.systemd >= 255 else "TriggerLimitIntervalSec=0")
     if draft.machine.systemd >= 255:
         return approximated(
-            f"systemd slows down to {draft.rate} connections a second; xinetd closed the port for "
-            f"{value.words[1]} seconds",
+            f"systemd slows down to {draft.rate} {'starts' if draft.wait else 'connections'} a second; xinetd closed "
+            f"the port for {value.words[1]} seconds",
             "PollLimitIntervalSec=1s",
             f"PollLimitBurst={draft.rate}",
+        )
+    if draft.wait:
+        return approximated(
+            f"above {draft.rate} starts in a second systemd before 255 stops the socket until it is started again, "
+            f"where xinetd waited {value.words[1]} seconds",
+            f"TriggerLimitBurst={draft.rate}",
         )
     return approximated(
         "systemd before 255 has no such limit but one that stops the socket for good; MaxConnections= is the brake. "

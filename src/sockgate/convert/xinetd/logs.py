@@ -1,6 +1,7 @@
 """Handlers: what is logged, and where. The journal takes it all."""
 
 from ..answer import Answer, approximated, refused, translated
+from ..names import unit_stem
 from .draft import Draft, Value, invalid
 
 FACILITIES = frozenset(
@@ -34,9 +35,11 @@ def log_type(draft: Draft, value: Value) -> Answer:
         return invalid("it can be set only once")
     kind = value.words[0].upper() if value.words else ""
     if kind == "FILE" and 2 <= len(value.words) <= 4:
+        name = unit_stem(draft.id)
+        server = f"{name}.service" if draft.wait else f"{name}@*"
         return approximated(
             f"everything goes to the journal instead of {value.words[1]!r}: "
-            f"read it with 'sockgatectl log {draft.id}' or 'journalctl -u {draft.id}.socket -u {draft.id}@*'"
+            f'read it with "sockgatectl log {name}" or "journalctl -u {name}.socket -u \'{server}\'"'
         )
     if kind == "SYSLOG" and 2 <= len(value.words) <= 3:
         return syslog(draft, value)

@@ -4,6 +4,7 @@ import re
 
 from ..accounts import any_group, named_user, numbered_user
 from ..answer import Answer, approximated, blocked, ignored, translated
+from ..links import GATE_LINKS
 from ..report import Outcome
 from .draft import Draft, Value, invalid
 
@@ -43,7 +44,15 @@ def server(draft: Draft, value: Value) -> Answer:
         return invalid(f"{value.word!r} is not an absolute path")
     if value.word.endswith("/"):
         return blocked(f"{value.word!r} is a folder, which cannot be executed")
+    if gives_way(draft):
+        return translated(text=f"the gate stands in for it; 'service {draft.name}' says what is started")
     return translated(f"ExecStart={value.word}")
+
+
+def gives_way(draft: Draft) -> bool:
+    """Whether the server only stands in front of another one, and the gate in its place."""
+    name = draft.server.rpartition("/")[2]
+    return name == "tcpd" or (name in GATE_LINKS and not draft.wait)
 
 
 def server_args(draft: Draft, value: Value) -> Answer:
@@ -58,7 +67,7 @@ def server_args(draft: Draft, value: Value) -> Answer:
         )
     if any(word[0] in "\"'" or word[-1] in "\"'" for word in value.words):
         return approximated("xinetd knows no quotes: the server was given them as they stand, and still is")
-    return translated("ExecStart= arguments")
+    return translated() if gives_way(draft) else translated("ExecStart= arguments")
 
 
 def env(draft: Draft, value: Value) -> Answer:

@@ -227,6 +227,7 @@ def chained(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
         yield blocked("there is no server behind these programs")
         return
     draft.server, draft.arguments = draft.machine.program(rest[0]), tuple(rest[1:])
+    yield translated(f"ExecStart={' '.join([draft.server, *draft.arguments])}")
     draft.flags -= {"NAMEINARGS"}
     draft.limits += chain.limits.items()
     draft.gate += chain.gate

@@ -7,40 +7,55 @@ from ..machine import Machine
 from ..report import Outcome
 from ..service import STREAM, Service
 from .attributes import ATTRIBUTES
-from .configuration import Configuration
-from .draft import DROPS, Draft, Value, is_invalid
+from .configuration import Candidate, Configuration
+from .draft import DROPS, Draft, is_invalid
 from .services import convert
 
 WILDCARDS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104  # each with what stands in every address of its family
 
 
-def refuse_all(configuration: Configuration, value: Value, problem: str) -> None:
-    """xinetd ends at a line of defaults that it cannot use: whatever else the files say, nobody was served."""
-    names = [candidate.id for candidate in configuration.running()]
-    text = f"{problem}; xinetd does not start with such a line in defaults: mend it and convert again"
-    for name in names or [""]:
-        configuration.report.entries.append(entry_of(name, value.place, value.written, blocked(text)))
+Unusable = dict[str, str]
 
 
-def unusable_default(configuration: Configuration, machine: Machine) -> tuple[Value, str] | None:
-    """A value in defaults that xinetd cannot use, and why."""
+def unusable_defaults(configuration: Configuration, machine: Machine) -> Unusable:
+    """The attributes of defaults whose value xinetd cannot use, each with the reason."""
+    found = {}
     for name, value in configuration.defaults.items():
         answer = ATTRIBUTES[name].handler(Draft("", "", value.place, machine), value)
         if is_invalid(answer):
-            return value, answer.text.removesuffix(DROPS)
-    return None
+            problem = answer.text.removesuffix(DROPS)
+            found[name] = f"{problem}; xinetd does not start with such a line in defaults: mend it and convert again"
+    return found
 
 
-def convert_all(configuration: Configuration, machine: Machine) -> list[Service]:
+def running(configuration: Configuration, unusable: Unusable, *, whole: bool) -> Iterator[Candidate]:
+    """The services that are to be converted, if there are lines of defaults that xinetd cannot use.
+
+    It ends at such a line: of the `whole` configuration nobody was served. Where there is no xinetd, a line that one
+    package brings costs only the services that it would have reached, and none if it says how to log.
+    """
+    if not unusable:
+        yield from configuration.running()
+        return
+    candidates = list(configuration.running())
+    for name, text in unusable.items():
+        value = configuration.defaults[name]
+        reached = [one for one in candidates if whole or (name in one.values and one.values[name].inherited)]
+        if whole or not ATTRIBUTES[name].harmless:
+            for id in [one.id for one in reached] or [""]:
+                configuration.report.entries.append(entry_of(id, value.place, value.written, blocked(text)))
+            candidates = [one for one in candidates if one not in reached]
+        for one in reached:
+            one.values.pop(name, None)
+    yield from candidates
+
+
+def convert_all(configuration: Configuration, machine: Machine, *, whole: bool = True) -> list[Service]:
     """All services; of two that want the same address and port xinetd serves the first."""
     report = configuration.report
-    unusable = unusable_default(configuration, machine)
-    if unusable:
-        refuse_all(configuration, *unusable)
-        return []
     services: list[Service] = []
     taken: dict[tuple[str, str], list[Service]] = {}
-    for candidate in configuration.running():
+    for candidate in running(configuration, unusable_defaults(configuration, machine), whole=whole):
         service = convert(candidate, machine, report)
         if service is None:
             continue
