@@ -152,6 +152,7 @@ def test_a_template_of_ours_that_nobody_uses_gives_way_with_its_drop_ins(tmp_pat
         mask = tmp_path / "etc/systemd/system/probe.socket.d" / name
         assert mask.readlink() == Path("/dev/null")
         assert f" /etc/systemd/system/probe.socket.d/{name}" in installation.switch_back[1]
+    assert installation.switch_back[2].startswith("rmdir --ignore-fail-on-non-empty /etc/systemd/system/probe.")
     assert installation.warnings == ()
 
 

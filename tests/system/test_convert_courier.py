@@ -144,7 +144,7 @@ def test_who_is_refused_reads_no_mail_over_tls_either(mail: Machine) -> None:
 def test_mail_over_tls_is_relayed_for_those_of_smtpaccess_alone(mail: Machine, source: str, code: str) -> None:
     say = [
         "EHLO client.example.test",
-        "MAIL FROM:<sender@foreign.example>",
+        "MAIL FROM:<>",
         "RCPT TO:<somebody@foreign.example>",
         "QUIT",
     ]

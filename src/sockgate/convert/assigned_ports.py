@@ -13,7 +13,8 @@ PORTS = {
         "nntps": 563, "submission": 587, "ldap": 389, "ldaps": 636, "rsync": 873, "swat": 901, "ftps": 990,
         "telnets": 992, "imaps": 993, "pop3s": 995, "cvspserver": 2401, "dict": 2628, "gds_db": 3050, "distcc": 3632,
         "svn": 3690, "svnserve": 3690, "nrpe": 5666, "nsca": 5667, "sane-port": 6566, "sane": 6566, "saned": 6566,
-        "git": 9418, "amandaidx": 10082, "amidxtape": 10083, "amanda": 10080,
+        "git": 9418, "eklogin": 2105, "gsigatekeeper": 2119, "gsiftp": 2811,
+        "netperf": 12865, "amandaidx": 10082, "amidxtape": 10083, "amanda": 10080,
     },
     "udp": {
         "echo": 7, "discard": 9, "daytime": 13, "chargen": 19, "time": 37, "name": 42, "nameserver": 42, "bootps": 67,

@@ -133,7 +133,11 @@ def commands(
     """To switch over, and back."""
     sockets = " ".join(f"{service.name}.socket" for service in conversion.services)
     stopping, starting = old_daemon(program, conversion.services, search)
+    removing = [f"rm {' '.join(files)}"]
+    folders = dict.fromkeys(os.path.dirname(file) for file in files if os.path.dirname(file).endswith(".d"))
+    if folders:  # of drop-ins that were masked
+        removing.append(f"rmdir --ignore-fail-on-non-empty {' '.join(folders)}")
     return (
         ("systemctl daemon-reload", *stopping, f"systemctl enable --now {sockets}"),
-        (f"systemctl disable --now {sockets}", f"rm {' '.join(files)}", "systemctl daemon-reload", *starting),
+        (f"systemctl disable --now {sockets}", *removing, "systemctl daemon-reload", *starting),
     )

@@ -114,11 +114,28 @@ def gate_names(search: UnitSearch) -> list[str]:
     names = []
     for name in search.names("service"):
         service = search.load(name)
-        lines = service.list("Service", "ExecStart") if service else []
-        if any(program in line.value for line in lines for program in PROGRAMS):
-            own = f"{UnitName.parse(name).prefix}.socket"
-            names.append(own if search.fragment(own) else name)
-    return list(dict.fromkeys(names))
+        if service and runs_a_gate(service):
+            names.append(known_by(service, search))
+    return list(dict.fromkeys(filter(None, names)))
+
+
+def runs_a_gate(service: Unit) -> bool:
+    try:
+        return gate_command(service) is not None
+    except ConfigError:
+        return True  # whoever looks at it is told
+
+
+def known_by(service: Unit, search: UnitSearch) -> str:
+    """The socket of its name; "" if that starts NAME@.service or NAME.service without a gate, and this is the other."""
+    prefix = service.unit_name.prefix
+    socket = search.load(f"{prefix}.socket")
+    if socket is None:
+        return service.name
+    started = search.load(service_of(socket))
+    if started is None or runs_a_gate(started):
+        return socket.name
+    return "" if started.name in (f"{prefix}@.service", f"{prefix}.service") else service.name
 
 
 def find_named(name: str, search: UnitSearch) -> GatedService:

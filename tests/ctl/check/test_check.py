@@ -52,6 +52,14 @@ def test_nothing_is_found_in_good_resident_units(tmp_path: Path) -> None:
     assert check(tmp_path, "--systemd", "257", "mail.service") == (0, [])
 
 
+@pytest.mark.parametrize("server", ["/bin/cat", "/usr/sbin/sockgate-builtin echo"])
+def test_services_without_a_gate_are_none_of_its_business(tmp_path: Path, server: str) -> None:
+    """What `convert` made of a service that needs none; a unit of ours for Accept=no may still lie beside it."""
+    template = f"[Service]\nExecStart={server}\nStandardInput=socket\n"
+    write_tree(tmp_path, GOOD | {TEMPLATE: template, RESIDENT: RESIDENT_UNIT})
+    assert check(tmp_path, "--systemd", "257") == (0, [])
+
+
 CASE_MODULES = (
     test_about_access, test_about_command, test_about_files, test_about_limits, test_about_rivals, test_about_rules,
     test_about_sandbox, test_about_service, test_about_socket,
