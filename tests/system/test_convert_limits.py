@@ -27,9 +27,10 @@ Outcome = dict[str, list[str] | str | float]
 Pair = tuple[Outcome, Outcome]
 
 
-def enter(machine: Machine, port: int, *sources: str) -> Outcome:
+def enter(machine: Machine, port: int, *sources: str, patience: int = 15) -> Outcome:
     """What each met, the number of clients that come and stay being that of their addresses."""
-    outcome: Outcome = json.loads(machine.python(CLIENT, str(port), ",".join(sources), timeout=100).stdout)
+    words = (str(port), ",".join(sources), str(patience))
+    outcome: Outcome = json.loads(machine.python(CLIENT, *words, timeout=100).stdout)
     return outcome
 
 
@@ -112,7 +113,7 @@ def test_above_nowait_max_clients_wait_from_255_on(release: str, inetd: str, ser
         machine.write("/etc/inetd.conf", "7001 stream tcp4 nowait.4 root /bin/cat cat\n")
         program = INETDS[inetd]
         (pair,) = at_limits(
-            machine, "inetd", ("/etc/inetd.conf",), lambda: {"": enter(machine, 7001, *[ME] * 6)},
+            machine, "inetd", ("/etc/inetd.conf",), lambda: {"": enter(machine, 7001, *[ME] * 6, patience=0)},
             f"{program} /etc/inetd.conf", f"kill $(pgrep -x {Path(program).name})", 7001,
         ).values()  # fmt: skip
         before, after = pair
@@ -129,7 +130,7 @@ def test_maxdaemons_closes_where_clients_waited(release: str) -> None:
                       "mkdir -p /run/courier; chown courier /run/courier")  # fmt: skip
         sources = [ME, ME, OTHER, OTHER, OTHER]
         (pair,) = at_limits(
-            machine, "couriertcpd", ("/etc/courier/pop3d",), lambda: {"": enter(machine, 110, *sources)},
+            machine, "couriertcpd", ("/etc/courier/pop3d",), lambda: {"": enter(machine, 110, *sources, patience=3)},
             "/usr/lib/courier/pop3d start", "/usr/lib/courier/pop3d stop", 110,
         ).values()  # fmt: skip
         before, after = pair

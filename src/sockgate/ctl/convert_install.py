@@ -101,8 +101,7 @@ def mask_drop_in(path: str) -> None:
 
 
 def warnings(conversion: Conversion, program: str, search: UnitSearch) -> Iterator[str]:
-    for service in conversion.services:
-        yield from taken_ports(service, program)
+    yield from dict.fromkeys(text for service in conversion.services for text in taken_ports(service, program))
     for unit in conversion.units:
         for path in local_drop_ins(search.root, unit.name):
             yield f"{path} changes {unit.name} as well: see that it still should."

@@ -1,7 +1,7 @@
 """Clients that come one after the other and stay, until a limit is reached; run inside a machine.
 
-PORT SOURCE,...: JSON of what each met, what those that had to wait met once the first that was served had gone, what
-the next newcomer met then, and how long it took to let all of them try.
+PORT SOURCE,... PATIENCE: JSON of what each met, what those that had to wait met once the first that was served had
+gone, what a newcomer met then, who tries for PATIENCE seconds, and how long it took to let all of them try.
 """
 
 import json
@@ -10,8 +10,7 @@ import sys
 import time
 
 ANSWER_SECONDS = 1.5
-RECOVERY_SECONDS = 6
-port, sources = int(sys.argv[1]), sys.argv[2].split(",")
+port, sources, patience = int(sys.argv[1]), sys.argv[2].split(","), float(sys.argv[3])
 
 
 def enter(source: str) -> tuple[socket.socket, str]:
@@ -40,7 +39,7 @@ def answer(client: socket.socket) -> str:
 
 def newcomer() -> str:
     """What somebody who tries again and again meets in the end."""
-    deadline = time.monotonic() + RECOVERY_SECONDS
+    deadline = time.monotonic() + patience
     while True:
         client, met = enter(sources[0])
         client.close()

@@ -84,6 +84,7 @@ def services_of(line: Line) -> list[Service]:
                                   "socket; use wait if the server can"))  # fmt: skip
     if server == "internal" and not account_user:
         links.directives.append(("DynamicUser", "yes"))
+        line.answer(server, translated("DynamicUser=yes", text="inetd answered it as root"))
     if protocol.startswith("unix") and account_user:
         line.socket.append(("SocketUser", account_user))
     return [
