@@ -114,7 +114,16 @@ install:
 		echo "no sockgated and no sockgatectl log yet: install the package python3-systemd"
 	$(RELOAD)
 
+# On the running machine no port may stay open behind which nothing starts any more; sessions go on. Units that the
+# administrator wrote or converted are his: he is told of them.
 uninstall:
+	if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then
+		for unit in $(filter %.socket,$(UNITS)); do
+			[ ! -e $(UNITDIR)/$$unit ] || systemctl --quiet disable --now $$unit
+		done
+		! units=$$(grep -ls '$(SBINDIR)/sockgate' /etc/systemd/system/*.service) ||
+			echo "without their gate now:" $$units
+	fi
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/sockgate $(SBINDIR)/sockgated $(SBINDIR)/sockgate-builtin $(BINDIR)/sockgatectl)
 	rm -f $(addprefix $(DESTDIR)$(GENERATORDIR)/,sockgate-generator sockgate-xinetd-generator)
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
@@ -122,6 +131,7 @@ uninstall:
 	rm -f $(DESTDIR)$(CATALOGDIR)/sockgate.catalog
 	rm -f $(foreach program,$(COMPLETED),$(addprefix $(DESTDIR),$(BASHDIR)/$(program) $(ZSHDIR)/_$(program) $(FISHDIR)/$(program).fish))
 	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(EXAMPLEDIR)
+	rmdir --ignore-fail-on-non-empty $(dir $(DESTDIR)$(EXAMPLEDIR)) 2> /dev/null || true
 	$(RELOAD)
 
 # On the running machine systemd must read the units and messages anew; a package's own scripts do that.
