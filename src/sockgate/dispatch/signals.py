@@ -21,7 +21,7 @@ def signal_set(numbers: Iterable[int]) -> ctypes.Array[ctypes.c_char]:
 
 
 class Signals:
-    """Blocks these signals, in every thread that is started later, and collects them."""
+    """Blocks these signals and collects them."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
         chosen = set(numbers)
