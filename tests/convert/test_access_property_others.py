@@ -80,16 +80,24 @@ LOOKUPS = ("", "-H ", "-R ", "-HR ", "-h ", "-p ", "-HRp ")
     st.lists(st.tuples(st.sampled_from(RULES), st.booleans()), max_size=6, unique_by=lambda rule: rule[0]),
     st.sampled_from(LOOKUPS), st.sampled_from(("", "-x", "-Xx", "-x missing", "-Xx missing", "-X")),
     st.sampled_from(("", "env - PATH=/bin ", "envdir e ", "softlimit -m 9 ")), st.sampled_from(("", "rblsmtpd -r z ")),
+    st.sampled_from(("tcpserver ", "sslserver -R ", "sslserver ", "sslserver -im ", "sslserver -z ", "sslserver -n ")),
+    st.sampled_from(("", "CCAVERIFY= ", "CAFILE=/ca ", "CAFILE=/ca CCAVERIFY= ", "CADIR=/ca CIPHERS=HIGH ")),
 )  # fmt: skip
-def test_tcpserver(rules: list[tuple[str, bool]], lookups: str, access: str, before: str, behind: str) -> None:
+def test_tcpserver(
+    rules: list[tuple[str, bool]], lookups: str, access: str, before: str, behind: str, server: str, variables: str
+) -> None:
     texts = [f"{address}:{'allow' if allows else 'deny'}" for address, allows in rules]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "rules").write_text("".join(f"{text}\n" for text in texts))
         option = access if "missing" in access or access in ("", "-X") else f"{access} rules"
-        Path(folder, "run").write_text(f"exec {before}tcpserver -l0 {lookups}{option} 0 7 {behind}/bin/cat\n")
+        line = f"exec {before}env CERTFILE=/c {variables}{server}-l0 {lookups}{option} 0 7 {behind}/bin/cat"
+        Path(folder, "run").write_text(f"{line}\n")
         conversion = readers.convert("tcpserver", [folder], MACHINE)
         if not conversion.units:
             return  # refused: nobody gets in
+        assert "-n " not in server, "a server that starts TLS itself would get it from stunnel"
+        if server.startswith("sslserver") and ("-i" in server or "-z" in server or "CCAVERIFY" in variables):
+            assert "verifyChain = yes\n" in conversion.files[0].text, line
         options = gate_of(conversion)
         host = None if "H" in lookups else HOST
         info = None if "R" in lookups else INFO
