@@ -73,9 +73,6 @@ def test_access_rules_are_taken_over_as_they_are(tmp_path: Path) -> None:
         ("DROP=-haproxy", "DROP=-haproxy", Outcome.REFUSED,
          "-haproxy is not converted: it decides who gets in; add the gate's own option, see sockgate(8); "
          "the service is not converted"),
-        ("TCPDOPTS=-accesslocal", "TCPDOPTS=-accesslocal", Outcome.REFUSED,
-         "-accesslocal asks the access rules about the machine's own address as well, which nothing here does: "
-         "one socket for each address, with access rules of its own, does the same; the service is not converted"),
         ("IMAPACCESSFILE=/nonexistent", "IMAPACCESSFILE=/nonexistent", Outcome.APPROXIMATED, "'/nonexistent' does not "
          "exist here: until it does, the gate refuses everybody"),
     ],
@@ -140,6 +137,19 @@ def test_a_list_refuses_whom_drop_turned_away(
     assert options in units(conversion).replace('"', "").replace(" $SOCKGATE_LIMITS", "")
     told = [entry.outcome for entry in conversion.report.entries if entry.what.startswith("BLACKLISTS=")]
     assert told == [outcome]
+
+
+def test_accesslocal_has_an_option_of_the_gate(tmp_path: Path) -> None:
+    (tmp_path / "smtpaccess.dat").write_text("")
+    (tmp_path / "smtpaccess").mkdir()
+    (tmp_path / "smtpaccess/default").write_text("*.25\tallow,BLOCK=x\n")
+    text = f"ACCESSFILE={tmp_path}/smtpaccess\nTCPDOPTS='-nodnslookup -accesslocal"
+    conversion = convert(tmp_path, f"{text}'", "esmtpd")
+    assert f"--courier-access-local {tmp_path}/smtpaccess $" in units(conversion)
+    assert "--courier-access " not in units(conversion)
+    told = [entry.text for entry in convert(tmp_path, f"{text} -drop'", "esmtpd").report.entries]
+    assert [text for text in told if text.startswith(f"{tmp_path}/smtpaccess/default:1 gives BLOCK a value")]
+    assert "smtpaccess" not in units(convert(tmp_path, "TCPDOPTS=-accesslocal", "esmtpd"))
 
 
 def test_only_the_last_drop_counts(tmp_path: Path) -> None:

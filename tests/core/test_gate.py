@@ -84,6 +84,7 @@ def test_the_kinds_of_access_options_decide_in_this_order(tmp_path: Path) -> Non
         ("--only-from", "127.0.0.1", "XinetdAccess"),
         ("--no-access", "127.0.0.1", "XinetdAccess"),
         ("--courier-access", courier, "CourierAccess"),
+        ("--courier-access-local", courier, "CourierAccessLocal"),
         ("--hosts-access", hosts, "HostsAccess"),
         ("--rules", rules, "RulesAccess"),
     ):

@@ -46,6 +46,9 @@ def around(network: str) -> list[str]:
     return [address for address in [*found, digits] if is_possible(address)]
 
 
+BROADCAST = IPv4Address("127.255.255.255")  # whoever binds to it connects from 127.0.0.1
+
+
 def is_possible(text: str) -> bool:
     """Whether a client on the loopback interface can have this address."""
     try:
@@ -53,6 +56,8 @@ def is_possible(text: str) -> bool:
     except ValueError:
         return False
     if isinstance(address, IPv4Address):
+        if address == BROADCAST:
+            return False
         return not (address.is_multicast or address.is_reserved or int(address) >> 24 == 0)
     mapped = address.ipv4_mapped is not None
     return not (address.is_multicast or address.is_unspecified or address.is_link_local or mapped)

@@ -1,4 +1,7 @@
-"""--courier-access against the real makedat and couriertcpd: the same verdict and variables for every client."""
+"""--courier-access and --courier-access-local against the real makedat and couriertcpd.
+
+The same verdict and variables for every client.
+"""
 
 import contextlib
 import subprocess
@@ -13,6 +16,7 @@ import pytest
 
 from sockgate.core.access import DENY
 from sockgate.core.courier_access import CourierAccess
+from sockgate.core.courier_local import CourierAccessLocal
 from sockgate.core.errors import ConfigError
 
 from .addresses import around, is_possible, peer_at, random_address, random_network
@@ -68,20 +72,29 @@ def random_key(random: Random) -> str:
     ))  # fmt: skip
 
 
-def random_text(random: Random) -> str:
-    lines = [f"{random_key(random)}\t{random.choice(ACTIONS)}\n" for _ in range(random.randint(1, 9))]
+def random_local_key(random: Random) -> str:
+    """A key that is about the servers of this test, or nearly."""
+    port = FIRST_PORT + random.randrange(FILES_AT_ONCE)
+    address = random.choice(("127.0.0.1", "127.0.0.2", ":0000:0000:0000:0000:0000:0000:0000:0001", "*"))
+    return random.choice((f"{address}.{port}", address, "127", "127.0.0.0/30", ":0000", "::/127"))
+
+
+def random_text(random: Random, is_local: bool = False) -> str:
+    keys = [random_key(random) for _ in range(random.randint(1, 9))]
+    keys += [random_local_key(random) for _ in range(random.randint(1, 4) * is_local)]
+    lines = [f"{key}\t{random.choice(ACTIONS)}\n" for key in keys]
     if random.random() < 0.3:
         lines.insert(random.randrange(len(lines)), random.choice(("# a comment\n", "\n", "10.3.0.0/16  deny\n")))
     return "".join(lines)
 
 
-def compile_both(folder: Path, name: str, text: str) -> Case:
+def compile_both(folder: Path, name: str, text: str, reader: type[CourierAccess] = CourierAccess) -> Case:
     source, compiled = folder / name, folder / f"{name}.dat"
     source.write_text(text)
     options = (f"-src={source}", f"-file={compiled}", f"-tmp={folder / name}.tmp", "-cidr")
     failed = subprocess.run([MAKEDAT, *options], stderr=subprocess.DEVNULL).returncode
     try:
-        ours = CourierAccess(str(source))
+        ours = reader(str(source))
     except ConfigError:
         ours = None
     return Case(text, ours, None if failed else compiled)
@@ -108,8 +121,8 @@ def as_network(word: str) -> str:
     return f"{'.'.join(octets + ['0'] * (4 - len(octets)))}/{bits or 8 * len(octets)}" if octets else word
 
 
-def our_answer(access: CourierAccess, client: str) -> dict[str, str] | None:
-    verdict = access.decide(peer_at(client))
+def our_answer(access: CourierAccess, client: str, port: int = FIRST_PORT) -> dict[str, str] | None:
+    verdict = access.decide(peer_at(client, "::1" if ":" in client else "127.0.0.1", port))
     if verdict.outcome == DENY:
         return REFUSED
     return {name.decode(): (value or b"").decode() for name, value in verdict.variables.items()}
@@ -123,20 +136,25 @@ def their_answer(answer: bytes) -> dict[str, str] | None:
     return {name: value for name, value in variables.items() if not name.startswith("TCP")}
 
 
-def test_every_text_and_client_has_couriertcpds_verdict_and_variables(network: Namespace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reader", [CourierAccess, CourierAccessLocal])
+def test_every_text_and_client_has_couriertcpds_verdict_and_variables(
+    reader: type[CourierAccess], network: Namespace, tmp_path: Path
+) -> None:
     random = seeded()
+    is_local = reader is CourierAccessLocal
     compared = refused = 0
-    while compared < amount(600, 24000):
-        cases = [compile_both(tmp_path, f"access-{number}", random_text(random)) for number in range(FILES_AT_ONCE)]
+    while compared < amount(300 if is_local else 600, 24000):
+        texts = [random_text(random, is_local) for _ in range(FILES_AT_ONCE)]
+        cases = [compile_both(tmp_path, f"access-{number}", text, reader) for number, text in enumerate(texts)]
         assert [case.text for case in cases if (case.ours is None) != (case.theirs is None)] == []
         with contextlib.ExitStack() as servers:
             for port, case in enumerate(cases, FIRST_PORT):
-                servers.enter_context(couriertcpd(network, port, case))
+                servers.enter_context(couriertcpd(network, port, case, is_local))
             for port, case in enumerate(cases, FIRST_PORT):
                 clients = clients_of(random, case.text, amount(20, 60)) if case.ours else []
                 targets = [(client, "::1" if ":" in client else "127.0.0.1", port) for client in clients]
                 theirs = [their_answer(answer) for answer in network.run(partial(ask, targets))]
-                ours = [our_answer(case.ours, client) for client in clients if case.ours]
+                ours = [our_answer(case.ours, client, port) for client in clients if case.ours]
                 assert list(zip(clients, ours, strict=True)) == list(zip(clients, theirs, strict=True)), case.text
                 compared += len(clients)
                 refused += theirs.count(REFUSED)
@@ -144,12 +162,12 @@ def test_every_text_and_client_has_couriertcpds_verdict_and_variables(network: N
 
 
 @contextlib.contextmanager
-def couriertcpd(network: Namespace, port: int, case: Case) -> Iterator[None]:
+def couriertcpd(network: Namespace, port: int, case: Case, is_local: bool = False) -> Iterator[None]:
     if case.theirs is None:
         yield
         return
-    access = f"-access={case.theirs}"
-    with network.running("env", "-i", COURIERTCPD, *LIMITS, access, str(port), "/usr/bin/env"):
+    access = ["-accesslocal"] * is_local + [f"-access={case.theirs}"]
+    with network.running("env", "-i", COURIERTCPD, *LIMITS, *access, str(port), "/usr/bin/env"):
         network.wait_for_port("127.0.0.1", port)
         network.wait_for_port("::1", port)
         yield

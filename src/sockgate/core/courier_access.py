@@ -58,8 +58,7 @@ class CourierAccess:
         self._entries: dict[Network, Entry] = {}
         self._everybody: Entry | None = None
         files = files_of(path)
-        for file in files:
-            self._read(file)
+        count = sum([self._read(file) for file in files])
         # A directory as well: a file may be added to it.
         self.files: tuple[str, ...] = (*files, path) if files != [path] else (path,)
         self._lengths = {
@@ -67,27 +66,34 @@ class CourierAccess:
             for size in (0, 4, 16)
         }
         self._require_unambiguous()
-        if not self._entries and not self._everybody:
+        if not count:
             raise ConfigError(f"{path!r} holds no entries", "no entries would let everybody in")
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         """The verdict of the most specific entry; none says nothing."""
-        length = len(peer.remote)
-        number = int.from_bytes(peer.remote, "big")
-        for bits in self._lengths[length]:
-            network = length, bits, number >> length * 8 - bits
-            entry = self._entries.get(network)
-            if entry is not None:
-                return entry.verdict()
-            if considered is not None:
-                considered.append(f"{self._path}: no entry for {cidr(network)}")
-        if self._everybody is not None:
-            return self._everybody.verdict()
+        entry = self._entry(peer.remote, considered) or self._everybody
+        if entry is not None:
+            return entry.verdict()
         if considered is not None:
             considered.append(f"{self._path}: no entry for *")
         return Verdict(NO_MATCH)
 
-    def _read(self, path: str) -> None:
+    def _entry(self, address: bytes, considered: list[str] | None) -> Entry | None:
+        """The most specific entry of a network."""
+        length = len(address)
+        number = int.from_bytes(address, "big")
+        for bits in self._lengths[length]:
+            network = length, bits, number >> length * 8 - bits
+            entry = self._entries.get(network)
+            if entry is not None:
+                return entry
+            if considered is not None:
+                considered.append(f"{self._path}: no entry for {cidr(network)}")
+        return None
+
+    def _read(self, path: str) -> int:
+        """How many entries the file has."""
+        count = 0
         actions: dict[str, dict[bytes, bytes | None] | None] = {}  # each distinct one is parsed once
         for number, line in enumerate(text_lines(read_file(path), path), 1):
             if not line or line[0] == "#":
@@ -96,13 +102,15 @@ class CourierAccess:
             try:
                 if action not in actions:
                     actions[action] = parse_action(action)
-                networks = parse_key(key)
+                self._add(key, Entry(f"{path}:{number}", line, actions[action]))
             except EntryError as error:
                 raise ConfigError(f"{path}:{number}: {error}", error.hint) from None
-            self._add(networks, Entry(f"{path}:{number}", line, actions[action]))
+            count += 1
+        return count
 
-    def _add(self, networks: "list[Network]", entry: Entry) -> None:
+    def _add(self, key: str, entry: Entry) -> None:
         """Like makedat, which stops at a key that it has already seen. No networks means everybody."""
+        networks = parse_key(key)
         for network in networks:
             known = self._entries.setdefault(network, entry)
             if known is not entry:

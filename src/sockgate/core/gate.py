@@ -271,6 +271,10 @@ def access_checks(settings: Settings) -> "list[Check]":
         from .courier_access import CourierAccess
 
         checks.append(CourierAccess(settings.one("--courier-access")))
+    if "--courier-access-local" in settings:
+        from .courier_local import CourierAccessLocal
+
+        checks.append(CourierAccessLocal(settings.one("--courier-access-local")))
     if "--hosts-access" in settings:
         from .hosts_access import HostsAccess
 

@@ -43,6 +43,9 @@ GATE_OPTIONS = (
     Option("--only-from", "LIST", MANY, "access", "let in whom xinetd's only_from would let in"),
     Option("--no-access", "LIST", MANY, "access", "refuse whom xinetd's no_access would refuse"),
     Option("--courier-access", "FILE", ONCE, "access", "decide by the source of makesmtpaccess or makeimapaccess"),
+    Option(
+        "--courier-access-local", "FILE", ONCE, "access", "and by its entries for the machine's own address and port"
+    ),
     Option("--hosts-access", "DAEMON[,DIR]", ONCE, "access", "decide by hosts.allow and hosts.deny as this daemon"),
     Option("--rules", "FILE", ONCE, "access", "decide by tcprules source, or by the cdb made of it"),
     Option("--relay", "LIST", MANY, "access", "set RELAYCLIENT and RELAYHOST for these addresses"),

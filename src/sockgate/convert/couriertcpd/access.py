@@ -5,6 +5,7 @@ import os
 from ..answer import approximated, translated
 from .settings import CONFIG_FOLDER, Settings
 
+ACCESS, LOCAL = "--courier-access", "--courier-access-local"
 OPEN = "everybody gets in, as before; add --courier-access when there are rules"
 
 
@@ -23,8 +24,9 @@ def access(settings: Settings) -> None:
     if is_made and holds_nothing(path) and newest(path) <= os.path.getmtime(f"{path}.dat"):
         settings.answer(variable, approximated(f"{path!r} holds no entries: {OPEN}"))
         return
-    settings.gate.append(("--courier-access", path))
-    became = f"--courier-access {path}"
+    option = LOCAL if "-accesslocal" in settings.values.get("TCPDOPTS", "").split() else ACCESS
+    settings.gate.append((option, path))
+    became = f"{option} {path}"
     if not is_text:
         text = f"{path!r} does not exist here: until it does, the gate refuses everybody"
         settings.answer(variable, approximated(text, became))
@@ -33,6 +35,11 @@ def access(settings: Settings) -> None:
         settings.answer(variable, approximated(text, became))
     else:
         settings.answer(variable, translated(became, text="the text, no longer what makedat made of it"))
+
+
+def rules_of(settings: Settings) -> tuple[str, str]:
+    """The gate's option for the rules, and their path; empty if there are none."""
+    return next(((option, value or "") for option, value in settings.gate if option in (ACCESS, LOCAL)), ("", ""))
 
 
 def default_rules(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from ...core.errors import UsageError
 from ..answer import Answer, approximated, blocked, ignored, translated
 from ..gateoptions import offers
 from ..source import Unreadable, read_text
+from .access import rules_of
 from .settings import Settings
 
 
@@ -43,7 +44,7 @@ def drop(settings: Settings, value: str) -> Answer:
     variable = dropped_by(f"-drop={value}")
     if variable != settings.dropped:
         return ignored(f"-drop={settings.dropped} behind it counts alone")
-    place = setting_of(dict(settings.gate).get("--courier-access") or "", variable)
+    place = setting_of(rules_of(settings)[1], variable)
     if place:
         return blocked(f"{place} gives {variable} a value, and -drop turns that client away: write deny there")
     return translated("--dnsbl without a variable", text="the lists refuse")
@@ -82,10 +83,8 @@ def tcpd_option(settings: Settings, word: str) -> Answer:
         case "-drop" if offers("--dnsbl"):
             return drop(settings, value)
         case "-accesslocal":
-            return blocked(
-                "-accesslocal asks the access rules about the machine's own address as well, which nothing "
-                "here does: one socket for each address, with access rules of its own, does the same"
-            )
+            option, path = rules_of(settings)
+            return translated(f"{option} {path}") if option else ignored("there are no access rules")
     return blocked(f"{name} is not converted: it decides who gets in; add the gate's own option, see sockgate(8)")
 
 
