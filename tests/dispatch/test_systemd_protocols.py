@@ -122,12 +122,15 @@ def test_it_says_that_it_is_out_of_descriptors_and_lives_on(manager: Manager, en
 
 
 def test_it_reports_at_most_once_a_second(manager: Manager, ended: list[Gated]) -> None:
-    ended.append(manager.start("/bin/true"))
+    one = manager.start("/bin/true")
+    ended.append(one)
     manager.wait_for("READY", "1")
+    before = one.descriptors()
     for _ in range(100):
         manager.talk()
     manager.wait_for("STATUS", "100 served")
     assert len(manager.told()) < 10
+    wait_until(lambda: one.descriptors() <= before, lambda: f"{one.descriptors()} descriptors, not {before}")
 
 
 def test_a_reload_is_announced_and_reads_the_rules(manager: Manager, ended: list[Gated], tmp_path: Path) -> None:
