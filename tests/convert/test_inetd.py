@@ -188,3 +188,21 @@ def test_a_folder_is_no_server(tmp_path: Path) -> None:
     assert "'/bin/' is a folder, and no program; the service is not converted" in [
         entry.text for entry in conversion.report.entries
     ]
+
+
+# Seen in openbsd-inetd and in GNU's inetd.
+@pytest.mark.parametrize(("first", "second", "command", "text"), [
+    ("26 stream tcp nowait root /bin/cat", "26 stream tcp nowait root /bin/true", ["/bin/true"],
+     "line 2 is for the same service and protocol, and inetd keeps the later one"),
+    ("26 stream tcp nowait root /bin/cat", "26 stream tcp4 nowait root /bin/true", ["/bin/cat"],
+     "'port-26' ({}/inetd.conf:1) has this address and port already, and inetd serves the first"),
+    ("26 stream tcp nowait root /bin/cat", "26 stream tcp6 nowait root /bin/true", ["/bin/cat", "/bin/true"], ""),
+    ("26 stream tcp nowait root /bin/cat", "26 stream tcp nowait", ["/bin/cat"], ""),
+])  # fmt: skip
+def test_of_two_lines_for_one_port_one_is_served(
+    first: str, second: str, command: list[str], text: str, tmp_path: Path
+) -> None:
+    conversion = convert(tmp_path, f"{first}\n{second}\n")
+    assert [service.command[0] for service in conversion.services] == command
+    found = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.IGNORED]
+    assert found == ([text.format(tmp_path)] if text else [])

@@ -26,6 +26,11 @@ class Line:
     answers: list[tuple[str, Answer]] = field(default_factory=list)
     socket: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells one service from another: address, service and protocol."""
+        return (self.address, self.words[0], self.words[2]) if len(self.words) > 2 else ("", "", "")
+
     def answer(self, what: str, answer: Answer) -> None:
         self.answers.append((what, answer))
         if answer.blocks:

@@ -8,8 +8,8 @@ from itertools import chain
 from ..answer import approximated, blocked, entry_of, ignored, translated
 from ..machine import GNU, OPENBSD, Machine
 from ..names import unit_stem
-from ..report import Report
-from ..service import DATAGRAM, STREAM, Service
+from ..report import Outcome, Report
+from ..service import DATAGRAM, STREAM, Listen, Service
 from ..source import Place, Unreadable, read_text
 from .lines import BadField, Line, entries, files_of
 from .program import account, program
@@ -33,17 +33,31 @@ def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
             report.entries.append(entry_of("", Place(file, 0), file, blocked(f"unable to read {file!r}: {error}")))
             continue
         services += read_lines(text, file, machine, report)
-    return merge_families(services)
+    return list(without_rivals(merge_families(services), report))
 
 
 def read_lines(text: str, file: str, machine: Machine, report: Report) -> Iterator[Service]:
+    """Of two lines for one service and protocol both inetds keep the later one."""
+    lines = list(addressed(text, file, machine, report))
+    kept = {line.key: line for line in lines if len(line.words) >= len(FIELDS)}
+    for line in lines:
+        later = kept.get(line.key, line)
+        if later is line or len(line.words) < len(FIELDS):
+            yield from read_service(line, report)
+            continue
+        text = f"line {later.place.line} is for the same service and protocol, and inetd keeps the later one"
+        report.entries.append(entry_of(line.words[0], line.place, " ".join(line.words), ignored(text)))
+
+
+def addressed(text: str, file: str, machine: Machine, report: Report) -> Iterator[Line]:
+    """The lines, with the address that holds for each."""
     default_address = ""
     for place, words in entries(text, file, machine, report):
         if len(words) == 1 and words[0].endswith(":"):  # `ADDRESS:` holds for the lines that follow
             default_address = words[0][:-1]
             report.entries.append(entry_of("", place, words[0], translated(text="for the lines that follow")))
             continue
-        yield from read_service(Line(words, place, machine, default_address), report)
+        yield Line(words, place, machine, default_address)
 
 
 def read_service(line: Line, report: Report) -> list[Service]:
@@ -117,6 +131,20 @@ def waiting(line: Line, text: str) -> tuple[bool, tuple[int, int]]:
     if len(numbers) > 1:
         line.answer(text, approximated("limits of FreeBSD's inetd: set MaxConnections= and MaxConnectionsPerSource="))
     return word == "wait", (starts, 60)
+
+
+def without_rivals(services: list[Service], report: Report) -> Iterator[Service]:
+    """Of two services for one address and port inetd serves the first: bind(2) fails for the other."""
+    taken: dict[Listen, Service] = {}
+    for service in services:
+        for listen in filter(taken.get, service.listens):
+            first = taken[listen]
+            text = f"{first.name!r} ({first.place}) has this address and port already, and inetd serves the first"
+            report.add(Outcome.IGNORED, service.place, service.name, f"{listen.kind}={listen.address}", text)
+        free = tuple(listen for listen in service.listens if listen not in taken)
+        taken |= dict.fromkeys(free, service)
+        if free:
+            yield replace(service, listens=free)
 
 
 def merge_families(services: list[Service]) -> list[Service]:
