@@ -89,3 +89,15 @@ def test_what_no_unit_can_hold_is_refused_and_costs_no_other(command: tuple[str,
 )
 def test_unit_names_hold_what_systemd_allows(name: str, stem: str) -> None:
     assert unit_stem(name) == stem
+
+
+def test_a_variable_that_is_not_utf8_refuses_its_service() -> None:
+    """systemd would start the server without it."""
+    report = Report()
+    assert build([replace(plain(), environment=(("NAME", b"\xa9".decode("utf-8", "surrogateescape")),))], report,
+                 MACHINE).units == ()  # fmt: skip
+    (entry,) = report.entries
+    assert entry.outcome is Outcome.REFUSED
+    assert entry.text == (
+        "the value of the variable NAME is not UTF-8, and systemd takes no other; the service is not converted"
+    )

@@ -58,7 +58,8 @@ def write_units(target: str, folder: Path) -> tuple[int, list[Path]]:
 def verify(units: list[Path]) -> Iterator[str]:
     left = iter(units)
     while batch := list(islice(left, AT_ONCE)):  # a socket and its service stand side by side, and AT_ONCE is even
-        done = subprocess.run(["systemd-analyze", "verify", *batch], capture_output=True, text=True)
+        done = subprocess.run(["systemd-analyze", "verify", *batch], capture_output=True, text=True,
+                              errors="backslashreplace")  # fmt: skip
         yield from (done.stdout + done.stderr).splitlines()
 
 

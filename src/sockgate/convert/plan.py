@@ -140,7 +140,16 @@ def service_section(service: Service, machine: Machine) -> Directives:
         for name, value in service.limits:
             yield f"Limit{name.upper()}", value
         for name, value in service.environment:
-            yield "Environment", quote_word(f"{name}={value}")
+            yield "Environment", environment(name, value)
+
+
+def environment(name: str, value: str) -> str:
+    """The value of Environment=. Raises ConfigError for bytes that systemd would leave out with a warning."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"the value of the variable {name} is not UTF-8, and systemd takes no other") from None
+    return quote_word(f"{name}={value}")
 
 
 def account(service: Service) -> Directives:
