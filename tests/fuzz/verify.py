@@ -44,7 +44,7 @@ def main() -> int:
 
 def write_units(target: str, folder: Path) -> tuple[int, list[Path]]:
     """The units of every input, all with names of their own."""
-    machine = replace(MACHINE, programs=str(PROGRAMS))
+    machine = replace(MACHINE, programs=str(PROGRAMS), control=str(PROGRAMS / "sockgatectl"))
     inputs = sorted(path for where in (CORPUS, FOUND) for path in (where / target).glob("*"))
     units = []
     for number, path in enumerate(inputs):

@@ -11,7 +11,8 @@ from .machine import Machine
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}", re.ASCII)
 NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 LARGEST = 0xFFFFFFFE
-NOBODY = "nobody"  # systemd logs a warning about this name at every load, not about its number
+# Names that systemd logs a warning about at every load of the unit, not so their numbers.
+WARNED_OF = re.compile(r"nobody|.*\..*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ def named_user(machine: Machine, name: str) -> tuple[Account, Answer]:
     if not NAME.fullmatch(name):
         return Account(), blocked(f"systemd does not take {name!r} for the name of an account; give its number")
     known = machine.user(name)
+    if known is None and "." in name:
+        return Account(), blocked(unknown_with_dot("user", name))
     if known is None:
         text = (
             f"there is no user {name!r} on this machine: the old program would not have started the service, "
@@ -36,10 +39,17 @@ def named_user(machine: Machine, name: str) -> tuple[Account, Answer]:
         return Account(name), approximated(text, f"User={name}")
     if known.pw_uid == 0:
         return Account(uid=0), translated(text="root is the default")
-    if name == NOBODY:
+    if WARNED_OF.fullmatch(name):
         account = Account(str(known.pw_uid), str(known.pw_gid), known.pw_uid)
         return account, translated(f"User={account.user}", f"Group={account.group}")
     return Account(name, uid=known.pw_uid), translated(f"User={name}")
+
+
+def unknown_with_dot(kind: str, name: str) -> str:
+    return (
+        f"there is no {kind} {name!r} on this machine, whose number the unit would have to have, since systemd warns "
+        "of names with a dot"
+    )
 
 
 def numbered_user(number: str) -> tuple[Account, Answer]:
@@ -58,7 +68,12 @@ def any_group(machine: Machine, name: str) -> tuple[str, Answer]:
         return str(int(name)), translated(f"Group={int(name)}")
     if not NAME.fullmatch(name):
         return "", blocked(f"systemd does not take {name!r} for the name of a group; give its number")
-    if machine.group(name) is None:
+    known = machine.group(name)
+    if known and "." in name:
+        return str(known.gr_gid), translated(f"Group={known.gr_gid}")
+    if known is None and "." in name:
+        return "", blocked(unknown_with_dot("group", name))
+    if known is None:
         text = (
             f"there is no group {name!r} on this machine: the old program would not have started the service, "
             "and the unit cannot start before there is"
