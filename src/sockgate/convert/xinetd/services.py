@@ -65,7 +65,8 @@ def switched_on_by(candidate: Candidate, value: Value) -> str:
     disabled, whether it sets anything or not.
     """
     switch = candidate.values.get("disable")
-    if value.inherited or switch is None or switch.place < value.place or switch.word.lower() != "no":
+    first = min(setting.place for setting in (*value.replaced, *value.settings))  # any of them may be bad
+    if value.inherited or switch is None or switch.place < first or switch.word.lower() != "no":
         switch = None
     idle = min((place for place in candidate.idle if place > value.place), default=None)
     if idle and not value.inherited and (switch is None or idle < switch.place):
