@@ -58,12 +58,13 @@ Backlog=4096
 """
 RESIDENT = """[Service]
 Type=notify
-Nice=-11
-ExecStart=/usr/sbin/sockgated --server-nice 0 --max-connections {most} --rules {rules} \\
-    --relay 192.168.0.0/24 -- {program}
+ExecStart=/usr/sbin/sockgated --max-connections {most} --rules {rules} --relay 192.168.0.0/24 -- {program}
 StandardError=journal
 LogRateLimitIntervalSec=0
 KillMode=process
+Nice=-11
+CPUSchedulingPolicy=other
+CPUSchedulingResetOnFork=yes
 User={user}
 EnvironmentFile={environment}
 """

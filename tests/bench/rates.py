@@ -2,8 +2,8 @@
 
 They run side by side in a booted machine, in its network namespace, with its journal, and are measured in turns:
 each round takes every program once at every number of clients. Compared are medians of one run, never figures of
-different days. sockgated runs as the shipped units have it: itself at Nice=-11, its servers at 0 as all others are,
-which of the others nobody does. The result is also written to build/bench/rates.json.
+different days. sockgated runs as the shipped units have it: itself at Nice=-11, its servers at 0 as all others are. The
+result is also written to build/bench/rates.json.
 
 CPU is that of the whole machine, journal and PID 1 included, but for the clients; memory is the peak of the program
 itself (VmHWM), with what its other processes have of their own.

@@ -72,7 +72,7 @@ def test_who_was_refused_is_refused_when_it_is_killed(gated: Start) -> None:
 def test_a_server_that_has_ended_is_not_started_again(gated: Start) -> None:
     """Killed before it had closed the connection of a server that was quick."""
     one = gated("/bin/echo", "hello", code=STUCK.format(
-        module="sockgate.dispatch.priority", name="Priority", method="lower_server", call=1
+        module="sockgate.dispatch.sessions", name="Sessions", method="started", call=1
     ))  # fmt: skip
     with one.connect() as client:
         assert client.recv(100) == b"hello\n"

@@ -29,12 +29,7 @@ def test_every_limit_can_be_set() -> None:
 
 def test_every_other_option_can_be_set() -> None:
     words = ("--listen=127.0.0.1:25", "--listen=[::1]:25", "--log-format=xinetd", "--idle-exit=60", "--drain=30")
-    assert process(*words, "--server-nice=-3") == Process(("127.0.0.1:25", "[::1]:25"), "xinetd", 60, 30, -3)
-
-
-def test_a_niceness_is_one_of_the_systems() -> None:
-    assert process().server_nice is None
-    assert [process("--server-nice", text).server_nice for text in ("-20", "-0", "0", "07", "19")] == [-20, 0, 0, 7, 19]
+    assert process(*words) == Process(("127.0.0.1:25", "[::1]:25"), "xinetd", 60, 30)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +50,6 @@ def test_a_niceness_is_one_of_the_systems() -> None:
         ("--rate=10/5/2", "--rate: '5/2' is not a whole number from 1 to 1000000"),
         ("--log-format=syslog", "--log-format: 'syslog' is none of: journal xinetd tcpserver"),
         ("--idle-exit=0", "--idle-exit: '0' is not a whole number from 1 to 1000000"),
-        *(
-            (f"--server-nice={wrong}", f"--server-nice: {wrong!r} is not a whole number from -20 to 19")
-            for wrong in ("", "-21", "20", "+5", "5 ", "-", "--5", "1.5", "²", "5\n", "123")
-        ),
         ("--drain=5s", "--drain: '5s' is not a whole number from 0 to 1000000"),
     ],
 )  # fmt: skip

@@ -27,11 +27,10 @@ def reason(answer: Session | Verdict | None) -> str:
 def test_a_client_counts_from_the_verdict_until_its_server_has_ended() -> None:
     sessions = Sessions(Limits(connections=1))
     session = started(sessions, 10)
-    assert (sessions.runs(10), sessions.runs(11)) == (True, False)
     assert (sessions.count, sessions.full) == (1, True)
     assert reason(sessions.admit(client("192.0.2.2"))) == "already 1 connection (--max-connections)"
     assert sessions.ended(10) is session
-    assert (sessions.count, sessions.full, sessions.begun, sessions.runs(10)) == (0, False, 1, False)
+    assert (sessions.count, sessions.full, sessions.begun) == (0, False, 1)
 
 
 def test_who_is_no_clients_process_ends_no_session() -> None:

@@ -78,7 +78,10 @@ FAULTS = {
     "restart": Fault("Restart=always starts the server again", service="Restart=always", cure="Restart=no"),
     "memory": Fault("LimitAS=8000000 is too little for the gate", service="LimitAS=8000000", cure="LimitAS=64M"),
     "killed": Fault("KillMode=mixed ends every running session", resident="KillMode=mixed", cure="KillMode=process"),
-    "first": Fault("Nice=-11 without --server-nice: servers, too", resident="Nice=-11", cure="ExecStart="),
+    "first": Fault(
+        "Nice=-11 without CPUSchedulingResetOnFork=: servers, too", resident="Nice=-11\nCPUSchedulingPolicy=other",
+        cure="CPUSchedulingResetOnFork=yes",
+    ),
     "starts": Fault(
         "the start limit is on", resident="StartLimitIntervalSec=", cure="StartLimitIntervalSec=0"
     ),

@@ -168,34 +168,21 @@ def niceness(machine: Machine) -> tuple[list[int], list[int]]:
 
 
 def test_the_gate_goes_before_its_servers(smtp: Machine) -> None:
-    for options in ("", "SOCKGATE_RESIDENT=--max-connections 3", "SOCKGATE_OPTIONS=--rlimit core=0"):
+    for options in ("", "SOCKGATE_OPTIONS=--rlimit core=0"):
         write_options(smtp, options)
         smtp.systemctl("restart", "smtp.service")
         with session(smtp):
-            assert niceness(smtp) == ([-11, -11], [0])
+            assert niceness(smtp) == ([-11, 0], [0])
     with session(smtp):
         smtp.systemctl("kill", "--kill-whom=main", "--signal=KILL", "smtp.service")
         with session(smtp):
-            assert niceness(smtp) == ([-11, -11], [0, 0])
-
-
-def test_nobody_is_served_where_a_server_would_go_before_others(smtp: Machine) -> None:
-    services.drop_in(smtp, "smtp.service", "[Service]\nSystemCallFilter=~setpriority\nSystemCallErrorNumber=EPERM\n")
-    assert not greeted(smtp)
-    wait_for_status(
-        smtp, "everybody is refused: --server-nice 0: unable to set a niceness: Operation not permitted"
-        " (SystemCallFilter= must allow setpriority)",
-    )  # fmt: skip
-    services.drop_in(smtp, "smtp.service", "")
-    smtp.wait_for(lambda: greeted(smtp), "the unit to be read again")
+            assert niceness(smtp) == ([-11, 0], [0, 0])
 
 
 def test_a_service_may_be_nicer_than_shipped(smtp: Machine) -> None:
     services.drop_in(smtp, "smtp.service", "[Service]\nNice=5\n")
     with session(smtp):
         assert niceness(smtp) == ([5, 5], [5])
-    said = "smtp: servers are as nice as the gate, 5, which may not make them less nice: --server-nice 0"
-    assert said in messages(smtp, "PRIORITY=4")
     services.drop_in(smtp, "smtp.service", "")
 
 

@@ -14,14 +14,13 @@ from ..shim import INTERNAL_ERROR, REFUSED, ask_and_decide, describe, tell, turn
 from .client import Client, removed_by
 from .descriptors import take_over
 from .introduction import Parent
-from .priority import Priority
 from .records import Records
 from .spawn import OVERLOADED, Overloaded
 
 RESET_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
-def fork(work: Callable[[], int], priority: Priority) -> int:
+def fork(work: Callable[[], int]) -> int:
     """Do this in a child, which ends with the exit code that comes of it. Returns its pid, or raises Overloaded."""
     try:
         pid = os.fork()
@@ -34,7 +33,6 @@ def fork(work: Callable[[], int], priority: Priority) -> int:
     code = INTERNAL_ERROR
     try:
         os.setpgid(0, 0)
-        priority.lower(0)
         for number in RESET_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())

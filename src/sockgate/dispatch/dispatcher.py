@@ -25,7 +25,6 @@ from .journal import WARNING
 from .listener import Listener
 from .loop import Loop
 from .options import Limits, Process
-from .priority import SETTLED_SECONDS, Priority
 from .reception import OVERLOAD_SECONDS, Reception
 from .records import BRIEF_SECONDS, FAULT, GATE_BROKEN, GATE_READ, PAUSED, STARTED, STOPPED, Records
 from .refusals import Refusals
@@ -63,7 +62,6 @@ class Dispatcher:
         self._sessions = Sessions(limits)
         introductions = Introductions(self._loop, self._sessions, self._reap)
         self._guardian = Guardian()
-        self._priority = Priority(process.server_nice)
         refusals = Refusals(self._loop)
         self._reception = Reception(
             gates, self._sessions, limits, refusals, records, self._guardian, self._pause, self._reap
@@ -72,7 +70,7 @@ class Dispatcher:
         enter = self._begin_again if gates.hopeless else self._receive
         self._door = Door(self._loop, listeners, enter)
         self._starter = Starter(
-            self._sessions, introductions, records, self._guardian, self._priority, self._postpone
+            self._sessions, introductions, records, self._guardian, self._postpone
         )  # fmt: skip
         self._status = Status(self._sessions, self._reception, introductions, gates, notifier)
         self._complain = Seldom(lambda message: records.event(WARNING, PAUSED, message))
@@ -166,8 +164,6 @@ class Dispatcher:
         """See to what follows from all that was."""
         self._reap()
         self._note_change()
-        if self._priority.settle(self._sessions.runs):
-            self._loop.after(SETTLED_SECONDS, self._do_chores)
         if self._records.announce():
             self._loop.after(BRIEF_SECONDS, self._do_chores)
         if self._records.waiting:

@@ -16,10 +16,9 @@ from ..core.options import Settings, parse
 from ..shim import FIRST_INHERITED, is_open
 from .dispatcher import Dispatcher
 from .gates import GateKeeper
-from .journal import WARNING, PatientLog
+from .journal import PatientLog
 from .listener import adopt, listen
 from .options import OPTIONS, Limits, Process, read_limits, read_process
-from .priority import try_out
 from .records import make_records
 from .sd import Notifier, inherited_sockets, is_listen_process
 from .signals import Signals
@@ -64,11 +63,10 @@ def prepare(
     and over while clients wait. So everybody is refused until they are mended, and `systemctl status` says why.
     """
     from_systemd = is_listen_process(environment)
-    settings, process, limits, problem, note = Settings({}, []), Process(), Limits(), None, ""
+    settings, process, limits, problem = Settings({}, []), Process(), Limits(), None
     try:
         settings = parse(words, OPTIONS)
         process, limits = read_process(settings), read_limits(settings)
-        note = try_out(process.server_nice)
     except UsageError as error:
         problem = error
     gates = GateKeeper(settings, environment, problem)
@@ -85,8 +83,6 @@ def prepare(
         notifier.send("READY=1", "STATUS=no socket to listen on")
         raise UsageError("no socket to listen on", "start it from a .socket unit with Accept=no, or give --listen")
     records = make_records(process.log_format, log)
-    if note:
-        records.event(WARNING, "", note)
     return Dispatcher(listeners, gates, limits, process, signals, ends, records, notifier)
 
 

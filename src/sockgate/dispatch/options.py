@@ -1,6 +1,5 @@
 """sockgated's own options, which stand beside the gate's on its command line, and what they mean."""
 
-import re
 from dataclasses import dataclass
 
 from ..core.errors import UsageError
@@ -16,7 +15,6 @@ LIMIT_OPTIONS = (
     Option("--listen", "ADDR:PORT", MANY, "process", "listen here, or on a path, without systemd's sockets"),
     Option("--log-format", "journal|xinetd|tcpserver", ONCE, "process", "whose log lines to write"),
     Option("--idle-exit", "SECONDS", ONCE, "process", "exit after so long without a client: systemd keeps the port"),
-    Option("--server-nice", "N", ONCE, "process", "run servers at this niceness, whatever Nice= makes the gate's"),
     Option("--drain", "SECONDS", ONCE, "process", "when told to stop, wait so long for running sessions (0)"),
 )
 OPTIONS = GATE_OPTIONS + LIMIT_OPTIONS
@@ -50,7 +48,6 @@ class Process:
     log_format: str = LOG_FORMATS[0]
     idle_exit: int | None = None
     drain: int = 0
-    server_nice: int | None = None
 
 
 def read_limits(settings: Settings) -> Limits:
@@ -72,7 +69,6 @@ def read_process(settings: Settings) -> Process:
         log_format=choice(settings, "--log-format", LOG_FORMATS),
         idle_exit=number(settings, "--idle-exit"),
         drain=number(settings, "--drain", least=0) or 0,
-        server_nice=niceness(settings),
     )
 
 
@@ -80,16 +76,6 @@ def number(settings: Settings, option: str, least: int = 1) -> int | None:
     if option not in settings:
         return None
     return whole_number(settings.one(option), option, least, LARGEST)
-
-
-def niceness(settings: Settings) -> int | None:
-    """As nice(1) has it, from -20 to 19."""
-    if "--server-nice" not in settings:
-        return None
-    text = settings.one("--server-nice")
-    if not re.fullmatch("-?[0-9]{1,2}", text, re.ASCII) or not -20 <= int(text) <= 19:
-        raise UsageError(f"--server-nice: {text!r} is not a whole number from -20 to 19")
-    return int(text)
 
 
 def choice(settings: Settings, option: str, choices: tuple[str, ...]) -> str:

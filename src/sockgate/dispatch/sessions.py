@@ -94,10 +94,6 @@ class Sessions:
             self._leave(session)
         return session
 
-    def runs(self, pid: int) -> bool:
-        """Whether this is a client's process, which has not ended yet."""
-        return pid in self._running
-
     def abandoned(self, session: Session) -> None:
         """Its process could not be started."""
         self._leave(session)

@@ -12,11 +12,8 @@ from .child import ask_and_serve, fork, serve
 from .client import Client, removed_by
 from .guardian import Guardian
 from .introduction import Introductions, Parent, channel
-from .journal import WARNING
-from .priority import Priority
 from .records import FAULT, Records
 from .refusals import send_now
-from .seldom import Seldom
 from .sessions import Sessions
 from .spawn import Overloaded
 
@@ -28,15 +25,13 @@ class Starter:
 
     def __init__(
         self, sessions: Sessions, introductions: Introductions, records: Records,
-        guardian: Guardian, priority: Priority, postpone: Callable[[Client, str], None],
+        guardian: Guardian, postpone: Callable[[Client, str], None],
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._introductions = introductions
         self._records = records
         self._guardian = guardian
-        self._priority = priority
         self._postpone = postpone
-        self._complain = Seldom(lambda message: records.event(WARNING, "", message))
 
     def start(self, clients: Iterable[Client]) -> None:
         """What can be done for all of them in a row comes first: each start leaves the processor's caches cold."""
@@ -48,19 +43,19 @@ class Starter:
                 self._give_up(client)
             except Exception as error:  # a fault of ours costs this client, not the others
                 self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
-                self._give_up(client)
+                if not client.session.pid:
+                    self._give_up(client)
 
     def _prepare(self, client: Client) -> Launch:
         verdict, rules = client.verdict, client.rules
         if verdict is None:
             return partial(self._launch_asking, client)
         if client.unsent or verdict.actions or rules.gate.server.limits:
-            return partial(fork, partial(serve, client, verdict, self._records), self._priority)
+            return partial(fork, partial(serve, client, verdict, self._records))
         try:
-            start = rules.launcher.prepare(client.connection.fileno(), client.variables(verdict), removed_by(verdict))
+            return rules.launcher.prepare(client.connection.fileno(), client.variables(verdict), removed_by(verdict))
         except GateError as error:
             return partial(fail, error)
-        return partial(self._launch_at_once, start)
 
     def _start(self, client: Client, launch: Launch) -> None:
         """Raises GateError."""
@@ -74,8 +69,8 @@ class Starter:
             self._guardian.keep(client.connection)
             self._postpone(client, str(error))
             return
-        client.connection.close()
         self._sessions.started(session)
+        client.connection.close()
         self._records.counted(self._sessions.count, self._sessions.most)
         if client.verdict:
             self._records.accepted(session, client.verdict, client.note())
@@ -85,19 +80,11 @@ class Starter:
         send_now(client.connection, client.rules.gate.refusal(Verdict(DENY)))
         client.connection.close()
 
-    def _launch_at_once(self, start: Launch) -> int:
-        pid = start()
-        try:
-            self._priority.lower_server(pid)
-        except PermissionError as error:
-            self._complain(f"a server that became another user at once stays as nice as the gate: {error.strerror}")
-        return pid
-
     def _launch_asking(self, client: Client) -> int:
         ours, theirs = channel()
         parent = Parent(theirs, os.getpid())
         try:
-            pid = fork(partial(ask_and_serve, client, parent, self._records), self._priority)
+            pid = fork(partial(ask_and_serve, client, parent, self._records))
         except Overloaded:
             ours.close()
             raise

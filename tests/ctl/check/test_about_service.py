@@ -58,17 +58,17 @@ CASES: Cases = {
     ),
     "resident service whose servers go first": (
         {
-            RESIDENT: RESIDENT_UNIT + "Nice=-11\n",
+            RESIDENT: RESIDENT_UNIT + "Nice=-11\nCPUSchedulingResetOnFork=yes\n",
             f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n",
         },
         [
-            f"{RESIDENT}:9: warning: Nice=-11 without --server-nice: servers, too, go before everything else on this"
-            " machine (write ExecStart=/usr/sbin/sockgated --server-nice 0 ...)"
+            f"{RESIDENT}:9: warning: Nice=-11 without CPUSchedulingPolicy=: servers, too, go before everything else on"
+            " this machine (write CPUSchedulingPolicy=other)"
         ],
     ),
     "resident service whose servers do not": (
         {
-            RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --server-nice 0") + "Nice=-11\n",
+            RESIDENT: RESIDENT_UNIT + "Nice=-11\nCPUSchedulingPolicy=other\nCPUSchedulingResetOnFork=yes\n",
             f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n",
         },
         [],

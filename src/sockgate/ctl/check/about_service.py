@@ -4,14 +4,13 @@ import os
 import re
 from collections.abc import Iterator
 
-from ...core.options import parse
-from ...dispatch.options import read_process
 from ...units.command import PREFIXES
-from ..gated import PER_CONNECTION, PROGRAMS, RESIDENT, GatedService
+from ..gated import PER_CONNECTION, RESIDENT, GatedService
 from .machine import Identity, Machine
 from .problem import ZERO, Problem, by_setting
 
 ROOT = ("", "root", "0")
+NO = ("no", "false", "off", "0", "n", "f")  # systemd's parse_boolean
 
 
 def account_missing(gated: GatedService, machine: Machine) -> Iterator[Problem]:
@@ -121,18 +120,20 @@ def sessions_killed(gated: GatedService, _: Machine) -> Iterator[Problem]:
 
 
 def servers_first(gated: GatedService, _: Machine) -> Iterator[Problem]:
-    """Nice= is for the gate; servers inherit it unless their own is given."""
+    """Nice= is for the gate; servers inherit it unless the kernel is told otherwise.
+
+    systemd looks at the second of the two only where the first is given (core/execute.c, 252).
+    """
     value = gated.service.value("Service", "Nice")
-    if not is_resident(gated) or gated.error or not re.fullmatch("-[0-9]+", value):
+    if not is_resident(gated) or not re.fullmatch("-[0-9]+", value):
         return
-    if read_process(parse([word.text for word in gated.words], PROGRAMS[gated.program])).server_nice is None:
-        program = gated.command.program
-        line = gated.service.list("Service", "ExecStart")[-1].value.replace(program, f"{program} --server-nice 0", 1)
-        yield Problem(
-            gated.service, gated.service.place_of("Service", "Nice"),
-            f"Nice={value} without --server-nice: servers, too, go before everything else on this machine",
-            f"write ExecStart={program} --server-nice 0 ...", ("ExecStart=", f"ExecStart={line}"),
-        )  # fmt: skip
+    for name, wanted in (("CPUSchedulingPolicy", "other"), ("CPUSchedulingResetOnFork", "yes")):
+        if gated.service.value("Service", name) in ("", *NO):
+            yield Problem(
+                gated.service, gated.service.place_of("Service", "Nice"),
+                f"Nice={value} without {name}=: servers, too, go before everything else on this machine",
+                f"write {name}={wanted}", (f"{name}={wanted}",),
+            )  # fmt: skip
 
 
 def start_limit(gated: GatedService, _: Machine) -> Iterator[Problem]:
