@@ -172,7 +172,7 @@ test: setup check test-unit test-oracles test-system
 
 # No root and no oracles: what a laptop runs between two edits.
 test-unit: build venv
-	.venv/bin/pytest -q -n 2 --dist worksteal tests $(addprefix --ignore=tests/,system differential packaging bench)
+	.venv/bin/pytest -q -n 4 --dist worksteal tests $(addprefix --ignore=tests/,system differential packaging bench)
 
 # The dialects against the programs they came from (`make diff` for many more cases), the packages against what their
 # tools say of them.
