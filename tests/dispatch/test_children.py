@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import Gated, wait_until
 
@@ -166,3 +167,26 @@ Sessions.ended = ended
         assert one.process.wait(10) == 111
         client.sendall(b"still here\n")
         assert client.recv(100) == b"still here\n"
+
+
+def test_a_fault_costs_one_client_and_not_those_who_came_with_it(gated: Start) -> None:
+    code = """
+import time
+from sockgate.dispatch.client import Client
+from sockgate.dispatch.dispatcher import Dispatcher
+receive, variables, calls = Dispatcher._receive, Client.variables, []
+def late(*arguments):
+    time.sleep(0.2)
+    receive(*arguments)
+def faulty(*arguments):
+    calls.append(1)
+    if len(calls) == 1:
+        raise RuntimeError("a fault")
+    return variables(*arguments)
+Dispatcher._receive, Client.variables = late, faulty
+"""
+    one = gated("/bin/echo", "hello", code=code)
+    with one.connect() as first, one.connect() as second:
+        assert [everything_from(client) for client in (first, second)] == [b"", b"hello\n"]
+    assert "internal error: RuntimeError: a fault (" in one.wait_for("internal")[0]
+    assert one.talk() == b"hello\n"

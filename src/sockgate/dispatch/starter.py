@@ -54,7 +54,7 @@ class Starter:
             return partial(fork, partial(serve, client, verdict, self._records))
         try:
             return rules.launcher.prepare(client.connection.fileno(), client.variables(verdict), removed_by(verdict))
-        except GateError as error:
+        except Exception as error:  # of this client, not of those beside it: raised when it is its turn
             return partial(fail, error)
 
     def _start(self, client: Client, launch: Launch) -> None:
@@ -94,5 +94,5 @@ class Starter:
         return pid
 
 
-def fail(error: GateError) -> int:
+def fail(error: Exception) -> int:
     raise error
