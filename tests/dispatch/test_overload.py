@@ -85,7 +85,7 @@ def test_clients_that_cannot_be_accepted_now_are_accepted_later(gated: Start, na
     assert f"unable to accept a connection: {os.strerror(number)}: accepting nobody for 0.25 s" in line
 
 
-@pytest.mark.parametrize("name", ["ECONNABORTED", "EPROTO", "EPERM", "ENETDOWN", "EHOSTUNREACH"])
+@pytest.mark.parametrize("name", ["EAGAIN", "ECONNABORTED", "EPROTO", "EPERM", "ENETDOWN", "EHOSTUNREACH"])
 def test_a_connection_that_came_to_nothing_is_nothing_to_speak_of(gated: Start, name: str) -> None:
     one = gated("/bin/echo", "hello", code=FAIL_TO_ACCEPT.format(times=5, number=number_of(name)))
     assert one.talk() == b"hello\n"
