@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.system import roots
-from tests.system.conftest import why_not
 from tests.system.convert import oracle
 from tests.system.machine import Machine
 
@@ -49,15 +47,6 @@ def at_limits(machine: Machine, program: str, files: tuple[str, ...], ask: Calla
     oracle.convert(machine, program, *files)
     after = ask()
     return {name: (before[name], after[name]) for name in before}
-
-
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
-)
-def release(request: pytest.FixtureRequest) -> str:
-    if reason := why_not():
-        pytest.skip(reason)
-    return str(request.param)
 
 
 @pytest.fixture(scope="module")
