@@ -10,7 +10,7 @@ from sockgate.core.environ import SCRUBBED_NAMES, SCRUBBED_PREFIXES
 from sockgate.core.gate import Gate
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer
-from sockgate.dispatch.sessions import Session
+from sockgate.dispatch.decision import UNCOUNTED
 from tests.core.clients import client, local_user
 from tests.core.proxy_headers import ssl, tlv, v2
 from tests.test_manual import MAN, section
@@ -29,7 +29,7 @@ def described(title: str) -> set[str]:
 def set_for(peer: Peer, *options: str) -> set[str]:
     """What the server of this client gets from a gate with these options."""
     gate = Gate(parse([*options, "server"]))
-    variables = gate.environment(Session(peer).variables(), peer, gate.decide(peer), gate.relays_for(peer))
+    variables = gate.environment(UNCOUNTED, peer, gate.decide(peer), gate.relays_for(peer))
     return {name.decode() for name in variables}
 
 

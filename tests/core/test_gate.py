@@ -28,6 +28,7 @@ class Fixed:
         self.files: tuple[str, ...] = (name,) if name else ()
         self.needs_process = False
         self.by_name = False
+        self.lasting = True
         self.asked = 0
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
@@ -199,6 +200,28 @@ def test_ident_may_take_as_long_as_everything_unless_it_is_told() -> None:
         lookups = gate(*words).lookups
         assert lookups is not None
         assert lookups.ident == seconds
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], True),
+        (["--allow", "127.0.0.1", "--relay", "127.0.0.1", "--local-name", "here"], True),
+        (["--only-from", "192.0.2.0/24"], True),
+        (["--max-load", "5"], False),
+        (["--access-times", "0:00-24:00"], False),
+        (["--allow", "127.0.0.1", "--access-times", "0:00-24:00"], False),
+        (["--hostname"], False),
+        (["--dnsbl", "bl.example"], False),
+        (["--greet-delay", "1"], False),
+        (["--proxy-protocol", "127.0.0.1"], False),
+        (["--ssl-variables"], False),
+    ],
+)
+def test_a_decision_is_lasting_if_nothing_but_addresses_and_files_can_change_it(
+    options: list[str], expected: bool
+) -> None:  # fmt: skip
+    assert gate(*options).is_lasting is expected
 
 
 def test_the_local_name_is_the_servers_to_see() -> None:

@@ -172,9 +172,9 @@ Sessions.ended = ended
 def test_a_fault_costs_one_client_and_not_those_who_came_with_it(gated: Start) -> None:
     code = """
 import time
-from sockgate.dispatch.client import Client
 from sockgate.dispatch.dispatcher import Dispatcher
-receive, variables, calls = Dispatcher._receive, Client.variables, []
+from sockgate.dispatch.template import Template
+receive, words, calls = Dispatcher._receive, Template.words, []
 def late(*arguments):
     time.sleep(0.2)
     receive(*arguments)
@@ -182,8 +182,8 @@ def faulty(*arguments):
     calls.append(1)
     if len(calls) == 1:
         raise RuntimeError("a fault")
-    return variables(*arguments)
-Dispatcher._receive, Client.variables = late, faulty
+    return words(*arguments)
+Dispatcher._receive, Template.words = late, faulty
 """
     one = gated("/bin/echo", "hello", code=code)
     with one.connect() as first, one.connect() as second:

@@ -26,9 +26,9 @@ def stuck(*arguments):
 {name}.{method} = stuck
 """
 MOMENTS = {
-    "before the verdict": ("sockgate.core.gate", "Gate", "decide"),
+    "before the verdict": ("sockgate.dispatch.gates", "GateKeeper", "current"),
     "after the verdict": ("sockgate.dispatch.starter", "Starter", "_prepare"),
-    "before the start": ("sockgate.dispatch.spawn", "Launcher", "_start"),
+    "before the start": ("sockgate.dispatch.spawn", "Launcher", "start"),
 }
 GREET = ["/bin/sh", "-c", "echo in; read -r line; echo $line"]
 

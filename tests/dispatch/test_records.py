@@ -7,8 +7,11 @@ import pytest
 
 from sockgate.core.access import ALLOW, DENY, Verdict
 from sockgate.core.errors import ServerMissing
+from sockgate.core.gate import Gate
 from sockgate.core.log import ACCEPTED, journal_record, peer_fields
-from sockgate.dispatch import records
+from sockgate.core.options import parse
+from sockgate.dispatch import records, wording
+from sockgate.dispatch.decision import Decision
 from sockgate.dispatch.journal import PatientLog
 from sockgate.dispatch.records import JournalRecords, Records, make_records
 from sockgate.dispatch.sessions import Session
@@ -38,9 +41,14 @@ def make(log_format: str) -> Records:
     return make_records(log_format, PatientLog("sockgated", "smtp", b""))
 
 
+def decided(session: Session, verdict: Verdict, *options: str) -> Decision:
+    """By a gate with these options."""
+    return Decision(Gate(parse([*options, "/usr/bin/server"])), {}, session.peer, verdict)
+
+
 def everything(records: Records, session: Session) -> None:
     verdict = Verdict(ALLOW, "rules:3", "rules:3: 192.0.2.:allow")
-    records.accepted(session, verdict, "relay (192.0.2.0/24)")
+    records.accepted(session, decided(session, verdict, "--relay", "192.0.2.0/24"))
     records.counted(1, 40)
     records.ended(session, FAILED_WITH_3)
     records.ended(session, KILLED)
@@ -132,7 +140,7 @@ def journal(monkeypatch: pytest.MonkeyPatch, sent: list[dict[str, str]]) -> Jour
 
 def test_the_records_of_the_journal(journal: JournalRecords, sent: list[dict[str, str]], session: Session) -> None:
     verdict = Verdict(ALLOW, "rules:3", "rules:3: 192.0.2.:allow")
-    journal.accepted(session, verdict, "relay (192.0.2.0/24)")
+    journal.accepted(session, decided(session, verdict, "--relay", "192.0.2.0/24"))
     assert journal.announce()  # later
     assert not journal.announce(everybody=True)
     journal.ended(session, FAILED_WITH_3)
@@ -157,7 +165,7 @@ def test_the_records_of_the_journal(journal: JournalRecords, sent: list[dict[str
 def test_a_session_that_is_over_at_once_has_one_record(
     journal: JournalRecords, sent: list[dict[str, str]], session: Session
 ) -> None:
-    journal.accepted(session, Verdict(ALLOW, "rules:3"), "relay (any)")
+    journal.accepted(session, decided(session, Verdict(ALLOW, "rules:3"), "--relay", "any"))
     journal.ended(session, FAILED_WITH_3)
     assert not journal.announce(everybody=True)
     [record] = sent
@@ -174,7 +182,7 @@ def test_a_start_is_written_when_the_session_has_lasted(
 ) -> None:
     now = [session.since]
     monkeypatch.setattr(records, "monotonic", lambda: now[0])
-    journal.accepted(session, Verdict(ALLOW), "")
+    journal.accepted(session, decided(session, Verdict(ALLOW)))
     assert (journal.announce(), sent) == (True, [])
     now[0] += records.BRIEF_SECONDS
     assert not journal.announce()
@@ -186,7 +194,7 @@ def test_a_start_is_written_when_the_session_has_lasted(
 def test_a_child_does_not_write_what_is_its_parents_to_write(
     journal: JournalRecords, sent: list[dict[str, str]], session: Session
 ) -> None:
-    journal.accepted(session, Verdict(ALLOW), "")
+    journal.accepted(session, decided(session, Verdict(ALLOW)))
     journal.forget()
     assert not journal.announce(everybody=True)
     assert sent == []
@@ -196,7 +204,7 @@ def test_a_start_has_the_fields_that_sockgate_logs_and_the_process(
     journal: JournalRecords, sent: list[dict[str, str]], session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = Verdict(ALLOW, "--allow any", "in --allow any")
-    journal.accepted(session, verdict, "")
+    journal.accepted(session, decided(session, verdict))
     journal.announce(everybody=True)
     monkeypatch.setattr(PatientLog, "_journal", True)
     PatientLog.verdict(journal._log, session.peer, verdict, allowed=True)
@@ -210,7 +218,7 @@ def test_nothing_that_came_over_the_network_can_split_or_forge_a_record(
 ) -> None:
     session.peer.via = "10.0.0.1:99\nPRIORITY=0"
     verdict = Verdict(ALLOW, "rules:1\nMESSAGE=x", "\x1b[31m\udcff")
-    journal.accepted(session, verdict, "")
+    journal.accepted(session, decided(session, verdict))
     journal.announce(everybody=True)
     journal.ended(session, 0)
     assert [record["PRIORITY"] for record in sent] == ["6", "6"]
@@ -220,7 +228,7 @@ def test_nothing_that_came_over_the_network_can_split_or_forge_a_record(
 
 def test_the_fields_of_the_peer_are_those_of_sockgate(session: Session) -> None:
     expected = journal_record("p", "s", 6, "m", "x", tuple(peer_fields(session.peer))).decode().splitlines()
-    assert set(records.lines(*peer_fields(session.peer)).splitlines()) <= set(expected)
+    assert set(wording.lines(*peer_fields(session.peer)).splitlines()) <= set(expected)
 
 
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGSEGV, "SIGSEGV"), (40, "40")])

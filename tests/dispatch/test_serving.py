@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.launch import THREADING_SIGNALS, Launcher, Outcome, Server, internet, make_launcher
+from tests.core.launch import (
+    THREADING_SIGNALS,
+    Launcher,
+    Outcome,
+    Server,
+    everything_from,
+    internet,
+    make_launcher,
+)  # fmt: skip
 from tests.dispatch.conftest import Start
 
 RULES = '127.:allow,RELAYCLIENT="",X="from a rule"\n:deny\n'
@@ -50,17 +58,21 @@ def launcher(tmp_path: Path) -> Launcher:
     return make_launcher(tmp_path)
 
 
-def same_way(launcher: Launcher, gated: Start, options: list[str], source: str) -> tuple[Outcome, Outcome]:
-    """One client of each: how it ended with sockgate, and with sockgated."""
+def same_way(launcher: Launcher, gated: Start, options: list[str], source: str) -> tuple[Outcome, list[Outcome]]:
+    """How it ended for a client with sockgate; and with sockgated, when it came first and when it came again."""
     address = "::" if ":" in source else "127.0.0.1"
     words = [*options, *launcher.dumper()]
     alone = launcher.run(internet(address, source), words, prelude=f'{PLANT} exec "$@"')
     listen = "[::]:0" if ":" in source else "127.0.0.1:0"
     one = gated(*map(str, words), prelude=f'{PLANT} exec "$@"', listen=listen)
-    said = one.talk(source)
-    if alone.server:
-        one.wait_for("ended")
-    return alone, Outcome(alone.code, one.log(), said, launcher._take_dump())
+    resident = []
+    for number in (1, 2):
+        said = one.talk(source)
+        lines = one.wait_for(" accepted | refused ", number)
+        if alone.server:
+            one.wait_for("ended", number)
+        resident.append(Outcome(alone.code, lines[-1], said, launcher._take_dump()))
+    return alone, resident
 
 
 # What nobody but the gate may say of a client, and what must be scrubbed.
@@ -71,12 +83,13 @@ PLANT = "export PLANTED=1 RELAYCLIENT=x TCPREMOTEIP=6.6.6.6 TCPREMOTEHOST=evil P
 def test_verdict_and_server_are_those_of_sockgate(
     launcher: Launcher, gated: Start, rules: str, options: list[str], source: str
 ) -> None:
-    alone, resident = same_way(launcher, gated, [option.format(rules=rules) for option in options], source)
-    assert resident.said == alone.said
-    assert (resident.server is None) is (alone.server is None)
-    assert verdict(resident.log) == verdict(alone.log)
-    if alone.server and resident.server:
-        assert given(resident.server) == given(alone.server, COUNTS)
+    alone, both = same_way(launcher, gated, [option.format(rules=rules) for option in options], source)
+    for resident in both:
+        assert resident.said == alone.said
+        assert (resident.server is None) is (alone.server is None)
+        assert verdict(resident.log) == verdict(alone.log)
+        if alone.server and resident.server:
+            assert given(resident.server) == given(alone.server, COUNTS)
 
 
 def verdict(log: str) -> str:
@@ -154,6 +167,36 @@ def test_the_counts_that_a_server_is_told_are_those_of_its_source(gated: Start) 
     assert [client.recv(100) for client in clients] == [b"1 1\n", b"2 2\n", b"1 1\n"]
     for client in clients:
         client.close()
+
+
+@pytest.mark.parametrize(
+    ("listen", "source"), [("127.0.0.1:0", "127.0.0.1"), ("[::]:0", "127.0.0.1"), ("[::]:0", "::1")]
+)
+def test_each_server_is_told_the_port_of_its_client(gated: Start, listen: str, source: str) -> None:
+    one = gated("/bin/sh", "-c", 'echo "$TCPREMOTEPORT"', listen=listen)
+    for _ in range(3):
+        with one.connect(source) as client:
+            assert everything_from(client) == b"%d\n" % client.getsockname()[1]
+
+
+def test_a_rule_has_the_last_word_on_what_differs_for_each_client(gated: Start, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text('127.:allow,TCPREMOTEPORT="7",TCPCONNNUM="8"\n:deny\n')
+    one = gated("--rules", str(rules), "/bin/sh", "-c", 'echo "$TCPREMOTEPORT $TCPCONNNUM $TCPCONCURRENCY"')
+    for number in (1, 2):
+        assert one.talk() == b"7 8 1\n"
+        one.wait_for("ended", number)
+
+
+def test_who_came_before_meets_the_rules_as_they_are_now(gated: Start, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text('127.:allow,X="old"\n:deny\n')
+    one = gated("--rules", str(rules), "/bin/sh", "-c", 'echo "$X"')
+    assert [one.talk() for _ in range(2)] == [b"old\n"] * 2
+    rules.write_text('127.:allow,X="new"\n:deny\n')
+    assert [one.talk() for _ in range(2)] == [b"new\n"] * 2
+    rules.write_text(":deny\n")
+    assert [one.talk() for _ in range(2)] == [b""] * 2
 
 
 def test_a_server_is_found_on_its_own_path(gated: Start, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_server_that_could_not_be_started_leaves_nothing_behind() -> None:
 def test_the_child_is_told_how_many_of_its_source_there_are() -> None:
     sessions = Sessions(Limits())
     assert [admitted(sessions).number for _ in range(2)] == [1, 2]
-    assert admitted(sessions, "192.0.2.2").variables() == {b"TCPCONNNUM": b"1", b"TCPCONCURRENCY": b"1"}
+    assert admitted(sessions, "192.0.2.2").number == 1
 
 
 def test_behind_a_proxy_the_client_counts_not_the_proxy() -> None:

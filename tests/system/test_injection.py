@@ -25,8 +25,11 @@ import json, os, sys
 sys.path[:0] = ["/usr/lib/sockgate"]
 from sockgate.core.access import ALLOW, DENY, Verdict
 from sockgate.core.errors import ConfigError
+from sockgate.core.gate import Gate
 from sockgate.core.log import Log
+from sockgate.core.options import parse
 from sockgate.core.peer import Peer, internet_peer
+from sockgate.dispatch.decision import Decision
 from sockgate.dispatch.journal import PatientLog
 from sockgate.dispatch.records import JournalRecords
 from sockgate.dispatch.sessions import Session
@@ -37,6 +40,7 @@ def peer(**changed):
         setattr(made, name, value)
     return made
 
+gate = Gate(parse(["/usr/bin/server"]))
 stream = os.environb[b"JOURNAL_STREAM"]
 for text in json.load(open("/root/hostile")):
     text = bytes.fromhex(text).decode("utf-8", "surrogateescape")
@@ -51,10 +55,12 @@ for text in json.load(open("/root/hostile")):
         resident = PatientLog("sockgated", service, stream)
         records = JournalRecords(resident)
         session = Session(peer(host=text, info=text))
-        records.accepted(session, Verdict(ALLOW, text, text), text)
+        decision = Decision(gate, {}, session.peer, Verdict(ALLOW, text, text))
+        decision.note = text
+        records.accepted(session, decision)
         records.announce(everybody=True)
         records.ended(session, 9)
-        records.accepted(session, Verdict(ALLOW, text, text), text)
+        records.accepted(session, decision)
         records.ended(session, 9)
         records.refused(peer(host=text), Verdict(DENY, text, text))
         records.failed(peer(), ConfigError(text, text))

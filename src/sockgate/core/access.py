@@ -61,6 +61,7 @@ class AddressAccess:
 
     __slots__ = ("_allow", "_deny", "files", "needs_process")
     by_name = False
+    lasting = True
 
     def __init__(self, allow: str, deny: str) -> None:
         self.files: tuple[str, ...] = ()

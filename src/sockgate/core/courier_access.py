@@ -51,6 +51,7 @@ class CourierAccess:
 
     __slots__ = ("_entries", "_everybody", "_lengths", "_path", "files", "needs_process")
     by_name = False
+    lasting = True
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -61,6 +61,12 @@ class Gate:
         waits = self.proxy is not None or self.greet_delay is not None or self.lookups is not None
         return waits or any(check.needs_process for check in self.checks)
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether what is decided about one connection holds for all between the same two addresses, until one of the
+        files changes; and but for TCPREMOTEPORT, their servers get the same variables."""
+        return not self.must_wait and self._ssl_variables is None and all(check.lasting for check in self.checks)
+
     def deadline(self) -> float:
         """When everything must be known about a client that comes now, in seconds of time.monotonic()."""
         import time

@@ -131,6 +131,7 @@ class HostsAccess:
 
     __slots__ = ("_daemon", "_rules", "files", "needs_process")
     by_name = True
+    lasting = True
 
     def __init__(self, value: str, *, ident: bool) -> None:
         """`value` is DAEMON[,DIR], that of --hosts-access."""

@@ -9,8 +9,13 @@ from .errors import DatagramSocket, PeerGone, SystemFailure, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import _RetAddress
+
     from .dnsbl import Listing
     from .interfaces import Names
+
+    # Remote and local, as the socket module has them: (address, port), for IPv6 flow and scope as well; or a path.
+    Ends = tuple[_RetAddress, _RetAddress]
 
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 SO_ACCEPTCONN = 30  # Linux, asm-generic/socket.h; not exported by the socket module
@@ -36,32 +41,34 @@ class Peer:
     variables   what that proxy said of the client beyond its address, for the server's environment
     """
 
-    __slots__ = (
-        "credentials", "host", "info", "interface", "listings", "local", "local_host", "local_ip", "local_path",
-        "local_port", "mapped", "names", "problems", "protocol", "remote", "remote_ip", "remote_port", "variables",
-        "via",
-    )  # fmt: skip
+    remote_ip: str | None = None
+    remote_port = 0
+    remote = b""
+    local_ip: str | None = None
+    local_port = 0
+    local = b""
+    local_path: str | None = None
+    mapped = False
+    interface: str | None = None
+    credentials: tuple[int, int, int] | None = None
+    host: str | None = None
+    local_host: str | None = None
+    info: str | None = None
+    via: str | None = None
+    names: "Names | None" = None
 
     def __init__(self, protocol: str) -> None:
         self.protocol = protocol
-        self.remote_ip: str | None = None
-        self.remote_port = 0
-        self.remote = b""
-        self.local_ip: str | None = None
-        self.local_port = 0
-        self.local = b""
-        self.local_path: str | None = None
-        self.mapped = False
-        self.interface: str | None = None
-        self.credentials: tuple[int, int, int] | None = None
-        self.host: str | None = None
-        self.local_host: str | None = None
-        self.info: str | None = None
-        self.via: str | None = None
-        self.names: Names | None = None
         self.listings: dict[str, Listing] = {}
         self.problems: list[str] = []
         self.variables: dict[bytes, bytes] = {}
+
+    def on_port(self, port: int) -> "Peer":
+        """The same client on another connection, which comes from this port."""
+        twin = Peer.__new__(Peer)
+        twin.__dict__.update(self.__dict__)
+        twin.remote_port = port
+        return twin
 
     @property
     def source(self) -> str:
@@ -149,18 +156,28 @@ def check_kind(connection: _socket.socket) -> None:
 
 def peer_of(connection: _socket.socket) -> Peer:
     """The peer of a connection that was accepted. Raises PeerGone, SystemFailure or UsageError."""
+    return peer_between(connection, ends_of(connection))
+
+
+def ends_of(connection: _socket.socket) -> "Ends":
+    """The addresses of both ends as the system tells them, remote and local. Raises PeerGone or SystemFailure."""
     try:
-        if connection.family == _socket.AF_UNIX:
-            return unix_peer(connection)
-        remote, local = connection.getpeername(), connection.getsockname()
+        return connection.getpeername(), connection.getsockname()
     except OSError as error:
         # EINVAL: the peer reset a connection that was shut down meanwhile; both mean nobody is there.
         if error.errno in (errno.ENOTCONN, errno.EINVAL):
             raise PeerGone from None
         raise SystemFailure(f"unable to read the peer's address: {error.strerror}") from None
+
+
+def peer_between(connection: _socket.socket, ends: "Ends") -> Peer:
+    """The peer of a connection with these ends. Raises PeerGone, SystemFailure or UsageError."""
     family = connection.family
+    if family == _socket.AF_UNIX:
+        return unix_peer(connection, ends[1])
     if family not in (_socket.AF_INET, _socket.AF_INET6):
         raise UsageError(f"sockets of address family {int(family)} are not supported")
+    remote, local = ends
     # A link-local address may carry its scope as text (fe80::1%eth0), which is no part of the address.
     peer = internet_peer(
         _socket.inet_pton(family, remote[0].partition("%")[0]), remote[1],
@@ -171,13 +188,12 @@ def peer_of(connection: _socket.socket) -> Peer:
     return peer
 
 
-def unix_peer(connection: _socket.socket) -> Peer:
+def unix_peer(connection: _socket.socket, path: str | bytes) -> Peer:
+    """`path` is that of our end."""
     peer = Peer("UNIX")
-    connection.getpeername()  # ENOTCONN if nobody is there
     raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
     pid, uid, gid = (int.from_bytes(raw[at : at + 4], sys.byteorder) for at in (0, 4, 8))
     peer.credentials = (pid, uid, gid)
-    path = connection.getsockname()
     if isinstance(path, bytes):  # the abstract namespace: starts with a NUL, may have more; `@` as in /proc/net/unix
         path = path.replace(b"\0", b"@").decode(sys.getfilesystemencoding(), "surrogateescape")
     peer.local_path = path or None

@@ -29,6 +29,7 @@ class RulesAccess:
 
     __slots__ = ("files", "needs_process", "store")
     by_name = True
+    lasting = True
 
     def __init__(self, path: str) -> None:
         self.files: tuple[str, ...] = (path,)

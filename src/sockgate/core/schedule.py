@@ -20,6 +20,7 @@ class Schedule:
 
     __slots__ = ("_intervals", "_most_load", "_text", "files", "needs_process")
     by_name = False
+    lasting = False
 
     def __init__(self, access_times: str, max_load: str | None) -> None:
         """`access_times` is empty, and `max_load` None, where the option was not given. Raises UsageError."""

@@ -72,6 +72,7 @@ class XinetdAccess:
 
     __slots__ = ("_no_access", "_only_from", "files", "needs_process")
     by_name = False
+    lasting = True
 
     def __init__(self, only_from: str, no_access: str) -> None:
         self.files: tuple[str, ...] = ()

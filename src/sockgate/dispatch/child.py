@@ -11,7 +11,8 @@ from ..core.access import DENY, Verdict
 from ..core.errors import GateError, PeerGone, Refused
 from ..core.log import write_line
 from ..shim import INTERNAL_ERROR, REFUSED, ask_and_decide, describe, tell, turn_away
-from .client import Client, removed_by
+from .client import Client
+from .decision import Decision
 from .descriptors import take_over
 from .introduction import Parent
 from .records import Records
@@ -43,24 +44,23 @@ def fork(work: Callable[[], int]) -> int:
         os._exit(code)
 
 
-def serve(client: Client, verdict: Verdict, records: Records) -> int:
+def serve(client: Client, decision: Decision, records: Records) -> int:
     """Become the server of a client that was decided about. Returns an exit code if that is not possible."""
     records.forget()
     take_over(client.connection)
-    return become_server(client, verdict, records)
+    return become_server(client, decision, records)
 
 
-def become_server(client: Client, verdict: Verdict, records: Records) -> int:
+def become_server(client: Client, decision: Decision, records: Records) -> int:
     """Its connection is on descriptor 0."""
-    rules = client.rules
+    session, gate = client.session, client.rules.gate
     tell(client.unsent)
     try:
-        rules.gate.server.run(
-            rules.launcher.environment(client.variables(verdict), removed_by(verdict)), verdict.actions
-        )
+        environment = decision.template.environment(session.peer.remote_port, session.number)
+        gate.server.run(environment, decision.verdict.actions)
     except GateError as error:
-        records.failed(client.session.peer, error)
-        turn_away(rules.gate, Verdict(DENY))
+        records.failed(session.peer, error)
+        turn_away(gate, Verdict(DENY))
         records.flush()
         return error.code
 
@@ -78,10 +78,11 @@ def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
         verdict = parent.admit(session) or ask_and_decide(session.peer, gate, deadline)
         verdict = gate.hold_greeting(0, session.peer, verdict)
         if verdict.outcome != DENY:
-            records.accepted(session, verdict, client.note())
+            decision = client.rules.decided(session.peer, verdict)
+            records.accepted(session, decision)
             records.announce(everybody=True)
             records.send()
-            return become_server(client._replace(unsent=gate.welcome(verdict)), verdict, records)
+            return become_server(client._replace(unsent=gate.welcome(verdict)), decision, records)
         records.refused(session.peer, verdict)
     except PeerGone:
         records.gone()

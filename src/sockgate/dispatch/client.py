@@ -4,7 +4,7 @@ import _socket
 from contextlib import suppress
 from typing import NamedTuple
 
-from ..core.access import Verdict
+from .decision import Decision
 from .gates import InForce
 from .sessions import Session
 
@@ -12,16 +12,16 @@ from .sessions import Session
 class Client(NamedTuple):
     """One that was let in.
 
-    rules    in force when it came
-    verdict  None if nothing can be decided before it was asked who it is
-    unsent   what it is still to be told before its server starts
-    header   bytes of a PROXY header that is known and still to be read, so that the server does not see it
+    rules     in force when it came
+    decision  None if nothing can be decided before it was asked who it is
+    unsent    what it is still to be told before its server starts
+    header    bytes of a PROXY header that is known and still to be read, so that the server does not see it
     """
 
     connection: _socket.socket
     session: Session
     rules: InForce
-    verdict: Verdict | None
+    decision: Decision | None
     unsent: bytes = b""
     header: int = 0
 
@@ -32,17 +32,3 @@ class Client(NamedTuple):
             while left and (read := len(self.connection.recv(left))):
                 left -= read
         return self._replace(header=0)
-
-    def variables(self, verdict: Verdict) -> dict[bytes, bytes]:
-        """Those of its server, beyond what every server gets."""
-        session, gate = self.session, self.rules.gate
-        return gate.environment(session.variables(), session.peer, verdict, gate.relays_for(session.peer))
-
-    def note(self) -> str:
-        """What the log is to say of it."""
-        return self.rules.gate.note(self.session.peer)
-
-
-def removed_by(verdict: Verdict) -> frozenset[bytes]:
-    """The variables, of those that every server gets, that this one does not."""
-    return frozenset(name for name, value in verdict.variables.items() if value is None)

@@ -37,7 +37,7 @@ from .status import Status
 
 AT_ONCE = 8  # clients that are accepted in a row before the first of them gets its server
 STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than to hear of each client
-CHORES_SECONDS = 0.002
+CHORES_SECONDS = 0.01
 JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
 FAULT_SECONDS = 1.0
 GUARD_SECONDS = 0.5  # until there is another guardian: whatever kills them must not keep us busy
@@ -75,6 +75,7 @@ class Dispatcher:
         self._status = Status(self._sessions, self._reception, introductions, gates, notifier)
         self._complain = Seldom(lambda message: records.event(WARNING, PAUSED, message))
         self._postponed: list[Client] = []
+        self._chores_expected = False
         self._draining = False
         self._exit_code: int | None = None
         self._actions: dict[int, Callable[[], None]] = {
@@ -132,7 +133,7 @@ class Dispatcher:
             client = self._reception.receive(connection)
             if client:
                 clients.append(client)
-                if client.verdict is None:  # takes more descriptors, which must not all be spent on those behind it
+                if client.decision is None:  # takes more descriptors, which must not all be spent on those behind it
                     break
         self._starter.start(clients)
 
@@ -154,7 +155,9 @@ class Dispatcher:
         self._records.send()
 
     def _expect_chores(self) -> None:
-        self._loop.after(CHORES_SECONDS, self._do_chores)
+        if not self._chores_expected:
+            self._chores_expected = True
+            self._loop.after(CHORES_SECONDS, self._do_chores)
 
     def _expect_ends(self) -> None:
         if self._sessions.full:  # somebody may be waiting for it
@@ -162,6 +165,7 @@ class Dispatcher:
 
     def _do_chores(self) -> None:
         """See to what follows from all that was."""
+        self._chores_expected = False
         self._reap()
         self._note_change()
         if self._records.announce():

@@ -3,13 +3,19 @@
 import os
 from collections.abc import Callable
 from time import monotonic, time_ns
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
+from ..core.access import Verdict
 from ..core.banners import encode_message
 from ..core.errors import GateError, UsageError
 from ..core.gate import Gate
 from ..core.options import Settings
+from ..core.peer import Peer
+from .decision import Decision, Memory
 from .spawn import Launcher
+
+if TYPE_CHECKING:
+    from ..core.peer import Ends
 
 RETRY_SECONDS = 1.0  # how often to try again while there is no gate at all
 SETTLED_NS = 20_000_000  # a file that changed this shortly before it was read may change again unseen
@@ -17,12 +23,33 @@ SETTLED_NS = 20_000_000  # a file that changed this shortly before it was read m
 Signature = list[tuple[int, int]]
 
 
-class InForce(NamedTuple):
+class InForce:
     """A good gate, the files that it was built from, and what starts its server."""
 
-    gate: Gate
-    files: tuple[str, ...]
-    launcher: Launcher
+    def __init__(self, gate: Gate, inherited: dict[bytes, bytes]) -> None:
+        self.gate = gate
+        self.files = gate.files
+        self.launcher = Launcher(gate.server)
+        self._base = gate.base_environment(inherited)
+        self._memory = Memory() if gate.is_lasting else None
+
+    def recall(self, ends: "Ends") -> Decision | None:
+        """What was decided about another connection between the same addresses, if that holds for this one."""
+        return self._memory.recall(ends) if self._memory else None
+
+    def decide(self, ends: "Ends", peer: Peer) -> Decision | None:
+        """None if nobody can tell before the client has been asked who it is. Raises ConfigError."""
+        if self.gate.proxy is not None:
+            return None
+        verdict = self.gate.decide_now(peer)
+        decision = self.decided(peer, verdict) if verdict else None
+        if decision and self._memory:
+            self._memory.keep(ends, decision)
+        return decision
+
+    def decided(self, peer: Peer, verdict: Verdict) -> Decision:
+        """All that follows from this verdict."""
+        return Decision(self.gate, self._base, peer, verdict)
 
 
 class GateKeeper:
@@ -88,8 +115,7 @@ class GateKeeper:
                 from ..resolve import load_everything
 
                 load_everything()  # or each child would, which is a third of what it costs
-            launcher = Launcher(gate.server, gate.base_environment(self._inherited))
-            self.rules = InForce(gate, gate.files, launcher)
+            self.rules = InForce(gate, self._inherited)
             self.problem = None
         except GateError as error:
             self.problem = error

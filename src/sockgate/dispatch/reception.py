@@ -3,15 +3,16 @@
 import _socket
 import errno
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..core.access import DENY, Verdict
 from ..core.errors import ConfigError, GateError, PeerGone, Refused
-from ..core.gate import Gate
 from ..core.log import ERROR
-from ..core.peer import Peer, peer_of
+from ..core.peer import Peer, ends_of, peer_between
 from ..shim import describe
 from .client import Client
-from .gates import GateKeeper
+from .decision import Decision
+from .gates import GateKeeper, InForce
 from .guardian import Guardian
 from .limits import Rate
 from .listener import Listener
@@ -20,6 +21,9 @@ from .records import FAULT, Records
 from .refusals import Refusals, send_now
 from .sessions import Session, Sessions
 from .spawn import OVERLOADED
+
+if TYPE_CHECKING:
+    from ..core.proxy import ProxyProtocol
 
 # What accept(2) says of a connection that came to nothing, or that a firewall forbids: the next one may be good.
 NOT_A_CLIENT = frozenset((
@@ -69,8 +73,15 @@ class Reception:
         """The client on this connection, if it may come in; else the connection is closed."""
         peer = None
         try:
-            peer = peer_of(connection)
-            return self._admit(connection, peer)
+            ends = ends_of(connection)
+            rules = self._gates.current()
+            known = rules.recall(ends) if rules else None
+            peer = known.peer.on_port(ends[0][1]) if known else peer_between(connection, ends)
+            if rules:
+                return self._admit(connection, peer, rules, known or rules.decide(ends, peer))
+            problem = ConfigError(f"there are no valid rules: {self._gates.problem}")
+            self._refuse(connection, peer, problem, self._gates.last_resort)
+            return None
         except PeerGone:
             self._records.gone()
         except GateError as error:
@@ -80,29 +91,29 @@ class Reception:
         connection.close()
         return None
 
-    def _admit(self, connection: _socket.socket, peer: Peer) -> Client | None:
-        """Decide about this client, and have it refused if it may not come in."""
-        rules = self._gates.current()
-        if rules is None:
-            error = ConfigError(f"there are no valid rules: {self._gates.problem}")
-            self._refuse(connection, peer, error, self._gates.last_resort)
-            return None
-        gate = rules.gate
-        try:
-            who, decided, header = meet(gate, connection, peer)
-        except Refused as refusal:
-            verdict = Verdict(DENY, refusal.rule, str(refusal))
-            self._refuse(connection, peer, verdict, gate.refusal(verdict))
-            return None
-        unsent = send_now(connection, gate.greeting) if decided else b""
-        unknown = decided is None and gate.proxy is not None
-        admitted = decided if decided and decided.outcome == DENY else self._count_in(who, behind_proxy=unknown)
+    def _admit(
+        self, connection: _socket.socket, peer: Peer, rules: InForce, decision: Decision | None
+    ) -> Client | None:  # fmt: skip
+        """Let this client in, or have it refused if it may not come in."""
+        gate, header = rules.gate, 0
+        if gate.proxy is not None:
+            try:
+                peer, decision, header = meet(rules, gate.proxy, connection, peer)
+            except Refused as refusal:
+                verdict = Verdict(DENY, refusal.rule, str(refusal))
+                self._refuse(connection, peer, verdict, gate.refusal(verdict))
+                return None
+        unsent = send_now(connection, gate.greeting) if decision else b""
+        if decision and decision.verdict.outcome == DENY:
+            admitted: Session | Verdict = decision.verdict
+        else:
+            admitted = self._count_in(peer, behind_proxy=decision is None and gate.proxy is not None)
         if isinstance(admitted, Verdict):
-            self._refuse(connection, who, admitted, unsent + gate.refusal(admitted))
+            self._refuse(connection, peer, admitted, unsent + gate.refusal(admitted))
             return None
-        if decided:
-            unsent = send_now(connection, unsent + gate.welcome(decided))
-        return Client(connection, admitted, rules, decided, unsent, header)
+        if decision:
+            unsent = send_now(connection, unsent + gate.welcome(decision.verdict))
+        return Client(connection, admitted, rules, decision, unsent, header)
 
     def _count_in(self, peer: Peer, *, behind_proxy: bool) -> Session | Verdict:
         """As far as limits go: the session that begins, or the verdict that refuses the client."""
@@ -127,18 +138,20 @@ class Reception:
         self._refusals.send(connection, message)
 
 
-def meet(gate: Gate, connection: _socket.socket, peer: Peer) -> tuple[Peer, Verdict | None, int]:
-    """Who it is, the verdict, and the length of its PROXY header, where all that can be known without waiting.
+def meet(
+    rules: InForce, proxy: "ProxyProtocol", connection: _socket.socket, peer: Peer
+) -> tuple[Peer, Decision | None, int]:
+    """Who stands behind this peer, the decision, and the length of its PROXY header, where all that can be known
+    without waiting: a real proxy's header comes with the connection.
 
-    Else the peer as it came, and no verdict: a process of its own will ask. A real proxy's header comes with the
-    connection. Raises Refused for who may not speak for others, or does not say it right; ConfigError.
+    Else the peer as it came, and no decision: a process of its own will ask. Raises Refused for who may not speak for
+    others, or does not say it right; ConfigError.
     """
-    if gate.proxy is None:
-        return peer, gate.decide_now(peer), 0
-    gate.proxy.check_sender(peer)
-    conveyed = gate.proxy.foresee(connection, peer)
+    proxy.check_sender(peer)
+    conveyed = proxy.foresee(connection, peer)
     if conveyed:
-        decided = gate.decide_now(conveyed[0])
-        if decided:
-            return conveyed[0], decided, conveyed[1]
+        client, header = conveyed
+        verdict = rules.gate.decide_now(client)
+        if verdict:
+            return client, rules.decided(client, verdict), header
     return peer, None, 0

@@ -11,10 +11,12 @@ from time import monotonic
 
 from ..core.access import Verdict
 from ..core.errors import GateError
-from ..core.log import ACCEPTED, INFO, Field, clean, peer_fields, write_line
+from ..core.log import ACCEPTED, INFO, clean, write_line
 from ..core.peer import Peer
+from .decision import Decision
 from .journal import PatientLog
 from .sessions import Session
+from .wording import Wording, lines
 
 # One MESSAGE_ID per kind of record; those that sockgate has, too, are in core/log.py.
 ENDED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a05"
@@ -35,8 +37,8 @@ class Records:
         self._log = log
         self._service = clean(log.service)  # of a server without --name, what stands behind its last slash
 
-    def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
-        self._log.verdict(session.peer, verdict, allowed=True, note=note)
+    def accepted(self, session: Session, decision: Decision) -> None:
+        self._log.verdict(session.peer, decision.verdict, allowed=True, note=decision.note)
 
     def ended(self, session: Session, status: int) -> None:
         self._log.record(INFO, ENDED, end_message(session, status))
@@ -81,7 +83,7 @@ class Records:
 
 
 class JournalRecords(Records):
-    """START and EXIT as text: there are thousands a second, and with lists of fields they take three times as long.
+    """START and EXIT as text: with lists of fields they take three times as long.
 
     The fields of START are those of Log.verdict, and the server's process id. Of a session that is over within
     BRIEF_SECONDS it is the only record, with the fields of EXIT: half as much for the journal to do and to keep, and
@@ -92,11 +94,12 @@ class JournalRecords(Records):
         super().__init__(log)
         self._start = self._head(ACCEPTED) + lines(("SOCKGATE_VERDICT", "allow"))
         self._end = self._head(ENDED)
-        self._begun: dict[Session, tuple[Verdict, str]] = {}  # those whose START is not written yet
+        self._message = f"MESSAGE={self._service}: "
+        self._begun: dict[Session, Decision] = {}  # those whose START is not written yet
         self._queue: deque[Session] = deque()  # the same, the oldest first, and some that are over
 
-    def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
-        self._begun[session] = verdict, note
+    def accepted(self, session: Session, decision: Decision) -> None:
+        self._begun[session] = decision
         self._queue.append(session)
 
     def announce(self, *, everybody: bool = False) -> bool:
@@ -105,7 +108,7 @@ class JournalRecords(Records):
             session = self._queue.popleft()
             begun = self._begun.pop(session, None)
             if begun:
-                self._add_start(session, *begun)
+                self._add_start(session, begun)
         return bool(self._queue)
 
     def ended(self, session: Session, status: int) -> None:
@@ -113,12 +116,14 @@ class JournalRecords(Records):
         name, value = status_field(status)
         end = f"{name}={value}\nSOCKGATE_DURATION={session.seconds:.3f}\n"
         if begun:
-            self._add_start(session, *begun, f"; ended {duration_and_status(session, status)}", end)
+            self._add_start(session, begun, f"; ended {duration_and_status(session, status)}", end)
             return
-        fields = session.fields or lines(*peer_fields(session.peer))
+        wording = session.wording or Wording(session.peer)
+        port, field = wording.port(session.peer)
         self._log.add(
-            f"{self._end}MESSAGE={self._service}: {clean(end_message(session, status))}\n"
-            f"SOCKGATE_PID={session.pid}\n{end}{fields}".encode()
+            f"{self._end}{self._message}ended {wording.source}{port} on {wording.place} "
+            f"{duration_and_status(session, status)}\n"
+            f"SOCKGATE_PID={session.pid}\n{end}{wording.fields}{field}".encode()
         )
 
     def forget(self) -> None:
@@ -126,13 +131,12 @@ class JournalRecords(Records):
         self._begun.clear()
         self._queue.clear()
 
-    def _add_start(self, session: Session, verdict: Verdict, note: str, how: str = "", end: str = "") -> None:
-        session.fields = lines(*peer_fields(session.peer))
-        message = f"accepted {ends_of(session.peer)}" + (f": {note}" if note else "") + how
+    def _add_start(self, session: Session, decision: Decision, how: str = "", end: str = "") -> None:
+        session.wording = wording = decision.wording
+        port, field = wording.port(session.peer)
         self._log.add(
-            f"{self._start}MESSAGE={self._service}: {clean(message)}\nSOCKGATE_PID={session.pid}\n"
-            f"SOCKGATE_REASON={clean(verdict.reason)}\nSOCKGATE_RULE={clean(verdict.rule)}\n"
-            f"{end}{session.fields}".encode()
+            f"{self._start}{self._message}accepted {wording.source}{port} on {wording.place}{wording.note}{how}\n"
+            f"SOCKGATE_PID={session.pid}\n{wording.reason}{end}{wording.fields}{field}".encode()
         )
 
     def _head(self, message_id: str) -> str:
@@ -145,7 +149,7 @@ class JournalRecords(Records):
 class XinetdLines(Records):
     """xinetd's (log.c), as its FILE and SYSLOG logs have them behind the date."""
 
-    def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
+    def accepted(self, session: Session, decision: Decision) -> None:
         write_line(f"START: {self._service} pid={session.pid} from={address_of(session.peer)}")
 
     def ended(self, session: Session, status: int) -> None:
@@ -178,7 +182,7 @@ class TcpserverLines(Records):
     def counted(self, current: int, most: int) -> None:
         write_line(f"tcpserver: status: {current}/{most}")
 
-    def accepted(self, session: Session, verdict: Verdict, note: str) -> None:
+    def accepted(self, session: Session, decision: Decision) -> None:
         write_line(f"tcpserver: pid {session.pid} from {address_of(session.peer)}")
         write_line(f"tcpserver: ok {session.pid} {tcpserver_ends(session.peer)}")
 
@@ -193,11 +197,6 @@ def make_records(log_format: str, log: PatientLog) -> Records:
     if log_format == "journal" and log.is_journal:
         return JournalRecords(log)
     return {"journal": Records, "xinetd": XinetdLines, "tcpserver": TcpserverLines}[log_format](log)
-
-
-def lines(*fields: Field) -> str:
-    """NAME=value lines of the journal's native protocol; fields without a value are left out."""
-    return "".join(f"{name}={clean(str(value))}\n" for name, value in fields if value not in (None, ""))
 
 
 def ends_of(peer: Peer) -> str:

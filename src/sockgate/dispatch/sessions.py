@@ -6,6 +6,7 @@ from ..core.access import Verdict
 from ..core.peer import Peer
 from .limits import Census, Origin, refusal
 from .options import Limits
+from .wording import Wording
 
 
 class Session:
@@ -15,10 +16,10 @@ class Session:
     number   how many of its source were connected when it came, itself included; 0 until that is known
     refused  it was let in only to be asked who it is, and was turned away then
     seconds  how long it took, once it is over
-    fields   of its peer, in the form of the log that keeps them here
+    wording  of its START, for the record of its end
     """
 
-    __slots__ = ("fields", "number", "origin", "peer", "pid", "refused", "seconds", "since")
+    __slots__ = ("number", "origin", "peer", "pid", "refused", "seconds", "since", "wording")
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -28,11 +29,7 @@ class Session:
         self.refused = False
         self.since = monotonic()
         self.seconds = 0.0
-        self.fields = ""
-
-    def variables(self) -> dict[bytes, bytes]:
-        """How many of its source there are, in the names of s6-tcpserver and of tcpsvd."""
-        return {b"TCPCONNNUM": b"%d" % self.number, b"TCPCONCURRENCY": b"%d" % self.number}
+        self.wording: Wording | None = None
 
 
 class Sessions:

@@ -3,24 +3,19 @@
 import ctypes
 import errno
 import os
-from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 
 from ..core.environ import to_bytes
 from ..core.errors import SystemFailure
 from ..core.handover import Server, exec_failure
 from .signals import LIBC, SIGSET_SIZE, signal_set
+from .template import Words, pointers
 
 OVERLOADED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS))
-
-SPARE = 32  # variables that one client has beyond those of every client; more are allowed, and slower
 
 # spawn.h of the GNU C library; larger than the structures of any C library on Linux.
 ATTRIBUTES_SIZE, FILE_ACTIONS_SIZE = 512, 128
 POSIX_SPAWN_SETPGROUP, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK = 0x02, 0x04, 0x08
-
-Pointers = ctypes.Array[ctypes.c_char_p]
-NONE: frozenset[bytes] = frozenset()
 
 
 class Overloaded(SystemFailure):
@@ -34,57 +29,26 @@ class Launcher:
     two signals of the C library's own out of those that the server is to get back.
     """
 
-    def __init__(self, server: Server, base: dict[bytes, bytes]) -> None:
-        self._server = server
-        self._base = base
+    def __init__(self, server: Server) -> None:
         words = [to_bytes(word) for word in server.command]
         if server.argv0:
             words[0] = to_bytes(server.argv0)
         self._arguments = pointers(words)
-        self._base_words = pointers(assignments(base), SPARE)
         self._descriptors = (0, 1, 2) if server.stderr == "socket" else (0, 1)
         self._attributes = attributes()
 
-    def prepare(
-        self, connection: int, variables: dict[bytes, bytes], removed: frozenset[bytes] = NONE
-    ) -> Callable[[], int]:
-        """What starts the server: returns its process id, raises Overloaded or another GateError. Raises GateError."""
-        path = self._server.find(variables if b"PATH" in variables else self._base)
-        return partial(self._start, path, connection, self._environment_words(variables, removed))
-
-    def _start(self, path: bytes, connection: int, words: Pointers) -> int:
+    def start(self, path: bytes, connection: int, environment: Words) -> int:
+        """Returns its process id, raises Overloaded or another GateError."""
         pid = ctypes.c_int()
         failure = LIBC.posix_spawn(
             ctypes.byref(pid), path, file_actions(connection, self._descriptors), self._attributes,
-            self._arguments, words,
+            self._arguments, environment,
         )  # fmt: skip
         if failure in OVERLOADED:
             raise Overloaded(f"unable to start a process: {os.strerror(failure)}")
         if failure:
             raise exec_failure(path, OSError(failure, os.strerror(failure)))
         return pid.value
-
-    def environment(self, variables: dict[bytes, bytes], removed: frozenset[bytes]) -> dict[bytes, bytes]:
-        """What the server gets: the base, without what is removed, and these variables."""
-        return {name: value for name, value in self._base.items() if name not in removed} | variables
-
-    def _environment_words(self, variables: dict[bytes, bytes], removed: frozenset[bytes]) -> Pointers:
-        """The same as posix_spawn takes it. Most of it is as ever: copying that is five times as fast."""
-        base = self._base.keys()
-        if len(variables) > SPARE or not base.isdisjoint(variables) or not base.isdisjoint(removed):
-            return pointers(assignments(self.environment(variables, removed)))
-        words = type(self._base_words).from_buffer_copy(self._base_words)
-        words[len(base) : len(base) + len(variables)] = assignments(variables)  # type: ignore[assignment]
-        return words
-
-
-def assignments(variables: dict[bytes, bytes]) -> list[bytes]:
-    return [b"%b=%b" % item for item in variables.items()]
-
-
-def pointers(words: list[bytes], spare: int = 0) -> Pointers:
-    """A char *[] with NULL at its end, and with room for more."""
-    return (ctypes.c_char_p * (len(words) + spare + 1))(*words)
 
 
 @cache  # one for each descriptor number, and connections use few: each is closed here when its server runs

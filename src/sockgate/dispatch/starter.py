@@ -9,7 +9,7 @@ from ..core.errors import GateError
 from ..core.log import ERROR
 from ..shim import describe
 from .child import ask_and_serve, fork, serve
-from .client import Client, removed_by
+from .client import Client
 from .guardian import Guardian
 from .introduction import Introductions, Parent, channel
 from .records import FAULT, Records
@@ -47,13 +47,16 @@ class Starter:
                     self._give_up(client)
 
     def _prepare(self, client: Client) -> Launch:
-        verdict, rules = client.verdict, client.rules
-        if verdict is None:
+        decision, rules, session = client.decision, client.rules, client.session
+        if decision is None:
             return partial(self._launch_asking, client)
-        if client.unsent or verdict.actions or rules.gate.server.limits:
-            return partial(fork, partial(serve, client, verdict, self._records))
+        server = rules.gate.server
+        if client.unsent or decision.verdict.actions or server.limits:
+            return partial(fork, partial(serve, client, decision, self._records))
         try:
-            return rules.launcher.prepare(client.connection.fileno(), client.variables(verdict), removed_by(verdict))
+            template = decision.template
+            words = template.words(session.peer.remote_port, session.number)
+            return partial(rules.launcher.start, server.find(template.common), client.connection.fileno(), words)
         except Exception as error:  # of this client, not of those beside it: raised when it is its turn
             return partial(fail, error)
 
@@ -72,8 +75,8 @@ class Starter:
         self._sessions.started(session)
         client.connection.close()
         self._records.counted(self._sessions.count, self._sessions.most)
-        if client.verdict:
-            self._records.accepted(session, client.verdict, client.note())
+        if client.decision:
+            self._records.accepted(session, client.decision)
 
     def _give_up(self, client: Client) -> None:
         self._sessions.abandoned(client.session)

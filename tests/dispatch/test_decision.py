@@ -1,0 +1,83 @@
+"""What is remembered of one client for the next."""
+
+import pytest
+
+from sockgate.core.access import ALLOW, Verdict
+from sockgate.core.gate import Gate
+from sockgate.core.options import parse
+from sockgate.dispatch.decision import MOST_KEPT, Decision, Memory, place_of
+from sockgate.dispatch.template import Template
+from tests.core.clients import client
+
+HERE = ("127.0.0.1", 25)
+
+
+def decision(*options: str) -> Decision:
+    return Decision(Gate(parse([*options, "/usr/bin/server"])), {b"A": b"base"}, client("192.0.2.1"), Verdict(ALLOW))
+
+
+@pytest.mark.parametrize(
+    ("ends", "same"),
+    [
+        ((("192.0.2.1", 4711), HERE), True),
+        ((("192.0.2.1", 1), HERE), True),
+        ((("192.0.2.2", 4711), HERE), False),
+        ((("192.0.2.1", 4711), ("127.0.0.2", 25)), False),
+        ((("192.0.2.1", 4711), ("127.0.0.1", 26)), False),
+    ],
+)
+def test_only_the_port_of_the_client_may_be_another(ends: tuple[object, object], same: bool) -> None:
+    memory, known = Memory(), decision()
+    memory.keep((("192.0.2.1", 4711), HERE), known)
+    assert (memory.recall(ends) is known) is same
+
+
+def test_the_same_link_local_address_on_another_interface_is_another_client() -> None:
+    ends = [(("fe80::1", 4711, 0, scope), ("::", 25, 0, 0)) for scope in (1, 2)]
+    assert place_of(ends[0]) != place_of(ends[1])
+
+
+@pytest.mark.parametrize("remote", ["", b"", "/run/client", b"\0client"])
+def test_a_local_client_is_not_remembered_it_may_be_anybody(remote: str | bytes) -> None:
+    memory = Memory()
+    memory.keep((remote, "/run/socket"), decision())
+    assert memory.recall((remote, "/run/socket")) is None
+
+
+def test_those_who_came_first_are_forgotten_first() -> None:
+    memory, known = Memory(), decision()
+    ends = [((f"2001:db8::{number:x}", 4711, 0, 0), ("::1", 25, 0, 0)) for number in range(2 * MOST_KEPT)]
+    for each in ends:
+        memory.keep(each, known)
+    assert [memory.recall(each) is known for each in ends] == [False] * MOST_KEPT + [True] * MOST_KEPT
+
+
+def test_both_forms_of_an_environment_are_the_same() -> None:
+    template = Template(
+        {b"A": b"100% a=b", b"TCPREMOTEPORT": b"", b"TCPCONNNUM": b""}, (b"TCPREMOTEPORT", b"TCPCONNNUM")
+    )
+    expected = {b"A": b"100% a=b", b"TCPREMOTEPORT": b"4711", b"TCPCONNNUM": b"3"}
+    assert template.environment(4711, 3) == expected
+    assert list(template.words(4711, 3)) == [b"%b=%b" % item for item in expected.items()] + [None]
+
+
+def test_two_clients_never_see_each_others_variables() -> None:
+    template = decision().template
+    first, second = template.words(1, 1), template.words(2, 2)
+    assert (b"TCPREMOTEPORT=1" in list(first), b"TCPREMOTEPORT=2" in list(first)) == (True, False)
+    assert (b"TCPREMOTEPORT=1" in list(second), b"TCPREMOTEPORT=2" in list(second)) == (False, True)
+
+
+def test_what_a_rule_removes_is_gone_even_if_every_server_gets_it() -> None:
+    known = decision()
+    known.verdict = Verdict(ALLOW, variables={b"A": None, b"TCPREMOTEPORT": None, b"B": b"rule"})
+    variables = known.template.environment(4711, 1)
+    assert {name: variables.get(name) for name in (b"A", b"TCPREMOTEPORT", b"B")} == {
+        b"A": None, b"TCPREMOTEPORT": None, b"B": b"rule"
+    }  # fmt: skip
+
+
+def test_the_wording_is_worked_out_once() -> None:
+    known = decision("--relay", "192.0.2.0/24")
+    assert known.wording is known.wording
+    assert known.wording.note == ": relay (192.0.2.0/24)"
