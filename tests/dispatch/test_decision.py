@@ -5,7 +5,7 @@ import pytest
 from sockgate.core.access import ALLOW, Verdict
 from sockgate.core.gate import Gate
 from sockgate.core.options import parse
-from sockgate.dispatch.decision import MOST_KEPT, Decision, Memory, place_of
+from sockgate.dispatch.decision import MOST_KEPT, Decision, Memory
 from sockgate.dispatch.template import Template
 from tests.core.clients import client
 
@@ -33,8 +33,10 @@ def test_only_the_port_of_the_client_may_be_another(ends: tuple[object, object],
 
 
 def test_the_same_link_local_address_on_another_interface_is_another_client() -> None:
+    memory, known = Memory(), decision()
     ends = [(("fe80::1", 4711, 0, scope), ("::", 25, 0, 0)) for scope in (1, 2)]
-    assert place_of(ends[0]) != place_of(ends[1])
+    memory.keep(ends[0], known)
+    assert [memory.recall(each) for each in ends] == [known, None]
 
 
 @pytest.mark.parametrize("remote", ["", b"", "/run/client", b"\0client"])

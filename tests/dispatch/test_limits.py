@@ -2,6 +2,7 @@
 
 import pytest
 
+from sockgate.core.access import Verdict
 from sockgate.core.peer import Peer
 from sockgate.dispatch import limits
 from sockgate.dispatch.limits import Census, Rate, network_of
@@ -37,24 +38,24 @@ def test_the_source_of_a_local_client_is_its_user() -> None:
 def test_the_limit_of_a_source_counts_those_who_are_there() -> None:
     census = Census(Limits(per_source=2))
     assert [census.enter(census.origin(client("192.0.2.1"))) for _ in range(2)] == [1, 2]
-    refusal = census.excess(census.origin(client("192.0.2.1")))
-    assert refusal is not None
+    refusal = census.enter(census.origin(client("192.0.2.1")))
+    assert isinstance(refusal, Verdict)
     assert (refusal.rule, refusal.reason) == (
         "--max-per-source 2",
         "already 2 connections from this source (--max-per-source)",
     )
-    assert census.excess(census.origin(client("192.0.2.2"))) is None
+    assert census.enter(census.origin(client("192.0.2.2"))) == 1
     census.leave(census.origin(client("192.0.2.1")))
-    assert census.excess(census.origin(client("192.0.2.1"))) is None
+    assert census.enter(census.origin(client("192.0.2.1"))) == 2
 
 
 def test_the_limit_of_a_network_counts_all_its_sources() -> None:
     census = Census(Limits(per_network=1))
     census.enter(census.origin(client("2001:db8:1:1::1")))
-    refusal = census.excess(census.origin(client("2001:db8:1:2::1")))
-    assert refusal is not None
+    refusal = census.enter(census.origin(client("2001:db8:1:2::1")))
+    assert isinstance(refusal, Verdict)
     assert refusal.reason == "already 1 connection from this network (--max-per-network)"
-    assert census.excess(census.origin(client("2001:db8:2::1"))) is None
+    assert census.enter(census.origin(client("2001:db8:2::1"))) == 1
 
 
 def test_nothing_is_kept_of_a_source_that_has_left() -> None:

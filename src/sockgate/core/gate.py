@@ -30,11 +30,14 @@ BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-messa
 
 
 class Gate:
-    """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work."""
+    """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work.
+
+    greeting   what every client is sent before it is decided about
+    """
 
     __slots__ = (
         "_assignments", "_banners", "_local_name", "_pass_env", "_relay", "_ssl_variables", "checks", "greet_delay",
-        "lookups", "name", "proxy", "server", "timeout",
+        "greeting", "lookups", "name", "proxy", "server", "timeout",
     )  # fmt: skip
 
     def __init__(self, settings: Settings) -> None:
@@ -44,6 +47,7 @@ class Gate:
         self.name = settings.one("--name") or settings.command[0].rpartition("/")[2]
         self.checks = access_checks(settings)
         self._banners = banners(settings)
+        self.greeting = self._banners.greeting if self._banners else b""
         self.timeout = parse_seconds(settings.one("--timeout", DEFAULT_TIMEOUT), "--timeout")
         self.proxy = proxy_protocol(settings)
         self.greet_delay = greet_delay(settings)
@@ -149,11 +153,6 @@ class Gate:
         if self.greet_delay is None or verdict.outcome == DENY:
             return verdict
         return self.greet_delay.hold(descriptor, verdict, self.relays_for(peer))
-
-    @property
-    def greeting(self) -> bytes:
-        """What every client is sent before it is decided about."""
-        return self._banners.greeting if self._banners else b""
 
     def welcome(self, verdict: Verdict) -> bytes:
         """What a client that is let in is sent just before its server starts."""

@@ -29,13 +29,14 @@ class Server:
     limits     (resource number, soft, hard) to set just before exec
     """
 
-    __slots__ = ("argv0", "command", "limits", "stderr")
+    __slots__ = ("_name", "argv0", "command", "limits", "stderr")
 
     def __init__(self, command: list[str], argv0: str, stderr: str, limits: list[str]) -> None:
         if not command or not command[0]:
             raise UsageError("no server given", "usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...]")
         if stderr not in STDERR_CHOICES:
             raise UsageError(f"--stderr: {stderr!r} is neither journal nor socket")
+        self._name = to_bytes(command[0])
         self.command = command
         self.argv0 = argv0
         self.stderr = stderr
@@ -47,7 +48,7 @@ class Server:
 
     def find(self, environment: dict[bytes, bytes]) -> bytes:
         """The path to execute. A name without a slash is searched on the server's PATH, as execvp(3) does."""
-        name = to_bytes(self.command[0])
+        name = self._name
         if b"/" in name:
             return name
         unusable = b""

@@ -62,18 +62,14 @@ class Memory:
         self._decisions: dict[Place, Decision] = {}
 
     def recall(self, ends: "Ends") -> Decision | None:
-        place = place_of(ends)
-        return self._decisions.get(place) if place else None
+        remote, local = ends
+        # Where a string stands for the address (AF_UNIX) nothing is kept, see below.
+        return self._decisions.get((remote[0], remote[2:], local)) if remote else None
 
     def keep(self, ends: "Ends", decision: Decision) -> None:
-        place = place_of(ends)
-        if place:
-            if len(self._decisions) >= MOST_KEPT:
-                del self._decisions[next(iter(self._decisions))]  # the oldest
-            self._decisions[place] = decision
-
-
-def place_of(ends: "Ends") -> "Place | None":
-    """None for the client of an AF_UNIX socket, who is a user and has no address."""
-    remote, local = ends
-    return (remote[0], remote[2:], local) if isinstance(remote, tuple) else None
+        remote, local = ends
+        if not isinstance(remote, tuple):
+            return  # a local client is a user, and has no address
+        if len(self._decisions) >= MOST_KEPT:
+            del self._decisions[next(iter(self._decisions))]  # the oldest
+        self._decisions[remote[0], remote[2:], local] = decision

@@ -36,6 +36,7 @@ from .starter import Starter
 from .status import Status
 
 AT_ONCE = 8  # clients that are accepted in a row before the first of them gets its server
+CROWD_SECONDS = 0.0001  # if somebody is there that soon after the last ones, there may be more
 STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than to hear of each client
 CHORES_SECONDS = 0.01
 JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
@@ -75,6 +76,7 @@ class Dispatcher:
         self._status = Status(self._sessions, self._reception, introductions, gates, notifier)
         self._complain = Seldom(lambda message: records.event(WARNING, PAUSED, message))
         self._postponed: list[Client] = []
+        self._received = 0.0  # when we were done with the last clients
         self._chores_expected = False
         self._draining = False
         self._exit_code: int | None = None
@@ -88,8 +90,8 @@ class Dispatcher:
         """Serve clients until a signal ends it. Returns the exit code."""
         self._guard()
         self._loop.watch(self._signals, self._take_signals)
-        # Told once that there is something to read, not again until it was read: servers end one after the other.
-        self._loop.watch(self._ends, self._expect_ends, select.EPOLLIN | select.EPOLLET)
+        # Told of the first, and not again until that was dealt with: servers end one after the other.
+        self._loop.watch(self._ends, self._expect_ends, select.EPOLLIN | select.EPOLLONESHOT)
         self._records.event(INFO, STARTED, f"listening on {', '.join(self._addresses)}")
         self._gates.changed = self._log_gate
         if self._gates.problem:
@@ -124,18 +126,23 @@ class Dispatcher:
         return self._sessions.full and not self._limits.refuse
 
     def _receive(self, listener: Listener) -> None:
-        """Clients have come."""
+        """Clients have come. Whether there are more is only asked when many come: that costs as much as a client."""
+        left = AT_ONCE if monotonic() - self._received < CROWD_SECONDS else 1
         clients = []
-        for _ in range(AT_ONCE):
-            connection = None if self._is_full or self._door.paused else self._reception.accept(listener)
-            if connection is None:
-                break
+        while left and (connection := self._reception.accept(listener)):
+            left -= 1
             client = self._reception.receive(connection)
             if client:
                 clients.append(client)
-                if client.decision is None:  # takes more descriptors, which must not all be spent on those behind it
+                # One that must be asked takes more descriptors, which must not all be spent on those behind it.
+                if client.decision is None or self._is_full:
                     break
+            if self._door.paused:
+                break
         self._starter.start(clients)
+        if self._sessions.full:
+            self._loop.watch_again(self._ends)
+        self._received = monotonic()
 
     def _guard(self) -> None:
         """Have a second process stand by; another one if it has been killed."""
@@ -167,6 +174,7 @@ class Dispatcher:
         """See to what follows from all that was."""
         self._chores_expected = False
         self._reap()
+        self._loop.watch_again(self._ends)
         self._note_change()
         if self._records.announce():
             self._loop.after(BRIEF_SECONDS, self._do_chores)

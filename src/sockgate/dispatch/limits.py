@@ -1,6 +1,5 @@
 """How many clients there are, from where, and how fast they come."""
 
-from collections import Counter
 from time import monotonic
 
 from ..core.access import DENY, Verdict
@@ -25,31 +24,28 @@ class Census:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self.sources: Counter[Network] = Counter()
-        self.networks: Counter[Network] = Counter()
+        self.sources: dict[Network, int] = {}
+        self.networks: dict[Network, int] = {}
 
     def origin(self, peer: Peer) -> Origin:
         """What this client is counted under."""
         source = network_of(peer, self._limits.source_prefix)
         return source, network_of(peer, NETWORK_PREFIX) if self._limits.per_network else None
 
-    def excess(self, origin: Origin) -> Verdict | None:
-        """The refusal of a client that would be one too many."""
+    def enter(self, origin: Origin) -> int | Verdict:
+        """Count this client. Returns how many there are from its source then, or the refusal of one too many."""
         source, network = origin
         limits = self._limits
-        if limits.per_source and self.sources[source] >= limits.per_source:
+        number = self.sources.get(source, 0) + 1
+        if limits.per_source and number > limits.per_source:
             return refusal("--max-per-source", limits.per_source, "from this source")
-        if limits.per_network and network and self.networks[network] >= limits.per_network:
-            return refusal("--max-per-network", limits.per_network, "from this network")
-        return None
-
-    def enter(self, origin: Origin) -> int:
-        """Count this client. Returns how many there are from its source."""
-        source, network = origin
-        if network:
-            self.networks[network] += 1
-        self.sources[source] += 1
-        return self.sources[source]
+        if network and limits.per_network:
+            neighbours = self.networks.get(network, 0) + 1
+            if neighbours > limits.per_network:
+                return refusal("--max-per-network", limits.per_network, "from this network")
+            self.networks[network] = neighbours
+        self.sources[source] = number
+        return number
 
     def leave(self, origin: Origin) -> None:
         source, network = origin
@@ -58,11 +54,11 @@ class Census:
             decrement(self.networks, network)
 
 
-def decrement(counts: Counter[Network], key: Network) -> None:
+def decrement(counts: dict[Network, int], key: Network) -> None:
     """What nobody is counted under takes no memory: sources come and go for years."""
-    counts[key] -= 1
-    if not counts[key]:
-        del counts[key]
+    left = counts.pop(key) - 1
+    if left:
+        counts[key] = left
 
 
 def refusal(option: str, limit: int, where: str = "") -> Verdict:

@@ -26,6 +26,10 @@ class Loop:
         self._handlers[source.fileno()] = handler
         self._epoll.register(source.fileno(), events)
 
+    def watch_again(self, source: Readable) -> None:
+        """After an event of a source that is watched with EPOLLONESHOT."""
+        self._epoll.modify(source.fileno(), select.EPOLLIN | select.EPOLLONESHOT)
+
     def unwatch(self, source: Readable) -> None:
         del self._handlers[source.fileno()]
         self._epoll.unregister(source.fileno())
@@ -56,9 +60,7 @@ class Loop:
 
         One at a time, so that none starves another.
         """
-        for descriptor, _events in self._epoll.poll(self._seconds_left(), 1):
+        seconds = -1 if self._next_due == FOREVER else max(0.0, self._next_due - monotonic())
+        for descriptor, _events in self._epoll.poll(seconds, 1):
             expect_more()
             self._handlers[descriptor]()
-
-    def _seconds_left(self) -> float:
-        return -1 if self._next_due == FOREVER else max(0.0, self._next_due - monotonic())

@@ -103,7 +103,7 @@ class Reception:
                 verdict = Verdict(DENY, refusal.rule, str(refusal))
                 self._refuse(connection, peer, verdict, gate.refusal(verdict))
                 return None
-        unsent = send_now(connection, gate.greeting) if decision else b""
+        unsent = send_now(connection, gate.greeting) if decision and gate.greeting else b""
         if decision and decision.verdict.outcome == DENY:
             admitted: Session | Verdict = decision.verdict
         else:
@@ -112,7 +112,8 @@ class Reception:
             self._refuse(connection, peer, admitted, unsent + gate.refusal(admitted))
             return None
         if decision:
-            unsent = send_now(connection, unsent + gate.welcome(decision.verdict))
+            unsent += gate.welcome(decision.verdict)
+            unsent = unsent and send_now(connection, unsent)
         return Client(connection, admitted, rules, decision, unsent, header)
 
     def _count_in(self, peer: Peer, *, behind_proxy: bool) -> Session | Verdict:

@@ -36,6 +36,7 @@ class Sessions:
     """
     most    clients at a time
     count   clients at the moment
+    full    whether these are as many as there may be
     begun   processes that were started for clients so far
     """
 
@@ -45,31 +46,28 @@ class Sessions:
         self._census = Census(limits)
         self._running: dict[int, Session] = {}
         self.count = 0
+        self.full = False
         self.begun = 0
 
     def forget(self) -> None:
         """In a guardian: whoever is connected now may have left when it comes to serve somebody."""
         self._census = Census(self._limits)
         self._running.clear()
-        self.count = 0
-
-    @property
-    def full(self) -> bool:
-        return self.count >= self.most
+        self.count, self.full = 0, False
 
     def admit(self, peer: Peer) -> Session | Verdict:
         """Count a client in; or the verdict that refuses it."""
         session = Session(peer)
         excess = refusal("--max-connections", self.most) if self.full else self._enter(session)
         if excess is None:
-            self.count += 1
+            self._come()
         return excess or session
 
     def admit_stranger(self, peer: Peer) -> Session | Verdict:
         """Count a client in whose source will be known later: this peer is a proxy."""
         if self.full:
             return refusal("--max-connections", self.most)
-        self.count += 1
+        self._come()
         return Session(peer)
 
     def introduce(self, session: Session, peer: Peer) -> Verdict | None:
@@ -97,14 +95,19 @@ class Sessions:
 
     def _enter(self, session: Session) -> Verdict | None:
         origin = self._census.origin(session.peer)
-        excess = self._census.excess(origin)
-        if excess is None:
-            session.origin = origin
-            session.number = self._census.enter(origin)
-        return excess
+        number = self._census.enter(origin)
+        if isinstance(number, Verdict):
+            return number
+        session.origin, session.number = origin, number
+        return None
+
+    def _come(self) -> None:
+        self.count += 1
+        self.full = self.count >= self.most
 
     def _leave(self, session: Session) -> None:
         session.seconds = monotonic() - session.since
         self.count -= 1
+        self.full = False
         if session.origin:
             self._census.leave(session.origin)

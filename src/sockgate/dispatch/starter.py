@@ -1,7 +1,7 @@
 """Starting the servers of clients that were let in."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..core.access import DENY, Verdict
@@ -33,9 +33,9 @@ class Starter:
         self._guardian = guardian
         self._postpone = postpone
 
-    def start(self, clients: Iterable[Client]) -> None:
+    def start(self, clients: Sequence[Client]) -> None:
         """What can be done for all of them in a row comes first: each start leaves the processor's caches cold."""
-        for client, launch in [(client, self._prepare(client)) for client in clients]:
+        for client, launch in zip(clients, list(map(self._prepare, clients)), strict=True):
             try:
                 self._start(client, launch)
             except GateError as error:
