@@ -233,4 +233,4 @@ def test_the_fields_of_the_peer_are_those_of_sockgate(session: Session) -> None:
 
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGSEGV, "SIGSEGV"), (40, "40")])
 def test_a_real_time_signal_has_its_number_for_a_name(number: int, name: str) -> None:
-    assert records.status_field(int(number)) == ("SOCKGATE_SIGNAL", name)
+    assert records.described(int(number)) == (f"signal {int(number)}", f"SOCKGATE_SIGNAL={name}\n")

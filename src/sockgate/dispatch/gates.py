@@ -123,7 +123,7 @@ class GateKeeper:
 
 def signature(files: tuple[str, ...]) -> Signature:
     """What changes when a file is written, replaced or removed: nobody can set the time of the last change back."""
-    return [sign(file) for file in files]
+    return list(map(sign, files))
 
 
 def sign(file: str) -> tuple[int, int]:

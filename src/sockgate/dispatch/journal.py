@@ -18,12 +18,13 @@ class PatientLog(Log):
     Of too many, the last are thrown away, and their number is recorded in their place.
     """
 
-    __slots__ = ("_lost", "_waiting")
+    __slots__ = ("_connected", "_lost", "_waiting")
 
     def __init__(self, program: str, service: str, journal_stream: bytes) -> None:
         super().__init__(program, service, journal_stream)
         self._waiting: deque[bytes] = deque()
         self._lost = 0
+        self._connected = False
         if self._journal is not None:
             self._journal.setblocking(False)
 
@@ -37,14 +38,18 @@ class PatientLog(Log):
 
     def send(self) -> None:
         """Send what is waiting, as far as the journal takes it now."""
-        waiting = self._waiting
-        while waiting:
-            try:
-                assert self._journal is not None
-                self._journal.sendto(waiting[0], _socket.MSG_NOSIGNAL, JOURNAL_SOCKET)
-            except OSError:  # its queue is full, or it is just being restarted
-                return
-            waiting.popleft()
+        waiting, journal = self._waiting, self._journal
+        if not waiting or journal is None:
+            return
+        try:
+            if not self._connected:  # or the kernel would look for the path each time
+                journal.connect(JOURNAL_SOCKET)
+                self._connected = True
+            while waiting:
+                journal.send(waiting[0], _socket.MSG_NOSIGNAL)
+                waiting.popleft()
+        except OSError:  # its queue is full, or it is just being restarted and will have another socket
+            self._connected = False
 
     def forget(self) -> None:
         """In a child: what is waiting is for its parent to send."""

@@ -6,7 +6,7 @@ tcpserver know; and what happens to the gate itself, which is always a record of
 
 import os
 import signal
-from collections import deque
+from functools import lru_cache
 from time import monotonic
 
 from ..core.access import Verdict
@@ -95,41 +95,36 @@ class JournalRecords(Records):
         self._start = self._head(ACCEPTED) + lines(("SOCKGATE_VERDICT", "allow"))
         self._end = self._head(ENDED)
         self._message = f"MESSAGE={self._service}: "
-        self._begun: dict[Session, Decision] = {}  # those whose START is not written yet
-        self._queue: deque[Session] = deque()  # the same, the oldest first, and some that are over
+        self._begun: dict[Session, Decision] = {}  # those whose START is not written yet, the oldest first
 
     def accepted(self, session: Session, decision: Decision) -> None:
         self._begun[session] = decision
-        self._queue.append(session)
 
     def announce(self, *, everybody: bool = False) -> bool:
         latest = monotonic() - (0 if everybody else BRIEF_SECONDS)
-        while self._queue and self._queue[0].since <= latest:
-            session = self._queue.popleft()
-            begun = self._begun.pop(session, None)
-            if begun:
-                self._add_start(session, begun)
-        return bool(self._queue)
+        begun = self._begun
+        while begun and (session := next(iter(begun))).since <= latest:
+            self._add_start(session, begun.pop(session))
+        return bool(begun)
 
     def ended(self, session: Session, status: int) -> None:
         begun = self._begun.pop(session, None)
-        name, value = status_field(status)
-        end = f"{name}={value}\nSOCKGATE_DURATION={session.seconds:.3f}\n"
+        status_text, status_field = described(status)
+        how = f"after {session.seconds:.3f} s: {status_text}"
+        end = f"{status_field}SOCKGATE_DURATION={session.seconds:.3f}\n"
         if begun:
-            self._add_start(session, begun, f"; ended {duration_and_status(session, status)}", end)
+            self._add_start(session, begun, f"; ended {how}", end)
             return
         wording = session.wording or Wording(session.peer)
         port, field = wording.port(session.peer)
         self._log.add(
-            f"{self._end}{self._message}ended {wording.source}{port} on {wording.place} "
-            f"{duration_and_status(session, status)}\n"
+            f"{self._end}{self._message}ended {wording.source}{port} on {wording.place} {how}\n"
             f"SOCKGATE_PID={session.pid}\n{end}{wording.fields}{field}".encode()
         )
 
     def forget(self) -> None:
         super().forget()
         self._begun.clear()
-        self._queue.clear()
 
     def _add_start(self, session: Session, decision: Decision, how: str = "", end: str = "") -> None:
         session.wording = wording = decision.wording
@@ -205,21 +200,21 @@ def ends_of(peer: Peer) -> str:
 
 
 def end_message(session: Session, status: int) -> str:
-    return f"ended {ends_of(session.peer)} {duration_and_status(session, status)}"
+    return f"ended {ends_of(session.peer)} after {session.seconds:.3f} s: {described(status)[0]}"
 
 
-def duration_and_status(session: Session, status: int) -> str:
-    how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
-    return f"after {session.seconds:.3f} s: {how}"
-
-
-def status_field(status: int) -> tuple[str, str]:
+@lru_cache(maxsize=256)
+def described(status: int) -> tuple[str, str]:
+    """What waitpid(2) says of a server: for a message, and as a field of the journal."""
     if not os.WIFSIGNALED(status):
-        return "SOCKGATE_STATUS", str(os.WEXITSTATUS(status))
+        code = os.WEXITSTATUS(status)
+        return f"status {code}", f"SOCKGATE_STATUS={code}\n"
+    number = os.WTERMSIG(status)
     try:
-        return "SOCKGATE_SIGNAL", signal.Signals(os.WTERMSIG(status)).name
+        name = signal.Signals(number).name
     except ValueError:  # a real-time signal
-        return "SOCKGATE_SIGNAL", str(os.WTERMSIG(status))
+        name = str(number)
+    return f"signal {number}", f"SOCKGATE_SIGNAL={name}\n"
 
 
 def address_of(peer: Peer | None) -> str:

@@ -36,19 +36,19 @@ class Launcher:
         self._arguments = pointers(words)
         self._descriptors = (0, 1, 2) if server.stderr == "socket" else (0, 1)
         self._attributes = attributes()
+        self._pid = ctypes.c_int()
 
     def start(self, path: bytes, connection: int, environment: Words) -> int:
         """Returns its process id, raises Overloaded or another GateError."""
-        pid = ctypes.c_int()
         failure = LIBC.posix_spawn(
-            ctypes.byref(pid), path, file_actions(connection, self._descriptors), self._attributes,
+            ctypes.byref(self._pid), path, file_actions(connection, self._descriptors), self._attributes,
             self._arguments, environment,
         )  # fmt: skip
         if failure in OVERLOADED:
             raise Overloaded(f"unable to start a process: {os.strerror(failure)}")
         if failure:
             raise exec_failure(path, OSError(failure, os.strerror(failure)))
-        return pid.value
+        return self._pid.value
 
 
 @cache  # one for each descriptor number, and connections use few: each is closed here when its server runs
