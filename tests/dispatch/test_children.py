@@ -27,7 +27,7 @@ def zombies(one: Gated) -> list[int]:
     return [child for child in one.children() if ") Z " in Path(f"/proc/{child}/stat").read_text()]
 
 
-@pytest.mark.parametrize("options", [[], ["--rlimit", "core=0"]], ids=["posix_spawn", "fork"])
+@pytest.mark.parametrize("options", [[], ["--rlimit", "core=0"]], ids=["vfork", "fork"])
 def test_a_server_may_die_of_any_signal(gated: Start, options: list[str]) -> None:
     one = gated("--max-connections", "1", *options, "/bin/sh", "-c", DIE)
     for number in FATAL:

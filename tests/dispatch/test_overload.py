@@ -14,15 +14,28 @@ MOST_CPU = 0.05  # of a second that it waits
 
 # The system call that starts a server fails a few times, as it does when there is no process or memory left.
 FAIL_TO_SPAWN = """
+import os
 from sockgate.dispatch import spawn
-class Libc:
-    left = {times}
-    def __getattr__(self, name):
-        return getattr(real, name)
-    def posix_spawn(self, *arguments):
-        Libc.left -= 1
-        return {number} if Libc.left >= 0 else real.posix_spawn(*arguments)
-real, spawn.LIBC = spawn.LIBC, Libc()
+fork_exec, left = spawn.fork_exec, [{times}]
+def fail(*arguments):
+    left[0] -= 1
+    if left[0] >= 0:
+        raise OSError({number}, os.strerror({number}))
+    return fork_exec(*arguments)
+spawn.fork_exec = fail
+"""
+# The same in the child: it cannot become the server.
+FAIL_TO_EXEC = """
+import os
+from sockgate.dispatch import spawn
+fork_exec, left = spawn.fork_exec, [{times}]
+def fail(*arguments):
+    left[0] -= 1
+    if left[0] >= 0:
+        os.write(arguments[13], b"OSError:%x:" % {number})
+        arguments = ((b"false",), (b"/bin/false",), *arguments[2:])
+    return fork_exec(*arguments)
+spawn.fork_exec = fail
 """
 FAIL_TO_FORK = """
 import os
@@ -56,7 +69,9 @@ def number_of(name: str) -> int:
 
 @pytest.mark.parametrize("name", OVERLOADS)
 @pytest.mark.parametrize(
-    ("fault", "options"), [(FAIL_TO_SPAWN, []), (FAIL_TO_FORK, ["--rlimit", "core=0"])], ids=["posix_spawn", "fork"]
+    ("fault", "options"),
+    [(FAIL_TO_SPAWN, []), (FAIL_TO_EXEC, []), (FAIL_TO_FORK, ["--rlimit", "core=0"])],
+    ids=["vfork", "exec", "fork"],
 )
 def test_a_client_whose_server_cannot_be_started_now_is_served_later(
     gated: Start, fault: str, options: list[str], name: str

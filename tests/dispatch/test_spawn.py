@@ -2,12 +2,13 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
+from sockgate.core.errors import GateError
 from sockgate.core.handover import Server
 from sockgate.dispatch import spawn
-from sockgate.dispatch.signals import LIBC
 from sockgate.dispatch.spawn import Launcher, Overloaded
 from sockgate.dispatch.template import Template
 from tests.core.launch import everything_from
@@ -42,14 +43,32 @@ def test_standard_error_is_the_client_only_if_asked_for() -> None:
 
 
 def test_what_the_system_is_short_of_is_told_apart_from_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Libc:
-        def posix_spawn(self, *_: object) -> int:
-            return 11
+    def fork_exec(*_: object) -> int:
+        raise OSError(11, "Resource temporarily unavailable")
 
-        def __getattr__(self, name: str) -> object:
-            return getattr(LIBC, name)
-
-    monkeypatch.setattr(spawn, "LIBC", Libc())
+    monkeypatch.setattr(spawn, "fork_exec", fork_exec)
     with pytest.raises(Overloaded) as caught:
-        Launcher(Server(["/bin/true"], "", "journal", [])).start(b"/bin/true", 0, NOTHING.words(0, 1))
+        run(["/bin/true"])
     assert str(caught.value) == "unable to start a process: Resource temporarily unavailable"
+
+
+def test_a_server_that_cannot_be_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither a process nor what it had to say, which the next one would be blamed for."""
+    (tmp_path / "script").write_text("#!/no/such/interpreter\n")
+    (tmp_path / "text").write_text("echo hello\n")
+    for file in tmp_path.iterdir():
+        file.chmod(0o755)
+    wrong = {
+        "/no/such/server": "unable to run '/no/such/server': No such file or directory",
+        f"{tmp_path}/script": f"unable to run '{tmp_path}/script': the interpreter that it names is missing",
+        f"{tmp_path}/text": f"unable to run '{tmp_path}/text': Exec format error (a script needs a first line such as"
+        " #!/bin/sh)",
+        "/etc/passwd": "unable to run '/etc/passwd': Permission denied",
+    }
+    for path, expected in wrong.items():
+        with pytest.raises(GateError) as caught:
+            run([path])
+        assert str(caught.value) == expected
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+        assert run(["/bin/echo", "hello"]) == b"hello\n"

@@ -68,7 +68,7 @@ def upgrade(machine: Machine) -> None:
     restart(machine)
 
 
-FORK = "--rlimit core=0"  # has the gate fork, which takes longer than posix_spawn(3)
+FORK = "--rlimit core=0"  # has the gate fork, which takes longer than vfork
 
 
 @pytest.mark.parametrize(

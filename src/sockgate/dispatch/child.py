@@ -16,6 +16,7 @@ from .decision import Decision
 from .descriptors import take_over
 from .introduction import Parent
 from .records import Records
+from .signals import forget as forget_signals
 from .spawn import OVERLOADED, Overloaded
 
 RESET_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
@@ -33,6 +34,7 @@ def fork(work: Callable[[], int]) -> int:
         return pid
     code = INTERNAL_ERROR
     try:
+        forget_signals()
         os.setpgid(0, 0)
         for number in RESET_SIGNALS:
             signal.signal(number, signal.SIG_DFL)

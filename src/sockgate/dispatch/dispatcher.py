@@ -9,7 +9,6 @@ Clients come first: what can wait is done every few milliseconds, for all that h
 
 import _socket
 import os
-import select
 import signal
 from collections.abc import Callable, Sequence
 from time import monotonic, monotonic_ns, sleep
@@ -32,6 +31,7 @@ from .sd import Notifier
 from .seldom import Seldom
 from .sessions import Sessions
 from .signals import Signals
+from .signals import forget as forget_signals
 from .starter import Starter
 from .status import Status
 
@@ -49,15 +49,13 @@ FRESH_SECONDS = 5.0  # options that are this old may have been mended: systemd g
 class Dispatcher:
     def __init__(
         self, listeners: Sequence[Listener], gates: GateKeeper, limits: Limits, process: Process,
-        signals: Signals, ends: Signals, records: Records, notifier: Notifier,
+        signals: Signals, records: Records, notifier: Notifier,
     ) -> None:  # fmt: skip
-        """`ends` is SIGCHLD; `signals` are those that tell us to do something."""
         self._addresses = [listener.address for listener in listeners]
         self._gates = gates
         self._limits = limits
         self._process = process
         self._signals = signals
-        self._ends = ends
         self._records = records
         self._loop = Loop()
         self._sessions = Sessions(limits)
@@ -81,6 +79,7 @@ class Dispatcher:
         self._draining = False
         self._exit_code: int | None = None
         self._actions: dict[int, Callable[[], None]] = {
+            signal.SIGCHLD: self._expect_ends,
             signal.SIGHUP: self._reload,
             signal.SIGINT: self._end,
             signal.SIGTERM: self._end,
@@ -90,8 +89,6 @@ class Dispatcher:
         """Serve clients until a signal ends it. Returns the exit code."""
         self._guard()
         self._loop.watch(self._signals, self._take_signals)
-        # Told of the first, and not again until that was dealt with: servers end one after the other.
-        self._loop.watch(self._ends, self._expect_ends, select.EPOLLIN | select.EPOLLONESHOT)
         self._records.event(INFO, STARTED, f"listening on {', '.join(self._addresses)}")
         self._gates.changed = self._log_gate
         if self._gates.problem:
@@ -141,7 +138,7 @@ class Dispatcher:
                 break
         self._starter.start(clients)
         if self._sessions.full:
-            self._loop.watch_again(self._ends)
+            self._do_chores()
         self._received = monotonic()
 
     def _guard(self) -> None:
@@ -150,6 +147,7 @@ class Dispatcher:
 
     def _forget(self) -> None:
         """In the guardian, as soon as there is one."""
+        forget_signals()
         self._records.forget()
         self._sessions.forget()
 
@@ -167,14 +165,16 @@ class Dispatcher:
             self._loop.after(CHORES_SECONDS, self._do_chores)
 
     def _expect_ends(self) -> None:
+        """One server has ended. More will until the chores: they need not tell us each."""
+        self._signals.disregard(signal.SIGCHLD)
         if self._sessions.full:  # somebody may be waiting for it
             self._do_chores()
 
     def _do_chores(self) -> None:
         """See to what follows from all that was."""
         self._chores_expected = False
+        self._signals.heed(signal.SIGCHLD)
         self._reap()
-        self._loop.watch_again(self._ends)
         self._note_change()
         if self._records.announce():
             self._loop.after(BRIEF_SECONDS, self._do_chores)
@@ -207,7 +207,6 @@ class Dispatcher:
 
     def _reap(self) -> None:
         """Take leave of every server that has ended."""
-        self._ends.read()
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)

@@ -5,6 +5,7 @@ we had accepted stays open in it; it starts the servers that we did not come to 
 """
 
 import _socket
+import ctypes
 import mmap
 import os
 import signal
@@ -13,8 +14,9 @@ from contextlib import suppress
 from time import monotonic, sleep
 
 from .descriptors import is_listening, stream_sockets
-from .signals import LIBC
+from .signals import nothing
 
+LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_FILES, PR_SET_PDEATHSIG = 0x400, 1  # linux/sched.h, linux/prctl.h
 # clone(3) wants a stack and a C function, and RestrictNamespaces= takes clone3(2) away. The older call has another
 # number and, on s390, another order of arguments on each machine; on one that is missing here nobody guards.
@@ -89,10 +91,12 @@ class Guardian:
 
 
 def wait_for_end_of(parent: int) -> None:
+    signal.signal(signal.SIGUSR1, nothing)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGUSR1)
     if os.getppid() == parent:  # else it has ended already
         signal.sigwait([signal.SIGUSR1])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])  # or servers would inherit that
 
 
 def was_answered(connection: _socket.socket) -> bool:

@@ -26,10 +26,6 @@ class Loop:
         self._handlers[source.fileno()] = handler
         self._epoll.register(source.fileno(), events)
 
-    def watch_again(self, source: Readable) -> None:
-        """After an event of a source that is watched with EPOLLONESHOT."""
-        self._epoll.modify(source.fileno(), select.EPOLLIN | select.EPOLLONESHOT)
-
     def unwatch(self, source: Readable) -> None:
         del self._handlers[source.fileno()]
         self._epoll.unregister(source.fileno())

@@ -21,7 +21,7 @@ from .listener import adopt, listen
 from .options import OPTIONS, Limits, Process, read_limits, read_process
 from .records import make_records
 from .sd import Notifier, inherited_sockets, is_listen_process
-from .signals import Signals
+from .signals import Signals, start_afresh
 
 ORDERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 FAILURE_SECONDS = 1.0  # before the end of a start that failed: systemd may try again at once, for ever
@@ -40,10 +40,11 @@ def main() -> None:
 def run(words: list[str]) -> int:
     environment = inherited_environment()
     arrange_inherited(environment)
-    signals, ends = Signals(ORDERS), Signals([signal.SIGCHLD])
+    start_afresh()
+    signals = Signals((*ORDERS, signal.SIGCHLD))
     log = PatientLog("sockgated", "", environment.get(b"JOURNAL_STREAM", b""))
     try:
-        dispatcher = prepare(words, environment, signals, ends, log)
+        dispatcher = prepare(words, environment, signals, log)
     except GateError as error:
         log.failure(str(error), code=error.code)
         log.send()
@@ -55,7 +56,7 @@ def run(words: list[str]) -> int:
 
 
 def prepare(
-    words: list[str], environment: dict[bytes, bytes], signals: Signals, ends: Signals, log: PatientLog
+    words: list[str], environment: dict[bytes, bytes], signals: Signals, log: PatientLog
 ) -> Dispatcher:  # fmt: skip
     """Everything that has to work before the first client is accepted. Raises GateError.
 
@@ -83,7 +84,7 @@ def prepare(
         notifier.send("READY=1", "STATUS=no socket to listen on")
         raise UsageError("no socket to listen on", "start it from a .socket unit with Accept=no, or give --listen")
     records = make_records(process.log_format, log)
-    return Dispatcher(listeners, gates, limits, process, signals, ends, records, notifier)
+    return Dispatcher(listeners, gates, limits, process, signals, records, notifier)
 
 
 def arrange_inherited(environment: dict[bytes, bytes]) -> None:

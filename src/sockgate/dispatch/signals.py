@@ -1,42 +1,59 @@
-"""Signals as something to be read from a descriptor, in the loop like everything else (signalfd(2))."""
+"""Signals as something to be read from a descriptor, in the loop like everything else.
 
-import ctypes
+By a handler that writes to a pipe (signal.set_wakeup_fd), not by blocking them for signalfd(2): servers would inherit
+the mask.
+"""
+
 import os
 import signal
-import struct
 from collections.abc import Iterable
+from types import FrameType
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-SIGSET_SIZE = 128  # sizeof(sigset_t) of every C library on Linux
-INFO = struct.Struct("I124x")  # signalfd_siginfo: the signal's number, and what we do not need
-
-
-def signal_set(numbers: Iterable[int]) -> ctypes.Array[ctypes.c_char]:
-    """A sigset_t."""
-    signals = ctypes.create_string_buffer(SIGSET_SIZE)
-    LIBC.sigemptyset(signals)
-    for number in numbers:
-        LIBC.sigaddset(signals, number)
-    return signals
+UNTOUCHABLE = frozenset((signal.SIGKILL, signal.SIGSTOP))
+# CPython ignores these two, and subprocess gives them back to what it starts.
+CPYTHONS = frozenset((signal.SIGPIPE, signal.SIGXFSZ))
 
 
 class Signals:
-    """Blocks these signals and collects them."""
+    """Collects these signals. There is only one of these in a process."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
-        chosen = set(numbers)
-        signal.pthread_sigmask(signal.SIG_BLOCK, chosen)
-        self._descriptor = int(LIBC.signalfd(-1, signal_set(chosen), os.O_NONBLOCK | os.O_CLOEXEC))
-        if self._descriptor < 0:
-            raise OSError(ctypes.get_errno(), "signalfd")
+        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        for number in numbers:
+            self.heed(number)
 
     def fileno(self) -> int:
-        return self._descriptor
+        return self._reader
 
-    def read(self) -> list[int]:
-        """The numbers of the signals that have come since the last call; several of a kind count once."""
+    def heed(self, number: int) -> None:
+        """Collect this signal from now on."""
+        signal.signal(number, nothing)
+
+    def disregard(self, number: int) -> None:
+        """Leave this signal to what it does by itself."""
+        signal.signal(number, signal.SIG_DFL)
+
+    def read(self) -> set[int]:
+        """The numbers of the signals that have come since the last call."""
         try:
-            data = os.read(self._descriptor, 32 * INFO.size)
+            return set(os.read(self._reader, 1 << 12))
         except BlockingIOError:
-            return []
-        return [number for (number,) in INFO.iter_unpack(data)]
+            return set()
+
+
+def nothing(_number: int, _frame: FrameType | None) -> None:
+    """What is to be done is done by who reads the pipe."""
+
+
+def forget() -> None:
+    """In a child: its signals are none of its parent's."""
+    signal.set_wakeup_fd(-1)
+
+
+def start_afresh() -> None:
+    """Whatever our parent ignored or blocked: servers are to have all signals as usual."""
+    for number in signal.valid_signals() - UNTOUCHABLE - CPYTHONS:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
