@@ -14,7 +14,7 @@ from sockgate.dispatch.introduction import answer, channel, decode_peer, encode_
 from tests.core.clients import client, local_user
 from tests.core.launch import everything_from
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import Gated, wait_until
+from tests.dispatch.gated import TOGETHER, Gated, wait_until
 
 PROXY = ["--proxy-protocol", "127.0.0.1", "--timeout", "20"]
 SHOW = ["/bin/sh", "-c", 'echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPCONNNUM"; read -r line']
@@ -211,16 +211,7 @@ def listens(pid: int) -> bool:
 
 def test_a_silent_client_keeps_nobody_elses_connection_open(gated: Start) -> None:
     # Both are accepted before its child is started, which so has a copy of the other's.
-    code = """
-import time
-from sockgate.dispatch.dispatcher import Dispatcher
-receive = Dispatcher._receive
-def late(*arguments):
-    time.sleep(0.2)
-    receive(*arguments)
-Dispatcher._receive = late
-"""
-    one = gated(*PROXY, "/bin/echo", "hello", code=code)
+    one = gated(*PROXY, "/bin/echo", "hello", code=TOGETHER)
     with one.connect(), introduced(one, "192.0.2.1") as client:
         assert everything_from(client) == b"hello\n"
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.launch import everything_from
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import Gated, wait_until
+from tests.dispatch.gated import TOGETHER, Gated, wait_until
 
 FATAL = sorted(
     signal.valid_signals()
@@ -171,21 +171,16 @@ Sessions.ended = ended
 
 def test_a_fault_costs_one_client_and_not_those_who_came_with_it(gated: Start) -> None:
     code = """
-import time
-from sockgate.dispatch.dispatcher import Dispatcher
 from sockgate.dispatch.template import Template
-receive, words, calls = Dispatcher._receive, Template.words, []
-def late(*arguments):
-    time.sleep(0.2)
-    receive(*arguments)
+words, calls = Template.words, []
 def faulty(*arguments):
     calls.append(1)
     if len(calls) == 1:
         raise RuntimeError("a fault")
     return words(*arguments)
-Dispatcher._receive, Template.words = late, faulty
+Template.words = faulty
 """
-    one = gated("/bin/echo", "hello", code=code)
+    one = gated("/bin/echo", "hello", code=TOGETHER + code)
     with one.connect() as first, one.connect() as second:
         assert [everything_from(client) for client in (first, second)] == [b"", b"hello\n"]
     assert "internal error: RuntimeError: a fault (" in one.wait_for("internal")[0]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.launch import everything_from
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import Gated, command_line, wait_until
+from tests.dispatch.gated import TOGETHER, Gated, command_line, wait_until
 
 # The first client is stuck here, with all that was done before.
 STUCK = """
@@ -89,12 +89,6 @@ def has_ended(pid: int) -> bool:
 def test_a_child_on_its_way_is_not_taken_for_the_server_of_another_client(gated: Start) -> None:
     slow = """
 from sockgate.dispatch import child
-from sockgate.dispatch.dispatcher import Dispatcher
-receive = Dispatcher._receive
-def late(*arguments):
-    time.sleep(0.2)
-    receive(*arguments)
-Dispatcher._receive = late
 take_over = child.take_over
 def slow(connection):
     os.write(2, b"on its way\\n")
@@ -104,7 +98,7 @@ child.take_over = slow
 """
     # Both are accepted, so that the child of the first has a copy of the other's connection when it is that one's turn.
     stuck = STUCK.format(module="sockgate.dispatch.starter", name="Starter", method="_start", call=2)
-    one = gated("--rlimit", "core=0", *GREET, code=stuck + slow)
+    one = gated("--rlimit", "core=0", *GREET, code=stuck + TOGETHER + slow)
     with one.connect() as client, one.connect() as other:
         one.wait_for("on its way")
         one.wait_for("stuck")

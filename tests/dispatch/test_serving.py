@@ -17,6 +17,7 @@ from tests.core.launch import (
     make_launcher,
 )  # fmt: skip
 from tests.dispatch.conftest import Start
+from tests.dispatch.gated import TOGETHER
 
 RULES = '127.:allow,RELAYCLIENT="",X="from a rule"\n:deny\n'
 # Beside what sockgate says, sockgated tells how many connections of this source there are.
@@ -197,6 +198,22 @@ def test_who_came_before_meets_the_rules_as_they_are_now(gated: Start, tmp_path:
     assert [one.talk() for _ in range(2)] == [b"new\n"] * 2
     rules.write_text(":deny\n")
     assert [one.talk() for _ in range(2)] == [b""] * 2
+
+
+def test_clients_who_come_together_are_told_apart(gated: Start) -> None:
+    """Also in the log: the second is another connection of the first, before its server has been started."""
+    one = gated(
+        "--log-format", "tcpserver", "--local-name", "here", "/bin/sh", "-c", 'echo "$TCPREMOTEPORT $TCPCONNNUM"',
+        code=TOGETHER,
+    )  # fmt: skip
+    with one.connect() as first, one.connect() as second:
+        ports = [client.getsockname()[1] for client in (first, second)]
+        assert everything_from(first) == b"%d 1\n" % ports[0]
+        assert everything_from(second) == b"%d 2\n" % ports[1]
+    address = one.addresses[0]
+    assert [line.partition(" ok ")[2].partition(" ")[2] for line in one.lines(" ok ")] == [
+        f"here:{address} :127.0.0.1::{port}" for port in ports
+    ]
 
 
 def test_a_server_is_found_on_its_own_path(gated: Start, tmp_path: Path) -> None:

@@ -32,12 +32,13 @@ BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-messa
 class Gate:
     """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work.
 
-    greeting   what every client is sent before it is decided about
+    greeting    what every client is sent before it is decided about
+    local_name  of this end (TCPLOCALHOST), None if that is unknown
     """
 
     __slots__ = (
-        "_assignments", "_banners", "_local_name", "_pass_env", "_relay", "_ssl_variables", "checks", "greet_delay",
-        "greeting", "lookups", "name", "proxy", "server", "timeout",
+        "_assignments", "_banners", "_pass_env", "_relay", "_ssl_variables", "checks", "greet_delay", "greeting",
+        "local_name", "lookups", "name", "proxy", "server", "timeout",
     )  # fmt: skip
 
     def __init__(self, settings: Settings) -> None:
@@ -52,7 +53,7 @@ class Gate:
         self.proxy = proxy_protocol(settings)
         self.greet_delay = greet_delay(settings)
         self.lookups = look_ups(settings)
-        self._local_name = local_name(settings)
+        self.local_name = local_name(settings)
         self._ssl_variables = ssl_variables(settings)
         relay = settings.joined("--relay")
         self._relay = AddressList(relay, "--relay", dotted=True) if relay else None
@@ -184,7 +185,7 @@ class Gate:
         self, base: dict[bytes, bytes], peer: Peer, verdict: Verdict, relay: str | None
     ) -> dict[bytes, bytes]:
         """The server's environment: base, the UCSPI variables, --relay, then the rule that matched."""
-        peer.local_host = self._local_name
+        peer.local_host = self.local_name
         environment = base | peer_variables(peer)
         if self._ssl_variables is not None:
             environment |= self._ssl_variables.beside(environment)

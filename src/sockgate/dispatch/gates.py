@@ -41,6 +41,7 @@ class InForce:
         """None if nobody can tell before the client has been asked who it is. Raises ConfigError."""
         if self.gate.proxy is not None:
             return None
+        peer.local_host = self.gate.local_name
         verdict = self.gate.decide_now(peer)
         decision = self.decided(peer, verdict) if verdict else None
         if decision and self._memory:

@@ -16,6 +16,7 @@ from ..core.handover import Server, exec_failure
 
 OVERLOADED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS))
 
+MFD_NOEXEC_SEAL = 0x8  # linux/memfd.h
 NOT_GIVEN = -1  # of a descriptor or a number
 VFORK = (True,) if sys.version_info < (3, 14) else ()  # it was a question until then
 
@@ -75,7 +76,7 @@ class Failures:
     """
 
     def __init__(self) -> None:
-        self.descriptor = os.memfd_create("failures")
+        self.descriptor = memory_file("failures")
         self.unused = os.dup(self.descriptor)
         os.ftruncate(self.descriptor, mmap.PAGESIZE)
         self._text = mmap.mmap(self.descriptor, mmap.PAGESIZE)
@@ -88,6 +89,15 @@ class Failures:
         self._text[:] = bytes(mmap.PAGESIZE)
         os.lseek(self.descriptor, 0, os.SEEK_SET)  # it is the children's place to write, too
         return int(number, 16)
+
+
+def memory_file(name: str) -> int:
+    """By memfd_create(2). Where sysctl has vm.memfd_noexec=2, only as one that cannot be run; before Linux 6.3 there is
+    no such thing."""
+    try:
+        return os.memfd_create(name, os.MFD_CLOEXEC | MFD_NOEXEC_SEAL)
+    except OSError:
+        return os.memfd_create(name)
 
 
 @cache
