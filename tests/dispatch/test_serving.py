@@ -137,9 +137,16 @@ def test_a_server_has_a_process_group_of_its_own(gated: Start) -> None:
 
 def test_a_signal_that_was_ignored_reaches_the_server_as_usual(gated: Start) -> None:
     for options in ([], ["--rlimit", "core=0"]):
-        one = gated(*options, "/bin/sh", "-c", "grep SigIgn /proc/self/status", prelude='trap "" PIPE INT; exec "$@"')
+        one = gated(*options, "/bin/grep", "SigIgn", "/proc/self/status", prelude='trap "" PIPE INT USR1; exec "$@"')
         name, ignored = one.talk().split()
         assert (name, int(ignored, 16) & ~THREADING_SIGNALS) == (b"SigIgn:", 0)
+
+
+def test_a_signal_that_was_blocked_reaches_the_server_as_usual(gated: Start) -> None:
+    code = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR2})"
+    for options in ([], ["--rlimit", "core=0"]):
+        one = gated(*options, "/bin/grep", "SigBlk", "/proc/self/status", code=code)  # a shell would unblock them
+        assert one.talk().split() == [b"SigBlk:", b"0" * 16]
 
 
 def test_a_local_client_is_its_user(gated: Start, tmp_path: Path) -> None:
