@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     # What is the same each time that a client connects: all of both ends but the client's port.
     Place = tuple[str, tuple[int, ...], tuple[str, int]]
 
-MOST_KEPT = 500  # some 3 kB each
+MOST_KEPT = 300  # some 4 kB each
 UNCOUNTED = dict.fromkeys(COUNTS, b"")
 
 

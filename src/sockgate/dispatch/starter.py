@@ -56,7 +56,7 @@ class Starter:
         try:
             template = decision.template
             words = template.words(session.peer.remote_port, session.number)
-            return partial(rules.launcher.start, server.find(template.common), client.connection.fileno(), words)
+            return partial(rules.launcher.start, server.find(template.search), client.connection.fileno(), words)
         except Exception as error:  # of this client, not of those beside it: raised when it is its turn
             return partial(fail, error)
 

@@ -11,25 +11,22 @@ OWN = {b"TCPREMOTEPORT": b"port", b"TCP6REMOTEPORT": b"port"} | dict.fromkeys(CO
 class Template:
     """The environment of each server for clients that come from one address to another.
 
-    common   all variables but those of `own`
+    search   PATH, if there is one: where the server is to be found
     """
 
-    __slots__ = ("_own", "_words", "common")
+    __slots__ = ("_own", "_words", "search")
 
     def __init__(self, environment: dict[bytes, bytes], own: Collection[bytes]) -> None:
         """`own` are names from OWN."""
-        self.common = {name: value for name, value in environment.items() if name not in own}
-        self._words = [b"%b=%b" % item for item in self.common.items()]
+        self._words = [b"%b=%b" % item for item in environment.items() if item[0] not in own]
         self._own = b"\0".join(b"%b=%%(%b)d" % (name, OWN[name]) for name in own)
+        self.search = {b"PATH": environment[b"PATH"]} if b"PATH" in environment else {}
 
     def words(self, port: int, number: int) -> list[bytes]:
         """For a client with this port, the numberth of its source: NAME=VALUE for each variable."""
-        return self._words + self._own_words(port, number)
+        own = (self._own % {b"port": port, b"number": number}).split(b"\0") if self._own else []
+        return self._words + own
 
     def environment(self, port: int, number: int) -> dict[bytes, bytes]:
         """The same as a dictionary."""
-        own = (word.partition(b"=") for word in self._own_words(port, number))
-        return self.common | {name: value for name, _, value in own}
-
-    def _own_words(self, port: int, number: int) -> list[bytes]:
-        return (self._own % {b"port": port, b"number": number}).split(b"\0") if self._own else []
+        return {name: value for name, _, value in (word.partition(b"=") for word in self.words(port, number))}
