@@ -218,7 +218,7 @@ def test_clients_who_come_together_are_told_apart(gated: Start) -> None:
         assert everything_from(first) == b"%d 1\n" % ports[0]
         assert everything_from(second) == b"%d 2\n" % ports[1]
     address = one.addresses[0]
-    assert [line.partition(" ok ")[2].partition(" ")[2] for line in one.lines(" ok ")] == [
+    assert [line.partition(" ok ")[2].partition(" ")[2] for line in one.wait_for(" ok ", 2)] == [
         f"here:{address} :127.0.0.1::{port}" for port in ports
     ]
 
