@@ -224,6 +224,15 @@ def test_a_decision_is_lasting_if_nothing_but_addresses_and_files_can_change_it(
     assert gate(*options).is_lasting is expected
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [("", True), (": setenv X %a", True), (": setenv X %r", False), (": setenv X %n", False), (": nice", False)],
+)
+def test_a_rule_of_hosts_allow_may_be_about_one_connection(tmp_path: Path, options: str, expected: bool) -> None:
+    (tmp_path / "hosts.allow").write_text(f"server : 192.0.2. {options}\n")
+    assert gate("--hosts-access", f"server,{tmp_path}").is_lasting is expected
+
+
 def test_the_local_name_is_the_servers_to_see() -> None:
     named = gate("--local-name", "Mail.example.com")
     assert not named.must_wait

@@ -7,7 +7,7 @@ from sockgate.core.gate import Gate
 from sockgate.core.options import parse
 from sockgate.dispatch.decision import MOST_KEPT, Decision, Memory
 from sockgate.dispatch.template import Template
-from tests.core.clients import client
+from tests.core.clients import client, local_user
 
 HERE = ("127.0.0.1", 25)
 
@@ -76,6 +76,14 @@ def test_what_a_rule_removes_is_gone_even_if_every_server_gets_it() -> None:
     variables = known.template.environment(4711, 1)
     assert {name: variables.get(name) for name in (b"A", b"TCPREMOTEPORT", b"B")} == {
         b"A": None, b"TCPREMOTEPORT": None, b"B": b"rule"
+    }  # fmt: skip
+
+
+def test_a_local_client_has_no_port_and_keeps_what_every_server_is_given() -> None:
+    known = Decision(Gate(parse(["/usr/bin/server"])), {b"TCPREMOTEPORT": b"25"}, local_user(), Verdict(ALLOW))
+    assert known.template.environment(0, 3) == {
+        b"PROTO": b"UNIX", b"TCPREMOTEPORT": b"25", b"TCPCONNNUM": b"3", b"TCPCONCURRENCY": b"3",
+        b"UNIXREMOTEPID": b"1", b"UNIXREMOTEEUID": b"1000", b"UNIXREMOTEEGID": b"1000",
     }  # fmt: skip
 
 

@@ -70,6 +70,21 @@ def test_a_journal_that_does_not_read_is_not_waited_for_and_misses_nothing(
     assert messages + received(journald) == list(map(str, range(1000)))
 
 
+def test_a_journal_that_has_another_socket_gets_the_next_record_at_once(
+    log: PatientLog, journald: socket.socket, tmp_path: Path
+) -> None:  # fmt: skip
+    record(log, "one")
+    log.send()
+    (tmp_path / "socket").unlink()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(str(tmp_path / "socket"))
+        other.setblocking(False)
+        journald.shutdown(socket.SHUT_RDWR)
+        record(log, "two")
+        log.send()
+        assert (received(other), log.waiting) == (["two"], False)
+
+
 def test_a_journal_that_is_being_restarted_gets_its_records_afterwards(
     log: PatientLog, monkeypatch: pytest.MonkeyPatch, journald: socket.socket, tmp_path: Path
 ) -> None:

@@ -33,7 +33,7 @@ def fail(*arguments):
     left[0] -= 1
     if left[0] >= 0:
         os.write(arguments[13], b"OSError:%x:" % {number})
-        arguments = ((b"false",), (b"/bin/false",), *arguments[2:])
+        arguments = ((b"sh", b"-c", b"exit 255"), (b"/bin/sh",), *arguments[2:])
     return fork_exec(*arguments)
 spawn.fork_exec = fail
 """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.rulefile.compiler import compile_rules
 from tests.core.launch import (
     THREADING_SIGNALS,
     Launcher,
@@ -205,6 +206,19 @@ def test_who_came_before_meets_the_rules_as_they_are_now(gated: Start, tmp_path:
     assert [one.talk() for _ in range(2)] == [b"new\n"] * 2
     rules.write_text(":deny\n")
     assert [one.talk() for _ in range(2)] == [b""] * 2
+
+
+def test_who_came_before_is_refused_when_the_compiled_rules_are_overwritten(gated: Start, tmp_path: Path) -> None:
+    """They are read for each client, and what is read now is not what was opened."""
+    rules, cdb = tmp_path / "rules", tmp_path / "rules.cdb"
+    rules.write_text(":allow\n")
+    compile_rules(str(rules), str(cdb))
+    one = gated("--rules", str(cdb), "/bin/echo", "hello")
+    assert [one.talk() for _ in range(2)] == [b"hello\n"] * 2
+    with open(cdb, "r+b") as file:
+        file.truncate(100)
+    assert [one.talk() for _ in range(2)] == [b""] * 2
+    assert len(one.wait_for(" refused ", 2)) == 2
 
 
 def test_clients_who_come_together_are_told_apart(gated: Start) -> None:

@@ -72,3 +72,10 @@ def test_a_server_that_cannot_be_run_leaves_nothing_behind(tmp_path: Path) -> No
         with pytest.raises(ChildProcessError):
             os.waitpid(-1, os.WNOHANG)
         assert run(["/bin/echo", "hello"]) == b"hello\n"
+
+
+def test_what_a_child_says_too_late_is_not_taken_for_the_next_ones() -> None:
+    os.write(spawn.failures().writer, b"OSError:2:")
+    assert run(["/bin/sh", "-c", "sleep 0.2; echo hello"]) == b"hello\n"
+    os.write(spawn.failures().writer, b"OSError:2:")
+    assert run(["/bin/echo", "hello"]) == b"hello\n"

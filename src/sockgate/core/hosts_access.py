@@ -105,6 +105,10 @@ class Rule:
         acts = self._options is not None and self._options.needs_process
         return acts or any(pattern.needs_name for pattern in self._patterns())
 
+    @property
+    def names_port(self) -> bool:
+        return self._options is not None and self._options.names_port
+
     def _patterns(self) -> list[HostPattern]:
         words = self._daemons.all_words() + self._clients.all_words()
         return [pattern for word in words for pattern in word.patterns]
@@ -129,9 +133,8 @@ class Rule:
 class HostsAccess:
     """The rules of both tables. Raises ConfigError for whatever is not right in them."""
 
-    __slots__ = ("_daemon", "_rules", "files", "needs_process")
+    __slots__ = ("_daemon", "_rules", "files", "lasting", "needs_process")
     by_name = True
-    lasting = True
 
     def __init__(self, value: str, *, ident: bool) -> None:
         """`value` is DAEMON[,DIR], that of --hosts-access."""
@@ -146,6 +149,7 @@ class HostsAccess:
         ]
         self.files = (*paths, *(file for rule in self._rules for file in rule.files))
         self.needs_process = any(rule.needs_process for rule in self._rules)
+        self.lasting = not any(rule.names_port for rule in self._rules)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         request = Request(self._daemon, peer)

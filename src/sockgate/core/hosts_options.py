@@ -95,14 +95,16 @@ class Options:
     outcome        what the option allow or deny makes of the rule, None if it has neither
     files          the banner, if the rule has one
     needs_process  whether a process of the connection's own is to be changed, or spoken of, or a name looked up
+    names_port     whether it says which port the client has
     """
 
-    __slots__ = ("_actions", "_banner", "_ident", "_variables", "files", "needs_process", "outcome")
+    __slots__ = ("_actions", "_banner", "_ident", "_variables", "files", "names_port", "needs_process", "outcome")
 
     def __init__(self, text: str, daemon: str, ident: bool) -> None:
         self.files: tuple[str, ...] = ()
         self.outcome: str | None = None
         self.needs_process = False
+        self.names_port = False
         self._ident = ident
         self._actions = Actions()
         self._banner = ""
@@ -153,6 +155,7 @@ class Options:
             if letter == "u" and not self._ident:
                 raise ValueError("'%u' is the client's user, which only --ident asks for")
             self.needs_process = self.needs_process or letter in "nNp"
+            self.names_port = self.names_port or letter == "r"
 
 
 def set_keepalive(actions: Actions, value: str) -> None:

@@ -17,6 +17,7 @@ from .descriptors import take_over
 from .introduction import Parent
 from .records import Records
 from .signals import forget as forget_signals
+from .signals import hold, release
 from .spawn import OVERLOADED, Overloaded
 
 RESET_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
@@ -24,13 +25,16 @@ RESET_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 def fork(work: Callable[[], int]) -> int:
     """Do this in a child, which ends with the exit code that comes of it. Returns its pid, or raises Overloaded."""
+    hold()
     try:
         pid = os.fork()
     except OSError as error:
+        release()
         if error.errno in OVERLOADED:
             raise Overloaded(f"unable to start a process: {error.strerror}") from None
         raise
     if pid:
+        release()
         return pid
     code = INTERNAL_ERROR
     try:
@@ -38,7 +42,7 @@ def fork(work: Callable[[], int]) -> int:
         os.setpgid(0, 0)
         for number in RESET_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        release()
         code = work()
     except Exception as error:  # a fault of ours costs this client, and does not go unsaid
         write_line(f"sockgated: internal error: {describe(error)}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..core.access import Verdict
 from ..core.gate import Gate
 from ..core.peer import Peer
-from .template import COUNTS, OWN, Template
+from .template import COUNTS, PORTS, Template
 from .wording import Wording
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Decision:
         if self._template is None:
             gate, peer, verdict = self._gate, self.peer, self.verdict
             environment = gate.environment(self._base | UNCOUNTED, peer, verdict, gate.relays_for(peer))
-            own = [name for name in OWN if name in environment and name not in verdict.variables]
+            own = [name for name in (*PORTS.get(peer.protocol, ()), *COUNTS) if name not in verdict.variables]
             self._template = Template(environment, own)
         return self._template
 

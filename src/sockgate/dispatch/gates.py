@@ -48,6 +48,11 @@ class InForce:
             self._memory.keep(ends, decision)
         return decision
 
+    def forget(self) -> None:
+        """A file has changed: the checks are to say themselves whether what they read of it still holds."""
+        if self._memory:
+            self._memory = Memory()
+
     def decided(self, peer: Peer, verdict: Verdict) -> Decision:
         """All that follows from this verdict."""
         return Decision(self.gate, self._base, peer, verdict)
@@ -120,6 +125,8 @@ class GateKeeper:
             self.problem = None
         except GateError as error:
             self.problem = error
+            if self.rules:
+                self.rules.forget()
 
 
 def signature(files: tuple[str, ...]) -> Signature:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from time import monotonic, sleep
 
 from .descriptors import is_listening, stream_sockets
-from .signals import nothing
+from .signals import hold, nothing, release
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_FILES, PR_SET_PDEATHSIG = 0x400, 1  # linux/sched.h, linux/prctl.h
@@ -51,11 +51,14 @@ class Guardian:
         and in the end `serve`, for each client that is left."""
         number = SYS_CLONE.get(os.uname().machine, -1)
         parent = os.getpid()
+        hold()
         self.pid = int(LIBC.syscall(number, CLONE_FILES | signal.SIGCHLD, None, None, None, None))
         if self.pid:
+            release()
             return
         try:
             forget()
+            release()
             wait_for_end_of(parent)
             for connection in self._left():
                 serve(connection)

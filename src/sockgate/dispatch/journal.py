@@ -39,17 +39,20 @@ class PatientLog(Log):
     def send(self) -> None:
         """Send what is waiting, as far as the journal takes it now."""
         waiting, journal = self._waiting, self._journal
-        if not waiting or journal is None:
-            return
-        try:
-            if not self._connected:  # or the kernel would look for the path each time
-                journal.connect(JOURNAL_SOCKET)
-                self._connected = True
-            while waiting:
+        while waiting and journal is not None:
+            was_connected = self._connected
+            try:
+                if not was_connected:  # or the kernel would look for the path each time
+                    journal.connect(JOURNAL_SOCKET)
+                    self._connected = True
                 journal.send(waiting[0], _socket.MSG_NOSIGNAL)
                 waiting.popleft()
-        except OSError:  # its queue is full, or it is just being restarted and will have another socket
-            self._connected = False
+            except BlockingIOError:  # its queue is full
+                return
+            except OSError:  # it may have another socket by now
+                self._connected = False
+                if not was_connected:
+                    return
 
     def forget(self) -> None:
         """In a child: what is waiting is for its parent to send."""

@@ -46,6 +46,16 @@ def nothing(_number: int, _frame: FrameType | None) -> None:
     """What is to be done is done by who reads the pipe."""
 
 
+def hold() -> None:
+    """Before a fork: a signal to the child must not be written to our pipe, which it has as well."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+
+def release() -> None:
+    """After it, on both sides; in the child once its signals are none of ours."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def forget() -> None:
     """In a child: its signals are none of its parent's."""
     signal.set_wakeup_fd(-1)
@@ -56,4 +66,4 @@ def start_afresh() -> None:
     for number in signal.valid_signals() - UNTOUCHABLE - CPYTHONS:
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    release()

@@ -1,7 +1,6 @@
 """Starting a server on a client's connection."""
 
 import errno
-import mmap
 import os
 import sys
 
@@ -9,6 +8,7 @@ import sys
 # spares the C library's posix_spawn(3) 25 us of the 100 until the server runs (glibc 2.36): no stack to be made.
 from _posixsubprocess import fork_exec
 from functools import cache
+from time import sleep
 
 from ..core.environ import to_bytes
 from ..core.errors import SystemFailure
@@ -16,7 +16,8 @@ from ..core.handover import Server, exec_failure
 
 OVERLOADED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS))
 
-MFD_NOEXEC_SEAL = 0x8  # linux/memfd.h
+FAILED = 255  # the exit status of a child that could not become its server (_posixsubprocess.c)
+ENDING_SECONDS, ENDING_CHECKS = 0.001, 100  # from what it writes to its end
 NOT_GIVEN = -1  # of a descriptor or a number
 VFORK = (True,) if sys.version_info < (3, 14) else ()  # it was a question until then
 
@@ -50,7 +51,7 @@ class Launcher:
             pid = fork_exec(
                 self._arguments, (path,), False, (), None, environment,  # type: ignore[arg-type]
                 connection, NOT_GIVEN, NOT_GIVEN, connection, NOT_GIVEN, stderr,
-                self._failures.unused, self._failures.descriptor,
+                self._failures.reader, self._failures.writer,
                 True, False, 0, None, None, None, NOT_GIVEN, None, *VFORK,  # type: ignore[arg-type]
             )  # fmt: skip
         except OSError as error:
@@ -58,7 +59,7 @@ class Launcher:
                 raise Overloaded(f"unable to start a process: {error.strerror}") from None
             raise
         number = self._failures.take()
-        if not number:
+        if not number or not has_failed(pid):
             return pid
         os.waitpid(pid, 0)
         if number in OVERLOADED:
@@ -69,35 +70,33 @@ class Launcher:
 class Failures:
     """What children write if they do not get as far as exec, before the parent goes on: KIND:ERRNO:TEXT.
 
-    Memory that is a file as well, because a look into it costs nothing: a pipe would have to be read for each child.
-
-    descriptor  to write to
-    unused      one that a child may close
+    One pipe for all of them, which nobody waits for.
     """
 
     def __init__(self) -> None:
-        self.descriptor = memory_file("failures")
-        self.unused = os.dup(self.descriptor)
-        os.ftruncate(self.descriptor, mmap.PAGESIZE)
-        self._text = mmap.mmap(self.descriptor, mmap.PAGESIZE)
+        self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def take(self) -> int:
         """The errno of the latest child, 0 if it has become its server."""
-        if not self._text[0]:
+        try:
+            text = os.read(self.reader, 1 << 12)
+        except BlockingIOError:
             return 0
-        _kind, number, _text = bytes(self._text).split(b":", 2)
-        self._text[:] = bytes(mmap.PAGESIZE)
-        os.lseek(self.descriptor, 0, os.SEEK_SET)  # it is the children's place to write, too
-        return int(number, 16)
+        return int(text.split(b":")[1], 16)
 
 
-def memory_file(name: str) -> int:
-    """By memfd_create(2). Where sysctl has vm.memfd_noexec=2, only as one that cannot be run; before Linux 6.3 there is
-    no such thing."""
-    try:
-        return os.memfd_create(name, os.MFD_CLOEXEC | MFD_NOEXEC_SEAL)
-    except OSError:
-        return os.memfd_create(name)
+def has_failed(pid: int) -> bool:
+    """Whether this is the child that could not become its server.
+
+    Where vfork(2) fails, CPython falls back to fork(2): such a child may write later, and is not to be taken for the
+    next one. Its end is in the log with the status that it has then.
+    """
+    for _ in range(ENDING_CHECKS):
+        end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if end:
+            return end.si_status == FAILED
+        sleep(ENDING_SECONDS)
+    return False
 
 
 @cache

@@ -4,8 +4,9 @@ from collections.abc import Collection
 
 # How many of a client's source are connected: the names of s6-tcpserver and of tcpsvd.
 COUNTS = (b"TCPCONNNUM", b"TCPCONCURRENCY")
+PORTS = {"TCP": (b"TCPREMOTEPORT",), "TCP6": (b"TCPREMOTEPORT", b"TCP6REMOTEPORT")}  # by Peer.protocol
 # What has another value for each connection, and what that is.
-OWN = {b"TCPREMOTEPORT": b"port", b"TCP6REMOTEPORT": b"port"} | dict.fromkeys(COUNTS, b"number")
+OWN = dict.fromkeys(PORTS["TCP6"], b"port") | dict.fromkeys(COUNTS, b"number")
 
 
 class Template:
