@@ -77,6 +77,11 @@ class Gated:
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def sleeps(self) -> int:
+        """How often it has waited for something so far."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE)[0])
+
     def cpu_seconds(self) -> float:
         """What it has used so far, its children not included."""
         times = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.dispatch.dispatcher import STATUS_SECONDS
 from tests.core.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import TOGETHER, Gated, wait_until
@@ -58,6 +59,18 @@ def test_a_server_that_is_stopped_and_continued_is_still_there(gated: Start) -> 
         client.sendall(b"\n")
         assert client.recv(100) == b"done\n"
     one.wait_for("ended")
+
+
+def test_who_only_waits_for_a_server_to_end_sleeps_until_it_does(gated: Start) -> None:
+    one = gated("/bin/sh", "-c", "read -r line")
+    one.talk(say=b"\n")
+    with one.connect() as client:
+        time.sleep(STATUS_SECONDS + 0.5)  # by now there is nothing left to do
+        before = one.sleeps()
+        time.sleep(0.5)
+        assert one.sleeps() == before
+        client.sendall(b"\n")
+        one.wait_for("ended", 2)
 
 
 def test_a_server_that_closes_its_connection_and_stays_still_counts(gated: Start) -> None:

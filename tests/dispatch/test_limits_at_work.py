@@ -44,6 +44,19 @@ def test_at_the_limit_clients_wait_until_there_is_room(gated: Start) -> None:
     leave(one, second, third)
 
 
+def test_at_the_limit_an_end_is_noticed_at_once(gated: Start) -> None:
+    code = "from sockgate.dispatch import dispatcher\ndispatcher.BUSY_SECONDS = 3600.0"
+    one = gated("--max-connections", "3", *HOLD, code=code)
+    first, second = enter(one), enter(one)
+    time.sleep(0.1)  # the chores are done, and the next ones are an hour away
+    first.close()
+    time.sleep(0.1)  # its end was signalled, which ends will not be until the chores unless somebody waits for them
+    third, fourth = enter(one), enter(one)
+    second.close()
+    fifth = enter(one)
+    leave(one, third, fourth, fifth)
+
+
 def test_waiting_clients_cost_nothing(gated: Start) -> None:
     one = gated("--max-connections", "1", *HOLD)
     served = enter(one)

@@ -4,7 +4,7 @@ One thread does everything: accepts a few clients, decides about all of them, th
 threads, what they cost each other (locks, and memory that is mapped on several processors) was more than what they
 gained: a tenth of the time that a small server takes from start to end.
 
-Clients come first: what can wait is done every few milliseconds, for all that has come together since.
+Clients come first: what can wait is done a hundred times a second at most, for all that has come together since.
 """
 
 import _socket
@@ -38,7 +38,8 @@ from .status import Status
 AT_ONCE = 8  # clients that are accepted in a row before the first of them gets its server
 CROWD_SECONDS = 0.0001  # if somebody is there that soon after the last ones, there may be more
 STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than to hear of each client
-CHORES_SECONDS = 0.01
+CHORES_SECONDS = 0.01  # from the first client after a pause until what follows from it is seen to
+BUSY_SECONDS = 0.03  # until the next time, while clients come all the time
 JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
 FAULT_SECONDS = 1.0
 GUARD_SECONDS = 0.5  # until there is another guardian: whatever kills them must not keep us busy
@@ -76,6 +77,7 @@ class Dispatcher:
         self._postponed: list[Client] = []
         self._received = 0.0  # when we were done with the last clients
         self._chores_expected = False
+        self._quiet = True  # nobody has come since the last chores
         self._draining = False
         self._exit_code: int | None = None
         self._actions: dict[int, Callable[[], None]] = {
@@ -124,6 +126,7 @@ class Dispatcher:
 
     def _receive(self, listener: Listener) -> None:
         """Clients have come. Whether there are more is only asked when many come: that costs as much as a client."""
+        self._quiet = False
         left = AT_ONCE if monotonic() - self._received < CROWD_SECONDS else 1
         clients = []
         while left and (connection := self._reception.accept(listener)):
@@ -159,10 +162,10 @@ class Dispatcher:
         self._records.announce(everybody=True)
         self._records.send()
 
-    def _expect_chores(self) -> None:
+    def _expect_chores(self, seconds: float = CHORES_SECONDS) -> None:
         if not self._chores_expected:
             self._chores_expected = True
-            self._loop.after(CHORES_SECONDS, self._do_chores)
+            self._loop.after(seconds, self._do_chores)
 
     def _expect_ends(self) -> None:
         """One server has ended. More will until the chores: they need not tell us each."""
@@ -173,7 +176,11 @@ class Dispatcher:
     def _do_chores(self) -> None:
         """See to what follows from all that was."""
         self._chores_expected = False
-        self._signals.heed(signal.SIGCHLD)
+        if self._quiet or self._sessions.full:
+            self._signals.heed(signal.SIGCHLD)
+        else:  # as many leave as come: to look again costs less than a signal for the first of them
+            self._expect_chores(BUSY_SECONDS)
+        self._quiet = True
         self._reap()
         self._note_change()
         if self._records.announce():
