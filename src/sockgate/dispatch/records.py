@@ -110,8 +110,9 @@ class JournalRecords(Records):
     def ended(self, session: Session, status: int) -> None:
         begun = self._begun.pop(session, None)
         status_text, status_field = described(status)
-        how = f"after {session.seconds:.3f} s: {status_text}"
-        end = f"{status_field}SOCKGATE_DURATION={session.seconds:.3f}\n"
+        seconds = f"{session.seconds:.3f}"
+        how = f"after {seconds} s: {status_text}"
+        end = f"{status_field}SOCKGATE_DURATION={seconds}\n"
         if begun:
             self._add_start(session, begun, f"; ended {how}", end)
             return
