@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.dispatch.dispatcher import STATUS_SECONDS
 from tests.core.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import TOGETHER, Gated, wait_until
@@ -26,6 +25,13 @@ DIE = "ulimit -c 0; read -r number; kill -$number $$; echo alive"
 
 def zombies(one: Gated) -> list[int]:
     return [child for child in one.children() if ") Z " in Path(f"/proc/{child}/stat").read_text()]
+
+
+def sleeps_on(one: Gated) -> bool:
+    """Whether it has nothing to do for longer than between two reports to systemd."""
+    before = one.sleeps()
+    time.sleep(1.5)
+    return one.sleeps() == before
 
 
 @pytest.mark.parametrize("options", [[], ["--rlimit", "core=0"]], ids=["vfork", "fork"])
@@ -65,10 +71,7 @@ def test_who_only_waits_for_a_server_to_end_sleeps_until_it_does(gated: Start) -
     one = gated("/bin/sh", "-c", "read -r line")
     one.talk(say=b"\n")
     with one.connect() as client:
-        time.sleep(STATUS_SECONDS + 0.5)  # by now there is nothing left to do
-        before = one.sleeps()
-        time.sleep(0.5)
-        assert one.sleeps() == before
+        wait_until(lambda: sleeps_on(one), one.log)
         client.sendall(b"\n")
         one.wait_for("ended", 2)
 
