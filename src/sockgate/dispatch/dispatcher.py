@@ -128,10 +128,10 @@ class Dispatcher:
         """Clients have come. Whether there are more is only asked when many come: that costs as much as a client."""
         self._quiet = False
         left = AT_ONCE if monotonic() - self._received < CROWD_SECONDS else 1
-        clients: list[Client] = []
+        clients = []
         while left and (connection := self._reception.accept(listener)):
             left -= 1
-            client = self._reception.receive(connection, first=not clients)
+            client = self._reception.receive(connection)
             if client:
                 clients.append(client)
                 # One that must be asked takes more descriptors, which must not all be spent on those behind it.

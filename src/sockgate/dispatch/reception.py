@@ -69,15 +69,12 @@ class Reception:
         self._guardian.keep(connection)
         return connection
 
-    def receive(self, connection: _socket.socket, *, first: bool = True) -> Client | None:
-        """The client on this connection, if it may come in; else the connection is closed.
-
-        first   not one of several that were accepted in a row: the rules may have changed since the last one
-        """
+    def receive(self, connection: _socket.socket) -> Client | None:
+        """The client on this connection, if it may come in; else the connection is closed."""
         peer = None
         try:
             ends = ends_of(connection)
-            rules = self._gates.current() if first else self._gates.rules
+            rules = self._gates.current()
             known = rules.recall(ends) if rules else None
             peer = known.peer.on_port(ends[0][1]) if known else peer_between(connection, ends)
             if rules:
