@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from sockgate.core import log
+from sockgate.connection import log
 from sockgate.dispatch import records
 
 CATALOG = Path(log.__file__).parents[1] / "catalog/sockgate.catalog"

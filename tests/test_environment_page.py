@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from sockgate.core import dnsbl, greeting, proxy, tcprules
-from sockgate.core.environ import SCRUBBED_NAMES, SCRUBBED_PREFIXES
-from sockgate.core.gate import Gate
+from sockgate.access import dnsbl, tcprules
+from sockgate.connection import greet_delay, proxy
+from sockgate.connection.environ import SCRUBBED_NAMES, SCRUBBED_PREFIXES
+from sockgate.connection.gate import Gate
+from sockgate.core.listing import Listing
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer
 from sockgate.dispatch.decision import UNCOUNTED
@@ -17,7 +19,7 @@ from tests.test_manual import MAN, section
 
 TREE = Path(__file__).parents[1]
 PAGE = (MAN / "sockgate-environment.7.scd").read_text()
-GATES = ("core", "dispatch", "resolve", "shim.py", "builtin.py")
+GATES = ("core", "access", "connection", "dispatch", "resolve", "shim.py", "builtin.py")
 
 
 def described(title: str) -> set[str]:
@@ -42,9 +44,9 @@ def everything_set() -> set[str]:
     local = local_user()
     local.local_path = "/run/socket"
     listed = client("192.0.2.1")
-    listed.listings = {"bl.example": dnsbl.Listing((b"\x7f\0\0\x02",), "because")}
+    listed.listings = {"bl.example": Listing((b"\x7f\0\0\x02",), "because")}
     allowed = client("192.0.2.1")
-    allowed.listings = listed.listings | {"wl.example": dnsbl.Listing((b"\x7f\0\0\x02",))}
+    allowed.listings = listed.listings | {"wl.example": Listing((b"\x7f\0\0\x02",))}
     lists = ("--dnsbl", "bl.example,BLOCK", "--dnsbl-allow", "wl.example")
     return (
         set_for(with_a_name, "--relay", "2001:db8::1", "--local-name", "mail.example.com", "--ssl-variables")
@@ -60,7 +62,7 @@ def test_the_page_describes_what_is_set_for_a_server() -> None:
 
 
 def test_the_page_describes_what_is_taken_from_rules() -> None:
-    heeded = {tcprules.MESSAGE, greeting.RELAYCLIENT, greeting.GREETDELAY, *dnsbl.EXEMPTING}
+    heeded = {tcprules.MESSAGE, greet_delay.RELAYCLIENT, greet_delay.GREETDELAY, *dnsbl.EXEMPTING}
     assert described("TAKEN FROM RULES") == {name.decode() for name in heeded}
 
 

@@ -8,13 +8,13 @@ import posix
 import sys
 
 from . import __version__
-from .core.access import DENY, Verdict
-from .core.environ import inherited_environment
+from .connection.environ import inherited_environment
+from .connection.gate import Gate
+from .connection.log import Log
 from .core.errors import DatagramSocket, GateError, PeerGone, Refused, UsageError
-from .core.gate import Gate
-from .core.log import Log
 from .core.options import GATE_OPTIONS, parse
 from .core.peer import Peer, from_descriptor
+from .core.verdict import DENY, Verdict
 
 FIRST_INHERITED = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
 SOCKET, FILE_TYPE = 0o140000, 0o170000  # S_IFSOCK, S_IFMT
@@ -112,7 +112,7 @@ def ask_and_decide(client: Peer, gate: Gate, deadline: float) -> Verdict:
 def tell(text: bytes) -> None:
     """Send the client what the options ask for, as far as it reads it."""
     if text:
-        from .core.banners import send
+        from .connection.banners import send
 
         send(0, text)
 
@@ -121,7 +121,7 @@ def turn_away(gate: Gate | None, verdict: Verdict) -> None:
     """Send a refused client its last words; none if the options, which would know them, are wrong."""
     text = gate.refusal(verdict) if gate else b""
     if text and is_socket(0):
-        from .core.banners import discard_input
+        from .connection.banners import discard_input
 
         tell(text)
         discard_input(0)
@@ -129,7 +129,7 @@ def turn_away(gate: Gate | None, verdict: Verdict) -> None:
 
 def serve_datagrams(gate: Gate, environment: dict[bytes, bytes], log: Log) -> int:
     """The same where systemd handed over a datagram socket: the first sender that may come in starts the server."""
-    from .core.datagram import admit  # only where there are datagrams
+    from .connection.datagram import admit  # only where there are datagrams
 
     try:
         sender, verdict = admit(0, gate, log, ask_and_decide)

@@ -8,12 +8,12 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sockgate.connection.gate import Gate
 from sockgate.convert import readers
 from sockgate.convert.machine import Machine
-from sockgate.core.access import DENY
-from sockgate.core.gate import Gate
 from sockgate.core.options import parse
 from sockgate.core.peer import MAPPED_PREFIX, internet_peer
+from sockgate.core.verdict import DENY
 from sockgate.units import reader
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName

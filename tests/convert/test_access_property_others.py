@@ -11,13 +11,13 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sockgate.connection.gate import Gate
 from sockgate.convert import readers
 from sockgate.convert.conversion import Conversion
 from sockgate.convert.machine import GNU, OPENBSD, Machine
-from sockgate.core.access import DENY
 from sockgate.core.errors import ConfigError
-from sockgate.core.gate import Gate
 from sockgate.core.options import Settings, parse
+from sockgate.core.verdict import DENY
 from sockgate.units import reader
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.connection.gate import Gate
 from sockgate.convert import readers
 from sockgate.convert.conversion import Conversion
 from sockgate.convert.machine import Machine
@@ -12,7 +13,6 @@ from sockgate.convert.source import read_text
 from sockgate.convert.xinetd.configuration import Configuration
 from sockgate.convert.xinetd.grammar import Block, parse
 from sockgate.core.errors import GateError
-from sockgate.core.gate import Gate
 from sockgate.core.options import parse as parse_options
 from sockgate.units import reader
 from sockgate.units.command import parse_commands

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.access import ALLOW
+from sockgate.access.hosts_access import HostsAccess
 from sockgate.core.errors import ConfigError
-from sockgate.core.hosts_access import HostsAccess
-from sockgate.core.names import HostName
+from sockgate.core.host_names import HostName
 from sockgate.core.peer import Peer
+from sockgate.core.verdict import ALLOW
 
 from .clients import client
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sockgate.core import proxy
+from sockgate.connection import proxy
 from sockgate.core.errors import Refused
 from sockgate.core.peer import Peer, internet_peer
 

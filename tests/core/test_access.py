@@ -2,9 +2,10 @@
 
 import pytest
 
-from sockgate.core.access import ALLOW, DENY, NO_MATCH, AddressAccess
+from sockgate.access.address_access import AddressAccess
 from sockgate.core.errors import UsageError
 from sockgate.core.peer import Peer, internet_peer, pack
+from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 
 
 def client(address: str) -> Peer:

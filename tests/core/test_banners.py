@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.access import DENY, Verdict
-from sockgate.core.banners import LARGEST_BANNER, Banners, discard_input, send
+from sockgate.connection.banners import LARGEST_BANNER, Banners, discard_input, send
+from sockgate.connection.gate import Gate
+from sockgate.core.actions import Actions
 from sockgate.core.errors import ConfigError, UsageError
-from sockgate.core.gate import Gate
-from sockgate.core.hosts_options import Actions
 from sockgate.core.options import parse
+from sockgate.core.verdict import DENY, Verdict
 
 from .launch import Launcher, everything_from, internet
 

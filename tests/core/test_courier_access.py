@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.access import ALLOW, DENY, NO_MATCH
-from sockgate.core.courier_access import CourierAccess
+from sockgate.access.courier_access import CourierAccess
 from sockgate.core.errors import ConfigError
+from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 
 from .clients import client, local_user
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.courier_access import EntryError, cidr, parse_action, parse_key
+from sockgate.access.courier_access import EntryError, cidr, parse_action, parse_key
 
 FORMS = "write 192.0.2.1, 192.0.2, 192.0.2.0/24, 192.0.2.1-192.0.2.9, :2001:0db8, 2001:db8::/32 or *"
 

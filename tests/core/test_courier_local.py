@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.access import ALLOW, DENY, NO_MATCH
-from sockgate.core.courier_access import CourierAccess
-from sockgate.core.courier_local import CourierAccessLocal
+from sockgate.access.courier_access import CourierAccess
+from sockgate.access.courier_local_access import CourierAccessLocal
 from sockgate.core.errors import ConfigError
+from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 
 from .clients import client, local_user
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sockgate.core.environ import initial_environment, keep_only, parse_assignments, peer_variables, scrub, to_bytes
+from sockgate.connection.environ import initial_environment, keep_only, parse_assignments, peer_variables, scrub
 from sockgate.core.errors import UsageError
+from sockgate.core.options import to_bytes
 from sockgate.core.peer import Peer, internet_peer, pack
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.access import ALLOW, DENY, NO_MATCH, Verdict
-from sockgate.core.dnsbl import Listing
+from sockgate.connection.gate import Gate
 from sockgate.core.errors import UsageError
-from sockgate.core.gate import Gate
+from sockgate.core.listing import Listing
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, internet_peer, pack
+from sockgate.core.verdict import ALLOW, DENY, NO_MATCH, Verdict
 
 
 def gate(*words: str) -> Gate:

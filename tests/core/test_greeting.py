@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 import pytest
 
-from sockgate.core.access import ALLOW, DENY, Verdict
+from sockgate.connection.gate import Gate
+from sockgate.connection.greet_delay import GreetDelay
 from sockgate.core.errors import ConfigError, UsageError
-from sockgate.core.gate import Gate
-from sockgate.core.greeting import GreetDelay
 from sockgate.core.options import parse
+from sockgate.core.verdict import ALLOW, DENY, Verdict
 
 from .launch import Launcher, Outcome, internet
 

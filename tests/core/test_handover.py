@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.connection.server import Server, exec_failure
 from sockgate.core.errors import GateError, ServerMissing, ServerUnusable, SystemFailure, UsageError
-from sockgate.core.handover import Server, exec_failure
 
 
 def server(*command: str, argv0: str = "", stderr: str = "journal") -> Server:

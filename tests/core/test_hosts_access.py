@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.access import ALLOW, DENY, NO_MATCH
+from sockgate.access.hosts_access import LONGEST_RULE, HostsAccess
+from sockgate.connection.gate import Gate
 from sockgate.core.errors import ConfigError, UsageError
-from sockgate.core.gate import Gate
-from sockgate.core.hosts_access import LONGEST_RULE, HostsAccess
-from sockgate.core.names import CONFIRMED, FAILED
+from sockgate.core.host_names import CONFIRMED, FAILED
 from sockgate.core.options import parse
+from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 
 from .clients import client
 from .hosts_tables import DAEMON, error_of, named, read

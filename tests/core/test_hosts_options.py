@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.access import Verdict
+from sockgate.access.hosts_options import Options, split_options
+from sockgate.core.actions import Actions
 from sockgate.core.errors import SystemFailure
-from sockgate.core.hosts_options import Actions, Options, split_options
-from sockgate.core.names import CONFIRMED
+from sockgate.core.host_names import CONFIRMED
 from sockgate.core.peer import Peer
+from sockgate.core.verdict import Verdict
 
 from .clients import client, local_user
 from .hosts_tables import DAEMON, error_of, named, read

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.access import ALLOW, DENY
-from sockgate.core.hosts_patterns import match_text, match_wildcards
-from sockgate.core.names import CONFIRMED, FAILED, NONE, UNCONFIRMED
+from sockgate.access.hosts_patterns import match_text, match_wildcards
+from sockgate.core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED
 from sockgate.core.peer import internet_peer, pack
+from sockgate.core.verdict import ALLOW, DENY
 
 from .clients import client, local_user
 from .hosts_tables import Names, error_of, is_matched, named, read

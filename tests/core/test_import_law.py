@@ -19,6 +19,8 @@ SERVER = ["/bin/sh", "-c", f"exit {SERVED}"]
 # Imports go down: a part may import from the lines above its own and from itself.
 PARTS = (
     {"core"},
+    {"access"},
+    {"connection"},
     {"resolve", "units", "rulefile", "builtin"},
     {"shim"},
     {"dispatch", "convert"},
@@ -29,7 +31,7 @@ PARTS = (
 RANK = {part: rank for rank, parts in enumerate(PARTS) for part in parts}
 
 # The lean tier, in any function: modules written in C, of which none loads another but `struct`.
-LEAN = {"core", "shim"}
+LEAN = {"core", "access", "connection", "shim"}
 LEAN_IMPORTS = {
     "sys", "posix", "errno", "time", "mmap", "struct", "_struct", "_socket", "_signal", "fcntl", "resource",
 }  # fmt: skip
@@ -38,8 +40,9 @@ LEAN_IMPORTS = {
 LOADED = {
     "_socket", "errno",
     "sockgate", "sockgate.shim", "sockgate.core",
-    "sockgate.core.access", "sockgate.core.addresses", "sockgate.core.environ", "sockgate.core.errors",
-    "sockgate.core.gate", "sockgate.core.handover", "sockgate.core.log", "sockgate.core.options", "sockgate.core.peer",
+    "sockgate.core.verdict", "sockgate.core.addresses", "sockgate.connection.environ", "sockgate.core.errors",
+    "sockgate.core.options", "sockgate.core.peer", "sockgate.access", "sockgate.access.address_access",
+    "sockgate.connection", "sockgate.connection.gate", "sockgate.connection.server", "sockgate.connection.log",
 }  # fmt: skip
 
 

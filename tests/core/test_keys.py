@@ -1,6 +1,6 @@
 """What a peer is looked up by."""
 
-from sockgate.core.keys import host_suffixes, network_key, network_keys, tcprules_keys, textual_prefixes
+from sockgate.access.keys import host_suffixes, network_key, network_keys, tcprules_keys, textual_prefixes
 from sockgate.core.peer import Peer, pack
 
 from .clients import client, local_user

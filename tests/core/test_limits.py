@@ -5,8 +5,8 @@ from resource import RLIM_INFINITY
 
 import pytest
 
+from sockgate.connection.rlimits import KEPT, NAMES, lower, parse_limits
 from sockgate.core.errors import UsageError
-from sockgate.core.limits import KEPT, NAMES, lower, parse_limits
 
 NAME_HINT = f"NAME is one of: {' '.join(sorted(NAMES))}"
 SIZE_HINT = "write 8000000, 8M or infinity"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core import log as log_module
-from sockgate.core.access import ALLOW, DENY, Verdict
-from sockgate.core.log import INFO, NOTICE, Log, clean, identity
+from sockgate.connection import log as log_module
+from sockgate.connection.log import INFO, NOTICE, Log, clean, identity
 from sockgate.core.peer import Peer, internet_peer, pack
+from sockgate.core.verdict import ALLOW, DENY, Verdict
 
 # A Log is never closed: it lives as long as its process.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core import proxy
+from sockgate.connection import proxy
 from sockgate.core.errors import Refused, UsageError
 from sockgate.core.peer import internet_peer
 

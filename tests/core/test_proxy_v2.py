@@ -10,7 +10,7 @@ from proxyprotocol.result import ProxyResultIPv4, ProxyResultIPv6
 from proxyprotocol.v1 import ProxyProtocolV1
 from proxyprotocol.v2 import ProxyProtocolV2
 
-from sockgate.core import proxy
+from sockgate.connection import proxy
 
 from .proxy_headers import receive, refusal, ssl, tlv, v2, with_crc32c
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.access import ALLOW, DENY, NO_MATCH
+from sockgate.access.tcprules_access import RulesAccess
 from sockgate.core.peer import Peer
-from sockgate.core.rules import RulesAccess
+from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.compiler import compile_rules
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.access import DENY, Verdict
+from sockgate.access.tcprules_access import RulesAccess
+from sockgate.connection.gate import Gate
 from sockgate.core.errors import ConfigError
-from sockgate.core.gate import Gate
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer
-from sockgate.core.rules import RulesAccess
+from sockgate.core.verdict import DENY, Verdict
 from sockgate.rulefile.compiler import compile_rules
 
 from .clients import client

@@ -88,5 +88,5 @@ def test_rules_load_only_what_they_need(launcher: Launcher, rules: str) -> None:
     with near, far:
         done = subprocess.run(command, stdin=near.fileno(), capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert {"sockgate.core.rules", "sockgate.core.tcprules"} <= loaded
-    assert not {"os", "re", "struct", "mmap", "socket", "sockgate.core.courier_access", "sockgate.resolve"} & loaded
+    assert {"sockgate.access.tcprules_access", "sockgate.access.tcprules"} <= loaded
+    assert not {"os", "re", "struct", "mmap", "socket", "sockgate.access.courier_access", "sockgate.resolve"} & loaded

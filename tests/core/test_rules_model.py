@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sockgate.core.access import ALLOW, DENY
-from sockgate.core.rules import RulesAccess
+from sockgate.access.tcprules_access import RulesAccess
+from sockgate.core.verdict import ALLOW, DENY
 from sockgate.rulefile.compiler import compile_rules
 
 from .clients import client

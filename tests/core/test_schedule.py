@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.access import DENY, NO_MATCH
+from sockgate.access.times_and_load import Schedule
 from sockgate.core.errors import SystemFailure, UsageError
-from sockgate.core.schedule import Schedule
+from sockgate.core.verdict import DENY, NO_MATCH
 
 from .clients import client
 

@@ -164,7 +164,7 @@ def test_standard_error_is_the_client_only_where_that_is_asked_for(launcher: Lau
 def test_a_server_whose_unit_lacks_standarderror_writes_to_the_journal(launcher: Launcher) -> None:
     path = launcher.folder / "stdout"
     with socket.create_server(str(path), family=socket.AF_UNIX) as journal:
-        add_to_launcher(launcher, f"import sockgate.core.handover as handover; handover.JOURNAL_STDOUT = {str(path)!r}")
+        add_to_launcher(launcher, f"from sockgate.connection import server; server.JOURNAL_STDOUT = {str(path)!r}")
         outcome = launcher.run(internet(), ["/bin/sh", "-c", "echo oops >&2; echo hello"], prelude='exec "$@" 2>&0')
         stream, _ = journal.accept()
     with stream:

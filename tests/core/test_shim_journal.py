@@ -42,7 +42,7 @@ class Journal:
 @pytest.fixture
 def journal(tmp_path: Path, launcher: Launcher) -> Iterator[Journal]:
     result = Journal(tmp_path / "journal")
-    add_to_launcher(launcher, f"import sockgate.core.log as log; log.JOURNAL_SOCKET = {result.path!r}")
+    add_to_launcher(launcher, f"import sockgate.connection.log as log; log.JOURNAL_SOCKET = {result.path!r}")
     yield result
     result.close()
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.access import ALLOW, NO_MATCH, Verdict
+from sockgate.access.keys import evaluate
+from sockgate.core.cdb import Cdb
 from sockgate.core.errors import ConfigError
-from sockgate.core.stores import Cdb, evaluate, open_file, read_file, text_lines
+from sockgate.core.rule_files import open_file, read_file, text_lines
+from sockgate.core.verdict import ALLOW, NO_MATCH, Verdict
 from tests.core.damage import cdb_of, random_bytes, require
 
 RECORDS = {b"one": b"1", b"": b"nothing", b"three": b"", b"a\0b": b"\0\n\xff"}

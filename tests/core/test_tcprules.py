@@ -4,9 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.access import ALLOW, DENY
+from sockgate.access.tcprules import (
+    Action,
+    RuleError,
+    address_keys,
+    parse,
+    parse_action,
+    rule_text,
+    split_rule,
+    written,
+)
 from sockgate.core.errors import ConfigError
-from sockgate.core.tcprules import Action, RuleError, address_keys, parse, parse_action, rule_text, split_rule, written
+from sockgate.core.verdict import ALLOW, DENY
 
 FORMS = "write 192.0.2.1, 192.0.2., 192.0.2.0/24, 2001:db8::/32, =host or =.domain"
 DOTTED = "is not a dotted prefix of one to three octets"

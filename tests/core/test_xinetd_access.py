@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.access import ALLOW, DENY, NO_MATCH
+from sockgate.access.xinetd_access import Entry, XinetdAccess, parse_entry
 from sockgate.core.errors import UsageError
 from sockgate.core.peer import MAPPED_PREFIX, Peer, internet_peer, pack
-from sockgate.core.xinetd_access import Entry, XinetdAccess, parse_entry
+from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 
 from .clients import client, local_user
 
@@ -78,13 +78,13 @@ def test_a_network_of_networks_5_is_its_own_address_alone(monkeypatch: pytest.Mo
     file = f"{tmp_path}/networks"
     with open(file, "w") as networks:
         networks.write("# a comment\ndefault 0.0.0.0\nOffice 10.1 work bureau # ours\nodd 1.2.3.4.5\nshort\n")
-    monkeypatch.setattr("sockgate.core.xinetd_access.NETWORKS_FILE", file)
+    monkeypatch.setattr("sockgate.access.xinetd_access.NETWORKS_FILE", file)
     only = "xinetd compares with the network's own address alone"
     for name in ("office", "OFFICE", "bureau"):
         assert parse_entry(name).meaning() == f"10.1.0.0/32 ({only})"
     for name in ("default", "odd", "short"):
         assert parse_entry(name).meaning() == f"the client named {name}"
-    monkeypatch.setattr("sockgate.core.xinetd_access.NETWORKS_FILE", "/no/such/file")
+    monkeypatch.setattr("sockgate.access.xinetd_access.NETWORKS_FILE", "/no/such/file")
     assert parse_entry("office").meaning() == "the client named office"
 
 

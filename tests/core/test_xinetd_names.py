@@ -2,10 +2,10 @@
 
 import pytest
 
-from sockgate.core.access import ALLOW, DENY, NO_MATCH
-from sockgate.core.names import CONFIRMED, FAILED, NONE, UNCONFIRMED, GivenName, HostName
+from sockgate.access.xinetd_access import XinetdAccess
+from sockgate.core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED, GivenName, HostName
 from sockgate.core.peer import Peer, pack
-from sockgate.core.xinetd_access import XinetdAccess
+from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 
 from .clients import client
 

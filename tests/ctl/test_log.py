@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.log import FAILED
+from sockgate.connection.log import FAILED
 from sockgate.ctl.main import run
 from tests.journal.export import write_journal
 from tests.journal.records import end, failure, in_order, refusal, resident, success, verdict

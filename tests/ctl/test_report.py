@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.log import FAILED
+from sockgate.connection.log import FAILED
 from sockgate.ctl.main import run
 from sockgate.ctl.report import summarize
 from sockgate.ctl.report.page import as_page

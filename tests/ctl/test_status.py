@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.log import FAILED
+from sockgate.connection.log import FAILED
 from sockgate.ctl.main import run
 from sockgate.ctl.status.prometheus import escape, metrics
 from sockgate.ctl.status.render import HEADERS, as_object, paragraphs, row

@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from sockgate.core.access import DENY
+from sockgate.access.tcprules import address_keys, parse
+from sockgate.access.tcprules_access import RulesAccess
 from sockgate.core.errors import ConfigError
-from sockgate.core.rules import RulesAccess
-from sockgate.core.tcprules import address_keys, parse
+from sockgate.core.verdict import DENY
 from sockgate.rulefile.compiler import compile_rules
 from sockgate.rulefile.reader import records
 from tests.core.clients import client

@@ -14,10 +14,10 @@ from random import Random
 
 import pytest
 
-from sockgate.core.access import DENY
-from sockgate.core.courier_access import CourierAccess
-from sockgate.core.courier_local import CourierAccessLocal
+from sockgate.access.courier_access import CourierAccess
+from sockgate.access.courier_local_access import CourierAccessLocal
 from sockgate.core.errors import ConfigError
+from sockgate.core.verdict import DENY
 
 from .addresses import around, is_possible, peer_at, random_address, random_network
 from .namespace import Namespace, ask, require

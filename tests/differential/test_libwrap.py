@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.access import DENY
-from sockgate.core.hosts_access import HostsAccess
-from sockgate.core.names import CONFIRMED, NONE, UNCONFIRMED, HostName
+from sockgate.access.hosts_access import HostsAccess
+from sockgate.core.host_names import CONFIRMED, NONE, UNCONFIRMED, HostName
 from sockgate.core.peer import Peer
+from sockgate.core.verdict import DENY
 
 from .addresses import peer_at
 from .libwrap import USUAL_UMASK

@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from sockgate.core.access import DENY
+from sockgate.access.hosts_access import HostsAccess
 from sockgate.core.errors import ConfigError
-from sockgate.core.hosts_access import HostsAccess
-from sockgate.core.names import GivenName
+from sockgate.core.host_names import GivenName
 from sockgate.core.peer import Peer, pack
-from sockgate.resolve.names import Resolver
+from sockgate.core.verdict import DENY
+from sockgate.resolve.host_lookup import Resolver
 
 from .addresses import peer_at
 from .namespace import Namespace, ask, require

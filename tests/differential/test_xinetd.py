@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from sockgate.core.access import DENY
+from sockgate.access.xinetd_access import XinetdAccess, cidr, parse_entry
 from sockgate.core.errors import UsageError
-from sockgate.core.xinetd_access import XinetdAccess, cidr, parse_entry
-from sockgate.resolve.names import Resolver
+from sockgate.core.verdict import DENY
+from sockgate.resolve.host_lookup import Resolver
 
 from .addresses import around, is_possible, peer_at, random_address, random_network
 from .namespace import Namespace, ask, require

@@ -155,7 +155,7 @@ def test_a_client_that_resets_at_once_costs_nothing(gated: Start) -> None:
 
 def test_a_fault_of_our_own_costs_one_client(gated: Start) -> None:
     code = """
-from sockgate.core.gate import Gate
+from sockgate.connection.gate import Gate
 decide, calls = Gate.decide, []
 def fail_once(*arguments):
     calls.append(1)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sockgate.core.access import ALLOW, Verdict
-from sockgate.core.gate import Gate
+from sockgate.connection.gate import Gate
 from sockgate.core.options import parse
+from sockgate.core.verdict import ALLOW, Verdict
 from sockgate.dispatch.decision import MOST_KEPT, Decision, Memory
 from sockgate.dispatch.template import Template
 from tests.core.clients import client, local_user

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.access import DENY
 from sockgate.core.errors import UsageError
 from sockgate.core.options import Settings, parse
+from sockgate.core.verdict import DENY
 from sockgate.dispatch import gates
 from sockgate.dispatch.gates import GateKeeper
 from sockgate.dispatch.options import OPTIONS

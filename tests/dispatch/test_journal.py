@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.log import INFO
+from sockgate.connection.log import INFO
 from sockgate.dispatch import journal
 from sockgate.dispatch.journal import PatientLog
 
@@ -26,7 +26,7 @@ def journald(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[PatientLog]:
     """One whose standard error is the journal."""
-    monkeypatch.setattr("sockgate.core.log.identity", lambda descriptor: (1, 2))
+    monkeypatch.setattr("sockgate.connection.log.identity", lambda descriptor: (1, 2))
     log = PatientLog("sockgated", "smtp", b"1:2")
     yield log
     assert log._journal

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sockgate.core.access import Verdict
 from sockgate.core.peer import Peer
+from sockgate.core.verdict import Verdict
 from sockgate.dispatch import limits
 from sockgate.dispatch.limits import Census, Rate, network_of
 from sockgate.dispatch.options import Limits

@@ -5,11 +5,11 @@ import signal
 
 import pytest
 
-from sockgate.core.access import ALLOW, DENY, Verdict
+from sockgate.connection.gate import Gate
+from sockgate.connection.log import ACCEPTED, journal_record, peer_fields
 from sockgate.core.errors import ServerMissing
-from sockgate.core.gate import Gate
-from sockgate.core.log import ACCEPTED, journal_record, peer_fields
 from sockgate.core.options import parse
+from sockgate.core.verdict import ALLOW, DENY, Verdict
 from sockgate.dispatch import records, wording
 from sockgate.dispatch.decision import Decision
 from sockgate.dispatch.journal import PatientLog
@@ -24,7 +24,7 @@ FAILED_WITH_3, KILLED = 3 << 8, int(signal.SIGKILL)
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was written to standard error."""
     written: list[str] = []
-    for module in ("sockgate.dispatch.records", "sockgate.core.log"):
+    for module in ("sockgate.dispatch.records", "sockgate.connection.log"):
         monkeypatch.setattr(f"{module}.write_line", written.append)
     return written
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.connection.server import Server
 from sockgate.core.errors import GateError
-from sockgate.core.handover import Server
 from sockgate.dispatch import spawn
 from sockgate.dispatch.spawn import Launcher, Overloaded
 from sockgate.dispatch.template import Template

@@ -15,25 +15,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sockgate.access.courier_access import CourierAccess
+from sockgate.access.dnsbl import DnsLists
+from sockgate.access.hosts_access import HostsAccess
+from sockgate.access.tcprules import RuleError, address_keys
+from sockgate.access.tcprules_access import RulesAccess, TextRules
+from sockgate.access.times_and_load import Schedule
+from sockgate.access.xinetd_access import XinetdAccess
+from sockgate.connection.proxy import ProxyProtocol
 from sockgate.convert import readers
 from sockgate.convert.machine import Machine
-from sockgate.core.access import ALLOW, DENY, NO_MATCH, Verdict
 from sockgate.core.addresses import AddressList
-from sockgate.core.courier_access import CourierAccess
-from sockgate.core.dnsbl import DnsLists, Listing
 from sockgate.core.errors import ConfigError, GateError, Refused
-from sockgate.core.hosts_access import HostsAccess
-from sockgate.core.names import GivenName
+from sockgate.core.host_names import GivenName
+from sockgate.core.listing import Listing
 from sockgate.core.options import parse as parse_options
 from sockgate.core.peer import internet_peer
-from sockgate.core.proxy import ProxyProtocol
-from sockgate.core.rules import RulesAccess, TextRules
-from sockgate.core.schedule import Schedule
-from sockgate.core.tcprules import RuleError, address_keys
-from sockgate.core.xinetd_access import XinetdAccess
+from sockgate.core.verdict import ALLOW, DENY, NO_MATCH, Verdict
 from sockgate.generator import generate
+from sockgate.resolve.dns_message import A, Malformed, Truncated, encode_question, is_answer_to, read_answer, read_text
 from sockgate.resolve.ident import LONGEST_USER, USABLE, user_in
-from sockgate.resolve.message import A, Malformed, Truncated, encode_question, is_answer_to, read_answer, read_text
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.reader import dead_entries, show_rules
 from sockgate.units import envfile

@@ -2,7 +2,7 @@
 
 import itertools
 
-from sockgate.core.log import ACCEPTED, FAILED, REFUSED
+from sockgate.connection.log import ACCEPTED, FAILED, REFUSED
 from sockgate.dispatch.records import ENDED
 from sockgate.journal.connection import PROCESS_EXIT, UNIT_FAILURE, UNIT_SUCCESS
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.core.peer import Peer, internet_peer, pack
-from sockgate.resolve.asking import Unable, ask
 from sockgate.resolve.ident import LONGEST_REPLY, LONGEST_USER, USABLE, user_in, user_of
+from sockgate.resolve.tasks import Unable, ask
 from tests.differential.namespace import Namespace, require
 
 REMOTE, LOCAL = 6193, 23

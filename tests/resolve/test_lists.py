@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.dnsbl import Listing
+from sockgate.core.listing import Listing
 from sockgate.core.peer import pack
-from sockgate.resolve.asking import ask
-from sockgate.resolve.lists import listing_of
-from sockgate.resolve.servers import known_servers
+from sockgate.resolve.dns_client import known_servers
+from sockgate.resolve.dns_lists import listing_of
+from sockgate.resolve.tasks import ask
 from tests.differential.namespace import Namespace, require
 from tests.resolve.nameserver import (
     REFUSED,
@@ -186,7 +186,7 @@ def test_who_is_listed_is_listed_even_if_the_reason_is_not_told_in_time(network:
 def test_the_next_server_is_asked_where_one_is_silent_or_closed_or_fails(
     network: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sockgate.resolve.servers.FIRST_PATIENCE", 0.2)
+    monkeypatch.setattr("sockgate.resolve.dns_client.FIRST_PATIENCE", 0.2)
     failing: Zone = {("*.bl", "A"): SERVFAIL}
     silent: Zone = {("*.bl", "A"): SILENT}
     network.run(lambda: Path("/etc/resolv.conf").write_text("".join(f"nameserver 127.0.1.{n}\n" for n in (1, 2, 3))))
@@ -222,9 +222,9 @@ def test_the_servers_are_those_of_resolv_conf(
     text: str, servers: list[tuple[object, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "resolv.conf").write_text(text)
-    monkeypatch.setattr("sockgate.resolve.servers.RESOLV_CONF", f"{tmp_path}/resolv.conf")
+    monkeypatch.setattr("sockgate.resolve.dns_client.RESOLV_CONF", f"{tmp_path}/resolv.conf")
     assert known_servers() == servers
-    monkeypatch.setattr("sockgate.resolve.servers.RESOLV_CONF", f"{tmp_path}/none")
+    monkeypatch.setattr("sockgate.resolve.dns_client.RESOLV_CONF", f"{tmp_path}/none")
     assert known_servers() == [("127.0.0.1", 53)]
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sockgate.resolve.message import (
+from sockgate.resolve.dns_message import (  # fmt: skip
     TXT,
     A,
     Malformed,
@@ -22,7 +22,7 @@ from sockgate.resolve.message import (
     read_answer,
     read_name,
     read_text,
-)  # fmt: skip
+)
 
 ASKED = "66.2.0.192.bl.example.com"
 QUESTION = encode_question(0x1234, ASKED, A)

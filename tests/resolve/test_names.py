@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.names import CONFIRMED, FAILED, NONE, UNCONFIRMED, HostName
+from sockgate.core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED, HostName
 from sockgate.core.peer import pack
-from sockgate.resolve.asking import Unable
-from sockgate.resolve.child import within
-from sockgate.resolve.names import LONGEST_NAME, Resolver, why_unusable
+from sockgate.resolve.forked import within
+from sockgate.resolve.host_lookup import LONGEST_NAME, Resolver, why_unusable
+from sockgate.resolve.tasks import Unable
 from tests.core.launch import Launcher, internet, make_launcher
 from tests.differential.namespace import Namespace, require
 from tests.resolve.nameserver import SERVFAIL, SILENT, Zone, address_of, alias, pointer, serving

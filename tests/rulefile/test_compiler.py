@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sockgate.access.tcprules_access import RulesAccess
 from sockgate.core.errors import ConfigError
-from sockgate.core.rules import RulesAccess
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.compiler import compile_rules
 from tests.core.clients import client

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sockgate.core.log import FAILED, REFUSED
+from sockgate.connection.log import FAILED, REFUSED
 from tests.system.machine import Machine
 from tests.system.services import install_server, listen
 
@@ -23,10 +23,10 @@ HOSTILE = {
 WRITE = """
 import json, os, sys
 sys.path[:0] = ["/usr/lib/sockgate"]
-from sockgate.core.access import ALLOW, DENY, Verdict
+from sockgate.core.verdict import ALLOW, DENY, Verdict
 from sockgate.core.errors import ConfigError
-from sockgate.core.gate import Gate
-from sockgate.core.log import Log
+from sockgate.connection.gate import Gate
+from sockgate.connection.log import Log
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, internet_peer
 from sockgate.dispatch.decision import Decision

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sockgate.core import log
-from sockgate.core.log import REFUSED
+from sockgate.connection import log
+from sockgate.connection.log import REFUSED
 from sockgate.dispatch import records
 from tests.system.machine import Machine
 from tests.system.services import client, failed_units, install_server, wait_until_idle

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..connection.gate import Gate
 from ..core.errors import ConfigError, GateError
-from ..core.gate import Gate
 from ..core.options import parse
 from .machine import Machine
 from .names import make_unique

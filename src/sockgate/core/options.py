@@ -4,7 +4,11 @@
 A hand-written reader because argparse costs 6 ms per connection, as much as Python itself.
 """
 
+import sys
+
 from .errors import UsageError
+
+FILE_SYSTEM_ENCODING = sys.getfilesystemencoding()
 
 # How often an option may stand on a command line, and whether it takes a value.
 FLAG = "flag"  # no value, once
@@ -133,3 +137,8 @@ def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Setting
     if at < len(words) and words[at] == "--":
         at += 1
     return Settings(values, words[at:])
+
+
+def to_bytes(text: str) -> bytes:
+    """A word of the command line back to the bytes that it was given as (os.fsencode without os)."""
+    return text.encode(FILE_SYSTEM_ENCODING, "surrogateescape")

@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import _RetAddress
 
-    from .dnsbl import Listing
-    from .interfaces import Names
+    from .listing import Listing
+    from .protocols import Names
 
     # Remote and local, as the socket module has them: (address, port), for IPv6 flow and scope as well; or a path.
     Ends = tuple[_RetAddress, _RetAddress]

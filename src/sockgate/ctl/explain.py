@@ -10,16 +10,16 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from ..core.access import DENY, Verdict
-from ..core.dnsbl import DnsList, Listing
-from ..core.environ import to_bytes
+from ..access.dnsbl import DnsList
+from ..connection.gate import Gate
 from ..core.errors import ConfigError, UsageError
-from ..core.gate import Gate
-from ..core.names import GivenName
-from ..core.options import parse
+from ..core.host_names import GivenName
+from ..core.listing import Listing
+from ..core.options import parse, to_bytes
 from ..core.peer import Peer, internet_peer, pack
+from ..core.verdict import DENY, Verdict
+from ..resolve.host_lookup import why_unusable
 from ..resolve.ident import why_no_user
-from ..resolve.names import why_unusable
 from ..units.search import UnitSearch
 from .gated import PROGRAMS, RESIDENT, find_named
 

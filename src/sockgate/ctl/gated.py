@@ -3,8 +3,8 @@
 import os
 from dataclasses import dataclass
 
+from ..connection.gate import Gate
 from ..core.errors import ConfigError, GateError, UsageError
-from ..core.gate import Gate
 from ..core.options import GATE_OPTIONS, Option, Settings, parse
 from ..dispatch.options import OPTIONS as RESIDENT_OPTIONS
 from ..dispatch.options import read_limits, read_process

@@ -10,8 +10,8 @@ import shlex
 import shutil
 import sys
 
+from ..connection.gate import Gate
 from ..core.errors import ConfigError, UsageError
-from ..core.gate import Gate
 from ..core.options import GATE_OPTIONS, parse
 from ..units.search import UnitSearch
 from .check import findings_of

@@ -7,9 +7,9 @@ import os
 import signal
 from collections.abc import Callable
 
-from ..core.access import DENY, Verdict
+from ..connection.log import write_line
 from ..core.errors import GateError, PeerGone, Refused
-from ..core.log import write_line
+from ..core.verdict import DENY, Verdict
 from ..shim import INTERNAL_ERROR, REFUSED, ask_and_decide, describe, tell, turn_away
 from .client import Client
 from .decision import Decision

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from ..core.access import Verdict
-from ..core.gate import Gate
+from ..connection.gate import Gate
 from ..core.peer import Peer
+from ..core.verdict import Verdict
 from .template import COUNTS, PORTS, Template
 from .wording import Wording
 

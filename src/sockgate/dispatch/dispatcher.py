@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Sequence
 from time import monotonic, monotonic_ns, sleep
 
-from ..core.log import ERROR, INFO
+from ..connection.log import ERROR, INFO
 from ..shim import INTERNAL_ERROR, describe
 from .client import Client
 from .door import Door

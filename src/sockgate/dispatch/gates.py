@@ -5,12 +5,12 @@ from collections.abc import Callable
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
-from ..core.access import Verdict
-from ..core.banners import encode_message
+from ..connection.banners import encode_message
+from ..connection.gate import Gate
 from ..core.errors import GateError, UsageError
-from ..core.gate import Gate
 from ..core.options import Settings
 from ..core.peer import Peer
+from ..core.verdict import Verdict
 from .decision import Decision, Memory
 from .spawn import Launcher
 

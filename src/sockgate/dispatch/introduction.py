@@ -10,8 +10,8 @@ import select
 from collections.abc import Callable
 from functools import partial
 
-from ..core.access import DENY, Verdict
 from ..core.peer import Peer, internet_peer
+from ..core.verdict import DENY, Verdict
 from .loop import Loop
 from .sessions import Session, Sessions
 from .spawn import Overloaded

@@ -10,7 +10,7 @@ import sys
 from time import sleep
 
 from .. import __version__
-from ..core.environ import inherited_environment
+from ..connection.environ import inherited_environment
 from ..core.errors import GateError, UsageError
 from ..core.options import Settings, parse
 from ..shim import FIRST_INHERITED, is_open

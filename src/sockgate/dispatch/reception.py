@@ -5,10 +5,10 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..core.access import DENY, Verdict
+from ..connection.log import ERROR
 from ..core.errors import ConfigError, GateError, PeerGone, Refused
-from ..core.log import ERROR
 from ..core.peer import Peer, ends_of, peer_between
+from ..core.verdict import DENY, Verdict
 from ..shim import describe
 from .client import Client
 from .decision import Decision
@@ -23,7 +23,7 @@ from .sessions import Session, Sessions
 from .spawn import OVERLOADED
 
 if TYPE_CHECKING:
-    from ..core.proxy import ProxyProtocol
+    from ..connection.proxy import ProxyProtocol
 
 # What accept(2) says of a connection that came to nothing, or that a firewall forbids: the next one may be good.
 NOT_A_CLIENT = frozenset((

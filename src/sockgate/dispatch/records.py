@@ -9,10 +9,10 @@ import signal
 from functools import lru_cache
 from time import monotonic
 
-from ..core.access import Verdict
+from ..connection.log import ACCEPTED, INFO, clean, write_line
 from ..core.errors import GateError
-from ..core.log import ACCEPTED, INFO, clean, write_line
 from ..core.peer import Peer
+from ..core.verdict import Verdict
 from .decision import Decision
 from .journal import PatientLog
 from .sessions import Session

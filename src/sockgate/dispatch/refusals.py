@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from ..core.banners import discard_input
+from ..connection.banners import discard_input
 from .loop import Loop
 
 MOST = 100  # clients at a time that are slow to read; then the one that has been given the most time must go

@@ -2,8 +2,8 @@
 
 from time import monotonic
 
-from ..core.access import Verdict
 from ..core.peer import Peer
+from ..core.verdict import Verdict
 from .limits import Census, Origin, refusal
 from .options import Limits
 from .wording import Wording

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..core.access import DENY, Verdict
+from ..connection.log import ERROR
 from ..core.errors import GateError
-from ..core.log import ERROR
+from ..core.verdict import DENY, Verdict
 from ..shim import describe
 from .child import ask_and_serve, fork, serve
 from .client import Client

@@ -3,8 +3,8 @@
 import signal
 from dataclasses import dataclass
 
-from ..core.access import ALLOW
-from ..core.log import ACCEPTED, FAILED, GONE, REFUSED
+from ..connection.log import ACCEPTED, FAILED, GONE, REFUSED
+from ..core.verdict import ALLOW
 from .reader import Record, number, text, time_of
 
 # The kinds of record that a connection begins with; a failure may be one of the service, without a client.

@@ -6,18 +6,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..core.log import FAILED, REFUSED
+from ..connection.log import FAILED, REFUSED
 from ..dispatch.records import ENDED
-from .connection import (
-    ERROR,
-    UNIT_ENDS,
-    VERDICTS,
-    Connection,
-    Ending,
-    from_record,
-    resident_ending,
-    unit_ending,
-)
+from .connection import ERROR, UNIT_ENDS, VERDICTS, Connection, Ending, from_record, resident_ending, unit_ending
 from .reader import Journal, Record, Terms, text, time_of
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

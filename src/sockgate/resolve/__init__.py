@@ -6,15 +6,15 @@ and share one deadline, and no answer reaches anybody uncleaned.
 
 import time
 
-from ..core.names import CONFIRMED
-from .asking import Unable, run
-from .names import Resolver
+from ..core.host_names import CONFIRMED
+from .host_lookup import Resolver
+from .tasks import Unable, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..core.lookups import LookUps
+    from ..connection.lookup_options import LookUps
     from ..core.peer import Peer
-    from .asking import Task
+    from .tasks import Task
 
 
 def look_up(peer: "Peer", lookups: "LookUps | None", zones: dict[str, bool], deadline: float, *, by_rule: bool) -> None:
@@ -38,7 +38,7 @@ def look_up(peer: "Peer", lookups: "LookUps | None", zones: dict[str, bool], dea
 
 def load_everything() -> None:
     """What is else loaded when it is needed: for a process whose children ask."""
-    from . import ident, lists, servers  # noqa: F401
+    from . import dns_client, dns_lists, ident  # noqa: F401
 
 
 def find_host(peer: "Peer", lookups: "LookUps", resolver: Resolver, *, by_rule: bool) -> "Task[None]":
@@ -61,8 +61,8 @@ def find_user(peer: "Peer", seconds: float) -> "Task[None]":
 
 
 def find_listings(peer: "Peer", zones: dict[str, bool]) -> "list[Task[None]]":
-    from .lists import listing_of
-    from .servers import known_servers
+    from .dns_client import known_servers
+    from .dns_lists import listing_of
 
     servers = known_servers()
 

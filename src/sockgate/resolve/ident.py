@@ -8,12 +8,12 @@ import errno
 import posix
 import time
 
-from .asking import READ, WRITE, Unable
+from .tasks import READ, WRITE, Unable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..core.peer import Peer
-    from .asking import Task
+    from .tasks import Task
 
 PORT = 113
 LONGEST_REPLY = 512  # bytes; RFC 1413 allows 1,000 for a line, and nobody has such a name

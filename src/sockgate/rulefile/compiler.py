@@ -6,11 +6,11 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from ..core.access import DENY
+from ..access.tcprules import Action, parse
+from ..access.tcprules_access import ABOUT_KEY, ABOUT_VERSION, PART_DENY, PART_LINE, PART_VARIABLE, prefix_lengths
 from ..core.errors import ConfigError
-from ..core.rules import ABOUT_KEY, ABOUT_VERSION, PART_DENY, PART_LINE, PART_VARIABLE, prefix_lengths
-from ..core.stores import read_file, text_lines
-from ..core.tcprules import Action, parse
+from ..core.rule_files import read_file, text_lines
+from ..core.verdict import DENY
 from .cdbwriter import CdbWriter
 from .reader import LARGEST_SOURCE, is_compiled
 

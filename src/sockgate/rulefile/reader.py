@@ -5,10 +5,11 @@ from itertools import count, groupby
 from struct import unpack
 from typing import NamedTuple
 
-from ..core.access import DENY
-from ..core.rules import ABOUT_KEY, CompiledRules
-from ..core.stores import Cdb, open_file, read_file, text_lines
-from ..core.tcprules import MESSAGE, Action, RuleError, address_keys, parse, rule_text, written
+from ..access.tcprules import MESSAGE, Action, RuleError, address_keys, parse, rule_text, written
+from ..access.tcprules_access import ABOUT_KEY, CompiledRules
+from ..core.cdb import Cdb
+from ..core.rule_files import open_file, read_file, text_lines
+from ..core.verdict import DENY
 
 LARGEST_SOURCE = 1 << 32  # as much as a cdb can hold
 

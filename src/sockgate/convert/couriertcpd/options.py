@@ -3,7 +3,7 @@
 import os
 import re
 
-from ...core.dnsbl import DnsLists, allow_list
+from ...access.dnsbl import DnsLists, allow_list
 from ...core.errors import UsageError
 from ..answer import Answer, approximated, blocked, ignored, translated
 from ..gateoptions import offers

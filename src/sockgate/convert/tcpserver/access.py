@@ -3,9 +3,9 @@
 import os
 import re
 
-from ...core.access import ALLOW
+from ...connection.gate import DEFAULT_TIMEOUT
 from ...core.errors import GateError
-from ...core.gate import DEFAULT_TIMEOUT
+from ...core.verdict import ALLOW
 from ...rulefile.reader import Rule, read_rules
 from ..answer import Answer, approximated, blocked, translated
 from ..gateoptions import offers

@@ -2,7 +2,7 @@
 
 import socket
 
-from ...core.xinetd_access import Entry, cidr, parse_entry
+from ...access.xinetd_access import Entry, cidr, parse_entry
 from ..answer import approximated, ignored
 from .draft import Draft, Value
 

@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from ...access.tcprules_access import RulesAccess
+from ...access.xinetd_access import Entry, XinetdAccess
+from ...connection.gate import Gate
 from ...core.errors import ConfigError, Refused, UsageError
-from ...core.gate import Gate
 from ...core.peer import Peer, internet_peer, pack
-from ...core.rules import RulesAccess
-from ...core.xinetd_access import Entry, XinetdAccess
 from ..gated import GatedService
 from .about_command import place_of
 from .machine import Machine

@@ -4,17 +4,17 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...core.dnsbl import Listing
+from ...core.listing import Listing
 from ...core.peer import pack
-from ...resolve.asking import run
-from ...resolve.lists import listing_of
-from ...resolve.servers import known_servers
+from ...resolve.dns_client import known_servers
+from ...resolve.dns_lists import listing_of
+from ...resolve.tasks import run
 from ..gated import GatedService
 from .machine import Machine
 from .problem import Problem
 
 if TYPE_CHECKING:
-    from ...resolve.asking import Task
+    from ...resolve.tasks import Task
 
 # Every list has the first and does not have the second (RFC 5782, 5).
 ALWAYS, NEVER = pack("127.0.0.2"), pack("127.0.0.1")

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
-from ...core.access import ALLOW
-from ...core.rules import CompiledRules, RulesAccess, TextRules
+from ...access.tcprules_access import CompiledRules, RulesAccess, TextRules
+from ...core.verdict import ALLOW
 from ...rulefile.reader import dead_entries, read_rules
 from ...units.reader import Place
 from ..gated import GatedService

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from ...core.gate import LOOKUP_OPTIONS
+from ...connection.gate import LOOKUP_OPTIONS
 from ...units.unit import Unit
 from ..gated import GatedService
 from .about_service import ROOT

@@ -4,7 +4,7 @@ import ipaddress
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ...core.access import DENY
+from ...core.verdict import DENY
 from ...journal.connection import Connection, Ending
 from ..log import describe_end
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from ...core.log import ACCEPTED, FAILED, REFUSED
+from ...connection.log import ACCEPTED, FAILED, REFUSED
 from ...journal.connection import Connection, from_record
 from ...journal.history import unit_terms
 from ...journal.reader import Journal

@@ -1,0 +1,1 @@
+"""The dialects of access rules: each one a check, in a file of its own."""

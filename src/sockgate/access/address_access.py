@@ -1,0 +1,37 @@
+"""--allow and --deny."""
+
+from ..core.addresses import AddressList
+from ..core.peer import Peer
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+
+
+class AddressAccess:
+    """--allow and --deny: the verdicts of IPAddressAllow= and IPAddressDeny= (systemd.resource-control(5)).
+
+    An address in the allow list is let in; else one in the deny list is refused; else it is let in. One thing
+    differs on purpose: an allow list alone refuses everybody else, where systemd would let them in.
+    A peer without an address (AF_UNIX) is in no list.
+    """
+
+    __slots__ = ("_allow", "_deny", "files", "needs_process")
+    by_name = False
+    lasting = True
+
+    def __init__(self, allow: str, deny: str) -> None:
+        self.files: tuple[str, ...] = ()
+        self.needs_process = False
+        self._allow = AddressList(allow, "--allow") if allow else None
+        self._deny = AddressList(deny, "--deny") if deny else None
+
+    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
+        for option, addresses, outcome in (("--allow", self._allow, ALLOW), ("--deny", self._deny, DENY)):
+            if addresses is None:
+                continue
+            entry = addresses.find(peer.remote)
+            if entry:
+                return Verdict(outcome, f"{option} {entry}", f"in {option} {entry}")
+            if considered is not None:
+                considered.append(f"{option} {addresses.text}: no entry covers {peer.remote_ip}")
+        if self._allow and not self._deny:
+            return Verdict(DENY, f"--allow {self._allow.text}", f"not in --allow {self._allow.text}")
+        return Verdict(NO_MATCH)

@@ -1,0 +1,295 @@
+"""--courier-access: the text of smtpaccess or imapaccess, as makedat -cidr and couriertcpd 1.0.16 read it.
+
+A line is KEY, one TAB, `deny` or `allow[,VAR[=VALUE]]...`. The one most specific entry decides; an address in no
+entry is let in. What makedat turns into a key that no client has, or couriertcpd into an unwanted "allow", is an
+error here. See sockgate-rules(5).
+"""
+
+import _socket
+import posix
+
+from ..core.addresses import is_number
+from ..core.errors import ConfigError
+from ..core.peer import MAPPED_PREFIX, Peer, text_of
+from ..core.rule_files import read_file, text_lines
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Network = tuple[int, int, int]  # address length in bytes, prefix length, network number
+
+EVERYBODY = "*"
+UNIT_BITS = {4: 8, 16: 16}  # what one step of Courier's keys covers: an octet, or a word of IPv6
+LEFTOVERS = (".rpmnew", ".rpmsave")  # makedat stops at these and at .dpkg-*
+DIRECTORY, FILE_TYPE = 0o040000, 0o170000  # S_IFDIR, S_IFMT
+REGULAR_FILE = 0o100000  # S_IFREG
+NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+CONTROL_CHARACTERS = frozenset(map(chr, (*range(ord("\t")), *range(ord("\t") + 1, ord(" ")), 127)))
+KEY_HINT = "write 192.0.2.1, 192.0.2, 192.0.2.0/24, 192.0.2.1-192.0.2.9, :2001:0db8, 2001:db8::/32 or *"
+
+
+class Entry:
+    """One line: where it stands, and the variables that it sets, None if it refuses."""
+
+    __slots__ = ("text", "variables", "where")
+
+    def __init__(self, where: str, text: str, variables: dict[bytes, bytes | None] | None) -> None:
+        self.where = where
+        self.text = text
+        self.variables = variables
+
+    def verdict(self) -> Verdict:
+        outcome = DENY if self.variables is None else ALLOW
+        text = self.text.replace("\t", " ")
+        return Verdict(outcome, self.where, f"{self.where}: {text}", text=self.text, variables=self.variables)
+
+
+class CourierAccess:
+    """The entries of one file, or of all files of a directory. Raises ConfigError for whatever is not right."""
+
+    __slots__ = ("_entries", "_everybody", "_lengths", "_path", "files", "needs_process")
+    by_name = False
+    lasting = True
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.needs_process = False
+        self._entries: dict[Network, Entry] = {}
+        self._everybody: Entry | None = None
+        files = files_of(path)
+        count = sum([self._read(file) for file in files])
+        # A directory as well: a file may be added to it.
+        self.files: tuple[str, ...] = (*files, path) if files != [path] else (path,)
+        self._lengths = {
+            size: sorted({bits for length, bits, _ in self._entries if length == size}, reverse=True)
+            for size in (0, 4, 16)
+        }
+        self._require_unambiguous()
+        if not count:
+            raise ConfigError(f"{path!r} holds no entries", "no entries would let everybody in")
+
+    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
+        """The verdict of the most specific entry; none says nothing."""
+        entry = self._entry(peer.remote, considered) or self._everybody
+        if entry is not None:
+            return entry.verdict()
+        if considered is not None:
+            considered.append(f"{self._path}: no entry for *")
+        return Verdict(NO_MATCH)
+
+    def _entry(self, address: bytes, considered: list[str] | None) -> Entry | None:
+        """The most specific entry of a network."""
+        length = len(address)
+        number = int.from_bytes(address, "big")
+        for bits in self._lengths[length]:
+            network = length, bits, number >> length * 8 - bits
+            entry = self._entries.get(network)
+            if entry is not None:
+                return entry
+            if considered is not None:
+                considered.append(f"{self._path}: no entry for {cidr(network)}")
+        return None
+
+    def _read(self, path: str) -> int:
+        """How many entries the file has."""
+        count = 0
+        actions: dict[str, dict[bytes, bytes | None] | None] = {}  # each distinct one is parsed once
+        for number, line in enumerate(text_lines(read_file(path), path), 1):
+            if not line or line[0] == "#":
+                continue
+            key, action = split_line(line, f"{path}:{number}")
+            try:
+                if action not in actions:
+                    actions[action] = parse_action(action)
+                self._add(key, Entry(f"{path}:{number}", line, actions[action]))
+            except EntryError as error:
+                raise ConfigError(f"{path}:{number}: {error}", error.hint) from None
+            count += 1
+        return count
+
+    def _add(self, key: str, entry: Entry) -> None:
+        """Like makedat, which stops at a key that it has already seen. No networks means everybody."""
+        networks = parse_key(key)
+        for network in networks:
+            known = self._entries.setdefault(network, entry)
+            if known is not entry:
+                raise ConfigError(f"{entry.where}: {cidr(network)} already has an entry at {known.where}")
+        if not networks and self._everybody:
+            raise ConfigError(f"{entry.where}: '*' already has an entry at {self._everybody.where}")
+        if not networks:
+            self._everybody = entry
+
+    def _require_unambiguous(self) -> None:
+        """Networks that makedat expands to keys of the same length must not overlap: it finds a key twice."""
+        for (length, bits, number), entry in self._entries.items():
+            for wider in self._lengths[length]:
+                if wider >= bits or specificity(length, wider) < specificity(length, bits):
+                    continue
+                known = self._entries.get((length, wider, number >> bits - wider))
+                if known is not None:
+                    both = f"{cidr((length, bits, number))} and {cidr((length, wider, number >> bits - wider))}"
+                    raise ConfigError(f"{entry.where}: overlaps {known.where}: {both} expand to the same keys")
+
+
+class EntryError(Exception):
+    """What is wrong with an entry, and how to mend it."""
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.hint = hint
+
+
+def files_of(path: str) -> list[str]:
+    """The file itself, or the files of a directory that makedat reads. Raises ConfigError."""
+    try:
+        if posix.stat(path).st_mode & FILE_TYPE != DIRECTORY:
+            return [path]
+        names = sorted(posix.listdir(path))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"unable to read {path!r}: {getattr(error, 'strerror', None) or error}") from None
+    for name in names:
+        if name.endswith(LEFTOVERS) or ".dpkg-" in name:
+            raise ConfigError(f"{path}/{name}: left over from an upgrade", "take over what it changes, then remove it")
+    files = [f"{path}/{name}" for name in names if not name.endswith(("~", ".dist"))]
+    files = [file for file in files if is_file(file)]
+    if not files:
+        raise ConfigError(f"{path!r} has no files", "no entries would let everybody in")
+    return files
+
+
+def is_file(path: str) -> bool:
+    try:
+        return posix.stat(path).st_mode & FILE_TYPE == REGULAR_FILE
+    except OSError as error:
+        raise ConfigError(f"unable to read {path!r}: {error.strerror}") from None
+
+
+def split_line(line: str, where: str) -> tuple[str, str]:
+    """Key and action. Behind a key that makedat expands may stand any blanks, behind all others one TAB."""
+    if not CONTROL_CHARACTERS.isdisjoint(line):
+        raise ConfigError(f"{where}: the line holds a control character", "end lines with LF alone")
+    key = line.partition("\t")[0].partition(" ")[0]
+    rest = line[len(key) :]
+    action = rest.lstrip(" \t") if "/" in key or "-" in key else rest.removeprefix("\t")
+    if action == rest or not action or action[0] in " \t":
+        raise ConfigError(f"{where}: {line!r} is not KEY, one TAB, and 'allow' or 'deny'")
+    return key, action
+
+
+def parse_action(action: str) -> dict[bytes, bytes | None] | None:
+    """The variables that an action sets, None if it refuses. Raises EntryError."""
+    if action.startswith("deny"):
+        return None
+    rest = action.removeprefix("allow")
+    if rest == action or rest[:1] not in ("", ","):
+        raise EntryError(f"the action {action!r} is neither 'deny' nor 'allow'", "couriertcpd would let the client in")
+    variables: dict[bytes, bytes | None] = {}
+    for assignment in assignments(rest[1:]):
+        name, _, value = assignment.partition("=")
+        name, value = name.lstrip(" \t"), value.rstrip(" \t")
+        if not name or name[0].isdigit() or not NAME_CHARACTERS.issuperset(name):
+            raise EntryError(f"{assignment!r} is not VAR or VAR=VALUE")
+        variables[name.encode("latin-1")] = value.encode("latin-1")
+    return variables
+
+
+def assignments(text: str) -> "Iterator[str]":
+    """What stands between commas; quotes of either kind protect commas and are taken away. Raises EntryError."""
+    word, quote = "", ""
+    for character in text:
+        if quote:
+            word, quote = (word, "") if character == quote else (word + character, quote)
+        elif character in "\"'":
+            quote = character
+        elif character == ",":
+            yield word
+            word = ""
+        else:
+            word += character
+    if quote:
+        raise EntryError(f"{text!r} has no closing {quote}")
+    if word:
+        yield word
+
+
+def parse_key(key: str) -> "list[Network]":
+    """The networks of a key; none for `*`, which is everybody. Raises EntryError."""
+    if key == EVERYBODY:
+        return []
+    if "/" in key:
+        return [parse_cidr(key)]
+    if "-" in key:
+        return parse_range(key)
+    if key.startswith(":"):
+        return [parse_words(key)]
+    return [parse_octets(key)]
+
+
+def parse_octets(key: str) -> "Network":
+    """`192.0.2.1`, or fewer octets for a network."""
+    octets = key.split(".")
+    if len(octets) > 4 or not all(is_number(octet) and int(octet) <= 255 for octet in octets):
+        raise EntryError(f"no client has the key {key!r}", KEY_HINT)
+    return 4, 8 * len(octets), int.from_bytes(bytes(map(int, octets)), "big")
+
+
+def parse_words(key: str) -> "Network":
+    """`:2001:0db8`: words as couriertcpd writes them, of four lower-case digits each."""
+    words = key[1:].split(":")
+    if len(words) > 8 or not all(len(word) == 4 and not word.strip("0123456789abcdef") for word in words):
+        raise EntryError(f"no client has the key {key!r}", KEY_HINT)
+    return 16, 16 * len(words), int("".join(words), 16)
+
+
+def parse_cidr(key: str) -> "Network":
+    """`192.0.2.0/24`, `10/8`, `2001:db8::/32`; Net::CIDR masks host bits and completes octets."""
+    address, _, bits = key.partition("/")
+    length, number = parse_address(key, address)
+    if not is_number(bits) or int(bits) > length * 8:
+        raise EntryError(f"{key!r} has no valid prefix length (0 to {length * 8})")
+    return length, int(bits), number >> length * 8 - int(bits)
+
+
+def parse_range(key: str) -> "list[Network]":
+    """`192.0.2.1-192.0.2.9`: the fewest networks that cover it."""
+    start, _, end = key.partition("-")
+    length, first = parse_address(key, start)
+    end_length, last = parse_address(key, end)
+    if length != end_length or start.count(".") != end.count("."):
+        raise EntryError(f"{key!r}: both ends must be of one kind")
+    if length == 4:
+        last |= (1 << 8 * (3 - end.count("."))) - 1
+    if first > last:
+        raise EntryError(f"{key!r} is a reversed range")
+    networks = []
+    while first <= last:
+        host_bits = min((first & -first).bit_length() - 1 if first else length * 8, (last - first + 1).bit_length() - 1)
+        networks.append((length, length * 8 - host_bits, first >> host_bits))
+        first += 1 << host_bits
+    return networks
+
+
+def parse_address(key: str, text: str) -> tuple[int, int]:
+    """Length in bytes and number of an address; IPv4 may lack octets at the end."""
+    if ":" in text:
+        try:
+            packed = _socket.inet_pton(_socket.AF_INET6, text)
+        except (OSError, ValueError):
+            raise EntryError(f"no client has the key {key!r}", KEY_HINT) from None
+        if packed.startswith(MAPPED_PREFIX):
+            raise EntryError(f"no client has the key {key!r}", "write IPv4 addresses as such")
+        return 16, int.from_bytes(packed, "big")
+    length, bits, number = parse_octets(text)
+    return length, number << 32 - bits
+
+
+def specificity(length: int, bits: int) -> int:
+    """How many octets or words the keys of a network have, once makedat has expanded it."""
+    return max(1, -(-bits // UNIT_BITS[length]))
+
+
+def cidr(network: "Network") -> str:
+    length, bits, number = network
+    return f"{text_of((number << length * 8 - bits).to_bytes(length, 'big'))}/{bits}"

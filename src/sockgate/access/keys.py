@@ -1,0 +1,73 @@
+"""Keys: what a peer is looked up by, from most to least specific.
+
+A key is the address part of a rule in its normal form. Deriving keys from a peer and looking a key up
+(evaluate) are different functions: each dialect has its own keys, and any store can answer them.
+"""
+
+from ..core.peer import Peer, text_of
+from ..core.verdict import NO_MATCH, Verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ..core.protocols import Store
+
+DOTTED_LENGTHS = (24, 16, 8)  # networks that tcprules writes as `10.1.2.`, `10.1.` and `10.`
+
+
+def tcprules_keys(peer: Peer, networks: "Callable[[Peer], list[str]]") -> list[str]:
+    """The keys of tcpserver 0.88 in the order of its rules.c; `networks` gives those between host and suffixes.
+
+    Info and host name count only where they are known; a peer without an address (AF_UNIX) has the last key alone.
+    """
+    ip, host, info = peer.remote_ip, peer.host, peer.info
+    keys = []
+    if info is not None:
+        keys += [f"{info}@{ip}"] if ip else []
+        keys += [f"{info}@={host}"] if host is not None else []
+    keys += [ip] if ip else []
+    keys += [f"={host}"] if host is not None else []
+    keys += networks(peer)
+    if host is not None:
+        keys += [f"={suffix}" for suffix in host_suffixes(host)]
+        keys.append("=")
+    keys.append("")
+    return keys
+
+
+def network_key(packed: bytes, length: int) -> str:
+    """The key of the network of this prefix length around an address: `10.1.`, `10.1.128.0/17`, `2001:db8::/32`."""
+    if len(packed) == 4 and length in DOTTED_LENGTHS:
+        return "".join(f"{octet}." for octet in packed[: length // 8])
+    shift = len(packed) * 8 - length
+    if not shift:
+        return text_of(packed)
+    network = int.from_bytes(packed, "big") >> shift << shift
+    return f"{text_of(network.to_bytes(len(packed), 'big'))}/{length}"
+
+
+def network_keys(packed: bytes, lengths: "Iterable[int]") -> list[str]:
+    """The networks around an address for these prefix lengths, longest first."""
+    return [network_key(packed, length) for length in sorted(lengths, reverse=True)]
+
+
+def textual_prefixes(ip: str) -> list[str]:
+    """The address cut back to each dot, as tcpserver 0.88 does; and to each colon, as ucspi-tcp-ipv6 does."""
+    return [ip[:end] for end in range(len(ip), 0, -1) if ip[end - 1] in ".:"]
+
+
+def host_suffixes(host: str) -> list[str]:
+    """`.example.com` and `.com` for www.example.com."""
+    return [host[at:] for at in range(len(host)) if host[at] == "."]
+
+
+def evaluate(keys: "Iterable[str]", store: "Store", considered: list[str] | None = None) -> Verdict:
+    """The verdict of the first key that the store knows, else NO_MATCH. Raises ConfigError."""
+    for key in keys:
+        verdict = store.find(key)
+        if verdict is not None:
+            return verdict
+        if considered is not None:
+            considered.append(f"{store.name}: no rule for {key!r}" if key else f"{store.name}: no rule for everybody")
+    return Verdict(NO_MATCH)

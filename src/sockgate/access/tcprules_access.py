@@ -1,0 +1,189 @@
+"""--rules: access rules in the language of tcprules, as text or compiled to a cdb."""
+
+import posix
+
+from ..core.cdb import Cdb
+from ..core.errors import ConfigError
+from ..core.peer import Peer
+from ..core.rule_files import COMPILE_HINT, open_file, read_open_file, text_lines
+from ..core.verdict import ALLOW, DENY, Verdict
+from .keys import DOTTED_LENGTHS, evaluate, network_keys, tcprules_keys, textual_prefixes
+from .tcprules import Action, parse, rule_text, written
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# In a cdb that `sockgatectl rules compile` made: a key that no peer has (tcpserver's are C strings), whose data
+# is version, source, and the prefix lengths of the CIDR rules for IPv4 and for IPv6, each ended by a NUL.
+ABOUT_KEY = b"\0sockgate"
+ABOUT_VERSION = b"1"
+
+# The data of a rule: parts ended by a NUL. tcpserver knows the first two and skips the third.
+PART_DENY, PART_VARIABLE, PART_LINE = b"D", b"+", b"L"
+
+END_HINT = "end the text with ':allow' or ':deny': without it nobody could see that a file was cut short"
+
+
+class RulesAccess:
+    """The rules of one file. Who matches no rule is neither let in nor refused by it."""
+
+    __slots__ = ("files", "needs_process", "store")
+    by_name = True
+    lasting = True
+
+    def __init__(self, path: str) -> None:
+        self.files: tuple[str, ...] = (path,)
+        self.needs_process = False  # by name they compare with TCPREMOTEHOST, which --hostname sets
+        self.store = load(path)
+
+    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
+        verdict = evaluate(tcprules_keys(peer, self.store.networks), self.store, considered)
+        self.store.require_unchanged()
+        return verdict
+
+
+def load(path: str) -> "TextRules | CompiledRules":
+    """The store in this file, told by its content: a cdb has a NUL in its header, a text has none anywhere.
+
+    So no cdb, however damaged, is ever taken for a text. Raises ConfigError.
+    """
+    descriptor, status = open_file(path)
+    try:
+        if b"\0" in posix.pread(descriptor, 2048, 0):
+            return CompiledRules(Cdb(posix.dup(descriptor), status, path))
+        return TextRules(read_open_file(descriptor, status, path, hint=COMPILE_HINT), path)
+    except OSError as error:
+        raise ConfigError(f"unable to read {path!r}: {error.strerror}") from None
+    finally:
+        posix.close(descriptor)
+
+
+class TextRules:
+    """A store of the rules in a text, all of it read and checked. The first rule with a key is the one that counts."""
+
+    __slots__ = ("_actions", "_lengths", "_lines", "_numbers", "name")
+
+    def __init__(self, data: bytes, path: str) -> None:
+        self.name = path
+        self._lines = text_lines(data, path)
+        self._numbers: dict[str, int] = {}
+        self._actions: dict[int, Action] = {}
+        last = 0
+        for last, keys, action in parse(self._lines, path):
+            self._actions[last] = action
+            for key in keys:
+                self._numbers.setdefault(key, last)
+        self._lengths = prefix_lengths(self._numbers)
+        self._require_end(last)
+
+    def find(self, key: str) -> Verdict | None:
+        number = self._numbers.get(key)
+        if number is None:
+            return None
+        return self._actions[number].verdict(f"{self.name}:{number}", self._lines[number - 1].rstrip(" \t"))
+
+    def networks(self, peer: Peer) -> list[str]:
+        return network_keys(peer.remote, self._lengths[len(peer.remote)])
+
+    def require_unchanged(self) -> None:
+        """A text was read as a whole: what happens to its file later is nothing to this store."""
+
+    def _require_end(self, last: int) -> None:
+        """A text is read while others write it, so it must show where it ends: with its only rule for everybody.
+
+        Then whatever was cut off, the rest is no complete text and refuses, never a shorter one that lets in more.
+        """
+        if not last:
+            raise ConfigError(f"{self.name!r} holds no rules", END_HINT)
+        end = self._numbers.get("")
+        if end is None:
+            raise ConfigError(f"{self.name}:{last}: the last rule is not for everybody else", END_HINT)
+        if end != last:
+            raise ConfigError(f"{self.name}:{end}: the rule for everybody else must be the last one")
+
+
+class CompiledRules:
+    """A store of the rules in a cdb of ours or of tcprules. Of the latter, only what tcpserver looks up counts.
+
+    source  the text that ours was compiled from, empty for one of tcprules
+    """
+
+    __slots__ = ("_cdb", "_lengths", "name", "source")
+
+    def __init__(self, cdb: Cdb) -> None:
+        self._cdb = cdb
+        self.name = cdb.path
+        self.source = ""
+        self._lengths: dict[int, frozenset[int]] | None = None
+        if cdb.is_empty:
+            raise ConfigError(f"{self.name!r} holds no rules", "no rules would let everybody in")
+        about = cdb.get(ABOUT_KEY)
+        if about is not None:
+            self.source, self._lengths = self._read_about(about)
+
+    def find(self, key: str) -> Verdict | None:
+        data = self._cdb.get(key.encode("latin-1"))
+        if data is None:
+            return None
+        action, where = self.read_rule(key, data)
+        return action.verdict(where, rule_text(key if self._lengths is None else written(key), action))
+
+    def networks(self, peer: Peer) -> list[str]:
+        if self._lengths is None:
+            return textual_prefixes(peer.remote_ip or "")
+        return network_keys(peer.remote, self._lengths[len(peer.remote)])
+
+    def require_unchanged(self) -> None:
+        self._cdb.require_unchanged()
+
+    def read_rule(self, key: str, data: bytes) -> tuple[Action, str]:
+        """Action of a rule's data, and file:line. Raises ConfigError for anything that tcprules does not write."""
+        outcome, where = ALLOW, self.name
+        variables: dict[bytes, bytes | None] = {}
+        *parts, rest = data.split(b"\0")
+        for part in parts:
+            kind, text = part[:1], part[1:]
+            name, equals, value = text.partition(b"=")
+            if kind == PART_VARIABLE and name and equals:
+                variables[name] = value
+            elif part == PART_DENY:
+                outcome = DENY
+            elif kind == PART_LINE and self.source and text.isdigit():
+                where = f"{self.source}:{text.decode()}"
+            else:
+                raise self._damaged(key)
+        if rest:
+            raise self._damaged(key)
+        return Action(outcome, variables), where
+
+    def _read_about(self, data: bytes) -> tuple[str, dict[int, frozenset[int]]]:
+        try:
+            version, source, ipv4, ipv6, end = data.split(b"\0")
+            lengths = {4: read_lengths(ipv4, 32), 16: read_lengths(ipv6, 128), 0: frozenset[int]()}
+        except ValueError:
+            raise self._damaged(ABOUT_KEY.decode()) from None
+        if version != ABOUT_VERSION or end:
+            raise ConfigError(f"{self.name!r} was compiled by another version of sockgatectl", "compile it anew")
+        return source.decode("utf-8", "surrogateescape"), lengths
+
+    def _damaged(self, key: str) -> ConfigError:
+        return ConfigError(f"{self.name!r} holds a damaged rule for {key!r}", "compile it anew")
+
+
+def prefix_lengths(keys: "Iterable[str]") -> dict[int, frozenset[int]]:
+    """The prefix lengths of the networks among these keys, by length of the address in bytes."""
+    lengths: dict[int, set[int]] = {4: set(DOTTED_LENGTHS), 16: set(), 0: set()}
+    for key in keys:
+        if "/" in key and "@" not in key:
+            address, _, length = key.partition("/")
+            lengths[16 if ":" in address else 4].add(int(length))
+    return {size: frozenset(found) for size, found in lengths.items()}
+
+
+def read_lengths(text: bytes, longest: int) -> frozenset[int]:
+    """Raises ValueError."""
+    lengths = frozenset(int(number) for number in text.split(b",") if number)
+    if not lengths <= set(range(longest + 1)):
+        raise ValueError
+    return lengths

@@ -1,0 +1,89 @@
+"""--access-times and --max-load: when a service is open at all, as xinetd 2.3.15 decides it (access.c, time.c).
+
+Local time, both ends of an interval inclusive. Unlike there, 22:00-6:00 runs across midnight and 24:00 ends a day;
+xinetd disables a service for either.
+"""
+
+import posix
+import time
+
+from ..core.errors import SystemFailure, UsageError
+from ..core.peer import Peer
+from ..core.verdict import DENY, NO_MATCH, Verdict
+
+MINUTES_OF_A_DAY = 24 * 60
+INTERVAL_HINT = "write intervals such as 8:00-17:00 or 22:00-6:00"
+
+
+class Schedule:
+    """Refuses everybody outside the intervals, and while the load of the last minute is too high."""
+
+    __slots__ = ("_intervals", "_most_load", "_text", "files", "needs_process")
+    by_name = False
+    lasting = False
+
+    def __init__(self, access_times: str, max_load: str | None) -> None:
+        """`access_times` is empty, and `max_load` None, where the option was not given. Raises UsageError."""
+        self.files: tuple[str, ...] = ()
+        self.needs_process = False
+        self._text = " ".join(access_times.split())
+        self._intervals = [parse_interval(word) for word in access_times.split()]
+        if access_times and not self._intervals:
+            raise UsageError("--access-times: the list is empty", INTERVAL_HINT)
+        self._most_load = 0.0 if max_load is None else parse_load(max_load)
+
+    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
+        if self._most_load:
+            load = load_of_last_minute()
+            if load >= self._most_load:
+                rule = f"--max-load {self._most_load:g}"
+                return Verdict(DENY, rule, f"the load is {load:.2f}, and {rule}")
+            if considered is not None:
+                considered.append(f"--max-load {self._most_load:g}: the load is {load:.2f}")
+        if self._intervals:
+            now = time.localtime()
+            if not self.is_open(now.tm_hour * 60 + now.tm_min):
+                rule = f"--access-times {self._text}"
+                return Verdict(DENY, rule, f"it is {now.tm_hour}:{now.tm_min:02}, outside {rule}")
+            if considered is not None:
+                considered.append(f"--access-times {self._text}: it is {now.tm_hour}:{now.tm_min:02}")
+        return Verdict(NO_MATCH)
+
+    def is_open(self, minute: int) -> bool:
+        """Whether one of the intervals has this minute of the day."""
+        return any(
+            start <= minute <= end if start <= end else minute >= start or minute <= end
+            for start, end in self._intervals
+        )
+
+
+def parse_interval(word: str) -> tuple[int, int]:
+    """First and last minute of the day of `H:M-H:M`. Raises UsageError."""
+    start, _, end = word.partition("-")
+    first, last = parse_time(start), parse_time(end)
+    if first is None or last is None or first in (last, MINUTES_OF_A_DAY):
+        raise UsageError(f"--access-times: {word!r} is not an interval", INTERVAL_HINT)
+    return first, last
+
+
+def parse_time(text: str) -> int | None:
+    """Minute of the day of `H:M`, 0:00 to 24:00; None if it is none."""
+    hour, _, minute = text.partition(":")
+    if not all(part.isascii() and part.isdigit() and len(part) <= 2 for part in (hour, minute)):
+        return None
+    total = int(hour) * 60 + int(minute)
+    return total if int(minute) < 60 and total <= MINUTES_OF_A_DAY else None
+
+
+def parse_load(text: str) -> float:
+    whole, _, fraction = text.partition(".")
+    if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit()) or not float(text):
+        raise UsageError(f"--max-load: {text!r} is not a load", "write a number above 0, such as 2.5")
+    return float(text)
+
+
+def load_of_last_minute() -> float:
+    try:
+        return posix.getloadavg()[0]
+    except OSError:
+        raise SystemFailure("--max-load: unable to read the load") from None

@@ -1,0 +1,282 @@
+"""--only-from and --no-access: the address forms and verdicts of xinetd 2.3.15 (addr.c, access.c).
+
+Both lists match: refused. Most forms mean something else than they seem to: `10.0.0.0` is 10.0.0.0/8 and
+`192.168.10` is 192.168.0.10. Each keeps its meaning, and `meaning()` tells it. What xinetd skips in silence is an
+error here, and so is an entry of --no-access that refuses less than it says. See sockgate-rules(5).
+"""
+
+import _socket
+
+from ..core.addresses import inet_aton
+from ..core.errors import UsageError
+from ..core.host_names import CONFIRMED, FAILED, HostName, name_of
+from ..core.peer import MAPPED_PREFIX, Peer, text_of
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+
+Network = tuple[int, int, int]  # address length in bytes, host bits, network number, as AddressList has it
+
+NETWORKS_FILE = "/etc/networks"  # networks(5)
+NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
+NOBODY = "xinetd matches nobody by it"
+FORMS = "see sockgate-rules(5) for xinetd's forms of addresses"
+
+
+class Entry:
+    """One word of a list.
+
+    networks  what it covers
+    name      instead of them, a host name or .domain to compare with the peer's own name, in lower case
+    caveat    why it matches less than it says; such an entry only ever keeps somebody out
+    """
+
+    __slots__ = ("caveat", "name", "networks", "text")
+
+    def __init__(self, text: str, networks: tuple[Network, ...] = (), name: str = "", caveat: str = "") -> None:
+        self.text = text
+        self.networks = networks
+        self.name = name
+        self.caveat = caveat
+
+    def covers(self, peer: Peer) -> bool:
+        """Whether one of its networks has the peer's address.
+
+        xinetd compares the IPv4 client of an IPv6 socket with IPv6 rules as well, by its mapped address.
+        """
+        packed = (peer.remote, MAPPED_PREFIX + peer.remote) if peer.mapped else (peer.remote,)
+        return any(
+            len(address) == length and int.from_bytes(address, "big") >> host_bits == network
+            for address in packed
+            for length, host_bits, network in self.networks
+        )
+
+    def names(self, host: HostName) -> bool:
+        """Whether the peer's name, however sure, is meant by this entry."""
+        return host.text.endswith(self.name) if self.name.startswith(".") else host.text == self.name
+
+    def meaning(self) -> str:
+        """What it matches: for `check` and `explain`."""
+        if self.name:
+            return f"clients whose name ends in {self.name}" if self.name[0] == "." else f"the client named {self.name}"
+        networks = " ".join(cidr(network) for network in self.networks) or "nobody"
+        return f"{networks} ({self.caveat})" if self.caveat else networks
+
+    def shown(self) -> str:
+        """As it was written, with its networks where they look different: `10.0.0.0, that is 10.0.0.0/8`."""
+        networks = " ".join(cidr(network) for network in self.networks)
+        plain = self.name or networks in (self.text, f"{self.text}/32", f"{self.text}/128")
+        return self.text if plain else f"{self.text}, that is {networks}"
+
+
+class XinetdAccess:
+    """The verdict of both lists. Given as "" a list is absent; given as a blank it is there and empty."""
+
+    __slots__ = ("_no_access", "_only_from", "files", "needs_process")
+    by_name = False
+    lasting = True
+
+    def __init__(self, only_from: str, no_access: str) -> None:
+        self.files: tuple[str, ...] = ()
+        self._only_from = read_list(only_from, "--only-from") if only_from else None
+        self._no_access = read_list(no_access, "--no-access") if no_access else None
+        if self._no_access == []:
+            raise UsageError("--no-access: the list is empty", "name at least one address, or leave the option out")
+        self.needs_process = any(entry.name for entry in self.entries())
+
+    def entries(self) -> list[Entry]:
+        return (self._only_from or []) + (self._no_access or [])
+
+    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
+        if not peer.remote:
+            return Verdict(DENY, self._option(), f"the client has no address, and {self._option()} is about addresses")
+        if self._no_access is not None:
+            verdict = refused_by(self._no_access, peer, considered)
+            if verdict is not None:
+                return verdict
+        if self._only_from is not None:
+            return let_in_by(self._only_from, peer, considered)
+        return Verdict(NO_MATCH)
+
+    def _option(self) -> str:
+        return "--only-from" if self._only_from is not None else "--no-access"
+
+
+def refused_by(entries: list[Entry], peer: Peer, considered: list[str] | None) -> Verdict | None:
+    """The refusal of --no-access, if it has one. A name counts even unconfirmed; one that nobody knows refuses."""
+    entry = find(entries, peer)
+    named = [entry for entry in entries if entry.name]
+    if entry is None and named:
+        host = name_of(peer, peer.remote)
+        if host.state == FAILED and not host.text:
+            rule = f"--no-access {named[0].text}"
+            return Verdict(DENY, rule, f"unable to compare the client's name with {rule}: {host.problem}")
+        entry = find_name(named, host)
+    if entry is not None:
+        return Verdict(DENY, f"--no-access {entry.text}", f"in --no-access {entry.shown()}")
+    report(entries, "--no-access", considered)
+    return None
+
+
+def let_in_by(entries: list[Entry], peer: Peer, considered: list[str] | None) -> Verdict:
+    """The verdict of --only-from. A name lets in only if it leads back to the client: anyone can claim a name."""
+    entry = find(entries, peer)
+    problem = ""
+    named = [entry for entry in entries if entry.name]
+    if entry is None and named:
+        host = name_of(peer, peer.remote)
+        problem = f": {host.problem}" if host.problem else ""
+        entry = find_name(named, host) if host.state == CONFIRMED else None
+    if entry is not None:
+        return Verdict(ALLOW, f"--only-from {entry.text}", f"in --only-from {entry.shown()}")
+    report(entries, "--only-from", considered)
+    if not entries:
+        return Verdict(DENY, "--only-from", "--only-from is empty: nobody may come in")
+    rule = "--only-from " + " ".join(entry.text for entry in entries)
+    return Verdict(DENY, rule, f"not in {rule}{problem}")
+
+
+def find(entries: list[Entry], peer: Peer) -> Entry | None:
+    return next((entry for entry in entries if entry.covers(peer)), None)
+
+
+def find_name(entries: list[Entry], host: HostName) -> Entry | None:
+    return next((entry for entry in entries if host.text and entry.names(host)), None)
+
+
+def report(entries: list[Entry], option: str, considered: list[str] | None) -> None:
+    if considered is not None:
+        considered += [f"{option} {entry.text}: not {entry.meaning()}" for entry in entries]
+
+
+def read_list(text: str, option: str) -> list[Entry]:
+    """The entries of a list, separated by blanks. Raises UsageError for the first that is wrong."""
+    entries = []
+    for word in text.split():
+        try:
+            entry = parse_entry(word)
+        except ValueError as error:
+            raise UsageError(f"{option}: {error}", FORMS) from None
+        if entry.caveat and option == "--no-access":
+            raise UsageError(f"--no-access: {word!r} would refuse less than it says: {entry.caveat}", FORMS)
+        entries.append(entry)
+    return entries
+
+
+def parse_entry(text: str) -> Entry:
+    """What xinetd's parsers, in the order in which they are tried, make of one word. Raises ValueError."""
+    if "{" in text:
+        return Entry(text, factorised(text))
+    if "," in text:
+        raise ValueError(f"{text!r} has a comma in it: separate entries with blanks")
+    address, slash, bits = text.partition("/")
+    if slash:
+        return masked(text, address, bits)
+    if ":" in text:
+        number = inet_pton6(text)
+        return Entry(text, ((16, 0, number),)) if number else Entry(text, caveat=NOBODY)
+    try:
+        number = inet_aton(text)
+    except ValueError:
+        return named(text)
+    host_bits = trailing_zero_octets(number) * 8
+    return Entry(text, ((4, host_bits, number >> host_bits),))
+
+
+def trailing_zero_octets(number: int) -> int:
+    """How many octets at the end of an IPv4 address are zero: xinetd takes all of them for "any"."""
+    count = 0
+    while count < 4 and not number >> count * 8 & 0xFF:
+        count += 1
+    return count
+
+
+def masked(text: str, address: str, bits: str) -> Entry:
+    """`address/bits`. Raises ValueError."""
+    length = 16 if ":" in address else 4
+    number = inet_pton6(address) if length == 16 else inet_aton(address)
+    size = prefix_length(text, bits, length)
+    missing = 3 - address.count(".") if length == 4 else 0
+    if missing and number >> 32 - min(size, 32) != inet_aton(address + ".0" * missing) >> 32 - min(size, 32):
+        raise ValueError(f"{text!r}: write all four octets, since xinetd reads {address} as {dotted(number)}")
+    if size == 128 and length == 16:
+        return Entry(text, caveat=NOBODY)
+    host_bits = max(length * 8 - size, 0)
+    caveat = "xinetd reads it as a single address" if size > length * 8 else ""
+    return Entry(text, ((length, host_bits, number >> host_bits),), caveat=caveat)
+
+
+def prefix_length(text: str, bits: str, length: int) -> int:
+    """What xinetd reads behind the slash: the first number, so that a mask such as 255.255.255.0 is 255.
+
+    Raises ValueError where that lets in more than is written (/24x, /0x18, /24.0.0.0), or is beyond all sense.
+    """
+    first, *others = bits.split(".")
+    valid = is_octet(first) and (length == 4 or int(first) <= 128)
+    if others:
+        valid = valid and length == 4 and len(others) == 3 and all(map(is_octet, others)) and int(first) > 32
+    if not valid:
+        raise ValueError(f"{text!r} has no valid prefix length (0 to {length * 8})")
+    return int(first)
+
+
+def factorised(text: str) -> tuple[Network, ...]:
+    """`10.1.{2,3}`: one network for each item, as long as the octets up to it. Raises ValueError."""
+    head, _, tail = text.partition("{")
+    octets = head.split(".")
+    items = tail.removesuffix("}").split(",")
+    fits = tail.endswith("}") and octets.pop() == "" and len(octets) <= 3
+    if not fits or not all(is_octet(part) for part in octets + items):
+        raise ValueError(f"{text!r} is not a factorised address such as 10.1.{{2,3}}")
+    network = 0
+    for octet in octets:
+        network = network << 8 | int(octet)
+    return tuple((4, 24 - 8 * len(octets), network << 8 | int(item)) for item in items)
+
+
+def is_octet(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255
+
+
+def named(text: str) -> Entry:
+    """A host name, a .domain, or a network of networks(5). Raises ValueError."""
+    name = text.lower()
+    last = name.rpartition(".")[2]
+    if not NAME_CHARACTERS.issuperset(name) or not last or last.isdigit() or ".." in name:
+        raise ValueError(f"{text!r} is neither an address nor a host name")
+    network = known_networks().get(name)
+    if network is None:
+        return Entry(text, name=name)
+    # The C library completes the number of a network to four octets, so xinetd finds no class in it.
+    return Entry(text, ((4, 0, network),), caveat="xinetd compares with the network's own address alone")
+
+
+def known_networks() -> dict[str, int]:
+    """Name to number of what networks(5) lists; 0.0.0.0 is no network to xinetd."""
+    networks: dict[str, int] = {}
+    try:
+        with open(NETWORKS_FILE, encoding="latin-1") as file:
+            for line in file:
+                name, number, *aliases = [*line.partition("#")[0].split(), "", ""]
+                octets = number.split(".")
+                if all(is_octet(octet) for octet in octets) and len(octets) <= 4:
+                    packed = bytes(map(int, octets)).ljust(4, b"\0")
+                    networks |= {alias.lower(): int.from_bytes(packed, "big") for alias in (name, *aliases)}
+    except OSError:
+        return {}  # getnetbyname(3) knows none either
+    return {name: number for name, number in networks.items() if name and number}
+
+
+def inet_pton6(text: str) -> int:
+    """An IPv6 address. One with a scope is refused: xinetd accepts it and ignores the scope."""
+    try:
+        return int.from_bytes(_socket.inet_pton(_socket.AF_INET6, text), "big")
+    except (OSError, ValueError):
+        raise ValueError(f"{text!r} is not an IPv6 address") from None
+
+
+def dotted(number: int) -> str:
+    return text_of(number.to_bytes(4, "big"))
+
+
+def cidr(network: Network) -> str:
+    length, host_bits, number = network
+    return f"{text_of((number << host_bits).to_bytes(length, 'big'))}/{length * 8 - host_bits}"

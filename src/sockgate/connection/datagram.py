@@ -1,0 +1,97 @@
+"""A datagram service (Accept=no): the sender of the first datagram is checked, then the server gets the socket.
+
+As under xinetd, the server reads that datagram itself, and those after it without another check. Refused ones are
+thrown away here. Only imported when descriptor 0 turns out to be a datagram socket.
+"""
+
+import _socket
+import errno
+import time
+
+from ..core.errors import PeerGone, SystemFailure, UsageError
+from ..core.peer import Peer, internet_peer
+from ..core.verdict import DENY, Verdict
+from .log import NOTICE, REFUSED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .gate import Gate
+    from .log import Log
+
+# How long to stay after a refused datagram: a flood of them must not start a gate for each.
+LINGER_SECONDS = 1.0
+PAUSE_SECONDS = 0.02
+# Senders of datagrams can be made up: a flood of them must not become a flood of records.
+MOST_RECORDS = 20
+
+
+def admit(
+    descriptor: int, gate: "Gate", log: "Log", decide: "Callable[[Peer, Gate, float], Verdict]"
+) -> tuple[Peer, Verdict]:
+    """The first sender that may come in; its datagram is still to be read. Raises PeerGone if nobody is left.
+
+    decide  about each sender, before this deadline
+    """
+    for option, given in (("--proxy-protocol", gate.proxy), ("--greet-delay", gate.greet_delay)):
+        if given is not None:
+            raise UsageError(f"{option} needs a connection, and this is a datagram socket")
+    connection = _socket.socket(fileno=descriptor)
+    logged: set[str] = set()
+    unlogged = 0
+    try:
+        while True:
+            peer = first_sender(connection)
+            verdict = decide(peer, gate, gate.deadline())
+            if verdict.outcome != DENY:
+                return peer, verdict
+            if peer.source not in logged and len(logged) < MOST_RECORDS:
+                log.verdict(peer, verdict, allowed=False)
+                logged.add(peer.source)
+            else:
+                unlogged += 1
+            drop(connection)
+    finally:
+        if unlogged:
+            log.record(NOTICE, REFUSED, f"refused {unlogged} more datagrams, without a record for each")
+        connection.detach()
+
+
+def first_sender(connection: _socket.socket) -> Peer:
+    """Who sent the datagram that is next to be read. Waits for one for LINGER_SECONDS, then raises PeerGone."""
+    deadline = time.monotonic() + LINGER_SECONDS
+    while True:
+        try:
+            _, address = connection.recvfrom(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+            return sender(connection, address)
+        except OSError as error:
+            # ECONNREFUSED: an earlier answer bounced; reading it clears it.
+            if error.errno not in (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED):
+                raise SystemFailure(f"unable to read the sender's address: {error.strerror}") from None
+        if time.monotonic() > deadline:
+            raise PeerGone
+        time.sleep(PAUSE_SECONDS)
+
+
+def sender(connection: _socket.socket, address: "tuple[str, int] | tuple[str, int, int, int] | object") -> Peer:
+    """The peer of one datagram; one from an AF_UNIX socket has no address, and is in no list."""
+    family = connection.family
+    if family not in (_socket.AF_INET, _socket.AF_INET6) or not isinstance(address, tuple):
+        return Peer("UNIX")
+    local = connection.getsockname()
+    peer = internet_peer(
+        _socket.inet_pton(family, address[0].partition("%")[0]), address[1],
+        _socket.inet_pton(family, local[0].partition("%")[0]), local[1],
+    )  # fmt: skip
+    peer.protocol = "UDP"
+    return peer
+
+
+def drop(connection: _socket.socket) -> None:
+    """Throw away the datagram that is next to be read."""
+    try:
+        connection.recv(1, _socket.MSG_DONTWAIT)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED):
+            raise SystemFailure(f"unable to read a datagram: {error.strerror}") from None

@@ -1,0 +1,293 @@
+"""A gate: everything that is known before a client comes, and what is decided when one does.
+
+`sockgate` builds one for its only connection, `sockgated` one for all of them, and `sockgatectl` builds one to
+check and explain options. It starts nothing and writes nothing.
+"""
+
+from ..access.address_access import AddressAccess
+from ..core.addresses import AddressList
+from ..core.errors import UsageError
+from ..core.options import Settings
+from ..core.peer import Peer
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+from .environ import keep_only, parse_assignments, peer_variables, scrub
+from .server import Server
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..core.actions import Actions
+    from ..core.protocols import Check
+    from .banners import Banners
+    from .greet_delay import GreetDelay
+    from .lookup_options import LookUps
+    from .proxy import ProxyProtocol
+    from .ssl_variables import SslVariables
+
+DEFAULT_TIMEOUT = "5"
+LONGEST_NAME = 253  # RFC 1035
+NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
+LOOKUP_OPTIONS = ("--hostname", "--paranoid", "--ident", "--dnsbl", "--dnsbl-allow", "--dnsbl-fail")
+BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-message", "--banner-text")
+
+
+class Gate:
+    """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work.
+
+    greeting    what every client is sent before it is decided about
+    local_name  of this end (TCPLOCALHOST), None if that is unknown
+    """
+
+    __slots__ = (
+        "_assignments", "_banners", "_pass_env", "_relay", "_ssl_variables", "checks", "greet_delay", "greeting",
+        "local_name", "lookups", "name", "proxy", "server", "timeout",
+    )  # fmt: skip
+
+    def __init__(self, settings: Settings) -> None:
+        self.server = Server(
+            settings.command, settings.one("--argv0"), settings.one("--stderr", "journal"), settings.many("--rlimit")
+        )
+        self.name = settings.one("--name") or settings.command[0].rpartition("/")[2]
+        self.checks = access_checks(settings)
+        self._banners = banners(settings)
+        self.greeting = self._banners.greeting if self._banners else b""
+        self.timeout = parse_seconds(settings.one("--timeout", DEFAULT_TIMEOUT), "--timeout")
+        self.proxy = proxy_protocol(settings)
+        self.greet_delay = greet_delay(settings)
+        self.lookups = look_ups(settings)
+        self.local_name = local_name(settings)
+        self._ssl_variables = ssl_variables(settings)
+        relay = settings.joined("--relay")
+        self._relay = AddressList(relay, "--relay", dotted=True) if relay else None
+        self._assignments = parse_assignments(settings.many("--env"))
+        self._pass_env = settings.joined("--pass-env") if "--pass-env" in settings else None
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether a connection needs a process of its own: to wait for the network, or to be changed by a rule."""
+        waits = self.proxy is not None or self.greet_delay is not None or self.lookups is not None
+        return waits or any(check.needs_process for check in self.checks)
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether what is decided about one connection holds for all between the same two addresses, until one of the
+        files changes; and but for TCPREMOTEPORT, their servers get the same variables."""
+        return not self.must_wait and self._ssl_variables is None and all(check.lasting for check in self.checks)
+
+    def deadline(self) -> float:
+        """When everything must be known about a client that comes now, in seconds of time.monotonic()."""
+        import time
+
+        return time.monotonic() + self.timeout
+
+    def identify(self, descriptor: int, peer: Peer, deadline: float) -> Peer:
+        """Who speaks through a proxy: the first that must be learned from the network. Raises Refused."""
+        if self.proxy is None:
+            return peer
+        import _socket
+
+        connection = _socket.socket(fileno=descriptor)
+        try:
+            return self.proxy.receive(connection, peer, deadline)
+        finally:
+            connection.detach()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that this gate was built from."""
+        files = tuple(file for check in self.checks for file in check.files)
+        return files + self._banners.files if self._banners else files
+
+    def foresee(self, peer: Peer) -> "tuple[Verdict | None, dict[str, bool]]":
+        """The verdict, if no answer from the network can change it. Else None, and the DNS lists to ask about this
+        client: zone to whether its text is wanted. Raises ConfigError.
+
+        So nobody is looked up who is refused anyway, and nobody waits about whom nothing is to be asked.
+        """
+        certain = True
+        identify = self.lookups is not None and self.lookups.identify and bool(peer.remote)
+        variables: dict[bytes, bytes | None] = {}
+        for check in self.checks:
+            if check.needs_process or (check.by_name and identify):
+                certain = False
+                continue
+            verdict = check.decide(peer)
+            if verdict.outcome == DENY and certain:
+                return verdict, {}
+            variables.update(verdict.variables)
+        lists = self.lookups.lists if self.lookups is not None else None
+        zones = lists.zones(peer, variables, self.relays_for(peer)) if lists is not None else {}
+        if certain and not identify and not zones:
+            return self.decide(peer), {}
+        return None, zones
+
+    def decide_now(self, peer: Peer) -> Verdict | None:
+        """The verdict of a client whom nobody has to wait for, else None. It is no proxy. Raises ConfigError."""
+        if not self.must_wait:
+            return self.decide(peer)
+        verdict, _ = self.foresee(peer)
+        return None if verdict and verdict.outcome != DENY and self.greet_delay is not None else verdict
+
+    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
+        """All checks must let the peer in; the first that refuses decides. Raises ConfigError."""
+        matched = Verdict(NO_MATCH)
+        actions: Actions | None = None
+        variables: dict[bytes, bytes | None] = {}
+        for check in self.checks:
+            verdict = check.decide(peer, considered)
+            if verdict.outcome == DENY:
+                return verdict
+            if verdict.outcome == ALLOW:
+                matched = verdict
+                actions = verdict.actions or actions
+                variables.update(verdict.variables)
+        if self.lookups is not None and self.lookups.lists is not None:
+            listed = self.lookups.lists.decide(peer, variables, self.relays_for(peer), considered)
+            if listed.outcome == DENY:
+                return listed
+            variables = listed.variables | variables
+        return Verdict(ALLOW, matched.rule, matched.reason, text=matched.text, variables=variables, actions=actions)
+
+    def hold_greeting(self, descriptor: int, peer: Peer, verdict: Verdict) -> Verdict:
+        """Let a client wait that may come in, as long as --greet-delay says. Returns what becomes of it then.
+
+        Raises ConfigError.
+        """
+        if self.greet_delay is None or verdict.outcome == DENY:
+            return verdict
+        return self.greet_delay.hold(descriptor, verdict, self.relays_for(peer))
+
+    def welcome(self, verdict: Verdict) -> bytes:
+        """What a client that is let in is sent just before its server starts."""
+        own = verdict.actions.banner if verdict.actions else b""
+        return own + self._banners.success if self._banners else own
+
+    def refusal(self, verdict: Verdict) -> bytes:
+        """What a client that is refused is sent before the connection is closed."""
+        own = verdict.actions.banner if verdict.actions else b""
+        if self._banners is None:
+            return own + verdict.message
+        return own + self._banners.failure + (verdict.message or self._banners.message)
+
+    def relays_for(self, peer: Peer) -> str | None:
+        """The entry of --relay that covers this peer, or None."""
+        return self._relay.find(peer.remote) if self._relay else None
+
+    def note(self, peer: Peer) -> str:
+        """What the log is to say of a client that is let in."""
+        relay = self.relays_for(peer)
+        return "; ".join((f"relay ({relay})",) * (relay is not None) + tuple(peer.problems))
+
+    def base_environment(self, inherited: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        """What every connection's server gets: inherited variables, scrubbed, then --env."""
+        kept = inherited if self._pass_env is None else keep_only(inherited, self._pass_env)
+        return scrub(kept) | self._assignments
+
+    def environment(
+        self, base: dict[bytes, bytes], peer: Peer, verdict: Verdict, relay: str | None
+    ) -> dict[bytes, bytes]:
+        """The server's environment: base, the UCSPI variables, --relay, then the rule that matched."""
+        peer.local_host = self.local_name
+        environment = base | peer_variables(peer)
+        if self._ssl_variables is not None:
+            environment |= self._ssl_variables.beside(environment)
+        if relay is not None:
+            environment[b"RELAYCLIENT"] = b""
+            environment[b"RELAYHOST"] = b""
+        for name, value in verdict.variables.items():
+            if value is None:
+                environment.pop(name, None)
+            else:
+                environment[name] = value
+        return environment
+
+
+def banners(settings: Settings) -> "Banners | None":
+    if not any(option in settings for option in BANNER_OPTIONS):
+        return None
+    from .banners import Banners
+
+    return Banners(*(settings.one(option) if option in settings else None for option in BANNER_OPTIONS))
+
+
+def proxy_protocol(settings: Settings) -> "ProxyProtocol | None":
+    if "--proxy-protocol" not in settings:
+        return None
+    from .proxy import ProxyProtocol
+
+    return ProxyProtocol(settings.joined("--proxy-protocol"))
+
+
+def greet_delay(settings: Settings) -> "GreetDelay | None":
+    if "--greet-delay" not in settings:
+        return None
+    from .greet_delay import GreetDelay
+
+    return GreetDelay(settings.one("--greet-delay"))
+
+
+def look_ups(settings: Settings) -> "LookUps | None":
+    if not any(option in settings for option in LOOKUP_OPTIONS):
+        return None
+    from .lookup_options import LookUps
+
+    seconds = settings.one("--ident") if "--ident" in settings else None
+    timeout = settings.one("--timeout", DEFAULT_TIMEOUT)
+    return LookUps(settings, None if seconds is None else parse_seconds(seconds or timeout, "--ident"))
+
+
+def ssl_variables(settings: Settings) -> "SslVariables | None":
+    if "--ssl-variables" not in settings:
+        return None
+    from .ssl_variables import SslVariables
+
+    return SslVariables(settings.one("--ssl-variables"))
+
+
+def local_name(settings: Settings) -> str | None:
+    if "--local-name" not in settings:
+        return None
+    name = settings.one("--local-name")
+    if not name or len(name) > LONGEST_NAME or not NAME_CHARACTERS.issuperset(name):
+        raise UsageError(f"--local-name: {name!r} is not a host name")
+    return name
+
+
+def parse_seconds(text: str, option: str) -> float:
+    """A positive number of seconds, whole or with a decimal point. Raises UsageError."""
+    whole, _point, fraction = text.partition(".")
+    if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit()) or not 0.1 <= float(text) <= 3600:
+        raise UsageError(f"{option}: {text!r} is not a number of seconds from 0.1 to 3600")
+    return float(text)
+
+
+def access_checks(settings: Settings) -> "list[Check]":
+    """One check per kind of access option, in the order in which they decide."""
+    checks: list[Check] = []
+    if "--access-times" in settings or "--max-load" in settings:
+        from ..access.times_and_load import Schedule
+
+        max_load = settings.one("--max-load") if "--max-load" in settings else None
+        checks.append(Schedule(settings.joined("--access-times"), max_load))
+    if "--allow" in settings or "--deny" in settings:
+        checks.append(AddressAccess(settings.joined("--allow"), settings.joined("--deny")))
+    if "--only-from" in settings or "--no-access" in settings:
+        from ..access.xinetd_access import XinetdAccess
+
+        checks.append(XinetdAccess(settings.joined("--only-from"), settings.joined("--no-access")))
+    if "--courier-access" in settings:
+        from ..access.courier_access import CourierAccess
+
+        checks.append(CourierAccess(settings.one("--courier-access")))
+    if "--courier-access-local" in settings:
+        from ..access.courier_local_access import CourierAccessLocal
+
+        checks.append(CourierAccessLocal(settings.one("--courier-access-local")))
+    if "--hosts-access" in settings:
+        from ..access.hosts_access import HostsAccess
+
+        checks.append(HostsAccess(settings.one("--hosts-access"), ident="--ident" in settings))
+    if "--rules" in settings:
+        from ..access.tcprules_access import RulesAccess
+
+        checks.append(RulesAccess(settings.one("--rules")))
+    return checks

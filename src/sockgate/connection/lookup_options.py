@@ -1,0 +1,47 @@
+"""--hostname, --paranoid, --ident, --dnsbl: what is to be asked about each client. resolve/ asks it.
+
+Only imported where one of these options is given.
+"""
+
+from ..core.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..access.dnsbl import DnsLists
+    from ..core.options import Settings
+
+
+class LookUps:
+    """Raises UsageError for options that make no sense together.
+
+    hostname   whether the client's name becomes TCPREMOTEHOST
+    paranoid   only if it leads back to the client's address
+    ident      the seconds that its ident server has for TCPREMOTEINFO, within --timeout; None if it is not asked
+    lists      the DNS lists, None if there are none
+    """
+
+    __slots__ = ("hostname", "ident", "lists", "paranoid")
+
+    def __init__(self, settings: "Settings", ident: float | None) -> None:
+        self.hostname = "--hostname" in settings
+        self.paranoid = "--paranoid" in settings
+        self.ident = ident
+        self.lists = dns_lists(settings)
+        if self.paranoid and not self.hostname:
+            raise UsageError("--paranoid is about the name that --hostname looks up", "add --hostname")
+
+    @property
+    def identify(self) -> bool:
+        """Whether something about the client itself is asked, which rules may be about."""
+        return self.hostname or self.ident is not None
+
+
+def dns_lists(settings: "Settings") -> "DnsLists | None":
+    if "--dnsbl" in settings:
+        from ..access.dnsbl import DnsLists
+
+        return DnsLists(settings.many("--dnsbl"), settings.many("--dnsbl-allow"), settings.one("--dnsbl-fail", "open"))
+    for option in ("--dnsbl-allow", "--dnsbl-fail"):
+        if option in settings:
+            raise UsageError(f"{option} is about the lists of --dnsbl, and there are none")
+    return None

@@ -1,0 +1,26 @@
+"""--ssl-variables: what ucspi-ssl calls the client, for a server with a program in front that ends TLS."""
+
+from ..core.errors import UsageError
+
+ENDS = tuple(
+    side + what for side in (b"LOCAL", b"REMOTE") for what in (b"IP", b"PORT", b"HOST", b"INFO")
+)  # fmt: skip
+LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+
+
+class SslVariables:
+    """protocol  what PROTO says, "" to leave it as it is. Raises UsageError if it is no name of UCSPI."""
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, protocol: str) -> None:
+        if not LETTERS.issuperset(protocol):
+            raise UsageError(f"--ssl-variables: {protocol!r} is no protocol, such as SSL")
+        self._protocol = protocol.encode()
+
+    def beside(self, variables: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        """SSLREMOTEIP and so on for what TCPREMOTEIP and so on say in these variables, and PROTO."""
+        known = {b"SSL" + end: variables[b"TCP" + end] for end in ENDS if b"TCP" + end in variables}
+        if known and self._protocol:
+            known[b"PROTO"] = self._protocol
+        return known

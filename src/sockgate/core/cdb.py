@@ -1,0 +1,88 @@
+"""Reading a constant database."""
+
+import posix
+
+# The C half of `struct`: the gate pays for every module at every connection.
+from _struct import unpack
+
+from .errors import ConfigError
+from .rule_files import REPLACE_HINT, changed
+
+
+class Cdb:
+    """A constant database (cr.yp.to/cdb): one look-up costs three short reads, whatever its size.
+
+    By pread(2) and not mmap(2): nothing is loaded either way, but where the file is cut short under a mapping
+    the process dies of SIGBUS; here a read comes back short, which is an error, and an error refuses.
+    """
+
+    __slots__ = ("_descriptor", "_end_of_records", "_status", "_tables", "path")
+
+    def __init__(self, descriptor: int, status: posix.stat_result, path: str) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._status = status
+        header = self._read(0, 2048)
+        self._tables: tuple[int, ...] = unpack("<512I", header)
+        starts, slots = self._tables[0::2], self._tables[1::2]
+        self._end_of_records = min(starts[i] for i in range(256) if slots[i]) if any(slots) else starts[0]
+        # The tables fill the rest of the file without a gap, so that a file cut anywhere shows it here.
+        if self._end_of_records < 2048 or self._end_of_records + 8 * sum(slots) != status.st_size:
+            raise self._damaged("its size is not what its header says")
+
+    def get(self, key: bytes) -> bytes | None:
+        """The data of the first record with this key, None if there is none. Raises ConfigError."""
+        hashed = cdb_hash(key)
+        start, slots = self._tables[hashed % 256 * 2 : hashed % 256 * 2 + 2]
+        for probe in range(slots):
+            slot = (hashed // 256 + probe) % slots
+            slot_hash, position = unpack("<II", self._read(start + 8 * slot, 8))
+            if not position:
+                break
+            if slot_hash == hashed:
+                data = self._record(position, key)
+                if data is not None:
+                    return data
+        return None
+
+    def require_unchanged(self) -> None:
+        """To be asked after look-ups: while somebody writes into the file, "there is none" means nothing."""
+        if changed(self._descriptor, self._status):
+            raise ConfigError(f"{self.path!r} changed while it was in use", REPLACE_HINT)
+
+    @property
+    def is_empty(self) -> bool:
+        return self._end_of_records == 2048
+
+    def __del__(self) -> None:
+        posix.close(self._descriptor)  # sockgated drops a gate when it has built the next
+
+    def _record(self, position: int, key: bytes) -> bytes | None:
+        """The data of the record at this position if it has this key."""
+        if not 2048 <= position <= self._end_of_records - 8:
+            raise self._damaged("a record lies outside")
+        key_length, data_length = unpack("<II", self._read(position, 8))
+        if position + 8 + key_length + data_length > self._end_of_records:
+            raise self._damaged("a record lies outside")
+        if key_length != len(key) or self._read(position + 8, key_length) != key:
+            return None
+        return self._read(position + 8 + key_length, data_length)
+
+    def _read(self, position: int, count: int) -> bytes:
+        try:
+            data = posix.pread(self._descriptor, count, position)
+        except OSError as error:
+            raise ConfigError(f"unable to read {self.path!r}: {error.strerror}") from None
+        if len(data) != count:
+            raise self._damaged("it ends too early")
+        return data
+
+    def _damaged(self, reason: str) -> ConfigError:
+        return ConfigError(f"{self.path!r} is not a complete cdb: {reason}", "compile it anew")
+
+
+def cdb_hash(key: bytes) -> int:
+    hashed = 5381
+    for byte in key:
+        hashed = (hashed * 33 & 0xFFFFFFFF) ^ byte
+    return hashed
