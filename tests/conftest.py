@@ -9,6 +9,8 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.connection.launch import Launcher, make_launcher
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 # How long an example takes depends on what else the machine does.
@@ -42,3 +44,9 @@ def in_memory() -> Generator[Path, None, None]:
     """A folder where fsync costs nothing, for tests that write a file a thousand times."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Launcher:
+    """The real sockgate, from this tree."""
+    return make_launcher(tmp_path)

@@ -21,8 +21,8 @@ from sockgate.core.verdict import DENY
 from sockgate.units import reader
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName
+from tests.access.naive_rules import NaivePeer, best_rule
 from tests.core.clients import client
-from tests.core.naive_rules import NaivePeer, best_rule
 
 MACHINE = Machine(systemd=257, asks_services=False)
 POOL = (

@@ -8,8 +8,7 @@ import pytest
 
 from sockgate.core.errors import PeerGone, UsageError
 from sockgate.core.peer import Peer, from_descriptor, interface_name, internet_peer, pack, text_of, unmap
-
-from .launch import Connection, internet, unix
+from tests.connection.launch import Connection, internet, unix
 
 
 def peer_of(connection: Connection) -> Peer:

@@ -9,8 +9,8 @@ from sockgate.core.errors import ConfigError, UsageError
 from sockgate.ctl import explain
 from sockgate.ctl.main import run
 from sockgate.units.search import UnitSearch
+from tests.access.damage import cdb_of, tcprules
 from tests.core.clients import client
-from tests.core.damage import cdb_of, tcprules
 
 RULES = '127.:allow,RELAYCLIENT="",GREETING="M\xfcller"\n10.1.:deny,DIEMSG="554 no"\n=.example.com:deny\n:allow\n'
 

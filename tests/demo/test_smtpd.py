@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ..core.launch import PLAIN, SOURCE, make_launcher
+from tests.connection.launch import PLAIN, SOURCE, make_launcher
+
 from .conversation import delivered
 
 

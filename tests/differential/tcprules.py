@@ -13,8 +13,8 @@ from sockgate.core.errors import ConfigError
 from sockgate.core.verdict import DENY
 from sockgate.rulefile.compiler import compile_rules
 from sockgate.rulefile.reader import records
+from tests.access.naive_rules import NaivePeer
 from tests.core.clients import client
-from tests.core.naive_rules import NaivePeer
 
 CLIENTS_PER_FILE = 25
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.launch import Launcher, Outcome, internet, make_launcher
+from tests.connection.launch import Launcher, Outcome, internet, make_launcher
 from tests.dispatch.gated import end, start
 from tests.resolve.nameserver import SERVFAIL, SILENT, Zone, address_of, entry, listed, pointer, serving
 from tests.resolve.test_ident import ident_server, saying, silent

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.core.launch import make_launcher
+from tests.connection.launch import make_launcher
 
 from .namespace import Namespace, ask, require
 from .scale import SEED, amount

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.core.launch import PLAIN, SOURCE, everything_from
+from tests.connection.launch import PLAIN, SOURCE, everything_from
 
 SECONDS = 10.0
 LISTENING = re.compile(r"listening on ([^\n]*)")

@@ -11,8 +11,8 @@ import pytest
 
 from sockgate.core.peer import internet_peer, pack
 from sockgate.dispatch.introduction import answer, channel, decode_peer, encode_peer
+from tests.connection.launch import everything_from
 from tests.core.clients import client, local_user
-from tests.core.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import TOGETHER, Gated, wait_until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.launch import everything_from
+from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import TOGETHER, Gated, wait_until
 

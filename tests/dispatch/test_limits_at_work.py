@@ -3,7 +3,7 @@
 import socket
 import time
 
-from tests.core.launch import everything_from
+from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import Gated
 

@@ -9,7 +9,7 @@ import pytest
 from sockgate.dispatch import refusals
 from sockgate.dispatch.loop import Loop
 from sockgate.dispatch.refusals import Refusals
-from tests.core.launch import everything_from
+from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
 
 LONG = b"421 " + b"x" * 60_000 + b"\r\n"

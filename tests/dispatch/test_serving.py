@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.rulefile.compiler import compile_rules
-from tests.core.launch import (
+from tests.connection.launch import (
     THREADING_SIGNALS,
     Launcher,
     Outcome,

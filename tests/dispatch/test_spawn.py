@@ -11,7 +11,7 @@ from sockgate.core.errors import GateError
 from sockgate.dispatch import spawn
 from sockgate.dispatch.spawn import Launcher, Overloaded
 from sockgate.dispatch.template import Template
-from tests.core.launch import everything_from
+from tests.connection.launch import everything_from
 
 NOTHING = Template({}, ())
 

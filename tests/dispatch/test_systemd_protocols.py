@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.launch import PLAIN, everything_from
+from tests.connection.launch import PLAIN, everything_from
 from tests.dispatch.gated import Gated, end, start, wait_until
 
 # The shell becomes sockgated, so its process id is the one that LISTEN_PID must name.

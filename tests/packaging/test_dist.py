@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.launch import Launcher, internet
+from tests.connection.launch import Launcher, internet
 from tests.packaging.deb import TREE, VERSION
 
 EXCLUDED = ("src/sockgate/demo/", "src/sockgate/launcher.", "src/sockgate/man/")

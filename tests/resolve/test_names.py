@@ -15,7 +15,7 @@ from sockgate.core.peer import pack
 from sockgate.resolve.forked import within
 from sockgate.resolve.host_lookup import LONGEST_NAME, Resolver, why_unusable
 from sockgate.resolve.tasks import Unable
-from tests.core.launch import Launcher, internet, make_launcher
+from tests.connection.launch import Launcher, internet, make_launcher
 from tests.differential.namespace import Namespace, require
 from tests.resolve.nameserver import SERVFAIL, SILENT, Zone, address_of, alias, pointer, serving
 

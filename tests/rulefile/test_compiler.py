@@ -16,8 +16,8 @@ from sockgate.access.tcprules_access import RulesAccess
 from sockgate.core.errors import ConfigError
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.compiler import compile_rules
+from tests.access.damage import require
 from tests.core.clients import client
-from tests.core.damage import require
 
 SOURCE = '127.:allow,RELAYCLIENT=""\n10.2-3.:deny\n10.0.0.0/9:allow\n2001:db8::/32:deny\n:allow\n'
 DATA = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sockgate.core.errors import ConfigError
 from sockgate.rulefile.compiler import compile_rules
 from sockgate.rulefile.reader import dead_entries, is_compiled, show_rules
-from tests.core.damage import cdb_of, tcprules
+from tests.access.damage import cdb_of, tcprules
 
 
 def written(path: Path, text: str) -> str:

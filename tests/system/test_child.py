@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.launch import THREADING_SIGNALS
+from tests.connection.launch import THREADING_SIGNALS
 from tests.system import services
 from tests.system.machine import Machine
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from sockgate.core.peer import endpoint
-from tests.core.proxy_headers import LINE, VALID
+from tests.connection.proxy_headers import LINE, VALID
 from tests.system import certificates, services
 from tests.system.machine import Machine
 

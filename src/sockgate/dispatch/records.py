@@ -18,7 +18,7 @@ from .journal import PatientLog
 from .sessions import Session
 from .wording import Wording, lines
 
-# One MESSAGE_ID per kind of record; those that sockgate has, too, are in core/log.py.
+# One MESSAGE_ID per kind of record; those that sockgate has, too, are in connection/log.py.
 ENDED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a05"
 PAUSED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a06"
 GATE_BROKEN = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a07"

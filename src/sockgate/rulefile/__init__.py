@@ -1,4 +1,4 @@
 """Rules files as an administrator handles them: compile, show, and find what can never match.
 
-Reading and judging rules is core's (core/tcprules.py, core/rules.py); here is what no connection needs.
+Reading and judging rules is core's (access/tcprules.py, access/tcprules_access.py); here is what no connection needs.
 """

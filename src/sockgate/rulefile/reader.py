@@ -36,7 +36,7 @@ class DeadEntry(NamedTuple):
 
 
 def is_compiled(path: str) -> bool:
-    """As core/rules.py tells a cdb from a text. Raises ConfigError."""
+    """As access/tcprules_access.py tells a cdb from a text. Raises ConfigError."""
     descriptor, _ = open_file(path)
     with open(descriptor, "rb") as file:
         return b"\0" in file.read(2048)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.rulefile.compiler import compile_rules, write_rules
-from tests.core.damage import tcprules
+from tests.access.damage import tcprules
 from tests.units.tree import write_tree
 
 from .good_units import GOOD, TEMPLATE, TEMPLATE_UNIT, Cases, check, edit, prove

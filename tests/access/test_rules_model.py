@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from sockgate.access.tcprules_access import RulesAccess
 from sockgate.core.verdict import ALLOW, DENY
 from sockgate.rulefile.compiler import compile_rules
-
-from .clients import client
-from .naive_rules import NaivePeer, best_rule
+from tests.access.naive_rules import NaivePeer, best_rule
+from tests.core.clients import client
 
 OCTETS = st.sampled_from(["1", "2", "12"])
 IPV4 = st.tuples(OCTETS, OCTETS, OCTETS, OCTETS).map(".".join)

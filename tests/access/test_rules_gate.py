@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.rulefile.compiler import compile_rules
-
-from .launch import AS_GIVEN, Launcher, internet
+from tests.connection.launch import AS_GIVEN, Launcher, internet
 
 RULES = '127.0.0.1:allow,RELAYCLIENT="",TCPREMOTEINFO="known"\n127.0.0.2:deny,DIEMSG="554 go away"\n:deny\n'
 

@@ -6,8 +6,7 @@ from sockgate.access.xinetd_access import XinetdAccess
 from sockgate.core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED, GivenName, HostName
 from sockgate.core.peer import Peer, pack
 from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
-
-from .clients import client
+from tests.core.clients import client
 
 
 class Said:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .launch import PLAIN, Launcher, Outcome, add_to_launcher, internet
+from tests.connection.launch import PLAIN, Launcher, Outcome, add_to_launcher, internet
 
 STREAM_HINT = "(start it from a .socket unit with Accept=yes, and StandardInput=socket in the service)"
 ADDRESSES_HINT = "(write addresses, networks such as 192.168.0.0/24, or one of: any link-local localhost multicast)"

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from sockgate.access.times_and_load import Schedule
 from sockgate.core.errors import SystemFailure, UsageError
 from sockgate.core.verdict import DENY, NO_MATCH
-
-from .clients import client
+from tests.core.clients import client
 
 PEER = client("192.0.2.1")
 

@@ -11,7 +11,7 @@ from sockgate.core.cdb import Cdb
 from sockgate.core.errors import ConfigError
 from sockgate.core.rule_files import open_file, read_file, text_lines
 from sockgate.core.verdict import ALLOW, NO_MATCH, Verdict
-from tests.core.damage import cdb_of, random_bytes, require
+from tests.access.damage import cdb_of, random_bytes, require
 
 RECORDS = {b"one": b"1", b"": b"nothing", b"three": b"", b"a\0b": b"\0\n\xff"}
 

@@ -9,8 +9,7 @@ from sockgate.core.errors import ConfigError
 from sockgate.core.host_names import HostName
 from sockgate.core.peer import Peer
 from sockgate.core.verdict import ALLOW
-
-from .clients import client
+from tests.core.clients import client
 
 DAEMON = "smtpd"
 

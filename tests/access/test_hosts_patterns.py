@@ -10,9 +10,8 @@ from sockgate.access.hosts_patterns import match_text, match_wildcards
 from sockgate.core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED
 from sockgate.core.peer import internet_peer, pack
 from sockgate.core.verdict import ALLOW, DENY
-
-from .clients import client, local_user
-from .hosts_tables import Names, error_of, is_matched, named, read
+from tests.access.hosts_tables import Names, error_of, is_matched, named, read
+from tests.core.clients import client, local_user
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from sockgate.core.peer import Peer
 from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.compiler import compile_rules
-
-from .clients import client, local_user
-from .damage import tcprules
+from tests.access.damage import tcprules
+from tests.core.clients import client, local_user
 
 RULES = """\
 # who may send mail from here

@@ -13,9 +13,8 @@ from sockgate.core.errors import ConfigError, UsageError
 from sockgate.core.host_names import CONFIRMED, FAILED
 from sockgate.core.options import parse
 from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
-
-from .clients import client
-from .hosts_tables import DAEMON, error_of, named, read
+from tests.access.hosts_tables import DAEMON, error_of, named, read
+from tests.core.clients import client
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 from sockgate.access.keys import host_suffixes, network_key, network_keys, tcprules_keys, textual_prefixes
 from sockgate.core.peer import Peer, pack
-
-from .clients import client, local_user
+from tests.core.clients import client, local_user
 
 
 def prefixes(peer: Peer) -> list[str]:

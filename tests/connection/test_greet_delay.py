@@ -13,8 +13,7 @@ from sockgate.connection.greet_delay import GreetDelay
 from sockgate.core.errors import ConfigError, UsageError
 from sockgate.core.options import parse
 from sockgate.core.verdict import ALLOW, DENY, Verdict
-
-from .launch import Launcher, Outcome, internet
+from tests.connection.launch import Launcher, Outcome, internet
 
 GREETS = ["/bin/sh", "-c", 'echo "220 ready"; read -r line; echo "250 $line"']
 DELAY = ["--greet-delay", "0.2,554 5.5.1 too early", "--deny-message", "421 no"]

@@ -14,8 +14,7 @@ from sockgate.core.actions import Actions
 from sockgate.core.errors import ConfigError, UsageError
 from sockgate.core.options import parse
 from sockgate.core.verdict import DENY, Verdict
-
-from .launch import Launcher, everything_from, internet
+from tests.connection.launch import Launcher, everything_from, internet
 
 SERVER = ["/bin/echo", "the server"]
 

@@ -13,9 +13,8 @@ from sockgate.core.options import parse
 from sockgate.core.peer import Peer
 from sockgate.core.verdict import DENY, Verdict
 from sockgate.rulefile.compiler import compile_rules
-
-from .clients import client
-from .damage import cdb_of, random_bytes, tcprules
+from tests.access.damage import cdb_of, random_bytes, tcprules
+from tests.core.clients import client
 
 
 def of_text(tmp_path: Path, text: str) -> RulesAccess:

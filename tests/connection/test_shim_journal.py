@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .launch import PLAIN, Launcher, add_to_launcher, internet
+from tests.connection.launch import PLAIN, Launcher, add_to_launcher, internet
 
 
 class Journal:

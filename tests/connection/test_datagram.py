@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from tests.core.launch import PLAIN, Launcher
+from tests.connection.launch import PLAIN, Launcher
 
 ECHO = ("/bin/sh", "-c", 'dd bs=100 count=1 2>/dev/null | tr a-z A-Z > "$1"; env > "$2"', "sh")
 

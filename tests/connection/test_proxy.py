@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from sockgate.connection import proxy
 from sockgate.core.errors import Refused, UsageError
 from sockgate.core.peer import internet_peer
-
-from .launch import Launcher, Outcome, internet
-from .proxy_headers import CLIENTS, LINE, LINE6, SENDER, VALID, receive, refusal, ssl, tlv, v2
+from tests.connection.launch import Launcher, Outcome, internet
+from tests.connection.proxy_headers import CLIENTS, LINE, LINE6, SENDER, VALID, receive, refusal, ssl, tlv, v2
 
 Pair = tuple[socket.socket, socket.socket]
 

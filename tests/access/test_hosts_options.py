@@ -12,10 +12,9 @@ from sockgate.core.errors import SystemFailure
 from sockgate.core.host_names import CONFIRMED
 from sockgate.core.peer import Peer
 from sockgate.core.verdict import Verdict
-
-from .clients import client, local_user
-from .hosts_tables import DAEMON, error_of, named, read
-from .launch import Launcher, internet
+from tests.access.hosts_tables import DAEMON, error_of, named, read
+from tests.connection.launch import Launcher, internet
+from tests.core.clients import client, local_user
 
 
 def actions_of(folder: Path, options: str, peer: Peer | None = None) -> Verdict:

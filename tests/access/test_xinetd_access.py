@@ -10,8 +10,7 @@ from sockgate.access.xinetd_access import Entry, XinetdAccess, parse_entry
 from sockgate.core.errors import UsageError
 from sockgate.core.peer import MAPPED_PREFIX, Peer, internet_peer, pack
 from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
-
-from .clients import client, local_user
+from tests.core.clients import client, local_user
 
 SINGLE = "xinetd reads it as a single address"
 NOBODY = "nobody (xinetd matches nobody by it)"

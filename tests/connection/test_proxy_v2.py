@@ -11,8 +11,7 @@ from proxyprotocol.v1 import ProxyProtocolV1
 from proxyprotocol.v2 import ProxyProtocolV2
 
 from sockgate.connection import proxy
-
-from .proxy_headers import receive, refusal, ssl, tlv, v2, with_crc32c
+from tests.connection.proxy_headers import receive, refusal, ssl, tlv, v2, with_crc32c
 
 # Address lengths by family and transport; what is no TCP is as good as unspecified.
 TCP = {0x11: 12, 0x21: 36}

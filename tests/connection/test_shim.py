@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .launch import (
+from tests.connection.launch import (
     AS_GIVEN,
     DUMP,
     PLAIN,

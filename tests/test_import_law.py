@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .launch import PLAIN, SOURCE, Launcher, everything_from, internet, make_launcher
+from tests.connection.launch import PLAIN, SOURCE, Launcher, everything_from, internet, make_launcher
 
 SERVED = 7  # the server's exit code: a gate that refuses ends with 0
 SERVER = ["/bin/sh", "-c", f"exit {SERVED}"]
