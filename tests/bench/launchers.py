@@ -4,7 +4,10 @@ All of them decide by an access list and tell the server who is calling, as far 
 to serve 300 clients at a time, with a backlog that a burst does not fill.
 """
 
+import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.system.machine import Machine
 
@@ -23,6 +26,7 @@ RULES_FILE, CDB, ACCESS = "/etc/bench.rules", "/etc/bench.cdb", "/etc/bench.dat"
 SUBSTITUTE = {"TCPREMOTEIP": "127.0.0.1", "TCPREMOTEPORT": "1", "RELAYCLIENT": ""}
 
 OURS, LIMIT = "sockgated", "limit (C)"
+EARLIER = "sockgated, before"  # that of another tree (--before)
 C_SERVERS = ("tcpserver -x", "couriertcpd", "xinetd", "tcpsvd")
 # Those that are several times slower than the others.
 SLOW = ("xinetd + tcpd, log", "Accept=yes", "Accept=yes, sockgate")
@@ -61,7 +65,7 @@ Backlog=4096
 """
 RESIDENT = """[Service]
 Type=notify
-ExecStart=/usr/sbin/sockgated --max-connections {most} --rules {rules} --relay 192.168.0.0/24 -- {program}
+ExecStart={gate} --max-connections {most} --rules {rules} --relay 192.168.0.0/24 -- {program}
 StandardError=journal
 LogRateLimitIntervalSec=0
 KillMode=process
@@ -120,10 +124,17 @@ def set_up(machine: Machine) -> None:
     """)
 
 
-def start_all(machine: Machine, server: Server, first_port: int) -> list[Launcher]:
-    """Everything that can serve this program, each on a port of its own, ready for clients."""
+def install_before(machine: Machine, tree: Path) -> None:
+    """sockgated of another tree of sockgate, beside the one that is measured."""
+    make = ["make", "--no-print-directory", "-C", str(tree), "install", f"DESTDIR={machine.root}", "PREFIX=/opt/before"]
+    subprocess.run([*make, "BYTECODE=no"], stdout=subprocess.DEVNULL, check=True)
+    machine.run("python3", "-m", "compileall", "-q", "/opt/before/lib/sockgate")
+
+
+def start_all(machine: Machine, server: Server, first_port: int, names: Collection[str]) -> list[Launcher]:
+    """What can serve this program and is named, each on a port of its own, ready for clients."""
     launchers = []
-    for port, name in enumerate(STARTERS, first_port):
+    for port, name in enumerate(names, first_port):
         unit = f"bench-{port}"
         STARTERS[name](machine, unit, port, server)
         launchers.append(Launcher(name, port, "" if name.startswith("Accept=yes") else f"{unit}.service"))
@@ -137,16 +148,23 @@ def answers(machine: Machine, port: int) -> bool:
     return machine.python(script, check=False).returncode == 0
 
 
-def resident(machine: Machine, unit: str, port: int, server: Server) -> None:
+def resident(
+    machine: Machine, unit: str, port: int, server: Server, gate: str = "/usr/sbin/sockgated"
+) -> None:  # fmt: skip
     machine.write(f"/run/systemd/system/{unit}.socket", SOCKET.format(port=port, accept="no", most=MOST))
     machine.write(
         f"/run/systemd/system/{unit}.service",
         RESIDENT.format(
-            most=MOST, rules=RULES_FILE, program=server.program, user=server.user, environment=server.environment
+            gate=gate, most=MOST, rules=RULES_FILE, program=server.program, user=server.user,
+            environment=server.environment,
         ),
-    )
+    )  # fmt: skip
     machine.systemctl("daemon-reload")
     machine.systemctl("start", f"{unit}.socket", f"{unit}.service")
+
+
+def resident_before(machine: Machine, unit: str, port: int, server: Server) -> None:
+    resident(machine, unit, port, server, "/opt/before/sbin/sockgated")
 
 
 def per_connection(machine: Machine, unit: str, port: int, server: Server, gate: str = "") -> None:
@@ -221,6 +239,7 @@ def limit(machine: Machine, unit: str, port: int, server: Server) -> None:
 
 STARTERS = {
     OURS: resident,
+    EARLIER: resident_before,
     "tcpserver -x": tcpserver,
     "couriertcpd": couriertcpd,
     "xinetd": xinetd,

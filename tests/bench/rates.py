@@ -5,7 +5,8 @@ each round takes every program once at every number of clients, those that nobod
 What is compared are two programs of one round, which follow each other within seconds: this machine may run a third
 slower for minutes, and then it does so for both. The result is the median of all rounds, with its standard error.
 sockgated runs as the shipped units have it: itself at Nice=-11, its servers at 0 as all others are. All figures are
-also written to build/bench/rates.json.
+also written to build/bench/rates.json. With --before DIR, this tree is compared with another tree, and
+with no other program.
 
 CPU is that of the whole machine, journal and PID 1 included, but for the clients; memory is the peak of the program
 itself (VmHWM), with what its other processes have of their own.
@@ -24,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench import launchers
-from tests.bench.launchers import C_SERVERS, LIMIT, OURS, SLOW, Launcher, Server
+from tests.bench.launchers import C_SERVERS, EARLIER, LIMIT, OURS, SLOW, Launcher, Server
 from tests.system.machine import TREE, Machine
 from tests.system.services import compile_static, courier_smtp
 
@@ -40,6 +41,7 @@ WORKLOADS: dict[str, tuple[Server, tuple[str, ...]]] = {
 SELDOM = 6  # rounds, of which one takes the slow programs as well
 SETTLE_SECONDS, MOST_SETTLING, QUIET = 0.1, 30, 0.05  # QUIET: the share of one processor
 LEAST_OF_BEST, LEAST_OF_LIMIT = 1.0, 0.9
+LEAST_OF_BEFORE = 0.98
 DOUBT = 2  # standard errors: of forty programs that are level, one seems to be behind by more
 TIE = 0.02  # that much at most is excused
 
@@ -100,12 +102,17 @@ def main() -> int:
     parser.add_argument("--release", default="bookworm")
     parser.add_argument("--workload", choices=WORKLOADS, action="append")
     parser.add_argument("--only", action="append", help="measure this program; may be repeated")
+    parser.add_argument("--before", type=Path, metavar="DIR", help="another tree of sockgate, to compare with alone")
     arguments = parser.parse_args()
+    if arguments.before:
+        arguments.only = [OURS, EARLIER]
     if os.geteuid():
         sys.exit("make bench boots a machine: run it as root")
     results = []
     with Machine(arguments.release, "more") as machine:
         prepare(machine)
+        if arguments.before:
+            launchers.install_before(machine, arguments.before)
         for number, workload in enumerate(arguments.workload or WORKLOADS):
             results += measure(machine, workload, FIRST_PORT + 100 * number, arguments)
     (BUILD / "rates.json").write_text(json.dumps([asdict(result) for result in results], indent=1))
@@ -126,9 +133,8 @@ def prepare(machine: Machine) -> None:
 def measure(machine: Machine, workload: str, first_port: int, arguments: argparse.Namespace) -> list[Result]:
     """Every program in turns, starting with another one in each round."""
     server, dialog = WORKLOADS[workload]
-    running = launchers.start_all(machine, server, first_port)
-    if arguments.only:
-        running = [launcher for launcher in running if launcher.name in arguments.only]
+    names = arguments.only or [name for name in launchers.STARTERS if name != EARLIER]
+    running = launchers.start_all(machine, server, first_port, names)
     runs: dict[tuple[str, int], list[Run]] = {}
     slow = [launcher for launcher in running if launcher.name in SLOW]
     fast = [launcher for launcher in running if launcher not in slow]
@@ -229,6 +235,11 @@ def judge(results: list[Result]) -> int:
     for workload, clients in dict.fromkeys((result.workload, result.clients) for result in results):
         found = {r.program: r for r in results if (r.workload, r.clients) == (workload, clients)}
         rivals = [found[name] for name in C_SERVERS if name in found]
+        if OURS in found and EARLIER in found:
+            of_before = Ratio.of(found[OURS], found[EARLIER])
+            slower = of_before.value + of_before.doubt < LEAST_OF_BEFORE
+            failures += slower
+            print(f"{'FAILED' if slower else 'passed'}: {workload}, {clients} clients: {of_before} of the tree before")
         if OURS not in found or LIMIT not in found or not rivals:
             continue
         ours = found[OURS]
