@@ -2,8 +2,8 @@
 
 from ..accounts import any_group, named_user
 from ..answer import approximated, blocked, ignored, translated
-from ..chain import Chain, peel
-from ..links import GATE_LINKS
+from ..chain.links import GATE_LINKS
+from ..chain.peeling import Chain, peel
 from ..service import STREAM
 from .lines import Line
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from ..accounts import any_group, named_user, numbered_user
 from ..answer import Answer, approximated, blocked, translated
-from ..chain import Chain
+from ..chain.peeling import Chain
 from ..machine import Machine
 from ..shell.tokens import ACCOUNT_MARK
-from .words import ACCOUNT, number_of, shown
+from .command_words import ACCOUNT, number_of, shown
 
 Answers = list[tuple[str, Answer]]
 

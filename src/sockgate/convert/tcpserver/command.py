@@ -3,8 +3,8 @@
 import os
 
 from ..answer import Answer, approximated, blocked, entry_of, translated
-from ..chain import BadLink, Chain, flags_of, peel
-from ..links import LINKS
+from ..chain.links import LINKS
+from ..chain.peeling import BadLink, Chain, flags_of, peel
 from ..machine import Machine
 from ..names import unit_stem
 from ..report import Report
@@ -12,10 +12,10 @@ from ..service import STREAM, Listen, Service
 from ..shell.state import Command
 from .access import access, folders, lookups
 from .account import run_as
-from .filters import filters
+from .command_words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number_of, server_at, shown
+from .kept_programs import report_kept
 from .options import DEFAULT_CONCURRENCY, HARMLESS, WAITED, WITH_VALUE, WITHOUT_VALUE, Listener, option
 from .tls import behind_stunnel
-from .words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number_of, server_at, shown
 
 Answers = list[tuple[str, Answer]]
 # They become the server, and leave a child that still copies when the server has ended.
@@ -107,7 +107,7 @@ def record(name: str, command: Command, listener: Listener, rest: list[str], ans
         return None
     account = run_as(machine, chain, inside, (listener.user, listener.group, listener.use_uid_variables), answers)
     path = server_path(machine, inside, server, answers)
-    filters(server, answers)
+    report_kept(server, answers)
     service = Service(
         name=unit_stem(name), place=command.place, listens=(listen,), ipv6_only="both" if listen.is_ipv6 else "",
         command=(*inside.keep, path, *server[1:]), argv0=inside.argv0 or name_of(inside, server, path),

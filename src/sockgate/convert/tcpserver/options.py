@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..answer import Answer, approximated, blocked, ignored, translated
-from ..chain import Chain
+from ..chain.peeling import Chain
 from ..gateoptions import offers
 from ..machine import Machine
 from ..shell.tokens import UNKNOWN
-from .words import number_of
+from .command_words import number_of
 
 # sslserver: those of ucspi-ssl 0.70 and of 0.80 to 0.95 together; no letter has two meanings in them.
 WITH_VALUE = {"tcpserver": "cxBbgult", "sslserver": "cxBbgultTw", "tcpsvd": "cCbulixt"}

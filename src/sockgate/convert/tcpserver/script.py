@@ -3,7 +3,7 @@
 import os
 
 from ..answer import Answer, approximated, blocked, entry_of, translated
-from ..chain import BadLink, flags_of
+from ..chain.peeling import BadLink, flags_of
 from ..machine import Machine
 from ..report import Entry, Report
 from ..service import Service
@@ -12,8 +12,8 @@ from ..shell.state import Command
 from ..shell.tokens import ScriptError
 from ..source import Place, Unreadable
 from .command import convert
+from .command_words import SERVERS, server_at, shown
 from .options import WITH_VALUE, WITHOUT_VALUE
-from .words import SERVERS, server_at, shown
 
 
 def read(files: list[str], machine: Machine, report: Report) -> list[Service]:

@@ -13,8 +13,8 @@ from ..service import Service
 from ..source import Unreadable, read_text
 from ..stunnel import FOLDER, PROGRAM, Tls
 from .access import rules_of
+from .command_words import is_known, shown
 from .options import Listener
-from .words import is_known, shown
 
 GREETER = ("/bin/sh", "-c", 'printf %s "$0" && exec "$@"')
 PRLIMIT = "/usr/bin/prlimit"

@@ -4,7 +4,7 @@ import re
 
 from ..accounts import any_group, named_user, numbered_user
 from ..answer import Answer, approximated, blocked, ignored, translated
-from ..links import GATE_LINKS
+from ..chain.links import GATE_LINKS
 from ..report import Outcome
 from .draft import Draft, Value, invalid
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 from ..answer import Answer, approximated, blocked, entry_of, ignored, translated
 from ..assigned_ports import PORTS
-from ..chain import Chain, peel
-from ..links import GATE_LINKS
+from ..chain.links import GATE_LINKS
+from ..chain.peeling import Chain, peel
 from ..machine import Machine
 from ..report import Report
 from ..service import Service

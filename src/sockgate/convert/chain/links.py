@@ -3,12 +3,12 @@
 import os
 import re
 
-from .answer import Answer, approximated, blocked, translated
-from .chain import BadLink, Chain, Link, Result, Stays, first, flags_of
-from .gateoptions import offers
+from ..answer import Answer, approximated, blocked, translated
+from ..gateoptions import offers
+from ..shell.tokens import ASSIGNMENT, UNKNOWN
+from ..source import Unreadable, read_text
 from .identity import envuidgid, known_account, setuidgid, su, sudo, uid_variables
-from .shell.tokens import ASSIGNMENT, UNKNOWN
-from .source import Unreadable, read_text
+from .peeling import BadLink, Chain, Link, Result, Stays, first, flags_of
 
 # softlimit(8) and chpst(8): the limits that each option sets
 SOFTLIMITS = {

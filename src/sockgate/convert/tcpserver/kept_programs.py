@@ -1,8 +1,8 @@
 """The links of qmail's chains that stay in front of the server, and what the gate has in their place."""
 
 from ..answer import Answer, translated
-from ..chain import BadLink, flags_of
-from .words import shown
+from ..chain.peeling import BadLink, flags_of
+from .command_words import shown
 
 Answers = list[tuple[str, Answer]]
 RBLSMTPD_VALUES, RBLSMTPD_FLAGS = "ratw", "bBcCiWR"
@@ -18,7 +18,7 @@ WITHOUT_OPTIONS = {
 }
 
 
-def filters(server: list[str], answers: Answers) -> None:
+def report_kept(server: list[str], answers: Answers) -> None:
     """One line of the report for each known link at the front of the chain."""
     words = list(server)
     while words:

@@ -2,9 +2,9 @@
 
 import re
 
-from .answer import Answer, approximated, blocked, translated
-from .chain import BadLink, Chain, Result, Stays, first, flags_of
-from .shell.tokens import ASSIGNMENT
+from ..answer import Answer, approximated, blocked, translated
+from ..shell.tokens import ASSIGNMENT
+from .peeling import BadLink, Chain, Result, Stays, first, flags_of
 
 ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 
