@@ -86,7 +86,7 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
         return REFUSED
     except Refused as refusal:
         assert client is not None
-        verdict = Verdict(DENY, refusal.rule, str(refusal))
+        verdict = Verdict(DENY, refusal.cause, refusal.reason)
         log.verdict(client, verdict, allowed=False)
         turn_away(gate, verdict)
         return REFUSED

@@ -34,7 +34,7 @@ def test_the_verdict_is_that_of_ipaddressallow_except_that_an_allow_list_alone_r
 ) -> None:
     verdict = AddressAccess(allow, deny).decide(client(address))
     assert (verdict.outcome, verdict.reason) == (outcome, reason)
-    assert verdict.rule == reason.removeprefix("not ").removeprefix("in ")
+    assert str(verdict.cause or "") == reason.removeprefix("not ").removeprefix("in ")
     assert (verdict.variables, verdict.message, verdict.actions) == ({}, b"", None)
 
 

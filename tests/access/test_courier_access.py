@@ -66,7 +66,8 @@ def test_the_one_most_specific_entry_decides(
 ) -> None:
     verdict = read(file, TEXT).decide(client(address))
     text = TEXT.splitlines()[line - 1]
-    assert (verdict.outcome, verdict.rule, verdict.text) == (outcome, f"{file}:{line}", text)
+    assert verdict.cause
+    assert (verdict.outcome, str(verdict.cause), verdict.cause.text) == (outcome, f"{file}:{line}", text)
     assert verdict.reason == f"{file}:{line}: {text}".replace("\t", " ")
     assert verdict.variables == variables
 
@@ -82,7 +83,9 @@ def test_who_is_in_no_entry_is_let_in_unless_everybody_else_has_one(file: Path) 
 def test_the_order_of_lines_means_nothing(file: Path) -> None:
     lines = TEXT.splitlines(keepends=True)
     access = read(file, "".join(reversed(lines)))
-    assert access.decide(client("10.1.2.3")).text == "10.1.2.3\tallow"
+    cause = access.decide(client("10.1.2.3")).cause
+    assert cause
+    assert cause.text == "10.1.2.3\tallow"
 
 
 @pytest.mark.parametrize(
@@ -147,9 +150,9 @@ def test_a_directory_is_the_union_of_its_files(tmp_path: Path) -> None:
     for name in ("old~", "sample.dist"):
         (folder / name).write_text("x")
     access = CourierAccess(str(folder))
-    assert access.decide(client("10.0.0.1")).rule == f"{folder}/local:1"
-    assert access.decide(client("11.0.0.1")).rule == f"{folder}/.hidden:1"
-    assert access.decide(client("12.0.0.1")).rule == f"{folder}/default:1"
+    assert str(access.decide(client("10.0.0.1")).cause) == f"{folder}/local:1"
+    assert str(access.decide(client("11.0.0.1")).cause) == f"{folder}/.hidden:1"
+    assert str(access.decide(client("12.0.0.1")).cause) == f"{folder}/default:1"
     assert access.files == (f"{folder}/.hidden", f"{folder}/default", f"{folder}/local", str(folder))
 
 
@@ -183,7 +186,7 @@ def test_a_file_cut_inside_a_line_refuses_and_one_cut_between_lines_never_makes_
         else:
             assert text[:size].endswith(b"\n")
             verdict = access.decide(client("10.1.2.3"))
-            assert verdict.outcome == NO_MATCH or verdict.text in entries
+            assert verdict.cause is None or verdict.cause.text in entries
 
 
 def test_what_has_no_entry_is_told(file: Path) -> None:

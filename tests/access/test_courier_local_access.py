@@ -38,15 +38,15 @@ def test_both_must_let_in_and_the_clients_variables_are_stronger(
     text: str, outcome: str, line: int, variables: dict[bytes, bytes], tmp_path: Path
 ) -> None:
     verdict = read(tmp_path, text).decide(client("127.0.0.9"))
-    assert (verdict.outcome, verdict.rule) == (outcome, f"{tmp_path}/smtpaccess:{line}")
+    assert (verdict.outcome, str(verdict.cause or "")) == (outcome, f"{tmp_path}/smtpaccess:{line}")
     assert verdict.variables == ({b"A": b"client"} | variables if outcome == ALLOW else {})
 
 
 def test_what_lets_in_is_named_where_no_entry_is_about_the_client(tmp_path: Path) -> None:
     access = read(tmp_path, "*.25\tallow,A=1\n:0000:0000:0000:0000:0000:0000:0000:0001.25\tdeny\n")
     verdict = access.decide(client("127.0.0.9"))
-    assert (verdict.rule, verdict.variables) == (f"{tmp_path}/smtpaccess:1", {b"A": b"1"})
-    assert access.decide(client("::9")).rule == f"{tmp_path}/smtpaccess:2"
+    assert (str(verdict.cause or ""), verdict.variables) == (f"{tmp_path}/smtpaccess:1", {b"A": b"1"})
+    assert str(access.decide(client("::9")).cause) == f"{tmp_path}/smtpaccess:2"
     assert access.decide(local_user()).outcome == NO_MATCH
 
 

@@ -80,7 +80,7 @@ def test_an_allow_list_has_no_variable_and_failing_has_two_ways() -> None:
 def test_who_is_in_a_list_without_a_variable_is_refused_with_its_text() -> None:
     both = {"bl.example": listed(text="Spam from here"), "other.example": Listing()}
     verdict = decide(lists("other.example", "bl.example,,554 5.7.1 @: * (@)"), both)
-    assert (verdict.outcome, verdict.rule) == (DENY, "--dnsbl bl.example")
+    assert (verdict.outcome, str(verdict.cause or "")) == (DENY, "--dnsbl bl.example")
     assert verdict.reason == "in the DNS list bl.example (127.0.0.2)"
     assert verdict.message == b"554 5.7.1 192.0.2.7: Spam from here (@)\r\n"
     assert decide(lists("bl.example"), both).message == b""  # --deny-message has the word
@@ -118,7 +118,7 @@ def test_an_allow_list_beats_all_others() -> None:
     three = lists("a.example", "b.example,BLOCK", allow=("wl.example",))
     listings = {"a.example": listed(), "b.example": listed(), "wl.example": listed()}
     verdict = decide(three, listings)
-    assert (verdict.outcome, verdict.rule) == (NO_MATCH, "--dnsbl-allow wl.example")
+    assert (verdict.outcome, str(verdict.cause or "")) == (NO_MATCH, "--dnsbl-allow wl.example")
     assert verdict.variables == {
         b"BLOCK": b"", b"BLOCK_IP": b"127.0.0.2", b"BLOCK_ZONE": b"wl.example", b"ALLOW_0": b"BLOCK"
     }  # fmt: skip
@@ -131,7 +131,7 @@ def test_a_list_that_does_not_answer_lets_in_or_puts_off_as_asked() -> None:
     silent = {"a.example": Listing(problem="no answer in time"), "b.example": Listing()}
     assert decide(lists("a.example", "b.example"), silent).outcome == NO_MATCH
     verdict = decide(lists("a.example", "b.example", fail="closed"), silent)
-    assert (verdict.outcome, verdict.rule, verdict.message) == (DENY, "--dnsbl-fail closed", TEMPORARY)
+    assert (verdict.outcome, str(verdict.cause or ""), verdict.message) == (DENY, "--dnsbl-fail closed", TEMPORARY)
     assert verdict.reason == "no answer from the DNS list a.example: no answer in time"
 
 
@@ -139,7 +139,7 @@ def test_nobody_is_refused_for_good_while_a_list_that_might_allow_him_is_silent(
     answers = {"a.example": listed(), "wl.example": Listing(problem="SERVFAIL")}
     assert decide(lists("a.example,,554 no", allow=("wl.example",)), answers).message == b"554 no\r\n"
     verdict = decide(lists("a.example,,554 no", allow=("wl.example",), fail="closed"), answers)
-    assert (verdict.rule, verdict.message) == ("--dnsbl-fail closed", TEMPORARY)
+    assert (str(verdict.cause or ""), verdict.message) == ("--dnsbl-fail closed", TEMPORARY)
     nothing = answers | {"a.example": Listing()}  # whoever is in no list needs no permission
     assert decide(lists("a.example", allow=("wl.example",), fail="closed"), nothing).outcome == NO_MATCH
     known = {"a.example": Listing(problem="x"), "b.example": listed()}

@@ -46,8 +46,8 @@ from tests.core.clients import client
 )
 def test_the_first_rule_that_matches_decides(tmp_path: Path, allow: str, deny: str, outcome: str, rule: str) -> None:
     verdict = read(tmp_path, allow, deny).decide(client("192.0.2.1"))
-    assert (verdict.outcome, verdict.rule) == (outcome, f"{tmp_path}/{rule}" if rule else "")
-    assert verdict.reason == (f"{verdict.rule}: {verdict.text}" if rule else "")
+    assert (verdict.outcome, str(verdict.cause or "")) == (outcome, f"{tmp_path}/{rule}" if rule else "")
+    assert verdict.reason == (f"{verdict.cause}: {verdict.cause.text}" if verdict.cause else "")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,9 @@ def test_a_refusal_for_want_of_a_name_says_so(tmp_path: Path) -> None:
     ):
         verdict = access.decide(peer)
         where = f"{tmp_path}/hosts.deny:1"
-        assert (verdict.outcome, verdict.rule, verdict.text) == (DENY, where, "ALL: .example.com")
+        assert (verdict.outcome, str(verdict.cause)) == (DENY, where)
+        assert verdict.cause
+        assert verdict.cause.text == "ALL: .example.com"
         assert verdict.reason == f"{where}: ALL: .example.com: unable to tell whether that is this client: {problem}"
     verdict = read(tmp_path, "", "ALL: @broken\n").decide(named(CONFIRMED, "x"))
     assert verdict.reason.endswith("this client: nobody knows the netgroup broken")

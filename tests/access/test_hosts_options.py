@@ -1,12 +1,14 @@
 """What a rule of hosts.allow does beside matching: hosts_options(5)."""
 
 import os
+import posix
 import sys
 from pathlib import Path
 
 import pytest
 
 from sockgate.access.hosts_options import Options, split_options
+from sockgate.connection.rule_actions import carry_out
 from sockgate.core.actions import Actions
 from sockgate.core.errors import SystemFailure
 from sockgate.core.host_names import CONFIRMED
@@ -123,6 +125,6 @@ def test_what_the_system_does_not_let_a_rule_do_is_an_error(monkeypatch: pytest.
 
     actions = Actions()
     actions.nice = -1
-    monkeypatch.setattr("posix.nice", refuse)
+    monkeypatch.setattr(posix, "nice", refuse)
     with pytest.raises(SystemFailure, match=r"^unable to change the nice value by -1: Operation not permitted$"):
-        actions.apply()
+        carry_out(actions)

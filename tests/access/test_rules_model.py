@@ -57,4 +57,4 @@ def test_text_and_cdb_decide_as_the_manual_says(
         for reading in readings:
             verdict = reading.decide(client(peer.ip, peer.host, peer.info))
             expected = (ALLOW if rules[best].endswith("allow") else DENY, f"{text}:{best + 1}")
-            assert (verdict.outcome, verdict.rule) == expected
+            assert (verdict.outcome, str(verdict.cause or "")) == expected

@@ -80,15 +80,16 @@ def of_tcprules(tmp_path: Path, text: str) -> RulesAccess:
 )
 def test_the_most_specific_rule_decides(rules: RulesAccess, peer: Peer, outcome: str, line: int) -> None:
     verdict = rules.decide(peer)
-    assert (verdict.outcome, verdict.rule.rpartition("/")[2]) == (outcome, f"rules:{line}")
+    assert (verdict.outcome, str(verdict.cause or "").rpartition("/")[2]) == (outcome, f"rules:{line}")
 
 
 def test_the_verdict_says_which_rule_and_sets_its_variables(rules: RulesAccess, tmp_path: Path) -> None:
     verdict = rules.decide(client("10.1.2.4"))
     where = f"{tmp_path}/rules:4"
-    assert verdict.rule == where
-    assert verdict.text == '10.1.:allow,RELAYCLIENT="",DATABYTES="5000000"'
-    assert verdict.reason == f"{where}: {verdict.text}"
+    assert verdict.cause
+    assert str(verdict.cause) == where
+    assert verdict.cause.text == '10.1.:allow,RELAYCLIENT="",DATABYTES="5000000"'
+    assert verdict.reason == f"{where}: {verdict.cause.text}"
     assert verdict.variables == {b"RELAYCLIENT": b"", b"DATABYTES": b"5000000"}
     assert verdict.message == b""
 
@@ -114,17 +115,19 @@ def test_only_the_prefix_lengths_of_the_file_are_looked_up(tmp_path: Path) -> No
 
 def test_of_two_rules_with_one_key_the_first_counts(tmp_path: Path) -> None:
     text = "10.1.0.0/16:deny\n10.1.:allow\n10.0-9.:allow\n:deny\n"
-    assert of_text(tmp_path, text).decide(client("10.1.2.3")).rule == f"{tmp_path}/text:1"
+    assert str(of_text(tmp_path, text).decide(client("10.1.2.3")).cause) == f"{tmp_path}/text:1"
     assert of_tcprules(tmp_path, "10.1.:deny\n10.1.:allow\n").decide(client("10.1.2.3")).outcome == DENY
 
 
 def test_a_cdb_of_tcprules_is_read_as_it_is(tmp_path: Path) -> None:
     rules = of_tcprules(tmp_path, '1.2.3.0/24:deny\n10.1.:deny\n127.:allow, X="1",RELAYCLIENT=""\n')
     assert rules.decide(client("1.2.3.4")).outcome == NO_MATCH  # tcprules knows no CIDR
-    assert rules.decide(client("10.1.2.3")).text == "10.1.:deny"
+    cause = rules.decide(client("10.1.2.3")).cause
+    assert cause
+    assert cause.text == "10.1.:deny"
     verdict = rules.decide(client("127.0.0.1"))
     assert verdict.variables == {b" X": b"1", b"RELAYCLIENT": b""}
-    assert verdict.rule == f"{tmp_path}/cdb"
+    assert str(verdict.cause or "") == f"{tmp_path}/cdb"
 
 
 def test_a_cdb_of_tcprules_may_lack_a_rule_for_everybody(tmp_path: Path) -> None:

@@ -93,9 +93,9 @@ def test_outside_its_times_a_service_refuses_everybody_by_local_time(monkeypatch
         assert Schedule(f"{this}:00-{next_hour}:59", None).decide(PEER).outcome == NO_MATCH
         verdict = Schedule(f"{after}:01-{after}:02", None).decide(PEER)
         assert verdict.outcome == DENY
-        assert verdict.rule == f"--access-times {after}:01-{after}:02"
+        assert str(verdict.cause or "") == f"--access-times {after}:01-{after}:02"
         assert verdict.reason.startswith(f"it is {this}:") or verdict.reason.startswith(f"it is {next_hour}:")
-        assert verdict.reason.endswith(f", outside {verdict.rule}")
+        assert verdict.reason.endswith(f", outside {verdict.cause}")
     monkeypatch.delenv("TZ")
     time.tzset()
 
@@ -105,7 +105,7 @@ def test_a_load_at_or_above_the_limit_refuses(monkeypatch: pytest.MonkeyPatch) -
     for limit, outcome in (("2.5", DENY), ("2.4", DENY), ("2", DENY), ("2.6", NO_MATCH), ("3", NO_MATCH)):
         assert Schedule("", limit).decide(PEER).outcome == outcome
     verdict = Schedule("", "2.50").decide(PEER)
-    assert (verdict.rule, verdict.reason) == ("--max-load 2.5", "the load is 2.50, and --max-load 2.5")
+    assert (str(verdict.cause or ""), verdict.reason) == ("--max-load 2.5", "the load is 2.50, and --max-load 2.5")
 
 
 def test_the_load_is_that_of_the_last_minute() -> None:
@@ -131,4 +131,4 @@ def test_the_load_comes_first_and_both_are_told(monkeypatch: pytest.MonkeyPatch)
     assert considered[1].startswith("--access-times 0:00-24:00: it is ")
     now = time.localtime()
     closed = f"{(now.tm_hour + 2) % 24}:00-{(now.tm_hour + 2) % 24}:01"
-    assert Schedule(closed, "1").decide(PEER).rule == "--max-load 1"
+    assert str(Schedule(closed, "1").decide(PEER).cause) == "--max-load 1"

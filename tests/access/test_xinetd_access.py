@@ -136,7 +136,7 @@ def test_what_refuses_less_than_it_says_is_an_error_in_no_access_alone(text: str
 
 def test_an_empty_only_from_lets_nobody_in_and_an_empty_no_access_is_an_error() -> None:
     verdict = XinetdAccess(" ", "").decide(client("192.0.2.1"))
-    assert (verdict.outcome, verdict.rule) == (DENY, "--only-from")
+    assert (verdict.outcome, str(verdict.cause or "")) == (DENY, "--only-from")
     assert verdict.reason == "--only-from is empty: nobody may come in"
     with pytest.raises(UsageError, match=r"^--no-access: the list is empty \(name at least one address"):
         XinetdAccess("10.0.0.1", " ")
@@ -171,7 +171,7 @@ def test_both_lists_must_let_a_client_in(
 ) -> None:
     verdict = XinetdAccess(only_from, no_access).decide(client(address))
     assert (verdict.outcome, verdict.reason) == (outcome, reason)
-    assert verdict.rule == reason.removeprefix("not ").removeprefix("in ").partition(",")[0]
+    assert str(verdict.cause or "") == reason.removeprefix("not ").removeprefix("in ").partition(",")[0]
 
 
 def test_ipv6_entries_cover_the_ipv4_clients_of_an_ipv6_socket_and_no_others() -> None:
@@ -186,7 +186,7 @@ def test_ipv6_entries_cover_the_ipv4_clients_of_an_ipv6_socket_and_no_others() -
 def test_a_client_without_an_address_is_refused_by_either_list() -> None:
     for lists, option in ((("0.0.0.0", ""), "--only-from"), (("", "10.0.0.1"), "--no-access")):
         verdict = XinetdAccess(*lists).decide(local_user())
-        assert (verdict.outcome, verdict.rule) == (DENY, option)
+        assert (verdict.outcome, str(verdict.cause or "")) == (DENY, option)
         assert verdict.reason == f"the client has no address, and {option} is about addresses"
 
 

@@ -9,7 +9,7 @@ from sockgate.core.errors import UsageError
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, internet_peer, pack
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+from sockgate.core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 
 
 def gate(*words: str) -> Gate:
@@ -34,7 +34,7 @@ class Fixed:
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         self.asked += 1
         if considered is not None:
-            considered.append(self.verdict.rule)
+            considered.append(str(self.verdict.cause))
         return self.verdict
 
 
@@ -46,14 +46,14 @@ def gate_of(*checks: Fixed) -> Gate:
 
 def test_a_gate_without_access_options_lets_everybody_in() -> None:
     verdict = gate().decide(client())
-    assert (verdict.outcome, verdict.rule, verdict.reason, verdict.variables) == (ALLOW, "", "", {})
+    assert (verdict.outcome, str(verdict.cause or ""), verdict.reason, verdict.variables) == (ALLOW, "", "", {})
 
 
 def test_the_first_check_that_refuses_decides_and_the_rest_are_not_asked() -> None:
-    last = Fixed(Verdict(ALLOW, "3"))
-    refusal = Verdict(DENY, "2", "because", message=b"go away")
+    last = Fixed(Verdict(ALLOW, Cause("3")))
+    refusal = Verdict(DENY, Cause("2"), "because", message=b"go away")
     considered: list[str] = []
-    verdict = gate_of(Fixed(Verdict(ALLOW, "1")), Fixed(refusal), last).decide(client(), considered)
+    verdict = gate_of(Fixed(Verdict(ALLOW, Cause("1"))), Fixed(refusal), last).decide(client(), considered)
     assert verdict is refusal
     assert last.asked == 0
     assert considered == ["1", "2"]
@@ -61,11 +61,11 @@ def test_the_first_check_that_refuses_decides_and_the_rest_are_not_asked() -> No
 
 def test_all_must_let_the_peer_in_and_the_last_that_matched_is_named() -> None:
     verdict = gate_of(
-        Fixed(Verdict(ALLOW, "1", "first", variables={b"A": b"1", b"B": b"1"})),
-        Fixed(Verdict(ALLOW, "2", "second", variables={b"B": b"2", b"C": None})),
+        Fixed(Verdict(ALLOW, Cause("1"), "first", variables={b"A": b"1", b"B": b"1"})),
+        Fixed(Verdict(ALLOW, Cause("2"), "second", variables={b"B": b"2", b"C": None})),
         Fixed(Verdict(NO_MATCH, variables={b"A": b"ignored"})),
     ).decide(client())
-    assert (verdict.outcome, verdict.rule, verdict.reason) == (ALLOW, "2", "second")
+    assert (verdict.outcome, str(verdict.cause or ""), verdict.reason) == (ALLOW, "2", "second")
     assert verdict.variables == {b"A": b"1", b"B": b"2", b"C": None}
 
 
@@ -291,7 +291,7 @@ def test_rules_that_may_be_about_names_wait_for_them(tmp_path: Path) -> None:
 
 def test_a_rule_that_refuses_behind_one_that_must_wait_does_not_decide_first() -> None:
     one = looking("--ident", "--dnsbl", "bl.example")
-    waiting, refusing = Fixed(Verdict(NO_MATCH)), Fixed(Verdict(DENY, "later"))
+    waiting, refusing = Fixed(Verdict(NO_MATCH)), Fixed(Verdict(DENY, Cause("later")))
     waiting.needs_process = True
     one.checks = [waiting, refusing]
     assert one.foresee(client()) == (None, {"bl.example": False})
@@ -308,7 +308,7 @@ def test_rules_are_stronger_than_lists(tmp_path: Path) -> None:
     verdict = looking("--rules", f"{tmp_path}/rules", "--dnsbl", "bl.example,BLOCK").decide(peer)
     assert verdict.variables[b"BLOCK_IP"] == b"rule"
     assert verdict.variables[b"BLOCK_ZONE"] == b"bl.example"
-    assert verdict.rule == f"{tmp_path}/rules:1"
+    assert str(verdict.cause or "") == f"{tmp_path}/rules:1"
 
 
 def test_the_log_is_told_what_is_not_known() -> None:

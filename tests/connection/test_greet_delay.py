@@ -12,7 +12,7 @@ from sockgate.connection.gate import Gate
 from sockgate.connection.greet_delay import GreetDelay
 from sockgate.core.errors import ConfigError, UsageError
 from sockgate.core.options import parse
-from sockgate.core.verdict import ALLOW, DENY, Verdict
+from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
 from tests.connection.launch import Launcher, Outcome, internet
 
 GREETS = ["/bin/sh", "-c", 'echo "220 ready"; read -r line; echo "250 $line"']
@@ -31,7 +31,9 @@ def hold(
         theirs.sendall(said)
         if leaves:
             theirs.close()
-        verdict = Verdict(ALLOW, "rules:7", variables={name.encode(): value for name, value in variables.items()})
+        verdict = Verdict(
+            ALLOW, Cause("rules:7"), variables={name.encode(): value for name, value in variables.items()}
+        )
         start = time.monotonic()
         verdict = GreetDelay(text).hold(ours.fileno(), verdict, None)
         assert ours.getblocking()
@@ -52,7 +54,7 @@ def test_a_client_that_waits_gets_its_verdict_when_the_time_is_over() -> None:
 )
 def test_a_client_that_speaks_is_refused_at_once_with_what_it_said(said: bytes, shown: str) -> None:
     verdict, seconds = hold(said, "60")
-    assert (verdict.outcome, verdict.rule, verdict.message) == (DENY, "--greet-delay", b"")
+    assert (verdict.outcome, str(verdict.cause or ""), verdict.message) == (DENY, "--greet-delay", b"")
     assert verdict.reason == f"spoke before it was greeted: {shown}"
     assert seconds < 10
 

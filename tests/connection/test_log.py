@@ -12,7 +12,7 @@ import pytest
 from sockgate.connection import log as log_module
 from sockgate.connection.log import INFO, NOTICE, Log, clean, identity
 from sockgate.core.peer import Peer, internet_peer, pack
-from sockgate.core.verdict import ALLOW, DENY, Verdict
+from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
 
 # A Log is never closed: it lives as long as its process.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -30,7 +30,10 @@ def stderr_of(capfd: pytest.CaptureFixture[str]) -> str:
 
 def test_one_line_per_decision_on_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
     log = Log("sockgate", "smtp", b"")
-    allowed, denied = Verdict(ALLOW, "--allow any", "in --allow any"), Verdict(DENY, "r", "not in --allow ::1")
+    allowed, denied = (
+        Verdict(ALLOW, Cause("--allow any"), "in --allow any"),
+        Verdict(DENY, Cause("r"), "not in --allow ::1"),
+    )
     unix = Peer("UNIX")
     unix.credentials, unix.local_path = (1, 1000, 1000), "/run/s"
     log.verdict(client(), allowed, allowed=True)
@@ -73,7 +76,7 @@ def test_foreign_text_is_printable_ascii_and_short(text: str, shown: str) -> Non
 
 def test_no_text_makes_a_second_line_or_begins_one(capfd: pytest.CaptureFixture[str]) -> None:
     for text in (HOSTILE, "\n<0>forged", "<0>", "\x1b]0;title\a", "x" * 65536):
-        Log("sockgate", text, b"").verdict(client(), Verdict(DENY, text, text), allowed=False)
+        Log("sockgate", text, b"").verdict(client(), Verdict(DENY, Cause(text), text), allowed=False)
         Log("sockgate", text, b"").failure(text, client())
         for line in stderr_of(capfd).splitlines():
             assert line.startswith("sockgate: ")
@@ -109,7 +112,7 @@ def received(journal: socket.socket) -> list[tuple[str, str]]:
 
 
 def test_the_journal_gets_a_record_with_fields(journal: socket.socket) -> None:
-    verdict = Verdict(DENY, "/etc/rules:7", "denied by /etc/rules:7")
+    verdict = Verdict(DENY, Cause(file="/etc/rules", line=7), "denied by /etc/rules:7")
     journal_log().verdict(client(), verdict, allowed=False)
     assert received(journal) == [
         ("MESSAGE", "smtp: refused 192.0.2.7:4711 on 192.0.2.1:25: denied by /etc/rules:7"),
@@ -145,7 +148,7 @@ def test_each_kind_of_record_has_its_priority_and_its_id(journal: socket.socket)
 
 
 def test_no_text_adds_a_field_or_changes_one(journal: socket.socket) -> None:
-    journal_log(HOSTILE).verdict(client(), Verdict(DENY, HOSTILE, HOSTILE), allowed=False)
+    journal_log(HOSTILE).verdict(client(), Verdict(DENY, Cause(HOSTILE), HOSTILE), allowed=False)
     fields = received(journal)
     names = [name for name, _ in fields]
     assert len(names) == len(set(names)) == 13
@@ -158,7 +161,7 @@ def test_no_text_adds_a_field_or_changes_one(journal: socket.socket) -> None:
 
 def test_a_record_with_the_longest_values_fits_a_datagram(journal: socket.socket) -> None:
     long = "x" * 65536
-    journal_log(long).verdict(client(), Verdict(DENY, long, long), allowed=False, note=long)
+    journal_log(long).verdict(client(), Verdict(DENY, Cause(long), long), allowed=False, note=long)
     assert dict(received(journal))["SOCKGATE_RULE"] == "x" * 1000 + "..."
 
 

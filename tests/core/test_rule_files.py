@@ -10,7 +10,7 @@ from sockgate.access.keys import evaluate
 from sockgate.core.cdb import Cdb
 from sockgate.core.errors import ConfigError
 from sockgate.core.rule_files import open_file, read_file, text_lines
-from sockgate.core.verdict import ALLOW, NO_MATCH, Verdict
+from sockgate.core.verdict import ALLOW, NO_MATCH, Cause, Verdict
 from tests.access.damage import cdb_of, random_bytes, require
 
 RECORDS = {b"one": b"1", b"": b"nothing", b"three": b"", b"a\0b": b"\0\n\xff"}
@@ -22,7 +22,7 @@ class Answers:
     name = "answers"
 
     def find(self, key: str) -> Verdict | None:
-        return Verdict(ALLOW, "answers:1") if key == "b" else None
+        return Verdict(ALLOW, Cause("answers:1")) if key == "b" else None
 
 
 def open_cdb(path: Path) -> Cdb:
@@ -36,7 +36,7 @@ def error_of(path: Path) -> str:
 
 
 def test_the_first_key_that_the_store_knows_decides() -> None:
-    assert evaluate(["a", "b", ""], Answers()).rule == "answers:1"
+    assert str(evaluate(["a", "b", ""], Answers()).cause) == "answers:1"
     assert evaluate(["a", ""], Answers()).outcome == NO_MATCH
 
 

@@ -64,7 +64,7 @@ def oracle(cdb: Path, peer: NaivePeer) -> Answer:
 def ours(rules: RulesAccess, peer: NaivePeer, expected: str | None) -> Answer:
     """What we say. A rule that is a range stands for the `expected` key, if that is one of its keys."""
     verdict = rules.decide(client(peer.ip, peer.host, peer.info))
-    key = re.split(":(?:allow|deny)", verdict.text)[0] if verdict.text else None
+    key = re.split(":(?:allow|deny)", verdict.cause.text)[0] if verdict.cause else None
     if key is not None and expected in address_keys(key):
         key = expected
     variables = {name.decode(): (value or b"").decode() for name, value in verdict.variables.items()}

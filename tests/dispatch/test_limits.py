@@ -40,7 +40,7 @@ def test_the_limit_of_a_source_counts_those_who_are_there() -> None:
     assert [census.enter(census.origin(client("192.0.2.1"))) for _ in range(2)] == [1, 2]
     refusal = census.enter(census.origin(client("192.0.2.1")))
     assert isinstance(refusal, Verdict)
-    assert (refusal.rule, refusal.reason) == (
+    assert (str(refusal.cause), refusal.reason) == (
         "--max-per-source 2",
         "already 2 connections from this source (--max-per-source)",
     )

@@ -9,7 +9,7 @@ from sockgate.connection.gate import Gate
 from sockgate.connection.log import ACCEPTED, journal_record, peer_fields
 from sockgate.core.errors import ServerMissing
 from sockgate.core.options import parse
-from sockgate.core.verdict import ALLOW, DENY, Verdict
+from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
 from sockgate.dispatch import records, wording
 from sockgate.dispatch.decision import Decision
 from sockgate.dispatch.journal import PatientLog
@@ -47,12 +47,14 @@ def decided(session: Session, verdict: Verdict, *options: str) -> Decision:
 
 
 def everything(records: Records, session: Session) -> None:
-    verdict = Verdict(ALLOW, "rules:3", "rules:3: 192.0.2.:allow")
+    verdict = Verdict(ALLOW, Cause(file="rules", line=3), "rules:3: 192.0.2.:allow")
     records.accepted(session, decided(session, verdict, "--relay", "192.0.2.0/24"))
     records.counted(1, 40)
     records.ended(session, FAILED_WITH_3)
     records.ended(session, KILLED)
-    records.refused(session.peer, Verdict(DENY, "--max-per-source 4", "already 4 connections from this source"))
+    records.refused(
+        session.peer, Verdict(DENY, Cause("--max-per-source", "4"), "already 4 connections from this source")
+    )
     records.failed(session.peer, ServerMissing("unable to run '/bin/no': No such file or directory"))
 
 
@@ -93,7 +95,7 @@ def test_the_format_of_xinetd(lines: list[str], session: Session) -> None:
     ],
 )
 def test_the_reasons_of_xinetd(lines: list[str], session: Session, rule: str, reason: str) -> None:
-    make("xinetd").refused(session.peer, Verdict(DENY, rule))
+    make("xinetd").refused(session.peer, Verdict(DENY, Cause(*rule.split(" "))))
     assert lines == [f"FAIL: smtp {reason} from=192.0.2.1"]
 
 
@@ -139,7 +141,7 @@ def journal(monkeypatch: pytest.MonkeyPatch, sent: list[dict[str, str]]) -> Jour
 
 
 def test_the_records_of_the_journal(journal: JournalRecords, sent: list[dict[str, str]], session: Session) -> None:
-    verdict = Verdict(ALLOW, "rules:3", "rules:3: 192.0.2.:allow")
+    verdict = Verdict(ALLOW, Cause(file="rules", line=3), "rules:3: 192.0.2.:allow")
     journal.accepted(session, decided(session, verdict, "--relay", "192.0.2.0/24"))
     assert journal.announce()  # later
     assert not journal.announce(everybody=True)
@@ -165,7 +167,7 @@ def test_the_records_of_the_journal(journal: JournalRecords, sent: list[dict[str
 def test_a_session_that_is_over_at_once_has_one_record(
     journal: JournalRecords, sent: list[dict[str, str]], session: Session
 ) -> None:
-    journal.accepted(session, decided(session, Verdict(ALLOW, "rules:3"), "--relay", "any"))
+    journal.accepted(session, decided(session, Verdict(ALLOW, Cause(file="rules", line=3)), "--relay", "any"))
     journal.ended(session, FAILED_WITH_3)
     assert not journal.announce(everybody=True)
     [record] = sent
@@ -203,7 +205,7 @@ def test_a_child_does_not_write_what_is_its_parents_to_write(
 def test_a_start_has_the_fields_that_sockgate_logs_and_the_process(
     journal: JournalRecords, sent: list[dict[str, str]], session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verdict = Verdict(ALLOW, "--allow any", "in --allow any")
+    verdict = Verdict(ALLOW, Cause("--allow", "any"), "in --allow any")
     journal.accepted(session, decided(session, verdict))
     journal.announce(everybody=True)
     monkeypatch.setattr(PatientLog, "_journal", True)
@@ -217,7 +219,7 @@ def test_nothing_that_came_over_the_network_can_split_or_forge_a_record(
     journal: JournalRecords, sent: list[dict[str, str]], session: Session
 ) -> None:
     session.peer.via = "10.0.0.1:99\nPRIORITY=0"
-    verdict = Verdict(ALLOW, "rules:1\nMESSAGE=x", "\x1b[31m\udcff")
+    verdict = Verdict(ALLOW, Cause("rules:1\nMESSAGE=x"), "\x1b[31m\udcff")
     journal.accepted(session, decided(session, verdict))
     journal.announce(everybody=True)
     journal.ended(session, 0)

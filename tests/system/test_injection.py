@@ -23,7 +23,7 @@ HOSTILE = {
 WRITE = """
 import json, os, sys
 sys.path[:0] = ["/usr/lib/sockgate"]
-from sockgate.core.verdict import ALLOW, DENY, Verdict
+from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
 from sockgate.core.errors import ConfigError
 from sockgate.connection.gate import Gate
 from sockgate.connection.log import Log
@@ -46,8 +46,8 @@ for text in json.load(open("/root/hostile")):
     text = bytes.fromhex(text).decode("utf-8", "surrogateescape")
     log, named = Log("sockgate", "plain", stream), Log("sockgate", text, stream)
     for changed in ({}, {"host": text}, {"info": text}, {"via": text}, {"local_ip": text}, {"protocol": text}):
-        log.verdict(peer(**changed), Verdict(DENY, text, text), allowed=False)
-    log.verdict(peer(), Verdict(ALLOW, text, text, text=text), allowed=True, note=text)
+        log.verdict(peer(**changed), Verdict(DENY, Cause(text), text), allowed=False)
+    log.verdict(peer(), Verdict(ALLOW, Cause(text), text), allowed=True, note=text)
     log.failure(text, peer(), 111)
     named.failure("plain")
     log.flush()
@@ -55,14 +55,14 @@ for text in json.load(open("/root/hostile")):
         resident = PatientLog("sockgated", service, stream)
         records = JournalRecords(resident)
         session = Session(peer(host=text, info=text))
-        decision = Decision(gate, {}, session.peer, Verdict(ALLOW, text, text))
+        decision = Decision(gate, {}, session.peer, Verdict(ALLOW, Cause(text), text))
         decision.note = text
         records.accepted(session, decision)
         records.announce(everybody=True)
         records.ended(session, 9)
         records.accepted(session, decision)
         records.ended(session, 9)
-        records.refused(peer(host=text), Verdict(DENY, text, text))
+        records.refused(peer(host=text), Verdict(DENY, Cause(text), text))
         records.failed(peer(), ConfigError(text, text))
         records.event(3, "5c1d8a2f0f7d4e0f9a3c6b7e21d40a07", text)
         records.send()

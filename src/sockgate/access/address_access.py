@@ -2,7 +2,7 @@
 
 from ..core.addresses import AddressList
 from ..core.peer import Peer
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 
 
 class AddressAccess:
@@ -29,9 +29,9 @@ class AddressAccess:
                 continue
             entry = addresses.find(peer.remote)
             if entry:
-                return Verdict(outcome, f"{option} {entry}", f"in {option} {entry}")
+                return Verdict(outcome, Cause(option, entry), f"in {option} {entry}")
             if considered is not None:
                 considered.append(f"{option} {addresses.text}: no entry covers {peer.remote_ip}")
         if self._allow and not self._deny:
-            return Verdict(DENY, f"--allow {self._allow.text}", f"not in --allow {self._allow.text}")
+            return Verdict(DENY, Cause("--allow", self._allow.text), f"not in --allow {self._allow.text}")
         return Verdict(NO_MATCH)

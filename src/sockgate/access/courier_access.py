@@ -11,8 +11,8 @@ import posix
 from ..core.addresses import is_number
 from ..core.errors import ConfigError
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
-from ..core.rule_files import read_file, text_lines
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+from ..core.rule_files import read_file, text_lines, unreadable
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,17 +33,16 @@ KEY_HINT = "write 192.0.2.1, 192.0.2, 192.0.2.0/24, 192.0.2.1-192.0.2.9, :2001:0
 class Entry:
     """One line: where it stands, and the variables that it sets, None if it refuses."""
 
-    __slots__ = ("text", "variables", "where")
+    __slots__ = ("cause", "variables")
 
-    def __init__(self, where: str, text: str, variables: dict[bytes, bytes | None] | None) -> None:
-        self.where = where
-        self.text = text
+    def __init__(self, cause: Cause, variables: dict[bytes, bytes | None] | None) -> None:
+        self.cause = cause
         self.variables = variables
 
     def verdict(self) -> Verdict:
         outcome = DENY if self.variables is None else ALLOW
-        text = self.text.replace("\t", " ")
-        return Verdict(outcome, self.where, f"{self.where}: {text}", text=self.text, variables=self.variables)
+        text = self.cause.text.replace("\t", " ")
+        return Verdict(outcome, self.cause, f"{self.cause}: {text}", variables=self.variables)
 
 
 class CourierAccess:
@@ -68,7 +67,7 @@ class CourierAccess:
         }
         self._require_unambiguous()
         if not count:
-            raise ConfigError(f"{path!r} holds no entries", "no entries would let everybody in")
+            raise ConfigError(f"{path!r} holds no entries", "no entries would let everybody in", Cause(file=path))
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         """The verdict of the most specific entry; none says nothing."""
@@ -99,13 +98,14 @@ class CourierAccess:
         for number, line in enumerate(text_lines(read_file(path), path), 1):
             if not line or line[0] == "#":
                 continue
-            key, action = split_line(line, f"{path}:{number}")
+            cause = Cause(file=path, line=number, text=line)
+            key, action = split_line(cause)
             try:
                 if action not in actions:
                     actions[action] = parse_action(action)
-                self._add(key, Entry(f"{path}:{number}", line, actions[action]))
+                self._add(key, Entry(cause, actions[action]))
             except EntryError as error:
-                raise ConfigError(f"{path}:{number}: {error}", error.hint) from None
+                raise ConfigError(f"{cause}: {error}", error.hint, cause) from None
             count += 1
         return count
 
@@ -115,9 +115,9 @@ class CourierAccess:
         for network in networks:
             known = self._entries.setdefault(network, entry)
             if known is not entry:
-                raise ConfigError(f"{entry.where}: {cidr(network)} already has an entry at {known.where}")
+                raise doubled(cidr(network), entry, known)
         if not networks and self._everybody:
-            raise ConfigError(f"{entry.where}: '*' already has an entry at {self._everybody.where}")
+            raise doubled("'*'", entry, self._everybody)
         if not networks:
             self._everybody = entry
 
@@ -130,7 +130,8 @@ class CourierAccess:
                 known = self._entries.get((length, wider, number >> bits - wider))
                 if known is not None:
                     both = f"{cidr((length, bits, number))} and {cidr((length, wider, number >> bits - wider))}"
-                    raise ConfigError(f"{entry.where}: overlaps {known.where}: {both} expand to the same keys")
+                    message = f"{entry.cause}: overlaps {known.cause}: {both} expand to the same keys"
+                    raise ConfigError(message, cause=entry.cause)
 
 
 class EntryError(Exception):
@@ -148,14 +149,15 @@ def files_of(path: str) -> list[str]:
             return [path]
         names = sorted(posix.listdir(path))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"unable to read {path!r}: {getattr(error, 'strerror', None) or error}") from None
+        raise unreadable(path, error) from None
     for name in names:
         if name.endswith(LEFTOVERS) or ".dpkg-" in name:
-            raise ConfigError(f"{path}/{name}: left over from an upgrade", "take over what it changes, then remove it")
+            left = Cause(file=f"{path}/{name}")
+            raise ConfigError(f"{left}: left over from an upgrade", "take over what it changes, then remove it", left)
     files = [f"{path}/{name}" for name in names if not name.endswith(("~", ".dist"))]
     files = [file for file in files if is_file(file)]
     if not files:
-        raise ConfigError(f"{path!r} has no files", "no entries would let everybody in")
+        raise ConfigError(f"{path!r} has no files", "no entries would let everybody in", Cause(file=path))
     return files
 
 
@@ -163,18 +165,23 @@ def is_file(path: str) -> bool:
     try:
         return posix.stat(path).st_mode & FILE_TYPE == REGULAR_FILE
     except OSError as error:
-        raise ConfigError(f"unable to read {path!r}: {error.strerror}") from None
+        raise unreadable(path, error) from None
 
 
-def split_line(line: str, where: str) -> tuple[str, str]:
-    """Key and action. Behind a key that makedat expands may stand any blanks, behind all others one TAB."""
+def doubled(key: str, entry: Entry, known: Entry) -> ConfigError:
+    return ConfigError(f"{entry.cause}: {key} already has an entry at {known.cause}", cause=entry.cause)
+
+
+def split_line(cause: Cause) -> tuple[str, str]:
+    """Key and action of a line. Behind a key that makedat expands may stand any blanks, behind all others one TAB."""
+    line = cause.text
     if not CONTROL_CHARACTERS.isdisjoint(line):
-        raise ConfigError(f"{where}: the line holds a control character", "end lines with LF alone")
+        raise ConfigError(f"{cause}: the line holds a control character", "end lines with LF alone", cause)
     key = line.partition("\t")[0].partition(" ")[0]
     rest = line[len(key) :]
     action = rest.lstrip(" \t") if "/" in key or "-" in key else rest.removeprefix("\t")
     if action == rest or not action or action[0] in " \t":
-        raise ConfigError(f"{where}: {line!r} is not KEY, one TAB, and 'allow' or 'deny'")
+        raise ConfigError(f"{cause}: {line!r} is not KEY, one TAB, and 'allow' or 'deny'", cause=cause)
     return key, action
 
 

@@ -4,10 +4,9 @@ The entries are asked about the client, and then about the address and the port 
 192.0.2.1, its networks, *.25, and *. Both must let the client in, and the variables of both count, the client's first.
 """
 
-from ..core.errors import ConfigError
 from ..core.peer import Peer
 from ..core.verdict import ALLOW, DENY, Verdict
-from .courier_access import CourierAccess, Entry, EntryError, parse_octets, parse_words
+from .courier_access import CourierAccess, Entry, EntryError, doubled, parse_octets, parse_words
 
 EVERY_ADDRESS = "*"
 LAST_PORT = 65535
@@ -35,7 +34,7 @@ class CourierAccessLocal(CourierAccess):
             return local
         variables = local.variables | verdict.variables
         named = verdict if verdict.outcome == ALLOW else local
-        return Verdict(ALLOW, named.rule, named.reason, text=named.text, variables=variables)
+        return Verdict(ALLOW, named.cause, named.reason, variables=variables)
 
     def _local_entry(self, peer: Peer, considered: list[str] | None) -> Entry | None:
         entry = self._ports.get((peer.local, peer.local_port))
@@ -53,7 +52,7 @@ class CourierAccessLocal(CourierAccess):
             return
         known = self._ports.setdefault(place, entry)
         if known is not entry:
-            raise ConfigError(f"{entry.where}: {key!r} already has an entry at {known.where}")
+            raise doubled(repr(key), entry, known)
 
 
 def parse_local(key: str) -> tuple[bytes, int] | None:

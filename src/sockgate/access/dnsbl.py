@@ -9,7 +9,7 @@ from ..core.errors import UsageError
 from ..core.listing import LONGEST_TEXT, Listing, is_listing
 from ..core.options import to_bytes
 from ..core.peer import Peer, pack
-from ..core.verdict import DENY, NO_MATCH, Verdict
+from ..core.verdict import DENY, NO_MATCH, Cause, Verdict
 
 FORM = "write --dnsbl ZONE[/127.0.0.N][,VAR[,TEXT]]"
 CHOICES = ("open", "closed")
@@ -46,12 +46,13 @@ class DnsList:
         self.code = parse_code(code, value, option) if slash else b""
         self.variable = to_bytes(variable)
         self.text = text
+        cause = Cause(option, value)
         if not is_zone(self.zone):
-            raise UsageError(f"{option}: {zone!r} is not the name of a zone", FORM)
+            raise UsageError(f"{option}: {zone!r} is not the name of a zone", FORM, cause)
         if not NAME_CHARACTERS.issuperset(variable) or variable[:1].isdigit():
-            raise UsageError(f"{option}: {variable!r} is not the name of a variable", FORM)
+            raise UsageError(f"{option}: {variable!r} is not the name of a variable", FORM, cause)
         if not text.isprintable() or len(text) > LONGEST_TEXT:
-            raise UsageError(f"{option}: {text!r} is not a line of at most {LONGEST_TEXT} characters")
+            raise UsageError(f"{option}: {text!r} is not a line of at most {LONGEST_TEXT} characters", cause=cause)
 
     @property
     def wants_text(self) -> bool:
@@ -82,7 +83,8 @@ class DnsLists:
 
     def __init__(self, blocking: list[str], allowing: list[str], fail: str) -> None:
         if fail not in CHOICES:
-            raise UsageError(f"--dnsbl-fail: {fail!r} is neither open nor closed")
+            cause = Cause("--dnsbl-fail", fail)
+            raise UsageError(f"--dnsbl-fail: {fail!r} is neither open nor closed", cause=cause)
         self.blocking = [DnsList(value) for value in blocking]
         self.allowing = [allow_list(value) for value in allowing]
         self._closed = fail == "closed"
@@ -123,7 +125,7 @@ class DnsLists:
         for entry in self.allowing:
             listing = self._answer(entry, peer, considered)
             if entry.has(listing):
-                return Verdict(NO_MATCH, f"--dnsbl-allow {entry.zone}", variables=self._allowed_by(entry, listing))
+                return Verdict(NO_MATCH, Cause("--dnsbl-allow", entry.zone), variables=self._allowed_by(entry, listing))
         failed = self._closed and first_failure(self.allowing, peer)
         found: dict[bytes, bytes | None] = {}
         for entry in self.blocking:
@@ -177,7 +179,7 @@ def refusal(entry: DnsList, peer: Peer, listing: Listing) -> Verdict:
     words = entry.words(peer, listing)
     code = ".".join(map(str, entry.code or listing.addresses[0]))
     reason = f"in the DNS list {entry.zone} ({code})"
-    return Verdict(DENY, f"--dnsbl {entry.zone}", reason, message=f"{words}\r\n".encode() if words else b"")
+    return Verdict(DENY, Cause("--dnsbl", entry.zone), reason, message=f"{words}\r\n".encode() if words else b"")
 
 
 def first_failure(entries: list[DnsList], peer: Peer) -> Verdict | None:
@@ -186,13 +188,14 @@ def first_failure(entries: list[DnsList], peer: Peer) -> Verdict | None:
         listing = peer.listings.get(entry.zone)
         if listing and listing.problem:
             reason = f"no answer from the DNS list {entry.zone}: {listing.problem}"
-            return Verdict(DENY, "--dnsbl-fail closed", reason, message=TEMPORARY)
+            return Verdict(DENY, Cause("--dnsbl-fail", "closed"), reason, message=TEMPORARY)
     return None
 
 
 def allow_list(value: str) -> DnsList:
     if "," in value:
-        raise UsageError(f"--dnsbl-allow: {value!r} is not ZONE or ZONE/127.0.0.N")
+        cause = Cause("--dnsbl-allow", value)
+        raise UsageError(f"--dnsbl-allow: {value!r} is not ZONE or ZONE/127.0.0.N", cause=cause)
     return DnsList(value, "--dnsbl-allow")
 
 
@@ -202,7 +205,9 @@ def parse_code(text: str, value: str, option: str) -> bytes:
     except ValueError:
         code = b""
     if len(code) != 4 or not is_listing(code):
-        raise UsageError(f"{option}: {value!r} has no answer of a DNS list behind the slash", FORM)
+        raise UsageError(
+            f"{option}: {value!r} has no answer of a DNS list behind the slash", FORM, Cause(option, value)
+        )
     return code
 
 

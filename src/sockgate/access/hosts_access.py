@@ -8,7 +8,7 @@ hangs on a host name that cannot be found out, it counts as matching if it refus
 from ..core.errors import ConfigError, UsageError
 from ..core.peer import Peer
 from ..core.rule_files import read_file, text_lines
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 from .hosts_options import Options, exists
 from .hosts_patterns import HostPattern, Request, any_of, match_text
 
@@ -84,11 +84,10 @@ class ClientWord:
 class Rule:
     """One rule that may be about our daemon."""
 
-    __slots__ = ("_clients", "_daemons", "_options", "outcome", "text", "where")
+    __slots__ = ("_clients", "_daemons", "_options", "cause", "outcome")
 
-    def __init__(self, where: str, text: str, fields: list[str], outcome: str, daemon: str, ident: bool) -> None:
-        self.where = where
-        self.text = text
+    def __init__(self, cause: Cause, fields: list[str], outcome: str, daemon: str, ident: bool) -> None:
+        self.cause = cause
         self._daemons = parse_list(fields[0], ServerWord, ident)
         self._clients = parse_list(fields[1], ClientWord, ident)
         self._options = Options(fields[2], daemon, ident) if len(fields) > 2 else None
@@ -121,13 +120,12 @@ class Rule:
             matched = clients and matched if clients is not None else None
         if matched is False or (matched is None and self.outcome == ALLOW):
             return None
+        reason = f"{self.cause}: {self.cause.text}"
         if matched is None:
             problem = request.client.problem or request.server.problem or "no name service"
-            reason = f"{self.where}: {self.text}: unable to tell whether that is this client: {problem}"
-            return Verdict(DENY, self.where, reason, text=self.text)
+            return Verdict(DENY, self.cause, f"{reason}: unable to tell whether that is this client: {problem}")
         variables, actions = self._options.for_client(request) if self._options else (None, None)
-        reason = f"{self.where}: {self.text}"
-        return Verdict(self.outcome, self.where, reason, text=self.text, variables=variables, actions=actions)
+        return Verdict(self.outcome, self.cause, reason, variables=variables, actions=actions)
 
 
 class HostsAccess:
@@ -140,7 +138,8 @@ class HostsAccess:
         """`value` is DAEMON[,DIR], that of --hosts-access."""
         self._daemon, comma, directory = value.partition(",")
         if not self._daemon or not self._daemon.isprintable() or " " in self._daemon or (comma and not directory):
-            raise UsageError(f"--hosts-access: {value!r} is not DAEMON or DAEMON,DIR")
+            cause = Cause("--hosts-access", value)
+            raise UsageError(f"--hosts-access: {value!r} is not DAEMON or DAEMON,DIR", cause=cause)
         paths = [f"{directory or DIRECTORY}/{name}" for name, _ in TABLES]
         self._rules = [
             rule
@@ -158,7 +157,7 @@ class HostsAccess:
             if verdict is not None:
                 return verdict
             if considered is not None:
-                considered.append(f"{rule.where}: {rule.text}: not about this client")
+                considered.append(f"{rule.cause}: {rule.cause.text}: not about this client")
         return Verdict(NO_MATCH)
 
 
@@ -166,15 +165,15 @@ def read_table(path: str, outcome: str, daemon: str, ident: bool) -> list[Rule]:
     """The rules of one table that may be about this daemon. Raises ConfigError."""
     rules = []
     for number, line in logical_lines(path):
-        where = f"{path}:{number}"
+        cause = Cause(file=path, line=number, text=line.strip())
         fields = split_fields(line)
         if len(fields) < 2 or not fields[0].strip(", \t\r"):
-            raise ConfigError(f"{where}: {line!r} is not DAEMONS : CLIENTS")
+            raise ConfigError(f"{cause}: {line!r} is not DAEMONS : CLIENTS", cause=cause)
         try:
             if any(may_be_about(word, daemon) for word in words_of(fields[0])):
-                rules.append(Rule(where, line.strip(), fields, outcome, daemon, ident))
+                rules.append(Rule(cause, fields, outcome, daemon, ident))
         except (ValueError, ConfigError) as error:
-            raise ConfigError(f"{where}: {error}") from None
+            raise ConfigError(f"{cause}: {error}", cause=cause) from None
     return rules
 
 
@@ -193,12 +192,14 @@ def logical_lines(path: str) -> list[tuple[int, str]]:
         if line.endswith("\\"):
             continue
         if len(joined) > LONGEST_RULE:
-            raise ConfigError(f"{path}:{first}: the rule is longer than {LONGEST_RULE} characters")
+            cause = Cause(file=path, line=first)
+            raise ConfigError(f"{cause}: the rule is longer than {LONGEST_RULE} characters", cause=cause)
         if joined.strip(" \t\r") and joined[0] != "#":
             rules.append((first, joined))
         joined = ""
     if joined:
-        raise ConfigError(f"{path}:{first}: the last line continues, and nothing follows")
+        cause = Cause(file=path, line=first)
+        raise ConfigError(f"{cause}: the last line continues, and nothing follows", cause=cause)
     return rules
 
 

@@ -9,7 +9,7 @@ import _socket
 
 from ..core.errors import ConfigError
 from ..core.peer import pack, text_of
-from ..core.verdict import ALLOW, DENY, Verdict
+from ..core.verdict import ALLOW, DENY, Cause, Verdict
 from .keys import network_key
 
 TYPE_CHECKING = False
@@ -40,12 +40,12 @@ class Action:
         self.outcome = outcome
         self.variables = variables
 
-    def verdict(self, where: str, text: str) -> Verdict:
-        reason = f"{where}: {text}"
+    def verdict(self, cause: Cause) -> Verdict:
+        reason = f"{cause}: {cause.text}"
         if self.outcome == ALLOW:
-            return Verdict(ALLOW, where, reason, text=text, variables=self.variables)
+            return Verdict(ALLOW, cause, reason, variables=self.variables)
         message = self.variables.get(MESSAGE)
-        return Verdict(DENY, where, reason, text=text, message=message + b"\r\n" if message else b"")
+        return Verdict(DENY, cause, reason, message=message + b"\r\n" if message else b"")
 
 
 def parse(lines: "Iterable[str]", path: str) -> "Iterator[tuple[int, list[str], Action]]":
@@ -65,7 +65,8 @@ def parse(lines: "Iterable[str]", path: str) -> "Iterator[tuple[int, list[str], 
                 actions[word] = parse_action(word)
             yield number, address_keys(address), actions[word]
         except RuleError as error:
-            raise ConfigError(f"{path}:{number}: {error}", error.hint) from None
+            cause = Cause(file=path, line=number, text=line)
+            raise ConfigError(f"{cause}: {error}", error.hint, cause) from None
 
 
 def split_rule(rule: str) -> tuple[str, str]:

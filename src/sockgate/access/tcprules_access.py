@@ -5,8 +5,8 @@ import posix
 from ..core.cdb import Cdb
 from ..core.errors import ConfigError
 from ..core.peer import Peer
-from ..core.rule_files import COMPILE_HINT, open_file, read_open_file, text_lines
-from ..core.verdict import ALLOW, DENY, Verdict
+from ..core.rule_files import COMPILE_HINT, open_file, read_open_file, text_lines, unreadable
+from ..core.verdict import ALLOW, DENY, Cause, Verdict
 from .keys import DOTTED_LENGTHS, evaluate, network_keys, tcprules_keys, textual_prefixes
 from .tcprules import Action, parse, rule_text, written
 
@@ -54,7 +54,7 @@ def load(path: str) -> "TextRules | CompiledRules":
             return CompiledRules(Cdb(posix.dup(descriptor), status, path))
         return TextRules(read_open_file(descriptor, status, path, hint=COMPILE_HINT), path)
     except OSError as error:
-        raise ConfigError(f"unable to read {path!r}: {error.strerror}") from None
+        raise unreadable(path, error) from None
     finally:
         posix.close(descriptor)
 
@@ -81,7 +81,8 @@ class TextRules:
         number = self._numbers.get(key)
         if number is None:
             return None
-        return self._actions[number].verdict(f"{self.name}:{number}", self._lines[number - 1].rstrip(" \t"))
+        text = self._lines[number - 1].rstrip(" \t")
+        return self._actions[number].verdict(Cause(file=self.name, line=number, text=text))
 
     def networks(self, peer: Peer) -> list[str]:
         return network_keys(peer.remote, self._lengths[len(peer.remote)])
@@ -95,12 +96,14 @@ class TextRules:
         Then whatever was cut off, the rest is no complete text and refuses, never a shorter one that lets in more.
         """
         if not last:
-            raise ConfigError(f"{self.name!r} holds no rules", END_HINT)
+            raise ConfigError(f"{self.name!r} holds no rules", END_HINT, Cause(file=self.name))
         end = self._numbers.get("")
         if end is None:
-            raise ConfigError(f"{self.name}:{last}: the last rule is not for everybody else", END_HINT)
+            cause = Cause(file=self.name, line=last)
+            raise ConfigError(f"{cause}: the last rule is not for everybody else", END_HINT, cause)
         if end != last:
-            raise ConfigError(f"{self.name}:{end}: the rule for everybody else must be the last one")
+            cause = Cause(file=self.name, line=end)
+            raise ConfigError(f"{cause}: the rule for everybody else must be the last one", cause=cause)
 
 
 class CompiledRules:
@@ -117,7 +120,7 @@ class CompiledRules:
         self.source = ""
         self._lengths: dict[int, frozenset[int]] | None = None
         if cdb.is_empty:
-            raise ConfigError(f"{self.name!r} holds no rules", "no rules would let everybody in")
+            raise ConfigError(f"{self.name!r} holds no rules", "no rules would let everybody in", Cause(file=self.name))
         about = cdb.get(ABOUT_KEY)
         if about is not None:
             self.source, self._lengths = self._read_about(about)
@@ -126,8 +129,9 @@ class CompiledRules:
         data = self._cdb.get(key.encode("latin-1"))
         if data is None:
             return None
-        action, where = self.read_rule(key, data)
-        return action.verdict(where, rule_text(key if self._lengths is None else written(key), action))
+        action, cause = self.read_rule(key, data)
+        cause.text = rule_text(key if self._lengths is None else written(key), action)
+        return action.verdict(cause)
 
     def networks(self, peer: Peer) -> list[str]:
         if self._lengths is None:
@@ -137,9 +141,12 @@ class CompiledRules:
     def require_unchanged(self) -> None:
         self._cdb.require_unchanged()
 
-    def read_rule(self, key: str, data: bytes) -> tuple[Action, str]:
-        """Action of a rule's data, and file:line. Raises ConfigError for anything that tcprules does not write."""
-        outcome, where = ALLOW, self.name
+    def read_rule(self, key: str, data: bytes) -> tuple[Action, Cause]:
+        """Action of a rule's data, and where the rule stands.
+
+        Raises ConfigError for anything that tcprules does not write.
+        """
+        outcome, cause = ALLOW, Cause(file=self.name)
         variables: dict[bytes, bytes | None] = {}
         *parts, rest = data.split(b"\0")
         for part in parts:
@@ -150,12 +157,12 @@ class CompiledRules:
             elif part == PART_DENY:
                 outcome = DENY
             elif kind == PART_LINE and self.source and text.isdigit():
-                where = f"{self.source}:{text.decode()}"
+                cause = Cause(file=self.source, line=int(text))
             else:
                 raise self._damaged(key)
         if rest:
             raise self._damaged(key)
-        return Action(outcome, variables), where
+        return Action(outcome, variables), cause
 
     def _read_about(self, data: bytes) -> tuple[str, dict[int, frozenset[int]]]:
         try:
@@ -164,11 +171,13 @@ class CompiledRules:
         except ValueError:
             raise self._damaged(ABOUT_KEY.decode()) from None
         if version != ABOUT_VERSION or end:
-            raise ConfigError(f"{self.name!r} was compiled by another version of sockgatectl", "compile it anew")
+            message = f"{self.name!r} was compiled by another version of sockgatectl"
+            raise ConfigError(message, "compile it anew", Cause(file=self.name))
         return source.decode("utf-8", "surrogateescape"), lengths
 
     def _damaged(self, key: str) -> ConfigError:
-        return ConfigError(f"{self.name!r} holds a damaged rule for {key!r}", "compile it anew")
+        message = f"{self.name!r} holds a damaged rule for {key!r}"
+        return ConfigError(message, "compile it anew", Cause(file=self.name))
 
 
 def prefix_lengths(keys: "Iterable[str]") -> dict[int, frozenset[int]]:

@@ -9,7 +9,7 @@ import time
 
 from ..core.errors import SystemFailure, UsageError
 from ..core.peer import Peer
-from ..core.verdict import DENY, NO_MATCH, Verdict
+from ..core.verdict import DENY, NO_MATCH, Cause, Verdict
 
 MINUTES_OF_A_DAY = 24 * 60
 INTERVAL_HINT = "write intervals such as 8:00-17:00 or 22:00-6:00"
@@ -29,22 +29,22 @@ class Schedule:
         self._text = " ".join(access_times.split())
         self._intervals = [parse_interval(word) for word in access_times.split()]
         if access_times and not self._intervals:
-            raise UsageError("--access-times: the list is empty", INTERVAL_HINT)
+            raise UsageError("--access-times: the list is empty", INTERVAL_HINT, Cause("--access-times"))
         self._most_load = 0.0 if max_load is None else parse_load(max_load)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         if self._most_load:
             load = load_of_last_minute()
             if load >= self._most_load:
-                rule = f"--max-load {self._most_load:g}"
-                return Verdict(DENY, rule, f"the load is {load:.2f}, and {rule}")
+                cause = Cause("--max-load", f"{self._most_load:g}")
+                return Verdict(DENY, cause, f"the load is {load:.2f}, and {cause}")
             if considered is not None:
                 considered.append(f"--max-load {self._most_load:g}: the load is {load:.2f}")
         if self._intervals:
             now = time.localtime()
             if not self.is_open(now.tm_hour * 60 + now.tm_min):
-                rule = f"--access-times {self._text}"
-                return Verdict(DENY, rule, f"it is {now.tm_hour}:{now.tm_min:02}, outside {rule}")
+                cause = Cause("--access-times", self._text)
+                return Verdict(DENY, cause, f"it is {now.tm_hour}:{now.tm_min:02}, outside {cause}")
             if considered is not None:
                 considered.append(f"--access-times {self._text}: it is {now.tm_hour}:{now.tm_min:02}")
         return Verdict(NO_MATCH)
@@ -62,7 +62,8 @@ def parse_interval(word: str) -> tuple[int, int]:
     start, _, end = word.partition("-")
     first, last = parse_time(start), parse_time(end)
     if first is None or last is None or first in (last, MINUTES_OF_A_DAY):
-        raise UsageError(f"--access-times: {word!r} is not an interval", INTERVAL_HINT)
+        cause = Cause("--access-times", word)
+        raise UsageError(f"--access-times: {word!r} is not an interval", INTERVAL_HINT, cause)
     return first, last
 
 
@@ -78,7 +79,8 @@ def parse_time(text: str) -> int | None:
 def parse_load(text: str) -> float:
     whole, _, fraction = text.partition(".")
     if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit()) or not float(text):
-        raise UsageError(f"--max-load: {text!r} is not a load", "write a number above 0, such as 2.5")
+        cause = Cause("--max-load", text)
+        raise UsageError(f"--max-load: {text!r} is not a load", "write a number above 0, such as 2.5", cause)
     return float(text)
 
 

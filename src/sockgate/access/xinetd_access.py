@@ -7,11 +7,11 @@ error here, and so is an entry of --no-access that refuses less than it says. Se
 
 import _socket
 
-from ..core.addresses import inet_aton
+from ..core.addresses import EMPTY_HINT, inet_aton
 from ..core.errors import UsageError
 from ..core.host_names import CONFIRMED, FAILED, HostName, name_of
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 
 Network = tuple[int, int, int]  # address length in bytes, host bits, network number, as AddressList has it
 
@@ -79,7 +79,7 @@ class XinetdAccess:
         self._only_from = read_list(only_from, "--only-from") if only_from else None
         self._no_access = read_list(no_access, "--no-access") if no_access else None
         if self._no_access == []:
-            raise UsageError("--no-access: the list is empty", "name at least one address, or leave the option out")
+            raise UsageError("--no-access: the list is empty", EMPTY_HINT, Cause("--no-access"))
         self.needs_process = any(entry.name for entry in self.entries())
 
     def entries(self) -> list[Entry]:
@@ -87,7 +87,8 @@ class XinetdAccess:
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         if not peer.remote:
-            return Verdict(DENY, self._option(), f"the client has no address, and {self._option()} is about addresses")
+            cause = Cause(self._option())
+            return Verdict(DENY, cause, f"the client has no address, and {cause} is about addresses")
         if self._no_access is not None:
             verdict = refused_by(self._no_access, peer, considered)
             if verdict is not None:
@@ -107,11 +108,11 @@ def refused_by(entries: list[Entry], peer: Peer, considered: list[str] | None) -
     if entry is None and named:
         host = name_of(peer, peer.remote)
         if host.state == FAILED and not host.text:
-            rule = f"--no-access {named[0].text}"
-            return Verdict(DENY, rule, f"unable to compare the client's name with {rule}: {host.problem}")
+            cause = Cause("--no-access", named[0].text)
+            return Verdict(DENY, cause, f"unable to compare the client's name with {cause}: {host.problem}")
         entry = find_name(named, host)
     if entry is not None:
-        return Verdict(DENY, f"--no-access {entry.text}", f"in --no-access {entry.shown()}")
+        return Verdict(DENY, Cause("--no-access", entry.text), f"in --no-access {entry.shown()}")
     report(entries, "--no-access", considered)
     return None
 
@@ -126,12 +127,12 @@ def let_in_by(entries: list[Entry], peer: Peer, considered: list[str] | None) ->
         problem = f": {host.problem}" if host.problem else ""
         entry = find_name(named, host) if host.state == CONFIRMED else None
     if entry is not None:
-        return Verdict(ALLOW, f"--only-from {entry.text}", f"in --only-from {entry.shown()}")
+        return Verdict(ALLOW, Cause("--only-from", entry.text), f"in --only-from {entry.shown()}")
     report(entries, "--only-from", considered)
     if not entries:
-        return Verdict(DENY, "--only-from", "--only-from is empty: nobody may come in")
-    rule = "--only-from " + " ".join(entry.text for entry in entries)
-    return Verdict(DENY, rule, f"not in {rule}{problem}")
+        return Verdict(DENY, Cause("--only-from"), "--only-from is empty: nobody may come in")
+    cause = Cause("--only-from", " ".join(entry.text for entry in entries))
+    return Verdict(DENY, cause, f"not in {cause}{problem}")
 
 
 def find(entries: list[Entry], peer: Peer) -> Entry | None:
@@ -154,9 +155,10 @@ def read_list(text: str, option: str) -> list[Entry]:
         try:
             entry = parse_entry(word)
         except ValueError as error:
-            raise UsageError(f"{option}: {error}", FORMS) from None
+            raise UsageError(f"{option}: {error}", FORMS, Cause(option, word)) from None
         if entry.caveat and option == "--no-access":
-            raise UsageError(f"--no-access: {word!r} would refuse less than it says: {entry.caveat}", FORMS)
+            message = f"--no-access: {word!r} would refuse less than it says: {entry.caveat}"
+            raise UsageError(message, FORMS, Cause(option, word))
         entries.append(entry)
     return entries
 

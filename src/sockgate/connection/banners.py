@@ -11,6 +11,7 @@ from _struct import pack
 
 from ..core.errors import UsageError
 from ..core.rule_files import read_file
+from ..core.verdict import Cause
 
 LARGEST_BANNER = 1 << 16
 SEND_SECONDS = 5.0
@@ -37,7 +38,7 @@ class Banners:
         Raises ConfigError or UsageError.
         """
         if text is not None and greeting is not None:
-            raise UsageError("--banner and --banner-text are both given")
+            raise UsageError("--banner and --banner-text are both given", cause=Cause("--banner-text"))
         self.greeting, self.success, self.failure = map(read_banner, (greeting, success, failure))
         if text is not None:
             self.greeting = text.encode("utf-8", "surrogateescape")
@@ -54,7 +55,7 @@ def encode_message(text: str, option: str) -> bytes:
     """The lines of the text, each ended by CR LF as network protocols want them. Raises UsageError."""
     lines = text.split("\n")
     if not text or not all(line.isprintable() for line in lines):
-        raise UsageError(f"{option}: {text!r} is not a line of text")
+        raise UsageError(f"{option}: {text!r} is not a line of text", cause=Cause(option, text))
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 

@@ -10,7 +10,7 @@ import time
 
 from ..core.errors import PeerGone, SystemFailure, UsageError
 from ..core.peer import Peer, internet_peer
-from ..core.verdict import DENY, Verdict
+from ..core.verdict import DENY, Cause, Verdict
 from .log import NOTICE, REFUSED
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ def admit(
     """
     for option, given in (("--proxy-protocol", gate.proxy), ("--greet-delay", gate.greet_delay)):
         if given is not None:
-            raise UsageError(f"{option} needs a connection, and this is a datagram socket")
+            raise UsageError(f"{option} needs a connection, and this is a datagram socket", cause=Cause(option))
     connection = _socket.socket(fileno=descriptor)
     logged: set[str] = set()
     unlogged = 0

@@ -9,6 +9,7 @@ import posix
 from ..core.errors import UsageError
 from ..core.options import to_bytes
 from ..core.peer import Peer
+from ..core.verdict import Cause
 
 # What a server could mistake for the client of this connection, or for a promise that the gate did not make.
 SCRUBBED_NAMES = frozenset((
@@ -71,7 +72,7 @@ def parse_assignments(words: list[str]) -> dict[bytes, bytes]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise UsageError(f"--env: {word!r} is not VAR=VALUE")
+            raise UsageError(f"--env: {word!r} is not VAR=VALUE", cause=Cause("--env", word))
         variables[to_bytes(name)] = to_bytes(value)
     return variables
 

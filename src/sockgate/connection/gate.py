@@ -9,7 +9,7 @@ from ..core.addresses import AddressList
 from ..core.errors import UsageError
 from ..core.options import Settings
 from ..core.peer import Peer
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 from .environ import keep_only, parse_assignments, peer_variables, scrub
 from .server import Server
 
@@ -145,7 +145,7 @@ class Gate:
             if listed.outcome == DENY:
                 return listed
             variables = listed.variables | variables
-        return Verdict(ALLOW, matched.rule, matched.reason, text=matched.text, variables=variables, actions=actions)
+        return Verdict(ALLOW, matched.cause, matched.reason, variables=variables, actions=actions)
 
     def hold_greeting(self, descriptor: int, peer: Peer, verdict: Verdict) -> Verdict:
         """Let a client wait that may come in, as long as --greet-delay says. Returns what becomes of it then.
@@ -248,7 +248,7 @@ def local_name(settings: Settings) -> str | None:
         return None
     name = settings.one("--local-name")
     if not name or len(name) > LONGEST_NAME or not NAME_CHARACTERS.issuperset(name):
-        raise UsageError(f"--local-name: {name!r} is not a host name")
+        raise UsageError(f"--local-name: {name!r} is not a host name", cause=Cause("--local-name", name))
     return name
 
 
@@ -256,7 +256,8 @@ def parse_seconds(text: str, option: str) -> float:
     """A positive number of seconds, whole or with a decimal point. Raises UsageError."""
     whole, _point, fraction = text.partition(".")
     if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit()) or not 0.1 <= float(text) <= 3600:
-        raise UsageError(f"{option}: {text!r} is not a number of seconds from 0.1 to 3600")
+        message = f"{option}: {text!r} is not a number of seconds from 0.1 to 3600"
+        raise UsageError(message, cause=Cause(option, text))
     return float(text)
 
 

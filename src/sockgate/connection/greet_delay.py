@@ -9,7 +9,7 @@ is spared. Not a byte of what the client says is read: the server gets it, or no
 import _socket
 
 from ..core.errors import ConfigError, UsageError
-from ..core.verdict import DENY, Verdict
+from ..core.verdict import DENY, Cause, Verdict
 from .banners import encode_message
 
 RELAYCLIENT, GREETDELAY = b"RELAYCLIENT", b"GREETDELAY"  # the second is that of ucspi-tcp6's rblsmtpd
@@ -30,7 +30,8 @@ class GreetDelay:
         number, comma, message = text.partition(",")
         seconds = parse_delay(number)
         if seconds is None:
-            raise UsageError(f"--greet-delay: {number!r} is not a number of seconds from 0.1 to 60")
+            message = f"--greet-delay: {number!r} is not a number of seconds from 0.1 to 60"
+            raise UsageError(message, cause=Cause("--greet-delay", text))
         self.seconds = seconds
         self.message = encode_message(message, "--greet-delay") if comma else b""
 
@@ -43,7 +44,7 @@ class GreetDelay:
         if said is None:
             return verdict
         reason = f"spoke before it was greeted: {shown(said)}" if said else "has gone before it was greeted"
-        return Verdict(DENY, "--greet-delay", reason, message=self.message)
+        return Verdict(DENY, Cause("--greet-delay"), reason, message=self.message)
 
     def seconds_for(self, verdict: Verdict, relay: str | None) -> float:
         """How long the client of this verdict, whom this entry of --relay covers, waits. Raises ConfigError."""
@@ -56,7 +57,8 @@ class GreetDelay:
             return 0
         seconds = parse_delay(own.decode("latin-1"))
         if seconds is None:
-            raise ConfigError(f"{verdict.rule}: GREETDELAY {own!r} is not 0 or a number of seconds from 0.1 to 60")
+            message = f"{verdict.cause}: GREETDELAY {own!r} is not 0 or a number of seconds from 0.1 to 60"
+            raise ConfigError(message, cause=verdict.cause)
         return seconds
 
 

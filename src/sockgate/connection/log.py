@@ -10,7 +10,7 @@ import posix
 import sys
 
 from ..core.peer import Peer
-from ..core.verdict import Verdict
+from ..core.verdict import Cause, Verdict
 
 JOURNAL_SOCKET = "/run/systemd/journal/socket"
 
@@ -29,7 +29,7 @@ SIOCOUTQ = 0x5411  # bytes that the receiver has not read yet (Linux, unix(7))
 STDERR = 2
 SOCKET, FILE_TYPE = 0o140000, 0o170000  # S_IFSOCK, S_IFMT
 
-Field = tuple[str, str | int | None]
+Field = tuple[str, str | int | Cause | None]
 
 
 def clean(text: str) -> str:
@@ -74,7 +74,7 @@ class Log:
         self.record(
             priority, ACCEPTED if allowed else REFUSED, message, ("SYSLOG_FACILITY", facility),
             ("SOCKGATE_VERDICT", "allow" if allowed else "deny"), ("SOCKGATE_REASON", verdict.reason),
-            ("SOCKGATE_RULE", verdict.rule), *peer_fields(peer),
+            ("SOCKGATE_RULE", verdict.cause), *peer_fields(peer),
         )  # fmt: skip
 
     def failure(self, message: str, peer: Peer | None = None, code: int = 0) -> None:

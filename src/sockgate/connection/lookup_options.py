@@ -4,6 +4,7 @@ Only imported where one of these options is given.
 """
 
 from ..core.errors import UsageError
+from ..core.verdict import Cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ class LookUps:
         self.ident = ident
         self.lists = dns_lists(settings)
         if self.paranoid and not self.hostname:
-            raise UsageError("--paranoid is about the name that --hostname looks up", "add --hostname")
+            raise UsageError(
+                "--paranoid is about the name that --hostname looks up", "add --hostname", Cause("--paranoid")
+            )
 
     @property
     def identify(self) -> bool:
@@ -43,5 +46,5 @@ def dns_lists(settings: "Settings") -> "DnsLists | None":
         return DnsLists(settings.many("--dnsbl"), settings.many("--dnsbl-allow"), settings.one("--dnsbl-fail", "open"))
     for option in ("--dnsbl-allow", "--dnsbl-fail"):
         if option in settings:
-            raise UsageError(f"{option} is about the lists of --dnsbl, and there are none")
+            raise UsageError(f"{option} is about the lists of --dnsbl, and there are none", cause=Cause(option))
     return None

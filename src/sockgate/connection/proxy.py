@@ -12,7 +12,9 @@ import time
 from ..core.addresses import AddressList
 from ..core.errors import Refused
 from ..core.peer import Peer, internet_peer, text_of, unmap
+from ..core.verdict import Cause
 
+CAUSE = Cause("--proxy-protocol")
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 SHORTEST_V1 = len(b"PROXY UNKNOWN\r\n")
 LONGEST_V1 = 107
@@ -62,7 +64,7 @@ class ProxyProtocol:
     def check_sender(self, peer: Peer) -> None:
         """Raises Refused for a peer that may not speak for others."""
         if not self._trusted.find(peer.remote):
-            raise Refused("--proxy-protocol", f"not a trusted proxy (--proxy-protocol {self._trusted.text})")
+            raise Refused(CAUSE, f"not a trusted proxy (--proxy-protocol {self._trusted.text})")
 
     def receive(self, connection: _socket.socket, peer: Peer, deadline: float) -> Peer:
         """The peer that the header conveys. `deadline` on time.monotonic(). Raises Refused."""
@@ -95,12 +97,12 @@ class ProxyProtocol:
         try:
             conveyed = parse(header)
         except Malformed as fault:
-            raise Refused("--proxy-protocol", f"malformed PROXY header: {fault}") from None
+            raise Refused(CAUSE, f"malformed PROXY header: {fault}") from None
         client = peer
         if conveyed.endpoints:
             remote = unmap(conveyed.endpoints[0])
             if is_local(remote):
-                raise Refused("--proxy-protocol", f"the PROXY header claims the local address {text_of(remote)}")
+                raise Refused(CAUSE, f"the PROXY header claims the local address {text_of(remote)}")
             client = internet_peer(*conveyed.endpoints)
             client.via = peer.source
         client.variables = conveyed.variables
@@ -115,11 +117,11 @@ def read_header(connection: _socket.socket, deadline: float) -> bytes:
         try:
             received = connection.recv(wanted)
         except TimeoutError:
-            raise Refused("--proxy-protocol", "no complete PROXY header in time") from None
+            raise Refused(CAUSE, "no complete PROXY header in time") from None
         except OSError as error:
-            raise Refused("--proxy-protocol", f"no PROXY header: {error.strerror}") from None
+            raise Refused(CAUSE, f"no PROXY header: {error.strerror}") from None
         if not received:
-            raise Refused("--proxy-protocol", "the connection ended before the PROXY header did")
+            raise Refused(CAUSE, "the connection ended before the PROXY header did")
         header += received
     return header
 
@@ -128,7 +130,7 @@ def missing_or_refuse(header: bytes) -> int:
     try:
         return missing(header)
     except Malformed as fault:
-        raise Refused("--proxy-protocol", f"malformed PROXY header: {fault}") from None
+        raise Refused(CAUSE, f"malformed PROXY header: {fault}") from None
 
 
 def missing(header: bytes) -> int:

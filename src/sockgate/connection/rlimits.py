@@ -7,6 +7,7 @@ address space to start, while qmail-smtpd runs well in 8.
 import resource
 
 from ..core.errors import SystemFailure, UsageError
+from ..core.verdict import Cause
 
 NAMES = {
     name[len("RLIMIT_") :].lower(): number
@@ -30,7 +31,7 @@ def parse_limits(words: list[str]) -> list[tuple[int, int, int]]:
         name, equals, value = word.partition("=")
         number = NAMES.get(name.lower().removeprefix("rlimit_"))
         if number is None or not equals:
-            raise UsageError(f"--rlimit: {word!r} is not NAME=VALUE", "NAME is one of: " + " ".join(sorted(NAMES)))
+            raise wrong(word, f"{word!r} is not NAME=VALUE", "NAME is one of: " + " ".join(sorted(NAMES)))
         soft, colon, hard = value.partition(":")
         if colon and not hard:
             limits.append((number, parse_size(soft, word), KEPT))
@@ -39,8 +40,12 @@ def parse_limits(words: list[str]) -> list[tuple[int, int, int]]:
         if limits[-1][2] != resource.RLIM_INFINITY and (
             limits[-1][1] == resource.RLIM_INFINITY or limits[-1][1] > limits[-1][2]
         ):
-            raise UsageError(f"--rlimit: in {word!r} the soft limit is above the hard limit")
+            raise wrong(word, f"in {word!r} the soft limit is above the hard limit")
     return limits
+
+
+def wrong(word: str, message: str, hint: str = "") -> UsageError:
+    return UsageError(f"--rlimit: {message}", hint, Cause("--rlimit", word))
 
 
 def parse_size(text: str, word: str) -> int:
@@ -48,7 +53,7 @@ def parse_size(text: str, word: str) -> int:
         return resource.RLIM_INFINITY
     digits, factor = (text[:-1], MULTIPLES[text[-1]]) if text[-1:] in MULTIPLES else (text, 1)
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 18 or int(digits) * factor > LARGEST:
-        raise UsageError(f"--rlimit: {word!r} has no valid size", "write 8000000, 8M or infinity")
+        raise wrong(word, f"{word!r} has no valid size", "write 8000000, 8M or infinity")
     return int(digits) * factor
 
 

@@ -7,6 +7,7 @@ import posix
 
 from ..core.errors import ServerMissing, ServerUnusable, SystemFailure, UsageError
 from ..core.options import to_bytes
+from ..core.verdict import Cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Server:
         if not command or not command[0]:
             raise UsageError("no server given", "usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...]")
         if stderr not in STDERR_CHOICES:
-            raise UsageError(f"--stderr: {stderr!r} is neither journal nor socket")
+            raise UsageError(f"--stderr: {stderr!r} is neither journal nor socket", cause=Cause("--stderr", stderr))
         self._name = to_bytes(command[0])
         self.command = command
         self.argv0 = argv0
@@ -73,7 +74,9 @@ class Server:
         restore_signals()
         try:
             if actions is not None:
-                actions.apply()
+                from .rule_actions import carry_out  # hardly any rule has some
+
+                carry_out(actions)
             if self.limits:
                 from .rlimits import apply_limits
 

@@ -1,6 +1,7 @@
 """--ssl-variables: what ucspi-ssl calls the client, for a server with a program in front that ends TLS."""
 
 from ..core.errors import UsageError
+from ..core.verdict import Cause
 
 ENDS = tuple(
     side + what for side in (b"LOCAL", b"REMOTE") for what in (b"IP", b"PORT", b"HOST", b"INFO")
@@ -15,7 +16,8 @@ class SslVariables:
 
     def __init__(self, protocol: str) -> None:
         if not LETTERS.issuperset(protocol):
-            raise UsageError(f"--ssl-variables: {protocol!r} is no protocol, such as SSL")
+            cause = Cause("--ssl-variables", protocol)
+            raise UsageError(f"--ssl-variables: {protocol!r} is no protocol, such as SSL", cause=cause)
         self._protocol = protocol.encode()
 
     def beside(self, variables: dict[bytes, bytes]) -> dict[bytes, bytes]:

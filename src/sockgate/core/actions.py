@@ -1,9 +1,5 @@
 """What a rule asks to be done with one client, beside letting it in or not."""
 
-import posix
-
-from .errors import SystemFailure
-
 
 class Actions:
     """What is to be done with one client.
@@ -31,27 +27,3 @@ class Actions:
         copied.banner, copied.facility, copied.keepalive = self.banner, self.facility, self.keepalive
         copied.nice, copied.priority, copied.umask = self.nice, self.priority, self.umask
         return copied
-
-    def apply(self) -> None:
-        """Prepare this process, which becomes the server, and its client on descriptor 0. Raises SystemFailure."""
-        if self.umask is not None:
-            posix.umask(self.umask)
-        if self.nice:
-            try:
-                posix.nice(self.nice)
-            except OSError as error:
-                raise SystemFailure(f"unable to change the nice value by {self.nice}: {error.strerror}") from None
-        if self.keepalive:
-            switch_keepalive_on()
-
-
-def switch_keepalive_on() -> None:
-    import _socket
-
-    connection = _socket.socket(fileno=0)
-    try:
-        connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
-    except OSError as error:
-        raise SystemFailure(f"unable to switch keepalive on: {error.strerror}") from None
-    finally:
-        connection.detach()

@@ -2,6 +2,7 @@
 
 from .errors import UsageError
 from .peer import pack
+from .verdict import Cause
 
 # systemd.resource-control(5), IPAddressAllow=
 NAMED = {
@@ -10,6 +11,8 @@ NAMED = {
     "link-local": ("169.254.0.0/16", "fe80::/64"),
     "multicast": ("224.0.0.0/4", "ff00::/8"),
 }
+
+EMPTY_HINT = "name at least one address, or leave the option out"
 
 
 class AddressList:
@@ -31,9 +34,10 @@ class AddressList:
                 for network in NAMED.get(entry) or (entry,):
                     self._networks.append((*parse_network(network, dotted=dotted), entry))
             except ValueError as error:
-                raise UsageError(f"{option}: {error}", hint_for(entry, dotted=dotted)) from None
+                hint = hint_for(entry, dotted=dotted)
+                raise UsageError(f"{option}: {error}", hint, Cause(option, entry)) from None
         if not self._networks:
-            raise UsageError(f"{option}: the list is empty", "name at least one address, or leave the option out")
+            raise UsageError(f"{option}: the list is empty", EMPTY_HINT, Cause(option))
 
     def find(self, packed: bytes) -> str | None:
         """The first entry that covers this packed address, as it was written; None if there is none."""

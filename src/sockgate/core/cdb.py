@@ -6,7 +6,8 @@ import posix
 from _struct import unpack
 
 from .errors import ConfigError
-from .rule_files import REPLACE_HINT, changed
+from .rule_files import REPLACE_HINT, changed, unreadable
+from .verdict import Cause
 
 
 class Cdb:
@@ -48,7 +49,7 @@ class Cdb:
     def require_unchanged(self) -> None:
         """To be asked after look-ups: while somebody writes into the file, "there is none" means nothing."""
         if changed(self._descriptor, self._status):
-            raise ConfigError(f"{self.path!r} changed while it was in use", REPLACE_HINT)
+            raise ConfigError(f"{self.path!r} changed while it was in use", REPLACE_HINT, Cause(file=self.path))
 
     @property
     def is_empty(self) -> bool:
@@ -72,13 +73,13 @@ class Cdb:
         try:
             data = posix.pread(self._descriptor, count, position)
         except OSError as error:
-            raise ConfigError(f"unable to read {self.path!r}: {error.strerror}") from None
+            raise unreadable(self.path, error) from None
         if len(data) != count:
             raise self._damaged("it ends too early")
         return data
 
     def _damaged(self, reason: str) -> ConfigError:
-        return ConfigError(f"{self.path!r} is not a complete cdb: {reason}", "compile it anew")
+        return ConfigError(f"{self.path!r} is not a complete cdb: {reason}", "compile it anew", Cause(file=self.path))
 
 
 def cdb_hash(key: bytes) -> int:

@@ -4,16 +4,25 @@ Library code raises; only `main()` of a program prints and exits. The codes are 
 (100 permanent, 111 temporary; ucspi-tcp 0.88, strerr.h) and of the shell (126, 127).
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .verdict import Cause
+
 
 class GateError(Exception):
-    """A failure with a one-line message and, where one helps, the hint that mends it."""
+    """A failure with a one-line message.
+
+    hint   what mends it; empty where no hint helps
+    cause  the option, or the file and line, that it is about; None if it is about neither
+    """
 
     code = 111
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", cause: "Cause | None" = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.cause = cause
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
@@ -56,9 +65,9 @@ class ServerMissing(GateError):
 class Refused(Exception):
     """A client is refused before the access checks, which return a Verdict instead of raising."""
 
-    def __init__(self, rule: str, reason: str) -> None:
+    def __init__(self, cause: "Cause", reason: str) -> None:
         super().__init__(reason)
-        self.rule = rule
+        self.cause = cause
         self.reason = reason
 
 

@@ -7,6 +7,7 @@ A hand-written reader because argparse costs 6 ms per connection, as much as Pyt
 import sys
 
 from .errors import UsageError
+from .verdict import Cause
 
 FILE_SYSTEM_ENCODING = sys.getfilesystemencoding()
 
@@ -119,18 +120,18 @@ def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Setting
         at += 1
         option = known.get(name)
         if option is None:
-            raise UsageError(f"unknown option {name!r}", USAGE_HINT)
+            raise UsageError(f"unknown option {name!r}", USAGE_HINT, Cause(name))
         if name in values and option.arity != MANY:
-            raise UsageError(f"{name} is given twice")
+            raise UsageError(f"{name} is given twice", cause=Cause(name))
         if option.arity == FLAG:
             if equals:
-                raise UsageError(f"{name} takes no value")
+                raise UsageError(f"{name} takes no value", cause=Cause(name))
         elif option.arity == OPTIONAL:
             if equals and not value:
-                raise UsageError(f"{name}= needs a value, or no equals sign: {option.usage}")
+                raise UsageError(f"{name}= needs a value, or no equals sign: {option.usage}", cause=Cause(name))
         elif not equals:
             if at == len(words) or words[at] == "--":
-                raise UsageError(f"{name} needs a value: {option.usage}")
+                raise UsageError(f"{name} needs a value: {option.usage}", cause=Cause(name))
             value = words[at]
             at += 1
         values.setdefault(name, []).append(value)

@@ -189,14 +189,12 @@ def explain(gate: Gate, peer: Peer, variables: dict[bytes, bytes], untold: Seque
 
 
 def rule_of(verdict: Verdict) -> Rule | None:
-    if not verdict.rule:
+    cause = verdict.cause
+    if cause is None:
         return None
-    file, _, line = verdict.rule.rpartition(":")
-    if not verdict.text:
-        return Rule(verdict.rule, None, None, verdict.rule)
-    if not (file and line.isdigit()):
-        return Rule(verdict.rule, verdict.rule, None, verdict.text)
-    return Rule(verdict.rule, file, int(line), verdict.text)
+    if not cause.file:
+        return Rule(str(cause), None, None, str(cause))
+    return Rule(str(cause), cause.file, cause.line or None, cause.text)
 
 
 def known(environment: dict[bytes, bytes], peer: Peer) -> dict[str, str]:

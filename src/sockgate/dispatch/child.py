@@ -93,7 +93,7 @@ def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
     except PeerGone:
         records.gone()
     except Refused as refusal:
-        verdict = Verdict(DENY, refusal.rule, str(refusal))
+        verdict = Verdict(DENY, refusal.cause, refusal.reason)
         records.refused(session.peer, verdict)
     except GateError as error:
         records.failed(session.peer, error)

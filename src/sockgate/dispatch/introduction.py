@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ..core.peer import Peer, internet_peer
-from ..core.verdict import DENY, Verdict
+from ..core.verdict import DENY, Cause, Verdict
 from .loop import Loop
 from .sessions import Session, Sessions
 from .spawn import Overloaded
@@ -42,8 +42,8 @@ class Parent:
         if answer.isdigit():
             session.number = int(answer)
         elif answer:
-            rule, _, reason = answer.partition("\n")
-            return Verdict(DENY, rule, reason)
+            option, text, reason = answer.split("\n", 2)
+            return Verdict(DENY, Cause(option, text), reason)
         return None
 
     def turned_away(self) -> None:
@@ -96,7 +96,7 @@ class Introductions:
             if excess:
                 self._notice_ends()
                 excess = self._sessions.introduce(session, peer)
-            answer(channel, f"{excess.rule}\n{excess.reason}" if excess else str(session.number))
+            answer(channel, encode_refusal(excess) if excess else str(session.number))
 
 
 def answer(channel: _socket.socket, text: str) -> None:
@@ -104,6 +104,12 @@ def answer(channel: _socket.socket, text: str) -> None:
         channel.send(text.encode(), _socket.MSG_NOSIGNAL)
     except OSError:
         return  # the child has died, which costs its own client only
+
+
+def encode_refusal(verdict: Verdict) -> str:
+    """Of a limit: an option and its value, and the reason."""
+    assert verdict.cause is not None
+    return f"{verdict.cause.option}\n{verdict.cause.text}\n{verdict.reason}"
 
 
 def encode_peer(peer: Peer) -> bytes:

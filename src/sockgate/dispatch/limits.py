@@ -3,7 +3,7 @@
 from time import monotonic
 
 from ..core.peer import Peer
-from ..core.verdict import DENY, Verdict
+from ..core.verdict import DENY, Cause, Verdict
 from .options import NETWORK_PREFIX, Limits
 
 Network = tuple[int, int]  # address length in bytes (0 for a user of an AF_UNIX socket), number of the network
@@ -63,7 +63,7 @@ def decrement(counts: dict[Network, int], key: Network) -> None:
 
 def refusal(option: str, limit: int, where: str = "") -> Verdict:
     connections = "1 connection" if limit == 1 else f"{limit} connections"
-    return Verdict(DENY, f"{option} {limit}", f"already {connections} {where}".rstrip() + f" ({option})")
+    return Verdict(DENY, Cause(option, str(limit)), f"already {connections} {where}".rstrip() + f" ({option})")
 
 
 class Rate:
@@ -93,5 +93,6 @@ class Rate:
         self._tokens = float(self._most)
         return True
 
-    def __str__(self) -> str:
-        return f"--rate {self._most}/{self.pause}"
+    @property
+    def cause(self) -> Cause:
+        return Cause("--rate", f"{self._most}/{self.pause}")

@@ -6,6 +6,7 @@ import stat
 
 from ..core.errors import SystemFailure, UsageError
 from ..core.peer import SO_ACCEPTCONN, endpoint, pack
+from ..core.verdict import Cause
 
 BACKLOG = 4096  # what systemd asks for, too; the kernel cuts it to net.core.somaxconn
 
@@ -78,7 +79,9 @@ def parse_address(where: str) -> tuple[int, str | tuple[str, int]]:
         colon = ""
     valid = colon and brackets == (":" in host) and port.isascii() and port.isdigit() and int(port) < 65536
     if not valid:
-        raise UsageError(f"--listen: {where!r} is neither ADDR:PORT, [IPv6]:PORT nor a path")
+        raise UsageError(
+            f"--listen: {where!r} is neither ADDR:PORT, [IPv6]:PORT nor a path", cause=Cause("--listen", where)
+        )
     return (_socket.AF_INET6 if brackets else _socket.AF_INET), (host, int(port))
 
 

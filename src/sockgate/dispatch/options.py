@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..core.errors import UsageError
 from ..core.options import GATE_OPTIONS, MANY, ONCE, Option, Settings
+from ..core.verdict import Cause
 
 LIMIT_OPTIONS = (
     Option("--max-connections", "N", ONCE, "limits", "serve this many clients at a time (40)"),
@@ -82,7 +83,7 @@ def choice(settings: Settings, option: str, choices: tuple[str, ...]) -> str:
     """One of the words, the first if the option is not given."""
     word = settings.one(option, choices[0])
     if word not in choices:
-        raise UsageError(f"{option}: {word!r} is none of: {' '.join(choices)}")
+        raise UsageError(f"{option}: {word!r} is none of: {' '.join(choices)}", cause=Cause(option, word))
     return word
 
 
@@ -92,11 +93,13 @@ def pair(settings: Settings, option: str, separator: str, most: tuple[int, int])
     text = settings.one(option)
     first, found, second = text.partition(separator)
     if not found:
-        raise UsageError(f"{option}: {text!r} is not two numbers with {separator!r} between them")
+        message = f"{option}: {text!r} is not two numbers with {separator!r} between them"
+        raise UsageError(message, cause=Cause(option, text))
     return whole_number(first, option, 1, most[0]), whole_number(second, option, 1, most[1])
 
 
 def whole_number(text: str, option: str, least: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise UsageError(f"{option}: {text!r} is not a whole number from {least} to {most}")
+        message = f"{option}: {text!r} is not a whole number from {least} to {most}"
+        raise UsageError(message, cause=Cause(option, text))
     return int(text)

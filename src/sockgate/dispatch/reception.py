@@ -100,7 +100,7 @@ class Reception:
             try:
                 peer, decision, header = meet(rules, gate.proxy, connection, peer)
             except Refused as refusal:
-                verdict = Verdict(DENY, refusal.rule, str(refusal))
+                verdict = Verdict(DENY, refusal.cause, refusal.reason)
                 self._refuse(connection, peer, verdict, gate.refusal(verdict))
                 return None
         unsent = send_now(connection, gate.greeting) if decision and gate.greeting else b""
@@ -120,8 +120,8 @@ class Reception:
         """As far as limits go: the session that begins, or the verdict that refuses the client."""
         if self._rate and self._rate.exceeded():
             if self._refuse_at_limit:
-                return Verdict(DENY, str(self._rate), f"too many clients per second ({self._rate})")
-            self._pause(self._rate.pause, f"too many clients per second ({self._rate})")
+                return Verdict(DENY, self._rate.cause, f"too many clients per second ({self._rate.cause})")
+            self._pause(self._rate.pause, f"too many clients per second ({self._rate.cause})")
         admit = self._sessions.admit_stranger if behind_proxy else self._sessions.admit
         admitted = admit(peer)
         if isinstance(admitted, Verdict):

@@ -153,7 +153,7 @@ class XinetdLines(Records):
         write_line(f"EXIT: {self._service} {how} pid={session.pid} duration={session.seconds:.0f}(sec)")
 
     def refused(self, peer: Peer, verdict: Verdict) -> None:
-        reason = XINETD_REASONS.get(verdict.rule.partition(" ")[0], "address")
+        reason = XINETD_REASONS.get(verdict.cause.option if verdict.cause else "", "address")
         write_line(f"FAIL: {self._service} {reason} from={address_of(peer)}")
 
     def failed(self, peer: Peer | None, error: GateError) -> None:

@@ -24,7 +24,7 @@ class Wording:
         self.fields = lines(*(field for field in peer_fields(peer) if field[0] != PORT))
         self.source = clean(peer.source.removesuffix(f"{peer.remote_port}") if self._has_port else peer.source)
         self.place = clean(f"{peer.destination} via {peer.via}" if peer.via else peer.destination)
-        self.reason = lines(("SOCKGATE_REASON", verdict.reason), ("SOCKGATE_RULE", verdict.rule)) if verdict else ""
+        self.reason = lines(("SOCKGATE_REASON", verdict.reason), ("SOCKGATE_RULE", verdict.cause)) if verdict else ""
         self.note = clean(f": {note}") if note else ""
 
     def port(self, peer: Peer) -> tuple[str, str]:

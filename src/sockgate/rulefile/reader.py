@@ -58,8 +58,8 @@ def read_compiled(path: str) -> Iterator[Rule]:
     for key, data in records(path):
         if key != ABOUT_KEY:
             text = key.decode("latin-1")
-            action, where = store.read_rule(text, data)
-            yield Rule(text, action, where, foreign=not store.source)
+            action, cause = store.read_rule(text, data)
+            yield Rule(text, action, str(cause), foreign=not store.source)
 
 
 def records(path: str) -> Iterator[tuple[bytes, bytes]]:

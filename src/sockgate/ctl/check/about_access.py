@@ -7,8 +7,9 @@ from ipaddress import ip_address
 from ...access.tcprules_access import RulesAccess
 from ...access.xinetd_access import Entry, XinetdAccess
 from ...connection.gate import Gate
-from ...core.errors import ConfigError, Refused, UsageError
+from ...core.errors import ConfigError, Refused
 from ...core.peer import Peer, internet_peer, pack
+from ...core.verdict import Cause
 from ..gated import GatedService
 from .about_command import place_of
 from .machine import Machine
@@ -24,7 +25,7 @@ def entries_misleading(gated: GatedService, _: Machine) -> Iterator[Problem]:
     for check in gated.gate.checks if gated.gate else ():
         for entry in check.entries() if isinstance(check, XinetdAccess) else ():
             if is_misleading(entry):
-                place = place_of(UsageError(repr(entry.text)), gated)
+                place = place_of(gated, Cause(text=entry.text))
                 yield Problem(gated.service, place, f"{entry.text!r} means {entry.meaning()}", "write what you mean")
 
 
@@ -47,7 +48,7 @@ def open_relay(gated: GatedService, _: Machine) -> Iterator[Problem]:
     gate = gated.gate
     if gate and all(relays(gate, peer) for peer in strangers()):
         yield Problem(
-            gated.service, place_of(UsageError("--relay --rules"), gated),
+            gated.service, place_of(gated, Cause("--relay"), Cause("--rules")),
             "RELAYCLIENT is set for everybody: an open relay",
             "name the networks that may relay in --relay or the rules",
         )  # fmt: skip
@@ -74,7 +75,7 @@ def proxy_is_anybody(gated: GatedService, _: Machine) -> Iterator[Problem]:
     except Refused:
         return
     yield Problem(
-        gated.service, place_of(UsageError("--proxy-protocol"), gated),
+        gated.service, place_of(gated, Cause("--proxy-protocol")),
         "--proxy-protocol trusts everybody: any client can claim any address", "name the proxies' own addresses",
     )  # fmt: skip
 
@@ -96,7 +97,7 @@ def nobody_is_patient(gated: GatedService, _: Machine) -> Iterator[Problem]:
     gate = gated.gate
     if gate and gate.greet_delay and os.path.basename(gate.server.command[0]) in CLIENT_SPEAKS_FIRST:
         yield Problem(
-            gated.service, place_of(UsageError("--greet-delay"), gated),
+            gated.service, place_of(gated, Cause("--greet-delay")),
             f"--greet-delay refuses every client: in front of {gate.server.command[0]!r} the client speaks first",
             "leave it out",
         )  # fmt: skip

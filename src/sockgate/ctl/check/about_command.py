@@ -7,8 +7,8 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from ...core.errors import GateError
 from ...core.peer import pack
+from ...core.verdict import Cause
 from ...units import envfile
 from ...units.command import parse_commands
 from ...units.environment import environment_files, matching
@@ -99,15 +99,13 @@ def written_at_start(gated: GatedService) -> set[str]:
 
 def options_wrong(gated: GatedService, _: Machine) -> Iterator[Problem]:
     if gated.error is not None:
-        yield Problem(gated.service, place_of(gated.error, gated), gated.error.message, gated.error.hint)
+        yield Problem(gated.service, place_of(gated, gated.error.cause), gated.error.message, gated.error.hint)
 
 
-def place_of(error: GateError, gated: GatedService) -> Place:
-    """Where the words are written that an error is about: the file that it names, its value in quotes, its option."""
-    files = re.findall(r"^(/[^:]+):\d+: ", error.message)
-    quoted = re.findall(r"'([^']+)'", error.message)
-    options = re.findall(r"--[a-z][a-z0-9-]*", error.message)
-    for text in (*files, *quoted, *options):
+def place_of(gated: GatedService, *causes: Cause | None) -> Place:
+    """Where the words are written that name the first of these causes: its file, its entry, or its option."""
+    named = (text for cause in causes if cause for text in (cause.file, cause.file or cause.text, cause.option) if text)
+    for text in named:
         for word in gated.words:
             if text in word.text or (word.text.startswith("/") and text.endswith(word.text)):
                 return word.place
