@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.convert import readers
+from sockgate.convert import programs
 from sockgate.convert.machine import Machine
 from sockgate.ctl.convert_install import install
 from sockgate.generator import generate
@@ -79,7 +79,7 @@ def test_a_unit_that_exists_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("prefix", ["", "old-"])
 def test_what_was_converted_before_is_left_to_that_without_a_word(prefix: str, tmp_path: Path) -> None:
     root = tree(tmp_path, a=service("a"), b=service("b", 8))
-    conversion = readers.convert("xinetd", [f"{root}/etc/xinetd.d/a"], MACHINE, prefix)
+    conversion = programs.convert("xinetd", [f"{root}/etc/xinetd.d/a"], MACHINE, prefix)
     install(conversion, "xinetd", UnitSearch(str(root)))
     assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
     assert written(tmp_path)[0] == "b.socket"
@@ -99,7 +99,7 @@ def test_a_bad_line_in_defaults_costs_the_services_that_it_reaches(tmp_path: Pat
 def test_a_service_whose_name_ends_like_a_converted_one_is_not_left_out(tmp_path: Path) -> None:
     """Both stand in one file, and tftp.socket looks like ftp with a prefix."""
     root = tree(tmp_path, a=service("tftp"))
-    install(readers.convert("xinetd", [f"{root}/etc/xinetd.d/a"], MACHINE), "xinetd", UnitSearch(str(root)))
+    install(programs.convert("xinetd", [f"{root}/etc/xinetd.d/a"], MACHINE), "xinetd", UnitSearch(str(root)))
     (root / "etc/xinetd.d/a").write_text(service("tftp") + service("ftp", 8))
     assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
     assert written(tmp_path)[0] == "ftp.socket"

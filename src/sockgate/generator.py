@@ -11,11 +11,11 @@ import socket
 import sys
 from dataclasses import replace
 
-from .convert.conversion import Conversion, build
+from .convert.conflicts import obstacle, origin_of, vendor_drop_ins
 from .convert.machine import Machine, this_machine
-from .convert.placing import obstacle, origin_of, vendor_drop_ins
-from .convert.plan import UnitFile
 from .convert.report import Outcome, Report
+from .convert.result import Conversion, build
+from .convert.unit_plan import UnitFile
 from .convert.xinetd import read_system
 
 NAME = "sockgate-xinetd-generator"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sockgate.connection.gate import Gate
-from sockgate.convert import readers
+from sockgate.convert import programs
 from sockgate.convert.machine import Machine
 from sockgate.core.options import parse
 from sockgate.core.peer import MAPPED_PREFIX, internet_peer
@@ -104,7 +104,7 @@ def test_the_converted_service_admits_exactly_whom_xinetd_admits(defaults: list[
             f"\tsocket_type = stream\n\tprotocol = tcp\n\tuser = root\n\tserver = /bin/cat\n{text_of(service)}}}\n"
         )
         file.flush()
-        conversion = readers.convert("xinetd", [file.name], MACHINE)
+        conversion = programs.convert("xinetd", [file.name], MACHINE)
     if not conversion.units:
         return  # refused: nobody gets in
     access = lists(defaults, service)
@@ -123,4 +123,4 @@ def test_most_lists_are_converted_and_not_refused() -> None:
         for word in FORMS:
             file = Path(folder) / "x"
             file.write_text(text.format(word))
-            assert readers.convert("xinetd", [str(file)], MACHINE).units, word
+            assert programs.convert("xinetd", [str(file)], MACHINE).units, word

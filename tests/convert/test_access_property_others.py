@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sockgate.connection.gate import Gate
-from sockgate.convert import readers
-from sockgate.convert.conversion import Conversion
+from sockgate.convert import programs
 from sockgate.convert.machine import GNU, OPENBSD, Machine
+from sockgate.convert.result import Conversion
 from sockgate.core.errors import ConfigError
 from sockgate.core.options import Settings, parse
 from sockgate.core.verdict import DENY
@@ -92,7 +92,7 @@ def test_tcpserver(
         option = access if "missing" in access or access in ("", "-X") else f"{access} rules"
         line = f"exec {before}env CERTFILE=/c {variables}{server}-l0 {lookups}{option} 0 7 {behind}/bin/cat"
         Path(folder, "run").write_text(f"{line}\n")
-        conversion = readers.convert("tcpserver", [folder], MACHINE)
+        conversion = programs.convert("tcpserver", [folder], MACHINE)
         if not conversion.units:
             return  # refused: nobody gets in
         assert "-n " not in server, "a server that starts TLS itself would get it from stunnel"
@@ -130,7 +130,7 @@ def test_inetd(line: Line) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "inetd.conf").write_text(f"{address}26 stream {protocol} nowait root {server}\n")
         machine = replace(MACHINE, inetd=inetd, wraps=wraps and inetd == OPENBSD)
-        conversion = readers.convert("inetd", [f"{folder}/inetd.conf"], machine)
+        conversion = programs.convert("inetd", [f"{folder}/inetd.conf"], machine)
     if not conversion.units:
         return
     families = FAMILIES[inetd, protocol]
@@ -178,7 +178,7 @@ def test_couriertcpd(keys: dict[str, bool], name: str, where: str, is_compiled: 
         base = f"{variable}={folder}/access\nTCPDOPTS=-nodnslookup\nMAXDAEMONS=9\n"
         Path(folder, name.partition("-")[0]).write_text(base)
         Path(folder, name).write_text(f"{base}{prefix}PORT=7\n{prefix}ADDRESS={where}\n")
-        conversion = readers.convert("couriertcpd", [f"{folder}/{name}"], MACHINE)
+        conversion = programs.convert("couriertcpd", [f"{folder}/{name}"], MACHINE)
         if not conversion.units:
             return
         options = gate_of(conversion)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection.gate import Gate
-from sockgate.convert import readers
-from sockgate.convert.conversion import Conversion
+from sockgate.convert import programs
+from sockgate.convert.input_files import read_text
 from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
-from sockgate.convert.source import read_text
+from sockgate.convert.result import Conversion
 from sockgate.convert.xinetd.configuration import Configuration
 from sockgate.convert.xinetd.grammar import Block, parse
 from sockgate.core.errors import GateError
@@ -25,7 +25,7 @@ MACHINE = Machine(systemd=257, hosts_files=(), asks_services=False)
 
 
 def convert(path: Path) -> Conversion:
-    return readers.convert(PROGRAMS[path.parent.name], [str(path)], MACHINE)
+    return programs.convert(PROGRAMS[path.parent.name], [str(path)], MACHINE)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.convert import readers
-from sockgate.convert.conversion import Conversion
+from sockgate.convert import programs
 from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
+from sockgate.convert.result import Conversion
 
 MACHINE = Machine(systemd=257, asks_services=False)
 
@@ -16,7 +16,7 @@ MACHINE = Machine(systemd=257, asks_services=False)
 def convert(folder: Path, text: str, name: str = "imapd", **beside: str) -> Conversion:
     for other, content in {**beside, name: text}.items():
         (folder / other).write_text(content)
-    return readers.convert("couriertcpd", [str(folder / name)], MACHINE)
+    return programs.convert("couriertcpd", [str(folder / name)], MACHINE)
 
 
 def units(conversion: Conversion) -> str:

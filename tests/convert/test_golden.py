@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.convert import readers
+from sockgate.convert import programs
 from sockgate.convert.machine import Machine
-from sockgate.convert.render import render_text
+from sockgate.convert.report_text import render_text
 
 GOLDEN = Path(__file__).parent / "golden"
 MACHINE = Machine(systemd=257, hosts_files=("hosts.allow", "hosts.deny"), asks_services=False)
@@ -21,7 +21,7 @@ MACHINE = Machine(systemd=257, hosts_files=("hosts.allow", "hosts.deny"), asks_s
 def produced() -> dict[str, str]:
     """The files that converting the current folder gives."""
     program, *files = Path("command").read_text().split()
-    conversion = readers.convert(program, files, MACHINE)
+    conversion = programs.convert(program, files, MACHINE)
     return {unit.name: str(unit) for unit in conversion.units} | {"report": render_text(conversion, "DIR")}
 
 

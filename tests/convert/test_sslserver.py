@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.convert import readers
-from sockgate.convert.conversion import Conversion
+from sockgate.convert import programs
 from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
+from sockgate.convert.result import Conversion
 from sockgate.convert.stunnel import server
 from sockgate.core.errors import ConfigError
 
@@ -19,7 +19,7 @@ KEY = "-----BEGIN PRIVATE KEY-----\n"
 def convert(folder: Path, line: str, variables: str = "CERTFILE=cert.pem") -> Conversion:
     (folder / "cert.pem").write_text(KEY)
     (folder / "run").write_text(f"export {variables}\nexec {line}\n" if variables else f"exec {line}\n")
-    return readers.convert("tcpserver", [str(folder / "run")], MACHINE)
+    return programs.convert("tcpserver", [str(folder / "run")], MACHINE)
 
 
 def config(conversion: Conversion) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.convert.conversion import Conversion
 from sockgate.convert.report import Outcome
+from sockgate.convert.result import Conversion
 
 from .test_tcpserver import convert, units
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.convert import readers
-from sockgate.convert.conversion import Conversion
+from sockgate.convert import programs
 from sockgate.convert.machine import Machine
 from sockgate.convert.report import Entry, Outcome
+from sockgate.convert.result import Conversion
 from sockgate.convert.service import Service
 
 from .namespace import Namespace, require
@@ -91,7 +91,7 @@ def addresses(text: str) -> str:
 
 
 def converted(file: Path) -> tuple[dict[str, Facts], Conversion]:
-    conversion = readers.convert("xinetd", [str(file)], MACHINE)
+    conversion = programs.convert("xinetd", [str(file)], MACHINE)
     return dict(facts_of_service(service) for service in conversion.services), conversion
 
 

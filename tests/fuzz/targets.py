@@ -23,7 +23,7 @@ from sockgate.access.tcprules_access import RulesAccess, TextRules
 from sockgate.access.times_and_load import Schedule
 from sockgate.access.xinetd_access import XinetdAccess
 from sockgate.connection.proxy import ProxyProtocol
-from sockgate.convert import readers
+from sockgate.convert import programs
 from sockgate.convert.machine import Machine
 from sockgate.core.addresses import AddressList
 from sockgate.core.errors import ConfigError, GateError, Refused
@@ -302,7 +302,7 @@ def conversion(program: str, data: bytes) -> None:
     """What is written is read back by systemd, and its options by the gate."""
     path = Path(scratch_folder().name, "input")  # scripts source what lies beside them: not in /proc
     path.write_bytes(data)
-    converted = readers.convert(program, [str(path)], MACHINE)
+    converted = programs.convert(program, [str(path)], MACHINE)
     for unit in converted.units:
         assignments, ignored = parse_unit(str(unit), unit.name)
         assert not ignored

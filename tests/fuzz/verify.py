@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from sockgate.convert import readers
+from sockgate.convert import programs
 from tests.fuzz.run import CORPUS, FOUND
 from tests.fuzz.targets import MACHINE
 
@@ -49,7 +49,7 @@ def write_units(target: str, folder: Path) -> tuple[int, list[Path]]:
     units = []
     for number, path in enumerate(inputs):
         (folder / "input").write_bytes(path.read_bytes())
-        for unit in readers.convert(READERS[target], [str(folder / "input")], machine, f"f{number}-").units:
+        for unit in programs.convert(READERS[target], [str(folder / "input")], machine, f"f{number}-").units:
             (folder / unit.name).write_text(str(unit))
             units.append(folder / unit.name)
     return len(inputs), units

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from .answer import Answer, approximated, blocked, translated
 from .machine import Machine
+from .outcomes import Answer, approximated, blocked, translated
 
 # What systemd takes for a name (user-util.c: valid_user_group_name), stricter in that digits never come first:
 # systemd up to 233 ran `User=0day` as root (CVE-2017-1000082).

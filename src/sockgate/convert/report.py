@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .source import Place, printable
+from .input_files import Place, printable
 
 
 class Outcome(StrEnum):

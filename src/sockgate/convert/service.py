@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .source import Place
+from .input_files import Place
 from .stunnel import Tls
 
 STREAM, DATAGRAM, SEQUENTIAL = "ListenStream", "ListenDatagram", "ListenSequentialPacket"

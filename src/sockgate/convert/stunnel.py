@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from ..core.errors import ConfigError
-from .source import Place, printable
+from .input_files import Place, printable
 
 PROGRAM = "stunnel"
 FOLDER = "/etc/sockgate"

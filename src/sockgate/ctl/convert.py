@@ -6,10 +6,10 @@ import os
 import sys
 from dataclasses import replace
 
-from ..convert import readers
-from ..convert.conversion import Conversion
+from ..convert import programs
 from ..convert.machine import this_machine
-from ..convert.render import render_text
+from ..convert.report_text import render_text
+from ..convert.result import Conversion
 from ..core.errors import UsageError
 from ..units.search import UnitSearch
 from .convert_install import UNIT_FOLDER, Installation, install, refuse_losses, switch_over
@@ -17,7 +17,7 @@ from .files import write_atomically
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("program", choices=readers.NAMES, help="the program that the files are for")
+    parser.add_argument("program", choices=programs.NAMES, help="the program that the files are for")
     parser.add_argument("files", nargs="+", metavar="FILE", help="its configuration")
     parser.add_argument("--output", metavar="DIR", help="where the units go; made if it is missing")
     parser.add_argument("--install", action="store_true", help="put the units where systemd looks for them")
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     machine = this_machine()
     if arguments.systemd:
         machine = replace(machine, systemd=arguments.systemd)
-    conversion = readers.convert(arguments.program, arguments.files, machine, arguments.prefix)
+    conversion = programs.convert(arguments.program, arguments.files, machine, arguments.prefix)
     if arguments.now:
         refuse_losses(conversion)
     if arguments.output:

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..convert.conversion import Conversion
-from ..convert.placing import converted_from, local_drop_ins, obstacle, vendor_drop_ins
+from ..convert.conflicts import converted_from, local_drop_ins, obstacle, vendor_drop_ins
+from ..convert.result import Conversion
 from ..convert.service import DATAGRAM, Service
 from ..core.errors import ConfigError, SystemFailure
 from ..units.search import UnitSearch

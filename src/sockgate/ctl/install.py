@@ -17,9 +17,9 @@ from ..units.search import UnitSearch
 from .check import findings_of
 from .check.machine import Machine
 from .check.rules import ERROR, LEVELS
+from .custom_units import OwnService, check_listen, check_name, service_unit, socket_unit
 from .files import is_ours, write_atomically
 from .gated import find_named
-from .own_service import OwnService, check_listen, check_name, service_unit, socket_unit
 
 UNIT_FOLDER = "/etc/systemd/system"
 LOOPBACK_ONLY = "--allow localhost"

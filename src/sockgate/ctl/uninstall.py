@@ -6,9 +6,9 @@ import os
 from ..core.errors import ConfigError
 from ..units.search import UnitSearch
 from .check.machine import Machine
+from .custom_units import check_name
 from .files import is_ours
 from .install import UNIT_FOLDER
-from .own_service import check_name
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from ..answer import Answer, approximated, blocked, translated
+from ..outcomes import Answer, approximated, blocked, translated
 from ..shell.tokens import ASSIGNMENT
 from .peeling import BadLink, Chain, Result, Stays, first, flags_of
 

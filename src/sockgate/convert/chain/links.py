@@ -3,10 +3,10 @@
 import os
 import re
 
-from ..answer import Answer, approximated, blocked, translated
 from ..gateoptions import offers
+from ..input_files import Unreadable, read_text
+from ..outcomes import Answer, approximated, blocked, translated
 from ..shell.tokens import ASSIGNMENT, UNKNOWN
-from ..source import Unreadable, read_text
 from .identity import envuidgid, known_account, setuidgid, su, sudo, uid_variables
 from .peeling import BadLink, Chain, Link, Result, Stays, first, flags_of
 

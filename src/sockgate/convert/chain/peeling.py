@@ -7,8 +7,8 @@ the server, with whatever stands behind it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..answer import Answer, blocked
 from ..machine import Machine
+from ..outcomes import Answer, blocked
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 import os
 
-from ..answer import approximated, translated
+from ..outcomes import approximated, translated
 from .settings import CONFIG_FOLDER, Settings
 
 ACCESS, LOCAL = "--courier-access", "--courier-access-local"

@@ -5,9 +5,9 @@ import re
 
 from ...access.dnsbl import DnsLists, allow_list
 from ...core.errors import UsageError
-from ..answer import Answer, approximated, blocked, ignored, translated
 from ..gateoptions import offers
-from ..source import Unreadable, read_text
+from ..input_files import Unreadable, read_text
+from ..outcomes import Answer, approximated, blocked, ignored, translated
 from .access import rules_of
 from .settings import Settings
 

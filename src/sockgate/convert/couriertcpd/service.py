@@ -9,13 +9,13 @@ import re
 
 from ...units.command import format_command
 from ..accounts import any_group, named_user
-from ..answer import approximated, blocked, entry_of, translated
+from ..input_files import Place, Unreadable, read_text
 from ..machine import Machine
+from ..outcomes import approximated, blocked, entry_of, translated
 from ..report import Report
 from ..service import STREAM, Listen, Service
 from ..shell.interpreter import Shell
 from ..shell.tokens import UNKNOWN, ScriptError
-from ..source import Place, Unreadable, read_text
 from .access import access
 from .options import options
 from .profiles import PROFILES, assignments, profile_of

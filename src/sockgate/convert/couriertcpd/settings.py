@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from ..answer import Answer, blocked, entry_of
+from ..input_files import Place
 from ..machine import Machine
+from ..outcomes import Answer, blocked, entry_of
 from ..report import Report
-from ..source import Place
 from .profiles import Profile
 
 CONFIG_FOLDER = "/etc/courier"

@@ -5,10 +5,10 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..answer import Answer, blocked, entry_of
+from ..input_files import Place
 from ..machine import GNU, OPENBSD, Machine
+from ..outcomes import Answer, blocked, entry_of
 from ..report import Report
-from ..source import Place
 
 
 class BadField(Exception):

@@ -1,9 +1,9 @@
 """As whom a line's server runs, and what is run: tcpd and other programs in front of it, internal services."""
 
 from ..accounts import any_group, named_user
-from ..answer import approximated, blocked, ignored, translated
 from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
+from ..outcomes import approximated, blocked, ignored, translated
 from ..service import STREAM
 from .lines import Line
 

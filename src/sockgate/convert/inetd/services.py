@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from ..answer import approximated, blocked, entry_of, ignored, translated
+from ..input_files import Place, Unreadable, read_text
 from ..machine import GNU, OPENBSD, Machine
-from ..names import unit_stem
+from ..outcomes import approximated, blocked, entry_of, ignored, translated
 from ..report import Outcome, Report
 from ..service import DATAGRAM, STREAM, Listen, Service
-from ..source import Place, Unreadable, read_text
+from ..unit_names import unit_stem
 from .lines import BadField, Line, entries, files_of
 from .program import account, program
 from .sockets import sockets

@@ -4,8 +4,8 @@ import ipaddress
 import re
 import socket
 
-from ..answer import approximated, blocked, translated
 from ..machine import GNU, OPENBSD
+from ..outcomes import approximated, blocked, translated
 from ..service import STREAM, Listen
 from .lines import Line
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..source import Place, Unreadable
+from ..input_files import Place, Unreadable
 from .starting import names_a_server, start
 from .tokens import UNKNOWN, ScriptError
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from ..source import Place
+from ..input_files import Place
 from .substitution import substitution, unknown
 from .tokens import LITERAL, PARAMETER, UNKNOWN, Piece, ScriptError, Word, tokenize
 

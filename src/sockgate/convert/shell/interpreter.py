@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..source import Place, read_text
+from ..input_files import Place, read_text
 from .commands import BUILTINS
 from .compound import COMPOUNDS, definition
 from .expansion import after_equals, expand, fields_of

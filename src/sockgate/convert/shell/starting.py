@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..source import Place
+from ..input_files import Place
 from .tokens import ASSIGNMENT, UNKNOWN, Word
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import os
 from dataclasses import dataclass, field
 
+from ..input_files import Place, Unreadable, read_text
 from ..machine import Machine
-from ..source import Place, Unreadable, read_text
 from .tokens import UNKNOWN, ScriptError, Token
 
 MOST_COMMANDS = 5000

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..source import Place, Unreadable, read_text
+from ..input_files import Place, Unreadable, read_text
 from .commands import test
 from .tokens import ACCOUNT_MARK, NEWLINE, UNKNOWN, ScriptError, Token, Word, tokenize
 

@@ -7,8 +7,8 @@ from ...connection.gate import DEFAULT_TIMEOUT
 from ...core.errors import GateError
 from ...core.verdict import ALLOW
 from ...rulefile.reader import Rule, read_rules
-from ..answer import Answer, approximated, blocked, translated
 from ..gateoptions import offers
+from ..outcomes import Answer, approximated, blocked, translated
 from .options import Listener
 
 Answers = list[tuple[str, Answer]]

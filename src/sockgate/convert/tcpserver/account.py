@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from ..accounts import any_group, named_user, numbered_user
-from ..answer import Answer, approximated, blocked, translated
 from ..chain.peeling import Chain
 from ..machine import Machine
+from ..outcomes import Answer, approximated, blocked, translated
 from ..shell.tokens import ACCOUNT_MARK
 from .command_words import ACCOUNT, number_of, shown
 

@@ -2,14 +2,14 @@
 
 import os
 
-from ..answer import Answer, approximated, blocked, entry_of, translated
 from ..chain.links import LINKS
 from ..chain.peeling import BadLink, Chain, flags_of, peel
 from ..machine import Machine
-from ..names import unit_stem
+from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Report
 from ..service import STREAM, Listen, Service
 from ..shell.state import Command
+from ..unit_names import unit_stem
 from .access import access, folders, lookups
 from .account import run_as
 from .command_words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number_of, server_at, shown

@@ -1,7 +1,7 @@
 """The links of qmail's chains that stay in front of the server, and what the gate has in their place."""
 
-from ..answer import Answer, translated
 from ..chain.peeling import BadLink, flags_of
+from ..outcomes import Answer, translated
 from .command_words import shown
 
 Answers = list[tuple[str, Answer]]

@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..answer import Answer, approximated, blocked, ignored, translated
 from ..chain.peeling import Chain
 from ..gateoptions import offers
 from ..machine import Machine
+from ..outcomes import Answer, approximated, blocked, ignored, translated
 from ..shell.tokens import UNKNOWN
 from .command_words import number_of
 

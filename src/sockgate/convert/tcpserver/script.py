@@ -2,15 +2,15 @@
 
 import os
 
-from ..answer import Answer, approximated, blocked, entry_of, translated
 from ..chain.peeling import BadLink, flags_of
+from ..input_files import Place, Unreadable
 from ..machine import Machine
+from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Entry, Report
 from ..service import Service
 from ..shell.interpreter import Shell
 from ..shell.state import Command
 from ..shell.tokens import ScriptError
-from ..source import Place, Unreadable
 from .command import convert
 from .command_words import SERVERS, server_at, shown
 from .options import WITH_VALUE, WITHOUT_VALUE

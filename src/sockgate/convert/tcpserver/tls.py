@@ -7,10 +7,10 @@ import os
 import ssl
 from dataclasses import replace
 
-from ..answer import Answer, approximated, blocked, translated
+from ..input_files import Unreadable, read_text
 from ..machine import Machine
+from ..outcomes import Answer, approximated, blocked, translated
 from ..service import Service
-from ..source import Unreadable, read_text
 from ..stunnel import FOLDER, PROGRAM, Tls
 from .access import rules_of
 from .command_words import is_known, shown

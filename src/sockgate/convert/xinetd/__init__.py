@@ -7,14 +7,14 @@ block into a service record, `together` all of them.
 
 import os
 
+from ..input_files import Place
 from ..machine import Machine
 from ..report import Report
 from ..service import Service
-from ..source import Place
+from .all_services import convert_all
 from .configuration import Configuration
+from .daemon_options import MAIN_FILE, report_options
 from .grammar import Include
-from .started import MAIN_FILE, report_options
-from .together import convert_all
 
 
 def read_system(root: str, machine: Machine, report: Report) -> list[Service]:

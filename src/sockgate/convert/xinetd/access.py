@@ -4,7 +4,7 @@ import math
 import re
 
 from ...access.xinetd_access import parse_entry
-from ..answer import Answer, approximated, blocked, ignored, refused, translated
+from ..outcomes import Answer, approximated, blocked, ignored, refused, translated
 from .addresses import usable_addresses
 from .draft import Draft, Value, invalid
 

@@ -3,7 +3,7 @@
 import socket
 
 from ...access.xinetd_access import Entry, cidr, parse_entry
-from ..answer import approximated, ignored
+from ..outcomes import approximated, ignored
 from .draft import Draft, Value
 
 

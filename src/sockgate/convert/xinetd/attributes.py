@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from ..answer import Answer, translated
+from ..outcomes import Answer, translated
 from . import access, logs, process, sockets
 from .draft import Draft, Value, invalid
 

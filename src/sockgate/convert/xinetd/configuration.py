@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from ..input_files import Place, Unreadable, read_text
 from ..report import Entry, Outcome, Report
-from ..source import Place, Unreadable, read_text
 from .attributes import ATTRIBUTES, IN_DEFAULTS, IN_DEFAULTS_ONLY, Arity, suggestion
 from .draft import Value
 from .grammar import Block, Include, Problem, Setting, parse

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..answer import Answer
+from ..input_files import Place
 from ..machine import Machine
+from ..outcomes import Answer
 from ..report import Outcome
-from ..source import Place
 from .grammar import Setting
 
 

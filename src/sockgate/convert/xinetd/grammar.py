@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..source import Place
+from ..input_files import Place
 
 C_SPACE = " \t\n\v\f\r"  # isspace(3); values, on the other hand, are split at blanks and tabs alone
 END_OF_NAME = re.compile(f"[{C_SPACE}=]")

@@ -1,7 +1,7 @@
 """Handlers: what is logged, and where. The journal takes it all."""
 
-from ..answer import Answer, approximated, refused, translated
-from ..names import unit_stem
+from ..outcomes import Answer, approximated, refused, translated
+from ..unit_names import unit_stem
 from .draft import Draft, Value, invalid
 
 FACILITIES = frozenset(

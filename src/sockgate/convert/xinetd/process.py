@@ -3,8 +3,8 @@
 import re
 
 from ..accounts import any_group, named_user, numbered_user
-from ..answer import Answer, approximated, blocked, ignored, translated
 from ..chain.links import GATE_LINKS
+from ..outcomes import Answer, approximated, blocked, ignored, translated
 from ..report import Outcome
 from .draft import Draft, Value, invalid
 

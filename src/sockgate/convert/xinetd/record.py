@@ -1,7 +1,7 @@
 """The service record of a draft that is complete."""
 
-from ..names import unit_stem
 from ..service import DATAGRAM, STREAM, Listen, Service
+from ..unit_names import unit_stem
 from .draft import Draft
 
 

@@ -4,7 +4,7 @@ import ipaddress
 import re
 import socket
 
-from ..answer import Answer, approximated, blocked, ignored, refused, translated
+from ..outcomes import Answer, approximated, blocked, ignored, refused, translated
 from .draft import Draft, Value, invalid
 
 TYPES = frozenset(["RPC", "INTERNAL", "UNLISTED", "SPECIAL", "TCPMUX", "TCPMUXPLUS"])

@@ -59,18 +59,18 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = [name for name in names if units or arguments.all or machine.uses(name)]
     findings = check_all(wanted, machine, levels)
     if arguments.fix:
-        findings = fix(wanted, findings, machine, levels, sys.stderr if arguments.json else sys.stdout)
+        findings = fix_and_check_again(wanted, findings, machine, levels, sys.stderr if arguments.json else sys.stdout)
     report(findings, as_json=arguments.json)
     if idle := [name for name in names if name not in wanted]:
         print(f"sockgatectl: left out, not enabled: {' '.join(idle)} (--all includes them)", file=sys.stderr)
     return 1 if findings else 0
 
 
-def fix(
+def fix_and_check_again(
     names: list[str], findings: list[Finding], machine: Machine, levels: tuple[str, ...], output: TextIO
 ) -> list[Finding]:
     """What is still wrong after the drop-ins are written; what was in the way of a check is found when it has gone."""
-    from .mend import conclude, write_drop_ins
+    from .fix import conclude, write_drop_ins
 
     written = []
     for _ in range(MOST_ROUNDS):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.ctl.check.mend import MARKER, NAME
+from sockgate.ctl.check.fix import MARKER, NAME
 from sockgate.ctl.main import run
 from tests.ctl.check.good_units import (
     ETC,

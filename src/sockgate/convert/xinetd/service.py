@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from ..answer import Answer, approximated, blocked, entry_of, ignored, translated
 from ..assigned_ports import PORTS
 from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
 from ..machine import Machine
+from ..outcomes import Answer, approximated, blocked, entry_of, ignored, translated
 from ..report import Report
 from ..service import Service
 from .attributes import ATTRIBUTES

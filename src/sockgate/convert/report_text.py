@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from .conversion import Conversion
+from .input_files import printable
 from .report import Entry, Outcome
-from .source import printable
+from .result import Conversion
 
 HEADINGS = {
     Outcome.REFUSED: "Refused: not carried over",

@@ -7,9 +7,9 @@ from ..core.errors import ConfigError
 from ..units.command import format_command
 from ..units.quoting import quote_word
 from . import stunnel
+from .input_files import printable
 from .machine import Machine
 from .service import Service
-from .source import printable
 from .stunnel import ConfigFile
 
 # MaxConnections= must be set, or systemd takes 64. More than this one machine hardly holds.

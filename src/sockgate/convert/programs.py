@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from . import conversion, couriertcpd, inetd, tcpserver, xinetd
-from .conversion import Conversion
+from . import couriertcpd, inetd, result, tcpserver, xinetd
 from .machine import Machine
 from .report import Report
+from .result import Conversion
 from .service import Service
 
 Reader = Callable[[list[str], Machine, Report], Iterable[Service]]
@@ -22,4 +22,4 @@ NAMES = tuple(READERS)
 def convert(program: str, files: list[str], machine: Machine, prefix: str = "") -> Conversion:
     """Everything that these files say, as units and a report. Never raises for what stands in them."""
     report = Report()
-    return conversion.build(READERS[program](files, machine, report), report, machine, prefix)
+    return result.build(READERS[program](files, machine, report), report, machine, prefix)

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from ..answer import blocked, entry_of
 from ..machine import Machine
+from ..outcomes import blocked, entry_of
 from ..report import Outcome
 from ..service import STREAM, Service
 from .attributes import ATTRIBUTES
 from .configuration import Candidate, Configuration
 from .draft import DROPS, Draft, is_invalid
-from .services import convert
+from .service import convert
 
 WILDCARDS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104  # each with what stands in every address of its family
 

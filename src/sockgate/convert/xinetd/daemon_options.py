@@ -3,8 +3,8 @@
 import os
 import re
 
+from ..input_files import Place, Unreadable, read_text
 from ..report import Outcome, Report
-from ..source import Place, Unreadable, read_text
 
 MAIN_FILE = "etc/xinetd.conf"
 INETD_FILE = "etc/inetd.conf"

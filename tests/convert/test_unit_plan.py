@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from sockgate.convert.conversion import build
+from sockgate.convert.input_files import Place
 from sockgate.convert.machine import Machine
-from sockgate.convert.names import unit_stem
-from sockgate.convert.plan import unit_files
 from sockgate.convert.report import Outcome, Report
+from sockgate.convert.result import build
 from sockgate.convert.service import DATAGRAM, STREAM, Listen, Service
-from sockgate.convert.source import Place
+from sockgate.convert.unit_names import unit_stem
+from sockgate.convert.unit_plan import unit_files
 
 MACHINE = Machine(systemd=257, asks_services=False)
 HERE = Place("/etc/xinetd.d/x", 1)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from .input_files import Place
 from .report import Entry, Outcome
-from .source import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from ..connection.gate import Gate
 from ..core.errors import ConfigError, GateError
 from ..core.options import parse
 from .machine import Machine
-from .names import make_unique
-from .plan import UnitFile, check_printable, config_files, gate_words, unit_files
 from .report import Entry, Outcome, Report
 from .service import Service
 from .stunnel import ConfigFile
+from .unit_names import make_unique
+from .unit_plan import UnitFile, check_printable, config_files, gate_words, unit_files
 
 FOR_EVERY_SERVICE = "What differs for every service, standard error first of all, is listed in sockgate-migrating(7)."
 
