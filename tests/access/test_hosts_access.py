@@ -12,6 +12,7 @@ from sockgate.connection.gate import Gate
 from sockgate.core.errors import ConfigError, UsageError
 from sockgate.core.host_names import CONFIRMED, FAILED
 from sockgate.core.options import parse
+from sockgate.core.rule_files import MISSING, Sources
 from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 from tests.access.hosts_tables import DAEMON, error_of, named, read
 from tests.core.clients import client
@@ -164,9 +165,10 @@ def test_what_is_wrong_in_a_rule_for_another_daemon_is_no_concern_of_ours(tmp_pa
 
 
 def test_a_table_that_does_not_exist_is_empty_and_one_that_cannot_be_read_refuses(tmp_path: Path) -> None:
-    access = HostsAccess(f"{DAEMON},{tmp_path}", ident=False)
+    sources: Sources = {}
+    access = HostsAccess(f"{DAEMON},{tmp_path}", ident=False, sources=sources)
     assert access.decide(client("192.0.2.1")).outcome == NO_MATCH
-    assert access.files == (f"{tmp_path}/hosts.allow", f"{tmp_path}/hosts.deny")
+    assert sources == {f"{tmp_path}/hosts.allow": MISSING, f"{tmp_path}/hosts.deny": MISSING}
     for name in ("hosts.allow", "hosts.deny"):
         (tmp_path / name).mkdir()
         with pytest.raises(ConfigError) as caught:
@@ -214,7 +216,9 @@ def test_the_option_names_a_daemon_and_perhaps_a_folder(value: str) -> None:
 
 
 def test_the_tables_are_those_of_etc_unless_another_folder_is_named() -> None:
-    assert HostsAccess("no-daemon-of-this-machine", ident=False).files[:2] == ("/etc/hosts.allow", "/etc/hosts.deny")
+    sources: Sources = {}
+    HostsAccess("no-daemon-of-this-machine", ident=False, sources=sources)
+    assert list(sources)[:2] == ["/etc/hosts.allow", "/etc/hosts.deny"]
 
 
 def test_ident_comes_from_the_gates_options(tmp_path: Path) -> None:

@@ -67,7 +67,6 @@ def test_expansions_say_who_is_connected_and_bring_in_nothing_that_a_shell_would
 def test_a_banner_is_the_file_named_after_the_daemon(tmp_path: Path) -> None:
     folder = tmp_path / "banners"
     folder.mkdir()
-    assert read(tmp_path, f"ALL: ALL: banners {folder}\n").files[-1] == f"{folder}/{DAEMON}"
     verdict = actions_of(tmp_path, f"banners {folder}")
     assert verdict.actions is not None
     assert verdict.actions.banner == b""

@@ -23,9 +23,8 @@ def client(address: str = "192.0.2.7") -> Peer:
 class Fixed:
     """A check that always says the same."""
 
-    def __init__(self, verdict: Verdict, name: str = "") -> None:
+    def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
-        self.files: tuple[str, ...] = (name,) if name else ()
         self.needs_process = False
         self.by_name = False
         self.lasting = True
@@ -91,12 +90,6 @@ def test_the_kinds_of_access_options_decide_in_this_order(tmp_path: Path) -> Non
     ):
         assert [type(check).__name__ for check in gate(option, value).checks] == [name]
     assert gate().checks == []
-
-
-def test_the_gate_names_every_file_that_it_was_built_from() -> None:
-    checks = [Fixed(Verdict(ALLOW), name) for name in ("/etc/a", "", "/etc/b")]
-    assert gate_of(*checks).files == ("/etc/a", "/etc/b")
-    assert gate("--allow", "any").files == ()
 
 
 def test_relaying_names_the_entry_that_covers_the_peer() -> None:

@@ -13,12 +13,11 @@ class AddressAccess:
     A peer without an address (AF_UNIX) is in no list.
     """
 
-    __slots__ = ("_allow", "_deny", "files", "needs_process")
+    __slots__ = ("_allow", "_deny", "needs_process")
     by_name = False
     lasting = True
 
     def __init__(self, allow: str, deny: str) -> None:
-        self.files: tuple[str, ...] = ()
         self.needs_process = False
         self._allow = AddressList(allow, "--allow") if allow else None
         self._deny = AddressList(deny, "--deny") if deny else None

@@ -6,25 +6,24 @@ error here. See sockgate-rules(5).
 """
 
 import _socket
-import posix
 
 from ..core.addresses import is_number
 from ..core.errors import ConfigError
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
-from ..core.rule_files import read_file, text_lines, unreadable
+from ..core.rule_files import DIRECTORY, REGULAR_FILE, kind_of, names_in, read_file, text_lines
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..core.rule_files import Sources
+
     Network = tuple[int, int, int]  # address length in bytes, prefix length, network number
 
 EVERYBODY = "*"
 UNIT_BITS = {4: 8, 16: 16}  # what one step of Courier's keys covers: an octet, or a word of IPv6
 LEFTOVERS = (".rpmnew", ".rpmsave")  # makedat stops at these and at .dpkg-*
-DIRECTORY, FILE_TYPE = 0o040000, 0o170000  # S_IFDIR, S_IFMT
-REGULAR_FILE = 0o100000  # S_IFREG
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 CONTROL_CHARACTERS = frozenset(map(chr, (*range(ord("\t")), *range(ord("\t") + 1, ord(" ")), 127)))
 KEY_HINT = "write 192.0.2.1, 192.0.2, 192.0.2.0/24, 192.0.2.1-192.0.2.9, :2001:0db8, 2001:db8::/32 or *"
@@ -48,26 +47,24 @@ class Entry:
 class CourierAccess:
     """The entries of one file, or of all files of a directory. Raises ConfigError for whatever is not right."""
 
-    __slots__ = ("_entries", "_everybody", "_lengths", "_path", "files", "needs_process")
+    __slots__ = ("_entries", "_everybody", "_lengths", "_path", "needs_process")
     by_name = False
     lasting = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, sources: "Sources | None" = None) -> None:
         self._path = path
         self.needs_process = False
         self._entries: dict[Network, Entry] = {}
         self._everybody: Entry | None = None
-        files = files_of(path)
-        count = sum([self._read(file) for file in files])
-        # A directory as well: a file may be added to it.
-        self.files: tuple[str, ...] = (*files, path) if files != [path] else (path,)
+        for file in files_of(path, sources):
+            self._read(file, sources)
+        if self._is_empty():
+            raise ConfigError(f"{path!r} holds no entries", "no entries would let everybody in", Cause(file=path))
         self._lengths = {
             size: sorted({bits for length, bits, _ in self._entries if length == size}, reverse=True)
             for size in (0, 4, 16)
         }
         self._require_unambiguous()
-        if not count:
-            raise ConfigError(f"{path!r} holds no entries", "no entries would let everybody in", Cause(file=path))
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         """The verdict of the most specific entry; none says nothing."""
@@ -91,11 +88,13 @@ class CourierAccess:
                 considered.append(f"{self._path}: no entry for {cidr(network)}")
         return None
 
-    def _read(self, path: str) -> int:
-        """How many entries the file has."""
-        count = 0
+    def _is_empty(self) -> bool:
+        return not self._entries and self._everybody is None
+
+    def _read(self, path: str, sources: "Sources | None") -> None:
+        """Add the entries of one file."""
         actions: dict[str, dict[bytes, bytes | None] | None] = {}  # each distinct one is parsed once
-        for number, line in enumerate(text_lines(read_file(path), path), 1):
+        for number, line in enumerate(text_lines(read_file(path, sources=sources), path), 1):
             if not line or line[0] == "#":
                 continue
             cause = Cause(file=path, line=number, text=line)
@@ -106,8 +105,6 @@ class CourierAccess:
                 self._add(key, Entry(cause, actions[action]))
             except EntryError as error:
                 raise ConfigError(f"{cause}: {error}", error.hint, cause) from None
-            count += 1
-        return count
 
     def _add(self, key: str, entry: Entry) -> None:
         """Like makedat, which stops at a key that it has already seen. No networks means everybody."""
@@ -142,30 +139,20 @@ class EntryError(Exception):
         self.hint = hint
 
 
-def files_of(path: str) -> list[str]:
+def files_of(path: str, sources: "Sources | None") -> list[str]:
     """The file itself, or the files of a directory that makedat reads. Raises ConfigError."""
-    try:
-        if posix.stat(path).st_mode & FILE_TYPE != DIRECTORY:
-            return [path]
-        names = sorted(posix.listdir(path))
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
+    if kind_of(path, sources) != DIRECTORY:
+        return [path]
+    names = names_in(path, sources)
     for name in names:
         if name.endswith(LEFTOVERS) or ".dpkg-" in name:
             left = Cause(file=f"{path}/{name}")
             raise ConfigError(f"{left}: left over from an upgrade", "take over what it changes, then remove it", left)
     files = [f"{path}/{name}" for name in names if not name.endswith(("~", ".dist"))]
-    files = [file for file in files if is_file(file)]
+    files = [file for file in files if kind_of(file, sources) == REGULAR_FILE]
     if not files:
         raise ConfigError(f"{path!r} has no files", "no entries would let everybody in", Cause(file=path))
     return files
-
-
-def is_file(path: str) -> bool:
-    try:
-        return posix.stat(path).st_mode & FILE_TYPE == REGULAR_FILE
-    except OSError as error:
-        raise unreadable(path, error) from None
 
 
 def doubled(key: str, entry: Entry, known: Entry) -> ConfigError:

@@ -8,6 +8,10 @@ from ..core.peer import Peer
 from ..core.verdict import ALLOW, DENY, Verdict
 from .courier_access import CourierAccess, Entry, EntryError, doubled, parse_octets, parse_words
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..core.rule_files import Sources
+
 EVERY_ADDRESS = "*"
 LAST_PORT = 65535
 LONGEST = 5  # digits of a port
@@ -18,9 +22,9 @@ class CourierAccessLocal(CourierAccess):
 
     __slots__ = ("_ports",)
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, sources: "Sources | None" = None) -> None:
         self._ports: dict[tuple[bytes, int], Entry] = {}
-        super().__init__(path)
+        super().__init__(path, sources)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         verdict = super().decide(peer, considered)
@@ -35,6 +39,9 @@ class CourierAccessLocal(CourierAccess):
         variables = local.variables | verdict.variables
         named = verdict if verdict.outcome == ALLOW else local
         return Verdict(ALLOW, named.cause, named.reason, variables=variables)
+
+    def _is_empty(self) -> bool:
+        return super()._is_empty() and not self._ports
 
     def _local_entry(self, peer: Peer, considered: list[str] | None) -> Entry | None:
         entry = self._ports.get((peer.local, peer.local_port))

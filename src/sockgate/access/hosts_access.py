@@ -7,13 +7,14 @@ hangs on a host name that cannot be found out, it counts as matching if it refus
 
 from ..core.errors import ConfigError, UsageError
 from ..core.peer import Peer
-from ..core.rule_files import read_file, text_lines
+from ..core.rule_files import exists, read_file, text_lines
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
-from .hosts_options import Options, exists
+from .hosts_options import Options
 from .hosts_patterns import HostPattern, Request, any_of, match_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..core.rule_files import Sources
     from .hosts_patterns import Match
 
 DIRECTORY = "/etc"
@@ -44,15 +45,26 @@ class WordList:
         return [*self.words, *(self.exceptions.all_words() if self.exceptions else [])]
 
 
+class Reading:
+    """How the tables are read: for which daemon, whether a client's user is known, and what was looked at."""
+
+    __slots__ = ("daemon", "ident", "sources")
+
+    def __init__(self, daemon: str, ident: bool, sources: "Sources | None") -> None:
+        self.daemon = daemon
+        self.ident = ident
+        self.sources = sources
+
+
 class ServerWord:
     """`daemon`, `port`, or either of them with `@host`: where the client connected to."""
 
     __slots__ = ("_daemon", "_port", "patterns")
 
-    def __init__(self, text: str, ident: bool) -> None:
+    def __init__(self, text: str, reading: Reading) -> None:
         self._daemon, at, host = split(text, "@")
         self._port = port_number(self._daemon)
-        self.patterns = [host_pattern(text, host)] if at else []
+        self.patterns = [host_pattern(text, host, reading)] if at else []
 
     def match(self, request: Request) -> "Match":
         if self._port is not None and self._port != request.port:
@@ -67,11 +79,11 @@ class ClientWord:
 
     __slots__ = ("_user", "patterns")
 
-    def __init__(self, text: str, ident: bool) -> None:
+    def __init__(self, text: str, reading: Reading) -> None:
         first, at, host = split(text, "@")
         self._user = first if at else ""
-        self.patterns = [host_pattern(text, host if at else first)]
-        if at and first.lower() != "all" and not ident:
+        self.patterns = [host_pattern(text, host if at else first, reading)]
+        if at and first.lower() != "all" and not reading.ident:
             raise ValueError(f"{text!r} is about the client's user, which only --ident asks for")
 
     def match(self, request: Request) -> "Match":
@@ -86,18 +98,14 @@ class Rule:
 
     __slots__ = ("_clients", "_daemons", "_options", "cause", "outcome")
 
-    def __init__(self, cause: Cause, fields: list[str], outcome: str, daemon: str, ident: bool) -> None:
+    def __init__(self, cause: Cause, fields: list[str], outcome: str, reading: Reading) -> None:
         self.cause = cause
-        self._daemons = parse_list(fields[0], ServerWord, ident)
-        self._clients = parse_list(fields[1], ClientWord, ident)
-        self._options = Options(fields[2], daemon, ident) if len(fields) > 2 else None
+        self._daemons = parse_list(fields[0], ServerWord, reading)
+        self._clients = parse_list(fields[1], ClientWord, reading)
+        self._options = None
+        if len(fields) > 2:
+            self._options = Options(fields[2], reading.daemon, reading.ident, reading.sources)
         self.outcome = (self._options and self._options.outcome) or outcome
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """What it was read from beside its own table."""
-        files = [file for pattern in self._patterns() for file in pattern.files]
-        return (*files, *(self._options.files if self._options else ()))
 
     @property
     def needs_process(self) -> bool:
@@ -131,22 +139,19 @@ class Rule:
 class HostsAccess:
     """The rules of both tables. Raises ConfigError for whatever is not right in them."""
 
-    __slots__ = ("_daemon", "_rules", "files", "lasting", "needs_process")
+    __slots__ = ("_daemon", "_rules", "lasting", "needs_process")
     by_name = True
 
-    def __init__(self, value: str, *, ident: bool) -> None:
+    def __init__(self, value: str, *, ident: bool, sources: "Sources | None" = None) -> None:
         """`value` is DAEMON[,DIR], that of --hosts-access."""
         self._daemon, comma, directory = value.partition(",")
         if not self._daemon or not self._daemon.isprintable() or " " in self._daemon or (comma and not directory):
             cause = Cause("--hosts-access", value)
             raise UsageError(f"--hosts-access: {value!r} is not DAEMON or DAEMON,DIR", cause=cause)
-        paths = [f"{directory or DIRECTORY}/{name}" for name, _ in TABLES]
-        self._rules = [
-            rule
-            for path, (_, outcome) in zip(paths, TABLES, strict=True)
-            for rule in read_table(path, outcome, self._daemon, ident)
-        ]
-        self.files = (*paths, *(file for rule in self._rules for file in rule.files))
+        reading = Reading(self._daemon, ident, sources)
+        self._rules: list[Rule] = []
+        for name, outcome in TABLES:
+            self._rules += read_table(f"{directory or DIRECTORY}/{name}", outcome, reading)
         self.needs_process = any(rule.needs_process for rule in self._rules)
         self.lasting = not any(rule.names_port for rule in self._rules)
 
@@ -161,27 +166,27 @@ class HostsAccess:
         return Verdict(NO_MATCH)
 
 
-def read_table(path: str, outcome: str, daemon: str, ident: bool) -> list[Rule]:
+def read_table(path: str, outcome: str, reading: Reading) -> list[Rule]:
     """The rules of one table that may be about this daemon. Raises ConfigError."""
     rules = []
-    for number, line in logical_lines(path):
+    for number, line in logical_lines(path, reading.sources):
         cause = Cause(file=path, line=number, text=line.strip())
         fields = split_fields(line)
         if len(fields) < 2 or not fields[0].strip(", \t\r"):
             raise ConfigError(f"{cause}: {line!r} is not DAEMONS : CLIENTS", cause=cause)
         try:
-            if any(may_be_about(word, daemon) for word in words_of(fields[0])):
-                rules.append(Rule(cause, fields, outcome, daemon, ident))
+            if any(may_be_about(word, reading.daemon) for word in words_of(fields[0])):
+                rules.append(Rule(cause, fields, outcome, reading))
         except (ValueError, ConfigError) as error:
             raise ConfigError(f"{cause}: {error}", cause=cause) from None
     return rules
 
 
-def logical_lines(path: str) -> list[tuple[int, str]]:
+def logical_lines(path: str, sources: "Sources | None") -> list[tuple[int, str]]:
     """Number and text of each rule; a backslash at the end of a line continues it, even that of a comment."""
-    if not exists(path):
+    if not exists(path, sources):
         return []  # hosts_access(5)
-    data = read_file(path)
+    data = read_file(path, sources=sources)
     if not data.strip():
         return []
     rules = []
@@ -235,14 +240,14 @@ def port_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535 else None
 
 
-def parse_list(text: str, kind: "type[ServerWord] | type[ClientWord]", ident: bool) -> WordList:
+def parse_list(text: str, kind: "type[ServerWord] | type[ClientWord]", reading: Reading) -> WordList:
     """Raises ValueError, also for a list, or an exception from it, that names nobody."""
     groups: list[list[ServerWord | ClientWord]] = [[]]
     for word in words_of(text):
         if word.lower() == "except":
             groups.append([])
         else:
-            groups[-1].append(kind(word, ident))
+            groups[-1].append(kind(word, reading))
     if not all(groups):
         raise ValueError(f"{text.strip()!r} names nobody" + (" on one side of EXCEPT" if len(groups) > 1 else ""))
     result: WordList | None = None
@@ -252,7 +257,7 @@ def parse_list(text: str, kind: "type[ServerWord] | type[ClientWord]", ident: bo
     return result
 
 
-def host_pattern(text: str, host: str) -> HostPattern:
+def host_pattern(text: str, host: str, reading: Reading) -> HostPattern:
     if not host:
         raise ValueError(f"{text!r} names no host behind '@'")
-    return HostPattern(host)
+    return HostPattern(host, reading.sources)

@@ -6,13 +6,14 @@ An option that cannot be honoured is an error: a rule that is half carried out i
 import posix
 
 from ..core.actions import Actions
-from ..core.rule_files import read_file
+from ..core.rule_files import exists, read_file
 from ..core.verdict import ALLOW, DENY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..core.rule_files import Sources
     from .hosts_patterns import Request
 
     Variables = dict[bytes, bytes | None]
@@ -53,15 +54,14 @@ class Options:
     """The options of one rule, in their order. Raises ValueError for a wrong one.
 
     outcome        what the option allow or deny makes of the rule, None if it has neither
-    files          the banner, if the rule has one
     needs_process  whether a process of the connection's own is to be changed, or spoken of, or a name looked up
     names_port     whether it says which port the client has
     """
 
-    __slots__ = ("_actions", "_banner", "_ident", "_variables", "files", "names_port", "needs_process", "outcome")
+    __slots__ = ("_actions", "_banner", "_ident", "_sources", "_variables", "names_port", "needs_process", "outcome")
 
-    def __init__(self, text: str, daemon: str, ident: bool) -> None:
-        self.files: tuple[str, ...] = ()
+    def __init__(self, text: str, daemon: str, ident: bool, sources: "Sources | None" = None) -> None:
+        self._sources = sources
         self.outcome: str | None = None
         self.needs_process = False
         self.names_port = False
@@ -92,12 +92,11 @@ class Options:
     def _add_banner(self, directory: str, daemon: str) -> None:
         """The file with the daemon's name, its lines ended by CR LF; a daemon without one has no banner."""
         path = f"{directory}/{daemon}"
-        self.files = (*self.files, path)
-        if not exists(path):
-            if not exists(directory):
+        if not exists(path, self._sources):
+            if not exists(directory, self._sources):
                 raise ValueError(f"banners: there is no directory {directory!r}")
             return
-        text = read_file(path, LARGEST_BANNER).decode("latin-1").replace("\n", "\r\n")
+        text = read_file(path, LARGEST_BANNER, self._sources).decode("latin-1").replace("\n", "\r\n")
         self._check_expansions(text)
         self._banner += text
 
@@ -197,13 +196,3 @@ def client_of(request: "Request") -> str:
 def server_of(request: "Request") -> str:
     host = request.server.shown()
     return request.daemon if host == "unknown" else f"{request.daemon}@{host}"
-
-
-def exists(path: str) -> bool:
-    try:
-        posix.stat(path)
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError):
-        return True  # whoever reads it says what is wrong with it
-    return True

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ..core.rule_files import Sources
+
     Match = bool | None
 
 UNKNOWN, PARANOID = "unknown", "paranoid"  # libwrap's words for no name, and for one that leads elsewhere
@@ -116,11 +118,11 @@ def match_wildcards(pattern: str, text: str) -> bool:
 class HostPattern:
     """One word that a host is compared with. Raises ValueError for one that no host can match."""
 
-    __slots__ = ("_compare", "files", "needs_name", "text")
+    __slots__ = ("_compare", "_sources", "needs_name", "text")
 
-    def __init__(self, text: str, depth: int = 0) -> None:
+    def __init__(self, text: str, sources: "Sources | None" = None, depth: int = 0) -> None:
         self.text = text
-        self.files: tuple[str, ...] = ()
+        self._sources = sources
         self.needs_name = True
         word = text.lower()
         if word.startswith("@"):
@@ -159,9 +161,8 @@ class HostPattern:
         """Patterns separated by blanks, in a file of their own."""
         if depth == DEEPEST_FILE:
             raise ValueError(f"{self.text!r}: files of patterns that name files, without end")
-        words = read_file(self.text).decode("latin-1").split()
-        patterns = [HostPattern(word, depth + 1) for word in words]
-        self.files = (self.text, *(file for pattern in patterns for file in pattern.files))
+        words = read_file(self.text, sources=self._sources).decode("latin-1").split()
+        patterns = [HostPattern(word, self._sources, depth + 1) for word in words]
         self.needs_name = any(pattern.needs_name for pattern in patterns)
         return lambda end: any_of(pattern.match(end) for pattern in patterns)
 

@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..core.rule_files import Sources
+
 # In a cdb that `sockgatectl rules compile` made: a key that no peer has (tcpserver's are C strings), whose data
 # is version, source, and the prefix lengths of the CIDR rules for IPv4 and for IPv6, each ended by a NUL.
 ABOUT_KEY = b"\0sockgate"
@@ -28,14 +30,13 @@ END_HINT = "end the text with ':allow' or ':deny': without it nobody could see t
 class RulesAccess:
     """The rules of one file. Who matches no rule is neither let in nor refused by it."""
 
-    __slots__ = ("files", "needs_process", "store")
+    __slots__ = ("needs_process", "store")
     by_name = True
     lasting = True
 
-    def __init__(self, path: str) -> None:
-        self.files: tuple[str, ...] = (path,)
+    def __init__(self, path: str, sources: "Sources | None" = None) -> None:
         self.needs_process = False  # by name they compare with TCPREMOTEHOST, which --hostname sets
-        self.store = load(path)
+        self.store = load(path, sources)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         verdict = evaluate(tcprules_keys(peer, self.store.networks), self.store, considered)
@@ -43,12 +44,12 @@ class RulesAccess:
         return verdict
 
 
-def load(path: str) -> "TextRules | CompiledRules":
+def load(path: str, sources: "Sources | None") -> "TextRules | CompiledRules":
     """The store in this file, told by its content: a cdb has a NUL in its header, a text has none anywhere.
 
     So no cdb, however damaged, is ever taken for a text. Raises ConfigError.
     """
-    descriptor, status = open_file(path)
+    descriptor, status = open_file(path, sources)
     try:
         if b"\0" in posix.pread(descriptor, 2048, 0):
             return CompiledRules(Cdb(posix.dup(descriptor), status, path))

@@ -18,13 +18,12 @@ INTERVAL_HINT = "write intervals such as 8:00-17:00 or 22:00-6:00"
 class Schedule:
     """Refuses everybody outside the intervals, and while the load of the last minute is too high."""
 
-    __slots__ = ("_intervals", "_most_load", "_text", "files", "needs_process")
+    __slots__ = ("_intervals", "_most_load", "_text", "needs_process")
     by_name = False
     lasting = False
 
     def __init__(self, access_times: str, max_load: str | None) -> None:
         """`access_times` is empty, and `max_load` None, where the option was not given. Raises UsageError."""
-        self.files: tuple[str, ...] = ()
         self.needs_process = False
         self._text = " ".join(access_times.split())
         self._intervals = [parse_interval(word) for word in access_times.split()]

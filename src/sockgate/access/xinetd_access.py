@@ -11,7 +11,12 @@ from ..core.addresses import EMPTY_HINT, inet_aton
 from ..core.errors import UsageError
 from ..core.host_names import CONFIRMED, FAILED, HostName, name_of
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
+from ..core.rule_files import exists, read_file
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..core.rule_files import Sources
 
 Network = tuple[int, int, int]  # address length in bytes, host bits, network number, as AddressList has it
 
@@ -70,14 +75,13 @@ class Entry:
 class XinetdAccess:
     """The verdict of both lists. Given as "" a list is absent; given as a blank it is there and empty."""
 
-    __slots__ = ("_no_access", "_only_from", "files", "needs_process")
+    __slots__ = ("_no_access", "_only_from", "needs_process")
     by_name = False
     lasting = True
 
-    def __init__(self, only_from: str, no_access: str) -> None:
-        self.files: tuple[str, ...] = ()
-        self._only_from = read_list(only_from, "--only-from") if only_from else None
-        self._no_access = read_list(no_access, "--no-access") if no_access else None
+    def __init__(self, only_from: str, no_access: str, sources: "Sources | None" = None) -> None:
+        self._only_from = read_list(only_from, "--only-from", sources) if only_from else None
+        self._no_access = read_list(no_access, "--no-access", sources) if no_access else None
         if self._no_access == []:
             raise UsageError("--no-access: the list is empty", EMPTY_HINT, Cause("--no-access"))
         self.needs_process = any(entry.name for entry in self.entries())
@@ -148,12 +152,12 @@ def report(entries: list[Entry], option: str, considered: list[str] | None) -> N
         considered += [f"{option} {entry.text}: not {entry.meaning()}" for entry in entries]
 
 
-def read_list(text: str, option: str) -> list[Entry]:
+def read_list(text: str, option: str, sources: "Sources | None") -> list[Entry]:
     """The entries of a list, separated by blanks. Raises UsageError for the first that is wrong."""
     entries = []
     for word in text.split():
         try:
-            entry = parse_entry(word)
+            entry = parse_entry(word, sources)
         except ValueError as error:
             raise UsageError(f"{option}: {error}", FORMS, Cause(option, word)) from None
         if entry.caveat and option == "--no-access":
@@ -163,7 +167,7 @@ def read_list(text: str, option: str) -> list[Entry]:
     return entries
 
 
-def parse_entry(text: str) -> Entry:
+def parse_entry(text: str, sources: "Sources | None" = None) -> Entry:
     """What xinetd's parsers, in the order in which they are tried, make of one word. Raises ValueError."""
     if "{" in text:
         return Entry(text, factorised(text))
@@ -178,7 +182,7 @@ def parse_entry(text: str) -> Entry:
     try:
         number = inet_aton(text)
     except ValueError:
-        return named(text)
+        return named(text, sources)
     host_bits = trailing_zero_octets(number) * 8
     return Entry(text, ((4, host_bits, number >> host_bits),))
 
@@ -238,32 +242,30 @@ def is_octet(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255
 
 
-def named(text: str) -> Entry:
+def named(text: str, sources: "Sources | None") -> Entry:
     """A host name, a .domain, or a network of networks(5). Raises ValueError."""
     name = text.lower()
     last = name.rpartition(".")[2]
     if not NAME_CHARACTERS.issuperset(name) or not last or last.isdigit() or ".." in name:
         raise ValueError(f"{text!r} is neither an address nor a host name")
-    network = known_networks().get(name)
+    network = known_networks(sources).get(name)
     if network is None:
         return Entry(text, name=name)
     # The C library completes the number of a network to four octets, so xinetd finds no class in it.
     return Entry(text, ((4, 0, network),), caveat="xinetd compares with the network's own address alone")
 
 
-def known_networks() -> dict[str, int]:
-    """Name to number of what networks(5) lists; 0.0.0.0 is no network to xinetd."""
-    networks: dict[str, int] = {}
-    try:
-        with open(NETWORKS_FILE, encoding="latin-1") as file:
-            for line in file:
-                name, number, *aliases = [*line.partition("#")[0].split(), "", ""]
-                octets = number.split(".")
-                if all(is_octet(octet) for octet in octets) and len(octets) <= 4:
-                    packed = bytes(map(int, octets)).ljust(4, b"\0")
-                    networks |= {alias.lower(): int.from_bytes(packed, "big") for alias in (name, *aliases)}
-    except OSError:
+def known_networks(sources: "Sources | None") -> dict[str, int]:
+    """Name to number of what networks(5) lists; 0.0.0.0 is no network to xinetd. Raises ConfigError."""
+    if not exists(NETWORKS_FILE, sources):
         return {}  # getnetbyname(3) knows none either
+    networks: dict[str, int] = {}
+    for line in read_file(NETWORKS_FILE, sources=sources).decode("latin-1").splitlines():
+        name, number, *aliases = [*line.partition("#")[0].split(), "", ""]
+        octets = number.split(".")
+        if all(is_octet(octet) for octet in octets) and len(octets) <= 4:
+            packed = bytes(map(int, octets)).ljust(4, b"\0")
+            networks |= {alias.lower(): int.from_bytes(packed, "big") for alias in (name, *aliases)}
     return {name: number for name, number in networks.items() if name and number}
 
 

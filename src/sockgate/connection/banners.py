@@ -13,6 +13,10 @@ from ..core.errors import UsageError
 from ..core.rule_files import read_file
 from ..core.verdict import Cause
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..core.rule_files import Sources
+
 LARGEST_BANNER = 1 << 16
 SEND_SECONDS = 5.0
 
@@ -20,18 +24,17 @@ SEND_SECONDS = 5.0
 class Banners:
     """The four texts, each empty if it was not asked for.
 
-    files     what they were read from
     greeting  to everybody, first
     success   to a client that is let in, just before its server starts
     failure   to a client that is refused
     message   and then this line, unless the rule has one of its own
     """
 
-    __slots__ = ("failure", "files", "greeting", "message", "success")
+    __slots__ = ("failure", "greeting", "message", "success")
 
     def __init__(
         self, greeting: str | None, success: str | None, failure: str | None, message: str | None,
-        text: str | None = None,
+        text: str | None = None, sources: "Sources | None" = None,
     ) -> None:  # fmt: skip
         """Of three files, a line, and a text in place of the first file; None for what was not asked for.
 
@@ -39,16 +42,17 @@ class Banners:
         """
         if text is not None and greeting is not None:
             raise UsageError("--banner and --banner-text are both given", cause=Cause("--banner-text"))
-        self.greeting, self.success, self.failure = map(read_banner, (greeting, success, failure))
+        self.greeting, self.success, self.failure = (
+            read_banner(path, sources) for path in (greeting, success, failure)
+        )
         if text is not None:
             self.greeting = text.encode("utf-8", "surrogateescape")
-        self.files = tuple(path for path in (greeting, success, failure) if path is not None)
         self.message = b"" if message is None else encode_message(message, "--deny-message")
 
 
-def read_banner(path: str | None) -> bytes:
+def read_banner(path: str | None, sources: "Sources | None") -> bytes:
     """A banner is sent as it is: lines that should end in CR LF must be written so."""
-    return b"" if path is None else read_file(path, LARGEST_BANNER)
+    return b"" if path is None else read_file(path, LARGEST_BANNER, sources)
 
 
 def encode_message(text: str, option: str) -> bytes:

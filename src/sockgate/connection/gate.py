@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..core.actions import Actions
     from ..core.protocols import Check
+    from ..core.rule_files import Sources
     from .banners import Banners
     from .greet_delay import GreetDelay
     from .lookup_options import LookUps
@@ -33,22 +34,25 @@ BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-messa
 class Gate:
     """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work.
 
+    sources     each file and folder that was looked at, with its signature (core/rule_files.py)
     greeting    what every client is sent before it is decided about
     local_name  of this end (TCPLOCALHOST), None if that is unknown
     """
 
     __slots__ = (
         "_assignments", "_banners", "_pass_env", "_relay", "_ssl_variables", "checks", "greet_delay", "greeting",
-        "local_name", "lookups", "name", "proxy", "server", "timeout",
+        "local_name", "lookups", "name", "proxy", "server", "sources", "timeout",
     )  # fmt: skip
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sources: "Sources | None" = None) -> None:
+        """`sources` is filled. A caller that needs the record also of a build that failed brings its own."""
+        self.sources: Sources = {} if sources is None else sources
         self.server = Server(
             settings.command, settings.one("--argv0"), settings.one("--stderr", "journal"), settings.many("--rlimit")
         )
         self.name = settings.one("--name") or settings.command[0].rpartition("/")[2]
-        self.checks = access_checks(settings)
-        self._banners = banners(settings)
+        self.checks = access_checks(settings, self.sources)
+        self._banners = banners(settings, self.sources)
         self.greeting = self._banners.greeting if self._banners else b""
         self.timeout = parse_seconds(settings.one("--timeout", DEFAULT_TIMEOUT), "--timeout")
         self.proxy = proxy_protocol(settings)
@@ -93,9 +97,8 @@ class Gate:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Every file that this gate was built from."""
-        files = tuple(file for check in self.checks for file in check.files)
-        return files + self._banners.files if self._banners else files
+        """Each file and folder that this gate was built from, also those that were missing."""
+        return tuple(self.sources)
 
     def foresee(self, peer: Peer) -> "tuple[Verdict | None, dict[str, bool]]":
         """The verdict, if no answer from the network can change it. Else None, and the DNS lists to ask about this
@@ -201,12 +204,15 @@ class Gate:
         return environment
 
 
-def banners(settings: Settings) -> "Banners | None":
+def banners(settings: Settings, sources: "Sources") -> "Banners | None":
     if not any(option in settings for option in BANNER_OPTIONS):
         return None
     from .banners import Banners
 
-    return Banners(*(settings.one(option) if option in settings else None for option in BANNER_OPTIONS))
+    greeting, success, failure, message, text = (
+        settings.one(option) if option in settings else None for option in BANNER_OPTIONS
+    )
+    return Banners(greeting, success, failure, message, text, sources)
 
 
 def proxy_protocol(settings: Settings) -> "ProxyProtocol | None":
@@ -261,7 +267,7 @@ def parse_seconds(text: str, option: str) -> float:
     return float(text)
 
 
-def access_checks(settings: Settings) -> "list[Check]":
+def access_checks(settings: Settings, sources: "Sources") -> "list[Check]":
     """One check per kind of access option, in the order in which they decide."""
     checks: list[Check] = []
     if "--access-times" in settings or "--max-load" in settings:
@@ -274,21 +280,21 @@ def access_checks(settings: Settings) -> "list[Check]":
     if "--only-from" in settings or "--no-access" in settings:
         from ..access.xinetd_access import XinetdAccess
 
-        checks.append(XinetdAccess(settings.joined("--only-from"), settings.joined("--no-access")))
+        checks.append(XinetdAccess(settings.joined("--only-from"), settings.joined("--no-access"), sources))
     if "--courier-access" in settings:
         from ..access.courier_access import CourierAccess
 
-        checks.append(CourierAccess(settings.one("--courier-access")))
+        checks.append(CourierAccess(settings.one("--courier-access"), sources))
     if "--courier-access-local" in settings:
         from ..access.courier_local_access import CourierAccessLocal
 
-        checks.append(CourierAccessLocal(settings.one("--courier-access-local")))
+        checks.append(CourierAccessLocal(settings.one("--courier-access-local"), sources))
     if "--hosts-access" in settings:
         from ..access.hosts_access import HostsAccess
 
-        checks.append(HostsAccess(settings.one("--hosts-access"), ident="--ident" in settings))
+        checks.append(HostsAccess(settings.one("--hosts-access"), ident="--ident" in settings, sources=sources))
     if "--rules" in settings:
         from ..access.tcprules_access import RulesAccess
 
-        checks.append(RulesAccess(settings.one("--rules")))
+        checks.append(RulesAccess(settings.one("--rules"), sources))
     return checks

@@ -10,7 +10,6 @@ from .peer import Peer
 from .verdict import Verdict
 
 class Check(Protocol):
-    files: tuple[str, ...]  # what it was read from: when one of them changes, the gate is built anew
     needs_process: bool  # whether it may wait for names or has actions: Gate.must_wait
     by_name: bool  # whether it may be about what --hostname and --ident find out: Gate.foresee
     lasting: bool  # whether its verdict on two addresses stays until one of its files changes: Gate.is_lasting

@@ -1,28 +1,72 @@
-"""Files of rules: opened once, and judged by what was opened.
+"""Files of rules: each is opened once, and judged by what was opened.
 
-A file is never judged by its name or an earlier look at it. Whatever cannot be read to its end, or changed meanwhile,
-is an error, and an error refuses.
+A file is never judged by its name or by an earlier look at it. A file that cannot be read to its end, or that changes
+while it is read, is an error, and an error refuses.
+
+Each function takes `sources`, the record of one build: the path of each file and folder that the build looked at, also
+of one that was missing, with the signature that it had when the build read it. The record is complete even if the
+build fails. As long as `is_current` holds for a record, another build would read the same.
 """
 
+import errno
 import posix
 
 from .errors import ConfigError
 from .verdict import Cause
 
-FILE_TYPE, REGULAR_FILE = 0o170000, 0o100000  # S_IFMT, S_IFREG
+FILE_TYPE, REGULAR_FILE, DIRECTORY = 0o170000, 0o100000, 0o040000  # S_IFMT, S_IFREG, S_IFDIR
 LARGEST_TEXT = 1 << 20  # a text is read at every connection: this one takes 0.1 s
 COMPILE_HINT = "compile it: sockgatectl rules compile FILE CDB"
 REPLACE_HINT = "replace it as a whole: write another file beside it, then mv"
 
+Signature = tuple[int, int]  # time of the last change of the inode, and its number: a user can set neither
+Sources = dict[str, Signature]
 
-def open_file(path: str) -> tuple[int, posix.stat_result]:
-    """A descriptor of a regular file and its status. Raises ConfigError at once for a FIFO, device or directory."""
+MISSING: Signature = (0, 0)
+UNSTEADY: Signature = (-1, -1)  # equals no signature: two looks saw different files, or one failed by chance
+LASTING_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG)
+
+
+def signature_of(status: posix.stat_result) -> Signature:
+    return status.st_ctime_ns, status.st_ino
+
+
+def sign(path: str) -> Signature:
+    """The signature of what this path leads to now."""
+    try:
+        return signature_of(posix.stat(path))
+    except (OSError, ValueError):
+        return MISSING
+
+
+def is_current(sources: Sources) -> bool:
+    """Whether each file and folder of a record still is what the build read."""
+    return all(sign(path) == signature for path, signature in sources.items())
+
+
+def note(sources: Sources | None, path: str, signature: Signature) -> None:
+    """Record what one look at a path saw. Two looks that saw different things are a reason to build again."""
+    if sources is not None and sources.setdefault(path, signature) != signature:
+        sources[path] = UNSTEADY
+
+
+def note_failure(sources: Sources | None, path: str, before: Signature, error: OSError | ValueError) -> None:
+    """Record a look that failed. For want of memory or descriptors, the file itself is not the cause: try again."""
+    lasting = isinstance(error, ValueError) or error.errno in LASTING_ERRORS
+    note(sources, path, before if lasting else UNSTEADY)
+
+
+def open_file(path: str, sources: Sources | None = None) -> tuple[int, posix.stat_result]:
+    """A descriptor of a regular file and its status. Raises ConfigError at once for a FIFO, device or folder."""
+    before = MISSING if sources is None else sign(path)
     try:
         # O_NONBLOCK: opening a FIFO would wait for its writer.
         descriptor = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC | posix.O_NOCTTY)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        note_failure(sources, path, before, error)
         raise unreadable(path, error) from None
     status = posix.fstat(descriptor)
+    note(sources, path, signature_of(status))  # of what was opened, whatever the path leads to by now
     if status.st_mode & FILE_TYPE != REGULAR_FILE:
         posix.close(descriptor)
         raise unreadable(path, "not a regular file")
@@ -44,17 +88,61 @@ def read_open_file(
     return data
 
 
-def read_file(path: str, limit: int = LARGEST_TEXT) -> bytes:
+def read_file(path: str, limit: int = LARGEST_TEXT, sources: Sources | None = None) -> bytes:
     """All of a regular file. Raises ConfigError."""
-    descriptor, status = open_file(path)
+    descriptor, status = open_file(path, sources)
     try:
         return read_open_file(descriptor, status, path, limit)
     finally:
         posix.close(descriptor)
 
 
+def exists(path: str, sources: Sources | None = None) -> bool:
+    """Whether there is something at this path. True where that is not sure: the function that reads it then tells."""
+    try:
+        note(sources, path, signature_of(posix.stat(path)))
+    except FileNotFoundError:
+        note(sources, path, MISSING)
+        return False
+    except (OSError, ValueError) as error:
+        note_failure(sources, path, MISSING, error)
+    return True
+
+
+def kind_of(path: str, sources: Sources | None = None) -> int:
+    """REGULAR_FILE, DIRECTORY or another kind of stat(2). Raises ConfigError."""
+    try:
+        status = posix.stat(path)
+    except (OSError, ValueError) as error:
+        note_failure(sources, path, MISSING, error)
+        raise unreadable(path, error) from None
+    note(sources, path, signature_of(status))
+    return status.st_mode & FILE_TYPE
+
+
+def names_in(folder: str, sources: Sources | None = None) -> list[str]:
+    """The sorted names in a folder. A name that is added or taken away changes the signature of the folder.
+
+    Raises ConfigError.
+    """
+    before = sign(folder)
+    try:
+        descriptor = posix.open(folder, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        note_failure(sources, folder, before, error)
+        raise unreadable(folder, error) from None
+    try:
+        note(sources, folder, signature_of(posix.fstat(descriptor)))
+        return sorted(posix.listdir(descriptor))
+    except OSError as error:
+        note(sources, folder, UNSTEADY)
+        raise unreadable(folder, error) from None
+    finally:
+        posix.close(descriptor)
+
+
 def unreadable(path: str, why: Exception | str, hint: str = "") -> ConfigError:
-    """The error of a file, or a directory, that cannot be read."""
+    """The error of a file, or a folder, that cannot be read."""
     reason = getattr(why, "strerror", None) or why
     return ConfigError(f"unable to read {path!r}: {reason}", hint, Cause(file=path))
 
