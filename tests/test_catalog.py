@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from sockgate.connection import log
-from sockgate.dispatch import records
+from sockgate.dispatch.records import records
 
 CATALOG = Path(log.__file__).parents[1] / "catalog/sockgate.catalog"
 ENTRY = re.compile(r"^-- ([0-9a-f]{32})\nSubject: .+\nDefined-By: sockgate\nDocumentation: man:", re.MULTILINE)

@@ -12,7 +12,7 @@ from sockgate.connection.gate import Gate
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer
-from sockgate.dispatch.decision import UNCOUNTED
+from sockgate.dispatch.deciding.decision import UNCOUNTED
 from tests.connection.proxy_headers import ssl, tlv, v2
 from tests.core.clients import client, local_user
 from tests.test_manual import MAN, section

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.core.peer import internet_peer, pack
-from sockgate.dispatch.introduction import answer, channel, decode_peer, encode_peer
+from sockgate.dispatch.servers.child_channel import answer, channel, decode_peer, encode_peer
 from tests.connection.launch import everything_from
 from tests.core.clients import client, local_user
 from tests.dispatch.conftest import Start
@@ -154,7 +154,7 @@ def test_a_child_needs_no_descriptor_to_let_go_of_the_others(gated: Start) -> No
 def test_a_refused_client_is_no_end_of_a_server_however_soon_its_child_has_ended(gated: Start) -> None:
     code = """
 import time
-from sockgate.dispatch.sessions import Sessions
+from sockgate.dispatch.sessions.sessions import Sessions
 started = Sessions.started
 def late(self, session):
     time.sleep(0.5)

@@ -171,7 +171,7 @@ Gate.decide = fail_once
 
 def test_a_fault_in_the_loop_ends_the_process_and_not_the_sessions(gated: Start) -> None:
     code = """
-from sockgate.dispatch.sessions import Sessions
+from sockgate.dispatch.sessions.sessions import Sessions
 def ended(self, pid, status):
     raise RuntimeError("a fault")
 Sessions.ended = ended
@@ -187,7 +187,7 @@ Sessions.ended = ended
 
 def test_a_fault_costs_one_client_and_not_those_who_came_with_it(gated: Start) -> None:
     code = """
-from sockgate.dispatch.template import Template
+from sockgate.dispatch.deciding.environment_template import Template
 words, calls = Template.words, []
 def faulty(*arguments):
     calls.append(1)

@@ -5,8 +5,8 @@ import pytest
 from sockgate.connection.gate import Gate
 from sockgate.core.options import parse
 from sockgate.core.verdict import ALLOW, Verdict
-from sockgate.dispatch.decision import MOST_KEPT, Decision, Memory
-from sockgate.dispatch.template import Template
+from sockgate.dispatch.deciding.decision import MOST_KEPT, Decision, Memory
+from sockgate.dispatch.deciding.environment_template import Template
 from tests.core.clients import client, local_user
 
 HERE = ("127.0.0.1", 25)

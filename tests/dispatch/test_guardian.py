@@ -26,9 +26,9 @@ def stuck(*arguments):
 {name}.{method} = stuck
 """
 MOMENTS = {
-    "before the verdict": ("sockgate.dispatch.gates", "GateKeeper", "current"),
-    "after the verdict": ("sockgate.dispatch.starter", "Starter", "_prepare"),
-    "before the start": ("sockgate.dispatch.spawn", "Launcher", "start"),
+    "before the verdict": ("sockgate.dispatch.deciding.reloading_gate", "GateKeeper", "current"),
+    "after the verdict": ("sockgate.dispatch.servers.start_servers", "Starter", "_prepare"),
+    "before the start": ("sockgate.dispatch.servers.vfork_server", "Launcher", "start"),
 }
 GREET = ["/bin/sh", "-c", "echo in; read -r line; echo $line"]
 
@@ -72,7 +72,7 @@ def test_who_was_refused_is_refused_when_it_is_killed(gated: Start) -> None:
 def test_a_server_that_has_ended_is_not_started_again(gated: Start) -> None:
     """Killed before it had closed the connection of a server that was quick."""
     one = gated("/bin/echo", "hello", code=STUCK.format(
-        module="sockgate.dispatch.sessions", name="Sessions", method="started", call=1
+        module="sockgate.dispatch.sessions.sessions", name="Sessions", method="started", call=1
     ))  # fmt: skip
     with one.connect() as client:
         assert client.recv(100) == b"hello\n"
@@ -88,7 +88,7 @@ def has_ended(pid: int) -> bool:
 
 def test_a_child_on_its_way_is_not_taken_for_the_server_of_another_client(gated: Start) -> None:
     slow = """
-from sockgate.dispatch import child
+from sockgate.dispatch.servers import forked_server as child
 take_over = child.take_over
 def slow(connection):
     os.write(2, b"on its way\\n")
@@ -97,7 +97,7 @@ def slow(connection):
 child.take_over = slow
 """
     # Both are accepted, so that the child of the first has a copy of the other's connection when it is that one's turn.
-    stuck = STUCK.format(module="sockgate.dispatch.starter", name="Starter", method="_start", call=2)
+    stuck = STUCK.format(module="sockgate.dispatch.servers.start_servers", name="Starter", method="_start", call=2)
     one = gated("--rlimit", "core=0", *GREET, code=stuck + TOGETHER + slow)
     with one.connect() as client, one.connect() as other:
         one.wait_for("on its way")

@@ -15,7 +15,7 @@ MOST_CPU = 0.05  # of a second that it waits
 # The system call that starts a server fails a few times, as it does when there is no process or memory left.
 FAIL_TO_SPAWN = """
 import os
-from sockgate.dispatch import spawn
+from sockgate.dispatch.servers import vfork_server as spawn
 fork_exec, left = spawn.fork_exec, [{times}]
 def fail(*arguments):
     left[0] -= 1
@@ -27,7 +27,7 @@ spawn.fork_exec = fail
 # The same in the child: it cannot become the server.
 FAIL_TO_EXEC = """
 import os
-from sockgate.dispatch import spawn
+from sockgate.dispatch.servers import vfork_server as spawn
 fork_exec, left = spawn.fork_exec, [{times}]
 def fail(*arguments):
     left[0] -= 1
@@ -49,7 +49,7 @@ os.fork = fail
 """
 FAIL_TO_ACCEPT = """
 import os
-from sockgate.dispatch.listener import Listener
+from sockgate.dispatch.accepting.listener import Listener
 accept, left = Listener.accept, [{times}]
 def fail(self):
     left[0] -= 1

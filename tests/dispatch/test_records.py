@@ -10,11 +10,12 @@ from sockgate.connection.log import ACCEPTED, journal_record, peer_fields
 from sockgate.core.errors import ServerMissing
 from sockgate.core.options import parse
 from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
-from sockgate.dispatch import records, wording
-from sockgate.dispatch.decision import Decision
-from sockgate.dispatch.journal import PatientLog
-from sockgate.dispatch.records import JournalRecords, Records, make_records
-from sockgate.dispatch.sessions import Session
+from sockgate.dispatch.deciding import record_text as wording
+from sockgate.dispatch.deciding.decision import Decision
+from sockgate.dispatch.records import records
+from sockgate.dispatch.records.buffered_log import PatientLog
+from sockgate.dispatch.records.records import JournalRecords, Records, make_records
+from sockgate.dispatch.sessions.sessions import Session
 from tests.core.clients import client, local_user
 
 FAILED_WITH_3, KILLED = 3 << 8, int(signal.SIGKILL)
@@ -24,7 +25,7 @@ FAILED_WITH_3, KILLED = 3 << 8, int(signal.SIGKILL)
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was written to standard error."""
     written: list[str] = []
-    for module in ("sockgate.dispatch.records", "sockgate.connection.log"):
+    for module in ("sockgate.dispatch.records.records", "sockgate.connection.log"):
         monkeypatch.setattr(f"{module}.write_line", written.append)
     return written
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.dispatch import refusals
-from sockgate.dispatch.loop import Loop
-from sockgate.dispatch.refusals import Refusals
+from sockgate.dispatch.accepting import refusals
+from sockgate.dispatch.accepting.refusals import Refusals
+from sockgate.dispatch.poller import Loop
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
 

@@ -32,7 +32,7 @@ PLANTED = (
     "NOTIFY_SOCKET=/run/x", "WATCHDOG_USEC=1", "SOCKGATE_LIMITS=--rlimit as=1",
 )  # fmt: skip
 
-# sockgated counts, and starts no session for a server (dispatch/spawn.py says why).
+# sockgated counts, and starts no session for a server (dispatch/servers/vfork_server.py says why).
 COUNTS = ("TCPCONCURRENCY=1", "TCPCONNNUM=1")
 
 Report = dict[str, list[str]]  # section -> lines

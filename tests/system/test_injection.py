@@ -29,10 +29,10 @@ from sockgate.connection.gate import Gate
 from sockgate.connection.log import Log
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, internet_peer
-from sockgate.dispatch.decision import Decision
-from sockgate.dispatch.journal import PatientLog
-from sockgate.dispatch.records import JournalRecords
-from sockgate.dispatch.sessions import Session
+from sockgate.dispatch.deciding.decision import Decision
+from sockgate.dispatch.records.buffered_log import PatientLog
+from sockgate.dispatch.records.records import JournalRecords
+from sockgate.dispatch.sessions.sessions import Session
 
 def peer(**changed):
     made = internet_peer(bytes((192, 0, 2, 7)), 4711, bytes((192, 0, 2, 1)), 25)

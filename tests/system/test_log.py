@@ -13,7 +13,7 @@ import pytest
 
 from sockgate.connection import log
 from sockgate.connection.log import REFUSED
-from sockgate.dispatch import records
+from sockgate.dispatch.records import records
 from tests.system.machine import Machine
 from tests.system.services import client, failed_units, install_server, wait_until_idle
 

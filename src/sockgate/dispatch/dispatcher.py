@@ -15,25 +15,25 @@ from time import monotonic, monotonic_ns, sleep
 
 from ..connection.log import ERROR, INFO
 from ..shim import INTERNAL_ERROR, describe
-from .client import Client
-from .door import Door
-from .gates import GateKeeper
+from .accepting.accepting import Door
+from .accepting.listener import Listener
+from .accepting.receiving import OVERLOAD_SECONDS, Reception
+from .accepting.refusals import Refusals
+from .deciding.reloading_gate import GateKeeper
 from .guardian import Guardian
-from .introduction import Introductions
-from .journal import WARNING
-from .listener import Listener
-from .loop import Loop
 from .options import Limits, Process
-from .reception import OVERLOAD_SECONDS, Reception
-from .records import BRIEF_SECONDS, FAULT, GATE_BROKEN, GATE_READ, PAUSED, STARTED, STOPPED, Records
-from .refusals import Refusals
-from .sd import Notifier
-from .seldom import Seldom
-from .sessions import Sessions
+from .poller import Loop
+from .records.buffered_log import WARNING
+from .records.rate_limited_log import Seldom
+from .records.records import BRIEF_SECONDS, FAULT, GATE_BROKEN, GATE_READ, PAUSED, STARTED, STOPPED, Records
+from .servers.child_channel import Introductions
+from .servers.start_servers import Starter
+from .sessions.admitted_client import Client
+from .sessions.sessions import Sessions
 from .signals import Signals
 from .signals import forget as forget_signals
-from .starter import Starter
 from .status import Status
+from .systemd import Notifier
 
 AT_ONCE = 8  # clients that are accepted in a row before the first of them gets its server
 CROWD_SECONDS = 0.0001  # if somebody is there that soon after the last ones, there may be more

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import monotonic, sleep
 
-from .descriptors import is_listening, stream_sockets
+from .servers.descriptors import is_listening, stream_sockets
 from .signals import hold, nothing, release
 
 LIBC = ctypes.CDLL(None, use_errno=True)

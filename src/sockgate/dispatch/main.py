@@ -14,14 +14,14 @@ from ..connection.environ import inherited_environment
 from ..core.errors import GateError, UsageError
 from ..core.options import Settings, parse
 from ..shim import FIRST_INHERITED, is_open
+from .accepting.listener import adopt, listen
+from .deciding.reloading_gate import GateKeeper
 from .dispatcher import Dispatcher
-from .gates import GateKeeper
-from .journal import PatientLog
-from .listener import adopt, listen
 from .options import OPTIONS, Limits, Process, read_limits, read_process
-from .records import make_records
-from .sd import Notifier, inherited_sockets, is_listen_process
+from .records.buffered_log import PatientLog
+from .records.records import make_records
 from .signals import Signals, start_afresh
+from .systemd import Notifier, inherited_sockets, is_listen_process
 
 ORDERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 FAILURE_SECONDS = 1.0  # before the end of a start that failed: systemd may try again at once, for ever

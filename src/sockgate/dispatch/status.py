@@ -1,10 +1,10 @@
 """How things stand, for `systemctl status`."""
 
-from .gates import GateKeeper
-from .introduction import Introductions
-from .reception import Reception
-from .sd import Notifier
-from .sessions import Sessions
+from .accepting.receiving import Reception
+from .deciding.reloading_gate import GateKeeper
+from .servers.child_channel import Introductions
+from .sessions.sessions import Sessions
+from .systemd import Notifier
 
 Snapshot = tuple[int, int, int, str, str]
 

@@ -8,9 +8,9 @@ import pytest
 
 from sockgate.connection.server import Server
 from sockgate.core.errors import GateError
-from sockgate.dispatch import spawn
-from sockgate.dispatch.spawn import Launcher, Overloaded
-from sockgate.dispatch.template import Template
+from sockgate.dispatch.deciding.environment_template import Template
+from sockgate.dispatch.servers import vfork_server as spawn
+from sockgate.dispatch.servers.vfork_server import Launcher, Overloaded
 from tests.connection.launch import everything_from
 
 NOTHING = Template({}, ())

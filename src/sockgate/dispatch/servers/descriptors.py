@@ -4,7 +4,7 @@ import _socket
 import os
 from collections.abc import Iterator
 
-from ..core.peer import SO_ACCEPTCONN
+from ...core.peer import SO_ACCEPTCONN
 
 
 def stream_sockets() -> Iterator[_socket.socket]:

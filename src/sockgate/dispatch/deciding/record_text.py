@@ -1,8 +1,8 @@
 """What records of the journal say of a client, as text: there are thousands a second."""
 
-from ..connection.log import Field, clean, peer_fields
-from ..core.peer import Peer
-from ..core.verdict import Verdict
+from ...connection.log import Field, clean, peer_fields
+from ...core.peer import Peer
+from ...core.verdict import Verdict
 
 PORT = "SOCKGATE_REMOTE_PORT"
 

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from ..connection.gate import Gate
-from ..core.peer import Peer
-from ..core.verdict import Verdict
-from .template import COUNTS, PORTS, Template
-from .wording import Wording
+from ...connection.gate import Gate
+from ...core.peer import Peer
+from ...core.verdict import Verdict
+from .environment_template import COUNTS, PORTS, Template
+from .record_text import Wording
 
 if TYPE_CHECKING:
-    from ..core.peer import Ends
+    from ...core.peer import Ends
 
     # What is the same each time that a client connects: all of both ends but the client's port.
     Place = tuple[str, tuple[int, ...], tuple[str, int]]

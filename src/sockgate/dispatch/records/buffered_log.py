@@ -3,7 +3,7 @@
 import _socket
 from collections import deque
 
-from ..connection.log import JOURNAL_SOCKET, Field, Log, journal_record
+from ...connection.log import JOURNAL_SOCKET, Field, Log, journal_record
 
 WARNING = 4  # syslog(3)
 MOST_WAITING = 20_000  # records, some 10 MB: by then journald has been stuck for seconds

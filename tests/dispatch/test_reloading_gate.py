@@ -9,8 +9,8 @@ import pytest
 from sockgate.core.errors import UsageError
 from sockgate.core.options import Settings, parse
 from sockgate.core.verdict import DENY
-from sockgate.dispatch import gates
-from sockgate.dispatch.gates import GateKeeper
+from sockgate.dispatch.deciding import reloading_gate as gates
+from sockgate.dispatch.deciding.reloading_gate import GateKeeper
 from sockgate.dispatch.options import OPTIONS
 from tests.core.clients import client
 
@@ -86,7 +86,7 @@ def test_without_good_rules_there_is_no_gate_until_they_are_mended(
     rules: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gates = keeper(rules, "--deny-message", "421 later")
-    monkeypatch.setattr("sockgate.dispatch.gates.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("sockgate.dispatch.deciding.reloading_gate.RETRY_SECONDS", 0.0)
     assert outcome(gates) == "nobody decides"
     assert gates.last_resort == b"421 later\r\n"
     rules.write_text(BROKEN)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from ..poller import Loop
 from .listener import Listener
-from .loop import Loop
 
 
 class Door:

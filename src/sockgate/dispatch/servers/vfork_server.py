@@ -11,9 +11,9 @@ from _posixsubprocess import fork_exec
 from functools import cache
 from time import sleep
 
-from ..connection.server import Server, exec_failure
-from ..core.errors import SystemFailure
-from ..core.options import to_bytes
+from ...connection.server import Server, exec_failure
+from ...core.errors import SystemFailure
+from ...core.options import to_bytes
 
 OVERLOADED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS))
 

@@ -2,9 +2,9 @@
 
 from time import monotonic
 
-from ..core.peer import Peer
-from ..core.verdict import DENY, Cause, Verdict
-from .options import NETWORK_PREFIX, Limits
+from ...core.peer import Peer
+from ...core.verdict import DENY, Cause, Verdict
+from ..options import NETWORK_PREFIX, Limits
 
 Network = tuple[int, int]  # address length in bytes (0 for a user of an AF_UNIX socket), number of the network
 Origin = tuple[Network, Network | None]  # source and network, None if networks are not counted

@@ -7,18 +7,18 @@ import os
 import signal
 from collections.abc import Callable
 
-from ..connection.log import write_line
-from ..core.errors import GateError, PeerGone, Refused
-from ..core.verdict import DENY, Verdict
-from ..shim import INTERNAL_ERROR, REFUSED, ask_and_decide, describe, tell, turn_away
-from .client import Client
-from .decision import Decision
+from ...connection.log import write_line
+from ...core.errors import GateError, PeerGone, Refused
+from ...core.verdict import DENY, Verdict
+from ...shim import INTERNAL_ERROR, REFUSED, ask_and_decide, describe, tell, turn_away
+from ..deciding.decision import Decision
+from ..records.records import Records
+from ..sessions.admitted_client import Client
+from ..signals import forget as forget_signals
+from ..signals import hold, release
+from .child_channel import Parent
 from .descriptors import take_over
-from .introduction import Parent
-from .records import Records
-from .signals import forget as forget_signals
-from .signals import hold, release
-from .spawn import OVERLOADED, Overloaded
+from .vfork_server import OVERLOADED, Overloaded
 
 RESET_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection.log import INFO
-from sockgate.dispatch import journal
-from sockgate.dispatch.journal import PatientLog
+from sockgate.dispatch.records import buffered_log as journal
+from sockgate.dispatch.records.buffered_log import PatientLog
 
 KIND = "0" * 32
 

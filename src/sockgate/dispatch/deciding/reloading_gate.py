@@ -5,17 +5,17 @@ from collections.abc import Callable
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
-from ..connection.banners import encode_message
-from ..connection.gate import Gate
-from ..core.errors import GateError, UsageError
-from ..core.options import Settings
-from ..core.peer import Peer
-from ..core.verdict import Verdict
+from ...connection.banners import encode_message
+from ...connection.gate import Gate
+from ...core.errors import GateError, UsageError
+from ...core.options import Settings
+from ...core.peer import Peer
+from ...core.verdict import Verdict
+from ..servers.vfork_server import Launcher
 from .decision import Decision, Memory
-from .spawn import Launcher
 
 if TYPE_CHECKING:
-    from ..core.peer import Ends
+    from ...core.peer import Ends
 
 RETRY_SECONDS = 1.0  # how often to try again while there is no gate at all
 SETTLED_NS = 20_000_000  # a file that changed this shortly before it was read may change again unseen
@@ -118,7 +118,7 @@ class GateKeeper:
         try:
             gate = Gate(self._settings)
             if gate.lookups is not None:
-                from ..resolve import load_everything
+                from ...resolve import load_everything
 
                 load_everything()  # or each child would, which is a third of what it costs
             self.rules = InForce(gate, self._inherited)

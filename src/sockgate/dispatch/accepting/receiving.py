@@ -5,25 +5,25 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..connection.log import ERROR
-from ..core.errors import ConfigError, GateError, PeerGone, Refused
-from ..core.peer import Peer, ends_of, peer_between
-from ..core.verdict import DENY, Verdict
-from ..shim import describe
-from .client import Client
-from .decision import Decision
-from .gates import GateKeeper, InForce
-from .guardian import Guardian
-from .limits import Rate
+from ...connection.log import ERROR
+from ...core.errors import ConfigError, GateError, PeerGone, Refused
+from ...core.peer import Peer, ends_of, peer_between
+from ...core.verdict import DENY, Verdict
+from ...shim import describe
+from ..deciding.decision import Decision
+from ..deciding.reloading_gate import GateKeeper, InForce
+from ..guardian import Guardian
+from ..options import Limits
+from ..records.records import FAULT, Records
+from ..servers.vfork_server import OVERLOADED
+from ..sessions.admitted_client import Client
+from ..sessions.client_counts import Rate
+from ..sessions.sessions import Session, Sessions
 from .listener import Listener
-from .options import Limits
-from .records import FAULT, Records
 from .refusals import Refusals, send_now
-from .sessions import Session, Sessions
-from .spawn import OVERLOADED
 
 if TYPE_CHECKING:
-    from ..connection.proxy import ProxyProtocol
+    from ...connection.proxy import ProxyProtocol
 
 # What accept(2) says of a connection that came to nothing, or that a firewall forbids: the next one may be good.
 NOT_A_CLIENT = frozenset((

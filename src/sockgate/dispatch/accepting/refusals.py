@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from ..connection.banners import discard_input
-from .loop import Loop
+from ...connection.banners import discard_input
+from ..poller import Loop
 
 MOST = 100  # clients at a time that are slow to read; then the one that has been given the most time must go
 SECONDS = 5.0  # as long as sockgate waits

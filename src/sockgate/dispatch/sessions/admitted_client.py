@@ -4,8 +4,8 @@ import _socket
 from contextlib import suppress
 from typing import NamedTuple
 
-from .decision import Decision
-from .gates import InForce
+from ..deciding.decision import Decision
+from ..deciding.reloading_gate import InForce
 from .sessions import Session
 
 

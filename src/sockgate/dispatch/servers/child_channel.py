@@ -10,11 +10,11 @@ import select
 from collections.abc import Callable
 from functools import partial
 
-from ..core.peer import Peer, internet_peer
-from ..core.verdict import DENY, Cause, Verdict
-from .loop import Loop
-from .sessions import Session, Sessions
-from .spawn import Overloaded
+from ...core.peer import Peer, internet_peer
+from ...core.verdict import DENY, Cause, Verdict
+from ..poller import Loop
+from ..sessions.sessions import Session, Sessions
+from .vfork_server import Overloaded
 
 LONGEST = 1 << 12
 PATIENCE = 0.1  # seconds until a child looks whether its parent is still there

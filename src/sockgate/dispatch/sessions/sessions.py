@@ -2,11 +2,11 @@
 
 from time import monotonic
 
-from ..core.peer import Peer
-from ..core.verdict import Verdict
-from .limits import Census, Origin, refusal
-from .options import Limits
-from .wording import Wording
+from ...core.peer import Peer
+from ...core.verdict import Verdict
+from ..deciding.record_text import Wording
+from ..options import Limits
+from .client_counts import Census, Origin, refusal
 
 
 class Session:

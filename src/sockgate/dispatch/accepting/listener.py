@@ -4,9 +4,9 @@ import _socket
 import os
 import stat
 
-from ..core.errors import SystemFailure, UsageError
-from ..core.peer import SO_ACCEPTCONN, endpoint, pack
-from ..core.verdict import Cause
+from ...core.errors import SystemFailure, UsageError
+from ...core.peer import SO_ACCEPTCONN, endpoint, pack
+from ...core.verdict import Cause
 
 BACKLOG = 4096  # what systemd asks for, too; the kernel cuts it to net.core.somaxconn
 

@@ -9,14 +9,14 @@ import signal
 from functools import lru_cache
 from time import monotonic
 
-from ..connection.log import ACCEPTED, INFO, clean, write_line
-from ..core.errors import GateError
-from ..core.peer import Peer
-from ..core.verdict import Verdict
-from .decision import Decision
-from .journal import PatientLog
-from .sessions import Session
-from .wording import Wording, lines
+from ...connection.log import ACCEPTED, INFO, clean, write_line
+from ...core.errors import GateError
+from ...core.peer import Peer
+from ...core.verdict import Verdict
+from ..deciding.decision import Decision
+from ..deciding.record_text import Wording, lines
+from ..sessions.sessions import Session
+from .buffered_log import PatientLog
 
 # One MESSAGE_ID per kind of record; those that sockgate has, too, are in connection/log.py.
 ENDED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a05"

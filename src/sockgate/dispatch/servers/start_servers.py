@@ -4,18 +4,18 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..connection.log import ERROR
-from ..core.errors import GateError
-from ..core.verdict import DENY, Verdict
-from ..shim import describe
-from .child import ask_and_serve, fork, serve
-from .client import Client
-from .guardian import Guardian
-from .introduction import Introductions, Parent, channel
-from .records import FAULT, Records
-from .refusals import send_now
-from .sessions import Sessions
-from .spawn import Overloaded
+from ...connection.log import ERROR
+from ...core.errors import GateError
+from ...core.verdict import DENY, Verdict
+from ...shim import describe
+from ..accepting.refusals import send_now
+from ..guardian import Guardian
+from ..records.records import FAULT, Records
+from ..sessions.admitted_client import Client
+from ..sessions.sessions import Sessions
+from .child_channel import Introductions, Parent, channel
+from .forked_server import ask_and_serve, fork, serve
+from .vfork_server import Overloaded
 
 Launch = Callable[[], int]  # starts a process and returns its id; raises GateError
 

@@ -4,9 +4,9 @@ import pytest
 
 from sockgate.core.peer import Peer
 from sockgate.core.verdict import Verdict
-from sockgate.dispatch import limits
-from sockgate.dispatch.limits import Census, Rate, network_of
 from sockgate.dispatch.options import Limits
+from sockgate.dispatch.sessions import client_counts as limits
+from sockgate.dispatch.sessions.client_counts import Census, Rate, network_of
 from tests.core.clients import client, local_user
 
 

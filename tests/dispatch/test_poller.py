@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from sockgate.dispatch.loop import Loop
-from sockgate.dispatch.seldom import Seldom
+from sockgate.dispatch.poller import Loop
+from sockgate.dispatch.records.rate_limited_log import Seldom
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_timer_that_is_set_again_keeps_its_earlier_time(loop: Loop) -> None:
 
 def test_the_same_is_said_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("sockgate.dispatch.seldom.monotonic", lambda: now[0])
+    monkeypatch.setattr("sockgate.dispatch.records.rate_limited_log.monotonic", lambda: now[0])
     said: list[str] = []
     say = Seldom(said.append)
     for second in range(130):

@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 
 from ..core.errors import SystemFailure
-from .spawn import OVERLOADED
+from .servers.vfork_server import OVERLOADED
 
 HINT = "install the package python3-systemd"
 

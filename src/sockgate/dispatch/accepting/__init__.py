@@ -1,0 +1,1 @@
+"""From a listening socket to a client that is admitted or refused."""

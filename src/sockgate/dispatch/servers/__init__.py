@@ -1,0 +1,1 @@
+"""Starting the server of a client, and following it to its end."""
