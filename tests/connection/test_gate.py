@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.access import Check
 from sockgate.connection.gate import Gate
 from sockgate.core.errors import UsageError
 from sockgate.core.listing import Listing
@@ -20,14 +21,11 @@ def client(address: str = "192.0.2.7") -> Peer:
     return internet_peer(pack(address), 4711, pack("192.0.2.1"), 25)
 
 
-class Fixed:
+class Fixed(Check):
     """A check that always says the same."""
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
-        self.needs_process = False
-        self.by_name = False
-        self.lasting = True
         self.asked = 0
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:

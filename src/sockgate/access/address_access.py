@@ -3,9 +3,19 @@
 from ..core.addresses import AddressList
 from ..core.peer import Peer
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
+from . import Check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..core.options import Settings
+    from ..core.rule_files import Sources
 
 
-class AddressAccess:
+def build(settings: "Settings", _: "Sources") -> "AddressAccess":
+    return AddressAccess(settings.joined("--allow"), settings.joined("--deny"))
+
+
+class AddressAccess(Check):
     """--allow and --deny: the verdicts of IPAddressAllow= and IPAddressDeny= (systemd.resource-control(5)).
 
     An address in the allow list is let in; else one in the deny list is refused; else it is let in. One thing
@@ -13,12 +23,7 @@ class AddressAccess:
     A peer without an address (AF_UNIX) is in no list.
     """
 
-    __slots__ = ("_allow", "_deny", "needs_process")
-    by_name = False
-    lasting = True
-
     def __init__(self, allow: str, deny: str) -> None:
-        self.needs_process = False
         self._allow = AddressList(allow, "--allow") if allow else None
         self._deny = AddressList(deny, "--deny") if deny else None
 

@@ -12,11 +12,13 @@ from ..core.errors import ConfigError
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
 from ..core.rule_files import DIRECTORY, REGULAR_FILE, kind_of, names_in, read_file, text_lines
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
+from . import Check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..core.options import Settings
     from ..core.rule_files import Sources
 
     Network = tuple[int, int, int]  # address length in bytes, prefix length, network number
@@ -44,16 +46,15 @@ class Entry:
         return Verdict(outcome, self.cause, f"{self.cause}: {text}", variables=self.variables)
 
 
-class CourierAccess:
-    """The entries of one file, or of all files of a directory. Raises ConfigError for whatever is not right."""
+def build(settings: "Settings", sources: "Sources") -> "CourierAccess":
+    return CourierAccess(settings.one("--courier-access"), sources)
 
-    __slots__ = ("_entries", "_everybody", "_lengths", "_path", "needs_process")
-    by_name = False
-    lasting = True
+
+class CourierAccess(Check):
+    """The entries of one file, or of all files of a directory. Raises ConfigError for whatever is not right."""
 
     def __init__(self, path: str, sources: "Sources | None" = None) -> None:
         self._path = path
-        self.needs_process = False
         self._entries: dict[Network, Entry] = {}
         self._everybody: Entry | None = None
         for file in files_of(path, sources):

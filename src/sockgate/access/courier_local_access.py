@@ -10,11 +10,16 @@ from .courier_access import CourierAccess, Entry, EntryError, doubled, parse_oct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..core.options import Settings
     from ..core.rule_files import Sources
 
 EVERY_ADDRESS = "*"
 LAST_PORT = 65535
 LONGEST = 5  # digits of a port
+
+
+def build(settings: "Settings", sources: "Sources") -> "CourierAccessLocal":
+    return CourierAccessLocal(settings.one("--courier-access-local"), sources)
 
 
 class CourierAccessLocal(CourierAccess):

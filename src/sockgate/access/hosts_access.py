@@ -9,11 +9,13 @@ from ..core.errors import ConfigError, UsageError
 from ..core.peer import Peer
 from ..core.rule_files import exists, read_file, text_lines
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
+from . import Check
 from .hosts_options import Options
 from .hosts_patterns import HostPattern, Request, any_of, match_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..core.options import Settings
     from ..core.rule_files import Sources
     from .hosts_patterns import Match
 
@@ -136,10 +138,13 @@ class Rule:
         return Verdict(self.outcome, self.cause, reason, variables=variables, actions=actions)
 
 
-class HostsAccess:
+def build(settings: "Settings", sources: "Sources") -> "HostsAccess":
+    return HostsAccess(settings.one("--hosts-access"), ident="--ident" in settings, sources=sources)
+
+
+class HostsAccess(Check):
     """The rules of both tables. Raises ConfigError for whatever is not right in them."""
 
-    __slots__ = ("_daemon", "_rules", "lasting", "needs_process")
     by_name = True
 
     def __init__(self, value: str, *, ident: bool, sources: "Sources | None" = None) -> None:

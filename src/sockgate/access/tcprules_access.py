@@ -7,6 +7,7 @@ from ..core.errors import ConfigError
 from ..core.peer import Peer
 from ..core.rule_files import COMPILE_HINT, open_file, read_open_file, text_lines, unreadable
 from ..core.verdict import ALLOW, DENY, Cause, Verdict
+from . import Check
 from .keys import DOTTED_LENGTHS, evaluate, network_keys, tcprules_keys, textual_prefixes
 from .tcprules import Action, parse, rule_text, written
 
@@ -14,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..core.options import Settings
     from ..core.rule_files import Sources
 
 # In a cdb that `sockgatectl rules compile` made: a key that no peer has (tcpserver's are C strings), whose data
@@ -27,15 +29,16 @@ PART_DENY, PART_VARIABLE, PART_LINE = b"D", b"+", b"L"
 END_HINT = "end the text with ':allow' or ':deny': without it nobody could see that a file was cut short"
 
 
-class RulesAccess:
+def build(settings: "Settings", sources: "Sources") -> "RulesAccess":
+    return RulesAccess(settings.one("--rules"), sources)
+
+
+class RulesAccess(Check):
     """The rules of one file. Who matches no rule is neither let in nor refused by it."""
 
-    __slots__ = ("needs_process", "store")
     by_name = True
-    lasting = True
 
     def __init__(self, path: str, sources: "Sources | None" = None) -> None:
-        self.needs_process = False  # by name they compare with TCPREMOTEHOST, which --hostname sets
         self.store = load(path, sources)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:

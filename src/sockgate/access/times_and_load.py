@@ -10,21 +10,29 @@ import time
 from ..core.errors import SystemFailure, UsageError
 from ..core.peer import Peer
 from ..core.verdict import DENY, NO_MATCH, Cause, Verdict
+from . import Check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..core.options import Settings
+    from ..core.rule_files import Sources
 
 MINUTES_OF_A_DAY = 24 * 60
 INTERVAL_HINT = "write intervals such as 8:00-17:00 or 22:00-6:00"
 
 
-class Schedule:
+def build(settings: "Settings", _: "Sources") -> "Schedule":
+    max_load = settings.one("--max-load") if "--max-load" in settings else None
+    return Schedule(settings.joined("--access-times"), max_load)
+
+
+class Schedule(Check):
     """Refuses everybody outside the intervals, and while the load of the last minute is too high."""
 
-    __slots__ = ("_intervals", "_most_load", "_text", "needs_process")
-    by_name = False
     lasting = False
 
     def __init__(self, access_times: str, max_load: str | None) -> None:
         """`access_times` is empty, and `max_load` None, where the option was not given. Raises UsageError."""
-        self.needs_process = False
         self._text = " ".join(access_times.split())
         self._intervals = [parse_interval(word) for word in access_times.split()]
         if access_times and not self._intervals:

@@ -13,9 +13,11 @@ from ..core.host_names import CONFIRMED, FAILED, HostName, name_of
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
 from ..core.rule_files import exists, read_file
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
+from . import Check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..core.options import Settings
     from ..core.rule_files import Sources
 
 Network = tuple[int, int, int]  # address length in bytes, host bits, network number, as AddressList has it
@@ -72,12 +74,12 @@ class Entry:
         return self.text if plain else f"{self.text}, that is {networks}"
 
 
-class XinetdAccess:
-    """The verdict of both lists. Given as "" a list is absent; given as a blank it is there and empty."""
+def build(settings: "Settings", sources: "Sources") -> "XinetdAccess":
+    return XinetdAccess(settings.joined("--only-from"), settings.joined("--no-access"), sources)
 
-    __slots__ = ("_no_access", "_only_from", "needs_process")
-    by_name = False
-    lasting = True
+
+class XinetdAccess(Check):
+    """The verdict of both lists. Given as "" a list is absent; given as a blank it is there and empty."""
 
     def __init__(self, only_from: str, no_access: str, sources: "Sources | None" = None) -> None:
         self._only_from = read_list(only_from, "--only-from", sources) if only_from else None

@@ -4,7 +4,7 @@
 check and explain options. It starts nothing and writes nothing.
 """
 
-from ..access.address_access import AddressAccess
+from ..access import build_checks
 from ..core.addresses import AddressList
 from ..core.errors import UsageError
 from ..core.options import Settings
@@ -16,7 +16,6 @@ from .server import Server
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..core.actions import Actions
-    from ..core.protocols import Check
     from ..core.rule_files import Sources
     from .banners import Banners
     from .greet_delay import GreetDelay
@@ -51,7 +50,7 @@ class Gate:
             settings.command, settings.one("--argv0"), settings.one("--stderr", "journal"), settings.many("--rlimit")
         )
         self.name = settings.one("--name") or settings.command[0].rpartition("/")[2]
-        self.checks = access_checks(settings, self.sources)
+        self.checks = build_checks(settings, self.sources)
         self._banners = banners(settings, self.sources)
         self.greeting = self._banners.greeting if self._banners else b""
         self.timeout = parse_seconds(settings.one("--timeout", DEFAULT_TIMEOUT), "--timeout")
@@ -265,36 +264,3 @@ def parse_seconds(text: str, option: str) -> float:
         message = f"{option}: {text!r} is not a number of seconds from 0.1 to 3600"
         raise UsageError(message, cause=Cause(option, text))
     return float(text)
-
-
-def access_checks(settings: Settings, sources: "Sources") -> "list[Check]":
-    """One check per kind of access option, in the order in which they decide."""
-    checks: list[Check] = []
-    if "--access-times" in settings or "--max-load" in settings:
-        from ..access.times_and_load import Schedule
-
-        max_load = settings.one("--max-load") if "--max-load" in settings else None
-        checks.append(Schedule(settings.joined("--access-times"), max_load))
-    if "--allow" in settings or "--deny" in settings:
-        checks.append(AddressAccess(settings.joined("--allow"), settings.joined("--deny")))
-    if "--only-from" in settings or "--no-access" in settings:
-        from ..access.xinetd_access import XinetdAccess
-
-        checks.append(XinetdAccess(settings.joined("--only-from"), settings.joined("--no-access"), sources))
-    if "--courier-access" in settings:
-        from ..access.courier_access import CourierAccess
-
-        checks.append(CourierAccess(settings.one("--courier-access"), sources))
-    if "--courier-access-local" in settings:
-        from ..access.courier_local_access import CourierAccessLocal
-
-        checks.append(CourierAccessLocal(settings.one("--courier-access-local"), sources))
-    if "--hosts-access" in settings:
-        from ..access.hosts_access import HostsAccess
-
-        checks.append(HostsAccess(settings.one("--hosts-access"), ident="--ident" in settings, sources=sources))
-    if "--rules" in settings:
-        from ..access.tcprules_access import RulesAccess
-
-        checks.append(RulesAccess(settings.one("--rules"), sources))
-    return checks

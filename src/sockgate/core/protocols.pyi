@@ -1,4 +1,4 @@
-"""What a check, a store of rules and a name service look like to who uses them: for type checkers, and to be read.
+"""What a store of rules and a name service look like to who uses them: for type checkers, and to be read.
 
 Not a module that exists when the program runs, because `typing` would cost every connection 5 ms.
 """
@@ -6,19 +6,7 @@ Not a module that exists when the program runs, because `typing` would cost ever
 from typing import Protocol
 
 from .host_names import HostName
-from .peer import Peer
 from .verdict import Verdict
-
-class Check(Protocol):
-    needs_process: bool  # whether it may wait for names or has actions: Gate.must_wait
-    by_name: bool  # whether it may be about what --hostname and --ident find out: Gate.foresee
-    lasting: bool  # whether its verdict on two addresses stays until one of its files changes: Gate.is_lasting
-
-    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
-        """What this check says of the peer. Raises ConfigError where it cannot be decided.
-
-        With `considered`, appends a line for everything that was tried and did not match, for `explain`.
-        """
 
 class Store(Protocol):
     name: str  # for people: the path of the file
