@@ -55,7 +55,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall deb dist test test-unit test-oracles test-system soak diff log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
+.PHONY: build run install uninstall deb dist test test-unit test-oracles test-system soak diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
 
 build:
 	mkdir -p build/bin
@@ -213,6 +213,11 @@ fuzz-verify: build venv
 # What reaches a line that no input of tests/fuzz/corpus does, joins it.
 fuzz-keep: venv
 	PYTHONPATH=src .venv/bin/python -m tests.fuzz.keep $(TARGETS)
+
+# What becomes of every file in a folder of real configurations; they stay outside this tree.
+CORPUS = $(or $(SOCKGATE_CORPUS),../shared/corpus)
+corpus: build
+	$(PYTHON) -m tests.convert.wild '$(CORPUS)'
 
 check: venv
 	.venv/bin/ruff check src tests

@@ -10,26 +10,51 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.connection.gate import Gate
 from sockgate.convert import programs
 from sockgate.convert.machine import Machine
+from sockgate.convert.report import Outcome
 from sockgate.convert.report_text import render_text
+from sockgate.convert.result import Conversion
+from sockgate.convert.xinetd.configuration import Configuration
+from sockgate.core.errors import GateError
+from sockgate.core.options import parse as parse_options
+from sockgate.units import reader
+from sockgate.units.command import parse_commands
+from sockgate.units.names import UnitName
 
 GOLDEN = Path(__file__).parent / "golden"
-MACHINE = Machine(systemd=257, hosts_files=("hosts.allow", "hosts.deny"), asks_services=False)
+NAMES = sorted(folder.name for folder in GOLDEN.iterdir())
+PROGRAMS = ("/bin/cat", "/bin/sh", "/usr/bin/env", "/usr/sbin/tcpd")
 
 
-def produced() -> dict[str, str]:
-    """The files that converting the current folder gives."""
+class Bare(Machine):
+    """A machine that has these programs and no other, whatever is installed where the tests run."""
+
+    def is_executable(self, path: str) -> bool:
+        return path in PROGRAMS
+
+
+MACHINE = Bare(systemd=257, hosts_files=("hosts.allow", "hosts.deny"), asks_services=False)
+
+
+@pytest.fixture(params=NAMES)
+def folder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = GOLDEN / str(request.param)
+    monkeypatch.chdir(path)
+    return path
+
+
+def converted() -> Conversion:
+    """The files of the current folder, converted as `command` says."""
     program, *files = Path("command").read_text().split()
-    conversion = programs.convert(program, files, MACHINE)
-    return {unit.name: str(unit) for unit in conversion.units} | {"report": render_text(conversion, "DIR")}
+    return programs.convert(program, files, MACHINE)
 
 
-@pytest.mark.parametrize("name", sorted(folder.name for folder in GOLDEN.iterdir()))
-def test_conversion_gives_exactly_the_expected_units_and_report(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(GOLDEN / name)
-    folder = str(GOLDEN / name)
-    files = {file: text.replace(folder, "FOLDER") for file, text in produced().items()}
+def test_conversion_gives_exactly_the_expected_units_and_report(folder: Path) -> None:
+    conversion = converted()
+    produced = {unit.name: str(unit) for unit in conversion.units} | {"report": render_text(conversion, "DIR")}
+    files = {file: text.replace(str(folder), "FOLDER") for file, text in produced.items()}
     if "SOCKGATE_UPDATE_GOLDEN" in os.environ:
         shutil.rmtree("expected", ignore_errors=True)
         Path("expected").mkdir()
@@ -37,3 +62,44 @@ def test_conversion_gives_exactly_the_expected_units_and_report(name: str, monke
             Path("expected", file).write_text(text)
     expected = {path.name: path.read_text() for path in Path("expected").iterdir()}
     assert files == expected
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_reader_of_units_and_the_gate_take_what_is_written() -> None:
+    for unit in converted().units:
+        assignments, ignored = reader.parse(str(unit), unit.name)
+        assert not ignored
+        for assignment in assignments:
+            if assignment.key == "ExecStart":
+                (command,) = parse_commands(assignment, UnitName.parse(unit.name))
+                if command.program.endswith("/sockgate"):
+                    build_gate(list(command.words))
+
+
+def build_gate(words: list[str]) -> None:
+    """The gate takes these options. A file that is missing where the tests run is no fault of the options."""
+    try:
+        Gate(parse_options(words))
+    except GateError as error:
+        if "unable to read" not in str(error) and "No such file" not in str(error):
+            raise
+
+
+@pytest.mark.usefixtures("folder")
+def test_every_entry_that_is_not_translated_names_a_file_and_a_reason() -> None:
+    for entry in converted().report.entries:
+        assert entry.place.file
+        assert entry.text or entry.outcome is Outcome.TRANSLATED, entry
+
+
+@pytest.mark.usefixtures("folder")
+def test_every_line_of_a_service_that_xinetd_runs_is_in_the_report() -> None:
+    if not Path("command").read_text().startswith("xinetd "):
+        return
+    conversion = converted()
+    told = {(entry.place.file, entry.place.line) for entry in conversion.report.entries}
+    configuration = Configuration(conversion.report)
+    configuration.read(Path("command").read_text().split()[1])
+    for candidate in configuration.running():
+        for value in candidate.values.values():
+            assert any((setting.place.file, setting.place.line) in told for setting in value.settings), value.written
