@@ -124,7 +124,7 @@ def test_units_that_cannot_be_written_cost_no_other(tmp_path: Path) -> None:
     root = tree(tmp_path, a=service("a"), b=service("b", 8))
     (tmp_path / "out/a.socket").mkdir()
     complaints = generate(str(root), str(tmp_path / "out"), MACHINE)
-    assert complaints == [f"{root}/etc/xinetd.d/a:1: a: unable to write its units: Is a directory"]
+    assert complaints == [f"{root}/etc/xinetd.d/a:1: a: unable to write '{tmp_path}/out/a.socket': Is a directory"]
     assert "b.socket" in written(tmp_path)
 
 

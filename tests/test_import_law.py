@@ -21,6 +21,7 @@ PARTS = (
     {"core"},
     {"access"},
     {"connection"},
+    {"atomic_write"},
     {"resolve", "units", "rulefile", "builtin"},
     {"shim"},
     {"dispatch", "convert"},

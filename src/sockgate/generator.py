@@ -11,12 +11,14 @@ import socket
 import sys
 from dataclasses import replace
 
-from .convert.conflicts import obstacle, origin_of, vendor_drop_ins
+from .atomic_write import link_once, write_atomically
+from .convert.conflicts import MASKED, obstacle, origin_of, vendor_drop_ins
 from .convert.machine import Machine, this_machine
 from .convert.report import Outcome, Report
 from .convert.result import Conversion, build
 from .convert.unit_plan import UnitFile
 from .convert.xinetd import read_system
+from .core.errors import ConfigError
 
 NAME = "sockgate-xinetd-generator"
 JOURNAL = "/run/systemd/journal/socket"
@@ -58,8 +60,8 @@ def generate(root: str, folder: str, machine: Machine) -> list[str]:
             continue
         try:
             write(root, folder, units)
-        except OSError as error:
-            complaints.append(f"{service.place}: {service.name}: unable to write its units: {error.strerror}")
+        except ConfigError as error:
+            complaints.append(f"{service.place}: {service.name}: {error}")
     return complaints
 
 
@@ -85,17 +87,13 @@ def pairs(conversion: Conversion) -> list[tuple[UnitFile, UnitFile]]:
 
 
 def write(root: str, folder: str, units: tuple[UnitFile, UnitFile]) -> None:
-    """Both files, and the link that starts the socket at boot, as xinetd would have. Raises OSError."""
+    """Both files, and the link that starts the socket at boot, as xinetd would have. Raises ConfigError."""
     for unit in units:
-        with open(os.path.join(folder, unit.name), "w", encoding="utf-8") as file:
-            file.write(str(unit))
+        write_atomically(os.path.join(folder, unit.name), str(unit), durable=False)
         for drop_in in vendor_drop_ins(root, unit.name):  # meant for the template of ours that gives way
-            os.makedirs(os.path.join(folder, os.path.dirname(drop_in)), exist_ok=True)
-            os.symlink("/dev/null", os.path.join(folder, drop_in))
-    wants = os.path.join(folder, "sockets.target.wants")
-    os.makedirs(wants, exist_ok=True)
+            link_once(MASKED, os.path.join(folder, drop_in))
     socket_unit = units[0].name
-    os.symlink(f"../{socket_unit}", os.path.join(wants, socket_unit))
+    link_once(f"../{socket_unit}", os.path.join(folder, "sockets.target.wants", socket_unit))
 
 
 def log(message: str) -> None:

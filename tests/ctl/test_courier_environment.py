@@ -154,7 +154,7 @@ def test_a_service_that_is_not_couriers_is_wrong_usage(capsys: pytest.CaptureFix
     )
 
 
-def test_a_session_cache_that_cannot_be_renewed_is_told_and_no_error(
+def test_a_session_cache_without_an_account_for_it_is_told_and_no_error(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sockgate.ctl.courier_environment.TLS_USER", "no such user")
@@ -165,5 +165,14 @@ def test_a_session_cache_that_cannot_be_renewed_is_told_and_no_error(
     assert cache.read_text() == ""
     assert cache.stat().st_mode & 0o777 == 0o600
     assert capsys.readouterr().err == (
-        f"sockgatectl: unable to renew the TLS session cache '{cache}': no such user: 'no such user'\n"
+        f"sockgatectl: there is no user 'no such user' for the TLS session cache '{cache}'\n"
     )
+
+
+def test_a_session_cache_that_cannot_be_renewed_is_told_and_no_error(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (config / "pop3d-ssl").write_text("TLS_CACHEFILE=/proc/x/cache\n")
+    evaluate(config, "pop3d")
+    reason = "unable to write '/proc/x/cache': No such file or directory"
+    assert capsys.readouterr().err.endswith(f"sockgatectl: unable to renew the TLS session cache: {reason}\n")

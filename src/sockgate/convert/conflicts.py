@@ -16,6 +16,7 @@ GENERATED_FROM = ("usr/local/lib/sockgate/drop-ins", "usr/lib/sockgate/drop-ins"
 # A unit's first line, or that of a file of stunnel's.
 ORIGIN = re.compile("[#;] Converted from (.+?) by sockgatectl(?:, with --prefix ([^;]+))?;")
 SHIPPED = "Documentation=man:sockgate(8)"
+MASKED = "/dev/null"  # what systemd finds in place of a unit or drop-in that it must not read
 
 
 def obstacle(root: str, name: str) -> str:
@@ -67,5 +68,5 @@ def vendor_drop_ins(root: str, name: str) -> list[str]:
 def local_drop_ins(root: str, name: str) -> Iterator[str]:
     """The administrator's drop-ins for a unit of this name, which go on to count; not those that mask another."""
     for path in sorted(glob.glob(f"{root}/etc/systemd/system/{glob.escape(name)}.d/*.conf")):
-        if os.path.realpath(path) != "/dev/null":
+        if os.path.realpath(path) != MASKED:
             yield path.removeprefix(root)

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 
+from ..atomic_write import write_atomically
 from ..convert import programs
 from ..convert.machine import this_machine
 from ..convert.report_text import render_text
@@ -13,7 +14,6 @@ from ..convert.result import Conversion
 from ..core.errors import UsageError
 from ..units.search import UnitSearch
 from .convert_install import UNIT_FOLDER, Installation, install, refuse_losses, switch_over
-from .files import write_atomically
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

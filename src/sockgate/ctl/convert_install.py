@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..convert.conflicts import converted_from, local_drop_ins, obstacle, vendor_drop_ins
+from ..atomic_write import link_once, write_atomically
+from ..convert.conflicts import MASKED, converted_from, local_drop_ins, obstacle, vendor_drop_ins
 from ..convert.result import Conversion
 from ..convert.service import DATAGRAM, Service
 from ..core.errors import ConfigError, SystemFailure
 from ..units.search import UnitSearch
 from .check.listening import holders, parse_listen, sockets_on
-from .files import write_atomically
 from .old_daemons import old_daemon
 
 UNIT_FOLDER = "/etc/systemd/system"
@@ -52,7 +52,7 @@ def install(conversion: Conversion, program: str, search: UnitSearch) -> Install
         write_atomically(search.host_path(f"{UNIT_FOLDER}/{unit.name}"), str(unit))
     masks = [mask for unit in conversion.units for mask in vendor_drop_ins(search.root, unit.name)]
     for mask in masks:
-        mask_drop_in(search.host_path(f"{UNIT_FOLDER}/{mask}"))
+        link_once(MASKED, search.host_path(f"{UNIT_FOLDER}/{mask}"))
     files = [f"{UNIT_FOLDER}/{name}" for name in (*(unit.name for unit in conversion.units), *masks)]
     files += [file.path for file in conversion.files]
     return Installation(tuple(warnings(conversion, program, search)), *commands(conversion, program, files, search))
@@ -88,16 +88,6 @@ def switch_over(installation: Installation) -> None:
             raise SystemFailure(f"unable to switch over by itself: {command[1:].strip()}, then go on with the commands")
         if subprocess.run(["/bin/sh", "-c", command], check=False).returncode:
             raise SystemFailure(f"unable to switch over: {command!r} failed", "the commands above switch back")
-
-
-def mask_drop_in(path: str) -> None:
-    """What a package added to a unit of this name was for another unit. Raises ConfigError."""
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        if not os.path.lexists(path):
-            os.symlink("/dev/null", path)
-    except OSError as error:
-        raise ConfigError(f"unable to write {path!r}: {error.strerror}") from None
 
 
 def warnings(conversion: Conversion, program: str, search: UnitSearch) -> Iterator[str]:

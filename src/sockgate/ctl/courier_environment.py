@@ -5,18 +5,18 @@ which EnvironmentFile= does not do. The socket units of Courier services run thi
 """
 
 import argparse
-import contextlib
+import grp
 import os
+import pwd
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ..atomic_write import PRIVATE, Access, write_atomically
 from ..core.errors import ConfigError, UsageError
 from ..units import envfile
-from .files import write_atomically
 
 CONFIG_FOLDER = "/etc/courier"
 LIMITS = "SOCKGATE_LIMITS"
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.output:
         renew_tls_cache(variables.get("TLS_CACHEFILE", ""))
-        write_atomically(arguments.output, text, mode=0o600)
+        write_atomically(arguments.output, text, PRIVATE)
     else:
         sys.stdout.write(text)
     return 0
@@ -141,21 +141,23 @@ def evaluate(names: tuple[str, ...], folder: str) -> tuple[dict[str, str], str]:
 
 
 def renew_tls_cache(path: str) -> None:
-    """Make couriertls's session cache anew, as the start scripts do: it runs as a user who may not make it himself.
+    """Make couriertls's session cache anew, as the start scripts do.
 
-    Or as root without root's capabilities, by its group: where it takes over from the gate (imaps@.service).
+    couriertls runs as a user who may not make the file. Or it runs as root without root's capabilities, and uses the
+    file by its group: so it is where couriertls takes over from the gate (imaps@.service). The group may write, because
+    it can read the key of the certificate as well. The folder belongs to that user, who is not trusted with it.
     """
     if not path:
         return
     try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        shutil.chown(path, TLS_USER, TLS_USER)
-        os.chmod(path, 0o660)  # the group can read the key of the certificate as well
-    except (OSError, LookupError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        print(f"sockgatectl: unable to renew the TLS session cache {path!r}: {reason}", file=sys.stderr)
+        access = Access(0o660, pwd.getpwnam(TLS_USER).pw_uid, grp.getgrnam(TLS_USER).gr_gid)
+    except KeyError:
+        print(f"sockgatectl: there is no user {TLS_USER!r} for the TLS session cache {path!r}", file=sys.stderr)
+        access = PRIVATE
+    try:
+        write_atomically(path, "", access, durable=False)
+    except ConfigError as error:
+        print(f"sockgatectl: unable to renew the TLS session cache: {error}", file=sys.stderr)
 
 
 def require_readable(path: str) -> None:

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import sys
 
+from ..atomic_write import write_atomically
 from ..connection.gate import Gate
 from ..core.errors import ConfigError, UsageError
 from ..core.options import GATE_OPTIONS, parse
@@ -18,7 +19,7 @@ from .check import findings_of
 from .check.machine import Machine
 from .check.rules import ERROR, LEVELS
 from .custom_units import OwnService, check_listen, check_name, service_unit, socket_unit
-from .files import is_ours, write_atomically
+from .files import is_ours
 from .gated import find_named
 
 UNIT_FOLDER = "/etc/systemd/system"

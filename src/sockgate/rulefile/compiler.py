@@ -1,20 +1,22 @@
 """From a text of rules to the cdb that a gate, and tcpserver, can read."""
 
-import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from ..access.tcprules import Action, parse
 from ..access.tcprules_access import ABOUT_KEY, ABOUT_VERSION, PART_DENY, PART_LINE, PART_VARIABLE, prefix_lengths
+from ..atomic_write import Access, Target, located, replacement, unable_to_write
 from ..core.errors import ConfigError
-from ..core.rule_files import read_file, text_lines
+from ..core.rule_files import open_file, read_open_file, text_lines
 from ..core.verdict import DENY
 from .cdbwriter import CdbWriter
-from .reader import LARGEST_SOURCE, is_compiled
+from .reader import CDB_HEADER, LARGEST_SOURCE, is_cdb
 
 Progress = Callable[[int, int], None]  # lines done, lines altogether
+# A FIFO or a device does not hold us up, and a link that was put there meanwhile is no file of ours.
+OLD_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 PROGRESS_STEP = 10000  # rules between two reports of it
 
 
@@ -27,13 +29,23 @@ class Compiled(NamedTuple):
 
 def compile_rules(source: str, target: str, progress: Progress | None = None) -> Compiled:
     """Write the cdb of a text of rules, as a whole or not at all. Raises ConfigError."""
-    if is_compiled(source):
-        raise ConfigError(f"{source!r} is compiled already", "the text comes first: rules compile FILE CDB")
-    lines = text_lines(read_file(source, LARGEST_SOURCE), source)
-    target = os.path.realpath(target)
-    require_replaceable(target)
-    with replacement(target, like=target if os.path.exists(target) else source) as file:
-        return write_rules(file, lines, source, progress)
+    lines, like = read_source(source)
+    try:
+        with located(target, follow=True) as place:
+            like = status_of_compiled(place, target) or like
+            with replacement(place, access_like(like)) as file:
+                return write_rules(file, lines, source, progress)
+    except OSError as error:
+        raise unable_to_write(target, error) from None
+
+
+def read_source(path: str) -> tuple[list[str], os.stat_result]:
+    """The lines of a text of rules, and the status of the file that they were read from. Raises ConfigError."""
+    descriptor, status = open_file(path)
+    with open(descriptor, "rb") as file:
+        if is_cdb(file.read(CDB_HEADER)):
+            raise ConfigError(f"{path!r} is compiled already", "the text comes first: rules compile FILE CDB")
+        return text_lines(read_open_file(descriptor, status, path, LARGEST_SOURCE), path), status
 
 
 def write_rules(file: BinaryIO, lines: list[str], source: str, progress: Progress | None) -> Compiled:
@@ -69,47 +81,28 @@ def encode_action(action: Action, line: int) -> bytes:
     return b"\0".join([*parts, b"%s%d" % (PART_LINE, line)]) + b"\0"
 
 
-def require_replaceable(target: str) -> None:
-    """A swapped pair of arguments must not cost the administrator his source."""
-    if not os.path.lexists(target):
-        return
-    if not os.path.isfile(target) or (os.path.getsize(target) and not is_compiled(target)):
-        raise ConfigError(f"unable to write {target!r}: it exists and is no compiled rules file", "remove it first")
+def status_of_compiled(place: Target, shown: str) -> os.stat_result | None:
+    """The status of the compiled file that will be replaced; None if there is no file of that name.
 
-
-@contextlib.contextmanager
-def replacement(target: str, like: str) -> Iterator[BinaryIO]:
-    """A file that takes the place of `target` once it is written and on the disk; nobody ever sees half of it.
-
-    It gets mode and owner of `like`, so that whoever could read the rules still can, and nobody else.
+    Raises ConfigError for every other file: swapped arguments must not cost the administrator the text.
     """
-    temporary = f"{target}.{os.getpid()}.tmp"
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with open(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                copy_access(os.stat(like), descriptor)
-                os.fsync(descriptor)
-            os.rename(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-        sync_folder(os.path.dirname(target))
-    except OSError as error:
-        raise ConfigError(f"unable to write {target!r}: {error.strerror}") from None
-
-
-def copy_access(wanted: os.stat_result, descriptor: int) -> None:
-    if (wanted.st_uid, wanted.st_gid) != (os.geteuid(), os.getegid()):
-        os.fchown(descriptor, wanted.st_uid, wanted.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(wanted.st_mode) & 0o666)
-
-
-def sync_folder(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(place.name, OLD_FILE, dir_fd=place.folder)
+    except FileNotFoundError:
+        return None
     try:
-        os.fsync(descriptor)
+        status = os.fstat(descriptor)
+        regular = stat.S_ISREG(status.st_mode)
+        if not regular or (status.st_size and not is_cdb(os.pread(descriptor, CDB_HEADER, 0))):
+            raise ConfigError(f"unable to write {shown!r}: it exists and is no compiled rules file", "remove it first")
+        return status
     finally:
         os.close(descriptor)
+
+
+def access_like(status: os.stat_result) -> Access:
+    """Who could read and write that file can do so with the new one, and no other user can."""
+    mode = stat.S_IMODE(status.st_mode) & 0o666
+    if (status.st_uid, status.st_gid) == (os.geteuid(), os.getegid()):
+        return Access(mode)
+    return Access(mode, status.st_uid, status.st_gid)

@@ -11,6 +11,7 @@ from ..core.cdb import Cdb
 from ..core.rule_files import open_file, read_file, text_lines
 from ..core.verdict import DENY
 
+CDB_HEADER = 2048
 LARGEST_SOURCE = 1 << 32  # as much as a cdb can hold
 
 
@@ -39,7 +40,12 @@ def is_compiled(path: str) -> bool:
     """As access/tcprules_access.py tells a cdb from a text. Raises ConfigError."""
     descriptor, _ = open_file(path)
     with open(descriptor, "rb") as file:
-        return b"\0" in file.read(2048)
+        return is_cdb(file.read(CDB_HEADER))
+
+
+def is_cdb(beginning: bytes) -> bool:
+    """Whether a file that begins so is no text: the header of a cdb has zeros in it."""
+    return b"\0" in beginning
 
 
 def read_rules(path: str) -> Iterator[Rule]:
@@ -65,7 +71,7 @@ def read_compiled(path: str) -> Iterator[Rule]:
 def records(path: str) -> Iterator[tuple[bytes, bytes]]:
     """Key and data of each record of a cdb that was found to be whole."""
     with open(path, "rb") as file:
-        tables = unpack("<512I", file.read(2048))
+        tables = unpack("<512I", file.read(CDB_HEADER))
         end = min((start for start, slots in zip(tables[0::2], tables[1::2], strict=True) if slots), default=0)
         while file.tell() < end:
             key_length, data_length = unpack("<II", file.read(8))

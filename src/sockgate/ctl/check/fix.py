@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterable
 from typing import TextIO
 
+from ...atomic_write import write_atomically
 from ...core.errors import ConfigError
 from ...units.search import UnitSearch
 from ...units.unit import Unit
 from ...units.writer import Section, Setting, format_unit
-from ..files import write_atomically
 from ..systemctl import systemctl
 from . import Finding
 from .machine import Machine

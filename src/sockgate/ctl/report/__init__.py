@@ -7,10 +7,10 @@ import argparse
 import time
 from dataclasses import replace
 
+from ...atomic_write import write_atomically
 from ...core.errors import UsageError
 from ...journal.history import Endings, Query, current_boot, history
 from ..console import ProgressBar
-from ..files import write_atomically
 from ..log import IgnoredFailures, add_query_options, make_query, tell_of_unknown
 from .page import as_page
 from .summary import MICROSECONDS, Summary

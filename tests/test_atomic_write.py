@@ -1,0 +1,178 @@
+"""The writer of files: whole or not at all, and nothing that stands elsewhere changes, whatever others do meanwhile."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sockgate.atomic_write import Access, link_once, located, write_atomically
+from sockgate.core.errors import ConfigError
+from tests.connection.launch import SOURCE
+
+
+def test_a_file_is_replaced_as_a_whole_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "folder/file"
+    for text, mode in (("one\n", 0o600), ("two\n", 0o644)):
+        write_atomically(str(path), text, Access(mode))
+        assert (path.read_text(), path.stat().st_mode & 0o777) == (text, mode)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        write_atomically(f"{tmp_path}/taken", "text")
+    assert str(caught.value) == f"unable to write '{tmp_path}/taken': Is a directory"
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("end", ["", "/", "/.", "/.."])
+def test_a_folder_is_no_file_to_write(tmp_path: Path, end: str) -> None:
+    with pytest.raises(ConfigError, match="Is a directory"):
+        write_atomically(f"{tmp_path}{end}", "text")
+
+
+def test_a_link_is_replaced_and_what_it_points_to_stays(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("old")
+    target.chmod(0o640)
+    (tmp_path / "file").symlink_to(target)
+    write_atomically(f"{tmp_path}/file", "new")
+    assert not (tmp_path / "file").is_symlink()
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("old", 0o640)
+
+
+def test_links_of_this_user_lead_to_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "absolute").symlink_to(tmp_path / "real")
+    (tmp_path / "relative").symlink_to("./absolute")
+    write_atomically(f"{tmp_path}/relative/../real/./new//file", "text")
+    assert (tmp_path / "real/new/file").read_text() == "text"
+
+
+def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(ConfigError, match="Too many levels of symbolic links"):
+        write_atomically(f"{tmp_path}/circle/file", "text")
+
+
+@pytest.mark.parametrize("path", ["trap/file", "trap/deeper/file", "between/trap/file"])
+def test_a_link_of_another_user_is_not_followed(tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere/deeper").mkdir(parents=True)
+    link = (tmp_path / path[: path.index("trap")]) / "trap"
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    foreign(link, monkeypatch)
+    with pytest.raises(ConfigError, match="the symbolic link 'trap' in its path belongs to another user"):
+        write_atomically(f"{tmp_path}/{path}", "text")
+    assert sorted(path.name for path in (tmp_path / "elsewhere").rglob("*")) == ["deeper"]
+
+
+def foreign(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it belong to another user: truly where this user may do that, or by being another user."""
+    if os.geteuid() == 0:
+        os.chown(link, 12345, 12345, follow_symlinks=False)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+
+
+def test_a_link_that_is_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "unit.d/a.conf"
+    link_once("/dev/null", str(path))
+    link_once("/dev/zero", str(path))
+    assert os.readlink(path) == "/dev/null"
+
+
+def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "taken").mkdir()
+    for path in ("a", "link/b/c", "taken", "taken/.", "missing/x"):
+        try:
+            with located(f"{tmp_path}/{path}", follow=True):
+                write_atomically(f"{tmp_path}/{path}", "text")
+        except (ConfigError, OSError):
+            continue
+    assert os.listdir("/proc/self/fd") == before
+
+
+# The owner of the folder acts between any two system calls of ours: Python tells of each call before it is made. At the
+# call of this number everything in the folder is renamed away, and links to the target take its place.
+ATTACK = """
+import json, os, sys
+sys.path[:0] = [sys.argv[1]]
+from sockgate.{module} import {function}
+
+folder, target, at = sys.argv[2], sys.argv[3], int(sys.argv[4])
+calls, attacking = 0, False
+
+def attack(event, arguments):
+    global calls, attacking
+    if attacking or not (event == "open" or event.startswith("os.")) or event in ("os.listdir", "os.scandir"):
+        return
+    calls += 1
+    if calls != at:
+        return
+    attacking = True
+    for name in os.listdir(folder):
+        os.rename(folder + "/" + name, folder + "/../moved-" + name)
+        os.symlink(target, folder + "/" + name)
+    if not os.path.lexists(folder + "/file"):
+        os.symlink(target, folder + "/file")
+    attacking = False
+
+sys.addaudithook(attack)
+try:
+    {call}
+except Exception as error:
+    print(json.dumps(str(error)))
+else:
+    print(json.dumps(""))
+print(json.dumps(calls))
+"""
+WRITERS = {
+    "new": ("atomic_write", "write_atomically", "write_atomically(folder + '/file', 'text', durable=True)"),
+    "session cache": ("ctl.courier_environment", "renew_tls_cache", "renew_tls_cache(folder + '/file')"),
+    "rules": ("rulefile.compiler", "compile_rules", "compile_rules(folder + '/../source', folder + '/file')"),
+}  # fmt: skip
+MOST_CALLS = 60
+
+
+def attacked(folder: Path, writer: str, at: int) -> int:
+    """How many system calls this writer made, with an attack before call number `at`."""
+    for old in folder.rglob("*"):
+        if not old.is_dir() or old.is_symlink():
+            old.unlink()
+    (folder / "own").mkdir(exist_ok=True)
+    (folder / "source").write_text(":allow\n")
+    target = folder / "target"
+    target.write_text("secret")
+    target.chmod(0o604)
+    module, function, call = WRITERS[writer]
+    code = ATTACK.format(module=module, function=function, call=call)
+    if writer == "session cache":
+        code = code.replace("calls, attacking =", f"{OWN_ACCOUNT}\ncalls, attacking =", 1)
+    command = [sys.executable, "-S", "-c", code, str(SOURCE), str(folder / "own"), str(target), str(at)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    status = target.stat()
+    assert (target.read_text(), oct(status.st_mode), status.st_uid) == ("secret", "0o100604", os.geteuid()), (at, done)
+    return int(json.loads(done.stdout.splitlines()[-1]))
+
+
+# Where there is no user courier, and where this user may give no file away: its own account.
+OWN_ACCOUNT = """
+import grp, pwd
+pwd.getpwnam = lambda name: pwd.getpwuid(os.geteuid())
+grp.getgrnam = lambda name: grp.getgrgid(os.getegid())
+"""
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_the_owner_of_the_folder_changes_no_file_elsewhere_at_any_step(tmp_path: Path, writer: str) -> None:
+    calls = attacked(tmp_path, writer, 0)
+    assert 3 < calls < MOST_CALLS
+    for at in range(1, calls + 1):
+        attacked(tmp_path, writer, at)
