@@ -19,10 +19,10 @@ SERVER = ["/bin/sh", "-c", f"exit {SERVED}"]
 # Imports go down: a part may import from the lines above its own and from itself.
 PARTS = (
     {"core"},
-    {"access"},
+    {"access", "resolve"},
     {"connection"},
     {"atomic_write"},
-    {"resolve", "units", "rulefile", "builtin"},
+    {"units", "rulefile", "builtin"},
     {"shim"},
     {"dispatch", "convert"},
     {"journal"},
@@ -43,7 +43,8 @@ LOADED = {
     "sockgate", "sockgate.shim", "sockgate.core",
     "sockgate.core.verdict", "sockgate.core.addresses", "sockgate.connection.environ", "sockgate.core.errors",
     "sockgate.core.options", "sockgate.core.peer", "sockgate.access", "sockgate.access.address_access",
-    "sockgate.connection", "sockgate.connection.gate", "sockgate.connection.server", "sockgate.connection.log",
+    "sockgate.connection", "sockgate.connection.admission", "sockgate.connection.gate", "sockgate.connection.server",
+    "sockgate.connection.log",
 }  # fmt: skip
 
 

@@ -8,10 +8,11 @@ import posix
 import sys
 
 from . import __version__
+from .connection.admission import Outcome, admission, advance
 from .connection.environ import inherited_environment
 from .connection.gate import Gate
 from .connection.log import Log
-from .core.errors import DatagramSocket, GateError, PeerGone, Refused, UsageError
+from .core.errors import DatagramSocket, GateError, PeerGone, UsageError
 from .core.options import GATE_OPTIONS, parse
 from .core.peer import Peer, from_descriptor
 from .core.verdict import DENY, Verdict
@@ -58,55 +59,52 @@ def gate_connection(words: list[str]) -> int:
 
 
 def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
-    """The steps of one connection, in the order of sockgate(8). Returns an exit code if the server does not run."""
+    """One connection, from its options to its server. Returns an exit code if the server does not run."""
     client = gate = None
     try:
         gate = Gate(parse(words))
         log.service = gate.name
         check_listen_count(environment)
         client = from_descriptor(0)
-        deadline = gate.deadline() if gate.must_wait else 0.0
-        client = gate.identify(0, client, deadline)
-        tell(gate.greeting)
-        verdict = gate.hold_greeting(0, client, ask_and_decide(client, gate, deadline))
-        if verdict.outcome == DENY:
-            log.verdict(client, verdict, allowed=False)
-            turn_away(gate, verdict)
-            return REFUSED
-        relay = gate.relays_for(client)
-        server_environment = gate.environment(gate.base_environment(environment), client, verdict, relay)
-        log.verdict(client, verdict, allowed=True, note=gate.note(client))
-        tell(gate.welcome(verdict))
-        gate.server.run(server_environment, verdict.actions)
+        outcome = outcome_of(gate, client)
+        client = outcome.peer
+        if not outcome.admitted:
+            return refuse(outcome, log)
+        server_environment = outcome.environment(gate.base_environment(environment))
+        log.verdict(client, outcome.verdict, allowed=True, note=outcome.note)
+        tell(outcome.words)
+        gate.server.run(server_environment, outcome.verdict.actions)
     except DatagramSocket:
         assert gate is not None
         return serve_datagrams(gate, environment, log)
     except PeerGone:
         log.gone()
         return REFUSED
-    except Refused as refusal:
-        assert client is not None
-        verdict = Verdict(DENY, refusal.cause, refusal.reason)
-        log.verdict(client, verdict, allowed=False)
-        turn_away(gate, verdict)
-        return REFUSED
     except GateError as error:
         log.failure(str(error), client or whoever_is_there(), error.code)
-        turn_away(gate, Verdict(DENY))
+        turn_away(gate.refusal(Verdict(DENY)) if gate else b"")
         return error.code
 
 
-def ask_and_decide(client: Peer, gate: Gate, deadline: float) -> Verdict:
-    """The verdict, after what has to be asked about this client; a gate that asks nothing pays nothing for it."""
-    if not gate.must_wait:
-        return gate.decide(client)
-    verdict, zones = gate.foresee(client)
-    if verdict is not None:
-        return verdict
-    from .resolve import look_up
+def outcome_of(gate: Gate, client: Peer) -> Outcome:
+    """What becomes of the client on descriptor 0. A gate that needs nothing pays for no driver."""
+    machine = admission(gate, client)
+    need = advance(machine)
+    if isinstance(need, Outcome):
+        return need
+    from .connection.blocking import Blocking
 
-    look_up(client, gate.lookups, zones, deadline, by_rule=any(check.needs_process for check in gate.checks))
-    return gate.decide(client)
+    return Blocking(0, gate.timeout).finish(machine, need)
+
+
+def refuse(outcome: Outcome, log: Log) -> int:
+    """Returns the exit code."""
+    if outcome.error is None:
+        log.verdict(outcome.peer, outcome.verdict, allowed=False)
+    else:
+        log.failure(str(outcome.error), outcome.peer, outcome.error.code)
+    turn_away(outcome.words)
+    return outcome.error.code if outcome.error else REFUSED
 
 
 def tell(text: bytes) -> None:
@@ -117,14 +115,12 @@ def tell(text: bytes) -> None:
         send(0, text)
 
 
-def turn_away(gate: Gate | None, verdict: Verdict) -> None:
-    """Send a refused client its last words; none if the options, which would know them, are wrong."""
-    text = gate.refusal(verdict) if gate else b""
+def turn_away(text: bytes) -> None:
+    """Send a refused client its last words, if its connection is there."""
     if text and is_socket(0):
-        from .connection.banners import discard_input
+        from .connection.banners import say_last_words
 
-        tell(text)
-        discard_input(0)
+        say_last_words(0, text)
 
 
 def serve_datagrams(gate: Gate, environment: dict[bytes, bytes], log: Log) -> int:
@@ -132,10 +128,9 @@ def serve_datagrams(gate: Gate, environment: dict[bytes, bytes], log: Log) -> in
     from .connection.datagram import admit  # only where there are datagrams
 
     try:
-        sender, verdict = admit(0, gate, log, ask_and_decide)
-        base = gate.base_environment(environment)
-        log.verdict(sender, verdict, allowed=True)
-        gate.server.run(gate.environment(base, sender, verdict, gate.relays_for(sender)), verdict.actions)
+        outcome = admit(0, gate, log)
+        log.verdict(outcome.peer, outcome.verdict, allowed=True)
+        gate.server.run(outcome.environment(gate.base_environment(environment)), outcome.verdict.actions)
     except PeerGone:
         return REFUSED  # everything that came was refused
     except GateError as error:

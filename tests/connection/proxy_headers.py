@@ -57,7 +57,8 @@ def receive(ours: socket.socket, seconds: float = 5.0) -> Peer:
     """What the gate does with this connection: the real reader on the real socket."""
     connection = _socket.socket(fileno=ours.fileno())
     try:
-        return proxy.ProxyProtocol("10.0.0.0/8").receive(connection, SENDER, time.monotonic() + seconds)
+        header = proxy.read_header(connection, time.monotonic() + seconds)
+        return proxy.ProxyProtocol("10.0.0.0/8").apply(header, SENDER)
     finally:
         connection.detach()
 

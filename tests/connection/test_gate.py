@@ -10,6 +10,7 @@ from sockgate.core.errors import UsageError
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, internet_peer, pack
+from sockgate.core.questions import Questions
 from sockgate.core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 
 
@@ -248,36 +249,45 @@ def test_a_rule_is_stronger_than_the_names_of_ucspi_ssl(tmp_path: Path) -> None:
     assert (known[b"PROTO"], known[b"SSLREMOTEIP"]) == (b"TCP", b"x")
 
 
-def test_who_is_refused_by_his_address_is_not_looked_up() -> None:
-    one = looking("--hostname", "--ident", "--dnsbl", "bl.example", "--deny", "192.0.2.0/24")
-    verdict, zones = one.foresee(client())
+def decided(gate: Gate, peer: Peer) -> Verdict:
+    """The verdict on a client about which nothing has to be asked."""
+    verdict, questions = gate.decide_or_ask(peer)
+    assert questions is None
     assert verdict is not None
-    assert (verdict.outcome, zones) == (DENY, {})
-    assert one.foresee(client("198.51.100.1")) == (None, {"bl.example": False})
+    return verdict
+
+
+def asked(gate: Gate, peer: Peer) -> Questions:
+    verdict, questions = gate.decide_or_ask(peer)
+    assert verdict is None
+    assert questions is not None
+    assert questions.peer is peer
+    return questions
+
+
+def test_a_client_that_is_refused_by_its_address_is_not_looked_up() -> None:
+    one = looking("--hostname", "--ident", "--dnsbl", "bl.example", "--deny", "192.0.2.0/24")
+    assert decided(one, client()).outcome == DENY
+    questions = asked(one, client("198.51.100.1"))
+    assert (questions.hostname, questions.paranoid, questions.ident) == (True, False, 5)
+    assert questions.zones == {"bl.example": False}
 
 
 def test_about_whom_nothing_is_asked_is_decided_at_once() -> None:
     one = looking("--dnsbl", "bl.example", "--relay", "198.51.100.0/24")
     for address in ("10.1.2.3", "127.0.0.1", "fe80::1", "198.51.100.7"):
-        verdict, zones = one.foresee(client(address))
-        assert verdict is not None
-        assert (verdict.outcome, zones) == (ALLOW, {})
-    verdict, _ = looking("--hostname", "--ident").foresee(Peer("UNIX"))
-    assert verdict is not None
+        assert decided(one, client(address)).outcome == ALLOW
+    assert decided(looking("--hostname", "--ident"), Peer("UNIX")).outcome == ALLOW
 
 
 def test_rules_that_may_be_about_names_wait_for_them(tmp_path: Path) -> None:
     (tmp_path / "rules").write_text('192.0.2.7:allow,BLOCK=""\n=good.example:allow\n:deny\n')
     rules = ("--rules", f"{tmp_path}/rules")
     lists = ("--dnsbl", "bl.example,BLOCK")
-    assert looking(*rules, "--hostname").foresee(client("192.0.2.8")) == (None, {})
-    verdict, _ = looking(*rules, *lists).foresee(client("192.0.2.8"))
-    assert verdict is not None
-    assert verdict.outcome == DENY
-    verdict, _ = looking(*rules, *lists).foresee(client())  # the rule exempts this one
-    assert verdict is not None
-    assert verdict.variables == {b"BLOCK": b""}
-    assert looking(*rules, *lists, "--ident").foresee(client()) == (None, {"bl.example": True})
+    assert asked(looking(*rules, "--hostname"), client("192.0.2.8")).zones == {}
+    assert decided(looking(*rules, *lists), client("192.0.2.8")).outcome == DENY
+    assert decided(looking(*rules, *lists), client()).variables == {b"BLOCK": b""}  # the rule exempts this one
+    assert asked(looking(*rules, *lists, "--ident"), client()).zones == {"bl.example": True}
 
 
 def test_a_rule_that_refuses_behind_one_that_must_wait_does_not_decide_first() -> None:
@@ -285,11 +295,11 @@ def test_a_rule_that_refuses_behind_one_that_must_wait_does_not_decide_first() -
     waiting, refusing = Fixed(Verdict(NO_MATCH)), Fixed(Verdict(DENY, Cause("later")))
     waiting.needs_process = True
     one.checks = [waiting, refusing]
-    assert one.foresee(client()) == (None, {"bl.example": False})
+    questions = asked(one, client())
+    assert (questions.zones, questions.by_rule) == ({"bl.example": False}, True)
     assert waiting.asked == 0
     one.checks = [refusing, waiting]
-    verdict, _ = one.foresee(client())
-    assert verdict is refusing.verdict
+    assert decided(one, client()) is refusing.verdict
 
 
 def test_rules_are_stronger_than_lists(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pytest
 
 from sockgate.connection.gate import Gate
-from sockgate.connection.greet_delay import GreetDelay
+from sockgate.connection.greet_delay import GreetDelay, first_words
 from sockgate.core.errors import ConfigError, UsageError
 from sockgate.core.options import parse
 from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
@@ -35,7 +35,11 @@ def hold(
             ALLOW, Cause("rules:7"), variables={name.encode(): value for name, value in variables.items()}
         )
         start = time.monotonic()
-        verdict = GreetDelay(text).hold(ours.fileno(), verdict, None)
+        steps = GreetDelay(text).hold(verdict, None)
+        try:
+            steps.send(first_words(ours.fileno(), next(steps).seconds))
+        except StopIteration as end:
+            verdict = end.value
         assert ours.getblocking()
         if said:
             assert ours.recv(100) == said

@@ -156,13 +156,13 @@ def test_a_client_that_resets_at_once_costs_nothing(gated: Start) -> None:
 def test_a_fault_of_our_own_costs_one_client(gated: Start) -> None:
     code = """
 from sockgate.connection.gate import Gate
-decide, calls = Gate.decide, []
+decide, calls = Gate.decide_or_ask, []
 def fail_once(*arguments):
     calls.append(1)
     if len(calls) == 1:
         raise RuntimeError("a fault")
     return decide(*arguments)
-Gate.decide = fail_once
+Gate.decide_or_ask = fail_once
 """
     one = gated("/bin/echo", "hello", code=code)
     assert [one.talk(), one.talk()] == [b"", b"hello\n"]

@@ -22,7 +22,7 @@ from sockgate.access.tcprules import RuleError, address_keys
 from sockgate.access.tcprules_access import RulesAccess, TextRules
 from sockgate.access.times_and_load import Schedule
 from sockgate.access.xinetd_access import XinetdAccess
-from sockgate.connection.proxy import ProxyProtocol
+from sockgate.connection.proxy import ProxyProtocol, peek_header, read_header
 from sockgate.convert import programs
 from sockgate.convert.machine import Machine
 from sockgate.core.addresses import AddressList
@@ -204,9 +204,11 @@ def proxy_header(data: bytes) -> None:
     try:
         theirs.sendall(data)
         theirs.shutdown(_socket.SHUT_WR)
-        foreseen = foresee(ours)
-        peer = PROXY.receive(ours, PROXY_SENDER, time.monotonic() + MOST_SECONDS)
-        assert foreseen in (None, (peer.source, length_of_proxy_header(data)))
+        seen = peek(ours)
+        header = read_header(ours, time.monotonic() + MOST_SECONDS)
+        PROXY.apply(header, PROXY_SENDER)
+        assert seen in (None, header)
+        assert len(header) == length_of_proxy_header(data)
         rest = b""
         while more := ours.recv(1 << 16):
             rest += more
@@ -218,13 +220,12 @@ def proxy_header(data: bytes) -> None:
     assert data == data[: length_of_proxy_header(data)] + rest
 
 
-def foresee(connection: _socket.socket) -> tuple[str, int] | str | None:
-    """What is seen of a header before it is read; a text if it is refused, as it then must be when it is read."""
+def peek(connection: _socket.socket) -> bytes | None:
+    """The header before it is read; a text if it is refused, as it then must be when it is read."""
     try:
-        foreseen = PROXY.foresee(connection, PROXY_SENDER)
+        return peek_header(connection)
     except Refused:
-        return "refused"
-    return (foreseen[0].source, foreseen[1]) if foreseen else None
+        return b"refused"
 
 
 def length_of_proxy_header(data: bytes) -> int:

@@ -24,7 +24,7 @@ SEND_SECONDS = 5.0
 class Banners:
     """The four texts, each empty if it was not asked for.
 
-    greeting  to everybody, first
+    greeting  to every client, first
     success   to a client that is let in, just before its server starts
     failure   to a client that is refused
     message   and then this line, unless the rule has one of its own
@@ -86,6 +86,12 @@ def send(descriptor: int, data: bytes, seconds: float = SEND_SECONDS) -> None:
 def set_send_timeout(connection: _socket.socket, seconds: float) -> None:
     """SO_SNDTIMEO, a struct timeval; 0 for none, socket(7)."""
     connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, pack("@ll", int(seconds), int(seconds % 1 * 1e6)))
+
+
+def say_last_words(descriptor: int, text: bytes) -> None:
+    """Send a refused client what it is told. The caller closes the connection."""
+    send(descriptor, text)
+    discard_input(descriptor)
 
 
 def discard_input(descriptor: int) -> None:

@@ -10,13 +10,14 @@ import time
 
 from ..core.errors import PeerGone, SystemFailure, UsageError
 from ..core.peer import Peer, internet_peer
-from ..core.verdict import DENY, Cause, Verdict
+from ..core.verdict import Cause
+from .admission import admission, advance
+from .blocking import Blocking
 from .log import NOTICE, REFUSED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from .admission import Outcome
     from .gate import Gate
     from .log import Log
 
@@ -27,12 +28,17 @@ PAUSE_SECONDS = 0.02
 MOST_RECORDS = 20
 
 
-def admit(
-    descriptor: int, gate: "Gate", log: "Log", decide: "Callable[[Peer, Gate, float], Verdict]"
-) -> tuple[Peer, Verdict]:
-    """The first sender that may come in; its datagram is still to be read. Raises PeerGone if nobody is left.
+class Unanswered(Blocking):
+    """The driver for a sender, which can be sent nothing: the socket is for all of them."""
 
-    decide  about each sender, before this deadline
+    def send(self, data: bytes) -> None:
+        """Not to a sender: the address may be made up."""
+
+
+def admit(descriptor: int, gate: "Gate", log: "Log") -> "Outcome":
+    """That of the first sender that may come in; its datagram is still to be read. Raises GateError.
+
+    Raises PeerGone if no sender is left.
     """
     for option, given in (("--proxy-protocol", gate.proxy), ("--greet-delay", gate.greet_delay)):
         if given is not None:
@@ -43,11 +49,14 @@ def admit(
     try:
         while True:
             peer = first_sender(connection)
-            verdict = decide(peer, gate, gate.deadline())
-            if verdict.outcome != DENY:
-                return peer, verdict
+            machine = admission(gate, peer)
+            outcome = Unanswered(descriptor, gate.timeout).finish(machine, advance(machine))
+            if outcome.error is not None:
+                raise outcome.error
+            if outcome.admitted:
+                return outcome
             if peer.source not in logged and len(logged) < MOST_RECORDS:
-                log.verdict(peer, verdict, allowed=False)
+                log.verdict(peer, outcome.verdict, allowed=False)
                 logged.add(peer.source)
             else:
                 unlogged += 1

@@ -16,6 +16,7 @@ from .server import Server
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..core.actions import Actions
+    from ..core.questions import Questions
     from ..core.rule_files import Sources
     from .banners import Banners
     from .greet_delay import GreetDelay
@@ -76,87 +77,74 @@ class Gate:
         files changes; and but for TCPREMOTEPORT, their servers get the same variables."""
         return not self.must_wait and self._ssl_variables is None and all(check.lasting for check in self.checks)
 
-    def deadline(self) -> float:
-        """When everything must be known about a client that comes now, in seconds of time.monotonic()."""
-        import time
-
-        return time.monotonic() + self.timeout
-
-    def identify(self, descriptor: int, peer: Peer, deadline: float) -> Peer:
-        """Who speaks through a proxy: the first that must be learned from the network. Raises Refused."""
-        if self.proxy is None:
-            return peer
-        import _socket
-
-        connection = _socket.socket(fileno=descriptor)
-        try:
-            return self.proxy.receive(connection, peer, deadline)
-        finally:
-            connection.detach()
-
     @property
     def files(self) -> tuple[str, ...]:
         """Each file and folder that this gate was built from, also those that were missing."""
         return tuple(self.sources)
 
-    def foresee(self, peer: Peer) -> "tuple[Verdict | None, dict[str, bool]]":
-        """The verdict, if no answer from the network can change it. Else None, and the DNS lists to ask about this
-        client: zone to whether its text is wanted. Raises ConfigError.
+    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
+        """The verdict on a client about whom everything was asked. Raises ConfigError.
 
-        So nobody is looked up who is refused anyway, and nobody waits about whom nothing is to be asked.
+        All checks must let the client in; the first that refuses decides.
         """
-        certain = True
-        identify = self.lookups is not None and self.lookups.identify and bool(peer.remote)
-        variables: dict[bytes, bytes | None] = {}
-        for check in self.checks:
-            if check.needs_process or (check.by_name and identify):
-                certain = False
-                continue
-            verdict = check.decide(peer)
-            if verdict.outcome == DENY and certain:
-                return verdict, {}
-            variables.update(verdict.variables)
-        lists = self.lookups.lists if self.lookups is not None else None
-        zones = lists.zones(peer, variables, self.relays_for(peer)) if lists is not None else {}
-        if certain and not identify and not zones:
-            return self.decide(peer), {}
-        return None, zones
+        verdict, _ = self._ask_checks(peer, considered, all_known=True)
+        return verdict if verdict.outcome == DENY else self._ask_lists(peer, verdict, considered)
+
+    def decide_or_ask(self, peer: Peer) -> "tuple[Verdict | None, Questions | None]":
+        """The verdict, where no answer from the network can change it; else what has to be asked. Raises ConfigError.
+
+        A client that is refused anyway causes no look-up. A client about which nothing is to be asked does not wait.
+        """
+        verdict, certain = self._ask_checks(peer, None, all_known=False)
+        if verdict.outcome == DENY:
+            return verdict, None
+        questions = self.lookups.questions(peer, verdict, self.relays_for(peer)) if self.lookups is not None else None
+        if certain and questions is None:
+            return self._ask_lists(peer, verdict, None), None
+        if questions is None:
+            from ..core.questions import Questions
+
+            questions = Questions(peer)
+        questions.by_rule = any(check.needs_process for check in self.checks)
+        return None, questions
 
     def decide_now(self, peer: Peer) -> Verdict | None:
-        """The verdict of a client whom nobody has to wait for, else None. It is no proxy. Raises ConfigError."""
-        if not self.must_wait:
-            return self.decide(peer)
-        verdict, _ = self.foresee(peer)
+        """The verdict of a client that has to wait for nothing, else None. It is no proxy. Raises ConfigError."""
+        verdict, _ = self.decide_or_ask(peer)
         return None if verdict and verdict.outcome != DENY and self.greet_delay is not None else verdict
 
-    def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
-        """All checks must let the peer in; the first that refuses decides. Raises ConfigError."""
-        matched = Verdict(NO_MATCH)
+    def _ask_checks(self, peer: Peer, considered: list[str] | None, *, all_known: bool) -> tuple[Verdict, bool]:
+        """The verdict of the checks together, and whether no answer from the network can change it.
+
+        Unless everything is known, the checks are left out that may hang on such an answer.
+        """
+        matched, certain = Verdict(NO_MATCH), True
         actions: Actions | None = None
         variables: dict[bytes, bytes | None] = {}
+        asks_names = not all_known and self.lookups is not None and self.lookups.identifies(peer)
         for check in self.checks:
+            if not all_known and (check.needs_process or (asks_names and check.by_name)):
+                certain = False
+                continue
             verdict = check.decide(peer, considered)
-            if verdict.outcome == DENY:
-                return verdict
+            if verdict.outcome == DENY and certain:
+                return verdict, True
             if verdict.outcome == ALLOW:
                 matched = verdict
                 actions = verdict.actions or actions
                 variables.update(verdict.variables)
-        if self.lookups is not None and self.lookups.lists is not None:
-            listed = self.lookups.lists.decide(peer, variables, self.relays_for(peer), considered)
-            if listed.outcome == DENY:
-                return listed
-            variables = listed.variables | variables
-        return Verdict(ALLOW, matched.cause, matched.reason, variables=variables, actions=actions)
+        return Verdict(ALLOW, matched.cause, matched.reason, variables=variables, actions=actions), certain
 
-    def hold_greeting(self, descriptor: int, peer: Peer, verdict: Verdict) -> Verdict:
-        """Let a client wait that may come in, as long as --greet-delay says. Returns what becomes of it then.
-
-        Raises ConfigError.
-        """
-        if self.greet_delay is None or verdict.outcome == DENY:
+    def _ask_lists(self, peer: Peer, verdict: Verdict, considered: list[str] | None) -> Verdict:
+        """The verdict after what DNS lists say of a client that the checks let in."""
+        lists = self.lookups.lists if self.lookups is not None else None
+        if lists is None:
             return verdict
-        return self.greet_delay.hold(descriptor, verdict, self.relays_for(peer))
+        listed = lists.decide(peer, verdict.variables, self.relays_for(peer), considered)
+        if listed.outcome == DENY:
+            return listed
+        verdict.variables = listed.variables | verdict.variables
+        return verdict
 
     def welcome(self, verdict: Verdict) -> bytes:
         """What a client that is let in is sent just before its server starts."""

@@ -11,6 +11,11 @@ import _socket
 from ..core.errors import ConfigError, UsageError
 from ..core.verdict import DENY, Cause, Verdict
 from .banners import encode_message
+from .needs import Silence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 RELAYCLIENT, GREETDELAY = b"RELAYCLIENT", b"GREETDELAY"  # the second is that of ucspi-tcp6's rblsmtpd
 SHOWN = 40  # bytes of what an early talker said
@@ -35,12 +40,12 @@ class GreetDelay:
         self.seconds = seconds
         self.message = encode_message(message, "--greet-delay") if comma else b""
 
-    def hold(self, descriptor: int, verdict: Verdict, relay: str | None) -> Verdict:
-        """Let this client wait. Returns the verdict again, or the one that refuses it. Raises ConfigError."""
+    def hold(self, verdict: Verdict, relay: str | None) -> "Generator[Silence, bytes | None, Verdict]":
+        """A step of an admission. Returns the verdict again, or the one that refuses the client. Raises ConfigError."""
         seconds = self.seconds_for(verdict, relay)
         if not seconds:
             return verdict
-        said = first_words(descriptor, seconds)
+        said = yield Silence(seconds)
         if said is None:
             return verdict
         reason = f"spoke before it was greeted: {shown(said)}" if said else "has gone before it was greeted"

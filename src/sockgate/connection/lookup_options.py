@@ -10,6 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..access.dnsbl import DnsLists
     from ..core.options import Settings
+    from ..core.peer import Peer
+    from ..core.questions import Questions
+    from ..core.verdict import Verdict
 
 
 class LookUps:
@@ -33,10 +36,21 @@ class LookUps:
                 "--paranoid is about the name that --hostname looks up", "add --hostname", Cause("--paranoid")
             )
 
-    @property
-    def identify(self) -> bool:
-        """Whether something about the client itself is asked, which rules may be about."""
-        return self.hostname or self.ident is not None
+    def identifies(self, peer: "Peer") -> bool:
+        """Whether something about this client itself is asked, which rules may be about."""
+        return (self.hostname or self.ident is not None) and bool(peer.remote)
+
+    def questions(self, peer: "Peer", verdict: "Verdict", relay: str | None) -> "Questions | None":
+        """What is asked about a client that has this verdict so far, and this entry of --relay; None for nothing."""
+        zones = self.lists.zones(peer, verdict.variables, relay) if self.lists is not None else {}
+        if not zones and not self.identifies(peer):
+            return None
+        from ..core.questions import Questions
+
+        questions = Questions(peer)
+        questions.hostname, questions.paranoid, questions.ident = self.hostname, self.paranoid, self.ident
+        questions.zones = zones
+        return questions
 
 
 def dns_lists(settings: "Settings") -> "DnsLists | None":

@@ -13,6 +13,7 @@ from ..core.addresses import AddressList
 from ..core.errors import Refused
 from ..core.peer import Peer, internet_peer, text_of, unmap
 from ..core.verdict import Cause
+from .needs import ProxyHeader
 
 CAUSE = Cause("--proxy-protocol")
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -54,9 +55,10 @@ class Conveyed:
 
 
 class ProxyProtocol:
-    """Reads and applies the header of a connection that comes from one of the trusted senders."""
+    """Applies the header of a connection that comes from one of the trusted senders."""
 
     __slots__ = ("_trusted",)
+    header = ProxyHeader()
 
     def __init__(self, trusted: str) -> None:
         self._trusted = AddressList(trusted, "--proxy-protocol")
@@ -66,34 +68,9 @@ class ProxyProtocol:
         if not self._trusted.find(peer.remote):
             raise Refused(CAUSE, f"not a trusted proxy (--proxy-protocol {self._trusted.text})")
 
-    def receive(self, connection: _socket.socket, peer: Peer, deadline: float) -> Peer:
-        """The peer that the header conveys. `deadline` on time.monotonic(). Raises Refused."""
-        self.check_sender(peer)
-        try:
-            header = read_header(connection, deadline)
-        finally:
-            connection.settimeout(None)  # the server shares it
-        return self.apply(header, peer)
-
-    def foresee(self, connection: _socket.socket, peer: Peer) -> tuple[Peer, int] | None:
-        """What receive() would return, and the length of the header, if all of it is there; it stays unread.
-
-        None if it is not, or longer than any proxy sends. Raises Refused.
-        """
-        try:
-            seen = connection.recv(PEEKED, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
-        except OSError:
-            return None  # who reads it will see
-        length = 0
-        while wanted := missing_or_refuse(seen[:length]):
-            length += wanted
-            if length > len(seen):
-                missing_or_refuse(seen)  # not all of it, but perhaps enough to see that it will never be one
-                return None
-        return self.apply(seen[:length], peer), length
-
-    def apply(self, header: bytes, peer: Peer) -> Peer:
+    def apply(self, header: bytes | None, peer: Peer) -> Peer:
         """The peer after a complete header. Raises Refused."""
+        assert header is not None
         try:
             conveyed = parse(header)
         except Malformed as fault:
@@ -110,20 +87,40 @@ class ProxyProtocol:
 
 
 def read_header(connection: _socket.socket, deadline: float) -> bytes:
-    """To its exact end. Raises Refused."""
+    """The header to its exact end. `deadline` on time.monotonic(). Raises Refused."""
     header = b""
-    while wanted := missing_or_refuse(header):
-        connection.settimeout(max(deadline - time.monotonic(), 0.000001))
-        try:
+    try:
+        while wanted := missing_or_refuse(header):
+            connection.settimeout(max(deadline - time.monotonic(), 0.000001))
             received = connection.recv(wanted)
-        except TimeoutError:
-            raise Refused(CAUSE, "no complete PROXY header in time") from None
-        except OSError as error:
-            raise Refused(CAUSE, f"no PROXY header: {error.strerror}") from None
-        if not received:
-            raise Refused(CAUSE, "the connection ended before the PROXY header did")
-        header += received
+            if not received:
+                raise Refused(CAUSE, "the connection ended before the PROXY header did")
+            header += received
+    except TimeoutError:
+        raise Refused(CAUSE, "no complete PROXY header in time") from None
+    except OSError as error:
+        raise Refused(CAUSE, f"no PROXY header: {error.strerror}") from None
+    finally:
+        connection.settimeout(None)  # the server shares it
     return header
+
+
+def peek_header(connection: _socket.socket) -> bytes | None:
+    """The header, if all of it is there; it stays unread. None if it is not, or longer than any proxy sends.
+
+    Raises Refused.
+    """
+    try:
+        seen = connection.recv(PEEKED, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+    except OSError:
+        return None  # who reads it will see
+    length = 0
+    while wanted := missing_or_refuse(seen[:length]):
+        length += wanted
+        if length > len(seen):
+            missing_or_refuse(seen)  # not all of it, but perhaps enough to see that it will never be one
+            return None
+    return seen[:length]
 
 
 def missing_or_refuse(header: bytes) -> int:

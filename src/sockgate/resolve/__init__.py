@@ -12,28 +12,24 @@ from .tasks import Unable, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..connection.lookup_options import LookUps
     from ..core.peer import Peer
+    from ..core.questions import Questions
     from .tasks import Task
 
 
-def look_up(peer: "Peer", lookups: "LookUps | None", zones: dict[str, bool], deadline: float, *, by_rule: bool) -> None:
-    """Ask everything, and tell the peer what came of it.
-
-    zones    the DNS lists: zone to whether for its text
-    by_rule  whether a rule may want the client's name: it is asked when the rule does, unless something else is asked
-             anyway, which might leave no time for it
-    """
+def look_up(questions: "Questions", deadline: float) -> None:
+    """Ask everything, and write the answers into the peer."""
+    peer = questions.peer
     resolver = Resolver(deadline - time.monotonic())
     peer.names = resolver
-    if lookups is None or not peer.remote:
+    if not peer.remote:
         return
-    questions = find_listings(peer, zones) if zones else []
-    if lookups.ident is not None and peer.protocol != "UDP" and not peer.via:  # a proxy's user is none of the client's
-        questions.append(find_user(peer, lookups.ident))
-    if lookups.hostname or (by_rule and questions):
-        questions.append(find_host(peer, lookups, resolver, by_rule=by_rule))
-    run(questions, deadline)
+    tasks = find_listings(peer, questions.zones) if questions.zones else []
+    if questions.ident is not None and peer.protocol != "UDP" and not peer.via:  # a proxy's user is not the client's
+        tasks.append(find_user(peer, questions.ident))
+    if questions.hostname or (questions.by_rule and tasks):
+        tasks.append(find_host(questions, resolver))
+    run(tasks, deadline)
 
 
 def load_everything() -> None:
@@ -41,11 +37,12 @@ def load_everything() -> None:
     from . import dns_client, dns_lists, ident  # noqa: F401
 
 
-def find_host(peer: "Peer", lookups: "LookUps", resolver: Resolver, *, by_rule: bool) -> "Task[None]":
-    host = yield from resolver.find(peer.remote, confirm=lookups.paranoid or by_rule)
-    if not lookups.hostname:
+def find_host(questions: "Questions", resolver: Resolver) -> "Task[None]":
+    peer = questions.peer
+    host = yield from resolver.find(peer.remote, confirm=questions.paranoid or questions.by_rule)
+    if not questions.hostname:
         return  # the resolver keeps it for the rule
-    if host.text and (host.state == CONFIRMED or not lookups.paranoid):
+    if host.text and (host.state == CONFIRMED or not questions.paranoid):
         peer.host = host.text
     elif host.problem:
         peer.problems.append(f"no host name: {host.problem}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...connection.log import ERROR
+from ...connection.proxy import peek_header
 from ...core.errors import ConfigError, GateError, PeerGone, Refused
 from ...core.peer import Peer, ends_of, peer_between
 from ...core.verdict import DENY, Verdict
@@ -149,10 +150,10 @@ def meet(
     others, or does not say it right; ConfigError.
     """
     proxy.check_sender(peer)
-    conveyed = proxy.foresee(connection, peer)
-    if conveyed:
-        client, header = conveyed
+    header = peek_header(connection)
+    if header:
+        client = proxy.apply(header, peer)
         verdict = rules.gate.decide_now(client)
         if verdict:
-            return client, rules.decided(client, verdict), header
+            return client, rules.decided(client, verdict), len(header)
     return peer, None, 0

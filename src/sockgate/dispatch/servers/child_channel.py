@@ -10,8 +10,9 @@ import select
 from collections.abc import Callable
 from functools import partial
 
+from ...core.errors import Refused
 from ...core.peer import Peer, internet_peer
-from ...core.verdict import DENY, Cause, Verdict
+from ...core.verdict import Cause, Verdict
 from ..poller import Loop
 from ..sessions.sessions import Session, Sessions
 from .vfork_server import Overloaded
@@ -36,15 +37,14 @@ class Parent:
         self._channel = channel
         self._pid = pid
 
-    def admit(self, session: Session) -> Verdict | None:
-        """Whether this client, now that it is known, may come in as far as limits go; the verdict if it may not."""
+    def admit(self, session: Session) -> None:
+        """Have this client counted, now that it is known. Raises Refused if that is more than the limits allow."""
         answer = self._ask(encode_peer(session.peer))
         if answer.isdigit():
             session.number = int(answer)
         elif answer:
             option, text, reason = answer.split("\n", 2)
-            return Verdict(DENY, Cause(option, text), reason)
-        return None
+            raise Refused(Cause(option, text), reason)
 
     def turned_away(self) -> None:
         """Say so, and wait until that is heard: the parent must not see this process end first, as a server would."""

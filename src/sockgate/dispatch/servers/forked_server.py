@@ -7,13 +7,18 @@ import os
 import signal
 from collections.abc import Callable
 
+from ...connection.admission import admission, advance
+from ...connection.banners import say_last_words, send
+from ...connection.blocking import Blocking
 from ...connection.log import write_line
-from ...core.errors import GateError, PeerGone, Refused
+from ...connection.needs import Place
+from ...core.errors import GateError
 from ...core.verdict import DENY, Verdict
-from ...shim import INTERNAL_ERROR, REFUSED, ask_and_decide, describe, tell, turn_away
+from ...shim import INTERNAL_ERROR, REFUSED, describe
 from ..deciding.decision import Decision
 from ..records.records import Records
 from ..sessions.admitted_client import Client
+from ..sessions.sessions import Session
 from ..signals import forget as forget_signals
 from ..signals import hold, release
 from .child_channel import Parent
@@ -60,15 +65,28 @@ def serve(client: Client, decision: Decision, records: Records) -> int:
 def become_server(client: Client, decision: Decision, records: Records) -> int:
     """Its connection is on descriptor 0."""
     session, gate = client.session, client.rules.gate
-    tell(client.unsent)
+    send(0, client.unsent)
     try:
         environment = decision.template.environment(session.peer.remote_port, session.number)
         gate.server.run(environment, decision.verdict.actions)
     except GateError as error:
         records.failed(session.peer, error)
-        turn_away(gate, Verdict(DENY))
+        say_last_words(0, gate.refusal(Verdict(DENY)))
         records.flush()
         return error.code
+
+
+class Counted(Blocking):
+    """The driver of a child, whose parent counts the clients."""
+
+    def __init__(self, seconds: float, session: Session, parent: Parent) -> None:
+        super().__init__(0, seconds)
+        self._session = session
+        self._parent = parent
+
+    def take_place(self, need: Place) -> None:
+        self._session.peer = need.peer
+        self._parent.admit(self._session)
 
 
 def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
@@ -76,28 +94,20 @@ def ask_and_serve(client: Client, parent: Parent, records: Records) -> int:
     records.forget()
     take_over(client.connection)
     session, gate = client.session, client.rules.gate
-    verdict = Verdict(DENY)
-    try:
-        deadline = gate.deadline()
-        session.peer = gate.identify(0, session.peer, deadline)
-        tell(gate.greeting)
-        verdict = parent.admit(session) or ask_and_decide(session.peer, gate, deadline)
-        verdict = gate.hold_greeting(0, session.peer, verdict)
-        if verdict.outcome != DENY:
-            decision = client.rules.decided(session.peer, verdict)
-            records.accepted(session, decision)
-            records.announce(everybody=True)
-            records.send()
-            return become_server(client._replace(unsent=gate.welcome(verdict)), decision, records)
-        records.refused(session.peer, verdict)
-    except PeerGone:
-        records.gone()
-    except Refused as refusal:
-        verdict = Verdict(DENY, refusal.cause, refusal.reason)
-        records.refused(session.peer, verdict)
-    except GateError as error:
-        records.failed(session.peer, error)
-    turn_away(gate, verdict)
+    machine = admission(gate, session.peer, counted=True)
+    outcome = Counted(gate.timeout, session, parent).finish(machine, advance(machine))
+    session.peer = outcome.peer
+    if outcome.admitted:
+        decision = client.rules.decided(session.peer, outcome.verdict)
+        records.accepted(session, decision)
+        records.announce(everybody=True)
+        records.send()
+        return become_server(client._replace(unsent=outcome.words), decision, records)
+    if outcome.error is None:
+        records.refused(session.peer, outcome.verdict)
+    else:
+        records.failed(session.peer, outcome.error)
+    say_last_words(0, outcome.words)
     parent.turned_away()
     records.flush()
     return REFUSED

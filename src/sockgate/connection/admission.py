@@ -1,0 +1,106 @@
+"""The steps of one connection. Their order stands here and nowhere else.
+
+An admission is a machine without input or output, a generator. It yields what it needs next (connection/needs.py),
+is sent the answer, and returns the outcome: the client is admitted, or refused. A driver meets the needs:
+
+    need = advance(machine)                    # the first need, or already the outcome
+    while not isinstance(need, Outcome):
+        need = advance(machine, ANSWER)        # or an exception, where the need cannot be met
+
+connection/blocking.py waits for each answer. sockgated's accept loop meets at once what it can, and continues the
+machine in a forked child for the rest. A test needs no socket.
+
+What the machine reads itself: the rules, and a host name that a rule turns out to need (Peer.names).
+"""
+
+from ..core.errors import GateError, Refused
+from ..core.verdict import DENY, Verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from ..core.peer import Peer
+    from .gate import Gate
+    from .needs import Need
+
+    Answer = bytes | None
+    Admission = Generator[Need, Answer, "Outcome"]
+
+
+class Outcome:
+    """What becomes of a client.
+
+    peer     the client itself, where it came through a proxy
+    verdict  with the variables, the actions and the cause
+    error    what is wrong on this side, so that the client is refused for no fault of its own; None for a decision
+    """
+
+    __slots__ = ("_gate", "error", "peer", "verdict")
+
+    def __init__(self, gate: "Gate", peer: "Peer", verdict: Verdict, error: GateError | None = None) -> None:
+        self._gate = gate
+        self.peer = peer
+        self.verdict = verdict
+        self.error = error
+
+    @property
+    def admitted(self) -> bool:
+        return self.verdict.outcome != DENY
+
+    @property
+    def words(self) -> bytes:
+        """What the client is sent now: before its server starts, or before its connection is closed."""
+        return self._gate.welcome(self.verdict) if self.admitted else self._gate.refusal(self.verdict)
+
+    @property
+    def note(self) -> str:
+        """What else the log says of an admitted client."""
+        return self._gate.note(self.peer)
+
+    def environment(self, base: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        """The server's; `base` is that of the gate for every client."""
+        return self._gate.environment(base, self.peer, self.verdict, self._gate.relays_for(self.peer))
+
+
+def admission(gate: "Gate", peer: "Peer", known: Verdict | None = None, *, counted: bool = False) -> "Admission":
+    """The machine for the client of a new connection.
+
+    known    the verdict, where it was remembered from an earlier connection between the same addresses
+    counted  whether the client must have a place within limits
+    """
+    error = None
+    try:
+        if gate.proxy is not None:
+            gate.proxy.check_sender(peer)
+            peer = gate.proxy.apply((yield gate.proxy.header), peer)
+        peer.local_host = gate.local_name
+        if gate.greeting:
+            from .needs import Send
+
+            yield Send(gate.greeting)
+        verdict, questions = (known, None) if known else gate.decide_or_ask(peer)
+        if counted and (verdict is None or verdict.outcome != DENY):
+            from .needs import Place
+
+            yield Place(peer, verdict)
+        if verdict is None:
+            assert questions is not None
+            yield questions
+            verdict = gate.decide(peer)
+        if gate.greet_delay is not None and verdict.outcome != DENY:
+            verdict = yield from gate.greet_delay.hold(verdict, gate.relays_for(peer))
+    except Refused as refusal:
+        verdict = Verdict(DENY, refusal.cause, refusal.reason)
+    except GateError as problem:
+        verdict, error = Verdict(DENY, problem.cause, str(problem)), problem
+    return Outcome(gate, peer, verdict, error)
+
+
+def advance(machine: "Admission", answer: "Answer | Refused | GateError" = None) -> "Need | Outcome":
+    """Send an answer and return the next need, or the outcome. An exception says that the need could not be met."""
+    try:
+        return machine.throw(answer) if isinstance(answer, Exception) else machine.send(answer)
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
