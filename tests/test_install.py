@@ -55,6 +55,12 @@ def test_no_placeholder_is_left(installed: Path) -> None:
             assert not re.search(r"@[A-Z]+@", (installed / name).read_text()), name
 
 
+def test_each_resident_unit_has_descriptors_for_clients_that_wait_for_a_look_up(installed: Path) -> None:
+    resident = [file for file in (installed / UNITS).glob("*.service") if "@" not in file.name]
+    assert len(resident) == 6
+    assert [file.name for file in resident if "\nLimitNOFILE=4096\n" not in file.read_text()] == []
+
+
 def test_a_traceback_shows_the_path_after_the_installation(installed: Path) -> None:
     (compiled,) = (installed / LIBRARY / "sockgate/__pycache__").glob("shim.*.pyc")
     assert f"/{LIBRARY}/sockgate/shim.py".encode() in compiled.read_bytes()
