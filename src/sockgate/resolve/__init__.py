@@ -1,7 +1,7 @@
 """What only the network can tell about a client: its name, its user, and the DNS lists that have it.
 
-Imported only where an option or a rule asks for one of them. All of a connection's questions are asked side by side
-and share one deadline, and no answer reaches anybody uncleaned.
+This package is imported only if an option or a rule needs one of them. All questions about a connection are asked at
+the same time and share one deadline. Every answer is cleaned here, before any other code sees it.
 """
 
 import time
@@ -33,7 +33,7 @@ def look_up(questions: "Questions", deadline: float) -> None:
 
 
 def load_everything() -> None:
-    """What is else loaded when it is needed: for a process whose children ask."""
+    """Import now what is otherwise imported when it is needed. For a process whose children ask."""
     from . import dns_client, dns_lists, ident  # noqa: F401
 
 
@@ -41,7 +41,7 @@ def find_host(questions: "Questions", resolver: Resolver) -> "Task[None]":
     peer = questions.peer
     host = yield from resolver.find(peer.remote, confirm=questions.paranoid or questions.by_rule)
     if not questions.hostname:
-        return  # the resolver keeps it for the rule
+        return  # the resolver keeps the name for the rule
     if host.text and (host.state == CONFIRMED or not questions.paranoid):
         peer.host = host.text
     elif host.problem:
@@ -54,7 +54,7 @@ def find_user(peer: "Peer", seconds: float) -> "Task[None]":
     try:
         peer.info = yield from user_of(peer, seconds)
     except Unable:
-        return  # hardly any machine has an ident server: not worth a word
+        return  # hardly any machine has an ident server, so the log does not mention it
 
 
 def find_listings(peer: "Peer", zones: dict[str, bool]) -> "list[Task[None]]":

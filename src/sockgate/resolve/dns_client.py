@@ -1,12 +1,14 @@
-"""Asking the name servers of /etc/resolv.conf.
+"""A client of the name servers in /etc/resolv.conf, for DNS lists.
 
-For DNS lists alone; host names are the C library's (child.py). Its resolver has no function for TXT records that
-Python could call, and a child for each list. dnspython has everything, but takes 62 ms to import, which is eight
-times what a whole connection costs, and `sockgate` runs with -S, where no package but the standard library exists.
-What is left to do for one question is little: this file and message.py, with dnspython as the tests' oracle.
+Host names are looked up by the C library (forked.py). For DNS lists there is this client, for two reasons. The C
+library has no function for TXT records that Python can call, and it would need a child process for each list.
+dnspython takes 62 ms to import, eight times the cost of a whole connection, and `sockgate` runs with -S, where Python
+finds only the standard library. One question needs little code: this file and dns_message.py. The tests use dnspython
+as their oracle.
 
-An answer is believed if it comes from the server and port that was asked, to a port that the kernel chose at random,
-with our random number and our question (RFC 5452). No EDNS: answers of lists are small, and a longer one comes by TCP.
+An answer is believed if it comes from the server and port that was asked, arrives at a port that the kernel chose at
+random, and repeats our random number and our question (RFC 5452). There is no EDNS: answers of lists are small, and a
+longer answer comes by TCP.
 """
 
 import _socket
@@ -40,7 +42,7 @@ Server = tuple[str, int, int, int] | tuple[str, int]
 
 
 def known_servers() -> list[Server]:
-    """Those of resolv.conf(5), this machine's own if it names none."""
+    """The servers in resolv.conf(5), or this machine's own if there are none."""
     servers: list[Server] = []
     try:
         with open(RESOLV_CONF, encoding="latin-1") as file:
@@ -49,12 +51,12 @@ def known_servers() -> list[Server]:
                 if words[:1] == ["nameserver"] and len(words) > 1:
                     servers += server_at(words[1])
     except OSError:
-        pass  # nobody configured one: the default
+        pass  # no server is configured: take the default
     return servers[:MOST_SERVERS] or [("127.0.0.1", PORT)]
 
 
 def server_at(text: str) -> list[Server]:
-    """One server, none if this is no address."""
+    """A list of this one server, or an empty list if the text is not an address."""
     address, _, scope = text.partition("%")
     try:
         if ":" not in address:
@@ -69,7 +71,7 @@ def server_at(text: str) -> list[Server]:
 def records_of(name: str, kind: int, servers: list[Server]) -> "Task[list[bytes]]":
     """The data of the records of this name and type. Raises NotThere, or Unable.
 
-    Asks one server after the other, again and again, until the deadline, unless all of them fail outright.
+    Asks one server after the other, in rounds, until the deadline. If every server fails at once, it ends before.
     """
     patience = FIRST_PATIENCE
     problem = ""
@@ -94,7 +96,7 @@ class Silence(Exception):
 
 
 def records_from(server: Server, name: str, kind: int, patience: float) -> "Task[list[bytes]]":
-    """What one server says. Raises Silence, NotThere, or Unable."""
+    """The answer of one server. Raises Silence, NotThere, or Unable."""
     question = encode_question(int.from_bytes(posix.urandom(2), "big"), name, kind)
     until = time.monotonic() + patience
     try:
@@ -117,12 +119,12 @@ def by_datagram(server: Server, question: bytes, until: float) -> "Task[tuple[in
     connection = _socket.socket(family_of(server), _socket.SOCK_DGRAM)
     try:
         connection.setblocking(False)
-        connection.connect(server)  # the kernel drops what comes from anybody else, and tells of a closed port
+        connection.connect(server)  # the kernel drops datagrams of other senders, and reports a closed port
         connection.send(question)
         while True:
             yield from wait_for(connection, READ, until)
             answer = connection.recv(LONGEST_DATAGRAM)
-            if is_answer_to(question, answer):  # else somebody guesses, or an old answer comes late
+            if is_answer_to(question, answer):  # else it is a forgery, or a late answer to an old question
                 return read_answer(question, answer)
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""What a DNS list says of a client (RFC 5782)."""
+"""What a DNS list says about a client (RFC 5782)."""
 
 from ..core.listing import Listing, is_listing
 from ..core.peer import text_of
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def listing_of(packed: bytes, zone: str, servers: list[Server], *, text: bool) -> "Task[Listing]":
-    """Asks for the address, and if it is listed and `text` is wanted, for the list's reason."""
+    """Ask for the address. If it is listed and `text` is wanted, also ask for the list's reason."""
     name = f"{reversed_address(packed)}.{zone}"
     try:
         addresses = yield from records_of(name, A, servers)
@@ -28,7 +28,7 @@ def listing_of(packed: bytes, zone: str, servers: list[Server], *, text: bool) -
 
 
 def reason_of(name: str, servers: list[Server]) -> "Task[str]":
-    """The text record; empty where there is none, or where it cannot be had in time: listed is listed."""
+    """The text record. Empty if there is none, or if it does not come in time: the client is listed in any case."""
     try:
         records = yield from records_of(name, TXT, servers)
         return read_text(records[0]).decode("latin-1")
@@ -37,7 +37,7 @@ def reason_of(name: str, servers: list[Server]) -> "Task[str]":
 
 
 def reversed_address(packed: bytes) -> str:
-    """1.2.0.192 for 192.0.2.1, and the nibbles of an IPv6 address, last one first: made from the bytes alone."""
+    """1.2.0.192 for 192.0.2.1, and the nibbles of an IPv6 address, the last one first."""
     if len(packed) == 4:
         return ".".join(str(octet) for octet in reversed(packed))
     return ".".join(reversed(packed.hex()))

@@ -1,7 +1,8 @@
-"""DNS messages (RFC 1035): one question out, the records of one answer in.
+"""DNS messages (RFC 1035): write one question, read the records of one answer.
 
-What comes in is anybody's until it is proven to be the answer to our question; RFC 9267 lists what parsers of it got
-wrong. Names are walked with a limit, lengths are checked before they are used, and whatever does not fit is Malformed.
+A message can come from any machine until it is proven to be the answer to our question. RFC 9267 lists the mistakes
+of DNS parsers. So names are read with a limit, lengths are checked before they are used, and a message that breaks
+a rule is Malformed.
 """
 
 from _struct import Struct
@@ -36,7 +37,7 @@ def encode_question(number: int, name: str, kind: int) -> bytes:
 
 
 def is_answer_to(question: bytes, message: bytes) -> bool:
-    """Whether this is a response with our number to our very question, which any answer repeats."""
+    """Whether this is a response with our number to our question. Every answer repeats the question."""
     if len(message) < len(question) or message[:2] != question[:2]:
         return False
     _, flags, questions, *_ = HEADER.unpack_from(message)
@@ -45,7 +46,7 @@ def is_answer_to(question: bytes, message: bytes) -> bool:
 
 
 def read_answer(question: bytes, message: bytes) -> tuple[int, list[bytes]]:
-    """The code of an answer, and the data of its records of the type that was asked for, through aliases.
+    """The code of an answer, and the data of its records of the type in the question. Follows aliases.
 
     Raises Malformed or Truncated.
     """
@@ -67,7 +68,7 @@ def read_answer(question: bytes, message: bytes) -> tuple[int, list[bytes]]:
 
 
 def read_records(message: bytes, at: int, count: int) -> list[tuple[bytes, int, bytes, int]]:
-    """(owner, type, data, where the data begins) of so many records of the Internet's class."""
+    """(owner, type, data, offset of the data) of each record of the Internet's class, among `count` records."""
     records = []
     for _ in range(count):
         owner, at = read_name(message, at)
@@ -84,9 +85,9 @@ def read_records(message: bytes, at: int, count: int) -> list[tuple[bytes, int, 
 
 
 def read_name(message: bytes, at: int) -> tuple[bytes, int]:
-    """A name in lower case, its labels with their lengths, and where the message goes on behind it.
+    """A name in lower case (each label with its length before it), and the offset of what follows the name.
 
-    A pointer must point backwards, in front of everything that this name has used: so there is an end to it.
+    A pointer must point backwards, to a place before all that this name has used. So the loop always ends.
     """
     labels, size = [], 0
     end, least = 0, at

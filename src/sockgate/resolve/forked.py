@@ -1,7 +1,7 @@
-"""What only the C library can answer: asked in a child, which is killed when the time is over.
+"""Questions that only the C library can answer. A child process asks them, and is killed when the time is over.
 
-The library waits as long as it likes, and CPython 3.11 keeps the interpreter locked while it waits in
-getnameinfo(3), so that not even a thread could watch the clock.
+The library has no time limit of its own that we could set. CPython 3.11 holds the interpreter lock while getnameinfo(3)
+waits, so another thread could not watch the clock.
 """
 
 import _signal  # type: ignore[import-not-found]  # typeshed has no stub for it
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
     from .tasks import Task
 
-# An answer as good as any: there is none. Everything else that getaddrinfo(3) says is a failure to find out.
+# With these errors getaddrinfo(3) says that there is no such name or address. All others mean: not found out.
 NO = frozenset((_socket.EAI_NONAME, _socket.EAI_NODATA, _socket.EAI_ADDRFAMILY))
 FOUND, NOT_THERE, UNABLE = b"+", b"-", b"!"  # how the child's answer begins
 LONGEST_ANSWER = 1 << 16
 
 
 def within(deadline: float, function: "Callable[[], str]") -> str:
-    """What the function returns in a child. Raises NotThere, or Unable, also when the deadline comes first."""
+    """What the function returns in a child process. Raises NotThere, or Unable, also if the deadline comes first."""
     return ask(in_child(function), deadline)
 
 
 def in_child(function: "Callable[[], str]") -> "Task[str]":
-    """The same as a question among others."""
+    """The same as a task, to run beside other tasks."""
     try:
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     except OSError as error:
@@ -39,7 +39,7 @@ def in_child(function: "Callable[[], str]") -> "Task[str]":
         child = posix.fork()
         if not child:
             answer_and_exit(theirs, function)
-        theirs.close()  # so that the end of the child is seen here
+        theirs.close()  # else the end of the child would not be seen here
         yield ours.fileno(), READ, FOREVER
         answer = ours.recv(LONGEST_ANSWER)
     except OSError as error:
@@ -59,7 +59,7 @@ def in_child(function: "Callable[[], str]") -> "Task[str]":
 
 
 def answer_and_exit(connection: _socket.socket, function: "Callable[[], str]") -> "NoReturn":
-    """The child's part: nothing that goes wrong here may run on as if it were the gate."""
+    """The child's part. It always exits: after an error the child must not go on as a second gate."""
     try:
         try:
             answer = FOUND + function().encode()

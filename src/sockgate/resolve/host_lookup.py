@@ -1,4 +1,4 @@
-"""Host names of addresses, by the system's resolver (/etc/nsswitch.conf), each asked for only once."""
+"""Host names of addresses, by the system's resolver (/etc/nsswitch.conf). Each address is looked up only once."""
 
 import _socket
 import time
@@ -17,7 +17,7 @@ LONGEST_NAME = 253  # RFC 1035
 
 
 class Resolver:
-    """For one connection, for so many seconds in all."""
+    """The look-ups for one connection, which together take at most this many seconds."""
 
     __slots__ = ("_answers", "_deadline", "_first_answers")
 
@@ -30,7 +30,7 @@ class Resolver:
         return ask(self.find(packed, confirm=True), self._deadline)
 
     def find(self, packed: bytes, *, confirm: bool) -> "Task[HostName]":
-        """What name_of returns, as a question among others; without `confirm`, nobody looks where the name leads."""
+        """What name_of returns, as a task. Without `confirm`, the addresses of the name are not looked up."""
         if packed not in self._first_answers:
             self._first_answers[packed] = yield from look_up(packed)
         if not confirm:
@@ -59,7 +59,7 @@ def look_up(packed: bytes) -> "Task[HostName]":
 
 
 def look_back(host: HostName, packed: bytes) -> "Task[HostName]":
-    """The same once it is known whether the name leads back to the address."""
+    """The same host name, after a look-up of its addresses: does the name lead back to this address?"""
     if host.state != UNCONFIRMED:
         return host
     name = host.text
@@ -79,9 +79,9 @@ def reverse_name(packed: bytes) -> str:
 
 
 def forward(name: str, packed: bytes) -> str:
-    """The canonical name behind a name, and its addresses of the same family as `packed`, with blanks between."""
+    """The canonical name of a name, then its addresses of the family of `packed`, separated by blanks."""
     family = _socket.AF_INET if len(packed) == 4 else _socket.AF_INET6
-    # The name as bytes: text would be encoded as IDNA, which loads 20 modules.
+    # The name is passed as bytes: Python would encode text as IDNA, which loads 20 modules.
     found = _socket.getaddrinfo(name.encode(), None, family, _socket.SOCK_STREAM, 0, _socket.AI_CANONNAME)
     return " ".join([found[0][3], *(str(entry[4][0]).partition("%")[0] for entry in found)])
 
@@ -98,10 +98,10 @@ def innetgr(group: str, host: str) -> str:
 
 
 def why_unusable(name: str) -> str:
-    """Why this name must not be compared with a rule, nor shown to a server; empty if it may."""
+    """Why this name must not be compared with a rule or shown to a server. Empty if it is usable."""
     if not name or len(name) > LONGEST_NAME or not USABLE.issuperset(name):
         return "its name is not a host name"
-    # 192.0.2.1 as a name would pass for the address in rules that compare both (libwrap's do).
+    # The name 192.0.2.1 would match rules about that address: libwrap compares patterns with name and address.
     last = name.rpartition(".")[2]
     if last.isdigit() or last.startswith("0x"):
         return "its name looks like an address"

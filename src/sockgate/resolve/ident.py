@@ -1,6 +1,6 @@
-"""The client's user, as the ident server on its machine tells it (RFC 1413).
+"""The client's user, as the ident server on the client's machine names it (RFC 1413).
 
-That server says what its owner likes: the answer is worth something only where both machines are one's own.
+That server answers what its owner wants. Trust the answer only if both machines belong to you.
 """
 
 import _socket
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from .tasks import Task
 
 PORT = 113
-LONGEST_REPLY = 512  # bytes; RFC 1413 allows 1,000 for a line, and nobody has such a name
+LONGEST_REPLY = 512  # bytes; RFC 1413 allows 1,000 for a line, but no user has such a long name
 LONGEST_USER = 64
 USABLE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-")
 
 
 def user_of(peer: "Peer", seconds: float) -> "Task[str | None]":
-    """The user, None if the server does not say. Raises Unable if there is no answer, at most after so long."""
+    """The user, or None if the server does not name one. Raises Unable if no answer comes in this time."""
     until = time.monotonic() + seconds
     try:
         connection = _socket.socket(_socket.AF_INET if len(peer.remote) == 4 else _socket.AF_INET6)
         try:
             connection.setblocking(False)
             yield from connect(connection, peer, until)
-            # The first segment of a connection: the kernel always has room for it.
+            # This is the first segment of a connection, for which the kernel always has room.
             connection.send(b"%d, %d\r\n" % (peer.remote_port, peer.local_port), _socket.MSG_NOSIGNAL)
             return user_in((yield from read_line(connection, until)), peer.remote_port, peer.local_port)
         finally:
@@ -39,7 +39,7 @@ def user_of(peer: "Peer", seconds: float) -> "Task[str | None]":
 
 
 def connect(connection: _socket.socket, peer: "Peer", until: float) -> "Task[None]":
-    """To port 113 of the client, from the address that it connected to: the question is about these two."""
+    """Connect to port 113 of the client, from the address to which the client connected, as RFC 1413 asks."""
     if peer.interface:
         scope = _socket.if_nametoindex(peer.interface)
         connection.bind((peer.local_ip, 0, 0, scope))
@@ -56,7 +56,7 @@ def connect(connection: _socket.socket, peer: "Peer", until: float) -> "Task[Non
 
 
 def read_line(connection: _socket.socket, until: float) -> "Task[bytes]":
-    """The reply as far as there is one: up to its line feed, to the end, or to the longest that is read."""
+    """The reply up to its line feed, its end, or LONGEST_REPLY."""
     reply = b""
     while b"\n" not in reply and len(reply) < LONGEST_REPLY:
         if not (yield connection.fileno(), READ, until):
@@ -69,7 +69,7 @@ def read_line(connection: _socket.socket, until: float) -> "Task[bytes]":
 
 
 def user_in(reply: bytes, remote_port: int, local_port: int) -> str | None:
-    """`6193, 23 : USERID : UNIX : joe` and CR LF. None for whatever is not exactly that, about this connection."""
+    """The user in `6193, 23 : USERID : UNIX : joe` and CR LF. None for any other form or another connection."""
     line, end, _ = reply.partition(b"\r\n")
     ports, kind, _system, user = (line.decode("latin-1").split(":", 3) + [""] * 3)[:4]
     if not end or kind.strip(" \t") != "USERID" or numbers(ports) != (remote_port, local_port):
@@ -79,7 +79,7 @@ def user_in(reply: bytes, remote_port: int, local_port: int) -> str | None:
 
 
 def why_no_user(text: str) -> str:
-    """Why this is not believed to be a user's name; empty if it is."""
+    """Why this text is not taken for a user's name. Empty if it is."""
     usable = text and len(text) <= LONGEST_USER and USABLE.issuperset(text)
     return "" if usable else "that is not a user's name"
 

@@ -1,8 +1,8 @@
-"""Waiting for several answers at a time, in one thread.
+"""Wait for several answers at the same time, in one thread.
 
-A question is a generator that yields what it waits for: a descriptor, the events of poll(2), and until when, in
-seconds of time.monotonic(). It is sent whether that has happened (or its own time is over). When the deadline of all
-comes, TooLate is raised in it, and that must be its end.
+A task is a generator. It yields what it waits for: a descriptor, the events of poll(2), and a time limit in seconds of
+time.monotonic(). It is sent True if the event has happened, and False if its time limit is over. When the common
+deadline comes, TooLate is raised in the task, and the task must end.
 """
 
 import select
@@ -22,28 +22,28 @@ FOREVER = float("inf")
 
 
 class NotThere(Exception):
-    """The answer is known, and it is: none."""
+    """It is known that there is no answer, such as no name for an address."""
 
 
 class Unable(Exception):
-    """The answer could not be found out; the text says why."""
+    """The answer could not be found out. The text says why."""
 
 
 class TooLate(Unable):
-    """It did not come before the deadline."""
+    """The answer did not come before the deadline."""
 
     def __init__(self) -> None:
         super().__init__("no answer in time")
 
 
 def run(tasks: "Iterable[Task[None]]", deadline: float) -> None:
-    """Have all these questions asked side by side. What one of them raises ends the others."""
+    """Run all these tasks at the same time. If one raises an exception, the others end."""
     waiting: dict[int, tuple[Task[None], float]] = {}
     poll = select.poll()
 
     def go_on(task: "Task[None]", happened: bool | None) -> None:
         try:
-            # A generator that has just been made takes nothing but None.
+            # A new generator takes only None.
             descriptor, events, until = task.send(happened)  # type: ignore[arg-type]
         except StopIteration:
             return
@@ -78,11 +78,11 @@ def give_up(task: "Task[None]") -> None:
         task.throw(TooLate())
     except StopIteration:
         return
-    task.close()  # it asked on; nobody waits for that any more
+    task.close()  # it yielded again, but its result is no longer needed
 
 
 def ask(task: "Task[Result]", deadline: float) -> "Result":
-    """The answer to one question. Raises what it raises."""
+    """Run one task and return its result. Raises what the task raises."""
     answers: list[Result] = []
 
     def keep() -> "Task[None]":
