@@ -15,10 +15,10 @@ from .atomic_write import link_once, write_atomically
 from .convert.conflicts import MASKED, obstacle, origin_of, vendor_drop_ins
 from .convert.machine import Machine, this_machine
 from .convert.report import Outcome, Report
-from .convert.result import Conversion, build
-from .convert.unit_plan import UnitFile
+from .convert.result import Converted, build
 from .convert.xinetd import read_system
 from .core.errors import ConfigError
+from .units.writer import format_unit
 
 NAME = "sockgate-xinetd-generator"
 JOURNAL = "/run/systemd/journal/socket"
@@ -51,15 +51,16 @@ def generate(root: str, folder: str, machine: Machine) -> list[str]:
     conversion = build(read_system(root, machine, report), report, machine)
     complaints = [str(entry) for entry in report.entries if entry.outcome is Outcome.REFUSED or entry.blocks]
     before = converted_before(root)
-    for service, units in zip(conversion.services, pairs(conversion), strict=True):
-        obstacles = [path for path in (obstacle(root, unit.name) for unit in units) if path]
+    for one in conversion.converted:
+        service = one.service
+        obstacles = [path for path in (obstacle(root, unit.name) for unit in one.units) if path]
         if (service.place.file, service.name) in before:
             continue
         if obstacles:
             complaints.append(f"{service.place}: {service.name}: left to {obstacles[0]}, which exists already")
             continue
         try:
-            write(root, folder, units)
+            write(root, folder, one)
         except ConfigError as error:
             complaints.append(f"{service.place}: {service.name}: {error}")
     return complaints
@@ -82,17 +83,13 @@ def xinetd_runs(root: str) -> bool:
     return installed and any(glob.glob(os.path.join(root, pattern)) for pattern in ENABLED)
 
 
-def pairs(conversion: Conversion) -> list[tuple[UnitFile, UnitFile]]:
-    return list(zip(conversion.units[::2], conversion.units[1::2], strict=True))
-
-
-def write(root: str, folder: str, units: tuple[UnitFile, UnitFile]) -> None:
+def write(root: str, folder: str, one: Converted) -> None:
     """Both files, and the link that starts the socket at boot, as xinetd would have. Raises ConfigError."""
-    for unit in units:
-        write_atomically(os.path.join(folder, unit.name), str(unit), durable=False)
+    for unit in one.units:
+        write_atomically(os.path.join(folder, unit.name), format_unit(unit), durable=False)
         for drop_in in vendor_drop_ins(root, unit.name):  # meant for the template of ours that gives way
             link_once(MASKED, os.path.join(folder, drop_in))
-    socket_unit = units[0].name
+    socket_unit = one.socket_unit.name
     link_once(f"../{socket_unit}", os.path.join(folder, "sockets.target.wants", socket_unit))
 
 

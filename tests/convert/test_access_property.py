@@ -17,6 +17,7 @@ from sockgate.core.verdict import DENY
 from sockgate.units import reader
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName
+from sockgate.units.writer import format_unit
 
 MACHINE = Machine(systemd=257, hosts_files=(), asks_services=False)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -108,7 +109,7 @@ def test_the_converted_service_admits_exactly_whom_xinetd_admits(defaults: list[
     if not conversion.units:
         return  # refused: nobody gets in
     access = lists(defaults, service)
-    unit = str(conversion.units[1])
+    unit = format_unit(conversion.units[1])
     for address in POOL:
         old, new = admitted_by_xinetd(access, address), admitted_by_gate(unit, address)
         assert old or not new, (address, unit)

@@ -21,6 +21,7 @@ from sockgate.core.verdict import DENY
 from sockgate.units import reader
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName
+from sockgate.units.writer import format_unit
 from tests.access.naive_rules import NaivePeer, best_rule
 from tests.core.clients import client
 
@@ -35,7 +36,7 @@ HOST, INFO = "mail.example.com", "joe"  # of every client, if somebody asks
 
 def gate_of(conversion: Conversion) -> Settings | None:
     """The options of the service's gate, None if it has no gate."""
-    unit = str(conversion.units[1])
+    unit = format_unit(conversion.units[1])
     assignments, _ = reader.parse(unit, "probe@.service")
     start = next(assignment for assignment in assignments if assignment.key == "ExecStart")
     (command,) = parse_commands(start, UnitName.parse("probe@.service"))

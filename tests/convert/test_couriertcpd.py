@@ -9,6 +9,7 @@ from sockgate.convert import programs
 from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
+from sockgate.units.writer import format_unit
 
 MACHINE = Machine(systemd=257, asks_services=False)
 
@@ -20,7 +21,7 @@ def convert(folder: Path, text: str, name: str = "imapd", **beside: str) -> Conv
 
 
 def units(conversion: Conversion) -> str:
-    return "\n".join(map(str, conversion.units))
+    return "\n".join(map(format_unit, conversion.units))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_the_environment_is_evaluated_when_the_socket_starts(tmp_path: Path) -> 
     text = units(convert(tmp_path, "PORT=143"))
     assert f"courier-environment {tmp_path}/imapd --output /run/sockgate/imapd.env\n" in text
     assert "EnvironmentFile=/run/sockgate/imapd.env\n" in text
-    assert '/imaplogin /usr/bin/imapd "${MAILDIRPATH}"\n' in text
+    assert "/imaplogin /usr/bin/imapd ${MAILDIRPATH}\n" in text
 
 
 def test_the_tls_variants_have_couriertls_in_front_and_the_other_settings_beside(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from sockgate.core.options import parse as parse_options
 from sockgate.units import reader
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName
+from sockgate.units.writer import format_unit
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(folder.name for folder in GOLDEN.iterdir())
@@ -53,7 +54,7 @@ def converted() -> Conversion:
 
 def test_conversion_gives_exactly_the_expected_units_and_report(folder: Path) -> None:
     conversion = converted()
-    produced = {unit.name: str(unit) for unit in conversion.units} | {"report": render_text(conversion, "DIR")}
+    produced = {unit.name: format_unit(unit) for unit in conversion.units} | {"report": render_text(conversion, "DIR")}
     files = {file: text.replace(str(folder), "FOLDER") for file, text in produced.items()}
     if "SOCKGATE_UPDATE_GOLDEN" in os.environ:
         shutil.rmtree("expected", ignore_errors=True)
@@ -67,7 +68,7 @@ def test_conversion_gives_exactly_the_expected_units_and_report(folder: Path) ->
 @pytest.mark.usefixtures("folder")
 def test_the_reader_of_units_and_the_gate_take_what_is_written() -> None:
     for unit in converted().units:
-        assignments, ignored = reader.parse(str(unit), unit.name)
+        assignments, ignored = reader.parse(format_unit(unit), unit.name)
         assert not ignored
         for assignment in assignments:
             if assignment.key == "ExecStart":

@@ -9,6 +9,7 @@ from sockgate.convert import programs
 from sockgate.convert.machine import GNU, OPENBSD, Machine
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
+from sockgate.units.writer import format_unit
 
 MACHINE = Machine(systemd=257, asks_services=False)
 
@@ -19,7 +20,7 @@ def convert(folder: Path, *lines: str) -> Conversion:
 
 
 def units(conversion: Conversion) -> str:
-    return "\n".join(map(str, conversion.units))
+    return "\n".join(map(format_unit, conversion.units))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
 from sockgate.convert.stunnel import server
 from sockgate.core.errors import ConfigError
+from sockgate.units.writer import format_unit
 
 MACHINE = Machine(systemd=257, asks_services=False)
 KEY = "-----BEGIN PRIVATE KEY-----\n"
@@ -83,9 +84,9 @@ def test_line_becomes_this_in_stunnels_file(line: str, variables: str, setting: 
 )
 def test_line_becomes_this_in_the_units(line: str, directive: str, tmp_path: Path) -> None:
     conversion = convert(tmp_path, line)
-    assert directive.replace("NAME", tmp_path.name) in "\n".join(map(str, conversion.units))
-    assert "User=" not in str(conversion.units[1])
-    assert "\nNoDelay" not in "\n".join(map(str, convert(tmp_path, "sslserver -dRHl0 0 7 /bin/cat").units))
+    assert directive.replace("NAME", tmp_path.name) in "\n".join(map(format_unit, conversion.units))
+    assert "User=" not in format_unit(conversion.units[1])
+    assert "\nNoDelay" not in "\n".join(map(format_unit, convert(tmp_path, "sslserver -dRHl0 0 7 /bin/cat").units))
 
 
 @pytest.mark.parametrize(

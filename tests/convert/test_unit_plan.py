@@ -11,6 +11,7 @@ from sockgate.convert.result import build
 from sockgate.convert.service import DATAGRAM, STREAM, Listen, Service
 from sockgate.convert.unit_names import unit_stem
 from sockgate.convert.unit_plan import unit_files
+from sockgate.units.writer import format_unit
 
 MACHINE = Machine(systemd=257, asks_services=False)
 HERE = Place("/etc/xinetd.d/x", 1)
@@ -19,7 +20,9 @@ SOCKET = (Listen(STREAM, "7"),)
 
 def started(service: Service) -> str:
     """The ExecStart= of its service."""
-    return next(line for line in str(unit_files(service, MACHINE)[1]).split("\n") if line.startswith("ExecStart="))
+    return next(
+        line for line in format_unit(unit_files(service, MACHINE)[1]).split("\n") if line.startswith("ExecStart=")
+    )
 
 
 def plain(name: str = "x", command: tuple[str, ...] = ("/bin/cat", "-u"), kind: str = STREAM) -> Service:
@@ -30,7 +33,7 @@ def test_a_user_without_further_groups_is_set_by_setpriv_in_front_of_everything(
     service = Service(name="x", place=HERE, listens=SOCKET, command=("/bin/cat",), user="news", group="9",
                       clear_groups=True)  # fmt: skip
     assert started(service) == "ExecStart=/usr/bin/setpriv --reuid=news --regid=9 --clear-groups -- /bin/cat"
-    assert "User=" not in str(unit_files(service, MACHINE)[1])
+    assert "User=" not in format_unit(unit_files(service, MACHINE)[1])
 
 
 def test_such_a_user_and_another_name_take_the_gate() -> None:
@@ -59,7 +62,7 @@ def test_a_program_that_is_not_installed_yet_is_no_matter_for_verify() -> None:
 
 
 def test_a_server_without_a_gate_ends_by_sigpipe_as_it_did() -> None:
-    assert "IgnoreSIGPIPE=no\n" in str(unit_files(plain(), MACHINE)[1])
+    assert "IgnoreSIGPIPE=no\n" in format_unit(unit_files(plain(), MACHINE)[1])
 
 
 def test_of_one_name_each_further_service_gets_its_own() -> None:

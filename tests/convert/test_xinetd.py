@@ -11,6 +11,7 @@ from sockgate.convert.report import Outcome
 from sockgate.convert.report_text import render_text
 from sockgate.convert.result import Conversion
 from sockgate.convert.xinetd.grammar import Block, Include, Problem, parse
+from sockgate.units.writer import format_unit
 
 MACHINE = Machine(systemd=257, hosts_files=(), asks_services=False)
 IGNORED, REFUSED, APPROXIMATED = Outcome.IGNORED, Outcome.REFUSED, Outcome.APPROXIMATED
@@ -32,7 +33,7 @@ def service(name: str = "probe", extra: str = "", **changed: str) -> str:
 
 
 def units(conversion: Conversion) -> str:
-    return "\n".join(map(str, conversion.units))
+    return "\n".join(map(format_unit, conversion.units))
 
 
 def about(conversion: Conversion, what: str) -> tuple[Outcome, str]:

@@ -93,7 +93,7 @@ def test_what_is_wrong_with_it_is_said_at_once(root: Path, capsys: pytest.Captur
 def test_a_dry_run_prints_the_units_and_writes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl(root, "install", *OWN, "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == [f"# {ETC}/echo.socket", MARKER]
+    assert lines[:2] == [f"# {ETC}/echo.socket", f"# {MARKER}"]
     assert f"# {ETC}/echo@.service" in lines
     assert not (root / ETC[1:]).exists()
 

@@ -98,17 +98,18 @@ def converted(file: Path) -> tuple[dict[str, Facts], Conversion]:
 def facts_of_service(service: Service) -> tuple[str, Facts]:
     address, _, port = service.listens[0].address.rpartition(":")
     gate, directives = dict(service.gate), dict(service.directives)
+    server, *arguments = map(str, service.command)
     return port, {
         "kind": "stream" if service.listens[0].kind == "ListenStream" else "dgram",
         "wait": "yes" if service.wait else "no",
         "user": uid_of(service.user),
         "group": group_of(service),
-        "umask": f"{int(directives.get('UMask', '22'), 8):o}",
-        "nice": directives.get("Nice", "0"),
+        "umask": f"{int(str(directives.get('UMask', '22')), 8):o}",
+        "nice": str(directives.get("Nice", "0")),
         "per source": str(service.max_per_source or -1),
         "bind": address.strip("[]").replace("0.0.0.0", ""),
-        "words": " ".join([service.argv0 or service.command[0].rpartition("/")[2], *service.command[1:]]),
-        "server": service.command[0],
+        "words": " ".join([service.argv0 or server.rpartition("/")[2], *arguments]),
+        "server": server,
         "times": re.sub(r"\b(\d)\b", r"0\1", str(gate.get("--access-times", ""))),
         "only from": str(gate.get("--only-from", "")),
         "no access": str(gate.get("--no-access", "")),

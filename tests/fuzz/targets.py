@@ -41,6 +41,7 @@ from sockgate.units import envfile
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName
 from sockgate.units.reader import parse as parse_unit
+from sockgate.units.writer import format_unit
 from tests.core.clients import client, local_user
 
 Target = Callable[[bytes], None]
@@ -305,9 +306,9 @@ def conversion(program: str, data: bytes) -> None:
     path.write_bytes(data)
     converted = programs.convert(program, [str(path)], MACHINE)
     for unit in converted.units:
-        assignments, ignored = parse_unit(str(unit), unit.name)
+        assignments, ignored = parse_unit(format_unit(unit), unit.name)
         assert not ignored
-        assert str(unit).encode()
+        assert format_unit(unit).encode()
         for assignment in assignments:
             if assignment.key == "ExecStart":
                 (command,) = parse_commands(assignment, UnitName.parse(unit.name))

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from sockgate.convert import programs
+from sockgate.units.writer import format_unit
 from tests.fuzz.run import CORPUS, FOUND
 from tests.fuzz.targets import MACHINE
 
@@ -50,7 +51,7 @@ def write_units(target: str, folder: Path) -> tuple[int, list[Path]]:
     for number, path in enumerate(inputs):
         (folder / "input").write_bytes(path.read_bytes())
         for unit in programs.convert(READERS[target], [str(folder / "input")], machine, f"f{number}-").units:
-            (folder / unit.name).write_text(str(unit))
+            (folder / unit.name).write_text(format_unit(unit))
             units.append(folder / unit.name)
     return len(inputs), units
 

@@ -5,13 +5,25 @@ from collections.abc import Mapping
 
 import pytest
 
-from sockgate.units.command import format_command, parse_commands
+from sockgate.units.command import parse_commands
 from sockgate.units.envfile import format_assignment
 from sockgate.units.environment import load_environment
+from sockgate.units.model import (
+    Command,
+    Directive,
+    Environment,
+    File,
+    Section,
+    UnitFile,
+    Value,
+    Variable,
+    Written,
+    section,
+)
 from sockgate.units.quoting import quote_variable
 from sockgate.units.search import UnitSearch
 from sockgate.units.unit import KEPT
-from sockgate.units.writer import Section, Setting, assignment, format_unit, literal
+from sockgate.units.writer import format_unit
 from tests.system.machine import Machine
 
 # Prints how many arguments it got, the arguments, then its environment, each with a NUL behind it.
@@ -97,9 +109,9 @@ def parse_dump(machine: Machine, name: str) -> Received:
     return fields[1 : count + 1], {variable: value for variable, _, value in variables}
 
 
-def unit(name: str, *settings: Setting) -> str:
-    output = Setting("StandardOutput", f"file:/run/out/{name}")
-    return format_unit([Section("Service", [Setting("Type", "oneshot"), output, *settings])])
+def unit(name: str, *settings: tuple[str, Value]) -> str:
+    output = ("StandardOutput", Written(f"file:/run/out/{name}"))
+    return format_unit(UnitFile(name, (), (section("Service", ("Type", Written("oneshot")), output, *settings),)))
 
 
 def expected(machine: Machine, name: str) -> Received | None:
@@ -126,7 +138,7 @@ def test_any_command_line_is_read_as_systemd_reads_it(machine: Machine) -> None:
         line = random_text(source, COMMAND)
         machine.write(f"/run/{name}.env", f"A=x 'y z'\nB={random_text(source, FILE)}\n")
         # Not through the writer, which refuses a good part of these.
-        text = unit(name, Setting("EnvironmentFile", f"/run/{name}.env"))
+        text = unit(name, ("EnvironmentFile", File((f"/run/{name}.env",))))
         units[name] = f"{text}ExecStart={PROGRAM} {line}\n\nEnvironment=C={random_text(source, ENVIRONMENT)}\n"
     actual = received(machine, units)
     for name, text in units.items():
@@ -142,7 +154,7 @@ def test_any_variables_are_read_as_systemd_reads_them(machine: Machine) -> None:
         machine.write(f"/run/{name}.env", f"B={random_text(source, FILE)}")
         line = random_text(source, ENVIRONMENT)
         units[name] = (
-            unit(name, Setting("ExecStart", PROGRAM)) + f"EnvironmentFile=/run/{name}.env\nEnvironment=A={line}\n"
+            unit(name, ("ExecStart", Command((PROGRAM,)))) + f"EnvironmentFile=/run/{name}.env\nEnvironment=A={line}\n"
         )
     actual = received(machine, units)
     assert actual.keys() == units.keys()
@@ -157,8 +169,10 @@ def test_any_variables_are_read_as_systemd_reads_them(machine: Machine) -> None:
 def test_a_file_that_is_no_text_keeps_the_service_from_starting(machine: Machine, content: bytes) -> None:
     machine.path("/run/no-text.env").write_bytes(content)
     for prefix, fails in (("", True), ("-", False)):
-        file = Setting("EnvironmentFile", f"{prefix}/run/no-text.env")
-        actual = received(machine, {"no-text.service": unit("no-text.service", Setting("ExecStart", PROGRAM), file)})
+        file = ("EnvironmentFile", File(("/run/no-text.env",), optional=bool(prefix)))
+        actual = received(
+            machine, {"no-text.service": unit("no-text.service", ("ExecStart", Command((PROGRAM,))), file)}
+        )
         assert ("no-text.service" in actual) is not fails
         service = UnitSearch(str(machine.path("/"))).load("no-text.service")
         assert service is not None
@@ -171,15 +185,17 @@ def test_what_we_write_reaches_the_process_unchanged(machine: Machine, way: str)
     source = random.Random(3)  # noqa: S311
     words = {f"write-{number}.service": random_words(source) for number in range(ROUNDS)}
     units = {}
+    expands_a: tuple[str, Value] = ("ExecStart", Command((PROGRAM, Variable("A", splits=True))))
+    settings: list[tuple[str, Value]]
     for name, arguments in words.items():
         value = quote_variable(arguments)
         if way == "command line":
-            settings = [Setting("ExecStart", format_command([PROGRAM, *arguments]))]
+            settings = [("ExecStart", Command((PROGRAM, *arguments)))]
         elif way == "variable in the unit":
-            settings = [Setting("ExecStart", f"{PROGRAM} $A"), Setting("Environment", assignment("A", value))]
+            settings = [expands_a, ("Environment", Environment("A", value))]
         else:
             machine.write(f"/run/{name}.env", format_assignment("A", value))
-            settings = [Setting("ExecStart", f"{PROGRAM} $A"), Setting("EnvironmentFile", literal(f"/run/{name}.env"))]
+            settings = [expands_a, ("EnvironmentFile", File((f"/run/{name}.env",)))]
         units[name] = unit(name, *settings)
     actual = received(machine, units)
     assert {name: actual[name][0] for name in actual} == words
@@ -188,12 +204,11 @@ def test_what_we_write_reaches_the_process_unchanged(machine: Machine, way: str)
 def test_systemd_has_nothing_to_say_about_what_we_write(machine: Machine) -> None:
     source = random.Random(4)  # noqa: S311
     arguments = [word for _ in range(20) for word in random_words(source)]
-    text = format_unit(
-        [
-            Section("Unit", [Setting("Description", literal("100% of é"), "a comment \\")]),
-            Section("Service", [Setting("ExecStart", format_command(["/bin/echo", *arguments]), "from\nelsewhere")]),
-        ]
+    sections = (
+        Section("Unit", (Directive("Description", "100% of é", "a comment \\"),)),
+        Section("Service", (Directive("ExecStart", Command(("/bin/echo", *arguments)), "from\nelsewhere"),)),
     )
+    text = format_unit(UnitFile("quiet.service", (), sections))
     machine.write("/run/systemd/system/quiet.service", text)
     result = machine.run("systemd-analyze", "verify", "quiet.service", check=False)
     assert (result.stdout + result.stderr, result.returncode) == ("", 0)
@@ -217,21 +232,21 @@ RESET_VALUES = {"KillMode": "process", "TasksMax": "7", "MemoryMax": "64M", "Mem
 
 
 def test_an_empty_value_resets_what_it_resets_for_systemd(machine: Machine) -> None:
-    values = {section: dict(chosen) for section, chosen in KEPT_VALUES.items()}
-    for section in ("Socket", "Unit"):
-        for key in values[section]:
+    values = {name: dict(chosen) for name, chosen in KEPT_VALUES.items()}
+    for part in ("Socket", "Unit"):
+        for key in values[part]:
             values["Service"].pop(key, None)
     values["Service"] |= RESET_VALUES
     assert {key for chosen in values.values() for key in chosen} == KEPT | RESET_VALUES.keys()
     names = {}
-    for section, chosen in values.items():
-        kind = "socket" if section == "Socket" else "service"
+    for part, chosen in values.items():
+        kind = "socket" if part == "Socket" else "service"
         body = "[Socket]\nListenStream=/run/x\n" if kind == "socket" else "[Service]\nExecStart=/bin/true\n"
         machine.write("/run/systemd/system/x.service", "[Service]\nExecStart=/bin/true\n")
         for key, value in chosen.items():
             for suffix, lines in (("set", f"{key}={value}\n"), ("empty", f"{key}={value}\n{key}=\n")):
                 names[f"{key.lower()}-{suffix}.{kind}"] = key
-                machine.write(f"/run/systemd/system/{key.lower()}-{suffix}.{kind}", f"{body}[{section}]\n{lines}")
+                machine.write(f"/run/systemd/system/{key.lower()}-{suffix}.{kind}", f"{body}[{part}]\n{lines}")
                 machine.write(
                     f"/run/systemd/system/{key.lower()}-{suffix}@.service", "[Service]\nExecStart=/bin/true\n"
                 )
@@ -300,7 +315,7 @@ def test_couriers_variables_are_those_of_its_own_start_script(machine: Machine) 
         machine.write(f"/etc/courier/{name}", text)
     machine.run("sockgatectl", "courier-environment", "/etc/courier/imapd", "--output", "/run/imap.env")
     assert machine.path("/run/imap.env").stat().st_mode & 0o777 == 0o600
-    text = unit("courier.service", Setting("ExecStart", PROGRAM), Setting("EnvironmentFile", "/run/imap.env"))
+    text = unit("courier.service", ("ExecStart", Command((PROGRAM,))), ("EnvironmentFile", File(("/run/imap.env",))))
     ours = received(machine, {"courier.service": text})["courier.service"][1]
     theirs = dict(entry.split("=", 1) for entry in machine.shell(START).stdout.split("\0") if entry)
     assert theirs.pop("PWD")

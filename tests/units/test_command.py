@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.errors import ConfigError
-from sockgate.units.command import Command, Variable, format_command, parse_commands
+from sockgate.units.command import Command, Variable, parse_commands
 from sockgate.units.names import UnitName
 from sockgate.units.quoting import quote_variable
 from sockgate.units.reader import Assignment, Place
@@ -83,19 +82,6 @@ def test_a_word_knows_the_file_that_its_variable_comes_from() -> None:
         ("2", "/etc/default/x:3"),
         ("b1 2", "/etc/default/x:3"),
     ]
-
-
-@pytest.mark.parametrize("program", ["x", "/a$b", '/a"b', "/a\\b", "/a\nb"])
-def test_a_program_that_no_unit_can_name_is_refused(program: str) -> None:
-    with pytest.raises(ConfigError, match=r"cannot be the program of a unit \(use an absolute path of plain char"):
-        format_command([program])
-
-
-@given(st.lists(strategies.text), st.sampled_from(["", "-", "-:"]))
-def test_a_written_command_line_starts_exactly_these_words(words: list[str], prefixes: str) -> None:
-    (command,) = parse(format_command(["/usr/bin/a b%", *words], prefixes.rstrip(":")))
-    assert command.program == "/usr/bin/a b%"
-    assert [word.text for word in command.arguments({"A": Variable("no", PLACE)})] == words
 
 
 @given(st.lists(strategies.text))

@@ -6,24 +6,50 @@ from dataclasses import dataclass
 from ..connection.gate import Gate
 from ..core.errors import ConfigError, GateError
 from ..core.options import parse
+from ..units.model import UnitFile
+from ..units.writer import format_unit
+from .extra_files import ExtraFile
 from .machine import Machine
 from .report import Entry, Outcome, Report
 from .service import Service
-from .stunnel import ConfigFile
 from .unit_names import make_unique
-from .unit_plan import UnitFile, check_printable, config_files, gate_words, unit_files
+from .unit_plan import extra_files, gate_words, unit_files
 
 FOR_EVERY_SERVICE = "What differs for every service, standard error first of all, is listed in sockgate-migrating(7)."
 
 
 @dataclass(frozen=True, slots=True)
-class Conversion:
-    """What was converted (services, their units, and files that those need) and what became of everything else."""
+class Converted:
+    """One service with all that it needs: its socket unit, its service unit, and files beside them."""
 
-    services: tuple[Service, ...]
-    units: tuple[UnitFile, ...]
+    service: Service
+    socket_unit: UnitFile
+    service_unit: UnitFile
+    files: tuple[ExtraFile, ...] = ()
+
+    @property
+    def units(self) -> tuple[UnitFile, UnitFile]:
+        return self.socket_unit, self.service_unit
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What was converted, and what became of everything else."""
+
+    converted: tuple[Converted, ...]
     report: Report
-    files: tuple[ConfigFile, ...] = ()
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return tuple(one.service for one in self.converted)
+
+    @property
+    def units(self) -> tuple[UnitFile, ...]:
+        return tuple(unit for one in self.converted for unit in one.units)
+
+    @property
+    def files(self) -> tuple[ExtraFile, ...]:
+        return tuple(file for one in self.converted for file in one.files)
 
     @property
     def refused(self) -> list[str]:
@@ -51,7 +77,7 @@ def check_gate(service: Service, report: Report) -> None:
     A file that is missing may come later; until then the gate refuses everybody, which the report says.
     """
     try:
-        Gate(parse([*gate_words(service), "--", *service.command]))
+        Gate(parse([*gate_words(service), "--", *map(str, service.command)]))
     except ConfigError as error:
         text = f"{error}: until this is mended the gate refuses everybody"
         report.add(Outcome.APPROXIMATED, service.place, service.name, f"service {service.name}", text)
@@ -59,23 +85,25 @@ def check_gate(service: Service, report: Report) -> None:
 
 def build(services: Iterable[Service], report: Report, machine: Machine, prefix: str = "") -> Conversion:
     """Units for each service. One that no unit file can express is refused and costs no other."""
-    written: list[Service] = []
-    units: list[UnitFile] = []
-    configs: list[ConfigFile] = []
+    converted: list[Converted] = []
     for service in make_unique(services, prefix):
         try:
-            files, beside = unit_files(service, machine), config_files(service)
-            for unit in files:
-                check_printable(unit)
+            one = converted_service(service, machine)
             if service.gated:
                 check_gate(service, report)
         except GateError as error:
             what, text = f"service {service.name}", f"{error}; the service is not converted"
             report.entries.append(Entry(Outcome.REFUSED, service.place, service.name, what, (), text, blocks=True))
             continue
-        written.append(service)
-        units += files
-        configs += beside
-    if written:
+        converted.append(one)
+    if converted:
         report.notes.append(FOR_EVERY_SERVICE)
-    return Conversion(tuple(written), tuple(units), report, tuple(configs))
+    return Conversion(tuple(converted), report)
+
+
+def converted_service(service: Service, machine: Machine) -> Converted:
+    """The service with its units and files. Raises ConfigError for what a unit or a file cannot hold."""
+    one = Converted(service, *unit_files(service, machine), extra_files(service))
+    for unit in one.units:
+        format_unit(unit)
+    return one

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..units.model import Value, Word
 from .input_files import Place
 from .stunnel import Tls
 
@@ -38,7 +39,7 @@ class Service:
     place            where it stood
     wait             the server takes the listening socket itself, instead of one connection
     ipv6_only        BindIPv6Only=: "both", "ipv6-only", or "" where it does not matter
-    command          the server's words, the first one its path
+    command          the server's words, the first one its path; systemd expands none but Variable and Specifier
     argv0            the name it runs under, "" for the last part of the path
     user, group      "" for the manager's own
     clear_groups     run without the user's further groups
@@ -47,7 +48,6 @@ class Service:
     pass_env         of the inherited variables only these; None for all
     gate             (gate option, value or None) that the service needs; without any it runs bare
     needs_gate       runs behind a gate even so, for the variables that it sets
-    expand_command   ${NAME} in the command stands for a variable of the unit
     options_from     a variable of the unit that holds further gate options, "" for none
     unit             further directives of [Unit] of the service
     socket           further directives of [Socket]
@@ -61,7 +61,7 @@ class Service:
     name: str
     place: Place
     listens: tuple[Listen, ...]
-    command: tuple[str, ...]
+    command: tuple[Word, ...]
     origin: str = ""
     prefix: str = ""
     wait: bool = False
@@ -75,11 +75,10 @@ class Service:
     pass_env: tuple[str, ...] | None = None
     gate: tuple[tuple[str, str | None], ...] = ()
     needs_gate: bool = False
-    expand_command: bool = False
     options_from: str = ""
-    unit: tuple[tuple[str, str], ...] = ()
-    socket: tuple[tuple[str, str], ...] = ()
-    directives: tuple[tuple[str, str], ...] = ()
+    unit: tuple[tuple[str, Value], ...] = ()
+    socket: tuple[tuple[str, Value], ...] = ()
+    directives: tuple[tuple[str, Value], ...] = ()
     max_connections: int | None = None
     max_per_source: int | None = None
     rate: tuple[int, int] = (0, 1)

@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass
 
 from ..core.errors import ConfigError
+from .extra_files import FOLDER, ExtraFile
 from .input_files import Place, printable
 
 PROGRAM = "stunnel"
-FOLDER = "/etc/sockgate"
 LONGEST_LINE = 4000  # characters; stunnel cuts a line at 16 kB
 PLAIN_WORD = re.compile(r"[!-~]+", re.ASCII)
 # What `env -S` takes for more than itself, between double quotes.
@@ -43,24 +43,12 @@ class Tls:
     idle: int = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
-    """A file that a unit needs beside it: where it must be, and its text."""
-
-    path: str
-    text: str
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
-
-
 def path_of(name: str) -> str:
     return f"{FOLDER}/{name}.conf"
 
 
 def config_file(name: str, origin: Place | str, tls: Tls, account: tuple[str, str], words: list[str], argv0: str
-                ) -> ConfigFile:  # fmt: skip
+                ) -> ExtraFile:  # fmt: skip
     """stunnel's file for a server: its account (user, group; "" for root) and words. Raises ConfigError."""
     lines = [
         f"; Converted from {printable(str(origin))} by sockgatectl; see sockgate-migrating(7).",
@@ -79,7 +67,7 @@ def config_file(name: str, origin: Place | str, tls: Tls, account: tuple[str, st
     for line in lines:
         if len(line) > LONGEST_LINE or not line.isprintable():
             raise ConfigError(f"{line[:40]!r}... cannot stand in a file of stunnel")
-    return ConfigFile(path_of(name), "".join(f"{line}\n" for line in lines))
+    return ExtraFile(path_of(name), "".join(f"{line}\n" for line in lines))
 
 
 def settings(tls: Tls) -> list[str]:

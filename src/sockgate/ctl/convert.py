@@ -6,13 +6,14 @@ import os
 import sys
 from dataclasses import replace
 
-from ..atomic_write import write_atomically
+from ..atomic_write import Access, write_atomically
 from ..convert import programs
 from ..convert.machine import this_machine
 from ..convert.report_text import render_text
 from ..convert.result import Conversion
 from ..core.errors import UsageError
 from ..units.search import UnitSearch
+from ..units.writer import format_unit
 from .convert_install import UNIT_FOLDER, Installation, install, refuse_losses, switch_over
 
 
@@ -44,9 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
         refuse_losses(conversion)
     if arguments.output:
         for unit in conversion.units:
-            write_atomically(os.path.join(arguments.output, unit.name), str(unit), durable=False)
+            write_atomically(os.path.join(arguments.output, unit.name), format_unit(unit), durable=False)
         for file in conversion.files:
-            write_atomically(os.path.join(arguments.output, file.name), file.text, durable=False)
+            write_atomically(os.path.join(arguments.output, file.name), file.text, Access(file.mode), durable=False)
     installation = install(conversion, arguments.program, UnitSearch("/")) if arguments.install else None
     show(conversion, arguments, installation)
     if installation and arguments.now:

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..atomic_write import link_once, write_atomically
+from ..atomic_write import Access, link_once, write_atomically
 from ..convert.conflicts import MASKED, converted_from, local_drop_ins, obstacle, vendor_drop_ins
 from ..convert.result import Conversion
 from ..convert.service import DATAGRAM, Service
 from ..core.errors import ConfigError, SystemFailure
 from ..units.search import UnitSearch
+from ..units.writer import format_unit
 from .check.listening import holders, parse_listen, sockets_on
 from .old_daemons import old_daemon
 
@@ -47,9 +48,9 @@ def install(conversion: Conversion, program: str, search: UnitSearch) -> Install
         return Installation(("No service was converted: nothing is installed.",), (), ())
     refuse_conflicts(conversion, search)
     for file in conversion.files:
-        write_atomically(search.host_path(file.path), file.text)
+        write_atomically(search.host_path(file.path), file.text, Access(file.mode))
     for unit in conversion.units:
-        write_atomically(search.host_path(f"{UNIT_FOLDER}/{unit.name}"), str(unit))
+        write_atomically(search.host_path(f"{UNIT_FOLDER}/{unit.name}"), format_unit(unit))
     masks = [mask for unit in conversion.units for mask in vendor_drop_ins(search.root, unit.name)]
     for mask in masks:
         link_once(MASKED, search.host_path(f"{UNIT_FOLDER}/{mask}"))

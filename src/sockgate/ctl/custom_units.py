@@ -4,9 +4,20 @@ import re
 from typing import NamedTuple
 
 from ..core.errors import UsageError
-from ..units.command import format_command
+from ..units.model import (
+    Command,
+    Directive,
+    Environment,
+    File,
+    Section,
+    Specifier,
+    Text,
+    UnitFile,
+    Value,
+    Variable,
+    section,
+)  # fmt: skip
 from ..units.quoting import quote_variable
-from ..units.writer import Section, Setting, assignment, format_unit, literal
 from .check.listening import parse_listen
 from .files import MARKER
 
@@ -47,61 +58,57 @@ def check_listen(text: str) -> str:
     return text
 
 
-def socket_unit(service: OwnService, sockgatectl: str, systemd_version: int) -> str:
-    """The text of NAME.socket; `sockgatectl` is the path of that program."""
-    check = format_command([sockgatectl, "check", "--level", "error"]) + " %n"
-    settings = [
-        Setting("ExecStartPre", check),
-        *(Setting("ListenStream", literal(listen)) for listen in service.listen),
-        Setting("BindIPv6Only", "both"),
-        Setting("FreeBind", "yes"),
-        Setting("KeepAlive", "yes"),
-        Setting("Accept", "yes"),
-        Setting("MaxConnections", str(MAX_CONNECTIONS)),
-        Setting("MaxConnectionsPerSource", "20"),
-        Setting("TriggerLimitIntervalSec", "0", "Above its limit systemd would stop the socket for good."),
+def socket_unit(service: OwnService, sockgatectl: str, systemd_version: int) -> UnitFile:
+    """NAME.socket; `sockgatectl` is the path of that program."""
+    directives = [
+        Directive("ExecStartPre", Command((sockgatectl, "check", "--level", "error", Specifier("n")))),
+        *(Directive("ListenStream", listen) for listen in service.listen),
+        Directive("BindIPv6Only", "both"),
+        Directive("FreeBind", "yes"),
+        Directive("KeepAlive", "yes"),
+        Directive("Accept", "yes"),
+        Directive("MaxConnections", MAX_CONNECTIONS),
+        Directive("MaxConnectionsPerSource", 20),
+        Directive("TriggerLimitIntervalSec", 0, "Above its limit systemd would stop the socket for good."),
     ]
     if systemd_version >= POLL_LIMIT_SINCE:
-        settings += [Setting("PollLimitIntervalSec", "1s"), Setting("PollLimitBurst", str(MAX_CONNECTIONS))]
-    sections = [
-        Section("Unit", description(service, "socket")),
-        Section("Socket", settings),
-        Section("Install", [Setting("WantedBy", "sockets.target")]),
-    ]
-    return f"{MARKER}\n\n" + format_unit(sections)
+        directives += [Directive("PollLimitIntervalSec", "1s"), Directive("PollLimitBurst", MAX_CONNECTIONS)]
+    sections = (
+        section("Unit", *description(service, "socket")),
+        Section("Socket", tuple(directives)),
+        section("Install", ("WantedBy", "sockets.target")),
+    )
+    return UnitFile(f"{service.name}.socket", (MARKER,), sections)
 
 
-def service_unit(service: OwnService, sockgate: str) -> str:
-    """The text of NAME@.service; `sockgate` is the path of the gate.
+def service_unit(service: OwnService, sockgate: str) -> UnitFile:
+    """NAME@.service; `sockgate` is the path of the gate.
 
     The sandbox is what no server minds, one that needs setuid programs included.
     """
-    gate = f"{format_command([sockgate])} --name %p $SOCKGATE_OPTIONS -- $SOCKGATE_SERVER"
-    settings = [
-        Setting("ExecStart", gate),
-        Setting("Environment", assignment("SOCKGATE_OPTIONS", quote_variable(service.options))),
-        Setting("Environment", assignment("SOCKGATE_SERVER", quote_variable(service.server))),
-        Setting("EnvironmentFile", "-/etc/default/sockgate-%p"),
-        Setting("EnvironmentFile", "-/etc/sysconfig/sockgate-%p"),
-        Setting("User", literal(service.user)),
-        Setting("StandardInput", "socket"),
-        Setting("StandardError", "journal"),
-        Setting("SyslogIdentifier", "%p"),
-        Setting("SyslogLevelPrefix", "no"),
-        Setting("TimeoutStopSec", "10s"),
-        Setting("UMask", "0022"),
-        Setting("TasksMax", "64"),
-        Setting("KeyringMode", "private", "See `systemd-analyze security` for what else this server may do without."),
-        Setting("PrivateTmp", "yes"),
-        Setting("ProtectControlGroups", "yes"),
-        Setting("ProtectSystem", "full"),
-    ]
-    sections = [
-        Section("Unit", [*description(service, "connection"), Setting("CollectMode", "inactive-or-failed")]),
-        Section("Service", settings),
-    ]
-    return f"{MARKER}\n\n" + format_unit(sections)
+    options, server = Variable("SOCKGATE_OPTIONS", splits=True), Variable("SOCKGATE_SERVER", splits=True)
+    directives = (
+        Directive("ExecStart", Command((sockgate, "--name", Specifier("p"), options, "--", server))),
+        Directive("Environment", Environment(options.name, quote_variable(service.options))),
+        Directive("Environment", Environment(server.name, quote_variable(service.server))),
+        Directive("EnvironmentFile", File(("/etc/default/sockgate-", Specifier("p")), optional=True)),
+        Directive("EnvironmentFile", File(("/etc/sysconfig/sockgate-", Specifier("p")), optional=True)),
+        Directive("User", service.user),
+        Directive("StandardInput", "socket"),
+        Directive("StandardError", "journal"),
+        Directive("SyslogIdentifier", Text((Specifier("p"),))),
+        Directive("SyslogLevelPrefix", "no"),
+        Directive("TimeoutStopSec", "10s"),
+        Directive("UMask", "0022"),
+        Directive("TasksMax", 64),
+        Directive("KeyringMode", "private", "See `systemd-analyze security` for what else this server may do without."),
+        Directive("PrivateTmp", "yes"),
+        Directive("ProtectControlGroups", "yes"),
+        Directive("ProtectSystem", "full"),
+    )
+    unit = section("Unit", *description(service, "connection"), ("CollectMode", "inactive-or-failed"))
+    return UnitFile(f"{service.name}@.service", (MARKER,), (unit, Section("Service", directives)))
 
 
-def description(service: OwnService, what: str) -> list[Setting]:
-    return [Setting("Description", f"{service.name} {what}"), Setting("Documentation", "man:sockgate(8)")]
+def description(service: OwnService, what: str) -> list[tuple[str, Value]]:
+    return [("Description", f"{service.name} {what}"), ("Documentation", "man:sockgate(8)")]

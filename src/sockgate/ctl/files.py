@@ -2,13 +2,13 @@
 
 from ..core.errors import ConfigError
 
-MARKER = "# Written by sockgatectl install; `sockgatectl uninstall` removes it."
+MARKER = "Written by sockgatectl install; `sockgatectl uninstall` removes it."
 
 
 def is_ours(path: str) -> bool:
     """Whether `install` wrote this file. Raises ConfigError if that cannot be found out."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.readline().rstrip("\n") == MARKER
+            return file.readline().rstrip("\n") == f"# {MARKER}"
     except OSError as error:
         raise ConfigError(f"unable to read {path!r}: {error.strerror}") from None

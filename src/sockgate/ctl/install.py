@@ -15,6 +15,7 @@ from ..connection.gate import Gate
 from ..core.errors import ConfigError, UsageError
 from ..core.options import GATE_OPTIONS, parse
 from ..units.search import UnitSearch
+from ..units.writer import format_unit
 from .check import findings_of
 from .check.machine import Machine
 from .check.rules import ERROR, LEVELS
@@ -53,8 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--server is for one NAME at a time")
     service = own_service(names[0], arguments)
     units = {
-        f"{UNIT_FOLDER}/{service.name}.socket": socket_unit(service, program("sockgatectl"), machine.systemd_version),
-        f"{UNIT_FOLDER}/{service.name}@.service": service_unit(service, program("sockgate")),
+        f"{UNIT_FOLDER}/{unit.name}": format_unit(unit)
+        for unit in (
+            socket_unit(service, program("sockgatectl"), machine.systemd_version),
+            service_unit(service, program("sockgate")),
+        )
     }
     refuse_foreign(units, machine.search)
     if arguments.dry_run:

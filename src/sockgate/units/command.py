@@ -8,16 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..core.errors import ConfigError
 from .envfile import is_name
 from .names import UnitName, expand
-from .quoting import BLANKS, lenient_escape, quote_word, skip_blanks, split_variable, take_word
+from .quoting import BLANKS, lenient_escape, skip_blanks, split_variable, take_word
 from .reader import Assignment, Place
 
 PREFIXES = "-@:+!"
 VARIABLE = re.compile(r"\$\$|\$\{([^:}]*)(\}|:|\Z)")
-# What systemd does not take in the name of a program, or expands nowhere but there.
-UNSAFE_IN_PROGRAM = re.compile(r"[\x00-\x1f\x7f\"'\\$]")
 
 
 class Variable(NamedTuple):
@@ -110,16 +107,3 @@ def expand_word(word: str, place: Place, environment: Mapping[str, Variable]) ->
 
     names = [name for name, _ in VARIABLE.findall(word) if name in environment]
     return [Word(VARIABLE.sub(value, word), environment[names[0]].place if names else place)]
-
-
-def format_command(words: list[str], prefixes: str = "") -> str:
-    """An Exec*= value that starts exactly this program with these arguments. Raises ConfigError."""
-    program, arguments = words[0], words[1:]
-    if not program.startswith("/") or UNSAFE_IN_PROGRAM.search(program):
-        raise ConfigError(f"{program!r} cannot be the program of a unit", "use an absolute path of plain characters")
-    return " ".join([quote_word(prefixes + program), *map(quote_argument, arguments)])
-
-
-def quote_argument(word: str) -> str:
-    """One argument of a command line that is neither expanded nor split."""
-    return quote_word(word.replace("$", "$$"))

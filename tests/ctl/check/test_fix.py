@@ -62,7 +62,7 @@ def test_it_says_what_it_writes_and_why(tmp_path: Path, capsys: pytest.CaptureFi
     assert fix(tmp_path) == 0
     assert capsys.readouterr().out == f"wrote {OWN}\n  CollectMode=inactive-or-failed\n  Restart=no\n"
     assert (tmp_path / OWN.lstrip("/")).read_text() == (
-        f"{MARKER}\n\n"
+        f"# {MARKER}\n\n"
         "[Service]\n"
         "# Restart=always starts the server again on a connection that has ended\n"
         "Restart=no\n\n"

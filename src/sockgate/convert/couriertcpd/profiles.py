@@ -4,6 +4,8 @@ import os
 import re
 from dataclasses import dataclass
 
+from ...units.model import Variable, Word
+
 LIBRARY = "/usr/lib/courier/courier"
 ASSIGNED = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=", re.ASCII)
 
@@ -16,7 +18,7 @@ class Profile:
     needs    whether it cannot do without those
     prefix   of PORT and ADDRESS: "SSL" for the TLS variants
     port     the default
-    server   what couriertcpd starts; $MAILDIRPATH is expanded when it starts
+    server   what couriertcpd starts; the unit expands a Variable in it
     access   the variable that names the access rules
     start    the variable that says whether it is started at all
     rules    the access rules if the variable is not set; without them it does not start, "" for none
@@ -30,18 +32,19 @@ class Profile:
     needs: bool
     prefix: str
     port: str
-    server: tuple[str, ...]
+    server: tuple[Word, ...]
     access: str
     start: str
     rules: str = ""
     runs_as: tuple[str, str, str] = ("", "", "")
     umask: str = ""
     limit: str = ""
-    wants: str = "courier-authdaemon.service"
+    wants: tuple[str, ...] = ("courier-authdaemon.service",)
 
 
-IMAP = (f"{LIBRARY}/imaplogin", "/usr/bin/imapd", "${MAILDIRPATH}")
-POP3 = (f"{LIBRARY}/courierpop3login", f"{LIBRARY}/courierpop3d", "${MAILDIRPATH}")
+MAILDIR = Variable("MAILDIRPATH")
+IMAP = (f"{LIBRARY}/imaplogin", "/usr/bin/imapd", MAILDIR)
+POP3 = (f"{LIBRARY}/courierpop3login", f"{LIBRARY}/courierpop3d", MAILDIR)
 ESMTP = ("/usr/sbin/courieresmtpd",)
 
 
@@ -51,7 +54,7 @@ def imap(base: str, *, needs: bool, prefix: str, port: str, start: str) -> Profi
 
 
 def esmtp(base: str, prefix: str, port: str, start: str) -> Profile:
-    wants = "courier-authdaemon.service courier.service courierfilter.service"
+    wants = ("courier-authdaemon.service", "courier.service", "courierfilter.service")
     return Profile(base, bool(base), prefix, port, ESMTP, "ACCESSFILE", start, limit="ULIMIT",
                    runs_as=("MAILUSER", "MAILGROUP", "courier"), wants=wants)  # fmt: skip
 

@@ -7,7 +7,7 @@ The settings are shell. What shapes the units is evaluated here; the rest is the
 import os
 import re
 
-from ...units.command import format_command
+from ...units.model import Command, File, Word, Words
 from ..accounts import any_group, named_user
 from ..input_files import Place, Unreadable, read_text
 from ..machine import Machine
@@ -90,17 +90,17 @@ def build(settings: Settings) -> Service | None:
         return None
     environment = f"/run/sockgate/{settings.name}.env"
     return Service(
-        name=settings.name, place=Place(settings.path, 0), listens=listens, command=command, expand_command=True,
+        name=settings.name, place=Place(settings.path, 0), listens=listens, command=command,
         ipv6_only="both" if any(listen.is_ipv6 for listen in listens) else "",
         user=user, group=group, needs_gate=True, gate=tuple(settings.gate),
         options_from="SOCKGATE_LIMITS" if profile.limit else "",
-        unit=(("Wants", profile.wants), ("After", profile.wants)),
+        unit=(("Wants", Words(profile.wants)), ("After", Words(profile.wants))),
         socket=(
             ("ExecStartPre",
-             format_command([settings.machine.control, "courier-environment", config, "--output", environment])),
+             Command((settings.machine.control, "courier-environment", config, "--output", environment))),
             ("KeepAlive", "yes"),
         ),
-        directives=(("EnvironmentFile", environment), *umask(settings)),
+        directives=(("EnvironmentFile", File((environment,))), *umask(settings)),
         max_connections=maximum, max_per_source=per_source,
     )  # fmt: skip
 
@@ -186,7 +186,7 @@ def address_of(settings: Settings, text: str) -> str:
     return found
 
 
-def server(settings: Settings) -> tuple[str, ...]:
+def server(settings: Settings) -> tuple[Word, ...]:
     """The TLS variants have couriertls in front, which takes the client's address from the gate's variables."""
     words = settings.profile.server
     if not settings.profile.prefix:

@@ -4,6 +4,7 @@ import ipaddress
 import re
 import socket
 
+from ...units.writer import report_form
 from ..machine import GNU, OPENBSD
 from ..outcomes import approximated, blocked, translated
 from ..service import STREAM, Listen
@@ -22,9 +23,8 @@ def sockets(line: Line, name: str, protocol: str, kind: str) -> tuple[list[Famil
     if base == "unix":
         if not name.startswith("/"):
             line.answer(name, blocked(f"{name!r} is not an absolute path"))
-        path = name.replace("%", "%%")
-        line.answer(name, translated(f"{kind}={path}"))
-        return [((Listen(kind, path),), "")], name.strip("/").rpartition("/")[2]
+        line.answer(name, translated(report_form(kind, name)))
+        return [((Listen(kind, name),), "")], name.strip("/").rpartition("/")[2]
     match = re.fullmatch(r"(tcp|udp)(|4|6|46|6only)", base)
     if "rpc/" in protocol or ("/" in name and not name.startswith("[")):
         line.answer(f"{name} {protocol}", blocked("RPC and tcpmux services are not converted: systemd registers with "

@@ -2,6 +2,7 @@
 
 import os
 
+from ...units.model import Folder, Value
 from ..chain.links import LINKS
 from ..chain.peeling import BadLink, Chain, flags_of, peel
 from ..machine import Machine
@@ -126,8 +127,8 @@ def record(name: str, command: Command, listener: Listener, rest: list[str], ans
 
 def directives(
     command: Command, chain: Chain, inside: Chain, server: list[str], answers: Answers
-) -> list[tuple[str, str]]:
-    found = dict([*chain.directives, *inside.directives])
+) -> list[tuple[str, Value]]:
+    found: dict[str, Value] = {**dict(chain.directives), **dict(inside.directives)}
     copier = next((word for word in server if word.rpartition("/")[2] in COPIERS), None)
     if copier:
         found["ExitType"] = "cgroup"
@@ -135,7 +136,7 @@ def directives(
     if command.umask:
         found["UMask"] = command.umask
         answers.append(("umask", translated(f"UMask={command.umask}")))
-    return [*found.items(), ("WorkingDirectory", "-" + inside.folder.replace("%", "%%"))]
+    return [*found.items(), ("WorkingDirectory", Folder(inside.folder, optional=True))]
 
 
 def variables(command: Command, listener: Listener, inside: Chain, answers: Answers) -> tuple[tuple[str, str], ...]:

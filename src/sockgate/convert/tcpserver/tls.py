@@ -7,11 +7,12 @@ import os
 import ssl
 from dataclasses import replace
 
+from ..extra_files import FOLDER
 from ..input_files import Unreadable, read_text
 from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, translated
 from ..service import Service
-from ..stunnel import FOLDER, PROGRAM, Tls
+from ..stunnel import PROGRAM, Tls
 from .access import rules_of
 from .command_words import is_known, shown
 from .options import Listener

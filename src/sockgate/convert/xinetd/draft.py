@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ...units import model as unit
+from ...units.writer import report_form
 from ..input_files import Place
 from ..machine import Machine
 from ..outcomes import Answer
@@ -94,7 +96,7 @@ class Draft:
     gate: list[tuple[str, str | None]] = field(default_factory=list)
     needs_gate: bool = False
     socket: list[tuple[str, str]] = field(default_factory=list)
-    directives: list[tuple[str, str]] = field(default_factory=list)
+    directives: list[tuple[str, unit.Value]] = field(default_factory=list)
     max_connections: int | None = None
     max_per_source: int | None = None
     rate: int = 50
@@ -111,15 +113,15 @@ class Draft:
         """A further answer, about a part of the value at hand."""
         self.notes.append((what, answer))
 
-    def set(self, key: str, value: str) -> str:
+    def set(self, key: str, value: unit.Value) -> str:
         """A directive of [Service]; the text for the report."""
         self.directives.append((key, value))
-        return f"{key}={value}"
+        return report_form(key, value)
 
     def set_socket(self, key: str, value: str) -> str:
         """A directive of [Socket]; the text for the report."""
         self.socket.append((key, value))
-        return f"{key}={value}"
+        return report_form(key, value)
 
     def restrict(self, option: str, value: str) -> str:
         """A gate option that decides who gets in; the text for the report."""

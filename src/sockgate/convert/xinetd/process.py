@@ -2,6 +2,7 @@
 
 import re
 
+from ...units.model import Words
 from ..accounts import any_group, named_user, numbered_user
 from ..chain.links import GATE_LINKS
 from ..outcomes import Answer, approximated, blocked, ignored, translated
@@ -97,7 +98,7 @@ def passenv(draft: Draft, value: Value) -> Answer:
     if draft.wait and draft.socket_type == "stream":
         return approximated(
             "the server inherits what systemd sets, and these variables of systemd's own environment",
-            *([draft.set("PassEnvironment", " ".join(names))] if names else []),
+            *([draft.set("PassEnvironment", Words(names))] if names else []),
         )
     draft.pass_env = names
     if not names:
@@ -105,7 +106,7 @@ def passenv(draft: Draft, value: Value) -> Answer:
     return approximated(
         "the values come from systemd's own environment now, not from xinetd's: "
         f"set them with 'systemctl set-environment', or in a drop-in with Environment= ({' '.join(names)})",
-        draft.set("PassEnvironment", " ".join(names)),
+        draft.set("PassEnvironment", Words(names)),
         f"--pass-env {' '.join(names)}",
     )
 

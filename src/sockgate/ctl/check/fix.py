@@ -6,15 +6,16 @@ from typing import TextIO
 
 from ...atomic_write import write_atomically
 from ...core.errors import ConfigError
+from ...units.model import Directive, Section, Written
 from ...units.search import UnitSearch
 from ...units.unit import Unit
-from ...units.writer import Section, Setting, format_unit
+from ...units.writer import format_file, report_form
 from ..systemctl import systemctl
 from . import Finding
 from .machine import Machine
 from .problem import section_of
 
-MARKER = "# Written by `sockgatectl check --fix`; remove this file to undo that."
+MARKER = "Written by `sockgatectl check --fix`; remove this file to undo that."
 FOLDER = "/etc/systemd/system"
 # Behind `override.conf`, where `systemctl edit` writes what may be wrong.
 NAME = "zz-sockgatectl-check.conf"
@@ -22,7 +23,7 @@ NAME = "zz-sockgatectl-check.conf"
 NEEDS_RESTART = ("FreeBind", "Backlog")
 
 # Key of a setting: its lines, each with the comment above it.
-Settings = dict[str, list[Setting]]
+Settings = dict[str, list[Directive]]
 
 
 def write_drop_ins(findings: Iterable[Finding], search: UnitSearch, output: TextIO) -> list[str]:
@@ -35,10 +36,10 @@ def write_drop_ins(findings: Iterable[Finding], search: UnitSearch, output: Text
         merged = old | settings
         if loaded is None or merged == old:
             continue
-        write_atomically(search.host_path(path), f"{MARKER}\n\n{format_drop_in(merged, loaded)}")
+        write_atomically(search.host_path(path), format_drop_in(merged, loaded))
         print(f"wrote {path}", file=output)
         for lines in settings.values():
-            print(*(f"  {line.key}={line.value}" for line in lines), sep="\n", file=output)
+            print(*(f"  {report_form(line.key, line.value)}" for line in lines), sep="\n", file=output)
         changed.append(unit)
     return changed
 
@@ -50,7 +51,7 @@ def mending(findings: Iterable[Finding]) -> dict[str, Settings]:
         settings: Settings = {}
         for number, line in enumerate(finding.lines):
             key, _, value = line.partition("=")
-            settings.setdefault(key, []).append(Setting(key, value, finding.message if number == 0 else ""))
+            settings.setdefault(key, []).append(Directive(key, Written(value), finding.message if number == 0 else ""))
         of_unit = units.setdefault(finding.unit, {})
         if not of_unit.keys() & settings.keys():
             of_unit.update(settings)
@@ -58,10 +59,10 @@ def mending(findings: Iterable[Finding]) -> dict[str, Settings]:
 
 
 def format_drop_in(settings: Settings, unit: Unit) -> str:
-    sections: dict[str, list[Setting]] = {}
+    sections: dict[str, list[Directive]] = {}
     for key, lines in settings.items():
         sections.setdefault(section_of(unit, key), []).extend(lines)
-    return format_unit([Section(name, lines) for name, lines in sorted(sections.items())])
+    return format_file([MARKER], [Section(name, tuple(lines)) for name, lines in sorted(sections.items())])
 
 
 def read_own(path: str) -> Settings:
@@ -73,7 +74,7 @@ def read_own(path: str) -> Settings:
             first, *lines = file.read().splitlines() or [""]
     except (OSError, ValueError) as error:
         raise ConfigError(f"unable to read {path!r}: {error}") from None
-    if first != MARKER:
+    if first != f"# {MARKER}":
         raise ConfigError(f"{path!r} was not written by sockgatectl check --fix", "give it another name")
     settings: Settings = {}
     comment = ""
@@ -82,7 +83,7 @@ def read_own(path: str) -> Settings:
         if line.startswith("#"):
             comment = line[2:]
         elif equals:
-            settings.setdefault(key, []).append(Setting(key, value, comment))
+            settings.setdefault(key, []).append(Directive(key, Written(value), comment))
             comment = ""
     return settings
 

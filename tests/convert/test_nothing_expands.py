@@ -1,0 +1,100 @@
+"""Systemd expands nothing of an old configuration: no `%`, `$`, backslash, quote or line end, whatever value it is in.
+
+Read back with our own reader of units; tests/system/test_units.py holds that against systemd's.
+"""
+
+import shlex
+import tempfile
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sockgate.convert import programs
+from sockgate.convert.machine import Machine
+from sockgate.convert.result import Conversion
+from sockgate.core.options import parse
+from sockgate.units import reader
+from sockgate.units.command import Variable, parse_commands
+from sockgate.units.names import UnitName, expand
+from sockgate.units.quoting import split_words
+from sockgate.units.reader import Assignment, Place
+from sockgate.units.writer import format_unit
+
+MACHINE = Machine(systemd=257, asks_services=False)
+NAME = UnitName.parse("x@7.service")
+# Every name that a word below could expand to: a variable that is expanded shows.
+SET = dict.fromkeys(("HOME", "A", "MAILDIRPATH", "SOCKGATE_LIMITS"), Variable("EXPANDED", Place("x", 1)))
+PIECES = ("${HOME}", "$A", "$$", "%n", "%%", "%", "\\", "\\n", "'", '"', ";", "#", "-", "@", "!", "a", "é", "{", "=")
+words = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map("".join)
+
+
+def convert(program: str, text: str, name: str) -> Conversion:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_text(text)
+        return programs.convert(program, [str(path)], MACHINE)
+
+
+def read(conversion: Conversion, key: str) -> list[Assignment]:
+    text = format_unit(conversion.converted[0].service_unit)
+    assignments, ignored = reader.parse(text, "x")
+    assert not ignored
+    assert sum(one.key == "SyslogLevelPrefix" for one in assignments) == 1, "nothing swallows a line"
+    return [one for one in assignments if one.key == key]
+
+
+def started(conversion: Conversion) -> list[str]:
+    """The words that the process gets."""
+    (line,) = read(conversion, "ExecStart")
+    (command,) = parse_commands(line, NAME)
+    return [command.program, *(word.text for word in command.arguments(SET))]
+
+
+@given(words.filter(lambda word: not word.startswith("#")))
+def test_arguments_and_variables_of_xinetd_reach_the_server_unchanged(word: str) -> None:
+    lines = "type = UNLISTED\nport = 7\nsocket_type = stream\nwait = no\nuser = root\nserver = /bin/cat\n"
+    text = f"service x\n{{\n{lines}server_args = x {word}\nenv = V={word}\n}}\n"
+    conversion = convert("xinetd", text, "x")
+    assert started(conversion)[-1] == word
+    (variable,) = read(conversion, "Environment")
+    assert [expand(one, NAME) for one in split_words(variable.value)] == [f"V={word}"]
+
+
+@given(words)
+def test_arguments_of_inetd_reach_the_server_unchanged(word: str) -> None:
+    assert started(convert("inetd", f"7 stream tcp nowait root /bin/cat cat {word}\n", "inetd.conf"))[-1] == word
+
+
+@given(words)
+def test_words_of_a_run_script_reach_the_server_unchanged(word: str) -> None:
+    text = f"#!/bin/sh\nexport V={shlex.quote(word)}\nexec tcpserver -RHl0 0 7 /bin/cat {shlex.quote(word)}\n"
+    found = started(convert("tcpserver", text, "x"))
+    assert found[-1] == word
+    assert f"V={word}" in found
+
+
+@given(words)
+def test_the_folder_of_a_run_script_is_that_folder(word: str) -> None:
+    folder = f"/srv/{word}"
+    text = f"#!/bin/sh\nexec chpst -C {shlex.quote(folder)} tcpserver -RHl0 0 7 /bin/cat\n"
+    (line,) = read(convert("tcpserver", text, "x"), "WorkingDirectory")
+    assert expand(line.value, NAME).removeprefix("-").rstrip("/") == folder
+
+
+@given(words.filter(lambda word: not set(word) & set("'\"\\$")))
+def test_the_deny_message_of_courier_is_sent_as_it_is_written(word: str) -> None:
+    conversion = convert("couriertcpd", f"TCPDOPTS='-nodnslookup -denymsg={word}'\n", "imapd")
+    assert parse(started(conversion)[1:]).one("--deny-message") == word
+
+
+def test_a_folder_with_a_backslash_at_its_end_leaves_the_next_line_alone() -> None:
+    text = "#!/bin/sh\nexec chpst -C '/srv/a\\' tcpserver -RHl0 0 7 /bin/cat\n"
+    (line,) = read(convert("tcpserver", text, "x"), "WorkingDirectory")
+    assert line.value == "-/srv/a\\/"
+
+
+def test_a_variable_in_a_deny_message_of_courier_is_no_variable_of_systemd() -> None:
+    conversion = convert("couriertcpd", "TCPDOPTS='-nodnslookup -denymsg=a${HOME}b'\n", "imapd")
+    found = started(conversion)
+    assert found[found.index("--deny-message") + 1] == "a${HOME}b"
