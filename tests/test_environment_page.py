@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sockgate.access import dnsbl, tcprules
 from sockgate.connection import greet_delay, proxy
-from sockgate.connection.environ import SCRUBBED_NAMES, SCRUBBED_PREFIXES
 from sockgate.connection.gate import Gate
+from sockgate.connection.server import SCRUBBED_NAMES, SCRUBBED_PREFIXES
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer

@@ -41,7 +41,7 @@ LEAN_IMPORTS = {
 LOADED = {
     "_socket", "errno",
     "sockgate", "sockgate.shim", "sockgate.core",
-    "sockgate.core.verdict", "sockgate.core.addresses", "sockgate.connection.environ", "sockgate.core.errors",
+    "sockgate.core.verdict", "sockgate.core.addresses", "sockgate.core.errors",
     "sockgate.core.options", "sockgate.core.peer", "sockgate.access", "sockgate.access.address_access",
     "sockgate.connection", "sockgate.connection.admission", "sockgate.connection.gate", "sockgate.connection.server",
     "sockgate.connection.log",

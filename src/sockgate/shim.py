@@ -9,18 +9,21 @@ import sys
 
 from . import __version__
 from .connection.admission import Outcome, admission, advance
-from .connection.environ import inherited_environment
 from .connection.gate import Gate
 from .connection.log import Log
-from .core.errors import DatagramSocket, GateError, PeerGone, UsageError
+from .connection.server import (  # fmt: skip
+    FIRST_INHERITED,
+    inherited_environment,
+    is_listen_process,
+    is_open,
+    open_standard_descriptors,
+)
+from .core.errors import INTERNAL_ERROR, REFUSED, DatagramSocket, GateError, PeerGone, UsageError, describe
 from .core.options import GATE_OPTIONS, parse
 from .core.peer import Peer, from_descriptor
 from .core.verdict import DENY, Verdict
 
-FIRST_INHERITED = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
 SOCKET, FILE_TYPE = 0o140000, 0o170000  # S_IFSOCK, S_IFMT
-REFUSED = 0  # to refuse is the gate's work, not its failure: scanners must not fill `systemctl --failed`
-INTERNAL_ERROR = 111
 
 
 def main() -> None:
@@ -40,7 +43,12 @@ def main() -> None:
 
 def answer(option: str) -> int:
     """--help and --version, for a person: what has a socket there is a client's."""
-    posix.write(1, (help_text() if option == "--help" else f"sockgate {__version__}\n").encode())
+    text = f"sockgate {__version__}\n"
+    if option == "--help":
+        from .core.help_text import help_text
+
+        text = help_text("sockgate", GATE_OPTIONS, 24)
+    posix.write(1, text.encode())
     return 0
 
 
@@ -143,18 +151,11 @@ def arrange_inherited(environment: dict[bytes, bytes]) -> None:
 
     Without StandardInput=socket systemd passes the connection as descriptor 3 (sd_listen_fds(3)).
     """
-    for descriptor in (0, 1, 2):
-        if not is_open(descriptor):  # or the next file to be opened would be taken for it
-            posix.set_inheritable(posix.open("/dev/null", posix.O_RDWR), True)
+    open_standard_descriptors()
     if is_listen_process(environment) and is_open(FIRST_INHERITED):
         posix.dup2(FIRST_INHERITED, 0)
         posix.set_blocking(0, True)
     posix.closerange(FIRST_INHERITED, 1 << 30)
-
-
-def is_listen_process(environment: dict[bytes, bytes]) -> bool:
-    """Whether LISTEN_FDS is meant for this process: LISTEN_PID is another's when the variables were inherited."""
-    return environment.get(b"LISTEN_PID") == b"%d" % posix.getpid()
 
 
 def check_listen_count(environment: dict[bytes, bytes]) -> None:
@@ -171,33 +172,8 @@ def whoever_is_there() -> Peer | None:
         return None
 
 
-def is_open(descriptor: int) -> bool:
-    try:
-        posix.fstat(descriptor)
-    except OSError:
-        return False
-    return True
-
-
 def is_socket(descriptor: int) -> bool:
     try:
         return posix.fstat(descriptor).st_mode & FILE_TYPE == SOCKET
     except OSError:
         return False
-
-
-def describe(error: Exception) -> str:
-    """An unexpected exception in one line, with the place it came from."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    place = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace else ""
-    return f"{type(error).__name__}: {error}{place}"
-
-
-def help_text() -> str:
-    lines = ["usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...]\n"]
-    for option in GATE_OPTIONS:
-        lines.append(f"  {option.usage:<24} {option.summary}\n")
-    lines.append(f"  {'--help':<24} show this text\n  {'--version':<24} show the version\nSee sockgate(8).\n")
-    return "".join(lines)

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from sockgate.connection.gate import Gate
-from sockgate.connection.log import ACCEPTED, journal_record, peer_fields
+from sockgate.connection.log import ACCEPTED, ENDED, journal_record, peer_fields
 from sockgate.core.errors import ServerMissing
 from sockgate.core.options import parse
 from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
@@ -154,7 +154,7 @@ def test_the_records_of_the_journal(journal: JournalRecords, sent: list[dict[str
         "SOCKGATE_LOCAL_ADDR": "127.0.0.1", "SOCKGATE_LOCAL_PORT": "25",
     }  # fmt: skip
     ends = "192.0.2.1:4711 on 127.0.0.1:25"
-    ended = {"MESSAGE_ID": records.ENDED, "SOCKGATE_DURATION": "12.500"}
+    ended = {"MESSAGE_ID": ENDED, "SOCKGATE_DURATION": "12.500"}
     assert sent == [
         common | {
             "MESSAGE": f"smtp: accepted {ends}: relay (192.0.2.0/24)", "MESSAGE_ID": ACCEPTED,
@@ -191,7 +191,7 @@ def test_a_start_is_written_when_the_session_has_lasted(
     assert not journal.announce()
     assert [record["MESSAGE_ID"] for record in sent] == [ACCEPTED]
     journal.ended(session, 0)
-    assert [record["MESSAGE_ID"] for record in sent] == [ACCEPTED, records.ENDED]
+    assert [record["MESSAGE_ID"] for record in sent] == [ACCEPTED, ENDED]
 
 
 def test_a_child_does_not_write_what_is_its_parents_to_write(

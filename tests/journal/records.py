@@ -2,8 +2,7 @@
 
 import itertools
 
-from sockgate.connection.log import ACCEPTED, FAILED, REFUSED
-from sockgate.dispatch.records.records import ENDED
+from sockgate.connection.log import ACCEPTED, ENDED, FAILED, REFUSED
 from sockgate.journal.connection import PROCESS_EXIT, UNIT_FAILURE, UNIT_SUCCESS
 
 from .export import Record

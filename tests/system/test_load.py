@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sockgate.dispatch.records.records import PAUSED
+from sockgate.connection.log import PAUSED
 from tests.system import load, services
 from tests.system import machine as machines
 from tests.system.machine import Machine

@@ -10,8 +10,7 @@ from ..core.errors import UsageError
 from ..core.options import Settings
 from ..core.peer import Peer
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
-from .environ import keep_only, parse_assignments, peer_variables, scrub
-from .server import Server
+from .server import Server, keep_only, parse_assignments, peer_variables, scrub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

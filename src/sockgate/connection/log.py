@@ -17,11 +17,19 @@ JOURNAL_SOCKET = "/run/systemd/journal/socket"
 # syslog(3) priorities
 ERROR, NOTICE, INFO, DEBUG = 3, 5, 6, 7
 
-# One MESSAGE_ID per kind of record.
+# One MESSAGE_ID per kind of record. The second group is sockgated's alone.
 ACCEPTED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a01"
 REFUSED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a02"
 FAILED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a03"
 GONE = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a04"
+
+ENDED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a05"
+PAUSED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a06"
+GATE_BROKEN = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a07"
+GATE_READ = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a08"
+STARTED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a09"
+STOPPED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0a"
+FAULT = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0b"
 
 JOURNAL_TIMEOUT = 500_000  # microseconds
 LONGEST_VALUE = 1000

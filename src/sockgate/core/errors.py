@@ -8,6 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .verdict import Cause
 
+REFUSED = 0  # to refuse is the gate's work, not its failure: scanners must not fill `systemctl --failed`
+INTERNAL_ERROR = 111
+
 
 class GateError(Exception):
     """A failure with a one-line message.
@@ -73,3 +76,12 @@ class Refused(Exception):
 
 class PeerGone(Exception):
     """The client went away before it could be identified: a normal end, not a failure."""
+
+
+def describe(error: Exception) -> str:
+    """An unexpected exception in one line, with the place that it came from."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -13,8 +13,8 @@ import signal
 from collections.abc import Callable, Sequence
 from time import monotonic, monotonic_ns, sleep
 
-from ..connection.log import ERROR, INFO
-from ..shim import INTERNAL_ERROR, describe
+from ..connection.log import ERROR, FAULT, GATE_BROKEN, GATE_READ, INFO, PAUSED, STARTED, STOPPED
+from ..core.errors import INTERNAL_ERROR, describe
 from .accepting.accepting import Door
 from .accepting.listener import Listener
 from .accepting.receiving import OVERLOAD_SECONDS, Reception
@@ -25,7 +25,7 @@ from .options import Limits, Process
 from .poller import Loop
 from .records.buffered_log import WARNING
 from .records.rate_limited_log import Seldom
-from .records.records import BRIEF_SECONDS, FAULT, GATE_BROKEN, GATE_READ, PAUSED, STARTED, STOPPED, Records
+from .records.records import BRIEF_SECONDS, Records
 from .servers.child_channel import Introductions
 from .servers.start_servers import Starter
 from .sessions.admitted_client import Client

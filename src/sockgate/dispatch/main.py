@@ -10,10 +10,15 @@ import sys
 from time import sleep
 
 from .. import __version__
-from ..connection.environ import inherited_environment
+from ..connection.server import (  # fmt: skip
+    FIRST_INHERITED,
+    inherited_environment,
+    is_listen_process,
+    open_standard_descriptors,
+)
 from ..core.errors import GateError, UsageError
+from ..core.help_text import help_text
 from ..core.options import Settings, parse
-from ..shim import FIRST_INHERITED, is_open
 from .accepting.listener import adopt, listen
 from .deciding.reloading_gate import GateKeeper
 from .dispatcher import Dispatcher
@@ -21,7 +26,7 @@ from .options import OPTIONS, Limits, Process, read_limits, read_process
 from .records.buffered_log import PatientLog
 from .records.records import make_records
 from .signals import Signals, start_afresh
-from .systemd import Notifier, inherited_sockets, is_listen_process
+from .systemd import Notifier, inherited_sockets
 
 ORDERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 FAILURE_SECONDS = 1.0  # before the end of a start that failed: systemd may try again at once, for ever
@@ -32,7 +37,7 @@ def main() -> None:
     if words[:1] == ["--version"]:
         print(f"sockgated {__version__}")
     elif words[:1] == ["--help"]:
-        print(help_text(), end="")
+        print(help_text("sockgated", OPTIONS, 32), end="")
     else:
         sys.exit(run(words))
 
@@ -89,15 +94,6 @@ def prepare(
 
 def arrange_inherited(environment: dict[bytes, bytes]) -> None:
     """Something on descriptors 0 to 2, or the next socket would be taken for it; and nothing that nobody mentioned."""
-    for descriptor in (0, 1, 2):
-        if not is_open(descriptor):
-            os.set_inheritable(os.open("/dev/null", os.O_RDWR), True)
+    open_standard_descriptors()
     passed = int(environment.get(b"LISTEN_FDS", b"0")) if is_listen_process(environment) else 0
     os.closerange(FIRST_INHERITED + passed, 1 << 30)
-
-
-def help_text() -> str:
-    lines = ["usage: sockgated [OPTION...] [--] PROGRAM [ARGUMENT...]\n"]
-    lines += [f"  {option.usage:<32} {option.summary}\n" for option in OPTIONS]
-    lines.append(f"  {'--help':<32} show this text\n  {'--version':<32} show the version\nSee sockgated(8).\n")
-    return "".join(lines)

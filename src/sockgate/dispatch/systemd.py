@@ -13,11 +13,6 @@ from .servers.vfork_server import OVERLOADED
 HINT = "install the package python3-systemd"
 
 
-def is_listen_process(environment: dict[bytes, bytes]) -> bool:
-    """Whether systemd passed sockets to this very process (sd_listen_fds(3))."""
-    return environment.get(b"LISTEN_PID") == b"%d" % os.getpid()
-
-
 def inherited_sockets() -> list[int]:
     """The descriptors of the socket units, closed at exec. Raises SystemFailure."""
     try:

@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..connection.log import FAILED, REFUSED
-from ..dispatch.records.records import ENDED
+from ..connection.log import ENDED, FAILED, REFUSED
 from .connection import ERROR, UNIT_ENDS, VERDICTS, Connection, Ending, from_record, resident_ending, unit_ending
 from .reader import Journal, Record, Terms, text, time_of
 

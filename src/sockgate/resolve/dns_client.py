@@ -16,16 +16,7 @@ import errno
 import posix
 import time
 
-from .dns_message import (  # fmt: skip
-    ERRORS,
-    NAME_ERROR,
-    NO_ERROR,
-    Malformed,
-    Truncated,
-    encode_question,
-    is_answer_to,
-    read_answer,
-)
+from .dns_message import ERRORS, NAME_ERROR, NO_ERROR, Malformed, Truncated, encode_question, is_answer_to, read_answer
 from .tasks import READ, WRITE, NotThere, TooLate, Unable
 
 TYPE_CHECKING = False

@@ -5,17 +5,16 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...connection.log import ERROR
+from ...connection.log import ERROR, FAULT
 from ...connection.proxy import peek_header
-from ...core.errors import ConfigError, GateError, PeerGone, Refused
+from ...core.errors import ConfigError, GateError, PeerGone, Refused, describe
 from ...core.peer import Peer, ends_of, peer_between
 from ...core.verdict import DENY, Verdict
-from ...shim import describe
 from ..deciding.decision import Decision
 from ..deciding.reloading_gate import GateKeeper, InForce
 from ..guardian import Guardian
 from ..options import Limits
-from ..records.records import FAULT, Records
+from ..records.records import Records
 from ..servers.vfork_server import OVERLOADED
 from ..sessions.admitted_client import Client
 from ..sessions.client_counts import Rate

@@ -9,7 +9,7 @@ import signal
 from functools import lru_cache
 from time import monotonic
 
-from ...connection.log import ACCEPTED, INFO, clean, write_line
+from ...connection.log import ACCEPTED, ENDED, INFO, clean, write_line
 from ...core.errors import GateError
 from ...core.peer import Peer
 from ...core.verdict import Verdict
@@ -17,15 +17,6 @@ from ..deciding.decision import Decision
 from ..deciding.record_text import Wording, lines
 from ..sessions.sessions import Session
 from .buffered_log import PatientLog
-
-# One MESSAGE_ID per kind of record; those that sockgate has, too, are in connection/log.py.
-ENDED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a05"
-PAUSED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a06"
-GATE_BROKEN = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a07"
-GATE_READ = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a08"
-STARTED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a09"
-STOPPED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0a"
-FAULT = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0b"
 
 BRIEF_SECONDS = 0.1
 

@@ -12,9 +12,8 @@ from ...connection.banners import say_last_words, send
 from ...connection.blocking import Blocking
 from ...connection.log import write_line
 from ...connection.needs import Place
-from ...core.errors import GateError
+from ...core.errors import INTERNAL_ERROR, REFUSED, GateError, describe
 from ...core.verdict import DENY, Verdict
-from ...shim import INTERNAL_ERROR, REFUSED, describe
 from ..deciding.decision import Decision
 from ..records.records import Records
 from ..sessions.admitted_client import Client

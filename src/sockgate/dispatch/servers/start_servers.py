@@ -4,13 +4,12 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ...connection.log import ERROR
-from ...core.errors import GateError
+from ...connection.log import ERROR, FAULT
+from ...core.errors import GateError, describe
 from ...core.verdict import DENY, Verdict
-from ...shim import describe
 from ..accepting.refusals import send_now
 from ..guardian import Guardian
-from ..records.records import FAULT, Records
+from ..records.records import Records
 from ..sessions.admitted_client import Client
 from ..sessions.sessions import Sessions
 from .child_channel import Introductions, Parent, channel

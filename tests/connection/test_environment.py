@@ -2,7 +2,7 @@
 
 import pytest
 
-from sockgate.connection.environ import initial_environment, keep_only, parse_assignments, peer_variables, scrub
+from sockgate.connection.server import initial_environment, keep_only, parse_assignments, peer_variables, scrub
 from sockgate.core.errors import UsageError
 from sockgate.core.options import to_bytes
 from sockgate.core.peer import Peer, internet_peer, pack
