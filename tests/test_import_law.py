@@ -23,7 +23,7 @@ PARTS = (
     {"connection"},
     {"atomic_write"},
     {"units", "rulefile", "builtin"},
-    {"shim"},
+    {"shim", "courier"},
     {"dispatch", "convert"},
     {"journal"},
     {"ctl", "generator"},

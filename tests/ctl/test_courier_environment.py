@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.ctl.courier_environment import PROFILES
+from sockgate.courier import SERVERS
 from sockgate.ctl.main import run
 from sockgate.units import envfile
 
@@ -150,7 +150,7 @@ def test_an_output_file_that_cannot_be_written_is_an_error(config: Path, capsys:
 def test_a_service_that_is_not_couriers_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["courier-environment", "smtpd"]) == 2
     assert capsys.readouterr().err == (
-        f"sockgatectl: 'smtpd' is no configuration of a Courier service (one of: {' '.join(PROFILES)})\n"
+        f"sockgatectl: 'smtpd' is no configuration of a Courier service (one of: {' '.join(SERVERS)})\n"
     )
 
 

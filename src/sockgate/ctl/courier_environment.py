@@ -12,87 +12,33 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from ..atomic_write import PRIVATE, Access, write_atomically
 from ..core.errors import ConfigError, UsageError
+from ..courier import FOLDERS, LIMITS, MAILDIR, SERVERS, SETTINGS_FOLDER, TLS_USER, Server
 from ..units import envfile
 
-CONFIG_FOLDER = "/etc/courier"
-LIMITS = "SOCKGATE_LIMITS"
-TLS_USER = "courier"
 # Set by the shell itself, not by the configuration.
 SHELL_VARIABLES = ("PWD", "OLDPWD", "OPTIND", "SHLVL", "_")
 # What the files print must not end up among the variables: only cat writes to the original output.
 SCRIPT = "exec 3>&1 >&2; {folders}; set -a; {sources}; exec /bin/cat /proc/self/environ >&3"
 
 
-class Profile(NamedTuple):
-    """How one of Courier's start scripts makes its server's environment.
-
-    server   the files that the server's environment comes from, in order
-    script   the files that the script itself has read, in its order, when it expands the server's command line
-    copied   variables of the server that get the script's value of another one
-    fixed    variables of the server that the script sets itself
-    limit    (variable, --rlimit name): its value is a limit in kB
-    umask    variable that names the umask
-    """
-
-    server: tuple[str, ...]
-    script: tuple[str, ...]
-    copied: Mapping[str, str] = {}
-    fixed: Mapping[str, str] = {}
-    limit: tuple[str, str] | None = None
-    umask: str = ""
-
-
-PROXY = {"PROXY_HOSTNAME": "PROXY_HOSTNAME"}
-IMAP_LIMIT = ("IMAP_ULIMITD", "as")  # ulimit -v
-ESMTP_LIMIT = ("ULIMIT", "data")  # ulimit -d
-
-# /usr/lib/courier/NAME in Debian's courier 1.0.16 and 1.4.1
-PROFILES = {
-    "imapd": Profile(
-        ("imapd", "imapd-ssl"), ("imapd-ssl", "imapd"), {"IMAP_STARTTLS": "IMAPDSTARTTLS", **PROXY},
-        limit=IMAP_LIMIT, umask="IMAP_UMASK",
-    ),
-    "imapd-ssl": Profile(
-        ("imapd", "imapd-ssl"), ("imapd", "imapd-ssl"), PROXY, {"IMAP_TLS": "1"}, limit=IMAP_LIMIT, umask="IMAP_UMASK"
-    ),
-    "pop3d": Profile(("pop3d", "pop3d-ssl"), ("pop3d-ssl", "pop3d"), PROXY),
-    "pop3d-ssl": Profile(
-        ("pop3d", "pop3d-ssl"), ("pop3d", "pop3d-ssl"), PROXY,
-        {"POP3_TLS": "1", "POP3_STARTTLS": "NO", "POP3_TLS_REQUIRED": "0"},
-    ),
-    "esmtpd": Profile(("esmtpd",), ("esmtpd",), limit=ESMTP_LIMIT),
-    "esmtpd-msa": Profile(("esmtpd", "esmtpd-msa"), ("esmtpd", "esmtpd-msa"), limit=ESMTP_LIMIT),
-    "esmtpd-ssl": Profile(
-        ("esmtpd", "esmtpd-ssl"), ("esmtpd", "esmtpd-ssl"), fixed={"ESMTP_TLS": "1"}, limit=ESMTP_LIMIT
-    ),
-}  # fmt: skip
-
-# Set by every start script before it reads the files, which may use them (ACCESSFILE=${sysconfdir}/smtpaccess).
-FOLDERS = {
-    "prefix": "/usr", "exec_prefix": "/usr", "sbindir": "/usr/sbin", "bindir": "/usr/bin",
-    "libexecdir": "/usr/lib/courier",
-}  # fmt: skip
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "config", metavar="CONFIG", help=f"{CONFIG_FOLDER}/NAME or NAME alone, which is one of: {' '.join(PROFILES)}"
+        "config", metavar="CONFIG", help=f"{SETTINGS_FOLDER}/NAME or NAME alone, which is one of: {' '.join(SERVERS)}"
     )
     parser.add_argument("--output", metavar="FILE", help="write to this file, mode 0600 (default: standard output)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     config: str = arguments.config
-    folder, name = os.path.split(os.path.abspath(config)) if "/" in config else (CONFIG_FOLDER, config)
-    if name not in PROFILES:
-        raise UsageError(f"{config!r} is no configuration of a Courier service", "one of: " + " ".join(PROFILES))
-    profile = PROFILES[name]
-    variables = server_variables(profile, folder)
-    text = header(profile, folder) + "".join(
+    folder, name = os.path.split(os.path.abspath(config)) if "/" in config else (SETTINGS_FOLDER, config)
+    if name not in SERVERS:
+        raise UsageError(f"{config!r} is no configuration of a Courier service", "one of: " + " ".join(SERVERS))
+    server = SERVERS[name]
+    variables = server_variables(server, folder)
+    text = header(server, folder) + "".join(
         envfile.format_assignment(*variable) for variable in sorted(variables.items())
     )
     if arguments.output:
@@ -103,23 +49,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def header(profile: Profile, folder: str) -> str:
-    sources = " and ".join(f"{folder}/{name}" for name in profile.server)
+def header(server: Server, folder: str) -> str:
+    sources = " and ".join(f"{folder}/{name}" for name in server.environment_from)
     return f"# Written by sockgatectl courier-environment from {sources}: change it there.\n"
 
 
-def server_variables(profile: Profile, folder: str) -> dict[str, str]:
+def server_variables(server: Server, folder: str) -> dict[str, str]:
     """What the start script hands to its server, and what the unit's command line expands."""
-    script, _ = evaluate(profile.script, folder)
-    server, complaint = evaluate(profile.server, folder)
+    script, _ = evaluate(server.read, folder)
+    variables, complaint = evaluate(server.environment_from, folder)
     sys.stderr.write(complaint)
-    server |= {name: script.get(source, "") for name, source in profile.copied.items()}
-    server |= profile.fixed
-    if profile.limit != ESMTP_LIMIT:  # SMTP has no mailbox
-        server["MAILDIRPATH"] = script.get("MAILDIRPATH") or "Maildir"
-    server[LIMITS] = limits(profile, script)
-    warn_of_umask(profile, script)
-    return server
+    variables |= {name: script.get(source, "") for name, source in server.copied.items()}
+    variables |= server.fixed
+    if server.has_mailbox:
+        variables[MAILDIR] = script.get(MAILDIR) or "Maildir"
+    variables[LIMITS] = limits(server, script)
+    warn_of_umask(server, script)
+    return variables
 
 
 def evaluate(names: tuple[str, ...], folder: str) -> tuple[dict[str, str], str]:
@@ -168,25 +114,22 @@ def require_readable(path: str) -> None:
         raise ConfigError(f"unable to read {path!r}: {error.strerror}", hint) from None
 
 
-def limits(profile: Profile, script: Mapping[str, str]) -> str:
+def limits(server: Server, script: Mapping[str, str]) -> str:
     """The gate option for the limit that the start script sets with ulimit, in kB; empty for none."""
-    if profile.limit is None:
-        return ""
-    variable, name = profile.limit
-    value = script.get(variable, "")
-    if value in ("", "unlimited"):
+    value = script.get(server.limit.setting, "") if server.limit else ""
+    if server.limit is None or value in ("", "unlimited"):
         return ""
     if not (value.isascii() and value.isdigit()):
-        raise ConfigError(f"{variable} is {value!r}, neither a number of kilobytes nor 'unlimited'")
-    return f"--rlimit {name}={value}K"
+        raise ConfigError(f"{server.limit.setting} is {value!r}, neither a number of kilobytes nor 'unlimited'")
+    return f"--rlimit {server.limit.resource}={value}K"
 
 
-def warn_of_umask(profile: Profile, script: Mapping[str, str]) -> None:
+def warn_of_umask(server: Server, script: Mapping[str, str]) -> None:
     """A umask cannot come from an environment file, and mail must not be more readable than it was."""
-    value = script.get(profile.umask, "") if profile.umask else ""
+    value = script.get(server.umask, "") if server.umask else ""
     if value and value.lstrip("0") != "22":
         print(
-            f"sockgatectl: {profile.umask} is {value!r}, which an environment file cannot carry: "
+            f"sockgatectl: {server.umask} is {value!r}, which an environment file cannot carry: "
             f"set UMask={value.zfill(4)} in a drop-in of the service (systemctl edit)",
             file=sys.stderr,
         )

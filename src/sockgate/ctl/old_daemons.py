@@ -5,12 +5,9 @@ import shlex
 import shutil
 
 from ..convert.service import Service
+from ..courier import SERVERS
 from ..units.search import UnitSearch
 
-COURIER_UNITS = {
-    "imapd": "imap", "imapd-ssl": "imap-ssl", "pop3d": "pop", "pop3d-ssl": "pop-ssl", "esmtpd": "mta",
-    "esmtpd-ssl": "mta-ssl", "esmtpd-msa": "msa",
-}  # fmt: skip
 Services = tuple[Service, ...]
 Commands = tuple[list[str], list[str]]
 
@@ -25,7 +22,7 @@ def old_daemon(program: str, services: Services, search: UnitSearch) -> Commands
             return units("inetutils-inetd" if is_gnu else "inetd")
         case "couriertcpd":
             settings = dict.fromkeys(os.path.basename(service.place.file) for service in services)
-            return units(*(f"courier-{COURIER_UNITS.get(name, name)}" for name in settings))
+            return units(*(SERVERS[name].unit if name in SERVERS else f"courier-{name}" for name in settings))
     return units(program)
 
 

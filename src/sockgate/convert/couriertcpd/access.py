@@ -2,8 +2,9 @@
 
 import os
 
+from ...courier import SETTINGS_FOLDER
 from ..outcomes import approximated, translated
-from .settings import CONFIG_FOLDER, Settings
+from .settings import Settings
 
 ACCESS, LOCAL = "--courier-access", "--courier-access-local"
 OPEN = "everybody gets in, as before; add --courier-access when there are rules"
@@ -11,14 +12,14 @@ OPEN = "everybody gets in, as before; add --courier-access when there are rules"
 
 def access(settings: Settings) -> None:
     """The rules' text, where couriertcpd had a .dat file that was made of it."""
-    variable = settings.profile.access
+    variable = settings.server.access
     if not variable:
         return
     path = settings.values.get(variable, "") or default_rules(settings)
     if not path:
         return
     is_made, is_text = os.path.exists(f"{path}.dat"), os.path.exists(path)
-    if not is_made and not settings.profile.rules:
+    if not is_made and not settings.server.rules:
         settings.answer(variable, approximated(f"'{path}.dat' does not exist here: {OPEN}"))
         return
     if is_made and holds_nothing(path) and newest(path) <= os.path.getmtime(f"{path}.dat"):
@@ -44,8 +45,8 @@ def rules_of(settings: Settings) -> tuple[str, str]:
 
 def default_rules(settings: Settings) -> str:
     """${IMAPACCESSFILE:=/etc/courier/imapaccess}"""
-    rules = settings.profile.rules
-    return f"{settings.values.get('sysconfdir', CONFIG_FOLDER)}/{rules}" if rules else ""
+    rules = settings.server.rules
+    return f"{settings.values.get('sysconfdir', SETTINGS_FOLDER)}/{rules}" if rules else ""
 
 
 def newest(path: str) -> float:

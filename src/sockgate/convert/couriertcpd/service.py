@@ -7,6 +7,7 @@ The settings are shell. What shapes the units is evaluated here; the rest is the
 import os
 import re
 
+from ...courier import FOLDERS, LIMITS, SERVERS, SETTINGS_FOLDER, TLS_USER
 from ...units.model import Command, File, Word, Words
 from ..accounts import any_group, named_user
 from ..input_files import Place, Unreadable, read_text
@@ -18,8 +19,7 @@ from ..shell.interpreter import Shell
 from ..shell.tokens import UNKNOWN, ScriptError
 from .access import access
 from .options import options
-from .profiles import PROFILES, assignments, profile_of
-from .settings import CONFIG_FOLDER, FOLDERS, TLS_USER, Settings
+from .settings import Settings, assignments, server_of
 
 
 def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
@@ -38,8 +38,8 @@ def read_settings(path: str, machine: Machine, report: Report) -> Service | None
         report.entries.append(entry_of("", Place(path, 0), path, blocked(f"unable to read {path!r}: {error}")))
         return None
     lines = assignments(text)
-    name = profile_of(path, lines)
-    if name is None:
+    name = server_of(path, lines)
+    if not name:
         why = "these are no settings of Courier's imapd, pop3d or esmtpd"
         if any("\t" in line and ("allow" in line or "deny" in line) for line in text.split("\n")):
             why = "these are access rules, which need no conversion: give them to the gate with --courier-access"
@@ -48,7 +48,7 @@ def read_settings(path: str, machine: Machine, report: Report) -> Service | None
     values = evaluate(path, name, machine, report)
     if values is None:
         return None
-    return build(Settings(name, path, PROFILES[name], machine, values, lines, report))
+    return build(Settings(name, path, SERVERS[name], machine, values, lines, report))
 
 
 def evaluate(path: str, name: str, machine: Machine, report: Report) -> dict[str, str] | None:
@@ -56,13 +56,14 @@ def evaluate(path: str, name: str, machine: Machine, report: Report) -> dict[str
     folder = os.path.dirname(os.path.abspath(path))
     shell = Shell(machine, folder)
     shell.variables.update(FOLDERS)
-    base = PROFILES[name].base
+    *others, _ = SERVERS[name].read
     try:
-        if base and os.path.exists(f"{folder}/{base}"):
-            shell.run_file(f"{folder}/{base}")
-        elif PROFILES[name].needs:
-            text = f"{base!r} is not beside it: MAXDAEMONS, MAXPERIP and TCPDOPTS that are set there are not known"
-            report.entries.append(entry_of(name, Place(path, 0), base, approximated(text)))
+        for other in others:
+            if os.path.exists(f"{folder}/{other}"):
+                shell.run_file(f"{folder}/{other}")
+            elif SERVERS[name].needs_others:
+                text = f"{other!r} is not beside it: MAXDAEMONS, MAXPERIP and TCPDOPTS that are set there are not known"
+                report.entries.append(entry_of(name, Place(path, 0), other, approximated(text)))
         shell.run_file(path)
     except Unreadable as error:
         report.entries.append(entry_of(name, Place(path, 0), path, blocked(f"unable to read it: {error}")))
@@ -76,10 +77,9 @@ def evaluate(path: str, name: str, machine: Machine, report: Report) -> dict[str
 
 
 def build(settings: Settings) -> Service | None:
-    profile = settings.profile
     started(settings)
     listens = listening(settings)
-    command = server(settings)
+    command = command_of(settings)
     user, group = runs_as(settings)
     access(settings)
     options(settings)
@@ -93,8 +93,8 @@ def build(settings: Settings) -> Service | None:
         name=settings.name, place=Place(settings.path, 0), listens=listens, command=command,
         ipv6_only="both" if any(listen.is_ipv6 for listen in listens) else "",
         user=user, group=group, needs_gate=True, gate=tuple(settings.gate),
-        options_from="SOCKGATE_LIMITS" if profile.limit else "",
-        unit=(("Wants", Words(profile.wants)), ("After", Words(profile.wants))),
+        options_from=LIMITS if settings.server.limit else "",
+        unit=(("Wants", Words(settings.server.wants)), ("After", Words(settings.server.wants))),
         socket=(
             ("ExecStartPre",
              Command((settings.machine.control, "courier-environment", config, "--output", environment))),
@@ -110,14 +110,14 @@ def configuration(settings: Settings) -> str:
     path = os.path.abspath(settings.path)
     if os.path.basename(path) == settings.name:
         return path
-    text = f"taken for a copy of {CONFIG_FOLDER}/{settings.name}, which the socket evaluates when it starts"
+    text = f"taken for a copy of {SETTINGS_FOLDER}/{settings.name}, which the socket evaluates when it starts"
     settings.report.entries.append(entry_of(settings.name, Place(settings.path, 0), settings.path, approximated(text)))
-    return f"{CONFIG_FOLDER}/{settings.name}"
+    return f"{SETTINGS_FOLDER}/{settings.name}"
 
 
 def runs_as(settings: Settings) -> tuple[str, str]:
     """The user and group of couriertcpd itself; imaplogin and pop3login must be root."""
-    user, group, default = settings.profile.runs_as
+    user, group, default = settings.server.runs_as
     if not user:
         return "", ""
     names = settings.values.get(user, default), settings.values.get(group, default)
@@ -129,7 +129,7 @@ def runs_as(settings: Settings) -> tuple[str, str]:
 
 
 def umask(settings: Settings) -> list[tuple[str, str]]:
-    variable = settings.profile.umask
+    variable = settings.server.umask
     value = settings.values.get(variable, "") if variable else ""
     if not value:
         return []
@@ -142,21 +142,21 @@ def umask(settings: Settings) -> list[tuple[str, str]]:
 
 
 def started(settings: Settings) -> None:
-    value = settings.values.get(settings.profile.start, "")
+    value = settings.values.get(settings.server.start, "")
     if value and not value.upper().startswith("Y"):
         settings.answer(
-            settings.profile.start, approximated("it was not started; enable the socket only if you want it")
+            settings.server.start, approximated("it was not started; enable the socket only if you want it")
         )
     elif value:
-        settings.answer(settings.profile.start, translated(f"systemctl enable {settings.name}.socket"))
+        settings.answer(settings.server.start, translated(f"systemctl enable {settings.name}.socket"))
 
 
 def listening(settings: Settings) -> tuple[Listen, ...]:
     """PORT is a comma list of `port` or `address.port`; ADDRESS is for the entries without one."""
-    prefix = settings.profile.prefix
+    prefix = settings.server.prefix
     address = settings.values.get(f"{prefix}ADDRESS", "0")
     listens = []
-    for entry in settings.values.get(f"{prefix}PORT", settings.profile.port).split(","):
+    for entry in settings.values.get(f"{prefix}PORT", settings.server.port).split(","):
         own, _, port = entry.strip().rpartition(".")
         number = int(port) if port.isascii() and port.isdigit() else settings.machine.port(port, "tcp")
         if number is None or UNKNOWN in entry:
@@ -178,7 +178,7 @@ def address_of(settings: Settings, text: str) -> str:
     if text in ("", "0") or re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
         return text
     found = None if UNKNOWN in text else settings.machine.address(text, 0)
-    variable = f"{settings.profile.prefix}ADDRESS"
+    variable = f"{settings.server.prefix}ADDRESS"
     if found is None:
         settings.answer(variable, blocked(f"{text!r} is no address and cannot be resolved here"))
         return text
@@ -186,14 +186,14 @@ def address_of(settings: Settings, text: str) -> str:
     return found
 
 
-def server(settings: Settings) -> tuple[Word, ...]:
+def command_of(settings: Settings) -> tuple[Word, ...]:
     """The TLS variants have couriertls in front, which takes the client's address from the gate's variables."""
-    words = settings.profile.server
-    if not settings.profile.prefix:
+    words = settings.server.command
+    if not settings.server.prefix:
         return words
     tls = settings.values.get("COURIERTLS", "/usr/bin/couriertls")
     # As courier, once it has its certificate; couriertcpd of SMTP is courier already.
-    words_of_tls = (tls, "-server", "-tcpd", *(() if settings.profile.runs_as[0] else (f"-user={TLS_USER}",)))
+    words_of_tls = (tls, "-server", "-tcpd", *(() if settings.server.runs_as[0] else (f"-user={TLS_USER}",)))
     settings.answer("COURIERTLS", translated(" ".join(words_of_tls)))
     return (*words_of_tls, *words)
 
@@ -218,14 +218,14 @@ def limits(settings: Settings) -> tuple[int, int]:
 
 def rest(settings: Settings) -> None:
     """Everything else is the server's environment, or of no use without couriertcpd."""
-    prefix = settings.profile.prefix
+    prefix = settings.server.prefix
     seen = {"MAXDAEMONS", "MAXPERIP", "MAXPERC", "TCPDOPTS", "BLACKLISTS", "DROP", f"{prefix}PORT", f"{prefix}ADDRESS",
-            settings.profile.start, settings.profile.access, "COURIERTLS" if prefix else ""}  # fmt: skip
-    seen |= {settings.profile.umask, *settings.profile.runs_as[:2]}
+            settings.server.start, settings.server.access, "COURIERTLS" if prefix else ""}  # fmt: skip
+    seen |= {settings.server.umask, *settings.server.runs_as[:2]}
     for variable in settings.lines:
         if variable in seen:
             continue
-        if variable == settings.profile.limit:
+        if settings.server.limit and variable == settings.server.limit.setting:
             settings.answer(variable, translated("$SOCKGATE_LIMITS", text="sockgatectl courier-environment sets it"))
         elif variable.endswith(("PIDFILE", "LOGGEROPTS")):
             settings.answer(variable, translated(text="systemd and the journal do this"))

@@ -1,17 +1,16 @@
 """One file of Courier's settings after evaluation, while its service is built."""
 
+import os
+import re
 from dataclasses import dataclass, field
 
+from ...courier import SERVERS, Server
 from ..input_files import Place
 from ..machine import Machine
 from ..outcomes import Answer, blocked, entry_of
 from ..report import Report
-from .profiles import Profile
 
-CONFIG_FOLDER = "/etc/courier"
-TLS_USER = "courier"
-FOLDERS = {"prefix": "/usr", "exec_prefix": "/usr", "sbindir": "/usr/sbin", "bindir": "/usr/bin",
-           "libexecdir": "/usr/lib/courier", "sysconfdir": CONFIG_FOLDER}  # fmt: skip
+ASSIGNED = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -23,7 +22,7 @@ class Settings:
 
     name: str
     path: str
-    profile: Profile
+    server: Server
     machine: Machine
     values: dict[str, str]
     lines: dict[str, int]
@@ -45,3 +44,22 @@ class Settings:
         if text:
             self.answer(variable, blocked(f"{text!r} is no number"))
         return default
+
+
+def assignments(text: str) -> dict[str, int]:
+    """The line on which each variable is set last."""
+    found = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        match = ASSIGNED.match(line)
+        if match:
+            found[match[1]] = number
+    return found
+
+
+def server_of(path: str, lines: dict[str, int]) -> str:
+    """Which of Courier's servers a file is for, by its name or by what is set in it; "" for none."""
+    base = os.path.basename(path)
+    own = [name for name, server in SERVERS.items() if lines.keys() & {server.prefix + "PORT", server.start}]
+    by_name = (name for name in SERVERS if base == name or (base.endswith(f"-{name}") and name in own))
+    by_content = (name for name in own if lines.keys() >= {SERVERS[name].prefix + "PORT", SERVERS[name].start})
+    return next(by_name, "") or next(by_content, "") if lines else ""
