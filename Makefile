@@ -1,10 +1,4 @@
-# sockgate: build, install, test.
-#
-#   make run                                   serve SMTP on 127.0.0.1:2525, to try it; PORT= for another
-#   sudo make install                          into /usr/local, where systemd looks for units as well
-#   make install PREFIX=/usr DESTDIR=/tmp/pkg  for a package, with BYTECODE=no if it compiles the modules itself
-#   make deb, make dist                        a Debian package; a wheel and a source distribution: into dist/
-#   make test                                  everything, set-up included; make test-unit needs no root
+# sockgate: build, install, test. `make help` lists what there is.
 
 PREFIX = /usr/local
 DESTDIR =
@@ -42,11 +36,11 @@ MODULES = $(shell cd src && find sockgate -name '*.py' -not -path 'sockgate/demo
 PAGES = $(notdir $(basename $(wildcard src/sockgate/man/*.scd)))
 # The programs whose options the shells complete.
 COMPLETED = sockgate sockgated sockgatectl
-# What is for another program's configuration, which is the administrator's to change.
+# Files for the configuration of other programs. The administrator changes those.
 EXAMPLES = $(patsubst src/sockgate/%,%,$(wildcard src/sockgate/fail2ban/*/*.conf src/sockgate/stunnel/*.conf))
 UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service))
-# What an older systemd would not understand. sockgate-generator links it into place at every boot and daemon-reload of
-# one that does, so that one package serves all of them, and an upgrade of systemd needs no other.
+# Settings that systemd 252 does not understand. sockgate-generator links them into place, at boot and at daemon-reload,
+# where systemd is new enough. So one package serves every version of systemd.
 DROP_INS = $(patsubst units/%,%,$(wildcard units/*.d/*.conf))
 DROPINDIR = $(LIBDIR)/drop-ins
 
@@ -55,9 +49,10 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: build run install uninstall deb dist test test-unit test-oracles test-system soak diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
+.PHONY: help build run install uninstall deb dist test test-unit test-oracles test-system coverage soak diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
 
-build:
+# The first target is what `make` alone makes.
+build:  ## the programs into build/bin, to run them from this tree
 	mkdir -p build/bin
 	$(call launchers,build/bin,build/bin,$(CURDIR)/src)
 	launcher build/bin/sockgate-xinetd-generator generator -IS
@@ -77,12 +72,15 @@ launcher $(1)/sockgate-builtin builtin -IS
 launcher $(2)/sockgatectl ctl.main -I
 endef
 
+help:  ## this list
+	sed -n 's/^\([a-z][a-z-]*\):.*  ## \(.*\)/\1 \2/p' Makefile | while read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
+
 # SMTP through a gate, for a look: no root, no systemd.
 PORT = 2525
-run: build
+run: build  ## serve SMTP on 127.0.0.1:2525, to try it; PORT= for another
 	exec build/bin/sockgate-demo --port '$(PORT)'
 
-install:
+install:  ## into /usr/local, where systemd looks for units as well; PREFIX=/usr DESTDIR=/tmp/pkg BYTECODE=no for a package
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || {
 		echo "make install: unable to find Python 3.11 or newer as $(PYTHON) (apt-get install python3, or PYTHON=...)" >&2
 		exit 1
@@ -114,9 +112,9 @@ install:
 		echo "no sockgated and no sockgatectl log yet: install the package python3-systemd"
 	$(RELOAD)
 
-# On the running machine no port may stay open behind which nothing starts any more; sessions go on. Units that the
-# administrator wrote or converted are his: he is told of them.
-uninstall:
+# On the running machine, the sockets are stopped first: a port with no server behind it must not stay open. Sessions go
+# on. Units that the administrator wrote or converted stay; uninstall names them.
+uninstall:  ## take away what install brought
 	if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then
 		for unit in $(filter %.socket,$(UNITS)); do
 			[ ! -e $(UNITDIR)/$$unit ] || systemctl --quiet disable --now $$unit
@@ -134,117 +132,100 @@ uninstall:
 	rmdir --ignore-fail-on-non-empty $(dir $(DESTDIR)$(EXAMPLEDIR)) 2> /dev/null || true
 	$(RELOAD)
 
-# On the running machine systemd must read the units and messages anew; a package's own scripts do that.
+# On the running machine, systemd must read the units and messages anew. In a package, its scripts do that.
 RELOAD = $(if $(DESTDIR),,[ ! -d /run/systemd/system ] || { systemctl daemon-reload && journalctl --update-catalog; })
 
-# Without root, into dist/. DEB_VERSION= for a build of your own between two releases.
+# DEB_VERSION= for a build of your own between two releases.
 DEB_VERSION = $(subst .dev,~dev,$(VERSION))
-DEB_BUILD = build/deb
-DEB_TREE = $(DEB_BUILD)/sockgate-$(DEB_VERSION)
 DIST = dist
-DEB_TOOLS = dpkg-buildpackage dh dh_python3 scdoc
-DEB_SOURCES = Makefile README.md CHANGELOG.md LICENSE src units
 COMMITTED = $(shell echo $${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2> /dev/null || date +%s)})
-deb:
-	for tool in $(DEB_TOOLS); do
-		command -v $$tool > /dev/null || {
-			echo "make deb: unable to find $$tool (try: apt-get install dpkg-dev debhelper dh-python scdoc)" >&2
-			exit 1
-		}
-	done
-	rm -rf $(DEB_BUILD)
-	mkdir -p $(DEB_TREE) $(DIST)
-	tar --exclude=__pycache__ --mode=u+w,go=rX -cf - $(DEB_SOURCES) | tar -C $(DEB_TREE) -xf -
-	cp -r $(DEB_TREE)/src/debian $(DEB_TREE)/debian
-	maintainer=$$(sed -n 's/^Maintainer: //p' $(DEB_TREE)/debian/control)
-	$(PYTHON) src/debian/changelog.py CHANGELOG.md $(DEB_VERSION) "$$maintainer" $(COMMITTED) > $(DEB_TREE)/debian/changelog
-	build() { cd $(DEB_TREE) && SOURCE_DATE_EPOCH=$(COMMITTED) dpkg-buildpackage --build=binary --no-sign; }
-	(build) > $(DEB_BUILD)/log 2>&1 || { tail -40 $(DEB_BUILD)/log >&2; exit 1; }
-	mv $(DEB_BUILD)/sockgate_$(DEB_VERSION)_all.deb $(DIST)/
-	echo $(DIST)/sockgate_$(DEB_VERSION)_all.deb
+deb:  ## a Debian package into dist/, without root
+	src/debian/make-package $(PYTHON) $(DEB_VERSION) $(COMMITTED) $(DIST)
 
-# A wheel and a source distribution, into dist/, without the network.
-dist: venv
+dist: venv  ## a wheel and a source distribution into dist/, without the network
 	rm -f $(DIST)/sockgate-*.whl $(DIST)/sockgate-*.tar.gz
 	SOURCE_DATE_EPOCH=$(COMMITTED) .venv/bin/python -m hatchling build -d $(DIST)
 
-test: setup check test-unit test-oracles test-system
+test: setup check test-unit test-oracles test-system  ## everything, set-up included; as root it boots systemd 252 and 257 in containers
 
-# No root and no oracles: what a laptop runs between two edits.
-test-unit: build venv
-	.venv/bin/pytest -q -n 4 --dist worksteal tests $(addprefix --ignore=tests/,system differential packaging bench)
+UNIT_TESTS = $(addprefix --ignore=tests/,system differential packaging bench)
+test-unit: build venv  ## no root and no oracles, under a minute: what a laptop runs between two edits
+	.venv/bin/pytest -q -n 4 --dist worksteal tests $(UNIT_TESTS)
 
-# The dialects against the programs they came from (`make diff` for many more cases), the packages against what their
-# tools say of them.
-test-oracles: build venv
+coverage: build venv  ## which lines the unit tests reach, by module
+	.venv/bin/pip install -q --disable-pip-version-check 'coverage>=7.10'
+	rm -rf build/coverage
+	mkdir -p build/coverage
+	.venv/bin/coverage run -m pytest -q -n 2 --dist worksteal tests $(UNIT_TESTS)
+	.venv/bin/coverage combine -q
+	.venv/bin/coverage report --sort=cover
+
+# `make diff` tries many more cases.
+test-oracles: build venv  ## every dialect against the program that it came from, and the packages
 	.venv/bin/pytest -q -n 2 tests/differential tests/packaging
 
-# One worker for each release, side by side.
-test-system: build venv
+test-system: build venv  ## whole machines with a real systemd, as root; one worker for each release
 	.venv/bin/pytest -q -n 2 --dist loadgroup tests/system
 
-# sockgated under load for a quarter of an hour, as root: 20 restarts and 20 SIGKILLs, 5,000 sessions at once, 200,000
-# connections, bursts of a minute, on each release. `make test` runs the same in small. PART= for some of it, such as
-# PART='trixie and nobody_is_lost': none of its tests takes two minutes.
+# On each release: 20 restarts and 20 SIGKILLs, 5,000 sessions at once, 200,000 connections, bursts of a minute.
+# `make test` runs the same in small. PART= for some of it, such as PART='trixie and nobody_is_lost'. No test of it takes
+# two minutes.
 PART =
-soak: build venv
+soak: build venv  ## sockgated under load for a quarter of an hour, as root
 	SOCKGATE_LOAD=full .venv/bin/pytest -q -s tests/system/test_load.py $(if $(PART),-k '$(PART)')
 
-# sockgatectl log against the clients of 2,000 connections of each engine on each release: how far their durations are apart.
-log-sessions: build venv
+# 2,000 connections of each engine on each release.
+log-sessions: build venv  ## how far the durations of sockgatectl log are from those that the clients saw
 	SOCKGATE_LOG_SESSIONS=2000 .venv/bin/pytest -q -s tests/system/test_log.py -k agrees
 
-# Every dialect against the program it came from, 20,000 cases each; the same again with SEED= from the first line.
+# The first line of the output has the seed.
 SEED = $(shell date +%s)
-diff: build venv
+diff: build venv  ## 20,000 cases of each dialect against the program that it came from; SEED= for the same again
 	seed=$(SEED)
 	echo "seed $$seed"
 	SOCKGATE_DIFF=full SOCKGATE_DIFF_SEED=$$seed .venv/bin/pytest -q -n 2 tests/differential
 
-# Every parser, guided by coverage; RUNS= for more than 200,000 inputs each, TARGETS= for some of them.
 RUNS = 200000
 TARGETS =
-fuzz: venv
+fuzz: venv  ## every parser, guided by coverage; RUNS= inputs each, TARGETS= for some of them
 	.venv/bin/pip install -q --disable-pip-version-check -r tests/fuzz/requirements.txt
 	PYTHONPATH=src .venv/bin/python -m tests.fuzz.run --runs $(RUNS) $(TARGETS)
-# What the converter makes of each input that fuzzing kept, shown to systemd-analyze verify.
-fuzz-verify: build venv
+fuzz-verify: build venv  ## show systemd-analyze what the converter makes of each input that fuzzing kept
 	PYTHONPATH=src .venv/bin/python -m tests.fuzz.verify $(TARGETS)
-# What reaches a line that no input of tests/fuzz/corpus does, joins it.
-fuzz-keep: venv
+fuzz-keep: venv  ## add to tests/fuzz/corpus what fuzzing found and no input there reaches
 	PYTHONPATH=src .venv/bin/python -m tests.fuzz.keep $(TARGETS)
 
-# What becomes of every file in a folder of real configurations; they stay outside this tree.
+# Real configurations belong to their authors. They stay outside this tree.
 CORPUS = $(or $(SOCKGATE_CORPUS),../shared/corpus)
-corpus: build
+corpus: build  ## convert every file of a folder of real configurations: CORPUS=
 	$(PYTHON) -m tests.convert.wild '$(CORPUS)'
 
-check: venv
+check: venv  ## lint and types
 	.venv/bin/ruff check src tests
 	.venv/bin/ruff format --check src tests
 	.venv/bin/mypy
 
-setup:
+setup:  ## install the Debian packages that the tests need, as root
 	tests/setup system
-venv:
+venv:  ## the checkers, into .venv
 	tests/setup venv
 
-# sockgated against the programs that it replaces, in a booted machine; BENCH= for options, such as '--only sockgated'.
+# Such as BENCH='--only sockgated'.
 BENCH =
-bench: setup build venv
+bench: setup build venv  ## sockgated against the programs that it replaces, in a booted machine; BENCH= for options
 	.venv/bin/python -m tests.bench.rates $(BENCH)
-bench-gate: build
+bench-gate: build  ## CPU of one gated connection against a bare interpreter
 	$(PYTHON) tests/bench/gate.py
-# Over a journal of 200,000 connections, which takes half a minute to make.
-bench-log: build
+# The journal takes half a minute to make.
+bench-log: build  ## reading a journal of 200,000 connections
 	$(PYTHON) tests/bench/log.py
-bench-convert: build
+bench-convert: build  ## what a conversion costs
 	$(PYTHON) tests/bench/convert.py
-bench-rules: build
+bench-rules: build  ## what the size of a rules file costs
 	$(PYTHON) -m tests.bench.rules
-bench-proxied: build venv
+bench-proxied: build venv  ## CPU of a client behind a proxy against one that comes by itself
 	.venv/bin/python -m tests.bench.proxied
 
-clean:
+clean:  ## remove what the targets above made
 	rm -rf build $(DIST) .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +

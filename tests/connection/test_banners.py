@@ -46,9 +46,7 @@ def test_who_is_refused_gets_the_banner_then_that_of_failure_then_the_message(
     assert told(launcher, *options) == b"banner\r\nbanner-fail\r\n421 go away\r\n"
 
 
-def test_who_is_refused_because_something_is_wrong_is_told_so_too(
-    launcher: Launcher, banners: list[str], tmp_path: Path
-) -> None:
+def test_who_is_refused_because_something_is_wrong_is_told_so_too(launcher: Launcher, banners: list[str]) -> None:
     options = [*banners, "--deny-message", "421 later"]
     outcome = launcher.run(internet(), [*options, "--", "/no/such/server"])
     assert outcome.code == 127

@@ -3,7 +3,6 @@
 import socket
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -151,5 +150,5 @@ def test_what_a_proxy_sends_behind_its_header_is_what_the_client_said(launcher: 
     assert "accepted 192.0.2.1:123" in outcome.log
 
 
-def test_a_gate_with_a_delay_needs_a_process_for_each_client(tmp_path: Path) -> None:
+def test_a_gate_with_a_delay_needs_a_process_for_each_client() -> None:
     assert Gate(parse(["--greet-delay", "5", "x"])).must_wait

@@ -134,7 +134,7 @@ def test_what_cannot_be_evaluated_is_an_error(
     assert capsys.readouterr().err.replace(str(config), "DIR").startswith(f"sockgatectl: {message}")
 
 
-def test_an_old_file_stays_when_the_new_one_cannot_be_made(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_old_file_stays_when_the_new_one_cannot_be_made(config: Path) -> None:
     output = config / "x.env"
     output.write_text("old")
     (config / "pop3d").unlink()

@@ -54,7 +54,7 @@ def test_the_units_start_the_server_behind_a_gate(root: Path, capsys: pytest.Cap
     assert service.value("Service", "User") == "mail"
 
 
-def test_check_finds_nothing_and_the_gate_gets_the_words(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_finds_nothing_and_the_gate_gets_the_words(root: Path) -> None:
     assert ctl(root, "install", "echo", "--user", "mail", "--listen", "7", "--server", SERVER) == 0
     assert ctl(root, "check", "echo") == 0
     gated = find_named("echo", UnitSearch(str(root)))

@@ -75,7 +75,7 @@ def test_the_table_has_a_line_for_each_service(smtp: Service) -> None:
     assert row(smtp)[2:] == ("failed (trigger-limit-hit)", listen, "3/200", "-", "-", "-", "3", "-")
 
 
-def test_one_service_is_described_in_full(smtp: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_service_is_described_in_full(smtp: Service) -> None:
     smtp.last = smtp.last[:2]
     assert [label for label, _ in paragraphs(smtp)] == [
         "Engine", "Socket", "Listens", "Clients", "Accepted", "Refused", "Failed", "Dropped", "Traffic", "Refusal",

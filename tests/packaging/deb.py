@@ -10,7 +10,12 @@ TREE = Path(__file__).parents[2]
 
 VERSION = re.search(r'__version__ = "(.+)"', (TREE / "src/sockgate/__init__.py").read_text())[1]  # type: ignore[index]
 EPOCH = "1764000000"  # 2025-11-24 16:00
-NEXT_VERSION = f"{VERSION}.1"
+NEXT_VERSION = f"{VERSION.partition('.dev')[0]}.1"
+
+
+def debian(version: str) -> str:
+    """Debian sorts what stands behind `~` before the release of that name."""
+    return version.replace(".dev", "~dev")
 
 
 def build(folder: Path, version: str = VERSION) -> Path:
@@ -29,4 +34,4 @@ def build(folder: Path, version: str = VERSION) -> Path:
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "SOURCE_DATE_EPOCH": EPOCH}
     made = subprocess.run([*user, "make", "-C", str(tree), "deb"], capture_output=True, text=True, env=environment)
     assert made.returncode == 0, made.stdout + made.stderr
-    return tree / f"dist/sockgate_{version}_all.deb"
+    return tree / f"dist/sockgate_{debian(version)}_all.deb"

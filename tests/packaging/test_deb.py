@@ -57,8 +57,8 @@ def test_it_has_what_make_install_brings_and_what_debian_wants(package: Path, fo
 
 
 def test_it_says_what_it_is_and_needs(package: Path) -> None:
-    assert package.name == f"sockgate_{deb.VERSION}_all.deb"
-    assert field(package, "Version") == deb.VERSION
+    assert package.name == f"sockgate_{deb.debian(deb.VERSION)}_all.deb"
+    assert field(package, "Version") == deb.debian(deb.VERSION)
     assert {"python3 (>= 3.11)", "python3-systemd", "systemd (>= 252)"} <= set(field(package, "Depends").split(", "))
     assert field(package, "Recommends") == "netbase, python3-rich"
 
@@ -73,7 +73,7 @@ def test_its_changelog_is_ours(package: Path, folder: Path) -> None:
     file = folder / "changelog"
     file.write_bytes(gzip.decompress((folder / "extracted" / DOC / "changelog.gz").read_bytes()))
     command = ["dpkg-parsechangelog", "-l", str(file), "--show-field", "Version"]
-    assert subprocess.check_output(command, text=True).strip() == deb.VERSION
+    assert subprocess.check_output(command, text=True).strip() == deb.debian(deb.VERSION)
     ours = (deb.TREE / "CHANGELOG.md").read_text()
     assert file.read_text().count("\n  * ") == ours.count("\n- ")
 
@@ -101,3 +101,11 @@ def test_the_changelog_begins_with_the_version_of_the_package(
 def test_two_builds_are_the_same_to_the_byte(package: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         assert deb.build(Path(folder)).read_bytes() == package.read_bytes()
+
+
+def test_a_version_in_work_sorts_between_the_release_before_it_and_its_own() -> None:
+    for older, newer in (("0.0.9", "0.1.0~dev0"), ("0.1.0~dev0", "0.1.0~dev1"), ("0.1.0~dev1", "0.1.0")):
+        assert subprocess.run(["dpkg", "--compare-versions", older, "lt", newer], check=False).returncode == 0
+    assert subprocess.run(
+        ["dpkg", "--compare-versions", deb.debian(deb.VERSION), "lt", deb.NEXT_VERSION], check=False
+    ).returncode == 0  # fmt: skip
