@@ -1,8 +1,8 @@
 """sockgate-builtin: the services that xinetd and inetd answered themselves, and redirection.
 
 `echo`, `discard`, `chargen` (RFC 862 to 864), `daytime` (867) and `time` (868) on the stream or the datagram socket
-on descriptor 0, and `redirect HOST PORT`. For a datagram socket it answers one datagram and leaves, so that a gate
-in front of it looks at the sender of each.
+on descriptor 0, and `redirect HOST PORT`. On a datagram socket it answers one datagram and ends, so that the gate in
+front of it checks the sender of each datagram.
 """
 
 import os
@@ -17,7 +17,8 @@ BLOCK = 65536
 LINE_LENGTH = 72
 PRINTABLE = bytes(range(33, 127))
 CONNECT_SECONDS = 30.0
-LOWEST_CLIENT_PORT = 1024  # below, it is another server: two that answer each other never stop (CVE-1999-0103)
+# A datagram from a lower port comes from another server. Two servers that answer each other never stop (CVE-1999-0103).
+LOWEST_CLIENT_PORT = 1024
 USAGE = "usage: sockgate-builtin echo|discard|chargen|daytime|time | redirect HOST PORT"
 
 
@@ -49,7 +50,7 @@ def answer_datagram(connection: socket.socket, name: str) -> None:
     try:
         data, source = connection.recvfrom(BLOCK, socket.MSG_DONTWAIT)
     except BlockingIOError:
-        return  # somebody else has read it
+        return  # another process has read the datagram
     if isinstance(source, tuple) and source[1] < LOWEST_CLIENT_PORT:
         return
     answer = DATAGRAMS[name](data)
@@ -66,7 +67,7 @@ def time_since_1900() -> bytes:
 
 
 def chargen_lines() -> Iterator[bytes]:
-    """Lines of 72 printable characters, each starting one further in the alphabet."""
+    """Lines of 72 printable characters. Each line starts one character later in the alphabet."""
     ring = PRINTABLE * 2
     start = 0
     while True:
@@ -106,7 +107,7 @@ DATAGRAMS: dict[str, Callable[[bytes], bytes | None]] = {
 
 
 def redirect(host: str, port: str) -> None:
-    """Copy both ways until either side ends, as xinetd does."""
+    """Copy both ways until one side ends, as xinetd does."""
     client = socket.socket(fileno=os.dup(0))
     server = socket.create_connection((host, int(port)), CONNECT_SECONDS)
     server.settimeout(None)

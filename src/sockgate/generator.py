@@ -1,8 +1,8 @@
 """sockgate-xinetd-generator: units for /etc/xinetd.conf and /etc/xinetd.d at boot and at every daemon-reload.
 
-See systemd.generator(7). Packages that drop a file into /etc/xinetd.d keep working. It does nothing while xinetd
-itself is installed and enabled, leaves out what `sockgatectl convert --install` converted, and every unit that exists
-already. What cannot be converted goes to the journal and costs no other service.
+See systemd.generator(7). Packages that put a file into /etc/xinetd.d keep working. The generator does nothing while
+xinetd itself is installed and enabled. It leaves out what `sockgatectl convert --install` converted, and every unit
+that exists already. If a service cannot be converted, the journal says so, and the other services are not affected.
 """
 
 import glob
@@ -22,7 +22,7 @@ from .units.writer import format_unit
 
 NAME = "sockgate-xinetd-generator"
 JOURNAL = "/run/systemd/journal/socket"
-KERNEL_LOG = "/dev/kmsg"  # at boot the journal does not run yet; it reads this later
+KERNEL_LOG = "/dev/kmsg"  # early in the boot journald does not run yet; it reads this log later
 WARNING = 4
 ENABLED = ("etc/systemd/system/*.wants/xinetd.service", "etc/rc[2-5].d/S[0-9][0-9]xinetd")
 
@@ -33,18 +33,18 @@ def main() -> None:
     try:
         for complaint in generate("/", sys.argv[1], this_generator()):
             log(complaint)
-    except Exception as error:  # a fault of ours must not disturb the boot
+    except Exception as error:  # an error in this program must not disturb the boot
         log(f"internal error: {type(error).__name__}: {error}")
         sys.exit(1)
 
 
 def this_generator() -> Machine:
-    """This machine, as far as it can be known while PID 1 waits: name services may depend on it."""
+    """This machine, without its name services: PID 1 waits for us, and a name service may wait for PID 1."""
     return replace(this_machine(), asks_services=False)
 
 
 def generate(root: str, folder: str, machine: Machine) -> list[str]:
-    """Write units into `folder`; the complaints are what was refused or left out."""
+    """Write units into `folder`. Returns one complaint for each service that was refused or left out."""
     if xinetd_runs(root):
         return []
     report = Report()
@@ -67,7 +67,7 @@ def generate(root: str, folder: str, machine: Machine) -> list[str]:
 
 
 def converted_before(root: str) -> set[tuple[str, str]]:
-    """What `sockgatectl convert` made units of: the old file, and the socket's name without prefix and suffix."""
+    """The services that `sockgatectl convert` made units of: old file, and socket name without prefix and suffix."""
     found = set()
     for path in glob.glob(os.path.join(root, "etc/systemd/system/*.socket")):
         place, prefix = origin_of(path)
@@ -78,7 +78,7 @@ def converted_before(root: str) -> set[tuple[str, str]]:
 
 
 def xinetd_runs(root: str) -> bool:
-    """Whether xinetd is installed and enabled: then it serves these files itself."""
+    """Whether xinetd is installed and enabled. Then xinetd serves these files itself."""
     installed = os.access(os.path.join(root, "usr/sbin/xinetd"), os.X_OK)
     return installed and any(glob.glob(os.path.join(root, pattern)) for pattern in ENABLED)
 
@@ -94,7 +94,7 @@ def write(root: str, folder: str, one: Converted) -> None:
 
 
 def log(message: str) -> None:
-    """One line in the journal, or in the kernel's log where the journal finds it later."""
+    """Write one line to the journal, or to the kernel's log, from which journald reads it later."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
             journal.connect(JOURNAL)

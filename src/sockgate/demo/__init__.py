@@ -1,1 +1,1 @@
-"""`make run`: a gate to try on any machine, and the SMTP server behind it when there is no qmail-smtpd."""
+"""`make run`: a gate to try on any machine, and an SMTP server for it if there is no qmail-smtpd."""

@@ -1,7 +1,7 @@
-"""Lines in and replies out: the two descriptors of an SMTP session.
+"""The two descriptors of an SMTP session: read lines, write replies.
 
-A line ends in CR LF and in nothing else. What other servers take for the end of a line or of a message is
-where one message is smuggled inside another (CVE-2023-51764 and its kin), so a bare CR or LF is an error.
+A line ends with CR LF and with nothing else. A bare CR or LF is an error. Servers that accept it as the end of a line
+or of a message can be made to find a second message inside the first (CVE-2023-51764 and similar ones).
 """
 
 import os
@@ -22,15 +22,15 @@ class TimedOut(Exception):
 
 
 class LineTooLong(Exception):
-    """A line above the limit; it has been read to its end."""
+    """A line was longer than the limit. It has been read to its end."""
 
 
 class BareNewline(Exception):
-    """A line that ends in LF alone or has a CR in its middle; it has been read to its end."""
+    """A line ends in LF alone, or has a CR in its middle. It has been read to its end."""
 
 
 class Channel:
-    """Buffered both ways: replies leave when the next line has to be waited for, which is what makes PIPELINING pay."""
+    """Both directions have a buffer. Replies are sent only if the next line has not come: PIPELINING saves packets."""
 
     def __init__(self, reads: int, writes: int, timeout: float) -> None:
         self._reads = reads
@@ -60,7 +60,7 @@ class Channel:
         return line[:-2]
 
     def reply(self, text: str) -> None:
-        """Add one reply, already of the form `250 ok`; the lines of a longer one are separated by LF."""
+        """Add one reply, in the form `250 ok`. LF separates the lines of a longer reply."""
         self._replies += text.replace("\n", "\r\n").encode("ascii", "replace") + b"\r\n"
 
     def flush(self) -> None:
@@ -75,17 +75,17 @@ class Channel:
             del self._replies[:sent]
 
     def close(self) -> None:
-        """Send what is left to say, then let the client read it.
+        """Send the remaining replies, then give the client time to read them.
 
-        A socket that is closed with something unread in it is reset, and a reset takes the last reply away.
-        Returns after at most a second, or raises Disconnected or TimedOut.
+        If a socket is closed with unread data in it, the kernel resets the connection, and the client can lose the last
+        reply. Returns after at most a second, or raises Disconnected or TimedOut.
         """
         self.flush()
         try:
             with socket.socket(fileno=os.dup(self._writes)) as connection:
                 connection.shutdown(socket.SHUT_WR)
         except OSError:
-            return  # no socket, or nobody there
+            return  # this is no socket, or the client has gone
         deadline = time.monotonic() + min(FAREWELL, self._timeout)
         while time.monotonic() < deadline:
             self._receive(deadline)
@@ -104,7 +104,7 @@ class Channel:
 
 
 def wait_for(descriptor: int, event: int, deadline: float) -> None:
-    """Until the descriptor can be read or written. Raises TimedOut."""
+    """Wait until the descriptor can be read or written. Raises TimedOut."""
     poll = select.poll()
     poll.register(descriptor, event)
     if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):

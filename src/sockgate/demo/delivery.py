@@ -1,6 +1,6 @@
-"""Where an accepted message goes: into a Maildir, or to a program that is called as qmail-queue is.
+"""The destination of an accepted message: a Maildir, or a program with the interface of qmail-queue.
 
-Either way a message is opened, written and committed; closed without a commit, it leaves nothing behind.
+Both ways, a message is opened, written and committed. If it is closed without a commit, nothing remains of it.
 """
 
 import itertools
@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import IO, Protocol
 
-# qmail-queue(8): these exit codes mean that trying again is of no use, all others that it may be.
+# qmail-queue(8): with these exit codes it is no use to try again. With all others it may be.
 PERMANENT = range(11, 41)
 QUEUE_TIMEOUT = 60.0
 
@@ -31,10 +31,10 @@ class Message(Protocol):
         """Add to the message. Raises OSError."""
 
     def commit(self) -> str:
-        """The message is complete and ours from now on: its name. Raises OSError or NotQueued."""
+        """Take responsibility for the complete message. Returns its name. Raises OSError or NotQueued."""
 
     def close(self) -> None:
-        """The end, either way. Never raises."""
+        """Close the message, committed or not. Never raises."""
 
 
 class Store(Protocol):
@@ -45,7 +45,7 @@ class Store(Protocol):
 
 
 class Maildir:
-    """A Maildir (maildir(5)); made on first use. All recipients share it."""
+    """A Maildir (maildir(5)). It is made when it is first used. All recipients share it."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -67,7 +67,7 @@ class Maildir:
 
 
 class MaildirMessage:
-    """Written under tmp, on the disk before it appears under new: a reader never sees half of it."""
+    """The message is written in tmp and reaches the disk before it appears in new. A reader never sees half of it."""
 
     def __init__(self, folder: str, name: str) -> None:
         self._name = name
@@ -90,7 +90,7 @@ class MaildirMessage:
             try:
                 end()
             except OSError:
-                continue  # a full disk again, or tmp was cleaned by someone else: nothing that a client could mend
+                continue  # the disk is full, or another program has cleaned tmp: the client can do nothing about it
 
 
 def sync_folder(folder: str) -> None:
@@ -102,7 +102,7 @@ def sync_folder(folder: str) -> None:
 
 
 class Queue:
-    """A program called as qmail-queue is: the message on descriptor 0, then the envelope on descriptor 1."""
+    """A program with the interface of qmail-queue: the message on descriptor 0, then the envelope on descriptor 1."""
 
     def __init__(self, program: str) -> None:
         self.program = program
@@ -113,7 +113,7 @@ class Queue:
 
 
 class QueueMessage:
-    """Fed while the client still sends. Without a complete envelope a queue program throws the message away."""
+    """The program reads while the client still sends. Without a complete envelope it throws the message away."""
 
     def __init__(self, program: str, envelope: bytes) -> None:
         self._envelope = envelope
@@ -128,7 +128,7 @@ class QueueMessage:
             os.close(reads)
         assert self._process.stdin is not None
         self._message: IO[bytes] = self._process.stdin
-        self._stopped_reading = False  # its exit status, at the end, says why
+        self._stopped_reading = False  # the exit status of the program says why
 
     def write(self, data: bytes) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The text of a message between DATA and the dot: checked, unstuffed, its line ends made local, and stored."""
+"""The text of a message between DATA and the dot: check it, remove doubled dots, write lines with LF, store it."""
 
 from email.utils import formatdate
 
@@ -14,7 +14,7 @@ SAFE_IN_HEADER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
 
 
 class Incoming:
-    """One message being received. The first thing wrong with it decides; the rest is read and dropped."""
+    """One message that is being received. The first error in it decides. The rest is read and dropped."""
 
     def __init__(self, message: Message, size: int) -> None:
         self._message = message
@@ -24,9 +24,9 @@ class Incoming:
         self._in_header = True
 
     def receive(self, channel: Channel) -> None:
-        """Read to the end of the message. Raises Refusal or OSError, but only there.
+        """Read to the end of the message. Raises Refusal or OSError, but only at the end.
 
-        Raises at once what the channel does: after a BareNewline nobody can say where the message ends.
+        An exception of the channel is raised at once: after a BareNewline the end of the message is unknown.
         """
         problem: Refusal | OSError | None = None
         while True:
@@ -65,5 +65,5 @@ def received_field(host: str, ip: str, info: str | None, helo: str, local: str, 
 
 
 def safe(text: str) -> str:
-    """Foreign text for a header field or a log line: everything that is not plainly harmless becomes `?`."""
+    """Text from the network, for a header field or a log line. Each character that may do harm becomes `?`."""
     return "".join(c if c in SAFE_IN_HEADER else "?" for c in text)

@@ -1,4 +1,4 @@
-"""`make run`: SMTP behind a gate on a port of one's own, without root and without systemd as PID 1."""
+"""`make run`: SMTP behind a gate on an unprivileged port, without root and without systemd as PID 1."""
 
 import argparse
 import os
@@ -12,13 +12,13 @@ ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = ROOT / "build" / "bin"
 ADDRESS = "127.0.0.1"
 QMAIL = os.pathsep.join(("/var/qmail/bin", os.environ.get("PATH", os.defpath)))
-# All of 127.0.0.0/8 is this machine: two more addresses of it play the clients that are not trusted.
+# All of 127.0.0.0/8 is this machine. Two more of its addresses stand for clients that are not trusted.
 STRANGER, UNWANTED = "127.0.0.2", "127.0.0.3"
 GATE_OPTIONS = ("--relay", ADDRESS, "--deny", UNWANTED, "--name", "smtp")
 
 BANNER = """\
 SMTP through sockgated on {address}:{port}, served by {server}.
-Stop it with Ctrl-C; a conversation that has begun is not cut off.
+Stop it with Ctrl-C. Sessions that have begun go on.
 
 To send a message, in another terminal:
 
@@ -26,7 +26,7 @@ To send a message, in another terminal:
         "me@example.test", "you@elsewhere.test", "Subject: hello\\n\\nIt works.\\n")'
 
 {address} may send to every domain (--relay). Put {stranger} into source_address for a client that may send only
-to example.test and localhost, and {unwanted} for one that is refused at the door (--deny).
+to example.test and localhost, and {unwanted} for one that the gate refuses (--deny).
 
 {where}
 """
@@ -51,7 +51,7 @@ def arguments() -> argparse.Namespace:
 
 
 def check_port(port: str) -> str:
-    """Why this port cannot be had, "" if it can: better said before the banner than after it."""
+    """Why the gate cannot listen on this port. Empty if it can. The user should see this before the banner."""
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         return "not a port number"
     with socket.socket() as probe:
@@ -64,7 +64,7 @@ def check_port(port: str) -> str:
 
 
 def qmail_smtpd() -> list[str] | None:
-    """The command for the real thing, if it is installed so that it greets whoever comes."""
+    """The command for qmail-smtpd, if it is installed and greets its clients."""
     program = shutil.which("qmail-smtpd", path=QMAIL)
     if program is None:
         return None

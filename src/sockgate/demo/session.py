@@ -1,4 +1,4 @@
-"""One SMTP conversation (RFC 5321): a command at a time, each a method that returns its reply or raises Refusal."""
+"""One SMTP session (RFC 5321). Each command is a method that returns its reply or raises Refusal."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -26,11 +26,11 @@ class Client:
         self.host = environment.get("TCPREMOTEHOST", "unknown")
         self.info = environment.get("TCPREMOTEINFO")
         self.local = environment.get("TCPLOCALHOST") or environment.get("TCPLOCALIP", "unknown")
-        self.relay = environment.get("RELAYCLIENT")  # set to nothing is not unset
+        self.relay = environment.get("RELAYCLIENT")  # an empty value also counts as set
 
 
 class Service:
-    """What is the same for every client: name, limits, and where the mail goes."""
+    """What is the same for every client: the server's name, limits, and the destination of the mail."""
 
     def __init__(self, hostname: str, local_domains: list[str], store: Store, size: int) -> None:
         self.hostname = hostname
@@ -40,7 +40,7 @@ class Service:
 
 
 class Session:
-    """The state of one conversation: who introduced himself how, and the envelope so far."""
+    """The state of one session: the name that the client gave, and the envelope so far."""
 
     def __init__(self, channel: Channel, service: Service, client: Client) -> None:
         self.channel = channel
@@ -53,7 +53,7 @@ class Session:
         self.errors = 0
 
     def run(self) -> None:
-        """From the greeting to QUIT, or to whatever ends it earlier. Raises Disconnected or TimedOut."""
+        """Run from the greeting to QUIT, or to an earlier end. Raises Disconnected or TimedOut."""
         self.channel.reply(f"220 {self.service.hostname} ESMTP")
         try:
             while True:
@@ -116,7 +116,7 @@ class Session:
         return "250 ok"
 
     def check_parameter(self, name: str, value: str) -> None:
-        """SIZE (RFC 1870) and BODY (RFC 6152) are what EHLO announces."""
+        """Raise Refusal for any parameter but SIZE (RFC 1870) and BODY (RFC 6152), which EHLO announces."""
         if name == "SIZE" and value.isascii() and value.isdigit() and len(value) <= 20:
             if int(value) > self.service.size:
                 raise Refusal(TOO_BIG)
@@ -139,7 +139,7 @@ class Session:
         return "250 ok"
 
     def is_local(self, recipient: Path) -> bool:
-        """An address without a domain is our own: RFC 5321, 4.5.1, wants RCPT TO:<postmaster> to work."""
+        """An address without a domain is local: RFC 5321, 4.5.1, requires that RCPT TO:<postmaster> works."""
         return not recipient.domain or recipient.domain in self.service.local_domains
 
     def data(self, argument: str) -> str:
@@ -152,7 +152,7 @@ class Session:
         try:
             return f"250 ok {self.store_message(self.sender.address)}"
         except BareNewline:
-            # Where this message ends nobody can say, so what follows must not be taken for commands.
+            # The end of this message is unknown, so what follows must not be taken for commands.
             raise Hangup(f"550 {BARE_NEWLINE}") from None
         except NotQueued as error:
             raise Refusal(f"{'554' if error.permanent else '451'} {error}") from None
@@ -163,7 +163,7 @@ class Session:
             self.reset()
 
     def store_message(self, sender: str) -> str:
-        """Take the message from the client; what it is called here."""
+        """Take the message from the client, and return its name in the store."""
         message = self.service.store.open(sender, self.recipients)
         try:
             message.write(self.received())
@@ -211,5 +211,5 @@ COMMANDS: Mapping[str, Callable[[Session, str], str]] = {
 
 
 def note(text: str) -> None:
-    """A line for the administrator; addresses are printable ASCII by their syntax."""
+    """Write a line for the administrator. By their syntax, addresses are printable ASCII."""
     print(f"sockgate-smtpd: {text}", file=sys.stderr, flush=True)

@@ -1,8 +1,8 @@
 """sockgate-smtpd: an SMTP server for one client on descriptors 0 and 1, for demonstrations and tests.
 
-Speaks ESMTP as RFC 5321 has it and reads its environment as qmail-smtpd does: RELAYCLIENT, set to anything or
-to nothing, opens every domain, and TCPREMOTEIP and its kin go into the Received field. The status codes of
-RFC 3463 stand at the end of a reply, where qmail writes them.
+It speaks ESMTP (RFC 5321) and reads its environment as qmail-smtpd does. If RELAYCLIENT is set, even to the empty
+string, the client can send to every domain. TCPREMOTEIP and similar variables go into the Received field. The status
+codes of RFC 3463 stand at the end of a reply, where qmail writes them.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("sockgate-smtpd", description="SMTP server for one client on descriptors 0 and 1")
     parser.add_argument(
         "--local-domain", action="append", metavar="NAME",
-        help=f"accept mail for this domain from everybody (default: {' and '.join(LOCAL_DOMAINS)})",
+        help=f"accept mail for this domain from every client (default: {' and '.join(LOCAL_DOMAINS)})",
     )  # fmt: skip
     store = parser.add_mutually_exclusive_group(required=True)
     store.add_argument("--maildir", metavar="FOLDER", help="deliver into this Maildir; made on first use")
@@ -36,14 +36,14 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # tried by hand: Ctrl-C ends it, without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # for a person who tries it: Ctrl-C ends it, without a traceback
     options = arguments()
     store = Queue(options.queue) if options.queue else Maildir(options.maildir)
     service = Service(options.hostname, options.local_domain or LOCAL_DOMAINS, store, options.size)
     try:
         Session(Channel(0, 1, options.timeout), service, Client(os.environ)).run()
     except (Disconnected, TimedOut):
-        return  # clients leave without a QUIT, or stop reading, every day
+        return  # often clients leave without a QUIT, or stop reading
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ LONGEST_PATH = 256
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 LOCAL_PART = rf'{ATOM}(?:\.{ATOM})*|"(?:[ !#-\[\]-~]|\\[ -~])*"'
 DOMAIN = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[!-Z^-~]+\]"  # a name, or an address literal
-# A source route (<@a,@b:user@c>) is read and left out; clients like to put a blank behind the colon.
+# A source route (<@a,@b:user@c>) is read and left out. Many clients put a blank behind the colon.
 ARGUMENT = re.compile(
     rf"(?P<word>FROM|TO): ?<(?:@[^:<>]*:)?(?P<mailbox>(?P<local>{LOCAL_PART})(?:@(?P<domain>{DOMAIN}))?)?>"
     r"(?: +(?P<parameters>.*))?",
@@ -17,7 +17,7 @@ ARGUMENT = re.compile(
 
 
 class Refusal(Exception):
-    """What a command comes to when it is not granted: the whole reply."""
+    """A command is refused. The text is the whole reply."""
 
 
 class Path:

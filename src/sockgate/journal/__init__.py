@@ -1,1 +1,1 @@
-"""What the journal knows of connections: the gates' own records, and systemd's about the units that they ran in."""
+"""What the journal knows about connections: the records of the gates, and systemd's records about their units."""

@@ -1,4 +1,4 @@
-"""One connection, put together from the records that were written about it."""
+"""One connection, made from the records about it."""
 
 import signal
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from ..connection.log import ACCEPTED, FAILED, GONE, REFUSED
 from ..core.verdict import ALLOW
 from .reader import Record, number, text, time_of
 
-# The kinds of record that a connection begins with; a failure may be one of the service, without a client.
+# A connection begins with a record of one of these kinds. FAILED can also be about the service, without a client.
 VERDICTS = (ACCEPTED, REFUSED, FAILED, GONE)
 
-# systemd's about a unit (sd-messages.h), all written by PID 1.
+# Records of systemd about a unit (sd-messages.h). PID 1 writes them.
 PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"
 UNIT_SUCCESS = "7ad2d189f7e94e70a38c781354912448"
 UNIT_FAILURE = "d9b373ed55a64feb8242e02dbe79a49c"
@@ -27,12 +27,12 @@ LONGEST_SECONDS = 1e9
 class Ending:
     """How a session ended.
 
-    at       when, in microseconds since 1970
-    seconds  how long it took, from the verdict on
-    result   as systemd says it: success, exit-code, signal, timeout, oom-kill, ...
-    status   the server's exit status, where it is known; systemd does not say which success it was
-    signal   what killed it, such as SIGKILL
-    failure  why the server never ran, although its client was let in
+    at       the time, in microseconds since 1970
+    seconds  the duration, from the verdict on
+    result   systemd's word: success, exit-code, signal, timeout, oom-kill, ...
+    status   the server's exit status, if it is known; for a success systemd does not say it
+    signal   the signal that killed the server, such as SIGKILL
+    failure  why the server never ran, although the client was let in
     """
 
     at: int
@@ -45,13 +45,13 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What is known from its first record; times in microseconds since 1970, unknown text is empty.
+    """What the first record says. Times are in microseconds since 1970. Unknown text is empty.
 
-    unit     the systemd unit that the record is from
+    unit     the systemd unit of the process that wrote the record
     verdict  allow, deny, error or gone
-    server   the process that serves it: a gate of its own becomes that
-    run      which run of the unit it was (systemd.exec(5), $INVOCATION_ID)
-    ending   of a session so brief that its first record is the last, too
+    server   the process that serves the client; `sockgate` becomes this process by exec
+    run      the run of the unit (systemd.exec(5), $INVOCATION_ID)
+    ending   only of a session so short that its first record also tells its end
     """
 
     start: int
@@ -92,7 +92,7 @@ def endpoint(address: str, port: int | None) -> str:
 
 
 def from_record(record: Record) -> Connection:
-    """The connection that this record of a verdict is about."""
+    """The connection, from the record of its verdict."""
     seconds = duration_in(record) if text(record, "MESSAGE_ID") == ACCEPTED else None
     start = time_of(record) - round((seconds or 0) * MICROSECONDS)
     return Connection(
@@ -117,7 +117,7 @@ def from_record(record: Record) -> Connection:
 
 
 def resident_ending(start: int, record: Record) -> Ending:
-    """From sockgated's own record of the end."""
+    """The end of a session, from sockgated's own record."""
     seconds = duration_in(record)
     if seconds is None:
         seconds = (time_of(record) - start) / MICROSECONDS
@@ -128,7 +128,7 @@ def resident_ending(start: int, record: Record) -> Ending:
 
 
 def duration_in(record: Record) -> float | None:
-    """Seconds; None if it has none. Anybody may write to the journal, and anything."""
+    """Seconds, or None if the record has no usable duration. Every user can write any record to the journal."""
     try:
         seconds = float(text(record, "SOCKGATE_DURATION"))
     except ValueError:
@@ -137,7 +137,7 @@ def duration_in(record: Record) -> float | None:
 
 
 def unit_ending(connection: Connection, records: list[Record]) -> Ending | None:
-    """From the records about the unit that ran for this connection: systemd's, and perhaps the gate's failure."""
+    """The end of a session, from the records about its unit: those of systemd, and a failure of the gate if any."""
     kinds = {text(record, "MESSAGE_ID"): record for record in records if is_genuine(record)}
     last = kinds.get(UNIT_SUCCESS) or kinds.get(UNIT_FAILURE)
     process = kinds.get(PROCESS_EXIT)
@@ -157,7 +157,7 @@ def unit_ending(connection: Connection, records: list[Record]) -> Ending | None:
 
 
 def is_genuine(record: Record) -> bool:
-    """Of how a unit ended only PID 1 knows; the journal says who sent a record."""
+    """Whether the record can be believed. Only PID 1 knows how a unit ended, and the journal names each sender."""
     return text(record, "MESSAGE_ID") == FAILED or text(record, "_PID") == "1"
 
 

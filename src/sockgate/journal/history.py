@@ -1,4 +1,4 @@
-"""From a question about connections to the journal's matches, and from its records to connections."""
+"""Make journal matches from a question about connections, and connections from the records that are found."""
 
 import ipaddress
 import os
@@ -13,22 +13,22 @@ from .reader import Journal, Record, Terms, text, time_of
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 History = Iterator[tuple[Connection, Ending | None]]
 
-# Up to here a network is looked up address by address in the journal's index.
+# Up to this size, each address of a network is looked up in the journal's index.
 MOST_ADDRESSES = 1024
-# How many connections can begin between one's first record and its failure to run the server.
+# At most this many connections can begin between the first record of a connection and its failure to run the server.
 MOST_BEGUN = 1000
-# How far the end of a resident session, less its duration, may be from its first record.
+# The end of a resident session, minus its duration, can differ by this much from the time of its first record.
 TOLERANCE = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which connections; times in microseconds since 1970.
+    """The connections that are wanted. Times are in microseconds since 1970.
 
-    units      services by name, none for all
-    refused    only those that did not come in
-    sources    only from these networks, none for all
-    directory  where the journal's files are, None for those of this machine
+    units      names of services, empty for all
+    refused    only connections that were not let in
+    sources    only clients from these networks, empty for all
+    directory  the folder of the journal's files, None for the journal of this machine
     """
 
     units: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Query:
     directory: str | None = None
 
     def selection(self) -> list[Terms]:
-        """The matches for the records that the connections begin with."""
+        """The matches for the first records of the connections."""
         kinds = (REFUSED, FAILED) if self.refused else VERDICTS
         common = [f"MESSAGE_ID={kind}" for kind in kinds]
         if self.sources and self.few_addresses:
@@ -51,7 +51,7 @@ class Query:
         return sum(network.num_addresses for network in self.sources) <= MOST_ADDRESSES
 
     def covers(self, address: str) -> bool:
-        """Whether a client is from one of the networks. The selection says so already if they are small."""
+        """Whether a client is from one of the networks. (For small networks, the selection already decides it.)"""
         if not self.sources:
             return True
         try:
@@ -62,7 +62,7 @@ class Query:
 
 
 def unit_terms(names: tuple[str, ...]) -> Iterator[Terms]:
-    """What finds the records of these services: by the gate's own name, its template's slice, its resident unit."""
+    """The terms that find the records of these services: by --name, by the template's slice, by the resident unit."""
     if not names:
         yield ()
     for name in names:
@@ -73,23 +73,23 @@ def unit_terms(names: tuple[str, ...]) -> Iterator[Terms]:
 
 
 class Endings:
-    """Looks up how single connections ended: 0.1 ms each, however long the journal is."""
+    """Look up how single connections ended. One look-up takes 0.1 ms, also in a long journal."""
 
     def __init__(self, directory: str | None, boot: str) -> None:
         self._journal = Journal([], directory)
         self._boot = boot
 
     def find(self, connection: Connection) -> Ending | None:
-        """None if there is no end: see `is_open`."""
+        """The end of this connection, or None if there is none: see `is_open`."""
         if connection.ending or not connection.allowed:
             return connection.ending
         return self._resident(connection) if connection.resident else self._unit(connection)
 
     def is_open(self, connection: Connection) -> bool:
-        """Whether a connection without an end is still there.
+        """Whether a connection without an end is still open.
 
-        An earlier boot took all of its own along; of others the record of the end may have been lost (PID 1 waits 10 ms
-        for a journal that takes nothing), or written by nobody, since the gate was killed meanwhile.
+        All connections of an earlier boot are over. For others, the record of the end may be missing: PID 1 waits only
+        10 ms for a journal that takes nothing, and a gate that was killed writes no record.
         """
         there = connection.allowed and connection.boot == self._boot
         return there and os.path.exists(f"/proc/{connection.server}")
@@ -119,7 +119,7 @@ def ids(*kinds: str) -> list[str]:
 
 
 def session_terms(connection: Connection) -> Iterator[str]:
-    """What the first and the last record of a resident session have in common."""
+    """The fields that the first and the last record of a resident session have in common."""
     yield f"_PID={connection.pid}"
     yield f"_BOOT_ID={connection.boot}"
     if connection.remote_port is None:
@@ -139,10 +139,10 @@ def connections(query: Query) -> Iterator[Connection]:
 
 
 def history(query: Query, endings: Endings) -> History:
-    """The connections in the order of their beginning, each with its end; None if there is none.
+    """The connections in the order of their beginning, each with its end, or None if there is none.
 
-    A gate that let a client in and then could not run the server has written two records. The second is part of the
-    connection's end.
+    A gate that let a client in and then could not run the server has written two records. The second record is part
+    of the connection's end.
     """
     begun: deque[str] = deque(maxlen=MOST_BEGUN)
     for connection in connections(query):
@@ -154,7 +154,7 @@ def history(query: Query, endings: Endings) -> History:
 
 
 def follow(query: Query) -> History:
-    """The connections that begin from `since` or else from now on, each when it is over: refused ones at once."""
+    """The connections that begin from `since` (or from now) on, each when it is over. Refused ones come at once."""
     selection = [*query.selection(), ["_PID=1", *ids(*UNIT_ENDS)], ids(ENDED)]
     journal = Journal(selection, query.directory, query.since)
     if query.since is None:
@@ -175,7 +175,7 @@ def follow(query: Query) -> History:
 
 
 class OpenSessions:
-    """Waits for the ends of sessions that have begun."""
+    """The sessions that have begun and not ended yet."""
 
     def __init__(self) -> None:
         self._sessions: dict[tuple[str, ...], tuple[Connection, list[Record]]] = {}
@@ -185,7 +185,7 @@ class OpenSessions:
         self._sessions[key] = (connection, [])
 
     def failed(self, connection: Connection, record: Record) -> bool:
-        """Whether this is about one of them: its server could not be run. Its end will follow."""
+        """Whether this record says that the server of one of these sessions could not run. Its end will follow."""
         key = (connection.run,)
         if connection.verdict != ERROR or key not in self._sessions:
             return False
@@ -193,7 +193,7 @@ class OpenSessions:
         return True
 
     def ended(self, record: Record) -> History:
-        """The session that this record is the last one of, if it is one of ours."""
+        """The session that ends with this record, if it is one of these."""
         if text(record, "MESSAGE_ID") == ENDED:
             key = tuple(session_terms(from_record(record)))
             if key in self._sessions:

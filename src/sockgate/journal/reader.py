@@ -1,7 +1,7 @@
-"""Reads the journal. The only module that imports systemd.journal.
+"""A reader of the journal. Only this module imports systemd.journal.
 
-What is read is selected by matches, which the journal has an index for: the cost grows with what they select and
-not with the journal.
+Matches select the records, and the journal has an index for matches. So the cost grows with the number of selected
+records, not with the size of the journal.
 """
 
 import glob
@@ -10,18 +10,19 @@ from collections.abc import Iterator, Sequence
 
 from ..core.errors import SystemFailure
 
-# FIELD=value, all of which must match; of one field any (sd_journal_add_match(3)).
+# FIELD=value terms. All fields must match; of several terms with the same field one is enough
+# (sd_journal_add_match(3)).
 Terms = Sequence[str]
 Value = str | int | bytes | list[str | bytes]
 Record = dict[str, Value]
 
-# Everything is text, except what the reader itself adds.
+# All fields are text, except those that the reader itself adds.
 CONVERTERS = {"__REALTIME_TIMESTAMP": int, "__MONOTONIC_TIMESTAMP": str, "__CURSOR": str}
 FOLDERS = ("/var/log/journal", "/run/log/journal")
 
 
 class Journal:
-    """The records that match one of `selection`, from a time on; those of the system, or of the files in a folder."""
+    """The records that match one item of `selection`, from a time on, in the journal or in the files of a folder."""
 
     def __init__(self, selection: Sequence[Terms], directory: str | None = None, since: int | None = None) -> None:
         """Raises SystemFailure."""
@@ -31,8 +32,8 @@ class Journal:
             raise SystemFailure(f"unable to read the journal: {error}", "install the package python3-systemd") from None
         check_readable(directory)
         try:
-            # Not SYSTEM_ONLY: a server's user with a number above 999 has a journal of its own. What is selected, is so
-            # by fields that nobody can forge.
+            # Not SYSTEM_ONLY: a server's user with a number above 999 has a journal of its own. The selection uses
+            # fields that no user can forge.
             self._reader = Reader(path=directory) if directory else Reader(LOCAL_ONLY)
         except OSError as error:
             raise SystemFailure(f"unable to open the journal: {error.strerror}") from None
@@ -40,7 +41,7 @@ class Journal:
         self.select(selection, since)
 
     def select(self, selection: Sequence[Terms], since: int | None = None) -> None:
-        """Go on with these records: all, or those from this time on, in microseconds since 1970."""
+        """Go on with these records: all, or only from this time on (microseconds since 1970)."""
         self._reader.flush_matches()
         for terms in selection:
             for term in terms:
@@ -52,19 +53,19 @@ class Journal:
             self._reader.seek_realtime(since)
 
     def seek_end(self) -> None:
-        """Go on with what is going to be written."""
+        """Go on with records that are written from now on."""
         self._reader.seek_tail()
         self._reader.get_previous()
 
     def records(self, until: int | None = None) -> Iterator[Record]:
-        """What is there, oldest first."""
+        """The selected records, the oldest first."""
         while record := self._reader.get_next():
             if until is not None and record["__REALTIME_TIMESTAMP"] > until:
                 return
             yield record
 
     def latest(self, count: int) -> list[Record]:
-        """The last records that are selected, the newest first."""
+        """The last selected records, the newest first."""
         self._reader.seek_tail()
         found: list[Record] = []
         while len(found) < count and (record := self._reader.get_previous()):
@@ -72,9 +73,9 @@ class Journal:
         return found
 
     def values(self, field: str, until: int | None = None) -> Iterator[str]:
-        """One field of each record, "" where it has none.
+        """One field of each record, or "" if the record does not have it.
 
-        systemd-python's own half-private calls: 2 µs a record, where the whole record takes 25.
+        This uses half-private calls of systemd-python, which take 2 µs for a record. The whole record takes 25 µs.
         """
         while self._reader._next():
             if until is not None and self._reader._get_realtime() > until:
@@ -85,16 +86,16 @@ class Journal:
                 yield ""
 
     def refresh(self) -> None:
-        """Take notice of what was written since: `records` and `values` go on with it."""
+        """Notice new records. `records` and `values` go on with them."""
         self._reader.process()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Until there is something new."""
+        """Wait until there are new records."""
         self._reader.wait(seconds)
 
 
 def check_readable(directory: str | None) -> None:
-    """Without the right to read it, the journal is not an error for the library but empty. Raises SystemFailure."""
+    """Raise SystemFailure if the journal cannot be read. The library would show it as empty, without an error."""
     if directory is not None and not os.path.isdir(directory):
         raise SystemFailure(f"unable to open the journal: {directory!r} is not a directory")
     folders = [directory] if directory else list(FOLDERS)
@@ -107,10 +108,10 @@ def check_readable(directory: str | None) -> None:
 
 
 def text(record: Record, field: str) -> str:
-    """A field that should be one line of text, printable.
+    """A field as one line of printable text.
 
-    A foreign sender may have set it twice, or to anything: every user of the machine can write records, with escapes
-    for the administrator's terminal in them.
+    Every user of the machine can write records. Such a record can have the field twice, or with escape sequences for
+    the administrator's terminal.
     """
     value = record.get(field, "")
     if isinstance(value, list):
@@ -125,5 +126,5 @@ def number(record: Record, field: str) -> int | None:
 
 
 def time_of(record: Record) -> int:
-    """When it was sent, in microseconds; the journal's own time is when it was taken in."""
+    """When the record was sent, in microseconds. (The journal's own time is when journald received it.)"""
     return number(record, "_SOURCE_REALTIME_TIMESTAMP") or number(record, "__REALTIME_TIMESTAMP") or 0

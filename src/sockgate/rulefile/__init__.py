@@ -1,4 +1,5 @@
-"""Rules files as an administrator handles them: compile, show, and find what can never match.
+"""What an administrator does with rules files: compile them, show them, and find rules that can never match.
 
-Reading and judging rules is core's (access/tcprules.py, access/tcprules_access.py); here is what no connection needs.
+access/tcprules.py and access/tcprules_access.py read rules and decide by them. This package has what no connection
+needs.
 """

@@ -1,6 +1,6 @@
-"""Writes constant databases (cr.yp.to/cdb): our own, because Debian 12 has no package of pure-cdb.
+"""A writer of constant databases (cr.yp.to/cdb). It is our own because Debian 12 has no package of pure-cdb.
 
-The tests compare it with pure-cdb and tinycdb, and read what it wrote with tcprulescheck.
+The tests compare its files with those of pure-cdb and tinycdb, and read them with tcprulescheck.
 """
 
 from array import array
@@ -14,7 +14,7 @@ LARGEST_CDB = (1 << 32) - 1
 
 
 class CdbWriter:
-    """Header, records, 256 hash tables. Of several records with one key the first is found."""
+    """Header, records, 256 hash tables. If several records have the same key, a reader finds the first."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -41,7 +41,7 @@ class CdbWriter:
 
 
 def hash_table(entries: "array[int]") -> "array[int]":
-    """Twice as many slots as entries, each entry in the first free slot from its own on."""
+    """A table with twice as many slots as entries. Each entry is in its own slot or in the next free one."""
     size = 2 * len(entries)
     table = array("Q", bytes(8 * size))
     for entry in entries:

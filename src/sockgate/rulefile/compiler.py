@@ -1,4 +1,4 @@
-"""From a text of rules to the cdb that a gate, and tcpserver, can read."""
+"""Compile a text of rules to a cdb that a gate and tcpserver can read."""
 
 import os
 import stat
@@ -15,20 +15,20 @@ from .cdbwriter import CdbWriter
 from .reader import CDB_HEADER, LARGEST_SOURCE, is_cdb
 
 Progress = Callable[[int, int], None]  # lines done, lines altogether
-# A FIFO or a device does not hold us up, and a link that was put there meanwhile is no file of ours.
+# With these flags a FIFO or a device does not block us, and a symbolic link that was put there meanwhile is an error.
 OLD_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-PROGRESS_STEP = 10000  # rules between two reports of it
+PROGRESS_STEP = 10000  # rules between two reports of progress
 
 
 class Compiled(NamedTuple):
-    """What `compile_rules` made: how many rules, and whether one of them is for everybody else."""
+    """What `compile_rules` made: the number of rules, and whether one of them is the catch-all rule."""
 
     rules: int
     has_end: bool
 
 
 def compile_rules(source: str, target: str, progress: Progress | None = None) -> Compiled:
-    """Write the cdb of a text of rules, as a whole or not at all. Raises ConfigError."""
+    """Compile the text of rules `source` to the cdb `target`, as a whole or not at all. Raises ConfigError."""
     lines, like = read_source(source)
     try:
         with located(target, follow=True) as place:
@@ -69,13 +69,13 @@ def write_rules(file: BinaryIO, lines: list[str], source: str, progress: Progres
 
 
 def about(source: str, lengths: dict[int, frozenset[int]]) -> bytes:
-    """What a gate must know of the file before it looks up a peer."""
+    """What a gate must know about the file before it looks up a client."""
     ipv4, ipv6 = (",".join(map(str, sorted(lengths[size]))).encode() for size in (4, 16))
     return b"\0".join([ABOUT_VERSION, os.fsencode(os.path.abspath(source)), ipv4, ipv6]) + b"\0"
 
 
 def encode_action(action: Action, line: int) -> bytes:
-    """A rule's data: what tcprules writes, and the line, which tcpserver skips."""
+    """The data of a rule: what tcprules writes, and the line number, which tcpserver skips."""
     parts = [PART_DENY] if action.outcome == DENY else []
     parts += [PART_VARIABLE + name + b"=" + (value or b"") for name, value in action.variables.items()]
     return b"\0".join([*parts, b"%s%d" % (PART_LINE, line)]) + b"\0"
@@ -101,7 +101,7 @@ def status_of_compiled(place: Target, shown: str) -> os.stat_result | None:
 
 
 def access_like(status: os.stat_result) -> Access:
-    """Who could read and write that file can do so with the new one, and no other user can."""
+    """The mode and owner of the old file: the same users as before can read and write the new one."""
     mode = stat.S_IMODE(status.st_mode) & 0o666
     if (status.st_uid, status.st_gid) == (os.geteuid(), os.getegid()):
         return Access(mode)

@@ -1,4 +1,4 @@
-"""Every rule of a file, text or cdb: to show them, and to find those that can never match."""
+"""Read every rule of a text or a cdb, to show the rules and to find those that can never match."""
 
 from collections.abc import Iterator
 from itertools import count, groupby
@@ -16,12 +16,12 @@ LARGEST_SOURCE = 1 << 32  # as much as a cdb can hold
 
 
 class Rule(NamedTuple):
-    """One key of a rules file. `where` is file:line, or the file alone if it is a cdb that knows no lines."""
+    """One key of a rules file. `where` is file:line, or only the file if it is a cdb without line numbers."""
 
     key: str
     action: Action
     where: str
-    foreign: bool  # from a cdb of tcprules, where only what tcpserver looks up can match
+    foreign: bool  # from a cdb that tcprules made: only keys that tcpserver looks up can match
 
     @property
     def text(self) -> str:
@@ -29,7 +29,7 @@ class Rule(NamedTuple):
 
 
 class DeadEntry(NamedTuple):
-    """A rule, or a part of one, without effect: for `sockgatectl check` to warn about."""
+    """A rule or a part of a rule that has no effect. `sockgatectl check` warns of it."""
 
     where: str
     text: str
@@ -37,19 +37,19 @@ class DeadEntry(NamedTuple):
 
 
 def is_compiled(path: str) -> bool:
-    """As access/tcprules_access.py tells a cdb from a text. Raises ConfigError."""
+    """Whether the file is a cdb. The test is the same as in access/tcprules_access.py. Raises ConfigError."""
     descriptor, _ = open_file(path)
     with open(descriptor, "rb") as file:
         return is_cdb(file.read(CDB_HEADER))
 
 
 def is_cdb(beginning: bytes) -> bool:
-    """Whether a file that begins so is no text: the header of a cdb has zeros in it."""
+    """Whether a file with this beginning is a cdb. The header of a cdb contains zero bytes, a text contains none."""
     return b"\0" in beginning
 
 
 def read_rules(path: str) -> Iterator[Rule]:
-    """Every key of a text or cdb in its order. Raises ConfigError."""
+    """Every key of a text or cdb, in the order of the file. Raises ConfigError."""
     if is_compiled(path):
         yield from read_compiled(path)
         return
@@ -69,7 +69,7 @@ def read_compiled(path: str) -> Iterator[Rule]:
 
 
 def records(path: str) -> Iterator[tuple[bytes, bytes]]:
-    """Key and data of each record of a cdb that was found to be whole."""
+    """Key and data of each record of a cdb. The caller has checked that the file is whole."""
     with open(path, "rb") as file:
         tables = unpack("<512I", file.read(CDB_HEADER))
         end = min((start for start, slots in zip(tables[0::2], tables[1::2], strict=True) if slots), default=0)
@@ -79,7 +79,7 @@ def records(path: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def show_rules(path: str) -> Iterator[str]:
-    """The rules in normal form, the one for everybody else last; what a text cannot say stands in comments."""
+    """The rules in normal form, the catch-all rule last. What a text cannot express becomes a comment."""
     seen = set()
     end = ""
     for rule in read_rules(path):
@@ -97,17 +97,17 @@ def show_rules(path: str) -> Iterator[str]:
 
 
 def why_unwritable(key: str) -> str:
-    """Why a text cannot have this key of a cdb that tcprules made; "" if it can."""
+    """Why a text cannot have this key of a cdb that tcprules made. Empty if it can."""
     return "it is about the text of an IPv6 address: write a CIDR network" if is_colon_prefix(key) else why_dead(key)
 
 
 def is_colon_prefix(key: str) -> bool:
-    """`2001:db8:`, for ucspi-tcp-ipv6 all addresses whose text starts so."""
+    """Whether the key is like `2001:db8:`. For ucspi-tcp-ipv6 it matches all addresses whose text starts with it."""
     return key.endswith(":") and "@" not in key and "=" not in key
 
 
 def dead_entries(path: str) -> Iterator[DeadEntry]:
-    """What the rules say in vain. A range is only reported if all of it is. Raises ConfigError."""
+    """Rules and parts of rules without effect. A range is reported only if all of it has none. Raises ConfigError."""
     seen: set[str] = set()
     for rules in by_line(path):
         where, text, action = rules[0].where, rules[0].text, rules[0].action
@@ -121,16 +121,16 @@ def dead_entries(path: str) -> Iterator[DeadEntry]:
 
 
 def by_line(path: str) -> Iterator[list[Rule]]:
-    """The rules that were one line of the source; each for itself where no line is known."""
+    """The rules of each line of the source. Without line numbers, each rule is a group of its own."""
     number = count()
     for _, group in groupby(read_rules(path), key=lambda rule: next(number) if rule.foreign else rule.where):
         yield list(group)
 
 
 def why_dead(key: str) -> str:
-    """Why nobody looks up this key of a cdb that tcprules made; "" if somebody does.
+    """Why no program looks up this key of a cdb that tcprules made. Empty if tcpserver does.
 
-    Besides the keys of 0.88 there are those of ucspi-tcp-ipv6: IPv6 addresses, and prefixes that end in a colon.
+    tcpserver 0.88 has its keys. ucspi-tcp-ipv6 adds IPv6 addresses and prefixes that end in a colon.
     """
     if "@" not in key and "/" in key:
         return "tcprules knows no CIDR networks, so neither does a cdb that it made"
