@@ -84,10 +84,10 @@ def xinetd_runs(root: str) -> bool:
 
 
 def write(root: str, folder: str, one: Converted) -> None:
-    """Both files, and the link that starts the socket at boot, as xinetd would have. Raises ConfigError."""
+    """Write both files, and the link that starts the socket at boot, as xinetd would. Raises ConfigError."""
     for unit in one.units:
         write_atomically(os.path.join(folder, unit.name), format_unit(unit), durable=False)
-        for drop_in in vendor_drop_ins(root, unit.name):  # meant for the template of ours that gives way
+        for drop_in in vendor_drop_ins(root, unit.name):  # made for sockgate's own template, which this unit hides
             link_once(MASKED, os.path.join(folder, drop_in))
     socket_unit = one.socket_unit.name
     link_once(f"../{socket_unit}", os.path.join(folder, "sockets.target.wants", socket_unit))
