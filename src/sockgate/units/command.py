@@ -1,4 +1,4 @@
-"""Command lines of units: ExecStart= as systemd splits it, and its words after variables are expanded.
+"""Command lines of units: split ExecStart= as systemd does, then expand the variables in its words.
 
 systemd.service(5), "Command Lines". Every expanded word keeps the place it comes from, for messages.
 """
@@ -18,14 +18,14 @@ VARIABLE = re.compile(r"\$\$|\$\{([^:}]*)(\}|:|\Z)")
 
 
 class Variable(NamedTuple):
-    """A variable of a unit: its value and where it is set."""
+    """A variable of a unit: its value, and the place where it is set."""
 
     value: str
     place: Place
 
 
 class Word(NamedTuple):
-    """One word of a command line after expansion, and where it is written."""
+    """One word of a command line after expansion, and the place where it is written."""
 
     text: str
     place: Place
@@ -48,7 +48,7 @@ class Command:
     place: Place
 
     def arguments(self, environment: Mapping[str, Variable]) -> list[Word]:
-        """The words that the program is given, without argv[0]."""
+        """The arguments of the program, without argv[0]."""
         words = self.words[1:] if "@" in self.prefixes else self.words
         if ":" in self.prefixes:
             return [Word(word, self.place) for word in words]
@@ -73,7 +73,7 @@ def parse_commands(assignment: Assignment, name: UnitName) -> list[Command]:
 
 
 def take_command(text: str, at: int) -> tuple[list[str], int]:
-    """The words up to a `;` that stands alone (or the end), and the position behind it."""
+    """The words up to a `;` that is a word by itself, or to the end, and the position behind it."""
     words: list[str] = []
     while at < len(text):
         if is_word(text, at, ";"):
@@ -93,7 +93,10 @@ def is_word(text: str, at: int, word: str) -> bool:
 
 
 def expand_word(word: str, place: Place, environment: Mapping[str, Variable]) -> list[Word]:
-    """A word that is $NAME becomes the words of its value, none if it is unset; ${NAME} stays within its word."""
+    """Expand the variables of a word. A word $NAME becomes the words of the value, or none if the variable is unset.
+
+    ${NAME} becomes the value within the word.
+    """
     if word.startswith("$") and word[1:2] not in ("$", "{"):
         variable = environment.get(word[1:]) if is_name(word[1:]) else None
         return [Word(part, variable.place) for part in split_variable(variable.value)] if variable else []
@@ -102,7 +105,7 @@ def expand_word(word: str, place: Place, environment: Mapping[str, Variable]) ->
         if match[0] == "$$":
             return "$"
         if match[2] != "}":
-            return match[0]  # shell's ${NAME:-...} is not known; it stays as it is
+            return match[0]  # systemd does not know the shell's ${NAME:-...} and leaves it as it is
         return environment[match[1]].value if match[1] in environment else ""
 
     names = [name for name, _ in VARIABLE.findall(word) if name in environment]

@@ -1,7 +1,7 @@
 """Environment files as EnvironmentFile= reads them (systemd.exec(5)).
 
-The syntax looks like shell and is not: nothing is expanded, quotes count only at the start of a value, and a
-backslash means one thing in double quotes and another outside.
+The syntax looks like shell, but it differs: nothing is expanded, quotes count only at the start of a value, and a
+backslash has one meaning in double quotes and another outside.
 """
 
 import re
@@ -10,7 +10,7 @@ from ..core.errors import ConfigError
 
 BLANKS = " \t\n\r"
 LINE_ENDS = "\n\r"
-# What a backslash in double quotes escapes; before anything else it stays (systemd: SHELL_NEED_ESCAPE).
+# A backslash in double quotes escapes these. Before any other character it stays (systemd: SHELL_NEED_ESCAPE).
 ESCAPED_IN_QUOTES = '"\\`$'
 
 COMMENT = re.compile(r"[#;][^\n\r]*")
@@ -23,9 +23,9 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def parse(text: str) -> list[tuple[str, str, int]]:
-    """(name, value, line) of every assignment, in order; the last one of a name counts.
+    """(name, value, line) of every assignment, in their order. If a name comes twice, the last one counts.
 
-    Names are not checked here: systemd drops an assignment whose name is not valid (`is_name`).
+    Names are not checked here. systemd drops an assignment with a name that is not valid (`is_name`).
     """
     assignments = []
     at = 0
@@ -46,7 +46,7 @@ def parse(text: str) -> list[tuple[str, str, int]]:
 
 
 def parse_value(text: str, at: int) -> tuple[str, int]:
-    """The value that starts here and where it ends: quoted pieces first, then bare text to the end of the line."""
+    """The value that starts here, and its end. Quoted pieces come first, then bare text to the end of the line."""
     pieces = []
     while at < len(text) and text[at] not in LINE_ENDS:
         if single := SINGLE_QUOTED.match(text, at):
@@ -74,21 +74,21 @@ def unescape_quoted(pair: re.Match[str]) -> str:
 
 
 def unescape_bare(text: str) -> str:
-    """Without backslashes, escaped line ends, and blanks at the end that no backslash protects."""
+    """The text without backslashes, escaped line ends, and blanks at the end that no backslash protects."""
     protected = max((pair.end() for pair in BACKSLASH_PAIR.finditer(text)), default=0)
     kept = text[:protected] + text[protected:].rstrip(BLANKS)
     return BACKSLASH_PAIR.sub(lambda pair: "" if pair[1] in LINE_ENDS else pair[1], kept)
 
 
 def is_name(name: str) -> bool:
-    """Whether systemd takes this for a variable's name; an assignment to another is ignored."""
+    """Whether this is a variable's name for systemd. systemd ignores an assignment to any other name."""
     return NAME.match(name) is not None
 
 
 def format_assignment(name: str, value: str) -> str:
-    """One line (more if the value has line ends) that systemd reads back to exactly this value.
+    """An assignment that systemd reads back as exactly this value. It has several lines if the value has line ends.
 
-    Raises ConfigError for what no environment file can hold.
+    Raises ConfigError for a value that no environment file can hold.
     """
     if not is_name(name):
         raise ConfigError(f"{name!r} is not a variable's name in an environment file")

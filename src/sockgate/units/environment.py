@@ -1,4 +1,4 @@
-"""The variables of a service: Environment=, then its environment files, as systemd merges them."""
+"""The variables of a service, as systemd merges them: Environment=, then the environment files."""
 
 import glob
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from .unit import Unit
 
 
 class EnvironmentFile(NamedTuple):
-    """One EnvironmentFile= line: the path may be a pattern, and with `-` it may be missing."""
+    """One EnvironmentFile= line. The path may be a pattern. With `-` the file may be missing."""
 
     path: str
     optional: bool
@@ -22,7 +22,7 @@ class EnvironmentFile(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """Something about a service's variables that systemd ignores, or (`fatal`) fails the service for."""
+    """Something wrong with a service's variables. systemd ignores it or, if it is `fatal`, fails the service."""
 
     text: str
     place: Place
@@ -31,7 +31,7 @@ class Trouble(NamedTuple):
 
 
 def load_environment(unit: Unit, search: UnitSearch) -> tuple[dict[str, Variable], list[Trouble]]:
-    """The variables that command lines are expanded with; a file's variables are stronger than Environment=."""
+    """The variables for the expansion of command lines. The variables of a file replace those of Environment=."""
     variables: dict[str, Variable] = {}
     troubles: list[Trouble] = []
     for assignment in unit.list("Service", "Environment"):
@@ -57,7 +57,7 @@ def load_environment(unit: Unit, search: UnitSearch) -> tuple[dict[str, Variable
 
 
 def parse_environment(assignment: Assignment, unit: Unit) -> tuple[dict[str, Variable], list[str]]:
-    """The variables of one line, and what is wrong with it: a word is skipped, after a broken quote all of them."""
+    """The variables of one line, and its errors. systemd skips a wrong word, and all words after a broken quote."""
     variables: dict[str, Variable] = {}
     complaints: list[str] = []
     text = assignment.value
@@ -97,7 +97,7 @@ def environment_files(unit: Unit) -> tuple[list[EnvironmentFile], list[Trouble]]
 
 
 def matching(file: EnvironmentFile, search: UnitSearch) -> Iterator[str]:
-    """The files that a pattern names; without a match the path itself, which is then reported as missing."""
+    """The files that match a pattern. Without a match, the pattern itself, which is then reported as missing."""
     if not glob.has_magic(file.path):
         yield file.path
         return
@@ -106,7 +106,7 @@ def matching(file: EnvironmentFile, search: UnitSearch) -> Iterator[str]:
 
 
 def read_file(path: str, search: UnitSearch) -> dict[str, Variable]:
-    """The variables of one environment file. Raises OSError, and ValueError for what is no text."""
+    """The variables of one environment file. Raises OSError, and ValueError if the file is not text."""
     with open(search.host_path(path), encoding="utf-8", newline="") as file:
         text = file.read()
     if "\0" in text:

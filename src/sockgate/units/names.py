@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-# Known to systemd; what they stand for (the image, the control group) decides about no gate.
+# systemd knows these. They stand for things such as the image or the control group, which do not matter to a gate.
 UNRESOLVED = frozenset("aABcDMoqrRwWyY")
 SPECIFIER = re.compile(r"%(.?)", re.DOTALL)
 
 
 class UnitName(NamedTuple):
-    """`prefix@instance.type` in its parts; instance is None for a unit that is no template, "" for a template."""
+    """The parts of `prefix@instance.type`. The instance is "" for a template, and None for a unit without `@`."""
 
     prefix: str
     instance: str | None
@@ -19,7 +19,7 @@ class UnitName(NamedTuple):
 
     @classmethod
     def parse(cls, name: str) -> "UnitName":
-        """Raises ValueError for what is no unit's name."""
+        """Raises ValueError if the text is not the name of a unit."""
         stem, dot, kind = name.rpartition(".")
         prefix, at, instance = stem.partition("@")
         if not (dot and prefix and kind) or "/" in name:
@@ -35,12 +35,12 @@ class UnitName(NamedTuple):
 
 
 def unescape(text: str) -> str:
-    """The path or string that a unit name was escaped from (systemd-escape(1))."""
+    """The path or string from which a unit name was made (systemd-escape(1))."""
     return re.sub(r"\\x([0-9a-f]{2})", lambda m: chr(int(m[1], 16)), text.replace("-", "/"))
 
 
 def expand(text: str, name: UnitName) -> str:
-    """With the specifiers of a system service resolved. Raises ValueError for one that systemd does not know."""
+    """The text with the specifiers of a system service resolved. Raises ValueError for an unknown specifier."""
 
     def replacement(match: re.Match[str]) -> str:
         letter = match[1]
@@ -85,7 +85,7 @@ SPECIFIERS: dict[str, Callable[[UnitName], str]] = {
     "C": lambda _: "/var/cache",
     "L": lambda _: "/var/log",
     "E": lambda _: "/etc",
-    "T": lambda _: "/tmp",  # noqa: S108  # what %T means, not a file of ours
+    "T": lambda _: "/tmp",  # noqa: S108  # the meaning of %T, not a file of ours
     "V": lambda _: "/var/tmp",  # noqa: S108
     "u": lambda _: "root",
     "U": lambda _: "0",

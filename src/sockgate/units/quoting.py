@@ -1,6 +1,6 @@
-"""Words of unit files: how systemd splits a value into words, and how to write words that it splits back.
+"""Words of unit files: how systemd splits a value into words, and how to write words so that it gets them back.
 
-systemd.syntax(7), "Quoting"; the cases that it leaves open are those of systemd's extract_first_word().
+See systemd.syntax(7), "Quoting". Where that page says nothing, the code follows systemd's extract_first_word().
 """
 
 from collections.abc import Callable, Iterable
@@ -13,25 +13,26 @@ SIMPLE_ESCAPES = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
     "\\": "\\", '"': '"', "'": "'", "s": " ",
 }  # fmt: skip
-# Escapes by number: how many digits, their base, and whether the number is a byte and not a character.
+# Escapes by number: how many digits, their base, and whether the number is a byte (True) or a character (False).
 NUMBER_ESCAPES = {"x": (2, 16, True), "u": (4, 16, False), "U": (8, 16, False)} | {c: (3, 8, True) for c in "01234567"}
 WRITTEN_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-# A word of these alone needs no quotes anywhere.
+# A word that consists of these characters never needs quotes.
 BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/.:,=@+-")
 
-# What follows a backslash: (text, position behind the backslash) to (what it stands for, position behind it).
+# A function that reads an escape. Arguments: the text, the position behind the backslash. Result: the meaning of the
+# escape, the position behind it.
 Escape = Callable[[str, int], tuple[str, int]]
 
 
 def split_words(text: str) -> list[str]:
-    """The words of Environment= and other quoted lists. Raises ValueError for what makes systemd ignore the line."""
+    """The words of Environment= and other quoted lists. Raises ValueError if systemd ignores the line."""
     return split(text, strict_escape)
 
 
 def split_variable(value: str) -> list[str]:
-    """The words of a variable that stands alone on a command line as $NAME.
+    """The words of a variable that is a word of a command line by itself, as $NAME.
 
-    Quotes group, a backslash takes the next character as it is, and nothing is an error.
+    Quotes group. A backslash takes the next character as it is. No text is an error.
     """
     return split(value, plain_escape, unbalanced=True)
 
@@ -53,7 +54,7 @@ def skip_blanks(text: str, at: int) -> int:
 
 
 def take_word(text: str, at: int, escape: Escape, *, unbalanced: bool = False) -> tuple[str, int]:
-    """The word that starts here, unquoted, and the position behind it. Raises ValueError."""
+    """The word that starts here, without its quotes, and the position behind it. Raises ValueError."""
     pieces: list[str] = []
     quote = ""
     while at < len(text) and (quote or text[at] not in BLANKS):
@@ -74,7 +75,7 @@ def take_word(text: str, at: int, escape: Escape, *, unbalanced: bool = False) -
 
 
 def join_bytes(text: str) -> str:
-    """Bytes that were given one by one (\\xc3\\xa9) become the characters that they are together."""
+    """Join bytes that were written one by one (\\xc3\\xa9) to the characters that they form."""
     return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
@@ -100,7 +101,7 @@ def number_escape(text: str, at: int, length: int, base: int, byte: bool) -> tup
 
 
 def lenient_escape(text: str, at: int) -> tuple[str, int]:
-    """As on command lines: an escape that is not valid stays as it is written."""
+    """The escapes of command lines. There an escape that is not valid stays as it is written."""
     try:
         return strict_escape(text, at)
     except ValueError:
@@ -112,7 +113,7 @@ def plain_escape(text: str, at: int) -> tuple[str, int]:
 
 
 def quote_word(word: str) -> str:
-    """One word of a quoted list, `%` doubled so that it is no specifier. Raises ConfigError for a NUL."""
+    """One word of a quoted list. `%` is doubled, else it would start a specifier. Raises ConfigError for a NUL."""
     if "\0" in word:
         raise ConfigError(f"{word!r} contains a NUL byte, which no unit file can hold")
     if word and BARE.issuperset(word):
@@ -133,7 +134,7 @@ def quote_words(words: Iterable[str]) -> str:
 
 
 def quote_variable(words: Iterable[str]) -> str:
-    """The value of a variable that $NAME on a command line splits back into these words."""
+    """The value of a variable. systemd splits it into these words where $NAME is a word of a command line."""
     return " ".join(word if word and BARE.issuperset(word) else f'"{escape_plainly(word)}"' for word in words)
 
 

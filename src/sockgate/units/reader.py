@@ -1,4 +1,4 @@
-"""Unit files as systemd reads them: sections, assignments with their place, lines that it ignores."""
+"""Read unit files as systemd does: sections, assignments with their place, and the lines that systemd ignores."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ COMMENTS = "#;"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something is written."""
+    """A file and a line."""
 
     file: str
     line: int
@@ -21,7 +21,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One `Key=value` as it is written: specifiers, quotes and escapes are still in the value."""
+    """One `Key=value` as it is written. The value still has its specifiers, quotes and escapes."""
 
     section: str
     key: str
@@ -31,14 +31,14 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A line that systemd ignores, or, for a broken section header, does not load the file for."""
+    """A line that systemd ignores. If it is a broken section header, systemd does not load the file."""
 
     text: str
     place: Place
 
 
 def parse(text: str, file: str) -> tuple[list[Assignment], list[Ignored]]:
-    """Everything that is assigned in a unit file or a drop-in, in order, and what is wrong with the rest."""
+    """All assignments in a unit file or a drop-in, in their order, and the lines that systemd ignores."""
     assignments: list[Assignment] = []
     ignored: list[Ignored] = []
     section = ""
@@ -58,9 +58,9 @@ def parse(text: str, file: str) -> tuple[list[Assignment], list[Ignored]]:
 
 
 def logical_lines(text: str, file: str) -> list[tuple[str, Place]]:
-    """Lines without comments and blanks, continued ones joined, each with the place where it starts.
+    """Lines without comments and outer blanks. Continued lines are joined. Each has the place where it starts.
 
-    A line whose last backslash is not itself escaped goes on in the next; a comment in between is skipped.
+    A line that ends with a backslash, not itself escaped, continues on the next. A comment in between is skipped.
     """
     lines: list[tuple[str, Place]] = []
     pending = ""

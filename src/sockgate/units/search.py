@@ -1,4 +1,4 @@
-"""Where units are: systemd's search path, aliases, masks and drop-ins (systemd.unit(5), "Unit File Load Path")."""
+"""Find units: systemd's search path, aliases, masks and drop-ins (systemd.unit(5), "Unit File Load Path")."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ MOST_LINKS = 8  # as many as systemd follows
 
 
 class UnitSearch:
-    """The units of the system that lives in `root`; file names are given back as they are seen in there."""
+    """The units of the system in `root`. All returned paths are those inside that system."""
 
     def __init__(self, root: str = "/") -> None:
         self.root = os.path.abspath(root).rstrip("/")
@@ -26,11 +26,11 @@ class UnitSearch:
         self._names = {folder: set(os.listdir(self.host_path(folder))) for folder in self.folders}
 
     def host_path(self, path: str) -> str:
-        """Where a path of that system is for us."""
+        """The path on this machine of a path inside that system."""
         return self.root + path
 
     def _existing_folders(self) -> list[str]:
-        """The search path without what does not exist, and without /lib where that is /usr/lib."""
+        """The folders of the search path that exist. /lib is left out if it is the same folder as /usr/lib."""
         folders: dict[tuple[int, int], str] = {}
         for folder in SYSTEM_FOLDERS:
             try:
@@ -41,13 +41,13 @@ class UnitSearch:
         return list(folders.values())
 
     def names(self, kind: str) -> list[str]:
-        """The names of all units of one type, templates included, aliases and masked units not."""
+        """The names of all units of one type, with templates, without aliases and masked units."""
         entries = {name for names in self._names.values() for name in names}
         found = [name for name in entries if name.endswith("." + kind) and is_unit_name(name)]
         return sorted(name for name in found if (path := self.fragment(name)) and os.path.basename(path) == name)
 
     def fragment(self, name: str) -> str | None:
-        """The file of a unit, aliases followed; None if there is none or it is masked."""
+        """The file of a unit. Follows aliases. None if there is no file, or if the unit is masked."""
         path = self._first(name)
         for _ in range(MOST_LINKS):
             if path is None or not os.path.islink(self.host_path(path)):
@@ -60,7 +60,7 @@ class UnitSearch:
         return path if path and self._has_content(path) else None
 
     def _first(self, name: str) -> str | None:
-        """The file or link of this name that comes first on the search path; for an instance, its template's."""
+        """The first file or link of this name on the search path. For an instance, that of its template also counts."""
         for candidate in (name, UnitName.parse(name).template) if is_unit_name(name) else ():
             for folder in self.folders:
                 if candidate in self._names[folder]:
@@ -74,7 +74,7 @@ class UnitSearch:
             return False
 
     def load(self, name: str) -> Unit | None:
-        """The unit, merged; None if it does not exist or is masked. Raises ConfigError for an unreadable file."""
+        """The merged unit, or None if it does not exist or is masked. Raises ConfigError for an unreadable file."""
         path = self.fragment(name)
         if path is None:
             return None
@@ -100,8 +100,9 @@ class UnitSearch:
     def drop_ins(self, names: list[str]) -> Iterator[str]:
         """The drop-ins of a unit with these names, in the order in which systemd merges them.
 
-        That is the order of the file names; of two with the same name the one that comes first on the search
-        path counts, and there the more specific folder (NAME.service.d before NA-.service.d before service.d).
+        systemd merges them in the order of their file names. Of several drop-ins with the same file name one counts:
+        the one that comes first on the search path, and there the one in the most specific folder (NAME.service.d
+        before NA-.service.d before service.d).
         """
         groups = [[f"{specific}.d" for specific in specific_names(name)] for name in names]
         groups.append([names[0].rpartition(".")[2] + ".d"])
@@ -115,12 +116,12 @@ class UnitSearch:
                 yield chosen[file]
 
     def is_masked(self, name: str) -> bool:
-        """Whether its file is a link to nothing, so that it can never start."""
+        """Whether its file is a link to /dev/null. Such a unit can never start."""
         path = self._first(name)
         return path is not None and os.path.realpath(self.host_path(path)) == "/dev/null"
 
     def enabled(self, name: str) -> bool:
-        """Whether something wants this unit at boot: a link in a .wants or .requires folder."""
+        """Whether a link in a .wants or .requires folder starts this unit at boot."""
         return any(
             os.path.lexists(self.host_path(f"{folder}/{entry}/{name}"))
             for folder in self.folders
@@ -141,9 +142,9 @@ def is_unit_name(name: str) -> bool:
 
 
 def specific_names(name: str) -> list[str]:
-    """Whose drop-ins a unit gets, the most specific first: its own, its template's, those of its prefixes.
+    """The names with whose drop-ins a unit is merged, the most specific first: the unit, its template, its prefixes.
 
-    For `a-b@1.x` that is a-b@1.x, a-b@.x, a-.x, a-@1.x, a-@.x. A template stands for any instance of it.
+    For `a-b@1.x` these are a-b@1.x, a-b@.x, a-.x, a-@1.x, a-@.x. A template stands for any instance of it.
     """
     unit = UnitName.parse(name)
     names = [name]
@@ -156,6 +157,6 @@ def specific_names(name: str) -> list[str]:
 
 
 def shorter_prefix(prefix: str) -> str:
-    """Up to the dash before the last part: `a-b-c` and `a-b-` give `a-b-` and `a-`; "" if there is none."""
+    """The prefix up to the dash before its last part: `a-b-` for `a-b-c`, `a-` for `a-b-`. Empty if there is none."""
     shorter = prefix.removesuffix("-")
     return shorter[: at + 1] if (at := shorter.rfind("-")) > 0 else ""

@@ -1,4 +1,4 @@
-"""Times as units write them: systemd.time(7), "Parsing Time Spans"."""
+"""Time spans in units: systemd.time(7), "Parsing Time Spans"."""
 
 import re
 
@@ -12,7 +12,7 @@ PART = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-zµμ]*)\s*")
 
 
 def parse_timespan(text: str) -> float | None:
-    """Seconds of `10`, `1min 30s` or `infinity`; None for what systemd does not take."""
+    """The seconds of `10`, `1min 30s` or `infinity`. None if systemd does not accept the text."""
     if text.strip() == "infinity":
         return float("inf")
     at, total = 0, 0.0

@@ -1,4 +1,4 @@
-"""A unit after systemd has merged it: its file, then its drop-ins, assignment by assignment."""
+"""A unit as systemd merges it: the assignments of its file, then those of its drop-ins."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from .names import UnitName
 from .reader import Assignment, Ignored, Place
 
 TRUE = ("1", "yes", "y", "true", "t", "on")
-# An empty value is none for these: systemd ignores the line, and what was set before stays. All others it resets.
+# For these keys systemd ignores a line with an empty value: the earlier value stays. For all others it resets the key.
 KEPT = frozenset((
     "Accept", "Backlog", "BindIPv6Only", "CollectMode", "DynamicUser", "FreeBind", "KeepAlive", "LimitAS", "LimitDATA",
     "LockPersonality", "LogRateLimitBurst", "LogRateLimitIntervalSec", "MaxConnections", "MaxConnectionsPerSource",
@@ -22,11 +22,11 @@ KEPT = frozenset((
 class Unit:
     """One loaded unit.
 
-    name         its own name; a template keeps an empty instance
+    name         its own name; a template has an empty instance
     path         the unit file
     drop_ins     the drop-ins that count, in the order in which they were merged
-    assignments  of all these files, in order
-    ignored      lines that systemd ignores
+    assignments  those of all these files, in their order
+    ignored      the lines that systemd ignores
     """
 
     name: str
@@ -41,11 +41,11 @@ class Unit:
 
     @property
     def place(self) -> Place:
-        """The unit as a whole: where something is missing."""
+        """The place of the whole unit, for a message about something that is missing in it."""
         return Place(self.path, 1)
 
     def list(self, section: str, key: str) -> "list[Assignment]":
-        """Every assignment of a key that may be repeated; an empty one resets those before it, as a rule."""
+        """Every assignment of a key that may be repeated. For most keys an empty one resets those before it."""
         found: list[Assignment] = []
         for assignment in self.assignments:
             if (assignment.section, assignment.key) == (section, key):
@@ -56,7 +56,7 @@ class Unit:
         return found
 
     def last(self, section: str, key: str) -> Assignment | None:
-        """The assignment that counts of a key with one value; None if it was not set, or reset."""
+        """The assignment that counts, for a key with one value. None if the key was not set, or was reset."""
         return next(iter(self.list(section, key)[-1:]), None)
 
     def value(self, section: str, key: str, default: str = "") -> str:
@@ -67,6 +67,6 @@ class Unit:
         return self.value(section, key).lower() in TRUE
 
     def place_of(self, section: str, key: str) -> Place:
-        """Where a key is set, or the unit if it is not."""
+        """The place where a key is set, or the place of the unit if it is not set."""
         assignment = self.last(section, key)
         return assignment.place if assignment else self.place
