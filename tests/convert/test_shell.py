@@ -5,14 +5,17 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert.machine import Machine
-from sockgate.convert.shell.interpreter import Shell
-from sockgate.convert.shell.tokens import ACCOUNT_MARK, UNKNOWN, ScriptError
+from sockgate.convert.shell.evaluator import dialect_of_script, evaluate_text
+from sockgate.convert.shell.state import ACCOUNT_MARK, UNKNOWN, State
+from sockgate.convert.shell.syntax import ScriptError
 
 
-def evaluate(text: str, folder: Path | str = "/", **variables: str) -> Shell:
-    shell = Shell(Machine(asks_services=False), str(folder), variables=dict(variables))
-    shell.run_text(text, "run")
-    return shell
+def evaluate(text: str, folder: Path | str = "/", **variables: str) -> State:
+    """As bash where the first line says so."""
+    machine = Machine(asks_services=False)
+    state = State(machine, str(folder), dialect_of_script(text, machine), variables=dict(variables))
+    evaluate_text(state, text, "run")
+    return state
 
 
 def started(text: str, folder: Path | str = "/", **variables: str) -> list[list[str]]:
@@ -62,10 +65,6 @@ def started(text: str, folder: Path | str = "/", **variables: str) -> list[list[
         ("for x in b 'c d' $EMPTY; do L=\"$L -r '$x'\"; done; exec a $L", ["a", "-r", "'b'", "-r", "'c", "d'"]),
         ("for x in $NONE; do exec b; done; exec a", ["a"]),
         ("f() { exec a \"$1\" $#; }\nf 'b c' d", ["a", "b c", "2"]),
-        (
-            'function f {\n[ "$1" = x ] && return 1\nreturn 0\n}\nif f x; then exec a; fi\nf y && exec b $# $1',
-            ["b", "0"],
-        ),
         ("f() (\ncd /srv; X=1; exec 2>&1\n)\nf; exec a $X", ["a"]),
         ("(X=2; cd /x; exit 1); exec a $X", ["a"]),
         ("! false && exec a", ["a"]),
@@ -77,7 +76,7 @@ def started(text: str, folder: Path | str = "/", **variables: str) -> list[list[
         ('if [ "`x`" = a -o -d / ]; then exec a; fi', ["a"]),
         ('if [ "`x`" = a -a ! -d / ]; then exec b; fi; exec a', ["a"]),
         ("(exit 3); exec a $([ $? = 0 ] || echo b; hostname > /dev/null)", ["a", "b"]),
-        ("A=~root/x:~; exec a $A", ["a", "/root/x:~"]),
+        ("A=~root/x:~; exec a $A", ["a", "/root/x:/root"]),
         ("A='b c'; case $A in $A) exec a;; esac", ["a"]),
         ("f() { local x=b; readonly Y=c; exec a $x $Y; }; f", ["a", "b", "c"]),
         ("{ exec a; } 2>&1 | logger", ["a"]),
@@ -137,12 +136,11 @@ def test_a_users_home_comes_from_the_accounts() -> None:
         ("case `x` in y) exec a;; *) exec b;; esac", 1, "case", "which of its branches runs cannot be known"),
         ("if grep -q x /etc/passwd; then A=1; fi", 1, "if", "the condition cannot be known"),
         ("A=${X//./-}", 1, "${X//./-}", "this expansion is not understood"),
-        ("A=$((1 + 2 + 3))", 1, "`((1 + 2 + 3))`".replace("((", "(", 1).replace("))", ")", 1),
+        ("A=$((1 + * 3))", 1, "`(1 + * 3)`",
          "this calculation is not understood"),
         ("A=`expr 1 / 0`", 1, "`expr 1 / 0`", "this calculation divides by nothing"),
         ("A=`cat /nonexistent`", 1, "`cat /nonexistent`", "the output cannot be known here, and nothing is run"),
         ("ulimit -x 5", 1, "ulimit -x 5", "this limit is not known; set it with --rlimit"),
-        ("ulimit -Hn 5", 1, "ulimit -Hn 5", "this limit is not known; set it with --rlimit"),
         ("umask u=rwx", 1, "umask u=rwx", "this mask is not known; set it with UMask="),
         ("tcpserver 0 25 a 2>&1 | logger", 1, "|",
          "what the server says is in the journal; the rest of the pipeline is left out"),

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sockgate.convert.machine import Machine
-from sockgate.convert.shell.interpreter import Shell
-from sockgate.convert.shell.tokens import UNKNOWN, ScriptError
+from sockgate.convert.shell.evaluator import evaluate_text
+from sockgate.convert.shell.state import UNKNOWN, State
+from sockgate.convert.shell.syntax import ScriptError
 
 from .scale import SEED, amount
 
@@ -91,9 +92,9 @@ class Writer:
 
 def said(script: str, folder: Path) -> str | None:
     """What all commands would print; None if it is said that something cannot be known."""
-    shell = Shell(Machine(asks_services=False), str(folder), variables={"PATH": "/usr/bin:/bin"})
+    shell = State(Machine(asks_services=False), str(folder), variables={"PATH": "/usr/bin:/bin"})
     try:
-        shell.run_text(script, "run")
+        evaluate_text(shell, script, "run")
     except ScriptError:  # eval of a part that is no script
         return None
     words = [command.words for command in shell.commands]

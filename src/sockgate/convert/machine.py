@@ -29,6 +29,7 @@ class Machine:
                  PID 1 waits for it, and nss-systemd would ask PID 1
     inetd        which inetd is installed, OPENBSD or GNU; "" for none of them
     wraps        it was started with -l: hosts.allow holds for all its services
+    posix_shell  the name of the program that /bin/sh is
     """
 
     systemd: int = UNKNOWN_SYSTEMD
@@ -38,6 +39,7 @@ class Machine:
     asks_services: bool = True
     inetd: str = ""
     wraps: bool = False
+    posix_shell: str = "dash"
 
     def user(self, name: str) -> pwd.struct_passwd | None:
         if not self.asks_services:
@@ -171,7 +173,8 @@ def this_machine() -> Machine:
     inetd = next((path for path in INETDS if os.path.isfile(path) and not os.path.islink(path)), "")
     return Machine(
         int(version[1]) if version else UNKNOWN_SYSTEMD, os.path.dirname(gate), control=control,
-        inetd=INETDS.get(inetd, ""), wraps=INETDS.get(inetd) == OPENBSD and "l" in letters_of(inetd),
+        posix_shell=os.path.basename(os.path.realpath("/bin/sh")), inetd=INETDS.get(inetd, ""),
+        wraps=INETDS.get(inetd) == OPENBSD and "l" in letters_of(inetd),
     )  # fmt: skip
 
 

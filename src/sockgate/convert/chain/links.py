@@ -6,7 +6,8 @@ import re
 from ..gateoptions import offers
 from ..input_files import Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, translated
-from ..shell.tokens import ASSIGNMENT, UNKNOWN
+from ..shell.parser import ASSIGNMENT
+from ..shell.state import UNKNOWN
 from .identity import envuidgid, known_account, setuidgid, su, sudo, uid_variables
 from .peeling import BadLink, Chain, Link, Result, Stays, first, flags_of
 

@@ -15,8 +15,10 @@ from ..machine import Machine
 from ..outcomes import approximated, blocked, entry_of, translated
 from ..report import Report
 from ..service import STREAM, Listen, Service
-from ..shell.interpreter import Shell
-from ..shell.tokens import UNKNOWN, ScriptError
+from ..shell.evaluator import evaluate_file
+from ..shell.starting import dialect_of
+from ..shell.state import UNKNOWN, State
+from ..shell.syntax import ScriptError
 from .access import access
 from .options import options
 from .settings import Settings, assignments, server_of
@@ -54,17 +56,17 @@ def read_settings(path: str, machine: Machine, report: Report) -> Service | None
 def evaluate(path: str, name: str, machine: Machine, report: Report) -> dict[str, str] | None:
     """The variables after the base settings beside the file, if they are there, and the file itself."""
     folder = os.path.dirname(os.path.abspath(path))
-    shell = Shell(machine, folder)
+    shell = State(machine, folder, dialect_of("sh", machine.posix_shell))
     shell.variables.update(FOLDERS)
     *others, _ = SERVERS[name].read
     try:
         for other in others:
             if os.path.exists(f"{folder}/{other}"):
-                shell.run_file(f"{folder}/{other}")
+                evaluate_file(shell, f"{folder}/{other}")
             elif SERVERS[name].needs_others:
                 text = f"{other!r} is not beside it: MAXDAEMONS, MAXPERIP and TCPDOPTS that are set there are not known"
                 report.entries.append(entry_of(name, Place(path, 0), other, approximated(text)))
-        shell.run_file(path)
+        evaluate_file(shell, path)
     except Unreadable as error:
         report.entries.append(entry_of(name, Place(path, 0), path, blocked(f"unable to read it: {error}")))
         return None

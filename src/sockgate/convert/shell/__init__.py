@@ -1,7 +1,10 @@
 """Run scripts and sourced settings, evaluated as far as they can be known without running anything.
 
-The grammar is sh's, without arithmetic but for one operation: simple commands with quotes, parameter expansion and
-command substitution, compound commands and functions, assignments, `.`, eval, exec. Of commands only a few are known
-(`id -u NAME`, `cat FILE`, `head -1 FILE`, `echo`, `getent passwd NAME | cut -d: -fN`, `hostname`). Whatever else a
-word contains makes it unknown, and an unknown word is never used: whoever asks for it gets the line and the reason.
+Three steps: `tokens` reads characters, `parser` makes a syntax tree (`syntax`), `evaluator` walks it. The grammar is
+sh's, or bash's where bash runs the script. Of commands only a few are known (`id -u NAME`, `cat FILE`, `echo`,
+`hostname` and so on). What else a word contains makes it unknown, and an unknown word is never used: the caller gets
+the line and the reason.
+
+Each thing that a script asks of this machine (a file, a program, a name) is a `state.Question` with this machine's
+answer. The same script can be evaluated again with another answer (`State.world`), to see what follows from it.
 """

@@ -1,93 +1,194 @@
-"""Expansion of one piece of a word: literal text with ~, and parameters; substitution.py has the commands."""
+"""Expansion of one piece of a word: literal text with ~, parameters, calculations; `outputs` has the commands."""
 
+import glob
+import os
 import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from ..input_files import Place
-from .substitution import substitution, unknown
-from .tokens import LITERAL, PARAMETER, UNKNOWN, Piece, ScriptError, Word, tokenize
+from .arithmetic import NotCalculated, calculate
+from .runner import NotKnown, Runner
+from .state import NO_KEYS, UNKNOWN, Question
+from .syntax import Arithmetic, Dialect, Literal, Parameter, Piece, Substitution, Word
 
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
-
-PARAMETER_FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?)([-=+?])(.*))?", re.DOTALL)
 LONGEST_CUT, LONGEST_PATTERN = 1000, 40  # characters; each cut tries all lengths
-CUT_FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*|0)(%%?|##?)(.*)", re.DOTALL)
-EACH_ARGUMENT = Piece(PARAMETER, "@", True)
+WEIGHT_OF_CUT = 50  # characters that cost as much as a command
 HOME = re.compile(r"~([A-Za-z_][A-Za-z0-9_-]*)?(?=/|$)")
-
-
-def expand(interpreter: "Interpreter", piece: Piece, place: Place) -> str:
-    """The text of a piece; UNKNOWN where it cannot be known, with a doubt that says why."""
-    if piece.kind == LITERAL:
-        return piece.text if piece.is_quoted else home(interpreter, piece.text, place)
-    if piece.kind == PARAMETER:
-        return parameter(interpreter, piece.text, place)
-    return substitution(interpreter, piece.text, place)
-
-
-def after_equals(word: Word) -> tuple[Piece, ...]:
-    """An assignment in two pieces at least: a ~ behind the equals sign is at the start of one."""
-    first = word.pieces[0]
-    at = first.text.find("=") + 1
-    return (Piece(LITERAL, first.text[:at], False), Piece(LITERAL, first.text[at:], False), *word.pieces[1:])
-
-
-def home(interpreter: "Interpreter", text: str, place: Place) -> str:
-    """~ and ~NAME at the start of a word."""
-    match = HOME.match(text)
-    if match is None:
-        return text
-    account = interpreter.shell.machine.user(match[1] or "root")
-    if account is None:
-        return unknown(interpreter, place, match[0], f"there is no user {match[1]!r} on this machine")
-    return account.pw_dir + text[match.end() :]
-
-
-def parameter(interpreter: "Interpreter", text: str, place: Place) -> str:
-    """$NAME and the forms ${NAME-x} ${NAME:-x} ${NAME=x} ${NAME+x} ${NAME?x}, ${NAME%x} and ${NAME#x}."""
-    shell = interpreter.shell
-    if (text.isascii() and text.isdigit()) or text in ("@", "*", "#"):
-        return argument(interpreter, text)
-    if text in ("?", "$", "!", "-"):
-        return "01"[not shell.status] if text == "?" and shell.status is not None else UNKNOWN
-    cut = CUT_FORM.fullmatch(text)
-    if cut:
-        value = parameter(interpreter, cut[1], place)
-        return UNKNOWN if UNKNOWN in value else without(value, cut[2], nested(interpreter, cut[3], place))
-    match = PARAMETER_FORM.fullmatch(text)
-    if match is None:
-        return unknown(interpreter, place, f"${{{text}}}", "this expansion is not understood")
-    name, colon, operator, word = match.groups()
-    given = shell.variables.get(name)
-    if operator is None:
-        return inherited(interpreter, name) if given is None else given
-    return conditional(interpreter, place, text, (name, colon, operator, word))
-
-
+HOME_IN_LIST = re.compile(r"(?:^|(?<=:))~([A-Za-z_][A-Za-z0-9_-]*)?(?=[/:]|$)")
 INHERITED = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+SET_BY_BASH = {"UID": "0", "EUID": "0", "IFS": " \t\n", "OPTIND": "1"}
+SET_BY_SH = {"IFS": " \t\n", "OPTIND": "1"}
+NEVER_KNOWN = {
+    Dialect.BASH: frozenset(("RANDOM", "SECONDS", "PPID", "LINENO", "BASHPID", "BASH_VERSION", "BASH_SOURCE", "SHLVL",
+                             "BASH", "OSTYPE", "HOSTTYPE", "MACHTYPE", "GROUPS", "SRANDOM", "EPOCHSECONDS")),
+    Dialect.DASH: frozenset(("PPID", "LINENO")),
+}  # fmt: skip
 
 
-def inherited(interpreter: "Interpreter", name: str) -> str:
-    """A variable that the script does not set: what is certain to be there before it starts."""
-    if name == "PWD":
-        return interpreter.shell.folder
-    return INHERITED.get(name, UNKNOWN if interpreter.shell.more_set else "")
+def unknown(runner: Runner, place: Place, what: str, text: str) -> str:
+    runner.state.doubt(place, what, text)
+    return UNKNOWN
 
 
-def argument(interpreter: "Interpreter", text: str) -> str:
+def text_of(runner: Runner, piece: Piece, place: Place, is_first: bool) -> str:
+    """The text of a piece; UNKNOWN where it cannot be known, with a doubt that says why."""
+    if isinstance(piece, Literal):
+        return piece.text if piece.is_quoted or not is_first else HOME.sub(home_of(runner, place), piece.text, 1)
+    if isinstance(piece, Parameter):
+        return parameter(runner, piece, place)
+    if isinstance(piece, Arithmetic):
+        return calculation(runner, piece, place)
+    return substitution(runner, piece, place)
+
+
+def assigned_text(runner: Runner, word: Word, place: Place) -> str:
+    """The value of an assignment: it is not split, and ~ counts behind each colon as well."""
+    texts = []
+    for number, piece in enumerate(word.pieces):
+        if isinstance(piece, Literal) and not piece.is_quoted:
+            text = piece.text if number == 0 else "\0" + piece.text  # ~ within a word is no home
+            texts.append(HOME_IN_LIST.sub(home_of(runner, place), text).lstrip("\0"))
+        else:
+            texts.append(text_of(runner, piece, place, False))
+    return "".join(texts)
+
+
+def pattern_of(runner: Runner, word: Word, place: Place) -> str:
+    """The text of a pattern, in which quoted characters stand for themselves."""
+    parts = []
+    for number, piece in enumerate(word.pieces):
+        text = text_of(runner, piece, place, number == 0)
+        parts.append(glob.escape(text) if piece.is_quoted else text)
+    return "".join(parts)
+
+
+def home_of(runner: Runner, place: Place) -> Callable[[re.Match[str]], str]:
+    """~ and ~NAME."""
+
+    def home(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return runner.state.variables.get("HOME", INHERITED["HOME"])
+        account = runner.state.machine.user(match[1])
+        if account is None:
+            return unknown(runner, place, match[0], f"there is no user {match[1]!r} on this machine")
+        question = Question(f"home {match[1]}", place, match[0], f"it is {account.pw_dir}", freezes="/etc/passwd")
+        return runner.state.ask(question, account.pw_dir)
+
+    return home
+
+
+def calculation(runner: Runner, piece: Arithmetic, place: Place) -> str:
+    text = runner.text(piece.pieces, place)
+    shown = f"`{' '.join(piece.written.split())}`"
+    if UNKNOWN in text:
+        return UNKNOWN
+    try:
+        return str(calculate(text, lambda name: value_of(runner, name)))
+    except NotCalculated as error:
+        return unknown(runner, place, shown, str(error))
+
+
+def substitution(runner: Runner, piece: Substitution, place: Place) -> str:
+    """`command` and $(command); UNKNOWN with a doubt where the output cannot be known."""
+    shown = f"`{' '.join(piece.written.split())}`"
+    if piece.problem:
+        return unknown(runner, place, shown, piece.problem)
+    try:
+        return runner.printed(piece.body, place).rstrip("\n")
+    except NotKnown as error:
+        runner.state.printed = None
+        return unknown(runner, place, shown, str(error)) if str(error) else UNKNOWN
+
+
+def parameter(runner: Runner, piece: Parameter, place: Place) -> str:
+    """$NAME and the forms ${NAME-x} ${NAME:-x} ${NAME=x} ${NAME+x} ${NAME?x}, ${NAME%x}, ${NAME#x} and ${#NAME}."""
+    if not piece.name:
+        return not_understood(runner, piece, place)
+    value = lookup(runner, piece.name, piece.subscript)
+    match piece.operator:
+        case "":
+            return inherited(runner, piece.name, place) if value is None else value
+        case "length":
+            return length(runner, piece, value)
+        case "%" | "%%" | "#" | "##":
+            text = inherited(runner, piece.name, place) if value is None else value
+            pattern = " ".join(pattern_of(runner, word, place) for word in piece.words)
+            runner.state.count(place, 1 + len(text) // WEIGHT_OF_CUT)
+            return UNKNOWN if UNKNOWN in text + pattern else without(text, piece.operator, pattern)
+    return conditional(runner, piece, value, place)
+
+
+def not_understood(runner: Runner, piece: Parameter, place: Place) -> str:
+    quotes = "the quotes in this expansion do not match"
+    text = quotes if piece.written.count('"') % 2 else "this expansion is not understood"
+    return unknown(runner, place, f"${{{piece.written}}}", text)
+
+
+def lookup(runner: Runner, name: str, subscript: str = "") -> str | None:
+    """The value of a variable or argument, None if it is not set."""
+    state = runner.state
+    if (name.isascii() and name.isdigit()) or name in ("@", "*", "#"):
+        return argument(runner, name)
+    if name in ("?", "$", "!", "-"):
+        return str(state.status) if name == "?" and state.status is not None else UNKNOWN
+    state.touched |= state.keys.get(name, NO_KEYS)
+    if subscript and name in state.arrays:
+        values = state.arrays[name]
+        if subscript in "@*":
+            return " ".join(values)
+        return values[int(subscript)] if len(subscript) < 6 and int(subscript) < len(values) else ""
+    return state.variables.get(name) if subscript in ("", "0", "@", "*") else ""
+
+
+def value_of(runner: Runner, name: str) -> str:
+    value = lookup(runner, name)
+    return "" if value is None else value
+
+
+def argument(runner: Runner, name: str) -> str | None:
     """$0, $1, $#, $@: a supervisor starts the script without arguments."""
-    arguments = interpreter.shell.arguments
-    if text in ("@", "*"):
+    arguments = runner.state.arguments
+    if name == "@":
         return " ".join(arguments)
-    if text == "#":
+    if name == "*":
+        return runner.state.variables.get("IFS", " ")[:1].join(arguments)
+    if name == "#":
         return str(len(arguments))
-    number = int(text) if len(text) < 4 else 1000
+    number = int(name) if len(name) < 4 else 1000
     if number == 0:
-        return interpreter.file
-    return arguments[number - 1] if number <= len(arguments) else ""
+        return runner.file
+    return arguments[number - 1] if number <= len(arguments) else None
+
+
+def inherited(runner: Runner, name: str, place: Place) -> str:
+    """A variable that the script does not set: what is certain to be there before it starts."""
+    state = runner.state
+    if name == "PWD":
+        return state.folder
+    if name in NEVER_KNOWN[state.dialect]:
+        return UNKNOWN
+    if state.dialect is Dialect.BASH and name == "HOSTNAME":
+        return host_name(runner, place, "$HOSTNAME")
+    of_shell = SET_BY_BASH if state.dialect is Dialect.BASH else SET_BY_SH
+    if name in of_shell:
+        return of_shell[name]
+    return INHERITED.get(name, UNKNOWN if state.more_set and not name.isdigit() else "")
+
+
+def host_name(runner: Runner, place: Place, asked: str) -> str:
+    """This machine's name, as hostname(1) says it."""
+    name = os.uname().nodename
+    return runner.state.ask(
+        Question("host name", place, asked, f"it is {name}", freezes="the name of the machine"), name
+    )
+
+
+def length(runner: Runner, piece: Parameter, value: str | None) -> str:
+    """${#NAME}"""
+    if piece.subscript in ("@", "*") and piece.subscript:
+        return str(len(runner.state.arrays.get(piece.name, () if value is None else (value,))))
+    return UNKNOWN if UNKNOWN in (value or "") or (value is None and runner.state.more_set) else str(len(value or ""))
 
 
 def without(value: str, operator: str, pattern: str) -> str:
@@ -95,71 +196,37 @@ def without(value: str, operator: str, pattern: str) -> str:
     if len(value) > LONGEST_CUT or len(pattern) > LONGEST_PATTERN:
         return UNKNOWN
     sizes = range(len(value) + 1) if len(operator) == 1 else range(len(value), -1, -1)
-    cuts: Callable[[int], tuple[str, str]]
-    if operator[0] == "%":
-        cuts = lambda size: (value[len(value) - size :], value[: len(value) - size])  # noqa: E731
-    else:
-        cuts = lambda size: (value[:size], value[size:])  # noqa: E731
-    return next((rest for part, rest in map(cuts, sizes) if fnmatchcase(part, pattern)), value)
+    for size in sizes:
+        cut = len(value) - size if operator[0] == "%" else size
+        part, rest = (value[cut:], value[:cut]) if operator[0] == "%" else (value[:cut], value[cut:])
+        if fnmatchcase(part, pattern):
+            return rest
+    return value
 
 
-def conditional(interpreter: "Interpreter", place: Place, text: str, parts: tuple[str, str, str, str]) -> str:
+def conditional(runner: Runner, piece: Parameter, value: str | None, place: Place) -> str:
     """${NAME:-x} and its kin."""
-    shell = interpreter.shell
-    name, colon, operator, word = parts
-    value = shell.variables.get(name)
-    if UNKNOWN in (value or "") or (value is None and shell.more_set):
+    state = runner.state
+    if UNKNOWN in (value or "") or (value is None and state.more_set and piece.name not in ("@", "*")):
         return UNKNOWN
-    is_set = bool(value) if colon else value is not None
+    is_set = bool(value) if piece.operator[0] == ":" else value is not None
+    keys = state.keys.get(piece.name, NO_KEYS)
+    if keys and not is_set:  # the other answer to what was asked may set it
+        shown = f"${{{piece.written}}}"
+        is_set = state.ask(Question(f"set {place} {shown}", place, shown, f"{piece.name} is empty", 1), is_set, True)
+    operator = piece.operator[-1]
     if operator == "+":
-        return nested(interpreter, word, place) if is_set else ""
+        return words_of(runner, piece, place) if is_set else ""
     if is_set:
         return value or ""
     if operator == "?":
-        return unknown(interpreter, place, f"${{{text}}}", f"the script would stop, since {name} is not set")
-    default = nested(interpreter, word, place)
+        return unknown(runner, place, f"${{{piece.written}}}", f"the script would stop, since {piece.name} is not set")
+    default = words_of(runner, piece, place)
     if operator == "=":
-        shell.variables[name] = default
+        state.assign(piece.name, default, keys, place)
     return default
 
 
-def nested(interpreter: "Interpreter", text: str, place: Place) -> str:
-    """The word behind an operator, itself expanded."""
-    try:
-        tokens = tokenize(text, place.line)
-    except ScriptError:
-        return unknown(interpreter, place, text, "the quotes in this expansion do not match")
-    words = [token for token in tokens if isinstance(token, Word)]
-    return " ".join(" ".join(interpreter.expand(word, place)) for word in words)
-
-
-def fields_of(word: Word, arguments: tuple[str, ...], text_of: Callable[[Piece], str]) -> list[str]:
-    """A word after expansion: unquoted parts are split at blanks, or vanish; "$@" is one word for each argument."""
-    keeps_empty = EACH_ARGUMENT not in word.pieces  # the quotes around it make no word where there is no argument
-    fields: list[str] = []
-    current: str | None = None  # the field that has begun
-    for piece in word.pieces:
-        if piece == EACH_ARGUMENT:
-            for number, argument in enumerate(arguments):
-                fields += [current or ""] * (number > 0)
-                current = argument if number else (current or "") + argument
-            continue
-        text = text_of(piece)
-        if piece.is_quoted or not piece.is_expansion:
-            current = (current or "") + text if text or (piece.is_quoted and keeps_empty) else current
-            continue
-        fields, current = split_at_blanks(fields, current, text)
-    return fields if current is None else [*fields, current]
-
-
-def split_at_blanks(fields: list[str], current: str | None, text: str) -> tuple[list[str], str | None]:
-    """What was expanded without quotes."""
-    if text[:1].isspace() and current is not None:
-        fields, current = [*fields, current], None
-    for number, part in enumerate(text.split()):
-        if number:
-            fields, current = [*fields, current or ""], None
-        current = (current or "") + part
-    if text[-1:].isspace() and current is not None:
-        fields, current = [*fields, current], None
-    return fields, current
+def words_of(runner: Runner, piece: Parameter, place: Place) -> str:
+    """The words behind an operator, themselves expanded."""
+    return " ".join(" ".join(runner.fields(word, place)) for word in piece.words)

@@ -2,80 +2,116 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..input_files import Place
-from .tokens import ASSIGNMENT, UNKNOWN, Word
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
+from .parser import ASSIGNMENT
+from .runner import Call, Runner
+from .state import NO_KEYS, UNKNOWN, Question, Started, State, is_secret
+from .syntax import Dialect, Word
 
 SHELLS = frozenset(("sh", "bash", "dash", "ksh"))
 SERVERS = frozenset(("tcpserver", "sslserver", "tcpsvd"))
 ENVDIRS = ("envdir", "s6-envdir")
 
 
-def start(interpreter: "Interpreter", words: list[str], assigned: dict[str, str], place: Place) -> None:
+def base_name(word: str) -> str:
+    return word.rpartition("/")[2]
+
+
+def start(runner: Runner, call: Call) -> None:
     """A program that the script starts; a shell with -c, and su with it, are read as well."""
-    found = script_of_su(words) or script_of_shell(words)
-    shell = interpreter.shell
+    found = script_of_su(call.words) or script_of_shell(call.words)
+    state = runner.state
     if found is None:
-        shell.commands.append(shell.command(words, assigned, place))
+        state.commands.append(started_by(state, call))
         return
-    in_front, script = found
-    before = len(shell.commands)
-    read_folders(interpreter, in_front, place)
-    shell.variables.update(dict(word.split("=", 1) for word in in_front if ASSIGNMENT.match(word)))
-    shell.run_text(script, interpreter.file, place.line)
-    for number, command in enumerate(shell.commands[before:], before):
-        shell.commands[number] = replace(command, words=(*in_front, *command.words))
+    in_front, shell, script = found
+    before = len(state.commands)
+    read_folders(runner, in_front, call.place)
+    for word in in_front:
+        if ASSIGNMENT.match(word):
+            name, _, value = word.partition("=")
+            state.assign(name, value, call.all_keys, call.place)
+    runner.run_text(script, call.place.line, dialect_of(shell, state.machine.posix_shell))
+    keys = [NO_KEYS] * len(in_front)
+    for number, command in enumerate(state.commands[before:], before):
+        state.commands[number] = replace(command, words=(*in_front, *command.words), keys=(*keys, *command.keys))
 
 
-def read_folders(interpreter: "Interpreter", words: list[str], place: Place) -> None:
+def started_by(state: State, call: Call) -> Started:
+    """A program with what it inherits."""
+    path = state.variables.get("PATH", "")
+    exported = state.environment()
+    keys = {name: state.keys.get(name, NO_KEYS) for name in exported} | call.assigned_keys
+    return Started(
+        tuple(call.words), call.place, exported | call.assigned, state.folder, tuple(state.limits.items()), state.umask,
+        "" if UNKNOWN in path else path, tuple(call.keys), keys,
+    )  # fmt: skip
+
+
+def dialect_of(shell: str, posix_shell: str) -> Dialect:
+    """The dialect of a shell by its name. posix_shell: the name of the program that /bin/sh is."""
+    name = base_name(shell)
+    name = posix_shell if name == "sh" else name
+    return Dialect.BASH if name in ("bash", "ksh", "ksh93", "mksh", "zsh") else Dialect.DASH
+
+
+def read_folders(runner: Runner, words: list[str], place: Place) -> None:
     """What envdir in front of the shell gives it."""
-    shell = interpreter.shell
+    state = runner.state
     for at, word in enumerate(words[:-1]):
-        if word.rpartition("/")[2] in ENVDIRS:
-            variables = shell.read_envdir(words[at + 1])
+        if base_name(word) in ENVDIRS:
+            variables = state.read_envdir(words[at + 1])
             if variables is None:
-                shell.doubt(place, f"{word} {words[at + 1]}", "it cannot be read here; what it sets is not known")
-                shell.more_set = True
+                state.doubt(place, f"{word} {words[at + 1]}", "it cannot be read here; what it sets is not known")
+                state.more_set = True
             for name, value in (variables or {}).items():
-                shell.variables.pop(name, None)
-                shell.variables.update({} if value is None else {name: value})
+                state.forget(name)
+                if value is not None:
+                    state.assign(name, value, frozenset((read_from(state, place, words[at + 1], name),)), place)
 
 
-def script_of_shell(words: list[str]) -> tuple[list[str], str] | None:
-    """`sh -c TEXT` among these words: (what stands in front of it, TEXT). Behind a server it is the server's."""
+def read_from(state: State, place: Place, folder: str, name: str) -> str:
+    """The key of the question that reads one file of an envdir."""
+    path = f"{state.path_of(folder)}/{name}"
+    question = Question(f"contents {path}", place, f"envdir {folder}", "it can be read", 0, path, is_secret(path))
+    state.ask(question, here=True)
+    return question.key
+
+
+def script_of_shell(words: list[str]) -> tuple[list[str], str, str] | None:
+    """`sh -c TEXT` among these words: (what stands in front, sh, TEXT). Behind a server it is the server's."""
     for at in range(len(words) - 2):
-        if words[at].rpartition("/")[2] in SERVERS:
+        if base_name(words[at]) in SERVERS:
             return None
-        if words[at].rpartition("/")[2] in SHELLS and words[at + 1] == "-c" and UNKNOWN not in words[at + 2]:
-            return words[:at], words[at + 2]
+        if base_name(words[at]) in SHELLS and words[at + 1] == "-c" and UNKNOWN not in words[at + 2]:
+            return words[:at], words[at], words[at + 2]
     return None
 
 
-def script_of_su(words: list[str]) -> tuple[list[str], str] | None:
-    """`su [-] [-s SHELL] USER -c TEXT`, with the options in any order: (su USER, TEXT)."""
-    if not words or words[0].rpartition("/")[2] != "su" or "-c" not in words[:-1]:
+def script_of_su(words: list[str]) -> tuple[list[str], str, str] | None:
+    """`su [-] [-s SHELL] USER -c TEXT`, with the options in any order: (su USER, SHELL, TEXT)."""
+    if not words or base_name(words[0]) != "su" or "-c" not in words[:-1]:
         return None
     rest = list(words[1:])
     at = rest.index("-c")
     script = rest[at + 1]
     del rest[at : at + 2]
+    shell = "sh"
     if "-s" in rest[:-1]:
         at = rest.index("-s")
+        shell = rest[at + 1]
         del rest[at : at + 2]
     users = [word for word in rest if not word.startswith("-")]
     if len(users) > 1 or UNKNOWN in script:
         return None
-    return ["su", users[0]] if users else [], script
+    return (["su", users[0]] if users else []), shell, script
 
 
-def starts_a_server(words: list[Word]) -> bool:
+def starts_a_server(words: Iterable[Word]) -> bool:
     """Whether one of them is a server whose output a pipeline takes to a logger."""
     return names_a_server(word.text for word in words)
 
 
 def names_a_server(words: Iterable[str]) -> bool:
-    return any(word.rpartition("/")[2] in SERVERS for word in words)
+    return any(base_name(word) in SERVERS for word in words)

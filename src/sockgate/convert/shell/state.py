@@ -1,22 +1,59 @@
-"""What is known of a script while it is read: variables, what it starts, what cannot be known."""
+"""What is known of a script while it is evaluated: variables, what it starts, what it asks, what cannot be known."""
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ..input_files import Place, Unreadable, read_text
 from ..machine import Machine
-from .tokens import UNKNOWN, ScriptError, Token
+from .syntax import Block, Command, Dialect, ScriptError
 
+UNKNOWN = "\ufdd0"  # stands in a value for what cannot be known; a Unicode noncharacter, in no real text
+# `id -u NAME` and `id -g NAME` stay what they say, since User= takes names: mark, u or g, name, mark.
+ACCOUNT_MARK = "\ufdd1"
 MOST_COMMANDS = 5000
+MOST_TEXTS = 200  # scripts, words of eval and calls of functions that are read for one script
+DEEPEST = 8
+LONGEST_VALUE = 1 << 16  # characters; a script can double a value at each of its lines
+OTHERS_MAY_READ = 0o004
+
+Keys = frozenset[str]
+Answer = TypeVar("Answer")
+NO_KEYS: Keys = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Question:
+    """Something that a script asks of this machine, with what this machine says.
+
+    key        the same for the same question
+    asked      the words of the script
+    answer     of this machine, for the report
+    others     how many other answers there are that would lead somewhere else
+    freezes    the value itself goes on: a unit that holds it does not ask again
+    is_secret  it is in a file that not every user may read
+    """
+
+    key: str
+    place: Place
+    asked: str
+    answer: str
+    others: int = 0
+    freezes: str = ""
+    is_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
     """A command that the script comes to: its words after expansion, where it stands, and what it would inherit.
 
-    limits  (name as --rlimit takes it, value), set by ulimit
-    umask   "" if the script sets none
-    path    $PATH as the script sets it, "" if it does not
+    limits   (name as --rlimit takes it, value), set by ulimit
+    umask    "" if the script sets none
+    path     $PATH as the script sets it, "" if it does not
+    keys     of the questions whose answers are in each word
+    exported_keys  the same for exported variables
     """
 
     words: tuple[str, ...]
@@ -26,10 +63,15 @@ class Command:
     limits: tuple[tuple[str, str], ...] = ()
     umask: str = ""
     path: str = ""
+    keys: tuple[Keys, ...] = ()
+    exported_keys: Mapping[str, Keys] = field(default_factory=dict)
+
+    def keys_of(self, number: int) -> Keys:
+        return self.keys[number] if number < len(self.keys) else NO_KEYS
 
     @property
-    def is_known(self) -> bool:
-        return not any(UNKNOWN in word for word in self.words)
+    def all_keys(self) -> Keys:
+        return frozenset().union(*self.keys, *self.exported_keys.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +85,50 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function of the script: the command that is its body."""
+    """A function of the script."""
 
-    tokens: tuple[Token, ...]
+    body: Command
     file: str
 
 
 @dataclass(slots=True)
 class State:
-    """The state of a script that is being read.
+    """The state of a script that is evaluated.
 
+    world      for questions by key: the number of the other answer that is taken in place of this machine's
     variables  by name; a value may contain UNKNOWN
+    arrays     those of bash, which stand in variables as well, with their first value
     exported   the names that the programs it starts see
+    keys       by variable: the questions whose answers are in its value
+    touched    the questions whose answers were used since somebody looked
+    sourcing   the questions that led to the text that is read now
     commands   what it would start, in order, up to and including the exec
-    uncertain  what it may start, in branches of which nobody knows whether they run
+    uncertain  what it may start, in branches that may run or not
     doubts     what could not be known on the way
-    status     of the last command: $? is 0 for True, not 0 for False
+    status     of the last command, None if it is not known
     returning  a function has come to its `return`
-    in_doubt   how many parts around what is run now nobody knows to run
+    loops      around the command that runs
+    leaving    rounds of loops that `break` still has to leave; -1 and less for `continue`
+    in_doubt   how many parts around what is run now may run or not
+    printed    the status of the last command substitution
+    local_names  what variables were before the function that runs made them its own
     more_set   variables that nothing here has set may be set all the same, by what could not be read
     """
 
     machine: Machine
     folder: str
+    dialect: Dialect = Dialect.DASH
+    world: Mapping[str, int] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    arrays: dict[str, tuple[str, ...]] = field(default_factory=dict)
     exported: set[str] = field(default_factory=lambda: {"PATH"})
     export_all: bool = False
-    commands: list[Command] = field(default_factory=list)
-    uncertain: list[Command] = field(default_factory=list)
+    keys: dict[str, Keys] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    sourcing: Keys = NO_KEYS
+    questions: dict[str, Question] = field(default_factory=dict)
+    commands: list[Started] = field(default_factory=list)
+    uncertain: list[Started] = field(default_factory=list)
     limits: dict[str, str] = field(default_factory=dict)
     umask: str = ""
     doubts: list[Doubt] = field(default_factory=list)
@@ -78,36 +136,93 @@ class State:
     arguments: tuple[str, ...] = ()
     depth: int = 0
     functions: dict[str, Function] = field(default_factory=dict)
-    status: bool | None = True
+    status: int | None = 0
     returning: bool = False
-    more_set: bool = False
+    leaving: int = 0
+    loops: int = 0
     in_doubt: int = 0
+    more_set: bool = False
     ran: int = 0
     texts: int = 0  # read so far: a script that sources itself three times over would take three to the depth
+    trees: dict[tuple[str, int, Dialect], Block] = field(default_factory=dict)
+    printed: int | None = 0
+    local_names: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def stopped(self) -> bool:
-        """Nothing more is run: the script has ended, or the function."""
-        return self.done or self.returning
+        """Nothing more is run: the script has ended, or the function, or this round of a loop."""
+        return self.done or self.returning or self.leaving != 0
 
-    def count(self, place: Place) -> None:
+    def count(self, place: Place, weight: int = 1) -> None:
         """One more command or round of a loop. Raises ScriptError."""
-        self.ran += 1
+        self.ran += weight
         if self.ran > MOST_COMMANDS:
             raise ScriptError(place.line, "it runs too many commands")
 
+    @contextmanager
+    def one_deeper(self, place: Place) -> Iterator[None]:
+        """Around a text or function that another one has run. Raises ScriptError."""
+        if self.depth > DEEPEST or self.texts >= MOST_TEXTS:
+            raise ScriptError(place.line, "scripts or functions run each other without end")
+        self.depth += 1
+        self.texts += 1
+        try:
+            yield
+        except RecursionError:
+            raise ScriptError(place.line, "commands are nested too deeply") from None
+        finally:
+            self.depth -= 1
+
     def doubt(self, place: Place, what: str, text: str) -> None:
         self.doubts.append(Doubt(place, what.replace(UNKNOWN, "?"), text))
+
+    def ask(self, question: Question, here: Answer, *others: Answer) -> Answer:
+        """This machine's answer, or the one that the world has in its place. The question is recorded."""
+        self.touched.add(question.key)
+        if question.key not in self.questions:
+            self.questions[question.key] = question
+        number = self.world.get(question.key, 0)
+        return (here, *others)[number] if number <= len(others) else here
+
+    def kept(self) -> "Kept":
+        return Kept(
+            dict(self.variables), dict(self.arrays), dict(self.keys), set(self.exported), dict(self.functions),
+            dict(self.limits), self.umask, self.folder, self.arguments, self.done, self.returning, self.leaving,
+            self.loops,
+        )  # fmt: skip
+
+    # --- variables
+
+    def make_local(self, name: str) -> None:
+        """The function that runs has this variable for itself."""
+        self.local_names.setdefault(name, self.variables.get(name))
+
+    def restore_locals(self) -> None:
+        for name, value in self.local_names.items():
+            if value is None:
+                self.forget(name)
+            else:
+                self.variables[name] = value
+
+    def assign(self, name: str, value: str, keys: Keys, place: Place) -> None:
+        """Raises ScriptError for a value that is too long."""
+        if len(value) > LONGEST_VALUE:
+            raise ScriptError(place.line, "a value is too long")
+        self.variables[name] = value
+        self.arrays.pop(name, None)
+        self.keys[name] = keys | self.sourcing
+
+    def forget(self, name: str) -> None:
+        self.variables.pop(name, None)
+        self.arrays.pop(name, None)
+        self.keys.pop(name, None)
 
     def environment(self) -> dict[str, str]:
         """What a program started now would inherit of the script's own variables."""
         names = self.variables if self.export_all else self.exported
         return {name: self.variables[name] for name in sorted(names) if name in self.variables}
 
-    def command(self, words: list[str], assigned: dict[str, str], place: Place) -> Command:
-        path = self.variables.get("PATH", "")
-        return Command(tuple(words), place, self.environment() | assigned, self.folder, tuple(self.limits.items()),
-                       self.umask, "" if UNKNOWN in path else path)  # fmt: skip
+    # --- the machine
 
     def read_envdir(self, name: str) -> dict[str, str | None] | None:
         """The variables of an envdir(8) folder: the first line of each file, None for those that an empty file takes
@@ -131,3 +246,43 @@ class State:
 
     def path_of(self, name: str) -> str:
         return os.path.normpath(name if name.startswith("/") else f"{self.folder}/{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a subshell leaves as it was."""
+
+    variables: dict[str, str]
+    arrays: dict[str, tuple[str, ...]]
+    keys: dict[str, Keys]
+    exported: set[str]
+    functions: dict[str, Function]
+    limits: dict[str, str]
+    umask: str
+    folder: str
+    arguments: tuple[str, ...]
+    done: bool
+    returning: bool
+    leaving: int
+    loops: int
+
+    def restore(self, state: State) -> None:
+        state.variables, state.arrays, state.keys = dict(self.variables), dict(self.arrays), dict(self.keys)
+        state.exported, state.functions, state.limits = set(self.exported), dict(self.functions), dict(self.limits)
+        state.umask, state.folder, state.arguments = self.umask, self.folder, self.arguments
+        state.done, state.returning, state.leaving, state.loops = self.done, self.returning, self.leaving, self.loops
+
+
+def is_secret(path: str) -> bool:
+    """Whether some users may not read this file, or may not enter a folder on its way."""
+    try:
+        if not os.stat(path).st_mode & OTHERS_MAY_READ:
+            return True
+        folder = os.path.dirname(os.path.abspath(path))
+        while folder.strip("/"):
+            if not os.stat(folder).st_mode & 0o001:
+                return True
+            folder = os.path.dirname(folder)
+    except (OSError, ValueError):
+        return False
+    return False

@@ -1,44 +1,34 @@
-"""The tokens of a shell script: words in pieces, operators, line ends."""
+"""The tokens of a shell script: words in raw pieces, operators, line ends. What a piece holds is parsed later."""
 
 import re
 from dataclasses import dataclass
 
-UNKNOWN = "\ufdd0"  # stands in a value for what cannot be known; a Unicode noncharacter, in no real text
-# `id -u NAME` and `id -g NAME` stay what they say, since User= takes names: mark, u or g, name, mark.
-ACCOUNT_MARK = "\ufdd1"
+from .syntax import Dialect, ScriptError
+
 NEWLINE = "\n"
-OPERATORS = ("&&", "||", ";;", ">>", "<<", ">&", "<&", "&>", ";", "&", "|", "(", ")", "<", ">")
+OPERATORS = ("&&", "||", ";;", ">>", "<<", ">&", "<&", "<>", ">|", ";", "&", "|", "(", ")", "<", ">")
+BASH_OPERATORS = ("&>>", "<<<", "&>", "|&", *OPERATORS)
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=", re.ASCII)
 LITERAL, PARAMETER, SUBSTITUTION = "literal", "parameter", "substitution"
-
-
-class ScriptError(Exception):
-    """The script is not in the part of sh that is understood; the text is the reason."""
-
-    def __init__(self, line: int, text: str) -> None:
-        super().__init__(text)
-        self.line = line
+# $'...' of bash
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
+ESCAPED = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class RawPiece:
     """A part of a word: literal text, ${...} without its braces, or the text of a command substitution."""
 
     kind: str
     text: str
     is_quoted: bool
 
-    @property
-    def is_expansion(self) -> bool:
-        return self.kind != LITERAL
-
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class RawWord:
     """One word; `text` is its literal parts, for keywords and the names of assignments."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[RawPiece, ...]
     line: int
 
     @property
@@ -56,46 +46,56 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """descriptor  the number in front of a redirection, "" for none"""
+    """descriptor  the number in front of a redirection, "" for none
+    is_glued       no blank stands in front of it
+    """
 
     text: str
     line: int
     descriptor: str = ""
+    is_glued: bool = False
 
     @property
     def is_redirection(self) -> bool:
-        return self.text[-1] in "<>" or self.text in (">&", "<&", "&>")
+        return self.text[-1] in "<>" or self.text in (">&", "<&", ">|")
 
 
-Token = Word | Operator
+Token = RawWord | Operator
 
 
-def tokenize(text: str, first_line: int = 1) -> list[Token]:
+def tokenize(text: str, first_line: int, dialect: Dialect) -> list[Token]:
     """Raises ScriptError."""
     if "\0" in text:
         raise ScriptError(first_line + text[: text.index("\0")].count("\n"), "there is a NUL byte")
-    return Tokenizer(text, first_line).run()
+    return Tokenizer(text, first_line, dialect).run()
 
 
-def joined(pieces: list[Piece]) -> list[Piece]:
+def pieces_of(text: str, line: int, dialect: Dialect) -> tuple[RawPiece, ...]:
+    """The pieces of a text that is expanded as between double quotes. Raises ScriptError."""
+    return Tokenizer(text, line, dialect).run_quoted()
+
+
+def joined(pieces: list[RawPiece]) -> tuple[RawPiece, ...]:
     """With literal neighbours of the same kind in one piece."""
-    result: list[Piece] = []
+    result: list[RawPiece] = []
     for piece in pieces:
         last = result[-1] if result else None
         if last and last.kind == piece.kind == LITERAL and last.is_quoted == piece.is_quoted:
-            result[-1] = Piece(LITERAL, last.text + piece.text, piece.is_quoted)
+            result[-1] = RawPiece(LITERAL, last.text + piece.text, piece.is_quoted)
         else:
             result.append(piece)
-    return result
+    return tuple(result)
 
 
 class Tokenizer:
     """One pass over the text."""
 
-    def __init__(self, text: str, line: int) -> None:
+    def __init__(self, text: str, line: int, dialect: Dialect) -> None:
         self.text = text
         self.at = 0
         self.line = line
+        self.is_bash = dialect is Dialect.BASH
+        self.operators = BASH_OPERATORS if self.is_bash else OPERATORS
         self.tokens: list[Token] = []
         self.delimiters: list[str] = []
 
@@ -114,18 +114,27 @@ class Tokenizer:
                 self.at += 1
             elif character == "#":
                 self.at = self.find("\n")
-            elif operator := next((op for op in OPERATORS if self.text.startswith(op, self.at)), ""):
+            elif operator := self.operator_here():
                 self.operator(operator)
             else:
                 self.word()
         return self.tokens
+
+    def run_quoted(self) -> tuple[RawPiece, ...]:
+        pieces: list[RawPiece] = []
+        while self.at < len(self.text):
+            pieces += self.pieces(quoted=True)
+        return joined(pieces)
+
+    def operator_here(self) -> str:
+        return next((operator for operator in self.operators if self.text.startswith(operator, self.at)), "")
 
     def find(self, what: str) -> int:
         found = self.text.find(what, self.at)
         return len(self.text) if found < 0 else found
 
     def here_document(self) -> None:
-        """The lines up to the delimiter of `<<` are nobody's commands."""
+        """The lines up to the delimiter of `<<` hold no commands."""
         while self.delimiters:
             line = self.text[self.at : self.find("\n")]
             self.at = min(self.at + len(line) + 1, len(self.text))
@@ -138,48 +147,50 @@ class Tokenizer:
     def operator(self, text: str) -> None:
         """An operator; the number of a descriptor in front of a redirection is part of it."""
         last = self.tokens[-1] if self.tokens else None
-        glued = self.at > 0 and self.text[self.at - 1].isdigit()
+        before = self.text[self.at - 1] if self.at else " "
         descriptor = ""
-        if text[0] in "<>" and glued and isinstance(last, Word) and last.text.isdigit() and last.is_bare:
+        if text[0] in "<>" and before.isdigit() and isinstance(last, RawWord) and last.text.isdigit() and last.is_bare:
             self.tokens.pop()
             descriptor = last.text
-        self.tokens.append(Operator(text, self.line, descriptor))
+        self.tokens.append(Operator(text, self.line, descriptor, before not in " \t\r\n"))
         self.at += len(text)
 
     def word(self) -> None:
-        pieces: list[Piece] = []
+        pieces: list[RawPiece] = []
         line = self.line
         while self.at < len(self.text):
             character = self.text[self.at]
-            if character in " \t\r\n" or any(self.text.startswith(op, self.at) for op in OPERATORS):
+            if character in " \t\r\n" or self.operator_here():
                 break
             pieces += self.pieces(quoted=False)
         last = self.tokens[-1] if self.tokens else None
-        self.tokens.append(Word(tuple(joined(pieces)), line))
+        self.tokens.append(RawWord(joined(pieces), line))
         if isinstance(last, Operator) and last.text == "<<":
             self.delimiters.append("".join(piece.text for piece in pieces).removeprefix("-"))
 
-    def pieces(self, *, quoted: bool) -> list[Piece]:
+    def pieces(self, *, quoted: bool) -> list[RawPiece]:
         """What starts here: a quoted part, an expansion, or one literal character."""
         character = self.text[self.at]
         if character == "\\":
             return self.escaped(quoted=quoted)
         if character == "'" and not quoted:
-            end = self.closing("'", self.at + 1)
-            literal = self.text[self.at + 1 : end]
-            self.advance(end + 1)
-            return [Piece(LITERAL, literal, True)]
+            return [RawPiece(LITERAL, self.enclosed("'", self.at + 1), True)]
         if character == '"' and not quoted:
             return self.double_quoted()
         if character == "`":
-            end = self.closing("`", self.at + 1)
-            body = self.text[self.at + 1 : end].replace("\\`", "`").replace("\\$", "$").replace("\\\\", "\\")
-            self.advance(end + 1)
-            return [Piece(SUBSTITUTION, body, quoted)]
+            body = self.enclosed("`", self.at + 1).replace("\\`", "`").replace("\\$", "$").replace("\\\\", "\\")
+            return [RawPiece(SUBSTITUTION, body, quoted)]
         if character == "$":
             return [self.dollar(quoted=quoted)]
         self.advance(self.at + 1)
-        return [Piece(LITERAL, character, quoted)]
+        return [RawPiece(LITERAL, character, quoted)]
+
+    def enclosed(self, mark: str, start: int) -> str:
+        """The text up to the closing mark, which is passed."""
+        end = self.closing(mark, start)
+        text = self.text[start:end]
+        self.advance(end + 1)
+        return text
 
     def advance(self, to: int) -> None:
         self.line += self.text.count("\n", self.at, to)
@@ -193,19 +204,19 @@ class Tokenizer:
             raise ScriptError(self.line, f"the closing {mark} is missing")
         return at
 
-    def escaped(self, *, quoted: bool) -> list[Piece]:
+    def escaped(self, *, quoted: bool) -> list[RawPiece]:
         following = self.text[self.at + 1 : self.at + 2]
         self.advance(min(self.at + 2, len(self.text)))
         if following == "\n":
             return []
         if quoted and following not in '$`"\\':
-            return [Piece(LITERAL, "\\" + following, True)]
-        return [Piece(LITERAL, following, True)]
+            return [RawPiece(LITERAL, "\\" + following, True)]
+        return [RawPiece(LITERAL, following, True)]
 
-    def double_quoted(self) -> list[Piece]:
+    def double_quoted(self) -> list[RawPiece]:
         start = self.line
         self.advance(self.at + 1)
-        pieces = [Piece(LITERAL, "", True)]
+        pieces = [RawPiece(LITERAL, "", True)]
         while self.at < len(self.text) and self.text[self.at] != '"':
             pieces += self.pieces(quoted=True)
         if self.at >= len(self.text):
@@ -213,13 +224,14 @@ class Tokenizer:
         self.advance(self.at + 1)
         return pieces
 
-    def dollar(self, *, quoted: bool) -> Piece:
+    def dollar(self, *, quoted: bool) -> RawPiece:
         following = self.text[self.at + 1 : self.at + 2]
         if following == "(":
-            body = self.balanced("(", ")")
-            return Piece(SUBSTITUTION, body, quoted)
+            return RawPiece(SUBSTITUTION, self.balanced("(", ")"), quoted)
         if following == "{":
-            return Piece(PARAMETER, self.balanced("{", "}"), quoted)
+            return RawPiece(PARAMETER, self.balanced("{", "}"), quoted)
+        if following == "'" and self.is_bash and not quoted:
+            return self.ansi_quoted()
         end = self.at + 1
         if following in tuple("0123456789") or following in tuple("@*#?$!-"):
             end += 1
@@ -228,7 +240,18 @@ class Tokenizer:
                 end += 1
         name = self.text[self.at + 1 : end]
         self.advance(max(end, self.at + 1))
-        return Piece(PARAMETER, name, quoted) if name else Piece(LITERAL, "$", quoted)
+        return RawPiece(PARAMETER, name, quoted) if name else RawPiece(LITERAL, "$", quoted)
+
+    def ansi_quoted(self) -> RawPiece:
+        """$'...' of bash."""
+        at = self.at + 2
+        while at < len(self.text) and self.text[at] != "'":
+            at += 2 if self.text[at] == "\\" else 1
+        if at >= len(self.text):
+            raise ScriptError(self.line, "the closing ' is missing")
+        text = ESCAPED.sub(unescaped, self.text[self.at + 2 : at]).partition("\0")[0]
+        self.advance(at + 1)
+        return RawPiece(LITERAL, text, True)
 
     def balanced(self, opening: str, closing: str) -> str:
         """What stands between these, with nested pairs and quoted parts."""
@@ -250,3 +273,9 @@ class Tokenizer:
                     return body
             at += 1
         raise ScriptError(self.line, f"the closing {closing} is missing")
+
+
+def unescaped(match: re.Match[str]) -> str:
+    if match[1] or match[2]:
+        return chr(int(match[1], 16) if match[1] else int(match[2], 8) & 255)
+    return ESCAPES.get(match[3], match[3] if match[3] in "\\'\"?" else match[0])

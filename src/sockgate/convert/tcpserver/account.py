@@ -6,7 +6,7 @@ from ..accounts import any_group, named_user, numbered_user
 from ..chain.peeling import Chain
 from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, translated
-from ..shell.tokens import ACCOUNT_MARK
+from ..shell.state import ACCOUNT_MARK
 from .command_words import ACCOUNT, number_of, shown
 
 Answers = list[tuple[str, Answer]]

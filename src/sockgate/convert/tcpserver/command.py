@@ -9,7 +9,7 @@ from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Report
 from ..service import STREAM, Listen, Service
-from ..shell.state import Command
+from ..shell.state import Started
 from ..unit_names import unit_stem
 from .access import access, folders, lookups
 from .account import run_as
@@ -23,7 +23,7 @@ Answers = list[tuple[str, Answer]]
 COPIERS = frozenset(("recordio", "fixcrio"))
 
 
-def convert(name: str, command: Command, machine: Machine, report: Report) -> Service | None:
+def convert(name: str, command: Started, machine: Machine, report: Report) -> Service | None:
     """The record of one command line; None if a part of it blocks."""
     answers: Answers = []
     service = build(name, command, machine, answers)
@@ -31,7 +31,7 @@ def convert(name: str, command: Command, machine: Machine, report: Report) -> Se
     return None if any(answer.blocks for _, answer in answers) else service
 
 
-def build(name: str, command: Command, machine: Machine, answers: Answers) -> Service | None:
+def build(name: str, command: Started, machine: Machine, answers: Answers) -> Service | None:
     chain = Chain(machine, command.folder, command.path, limits=dict(command.limits))
     chain.limits_stay = is_sslserver(command)
     if command.limits and not chain.limits_stay:
@@ -64,7 +64,7 @@ def build(name: str, command: Command, machine: Machine, answers: Answers) -> Se
     return record(name, command, listener, [number_of(machine, word) for word in rest], answers)
 
 
-def is_sslserver(command: Command) -> bool:
+def is_sslserver(command: Started) -> bool:
     at = server_at(command.words)
     return at is not None and command.words[at].rpartition("/")[2] == "sslserver"
 
@@ -92,7 +92,7 @@ def listener_of(program: str, chain: Chain, options: list[tuple[str, str]], answ
     return listener
 
 
-def record(name: str, command: Command, listener: Listener, rest: list[str], answers: Answers) -> Service | None:
+def record(name: str, command: Started, listener: Listener, rest: list[str], answers: Answers) -> Service | None:
     machine, chain = listener.machine, listener.chain
     host, port_name, *server = rest
     listen = listen_on(machine, host, port_name, answers)
@@ -126,7 +126,7 @@ def record(name: str, command: Command, listener: Listener, rest: list[str], ans
 
 
 def directives(
-    command: Command, chain: Chain, inside: Chain, server: list[str], answers: Answers
+    command: Started, chain: Chain, inside: Chain, server: list[str], answers: Answers
 ) -> list[tuple[str, Value]]:
     found: dict[str, Value] = {**dict(chain.directives), **dict(inside.directives)}
     copier = next((word for word in server if word.rpartition("/")[2] in COPIERS), None)
@@ -139,7 +139,7 @@ def directives(
     return [*found.items(), ("WorkingDirectory", Folder(inside.folder, optional=True))]
 
 
-def variables(command: Command, listener: Listener, inside: Chain, answers: Answers) -> tuple[tuple[str, str], ...]:
+def variables(command: Started, listener: Listener, inside: Chain, answers: Answers) -> tuple[tuple[str, str], ...]:
     """What the script exports, and what env(1) and others set."""
     machine, chain = listener.machine, listener.chain
     exported = {} if chain.cleared else command.exported

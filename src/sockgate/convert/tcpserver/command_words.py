@@ -3,7 +3,7 @@
 import re
 
 from ..machine import Machine
-from ..shell.tokens import ACCOUNT_MARK, UNKNOWN
+from ..shell.state import ACCOUNT_MARK, UNKNOWN
 
 SERVERS = ("tcpserver", "sslserver", "tcpsvd")
 ACCOUNT = re.compile(f"{ACCOUNT_MARK}([ug])([^{ACCOUNT_MARK}]*){ACCOUNT_MARK}")

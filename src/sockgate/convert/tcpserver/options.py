@@ -9,7 +9,7 @@ from ..chain.peeling import Chain
 from ..gateoptions import offers
 from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, ignored, translated
-from ..shell.tokens import UNKNOWN
+from ..shell.state import UNKNOWN
 from .command_words import number_of
 
 # sslserver: those of ucspi-ssl 0.70 and of 0.80 to 0.95 together; no letter has two meanings in them.

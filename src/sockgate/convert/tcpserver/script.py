@@ -8,9 +8,9 @@ from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Entry, Report
 from ..service import Service
-from ..shell.interpreter import Shell
-from ..shell.state import Command
-from ..shell.tokens import ScriptError
+from ..shell.evaluator import evaluate_script
+from ..shell.state import Started, State
+from ..shell.syntax import ScriptError
 from .command import convert
 from .command_words import SERVERS, server_at, shown
 from .options import WITH_VALUE, WITHOUT_VALUE
@@ -50,27 +50,27 @@ def read_script(path: str, machine: Machine, report: Report) -> list[Service]:
     return services
 
 
-def as_a_service(path: str, machine: Machine) -> tuple[Shell, tuple[Answer, Place] | None]:
+def as_a_service(path: str, machine: Machine) -> tuple[State, tuple[Answer, Place] | None]:
     """As a supervisor runs it, without arguments; if that starts no server, as init does: `SCRIPT start`."""
     folder = os.path.dirname(os.path.abspath(path))
-    shell = Shell(machine, folder)
+    shell = State(machine, folder)
     failure = evaluate(shell, path)
     if failure or starts_servers(shell):
         return shell, failure
-    other = Shell(machine, folder, arguments=("start",))
+    other = State(machine, folder, arguments=("start",))
     if evaluate(other, path) or not starts_servers(other):
         return shell, failure
     return other, None
 
 
-def starts_servers(shell: Shell) -> bool:
+def starts_servers(shell: State) -> bool:
     return any(server_at(command.words) is not None for command in (*shell.commands, *shell.uncertain))
 
 
-def evaluate(shell: Shell, path: str) -> tuple[Answer, Place] | None:
+def evaluate(shell: State, path: str) -> tuple[Answer, Place] | None:
     """Read the script; the reason if it cannot be read."""
     try:
-        shell.run_file(path)
+        evaluate_script(shell, path)
     except Unreadable as error:
         return blocked(f"unable to read {path!r}: {error}"), Place(path, 0)
     except ScriptError as error:
@@ -78,7 +78,7 @@ def evaluate(shell: Shell, path: str) -> tuple[Answer, Place] | None:
     return None
 
 
-def nothing_starts(shell: Shell, name: str, path: str) -> Entry:
+def nothing_starts(shell: State, name: str, path: str) -> Entry:
     """Why there is nothing to convert."""
     perhaps = next((command for command in shell.uncertain if server_at(command.words) is not None), None)
     if perhaps is None:
@@ -94,7 +94,7 @@ def name_of(path: str) -> str:
     return folder.rpartition("/")[2] if base == "run" else base
 
 
-def port_of(command: Command) -> str:
+def port_of(command: Started) -> str:
     """What tells the servers of one script apart."""
     at = server_at(command.words) or 0
     program = command.words[at].rpartition("/")[2]

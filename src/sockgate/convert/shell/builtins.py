@@ -1,0 +1,329 @@
+"""The commands of a script that change its own state or ask for programs. Each returns its status."""
+
+import re
+from collections.abc import Callable
+
+from ..input_files import Unreadable
+from .conditions import test
+from .runner import Call, Runner
+from .starting import names_a_server, start
+from .state import NO_KEYS, UNKNOWN, Question, is_secret
+from .syntax import Dialect, ScriptError
+
+OK, FAILED, WRONG, NOT_FOUND = 0, 1, 2, 127
+Builtin = Callable[[Runner, Call], "int | None"]
+
+
+def takes_assignments(runner: Runner, call: Call, *, exports: bool) -> int:
+    """export, readonly, local, declare: NAME or NAME=VALUE."""
+    state = runner.state
+    for number, word in enumerate(call.arguments, 1):
+        name, equals, value = word.partition("=")
+        if name.startswith("-"):
+            continue
+        if equals and name.endswith("+"):
+            name = appended_name(runner, call, name)
+            value = state.variables.get(name, "") + value
+        if equals:
+            state.assign(name, value, call.keys[number], call.place)
+        if exports:
+            state.exported.add(name)
+    return OK
+
+
+def appended_name(runner: Runner, call: Call, name: str) -> str:
+    """NAME+=VALUE is bash's; in another shell it is a mistake that ends the script."""
+    if runner.state.dialect is Dialect.DASH:
+        raise ScriptError(
+            call.place.line, f"{call.name}: {name!r} is no name for {runner.state.dialect}, which ends here"
+        )
+    return name.removesuffix("+")
+
+
+def export(runner: Runner, call: Call) -> int:
+    if call.arguments[:1] == ["-n"]:
+        runner.state.exported.difference_update(call.arguments[1:])
+        return OK
+    return takes_assignments(runner, call, exports=True)
+
+
+def readonly(runner: Runner, call: Call) -> int:
+    return takes_assignments(runner, call, exports=False)
+
+
+def local(runner: Runner, call: Call) -> int:
+    """When the function ends, its caller has the old values again."""
+    for word in call.arguments:
+        runner.state.make_local(word.partition("=")[0])
+    return takes_assignments(runner, call, exports=False)
+
+
+def declare(runner: Runner, call: Call) -> int:
+    return takes_assignments(runner, call, exports="-x" in call.arguments)
+
+
+def unset(runner: Runner, call: Call) -> int:
+    if call.arguments[:1] == ["-f"]:
+        for word in call.arguments[1:]:
+            runner.state.functions.pop(word, None)
+        return OK
+    for word in call.arguments:
+        runner.state.forget(word)
+        runner.state.exported.discard(word)
+    return OK
+
+
+def source(runner: Runner, call: Call) -> int | None:
+    """`. FILE`: evaluated in place."""
+    state = runner.state
+    name = call.arguments[0] if call.arguments else ""
+    if not name or UNKNOWN in name:
+        state.doubt(call.place, " ".join(call.words), "which file this is cannot be known")
+        state.more_set = True
+        return None
+    path = state.path_of(name)
+    question = Question(f". {path}", call.place, f". {name}", "it can be read", freezes=path, is_secret=is_secret(path))
+    before, state.sourcing = state.sourcing, state.sourcing | {question.key}
+    try:
+        runner.run_file(path)
+    except Unreadable as error:
+        state.doubt(call.place, f". {name}", f"unable to read {name!r}: {error}; what it sets is missing")
+    except ScriptError as error:
+        state.doubt(call.place, f". {name}", f"{name}:{error.line}: {error}; what it sets after that is missing")
+    else:
+        state.ask(question, here=True)
+        return state.status
+    finally:
+        state.sourcing = before
+    state.more_set = True
+    if state.world:  # another answer of this machine led here: the file would be there, and could set all of them
+        state.variables.update((name, UNKNOWN) for name in set(state.variables) - {"PATH"})
+    return None
+
+
+def exec_(runner: Runner, call: Call) -> int | None:
+    """`exec PROGRAM` ends the script; without a program it only redirects."""
+    if call.arguments:
+        start(runner, call.without_first())
+        runner.state.done = True
+    return OK if not call.arguments else None
+
+
+def exit_(runner: Runner, call: Call) -> int | None:
+    """At the end it ends the script. In a branch it is a guard: the unit has no such check."""
+    state = runner.state
+    started = any(names_a_server(command.words) for command in state.commands)
+    if runner.depth and not started and not state.world:
+        state.doubt(call.place, "exit", "the script would stop here on this machine; the unit does not look")
+        return None
+    state.done = True
+    return number_of(runner, call)
+
+
+def number_of(runner: Runner, call: Call) -> int | None:
+    """The status behind exit and return; without one it is that of the last command."""
+    if not call.arguments:
+        return runner.state.status
+    return int(call.arguments[0]) & 255 if re.fullmatch(r"\d{1,9}", call.arguments[0], re.ASCII) else None
+
+
+def return_(runner: Runner, call: Call) -> int | None:
+    """It ends the function; in a branch that may run or not, perhaps."""
+    runner.state.returning = True
+    if runner.state.in_doubt:
+        runner.state.doubt(call.place, "return", "whether the function ends here cannot be known")
+    return number_of(runner, call)
+
+
+def leave(runner: Runner, call: Call) -> int:
+    """break and continue [N]"""
+    word = call.arguments[0] if call.arguments else "1"
+    count = int(word) if re.fullmatch("[1-9][0-9]?", word) else 1
+    if runner.state.loops:
+        count = min(count, runner.state.loops)
+        runner.state.leaving = count if call.name == "break" else -count
+    return OK
+
+
+def eval_(runner: Runner, call: Call) -> int | None:
+    """What the words say is run as a text of its own, if all of it is known."""
+    text = " ".join(call.arguments)
+    state = runner.state
+    if UNKNOWN in text:
+        state.doubt(call.place, "eval", "what it runs cannot be known; variables that it sets are not known")
+        state.more_set = True
+        return None
+    before, state.sourcing = state.sourcing, state.sourcing | call.all_keys
+    runner.run_text(text, call.place.line, state.dialect)
+    state.sourcing = before
+    return state.status
+
+
+# Options of set that a POSIX shell does not know: it ends the script.
+BASH_SETTINGS = frozenset(("pipefail", "posix", "errtrace", "functrace", "history", "physical", "braceexpand"))
+
+
+def set_(runner: Runner, call: Call) -> int:
+    """set -a, and set -- WORDS; the other options change nothing here."""
+    words = call.arguments
+    state = runner.state
+    for at, word in enumerate(words):
+        if word == "--" or not word.startswith(("-", "+")):
+            break
+        unknown = next(iter(BASH_SETTINGS & set(words[at + 1 : at + 2])), "") if word.endswith("o") else ""
+        if unknown and state.dialect is Dialect.DASH:
+            raise ScriptError(call.place.line, f"set -o {unknown} is not known to {state.dialect}, which ends here")
+    if words == ["-a"]:
+        state.export_all = True
+    elif words[:1] == ["--"] or (words and not words[0].startswith(("-", "+"))):
+        state.arguments = tuple(words[1:] if words[0] == "--" else words)
+    return OK
+
+
+def shift(runner: Runner, call: Call) -> int:
+    words = call.arguments
+    count = int(words[0]) if words and re.fullmatch(r"\d{1,3}", words[0], re.ASCII) else 1
+    if count > len(runner.state.arguments) and runner.state.dialect is Dialect.BASH:
+        return FAILED
+    runner.state.arguments = runner.state.arguments[count:]
+    return OK
+
+
+def read(runner: Runner, call: Call) -> None:
+    """What it reads is not known."""
+    for word in call.arguments:
+        if not word.startswith("-"):
+            runner.state.assign(word, UNKNOWN, NO_KEYS, call.place)
+
+
+def found(runner: Runner, call: Call) -> int | None:
+    """hash, type, which and command -v: whether these programs are here."""
+    names = [word for word in call.arguments if not word.startswith("-")]
+    if any(UNKNOWN in name for name in names):
+        return None
+    missing = [name for name in names if not program(runner, call, name)]
+    return NOT_FOUND if missing and call.name != "which" else FAILED if missing else OK
+
+
+def program(runner: Runner, call: Call, name: str) -> str:
+    """The path of a program that is asked for; "" if it is not here."""
+    state = runner.state
+    if name in state.functions or name in BUILTINS:
+        return name
+    here = state.which(name)
+    answer = f"{name} is {here}" if here and here != name else "it is here" if here else "it is not here"
+    question = Question(
+        f"program {state.variables.get('PATH', '')} {name}", call.place, " ".join(call.words), answer, 1
+    )
+    return state.ask(question, here, "" if here else state.machine.program(name))
+
+
+def command(runner: Runner, call: Call) -> int | None:
+    """command -v PROGRAM asks for it, command PROGRAM runs it."""
+    if call.arguments[:1] in (["-v"], ["-V"]):
+        return found(runner, call)
+    return runner.run_words(call.without_first()) if call.arguments else OK
+
+
+# ulimit's options: the name as --rlimit takes it, and the bytes of its unit (blocks of 512).
+ULIMITS = {
+    "c": ("core", 512), "d": ("data", 1024), "f": ("fsize", 512), "l": ("memlock", 1024), "m": ("rss", 1024),
+    "n": ("nofile", 1), "p": ("nproc", 1), "r": ("rtprio", 1), "s": ("stack", 1024), "t": ("cpu", 1),
+    "u": ("nproc", 1), "v": ("as", 1024),
+}  # fmt: skip
+BLOCKS_OF_BASH = frozenset("cf")  # in kilobytes there
+ULIMIT = re.compile(r"-([SH]*)([cdflmnprstuv])?([SH]*)")
+
+
+def ulimit(runner: Runner, call: Call) -> int | None:
+    """ulimit [-SH] -X N: both limits, or the soft one with -S, or the hard one with -H."""
+    *options, value = call.arguments or [""]
+    matches = [ULIMIT.fullmatch(option) for option in options]
+    letters = {letter for match in matches if match for letter in match[1] + match[3]}
+    names = [match[2] for match in matches if match and match[2]] or ["f"]
+    name, unit = ULIMITS[names[0]]
+    if names[0] in BLOCKS_OF_BASH and runner.state.dialect is Dialect.BASH:
+        unit = 1024
+    size = ulimit_size(value, unit)
+    if not all(matches) or len(names) > 1 or not size:
+        runner.state.doubt(call.place, " ".join(call.words), "this limit is not known; set it with --rlimit")
+        return None
+    soft, hard = halves(runner.state.limits.get(name, ""))
+    if letters != {"H"}:
+        soft = size
+    if letters != {"S"}:
+        hard = size
+    runner.state.limits[name] = soft if soft == hard else f"{soft}:{hard}"
+    return OK
+
+
+def halves(limit: str) -> tuple[str, str]:
+    """SOFT:HARD, of which either may be missing; one value is for both."""
+    soft, colon, hard = limit.partition(":")
+    return soft, hard if colon else soft
+
+
+def ulimit_size(value: str, unit: int) -> str:
+    if value == "unlimited":
+        return "infinity"
+    return str(int(value) * unit) if re.fullmatch(r"\d{1,12}", value, re.ASCII) else ""
+
+
+def umask(runner: Runner, call: Call) -> int | None:
+    match call.arguments:
+        case [value] if re.fullmatch(r"0*[0-7]{1,3}", value, re.ASCII):
+            runner.state.umask = value.lstrip("0").zfill(4)
+            return OK
+    runner.state.doubt(call.place, " ".join(call.words), "this mask is not known; set it with UMask=")
+    return None
+
+
+def nothing(_runner: Runner, _call: Call) -> int:
+    """Without a bearing on what is started."""
+    return OK
+
+
+def fails(_runner: Runner, _call: Call) -> int:
+    return FAILED
+
+
+def folder(runner: Runner, call: Call) -> int | None:
+    match call.arguments:
+        case [path] | ["--" | "-P" | "-L", path] if UNKNOWN not in path:
+            runner.state.folder = runner.state.path_of(path)
+            return OK
+        case []:
+            runner.state.folder = runner.state.variables.get("HOME", "/root")
+            return OK
+    runner.state.doubt(call.place, "cd", "where this leads cannot be known")
+    return None
+
+
+def not_here(runner: Runner, call: Call) -> int:
+    """A command of bash in a script of a shell that has none of that name: it is not found, and the script goes on."""
+    text = f"it is bash's; {runner.state.dialect} runs this script, does not find it and goes on"
+    runner.state.doubt(call.place, " ".join(call.words), text)
+    return NOT_FOUND
+
+
+BUILTINS: dict[str, Builtin] = {
+    "export": export, "unset": unset, ".": source, "exec": exec_, "exit": exit_, "eval": eval_, "set": set_,
+    "cd": folder, "[": test, "test": test, "ulimit": ulimit, "umask": umask, "shift": shift, "return": return_,
+    "read": read, "hash": found, "type": found, "which": found, "command": command, "local": local,
+    "readonly": readonly, "break": leave, "continue": leave, "false": fails,
+    **dict.fromkeys((":", "true", "echo", "printf", "wait", "sleep", "trap"), nothing),
+}  # fmt: skip
+OF_BASH: dict[str, Builtin] = {
+    "source": source, "declare": declare, "typeset": declare, "builtin": command, "shopt": nothing,
+}  # fmt: skip
+# Words that only bash takes for commands of its own.
+ONLY_IN_BASH = frozenset((*OF_BASH, "[[", "function", "let", "pushd", "popd", "select", "mapfile", "readarray"))
+
+
+def builtin_named(name: str, dialect: Dialect) -> Builtin | None:
+    """The command that the shell itself has under this name."""
+    if name in BUILTINS:
+        return BUILTINS[name]
+    if dialect is Dialect.BASH:
+        return OF_BASH.get(name)
+    return not_here if name in ONLY_IN_BASH or re.match(r"[A-Za-z_][A-Za-z0-9_]*\+=", name) else None

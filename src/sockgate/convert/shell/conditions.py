@@ -1,0 +1,248 @@
+"""test(1), [ ] and bash's [[ ]]: what can be known of files and strings. Each look at a file is a question."""
+
+import operator
+import os
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from ..input_files import Place
+from .runner import Call, Runner
+from .state import UNKNOWN, Question, is_secret
+from .syntax import BashTest, Dialect, Joined, Negation, Primary, Test
+
+FALSE, WRONG = 1, 2  # the status of a test that fails, and of one that is none
+
+
+def has_mode(test: Callable[[int], bool]) -> Callable[[str], bool]:
+    return lambda path: os.path.exists(path) and test(os.stat(path).st_mode)
+
+
+# What each test asks, and what it says of a file.
+FILE_TESTS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "-e": (os.path.exists, "it exists"),
+    "-a": (os.path.exists, "it exists"),
+    "-f": (os.path.isfile, "it is a file"),
+    "-d": (os.path.isdir, "it is a folder"),
+    "-x": (lambda path: os.access(path, os.X_OK), "it can be executed"),
+    "-r": (lambda path: os.access(path, os.R_OK), "it can be read"),
+    "-w": (lambda path: os.access(path, os.W_OK), "it can be written"),
+    "-s": (lambda path: os.path.exists(path) and os.path.getsize(path) > 0, "it is not empty"),
+    "-L": (os.path.islink, "it is a link"),
+    "-h": (os.path.islink, "it is a link"),
+    "-p": (has_mode(stat.S_ISFIFO), "it is a pipe"),
+    "-S": (has_mode(stat.S_ISSOCK), "it is a socket"),
+    "-b": (has_mode(stat.S_ISBLK), "it is a device"),
+    "-c": (has_mode(stat.S_ISCHR), "it is a device"),
+}
+NUMBER_TESTS: dict[str, Callable[[int, int], bool]] = {
+    "-eq": operator.eq, "-ne": operator.ne, "-lt": operator.lt, "-le": operator.le, "-gt": operator.gt,
+    "-ge": operator.ge,
+}  # fmt: skip
+STRING_TESTS: dict[str, Callable[[str, str], bool]] = {
+    "=": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt,
+}  # fmt: skip
+UNDECIDED = frozenset(("-nt", "-ot", "-ef", "=~"))  # of two files or by a pattern that is not read here
+UNARY = frozenset((*FILE_TESTS, "-n", "-z", "-t", "-u", "-g", "-k", "-O", "-G", "-v", "-o")) - {"-a", "-o"}
+WHOLE_NUMBER = re.compile(r"\s*[-+]?\d{1,18}\s*", re.ASCII)
+
+
+class NoTest(Exception):
+    """The words are no test; the shell says so, and goes on as if it had failed."""
+
+
+def test(runner: Runner, call: Call) -> int | None:
+    """[ and test."""
+    words = call.arguments
+    if call.name == "[":
+        if words[-1:] != ["]"]:
+            return WRONG
+        words = words[:-1]
+    if not words:
+        return FALSE
+    shown = " ".join([call.name, *call.arguments])
+    evaluation = Evaluation(runner, call.place, words, shown)
+    try:
+        result = evaluation.either()
+        if evaluation.at < len(words):
+            raise NoTest
+    except NoTest:
+        if not any(UNKNOWN in word for word in words):
+            runner.state.doubt(call.place, shown, f"{runner.state.dialect} takes this for no test: it fails")
+            return WRONG
+        result = None
+    return status_of(depends(runner, call, shown, result))
+
+
+def status_of(result: bool | None) -> int | None:
+    return None if result is None else int(not result)
+
+
+def depends(runner: Runner, call: Call, shown: str, result: bool | None) -> bool | None:
+    """A test whose words hold answers of this machine is a question itself: its other result is another answer."""
+    if result is None or not call.all_keys:
+        return result
+    answer = "it is so" if result else "it is not so"
+    shown = shown.replace(UNKNOWN, "?")
+    return runner.state.ask(Question(f"test {call.place} {shown}", call.place, shown, answer, 1), result, not result)
+
+
+def file_test(runner: Runner, place: Place, sign: str, path: str) -> bool | None:
+    """What this machine says of a file."""
+    look, says = FILE_TESTS[sign]
+    whole = runner.state.path_of(path)
+    try:
+        here = look(whole) if path else False
+    except (ValueError, OSError):
+        return None
+    question = Question(f"{sign} {whole}", place, f"[ {sign} {path} ]", says if here else f"not so: {says}", 1,
+                        is_secret=is_secret(whole))  # fmt: skip
+    return runner.state.ask(question, here, not here)
+
+
+def unary(runner: Runner, place: Place, sign: str, text: str) -> bool | None:
+    if sign == "-t":
+        return False  # a service has no terminal
+    if UNKNOWN in text:
+        return None
+    if sign in ("-n", "-z"):
+        return bool(text) == (sign == "-n")
+    if sign == "-v":
+        return None if runner.state.more_set else text in runner.state.variables
+    return file_test(runner, place, sign, text) if sign in FILE_TESTS else None
+
+
+def binary(dialect: Dialect, left: str, sign: str, right: str) -> bool | None:
+    """Raises NoTest for what is no number."""
+    if sign == "==":
+        if dialect is Dialect.DASH:
+            raise NoTest
+        sign = "="
+    if sign in UNDECIDED or UNKNOWN in left + right:
+        return None
+    if sign in STRING_TESTS:
+        return STRING_TESTS[sign](left, right)
+    if not (WHOLE_NUMBER.fullmatch(left) and WHOLE_NUMBER.fullmatch(right)):
+        raise NoTest
+    return NUMBER_TESTS[sign](int(left), int(right))
+
+
+def is_binary(word: str) -> bool:
+    return word in NUMBER_TESTS or word in STRING_TESTS or word in UNDECIDED or word == "=="
+
+
+def either(left: bool | None, right: bool | None) -> bool | None:
+    """Or, where one of both may not be known."""
+    return True if True in (left, right) else None if None in (left, right) else False
+
+
+def both(left: bool | None, right: bool | None) -> bool | None:
+    return False if False in (left, right) else None if None in (left, right) else True
+
+
+def negated(result: bool | None) -> bool | None:
+    return None if result is None else not result
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """One pass over the words between [ and ]."""
+
+    runner: Runner
+    place: Place
+    words: list[str]
+    shown: str
+    at: int = 0
+
+    def rest(self) -> list[str]:
+        return self.words[self.at :]
+
+    def either(self) -> bool | None:
+        result = self.both()
+        while self.rest()[:1] == ["-o"]:
+            self.at += 1
+            result = either(result, self.both())
+        return result
+
+    def both(self) -> bool | None:
+        result = self.negation()
+        while self.rest()[:1] == ["-a"]:
+            self.at += 1
+            result = both(result, self.negation())
+        return result
+
+    def negation(self) -> bool | None:
+        rest = self.rest()
+        if rest[:1] == ["!"] and len(rest) > 1 and not (len(rest) > 2 and is_binary(rest[1])):
+            self.at += 1
+            return negated(self.negation())
+        return self.primary()
+
+    def primary(self) -> bool | None:
+        rest = self.rest()
+        if len(rest) > 2 and is_binary(rest[1]):
+            self.at += 3
+            return binary(self.runner.state.dialect, rest[0], rest[1], rest[2])
+        if rest[:1] == ["("] and len(rest) > 2:
+            self.at += 1
+            result = self.either()
+            if self.rest()[:1] != [")"]:
+                raise NoTest
+            self.at += 1
+            return result
+        if len(rest) > 1 and rest[0] in UNARY:
+            self.at += 2
+            return unary(self.runner, self.place, rest[0], rest[1])
+        if not rest:
+            raise NoTest
+        self.at += 1
+        return None if UNKNOWN in rest[0] else bool(rest[0])
+
+
+# --- [[ ]]
+
+
+def bash_test(runner: Runner, command: BashTest, place: Place) -> int | None:
+    """Its words are not split; && and || go on as in a list of commands."""
+    try:
+        return status_of(evaluate(runner, command.test, place))
+    except NoTest:
+        return WRONG
+
+
+def evaluate(runner: Runner, tree: Test, place: Place) -> bool | None:
+    match tree:
+        case Negation(below):
+            return negated(evaluate(runner, below, place))
+        case Joined(sign, left, right):
+            first = evaluate(runner, left, place)
+            if first is (sign == "||"):
+                return first
+            second = evaluate(runner, right, place)
+            return either(first, second) if sign == "||" else both(first, second)
+        case Primary():
+            return primary(runner, tree, place)
+
+
+def primary(runner: Runner, tree: Primary, place: Place) -> bool | None:
+    before, runner.state.touched = runner.state.touched, set()
+    texts = [runner.text(word.pieces, place) for word in tree.words]
+    keys = frozenset(runner.state.touched)
+    runner.state.touched |= before
+    shown = " ".join(["[[", *texts, "]]"])
+    call = Call(texts, [keys], {}, {}, place)
+    match texts:
+        case [text]:
+            return depends(runner, call, shown, None if UNKNOWN in text else bool(text))
+        case [sign, text] if sign in UNARY:
+            return depends(runner, call, shown, unary(runner, place, sign, text))
+        case [left, "=" | "==" | "!=" as sign, right]:
+            result = None
+            if UNKNOWN not in left + right:
+                result = fnmatchcase(left, runner.pattern(tree.words[2], place)) == (sign != "!=")
+            return depends(runner, call, shown, result)
+        case [left, sign, right] if is_binary(sign):
+            return depends(runner, call, shown, binary(Dialect.BASH, left, sign, right))
+    return None

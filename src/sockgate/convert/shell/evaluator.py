@@ -1,0 +1,407 @@
+"""The evaluator walks the tree of a script: what the script comes to start, and with which environment.
+
+What is known to run is run. What may run or not is run in doubt: afterwards what it assigns is unknown, and what it
+starts is kept apart.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TypeVar
+
+from ..input_files import Place, read_text
+from ..machine import Machine
+from . import outputs
+from .builtins import builtin_named
+from .conditions import bash_test
+from .expansion import assigned_text, pattern_of, text_of
+from .fields import fields_of
+from .parser import parse
+from .runner import Call
+from .starting import dialect_of, start, starts_a_server
+from .state import NO_KEYS, UNKNOWN, Function, Keys, Question, State
+from .syntax import (
+    Assignment,
+    BashTest,
+    Block,
+    Case,
+    Command,
+    Definition,
+    Dialect,
+    For,
+    Group,
+    If,
+    Loop,
+    Piece,
+    Pipeline,
+    Simple,
+    Statement,
+    Word,
+)
+
+Found = TypeVar("Found")
+MOST_WORDS = 100  # of a `for` that is run for each
+FIRST_LINE = re.compile(r"#!\s*(\S+)(?:[ \t]+(\S+))?")
+
+
+def dialect_of_script(text: str, machine: Machine) -> Dialect:
+    """The dialect of the shell that the first line names; /bin/sh without one."""
+    match = FIRST_LINE.match(text)
+    if match is None:
+        return dialect_of("sh", machine.posix_shell)
+    program = match[2] if match[1].endswith("/env") and match[2] else match[1]
+    return dialect_of(program, machine.posix_shell)
+
+
+def evaluate_script(state: State, path: str) -> None:
+    """Evaluate a script as the kernel would start it. Raises Unreadable and ScriptError."""
+    text = read_text(path)
+    state.dialect = dialect_of_script(text, state.machine)
+    evaluate_text(state, text, path)
+
+
+def evaluate_text(state: State, text: str, file: str) -> None:
+    """Evaluate a text as a script of this name. Raises ScriptError."""
+    Evaluator(state, file).run_text(text, 1, state.dialect)
+
+
+def evaluate_file(state: State, path: str) -> None:
+    """Evaluate a file as `.` does. Raises Unreadable and ScriptError."""
+    Evaluator(state, path).run_file(path)
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """The evaluation of one text: see runner.Runner."""
+
+    state: State
+    file: str
+    depth: int = 0
+
+    # --- texts
+
+    def run_file(self, path: str) -> None:
+        Evaluator(self.state, path, self.depth).run_text(read_text(path), 1, self.state.dialect)
+
+    def run_text(self, text: str, line: int, dialect: Dialect) -> None:
+        state = self.state
+        with state.one_deeper(Place(self.file, line)):
+            tree = state.trees.get((text, line, dialect))
+            if tree is None:
+                tree = state.trees[text, line, dialect] = parse(text, line, dialect)
+            before, state.dialect = state.dialect, dialect
+            self.block(tree)
+            state.dialect = before
+
+    # --- lists of commands
+
+    def block(self, block: Block) -> None:
+        for statement in block:
+            if self.state.stopped:
+                return
+            self.statement(statement)
+
+    def statement(self, statement: Statement) -> int | None:
+        """In the background it is a subshell: exec does not end the script there."""
+        done = self.state.done
+        status = self.pipeline(statement.first)
+        for operator, pipeline in statement.rest:
+            if self.state.stopped:
+                break
+            goes_on = None if status is None else (status == 0) == (operator == "&&")
+            if goes_on is None:
+                self.in_doubt((Statement(pipeline, (), False),))
+                continue
+            self.depth += 1
+            status = self.pipeline(pipeline) if goes_on else status
+            self.depth -= 1
+        if statement.is_background:
+            self.state.done = done
+        return status
+
+    def pipeline(self, pipeline: Pipeline) -> int | None:
+        """The status of one pipeline; None if it cannot be known."""
+        status = self.piped(pipeline) if len(pipeline.commands) > 1 else self.command(pipeline.commands[0])
+        if pipeline.is_negated and status is not None:
+            status = int(not status)
+        self.state.status = status
+        return status
+
+    def piped(self, pipeline: Pipeline) -> int | None:
+        """The first command; what is piped behind it is not run."""
+        command, state = pipeline.commands[0], self.state
+        if not isinstance(command, Simple):
+            self.command(command)
+            return None
+        place = self.place(command.line)
+        if not starts_a_server(command.words):
+            state.doubt(place, command.words[0].text if command.words else "|", "a pipeline is not run")
+            return None
+        text = "what the server says is in the journal; the rest of the pipeline is left out"
+        state.doubt(place, "|", text)
+        done = state.done
+        self.command(command)
+        state.done = done
+        return None
+
+    def command(self, command: Command) -> int | None:
+        match command:
+            case Simple():
+                return self.simple(command)
+            case If():
+                self.conditional(command)
+            case Case():
+                self.case(command)
+            case For():
+                self.loop(command)
+            case Loop():
+                self.repetition(command)
+            case Group():
+                return self.subshell(command.body) if command.is_subshell else self.group(command.body)
+            case Definition():
+                self.state.functions[command.name] = Function(command.body, self.file)
+                return 0
+            case BashTest():
+                return bash_test(self, command, self.place(command.line))
+        return self.state.status
+
+    def place(self, line: int) -> Place:
+        return Place(self.file, line)
+
+    # --- compound commands
+
+    def condition(self, block: Block) -> int | None:
+        """The commands between if and then; the last one's status decides."""
+        status: int | None = 0
+        for statement in block:
+            if self.state.stopped:
+                return None
+            status = self.statement(statement)
+        return status
+
+    def conditional(self, command: If) -> None:
+        """The branch that runs, or all of those that may run, in doubt."""
+        for number, (condition, body) in enumerate(command.clauses):
+            status = self.condition(condition)
+            if self.state.stopped:
+                return
+            if status is None:
+                for _, branch in command.clauses[number:]:
+                    self.in_doubt(branch)
+                self.in_doubt(command.otherwise)
+                self.state.doubt(self.place(command.line), "if", "the condition cannot be known")
+                return
+            if status == 0:
+                self.nested(body)
+                return
+        if command.otherwise:
+            self.nested(command.otherwise)
+        else:
+            self.state.status = 0
+
+    def nested(self, block: Block) -> None:
+        self.depth += 1
+        self.block(block)
+        self.depth -= 1
+
+    def case(self, command: Case) -> None:
+        """The first clause that matches, or all of them in doubt."""
+        place = self.place(command.line)
+        value, keys = self.watched(lambda: self.text(command.subject.pieces, place))
+        number = self.clause(command, value, place)
+        if number is None:
+            for _, body in command.clauses:
+                self.in_doubt(body)
+            self.state.doubt(place, "case", "which of its branches runs cannot be known")
+            return
+        if keys:
+            others = [at for at in range(len(command.clauses) + 1) if at != number]
+            shown = f"case {value} in"
+            question = Question(f"case {place}", place, shown, "this branch runs", len(others))
+            number = self.state.ask(question, number, *others)
+        if number < len(command.clauses) and command.clauses[number][1]:
+            self.nested(command.clauses[number][1])
+        else:
+            self.state.status = 0
+
+    def clause(self, command: Case, value: str, place: Place) -> int | None:
+        """The number of the clause that runs, one too many for none, None if it cannot be known."""
+        for number, (patterns, _) in enumerate(command.clauses):
+            for pattern in patterns:
+                text = self.pattern(pattern, place)
+                if text == "*":
+                    return number
+                if UNKNOWN in text or UNKNOWN in value:
+                    return None
+                if fnmatchcase(value, text):
+                    return number
+        return len(command.clauses)
+
+    def loop(self, command: For) -> None:
+        """for: once for each word."""
+        state, place = self.state, self.place(command.line)
+        words, keys = self.watched(lambda: self.loop_words(command, place))
+        state.status = state.status if words else 0
+        if len(words) > MOST_WORDS or any(UNKNOWN in word for word in words):
+            state.assign(command.name, UNKNOWN, keys, place)
+            self.in_doubt(command.body)
+            state.doubt(place, "for", "for which words it runs cannot be known")
+            return
+        for word in words:
+            state.count(place)
+            state.assign(command.name, word, keys, place)
+            if not self.rounds(command.body):
+                return
+
+    def loop_words(self, command: For, place: Place) -> list[str]:
+        if command.words is None:
+            return list(self.state.arguments)
+        return [text for word in command.words for text in self.fields(word, place)]
+
+    def rounds(self, body: Block) -> bool:
+        """One round of a loop; whether there may be another one."""
+        state = self.state
+        state.loops += 1
+        self.nested(body)
+        state.loops -= 1
+        if state.leaving == -1:
+            state.leaving = 0
+            return not state.stopped
+        if state.leaving:
+            state.leaving -= 1 if state.leaving > 0 else -1
+            return False
+        return not state.stopped
+
+    def repetition(self, command: Loop) -> None:
+        """while and until: in doubt, since what changes between two rounds is not known."""
+        self.in_doubt((*command.condition, *command.body))
+        self.state.doubt(self.place(command.line), command.keyword, f"'{command.keyword}' is not evaluated")
+
+    def group(self, body: Block) -> int | None:
+        self.block(body)
+        return self.state.status
+
+    def subshell(self, body: Block) -> int | None:
+        """What it starts is started, and nothing else is left of it."""
+        kept, depth = self.state.kept(), self.depth
+        self.depth = 0
+        self.block(body)
+        self.depth = depth
+        kept.restore(self.state)
+        return self.state.status
+
+    def in_doubt(self, block: Block) -> None:
+        """Run a part that may run or not: what it assigns is unknown, what it starts is kept apart."""
+        state = self.state
+        kept, commands = state.kept(), len(state.commands)
+        self.depth += 1
+        state.in_doubt += 1
+        state.loops += 1  # a `break` in it ends it, and no more can be known
+        self.block(block)
+        state.in_doubt -= 1
+        self.depth -= 1
+        after = state.kept()
+        kept.restore(state)
+        state.variables = {
+            name: value if kept.variables.get(name) == value == after.variables.get(name) else UNKNOWN
+            for name, value in (kept.variables | after.variables).items()
+        }
+        state.exported, state.functions, state.arguments = after.exported, after.functions, after.arguments
+        state.uncertain += state.commands[commands:]
+        del state.commands[commands:]
+
+    # --- simple commands
+
+    def simple(self, command: Simple) -> int | None:
+        place = self.place(command.line)
+        self.state.count(place)
+        if command.words:
+            call = self.expanded(command)
+            if call.words:
+                return self.run_words(call)
+        self.state.printed = 0
+        for assignment in command.assignments:
+            self.assign(assignment, place)
+        return self.state.printed
+
+    def expanded(self, command: Simple) -> Call:
+        place = self.place(command.line)
+        words: list[str] = []
+        keys: list[Keys] = []
+        for word in command.words:
+            texts, found = self.watched(lambda: self.fields(word, place))  # noqa: B023  # called at once
+            words += texts
+            keys += [found] * len(texts)
+        assigned = [self.assigned(assignment, place) for assignment in command.assignments if words]
+        values = {name: value for name, value, _ in assigned}
+        return Call(words, keys, values, {name: found for name, _, found in assigned}, place)
+
+    def assign(self, assignment: Assignment, place: Place) -> None:
+        state = self.state
+        arrays = state.arrays.get(assignment.name, ()) if assignment.is_append else ()
+        name, value, keys = self.assigned(assignment, place)
+        state.assign(name, value, keys, place)
+        if isinstance(assignment.value, tuple):
+            texts = [text for word in assignment.value for text in self.fields(word, place)]
+            state.arrays[name] = (*arrays, *texts)
+
+    def assigned(self, assignment: Assignment, place: Place) -> tuple[str, str, Keys]:
+        """(name, value, questions in it); of an array the first value."""
+        value, keys = self.watched(lambda: self.value(assignment.value, place))
+        if not assignment.is_append:
+            return assignment.name, value, keys
+        before = self.state.variables.get(assignment.name, "")
+        value = before if isinstance(assignment.value, tuple) and before else before + value
+        return assignment.name, value, keys | self.state.keys.get(assignment.name, NO_KEYS)
+
+    def value(self, value: Word | tuple[Word, ...], place: Place) -> str:
+        if isinstance(value, Word):
+            return assigned_text(self, value, place)
+        return next((text for word in value for text in self.fields(word, place)), "")
+
+    def run_words(self, call: Call) -> int | None:
+        if call.name in self.state.functions:
+            return self.call_function(call)
+        builtin = builtin_named(call.name, self.state.dialect)
+        if builtin:
+            return builtin(self, call)
+        start(self, call)
+        return None
+
+    def call_function(self, call: Call) -> int | None:
+        """Its status is that of its last command."""
+        state = self.state
+        arguments, state.arguments = state.arguments, tuple(call.arguments)
+        loops, state.loops = state.loops, 0
+        for name, value in call.assigned.items():
+            state.assign(name, value, call.assigned_keys[name], call.place)
+        function = state.functions[call.name]
+        local_names, state.local_names = state.local_names, {}
+        with state.one_deeper(call.place):
+            state.status = Evaluator(state, function.file, self.depth).command(function.body)
+        state.restore_locals()
+        state.arguments, state.loops, state.returning, state.local_names = arguments, loops, False, local_names
+        return state.status
+
+    # --- words
+
+    def watched(self, step: Callable[[], Found]) -> tuple[Found, Keys]:
+        """(the result, the questions whose answers are in it)"""
+        before, self.state.touched = self.state.touched, set()
+        result = step()
+        keys = frozenset(self.state.touched)
+        self.state.touched |= before
+        return result, keys
+
+    def fields(self, word: Word, place: Place) -> list[str]:
+        return fields_of(word, self, place, lambda piece, is_first: text_of(self, piece, place, is_first))
+
+    def text(self, pieces: tuple[Piece, ...], place: Place) -> str:
+        return "".join(text_of(self, piece, place, number == 0) for number, piece in enumerate(pieces))
+
+    def pattern(self, word: Word, place: Place) -> str:
+        return pattern_of(self, word, place)
+
+    def printed(self, body: Block, place: Place) -> str:
+        return outputs.printed(self, body, place)
