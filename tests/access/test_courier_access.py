@@ -123,13 +123,13 @@ def test_each_error_names_its_line(file: Path, text: str, message: str) -> None:
     if message.startswith(":"):
         assert said == f"{file}{message.replace('{file}', str(file))}"
     else:
-        assert said == f"{str(file)!r} is empty (no rules would let everybody in)"
+        assert said == f"{str(file)!r} is empty (without an entry every client would be let in)"
 
 
 def test_a_file_that_holds_nothing_or_cannot_be_read_refuses(file: Path, tmp_path: Path) -> None:
     for data, message in (
-        (b"", f"{str(file)!r} is empty (no rules would let everybody in)"),
-        (b"# nobody\n", f"{str(file)!r} holds no entries (no entries would let everybody in)"),
+        (b"", f"{str(file)!r} is empty (without an entry every client would be let in)"),
+        (b"# nobody\n", f"{str(file)!r} holds no entries (without an entry every client would be let in)"),
         (b"10\tdeny\n\0", f"{str(file)!r} is neither text nor a complete cdb: it holds a NUL byte"),
     ):
         file.write_bytes(data)
@@ -158,7 +158,7 @@ def test_a_directory_is_the_union_of_its_files(tmp_path: Path) -> None:
 def test_a_directory_with_leftovers_of_an_upgrade_or_without_files_is_an_error(tmp_path: Path) -> None:
     folder = tmp_path / "smtpaccess"
     folder.mkdir()
-    assert error_of(folder) == f"{str(folder)!r} has no files (no entries would let everybody in)"
+    assert error_of(folder) == f"{str(folder)!r} has no files (without an entry every client would be let in)"
     (folder / "default").write_text("*\tdeny\n")
     for name in ("default.dpkg-new", "default.rpmnew", "default.rpmsave"):
         (folder / name).touch()

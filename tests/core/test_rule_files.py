@@ -77,8 +77,8 @@ def test_a_text_of_100_megabytes_is_refused_before_it_is_read(tmp_path: Path) ->
 
 def test_a_text_that_is_not_whole_is_refused() -> None:
     for data, message in (
-        (b"", "'f' is empty (no rules would let everybody in)"),
-        (b" \n\n", "'f' is empty (no rules would let everybody in)"),
+        (b"", "'f' is empty (without an entry every client would be let in)"),
+        (b" \n\n", "'f' is empty (without an entry every client would be let in)"),
         (b"a\0b\n", "'f' is neither text nor a complete cdb: it holds a NUL byte"),
         (b"one\ntwo", "f:2: the last line has no end (the file may have been cut short)"),
     ):

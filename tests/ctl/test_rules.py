@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.ctl.main import run
+from tests.access.damage import tcprules
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -22,11 +23,21 @@ def test_a_text_is_compiled_and_shown(tmp_path: Path, capfdbinary: pytest.Captur
     assert capfdbinary.readouterr().out == b'10.1.:deny\n10.2.:deny\n:allow,NAME="M\xfcller"\n'
 
 
-def test_rules_that_leave_somebody_out_are_pointed_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "text").write_text("10.:deny\n")
+def test_rules_without_a_catch_all_rule_are_pointed_at_with_their_last_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text").write_text("# local\n10.:deny\n11.:deny\n# end\n")
+    message = "no catch-all rule: every client that matches no rule is let in (add ':deny' or ':allow' at the end of"
+    said = f"sockgatectl: {tmp_path}/text:3: {message} the rules)\n"
     assert run(["rules", "compile", f"{tmp_path}/text", f"{tmp_path}/cdb"]) == 0
-    said = f"sockgatectl: '{tmp_path}/text' has no rule for everybody else, so they are let in\n"
     assert capsys.readouterr().err == said
+    for name in ("text", "cdb"):
+        assert run(["rules", "show", f"{tmp_path}/{name}"]) == 0
+        assert capsys.readouterr() == ("10.:deny\n11.:deny\n", said)
+    (tmp_path / "cdb").write_bytes(tcprules(b"10.:deny\n"))
+    assert run(["rules", "show", f"{tmp_path}/cdb"]) == 0
+    said = f"sockgatectl: {tmp_path}/cdb: {message} the rules, and compile them anew)\n"
+    assert capsys.readouterr() == ("10.:deny\n", said)
 
 
 def test_an_error_in_the_rules_is_one_line_and_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,10 @@ class Maker:
     def file(self) -> list[str]:
         """Up to 20 rules of tcprules' own language, without the errors that it overlooks."""
         rules = [f"{self.address()}:{self.action()}" for _ in range(self._random.randrange(20))]
-        return [*rules, *self._random.choice(([], [":allow"], [":deny"], [f":{self.action()}"]))]
+        self._random.shuffle(rules)
+        catch_all = self._random.choice(([], [":allow"], [":deny"], [f":{self.action()}"]))
+        at = self._random.choice((len(rules), self._random.randint(0, len(rules))))
+        return [*rules[:at], *catch_all, *rules[at:]]
 
     def address(self) -> str:
         choose, ip = self._random.choice, self.ip()
@@ -167,7 +170,7 @@ def compare_verdicts(maker: Maker, folder: Path, pairs: int) -> list[str]:
 
 
 def read_in_all_ways(folder: Path, rules: list[str], real: Path) -> dict[str, RulesAccess]:
-    """The cdb of tcprules, ours, and the text, each as far as it holds any rules or ends as a text must."""
+    """The cdb of tcprules, ours, and the text, each as far as it holds any rules."""
     text, cdb = folder / "text", folder / "ours.cdb"
     cdb.unlink(missing_ok=True)
     readings = {}
@@ -175,7 +178,6 @@ def read_in_all_ways(folder: Path, rules: list[str], real: Path) -> dict[str, Ru
         text.write_text("".join(f"{rule}\n" for rule in rules))
         compile_rules(str(text), str(cdb))
         readings = {"tcprules' cdb": RulesAccess(str(real)), "our cdb": RulesAccess(str(cdb))}
-    if [rule.startswith(":") for rule in rules].count(True) == 1 and rules[-1].startswith(":"):
         readings["text"] = RulesAccess(str(text))
     return readings
 

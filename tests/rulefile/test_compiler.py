@@ -47,7 +47,7 @@ def error_of(source: Path, target: Path) -> str:
 
 def test_the_cdb_holds_what_tcprules_would_write_and_the_line(source: Path, tmp_path: Path) -> None:
     compiled = compile_rules(str(source), str(tmp_path / "cdb"))
-    assert (compiled.rules, compiled.has_end) == (5, True)
+    assert (compiled.rules, compiled.warning) == (5, None)
     about = {b"\0sockgate": b"1\0" + os.fsencode(source) + b"\0" + b"8,9,16,24\0" + b"32\0"}
     assert dict(cdblib.Reader((tmp_path / "cdb").read_bytes()).items()) == DATA | about
 
@@ -66,7 +66,8 @@ def test_tcprulescheck_reads_it(source: Path, tmp_path: Path) -> None:
 
 def test_a_text_without_a_rule_for_everybody_can_be_compiled(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("10.:deny\n")
-    assert not compile_rules(str(tmp_path / "text"), str(tmp_path / "cdb")).has_end
+    warning = compile_rules(str(tmp_path / "text"), str(tmp_path / "cdb")).warning
+    assert str(warning).startswith(f"{tmp_path}/text:1: no catch-all rule")
 
 
 def test_of_rules_with_one_key_only_the_first_is_written(tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_errors_say_what_is_wrong(source: Path, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for given_source, target, message in (
         ("missing", "x", "unable to read '{}/missing': No such file or directory"),
-        ("comments", "x", "'{}/comments' holds no rules (no rules would let everybody in)"),
+        ("comments", "x", "'{}/comments' holds no rules (without an entry every client would be let in)"),
         ("cut", "x", "{}/cut:1: the last line has no end (the file may have been cut short)"),
         ("cdb", "x", "'{}/cdb' is compiled already (the text comes first: rules compile FILE CDB)"),
         ("tcp.smtp", "comments", f"unable to write '{{}}/comments': {ANOTHER}"),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..core.options import Settings
     from ..core.peer import Peer
     from ..core.rule_files import Sources
-    from ..core.verdict import Verdict
+    from ..core.verdict import RuleWarning, Verdict
 
     Builder = Callable[[Settings, Sources], "Check"]
 
@@ -39,12 +39,23 @@ class Check:
     by_name = False
     lasting = True
 
+    @property
+    def warnings(self) -> "tuple[RuleWarning, ...]":
+        """What an administrator should know of the rules, although the check works with them."""
+        return ()
+
     def decide(self, peer: "Peer", considered: list[str] | None = None) -> "Verdict":
         """What this check says of the client. Raises ConfigError where it cannot be decided.
 
         With `considered`, appends a line for each entry that was tried and did not match, for `explain`.
         """
         raise NotImplementedError
+
+    def require_succession(self, previous: "Check") -> None:
+        """Raises ConfigError if this check must not take the place of a previous one that is in force.
+
+        For a file that is right by itself, but looks as if its end was lost.
+        """
 
 
 def build_checks(settings: "Settings", sources: "Sources") -> list[Check]:

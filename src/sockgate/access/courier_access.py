@@ -10,7 +10,7 @@ import _socket
 from ..core.addresses import is_number
 from ..core.errors import ConfigError
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
-from ..core.rule_files import DIRECTORY, REGULAR_FILE, kind_of, names_in, read_file, text_lines
+from ..core.rule_files import DIRECTORY, EMPTY_HINT, REGULAR_FILE, kind_of, names_in, read_file, text_lines
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 from . import Check
 
@@ -60,7 +60,7 @@ class CourierAccess(Check):
         for file in files_of(path, sources):
             self._read(file, sources)
         if self._is_empty():
-            raise ConfigError(f"{path!r} holds no entries", "no entries would let everybody in", Cause(file=path))
+            raise ConfigError(f"{path!r} holds no entries", EMPTY_HINT, Cause(file=path))
         self._lengths = {
             size: sorted({bits for length, bits, _ in self._entries if length == size}, reverse=True)
             for size in (0, 4, 16)
@@ -152,7 +152,7 @@ def files_of(path: str, sources: "Sources | None") -> list[str]:
     files = [f"{path}/{name}" for name in names if not name.endswith(("~", ".dist"))]
     files = [file for file in files if kind_of(file, sources) == REGULAR_FILE]
     if not files:
-        raise ConfigError(f"{path!r} has no files", "no entries would let everybody in", Cause(file=path))
+        raise ConfigError(f"{path!r} has no files", EMPTY_HINT, Cause(file=path))
     return files
 
 

@@ -5,8 +5,8 @@ import posix
 from ..core.cdb import Cdb
 from ..core.errors import ConfigError
 from ..core.peer import Peer
-from ..core.rule_files import COMPILE_HINT, open_file, read_open_file, text_lines, unreadable
-from ..core.verdict import ALLOW, DENY, Cause, Verdict
+from ..core.rule_files import COMPILE_HINT, EMPTY_HINT, open_file, read_open_file, text_lines, unreadable
+from ..core.verdict import ALLOW, DENY, Cause, RuleWarning, Verdict
 from . import Check
 from .keys import DOTTED_LENGTHS, evaluate, network_keys, tcprules_keys, textual_prefixes
 from .tcprules import Action, parse, rule_text, written
@@ -26,25 +26,43 @@ ABOUT_VERSION = b"1"
 # The data of a rule: parts ended by a NUL. tcpserver knows the first two and skips the third.
 PART_DENY, PART_VARIABLE, PART_LINE = b"D", b"+", b"L"
 
-END_HINT = "end the text with ':allow' or ':deny': without it nobody could see that a file was cut short"
-
 
 def build(settings: "Settings", sources: "Sources") -> "RulesAccess":
     return RulesAccess(settings.one("--rules"), sources)
 
 
 class RulesAccess(Check):
-    """The rules of one file. Who matches no rule is neither let in nor refused by it."""
+    """The rules of one file. A client that matches no rule is neither let in nor refused by it."""
 
     by_name = True
 
     def __init__(self, path: str, sources: "Sources | None" = None) -> None:
         self.store = load(path, sources)
 
+    @property
+    def warnings(self) -> tuple[RuleWarning, ...]:
+        if self.store.has_catch_all:
+            return ()
+        return (without_catch_all(self.store.end),)
+
+    def require_succession(self, previous: Check) -> None:
+        """A file that had a catch-all rule and has none now may have been cut between two lines."""
+        if isinstance(previous, RulesAccess) and previous.store.has_catch_all and not self.store.has_catch_all:
+            raise ConfigError(
+                f"{self.store.end}: the catch-all rule is gone", "restart the service if that is meant", self.store.end
+            )
+
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         verdict = evaluate(tcprules_keys(peer, self.store.networks), self.store, considered)
         self.store.require_unchanged()
         return verdict
+
+
+def without_catch_all(end: Cause) -> RuleWarning:
+    """What to say of rules without a catch-all rule, of which this is the last one."""
+    message = "no catch-all rule: every client that matches no rule is let in"
+    compiling = "" if end.line else ", and compile them anew"
+    return RuleWarning(end, message, f"add ':deny' or ':allow' at the end of the rules{compiling}")
 
 
 def load(path: str, sources: "Sources | None") -> "TextRules | CompiledRules":
@@ -64,9 +82,12 @@ def load(path: str, sources: "Sources | None") -> "TextRules | CompiledRules":
 
 
 class TextRules:
-    """A store of the rules in a text, all of it read and checked. The first rule with a key is the one that counts."""
+    """A store of the rules in a text, all of it read and checked. Of two rules with one key the first counts.
 
-    __slots__ = ("_actions", "_lengths", "_lines", "_numbers", "name")
+    end  the last rule
+    """
+
+    __slots__ = ("_actions", "_lengths", "_lines", "_numbers", "end", "name")
 
     def __init__(self, data: bytes, path: str) -> None:
         self.name = path
@@ -79,7 +100,13 @@ class TextRules:
             for key in keys:
                 self._numbers.setdefault(key, last)
         self._lengths = prefix_lengths(self._numbers)
-        self._require_end(last)
+        if not last:
+            raise ConfigError(f"{path!r} holds no rules", EMPTY_HINT, Cause(file=path))
+        self.end = Cause(file=path, line=last, text=self._lines[last - 1])
+
+    @property
+    def has_catch_all(self) -> bool:
+        return "" in self._numbers
 
     def find(self, key: str) -> Verdict | None:
         number = self._numbers.get(key)
@@ -94,40 +121,31 @@ class TextRules:
     def require_unchanged(self) -> None:
         """A text was read as a whole: what happens to its file later is nothing to this store."""
 
-    def _require_end(self, last: int) -> None:
-        """A text is read while others write it, so it must show where it ends: with its only rule for everybody.
-
-        Then whatever was cut off, the rest is no complete text and refuses, never a shorter one that lets in more.
-        """
-        if not last:
-            raise ConfigError(f"{self.name!r} holds no rules", END_HINT, Cause(file=self.name))
-        end = self._numbers.get("")
-        if end is None:
-            cause = Cause(file=self.name, line=last)
-            raise ConfigError(f"{cause}: the last rule is not for everybody else", END_HINT, cause)
-        if end != last:
-            cause = Cause(file=self.name, line=end)
-            raise ConfigError(f"{cause}: the rule for everybody else must be the last one", cause=cause)
-
 
 class CompiledRules:
     """A store of the rules in a cdb of ours or of tcprules. Of the latter, only what tcpserver looks up counts.
 
+    end     the file
     source  the text that ours was compiled from, empty for one of tcprules
     """
 
-    __slots__ = ("_cdb", "_lengths", "name", "source")
+    __slots__ = ("_cdb", "_lengths", "end", "name", "source")
 
     def __init__(self, cdb: Cdb) -> None:
         self._cdb = cdb
         self.name = cdb.path
+        self.end = Cause(file=cdb.path)
         self.source = ""
         self._lengths: dict[int, frozenset[int]] | None = None
         if cdb.is_empty:
-            raise ConfigError(f"{self.name!r} holds no rules", "no rules would let everybody in", Cause(file=self.name))
+            raise ConfigError(f"{self.name!r} holds no rules", EMPTY_HINT, Cause(file=self.name))
         about = cdb.get(ABOUT_KEY)
         if about is not None:
             self.source, self._lengths = self._read_about(about)
+
+    @property
+    def has_catch_all(self) -> bool:
+        return self._cdb.get(b"") is not None
 
     def find(self, key: str) -> Verdict | None:
         data = self._cdb.get(key.encode("latin-1"))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..core.actions import Actions
     from ..core.questions import Questions
     from ..core.rule_files import Sources
+    from ..core.verdict import RuleWarning
     from .banners import Banners
     from .greet_delay import GreetDelay
     from .lookup_options import LookUps
@@ -80,6 +81,16 @@ class Gate:
     def files(self) -> tuple[str, ...]:
         """Each file and folder that this gate was built from, also those that were missing."""
         return tuple(self.sources)
+
+    def require_succession(self, previous: "Gate") -> None:
+        """Raises ConfigError if this gate must not take the place of a previous one of the same options."""
+        for check, before in zip(self.checks, previous.checks, strict=True):
+            check.require_succession(before)
+
+    @property
+    def warnings(self) -> "tuple[RuleWarning, ...]":
+        """What an administrator should know of the rules, although the gate works with them."""
+        return tuple(warning for check in self.checks for warning in check.warnings)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
         """The verdict on a client about whom everything was asked. Raises ConfigError.

@@ -17,6 +17,7 @@ from .verdict import Cause
 FILE_TYPE, REGULAR_FILE, DIRECTORY = 0o170000, 0o100000, 0o040000  # S_IFMT, S_IFREG, S_IFDIR
 LARGEST_TEXT = 1 << 20  # a text is read at every connection: this one takes 0.1 s
 COMPILE_HINT = "compile it: sockgatectl rules compile FILE CDB"
+EMPTY_HINT = "without an entry every client would be let in"
 REPLACE_HINT = "replace it as a whole: write another file beside it, then mv"
 
 Signature = tuple[int, int]  # time of the last change of the inode, and its number: a user can set neither
@@ -159,7 +160,7 @@ def text_lines(data: bytes, path: str) -> list[str]:
     Raises ConfigError for a text that is cut short in its last line or holds a NUL: it is not what was written.
     """
     if not data.strip():
-        raise ConfigError(f"{path!r} is empty", "no rules would let everybody in", Cause(file=path))
+        raise ConfigError(f"{path!r} is empty", EMPTY_HINT, Cause(file=path))
     if b"\0" in data:
         raise ConfigError(f"{path!r} is neither text nor a complete cdb: it holds a NUL byte", cause=Cause(file=path))
     lines = data.decode("latin-1").split("\n")

@@ -38,6 +38,26 @@ class Cause:
         return f"{self.option} {self.text}" if self.text else self.option
 
 
+class RuleWarning:
+    """A part of a rules file that a gate can work with, but that an administrator may not have meant.
+
+    cause    the option, or the file and line, that it is about
+    message  what happens, without the place
+    hint     what mends it; empty where no hint helps
+    """
+
+    __slots__ = ("cause", "hint", "message")
+
+    def __init__(self, cause: Cause, message: str, hint: str = "") -> None:
+        self.cause = cause
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.cause}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
 class Verdict:
     """What one check, or all of them together, say of a peer.
 

@@ -3,8 +3,9 @@
 import argparse
 import sys
 
+from ..core.verdict import RuleWarning
 from ..rulefile.compiler import compile_rules
-from ..rulefile.reader import show_rules
+from ..rulefile.reader import missing_catch_all, show_rules
 from .console import ProgressBar
 
 
@@ -24,12 +25,17 @@ def run(arguments: argparse.Namespace) -> int:
     for line in show_rules(arguments.source):
         output.write(line.encode("latin-1") + b"\n")
     output.flush()
+    warn(missing_catch_all(arguments.source))
     return 0
 
 
 def compile_file(source: str, target: str) -> int:
     with ProgressBar(f"compiling {source}") as progress:
         compiled = compile_rules(source, target, progress)
-    if not compiled.has_end:
-        print(f"sockgatectl: {source!r} has no rule for everybody else, so they are let in", file=sys.stderr)
+    warn(compiled.warning)
     return 0
+
+
+def warn(warning: RuleWarning | None) -> None:
+    if warning:
+        print(f"sockgatectl: {warning}", file=sys.stderr)

@@ -6,11 +6,19 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from ..access.tcprules import Action, parse
-from ..access.tcprules_access import ABOUT_KEY, ABOUT_VERSION, PART_DENY, PART_LINE, PART_VARIABLE, prefix_lengths
+from ..access.tcprules_access import (
+    ABOUT_KEY,
+    ABOUT_VERSION,
+    PART_DENY,
+    PART_LINE,
+    PART_VARIABLE,
+    prefix_lengths,
+    without_catch_all,
+)
 from ..atomic_write import Access, Target, located, replacement, unable_to_write
 from ..core.errors import ConfigError
-from ..core.rule_files import open_file, read_open_file, text_lines
-from ..core.verdict import DENY
+from ..core.rule_files import EMPTY_HINT, open_file, read_open_file, text_lines
+from ..core.verdict import DENY, Cause, RuleWarning
 from .cdbwriter import CdbWriter
 from .reader import CDB_HEADER, LARGEST_SOURCE, is_cdb
 
@@ -21,10 +29,10 @@ PROGRESS_STEP = 10000  # rules between two reports of progress
 
 
 class Compiled(NamedTuple):
-    """What `compile_rules` made: the number of rules, and whether one of them is the catch-all rule."""
+    """What `compile_rules` made: the number of rules, and what an administrator should know of them."""
 
     rules: int
-    has_end: bool
+    warning: RuleWarning | None
 
 
 def compile_rules(source: str, target: str, progress: Progress | None = None) -> Compiled:
@@ -51,7 +59,7 @@ def read_source(path: str) -> tuple[list[str], os.stat_result]:
 def write_rules(file: BinaryIO, lines: list[str], source: str, progress: Progress | None) -> Compiled:
     writer = CdbWriter(file)
     seen: set[str] = set()
-    rules = 0
+    rules = number = 0
     for number, keys, action in parse(lines, source):
         data = encode_action(action, number)
         for key in keys:
@@ -62,10 +70,11 @@ def write_rules(file: BinaryIO, lines: list[str], source: str, progress: Progres
         if progress and rules % PROGRESS_STEP == 0:
             progress(number, len(lines))
     if not rules:
-        raise ConfigError(f"{source!r} holds no rules", "no rules would let everybody in")
+        raise ConfigError(f"{source!r} holds no rules", EMPTY_HINT)
     writer.add(ABOUT_KEY, about(source, prefix_lengths(seen)))
     writer.finish()
-    return Compiled(rules, "" in seen)
+    warning = None if "" in seen else without_catch_all(Cause(file=source, line=number))
+    return Compiled(rules, warning)
 
 
 def about(source: str, lengths: dict[int, frozenset[int]]) -> bytes:

@@ -6,10 +6,10 @@ from struct import unpack
 from typing import NamedTuple
 
 from ..access.tcprules import MESSAGE, Action, RuleError, address_keys, parse, rule_text, written
-from ..access.tcprules_access import ABOUT_KEY, CompiledRules
+from ..access.tcprules_access import ABOUT_KEY, CompiledRules, without_catch_all
 from ..core.cdb import Cdb
 from ..core.rule_files import open_file, read_file, text_lines
-from ..core.verdict import DENY
+from ..core.verdict import DENY, Cause, RuleWarning
 
 CDB_HEADER = 2048
 LARGEST_SOURCE = 1 << 32  # as much as a cdb can hold
@@ -94,6 +94,17 @@ def show_rules(path: str) -> Iterator[str]:
             yield rule.text
     if end:
         yield end
+
+
+def missing_catch_all(path: str) -> RuleWarning | None:
+    """What to say of rules that have no catch-all rule. Raises ConfigError."""
+    where = path
+    for rule in read_rules(path):
+        if not rule.key:
+            return None
+        where = rule.where
+    file, _, line = where.rpartition(":")
+    return without_catch_all(Cause(file=file, line=int(line)) if line.isdigit() else Cause(file=path))
 
 
 def why_unwritable(key: str) -> str:

@@ -23,6 +23,13 @@ CASES: Cases = {
         {TEMPLATE: WITH_RULES, "/etc/rules": '10.:deny,A="1"\n:allow\n'},
         ["/etc/rules:1: warning: '10.:deny,A=\"1\"' has no effect: a client that is refused gets no A"],
     ),
+    "rules without a catch-all rule": (
+        {TEMPLATE: WITH_RULES, "/etc/rules": '127.:allow,RELAYCLIENT=""\n'},
+        [
+            "/etc/rules:1: warning: no catch-all rule: every client that matches no rule is let in"
+            " (add ':deny' or ':allow' at the end of the rules)"
+        ],
+    ),
     "rules about names that nobody looks up": (
         {TEMPLATE: WITH_RULES, "/etc/rules": "joe@=a.b:deny\n=.example.com:deny\n:allow\n"},
         [
@@ -68,8 +75,8 @@ def test_a_cdb_of_tcprules_is_checked_too(tmp_path: Path) -> None:
     assert check(tmp_path, "--systemd", "252") == (1, [
         f"{TEMPLATE}:5: warning: '/etc/rules': '10.1.0.0/16:deny' has no effect:"
         " tcprules knows no CIDR networks, so neither does a cdb that it made",
-        f"{TEMPLATE}:5: warning: '/etc/rules' has no rule for everybody else, so they are let in"
-        " (add ':deny' or ':allow' and compile it anew)",
+        f"{TEMPLATE}:5: warning: '/etc/rules': no catch-all rule: every client that matches no rule is let in"
+        " (add ':deny' or ':allow' at the end of the rules, and compile them anew)",
     ])  # fmt: skip
     assert check(tmp_path, "--systemd", "252", "--level", "error") == (0, [])
 

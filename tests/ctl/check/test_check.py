@@ -68,7 +68,7 @@ CASE_MODULES = (
 # version, a compiled file, or a name server.
 TESTED_ELSEWHERE = {
     "port_taken", "files_unreadable", "socket_failed", "not_listening", "not_reloaded", "failures_left",
-    "sessions_left", "super_server_enabled", "poll_limit", "rules_without_end", "rules_stale", "list_dead",
+    "sessions_left", "super_server_enabled", "poll_limit", "rules_stale", "list_dead",
 }  # fmt: skip
 
 

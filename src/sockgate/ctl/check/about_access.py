@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from ipaddress import ip_address
+from itertools import islice
 
 from ...access.tcprules_access import RulesAccess
 from ...access.xinetd_access import Entry, XinetdAccess
@@ -10,10 +11,11 @@ from ...connection.gate import Gate
 from ...core.errors import ConfigError, Refused
 from ...core.peer import Peer, internet_peer, pack
 from ...core.verdict import Cause
+from ...units.reader import Place
 from ..gated import GatedService
 from .about_command import place_of
 from .machine import Machine
-from .problem import ZERO, Problem, by_setting
+from .problem import MOST, ZERO, Problem, by_setting
 
 # Nobody has these addresses (RFC 5737): who lets all three do something lets everybody.
 STRANGERS = ("192.0.2.7", "198.51.100.7", "203.0.113.7")
@@ -38,6 +40,18 @@ def is_misleading(entry: Entry) -> bool:
     except ValueError:
         return True  # of fewer than four numbers, octal or hexadecimal
     return False
+
+
+def rules_not_as_meant(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """What the checks themselves have to say of their files."""
+    for check in gated.gate.checks if gated.gate else ():
+        for warning in islice(check.warnings, MOST):
+            file, line = warning.cause.file.removeprefix(machine.search.root), warning.cause.line
+            if file and line:
+                yield Problem(gated.service, Place(file, line), warning.message, warning.hint)
+            else:
+                message = f"{file!r}: {warning.message}" if file else warning.message
+                yield Problem(gated.service, place_of(gated, warning.cause), message, warning.hint)
 
 
 def strangers() -> list[Peer]:

@@ -10,9 +10,7 @@ from ...rulefile.reader import dead_entries, read_rules
 from ...units.reader import Place
 from ..gated import GatedService
 from .machine import Machine
-from .problem import Problem
-
-MOST = 20  # of a list with a mistake in every line, nobody reads more
+from .problem import MOST, Problem
 
 
 def rules_in_vain(gated: GatedService, machine: Machine) -> Iterator[Problem]:
@@ -23,14 +21,6 @@ def rules_in_vain(gated: GatedService, machine: Machine) -> Iterator[Problem]:
             place = Place(file, int(line)) if line.isdigit() else option_place(gated)
             where = "" if line.isdigit() else f"{shown!r}: "
             yield Problem(gated.service, place, f"{where}{entry.text!r} has no effect: {entry.reason}")
-
-
-def rules_without_end(gated: GatedService, machine: Machine) -> Iterator[Problem]:
-    for store in stores(gated):
-        if store.find("") is None:
-            shown = store.name.removeprefix(machine.search.root)
-            message = f"{shown!r} has no rule for everybody else, so they are let in"
-            yield Problem(gated.service, option_place(gated), message, "add ':deny' or ':allow' and compile it anew")
 
 
 def rules_not_asked_for(gated: GatedService, machine: Machine) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from ...units.unit import Unit
 
 # A time or number that switches a limit off: 0, 0s, 0ms.
 ZERO = re.compile(r"0+[a-z]*\Z")
+MOST = 20  # findings that are shown of one file
 OF_EVERY_UNIT = ("CollectMode", "StartLimitIntervalSec")
 
 

@@ -81,7 +81,7 @@ RULES = (
     Rule(WARNING, about_access.one_source),
     Rule(WARNING, about_access.filter_alone),
     Rule(WARNING, about_rules.rules_in_vain),
-    Rule(WARNING, about_rules.rules_without_end),
+    Rule(WARNING, about_access.rules_not_as_meant),
     Rule(WARNING, about_rules.rules_not_asked_for),
     Rule(WARNING, about_rules.rules_believe_anybody),
     Rule(WARNING, about_rules.rules_stale),
