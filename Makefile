@@ -12,6 +12,7 @@ LIBDIR = $(PREFIX)/lib/sockgate
 UNITDIR = $(PREFIX)/lib/systemd/system
 GENERATORDIR = $(PREFIX)/lib/systemd/system-generators
 MANDIR = $(PREFIX)/share/man
+PRESETDIR = $(PREFIX)/lib/systemd/system-preset
 CATALOGDIR = $(PREFIX)/lib/systemd/catalog
 EXAMPLEDIR = $(PREFIX)/share/doc/sockgate/examples
 BASHDIR = $(PREFIX)/share/bash-completion/completions
@@ -29,7 +30,7 @@ COURIERTLS = /usr/bin/couriertls
 STUNNEL = /usr/bin/stunnel
 
 # @NAME@ in a unit or in the launcher becomes the value of the variable NAME.
-PLACEHOLDERS = PYTHON SBINDIR BINDIR LIBDIR QMAILDIR COURIERLIBDIR COURIERCONFDIR IMAPD COURIERTLS STUNNEL
+PLACEHOLDERS = PYTHON SBINDIR BINDIR LIBDIR UNITDIR QMAILDIR COURIERLIBDIR COURIERCONFDIR IMAPD COURIERTLS STUNNEL
 SUBSTITUTE = sed $(foreach name,$(PLACEHOLDERS),-e 's|@$(name)@|$($(name))|g')
 
 MODULES = $(shell cd src && find sockgate -name '*.py' -not -path 'sockgate/demo/*' -o -name '*.css')
@@ -49,7 +50,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help build run install uninstall deb dist test test-unit test-oracles test-system coverage soak diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
+.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-oracles test-system coverage soak diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
 
 # The first target is what `make` alone makes.
 build:  ## the programs into build/bin, to run them from this tree
@@ -93,6 +94,11 @@ install:  ## into /usr/local, where systemd looks for units as well; PREFIX=/usr
 	mkdir -p $(DESTDIR)$(GENERATORDIR)
 	launcher $(DESTDIR)$(GENERATORDIR)/sockgate-xinetd-generator generator -IS
 	for unit in $(UNITS); do $(SUBSTITUTE) units/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; done
+	for script in restart-gates stop-gates; do
+		$(SUBSTITUTE) src/packaging/$$script > $(DESTDIR)$(LIBDIR)/$$script
+		chmod 755 $(DESTDIR)$(LIBDIR)/$$script
+	done
+	install -D -m 644 units/80-sockgate.preset $(DESTDIR)$(PRESETDIR)/80-sockgate.preset
 	for file in $(DROP_INS); do install -D -m 644 units/$$file $(DESTDIR)$(DROPINDIR)/$$file; done
 	$(SUBSTITUTE) units/sockgate-generator > $(DESTDIR)$(GENERATORDIR)/sockgate-generator
 	chmod 755 $(DESTDIR)$(GENERATORDIR)/sockgate-generator
@@ -126,7 +132,7 @@ uninstall:  ## take away what install brought
 	rm -f $(addprefix $(DESTDIR)$(GENERATORDIR)/,sockgate-generator sockgate-xinetd-generator)
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -f $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
-	rm -f $(DESTDIR)$(CATALOGDIR)/sockgate.catalog
+	rm -f $(DESTDIR)$(CATALOGDIR)/sockgate.catalog $(DESTDIR)$(PRESETDIR)/80-sockgate.preset
 	rm -f $(foreach program,$(COMPLETED),$(addprefix $(DESTDIR),$(BASHDIR)/$(program) $(ZSHDIR)/_$(program) $(FISHDIR)/$(program).fish))
 	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(EXAMPLEDIR)
 	rmdir --ignore-fail-on-non-empty $(dir $(DESTDIR)$(EXAMPLEDIR)) 2> /dev/null || true
@@ -135,12 +141,15 @@ uninstall:  ## take away what install brought
 # On the running machine, systemd must read the units and messages anew. In a package, its scripts do that.
 RELOAD = $(if $(DESTDIR),,[ ! -d /run/systemd/system ] || { systemctl daemon-reload && journalctl --update-catalog; })
 
-# DEB_VERSION= for a build of your own between two releases.
-DEB_VERSION = $(subst .dev,~dev,$(VERSION))
+# VERSION= for a build of your own between two releases.
 DIST = dist
 COMMITTED = $(shell echo $${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2> /dev/null || date +%s)})
 deb:  ## a Debian package into dist/, without root
-	src/debian/make-package $(PYTHON) $(DEB_VERSION) $(COMMITTED) $(DIST)
+rpm:  ## a package for the Fedora and openSUSE families into dist/, without root
+arch:  ## a package for Arch into dist/, not as root
+deb rpm arch:
+	src/packaging/build $@ '$(VERSION)' '$(COMMITTED)'
+
 
 dist: venv  ## a wheel and a source distribution into dist/, without the network
 	rm -f $(DIST)/sockgate-*.whl $(DIST)/sockgate-*.tar.gz

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging import deb
+from tests.packaging import build
+from tests.packaging.build import DOC, SETTINGS
 
-DOC = "usr/share/doc/sockgate"
-SERVICES = ("smtp", "smtps", "imap", "imaps", "pop3", "pop3s")
 DEBIAN_ONLY = {
     f"{DOC}/README.md.gz", f"{DOC}/changelog.gz", f"{DOC}/copyright", "usr/share/lintian/overrides/sockgate",
-    "usr/share/python3/runtime.d/sockgate.rtupdate", *(f"etc/default/sockgate-{service}" for service in SERVICES),
+    "usr/share/python3/runtime.d/sockgate.rtupdate", *(f"etc/default/{name}" for name in SETTINGS),
 }  # fmt: skip
 
 
@@ -26,7 +25,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def package(folder: Path) -> Path:
-    return deb.build(folder)
+    return build.deb(folder)
 
 
 def field(package: Path, name: str) -> str:
@@ -46,19 +45,14 @@ def test_lintian_has_neither_an_error_nor_a_warning(package: Path) -> None:
 
 
 def test_it_has_what_make_install_brings_and_what_debian_wants(package: Path, folder: Path) -> None:
-    destination = folder / "installed"
-    words = [f"DESTDIR={destination}", "PREFIX=/usr", "BYTECODE=no"]
-    subprocess.run(["make", "-s", "-C", deb.TREE, "install", *words], check=True)
-    brought = {str(path.relative_to(destination)) for path in destination.rglob("*") if not path.is_dir()}
-    expected = {f"{name}.gz" if "/share/man/" in name else name for name in brought} | DEBIAN_ONLY
     found = listed(package)
-    assert set(found) == expected
+    assert set(found) == build.installed(folder / "installed") | DEBIAN_ONLY
     assert {mode for mode in found.values()} == {"-rw-r--r-- root/root", "-rwxr-xr-x root/root"}
 
 
 def test_it_says_what_it_is_and_needs(package: Path) -> None:
-    assert package.name == f"sockgate_{deb.debian(deb.VERSION)}_all.deb"
-    assert field(package, "Version") == deb.debian(deb.VERSION)
+    assert package.name == f"sockgate_{build.packaged(build.VERSION)}_all.deb"
+    assert field(package, "Version") == build.packaged(build.VERSION)
     assert {"python3 (>= 3.11)", "python3-systemd", "systemd (>= 252)"} <= set(field(package, "Depends").split(", "))
     assert field(package, "Recommends") == "netbase, python3-rich"
 
@@ -73,8 +67,8 @@ def test_its_changelog_is_ours(package: Path, folder: Path) -> None:
     file = folder / "changelog"
     file.write_bytes(gzip.decompress((folder / "extracted" / DOC / "changelog.gz").read_bytes()))
     command = ["dpkg-parsechangelog", "-l", str(file), "--show-field", "Version"]
-    assert subprocess.check_output(command, text=True).strip() == deb.debian(deb.VERSION)
-    ours = (deb.TREE / "CHANGELOG.md").read_text()
+    assert subprocess.check_output(command, text=True).strip() == build.packaged(build.VERSION)
+    ours = (build.TREE / "CHANGELOG.md").read_text()
     assert file.read_text().count("\n  * ") == ours.count("\n- ")
 
 
@@ -91,7 +85,13 @@ def test_the_changelog_begins_with_the_version_of_the_package(
 ) -> None:
     text = f"# Changelog\n\n## Unreleased\n\n{unreleased}\n## 0.1.0 - 2026-11-25\n\n### Added\n\n- All.\n"
     (tmp_path / "CHANGELOG.md").write_text(text)
-    command = ["/usr/bin/python3", str(deb.TREE / "src/debian/changelog.py"), str(tmp_path / "CHANGELOG.md"), version]
+    command = [
+        "/usr/bin/python3",
+        str(build.TREE / "src/packaging/changelog.py"),
+        "debian",
+        str(tmp_path / "CHANGELOG.md"),
+        version,
+    ]
     (tmp_path / "changelog").write_text(subprocess.check_output([*command, "a <a@b.example>", "0"], text=True))
     show = ["dpkg-parsechangelog", "-l", str(tmp_path / "changelog"), "--all", "--show-field", "Version"]
     parsed = subprocess.run([*show, "--format", "rfc822"], capture_output=True, text=True, check=True)
@@ -100,12 +100,12 @@ def test_the_changelog_begins_with_the_version_of_the_package(
 
 def test_two_builds_are_the_same_to_the_byte(package: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        assert deb.build(Path(folder)).read_bytes() == package.read_bytes()
+        assert build.deb(Path(folder)).read_bytes() == package.read_bytes()
 
 
 def test_a_version_in_work_sorts_between_the_release_before_it_and_its_own() -> None:
     for older, newer in (("0.0.9", "0.1.0~dev0"), ("0.1.0~dev0", "0.1.0~dev1"), ("0.1.0~dev1", "0.1.0")):
         assert subprocess.run(["dpkg", "--compare-versions", older, "lt", newer], check=False).returncode == 0
     assert subprocess.run(
-        ["dpkg", "--compare-versions", deb.debian(deb.VERSION), "lt", deb.NEXT_VERSION], check=False
+        ["dpkg", "--compare-versions", build.packaged(build.VERSION), "lt", build.NEXT_VERSION], check=False
     ).returncode == 0  # fmt: skip

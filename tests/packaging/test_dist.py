@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.connection.launch import Launcher, internet
-from tests.packaging.deb import TREE, VERSION
+from tests.packaging.build import TREE, VERSION
 
 EXCLUDED = ("src/sockgate/demo/", "src/sockgate/launcher.", "src/sockgate/man/")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging import deb
+from tests.packaging import build
 from tests.system import packages, services
 from tests.system.machine import TREE, Machine
 
@@ -62,8 +62,8 @@ def built(machine: Machine) -> dict[str, str]:
     """The paths of two packages in the machine, by version."""
     with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
         return {
-            version: packages.bring(machine, deb.build(Path(folder), version))
-            for version in (deb.VERSION, deb.NEXT_VERSION)
+            version: packages.bring(machine, build.deb(Path(folder), version))
+            for version in (build.VERSION, build.NEXT_VERSION)
         }
 
 
@@ -86,12 +86,12 @@ def main_pid(machine: Machine) -> str:
 
 def test_the_installation_starts_and_enables_nothing(machine: Machine, before: set[str], built: dict[str, str]) -> None:
     listening = machine.run("ss", "-Hltnu").stdout
-    packages.apt_get(machine, "install", built[deb.VERSION])
+    packages.apt_get(machine, "install", built[build.VERSION])
     states = machine.systemctl("is-enabled", *SOCKETS, check=False).stdout.split()
     assert states == ["disabled"] * len(SOCKETS)
     assert machine.systemctl("is-active", *SOCKETS, check=False).stdout.split() == ["inactive"] * len(SOCKETS)
     assert machine.run("ss", "-Hltnu").stdout == listening
-    assert machine.run("sockgatectl", "--version").stdout == f"sockgatectl {deb.VERSION}\n"
+    assert machine.run("sockgatectl", "--version").stdout == f"sockgatectl {build.VERSION}\n"
 
 
 def test_what_comes_with_it_works(machine: Machine) -> None:
@@ -160,7 +160,7 @@ def session(machine: Machine) -> "Iterator[subprocess.Popen[str]]":
 
 
 @pytest.mark.parametrize("engine", ["sockgated", "sockgate"])
-@pytest.mark.parametrize("version", [deb.NEXT_VERSION, deb.VERSION])
+@pytest.mark.parametrize("version", [build.NEXT_VERSION, build.VERSION])
 def test_another_version_comes_under_load_and_nobody_is_lost(
     machine: Machine, built: dict[str, str], engine: str, version: str
 ) -> None:
@@ -174,7 +174,7 @@ def test_another_version_comes_under_load_and_nobody_is_lost(
         with load(machine) as fates:
             packages.apt_get(machine, "install", "--allow-downgrades", built[version])
             installed = machine.run("dpkg-query", "-W", "-f", "${Version}", "sockgate").stdout
-        assert installed == version
+        assert installed == build.packaged(version)
         assert client.communicate("go\n")[0] == "b''\n"
     print(f"{machine.release}, {engine}, to {version}: {dict(fates)}")
     assert fates["served"] >= (100 if engine == "sockgated" else 4)  # one after the other on each of four connections
@@ -197,7 +197,7 @@ def test_removed_it_stops_what_it_served_and_keeps_what_was_configured(machine: 
 
 
 def test_installed_again_it_is_enabled_as_it_was(machine: Machine, built: dict[str, str]) -> None:
-    packages.apt_get(machine, "install", built[deb.VERSION])
+    packages.apt_get(machine, "install", built[build.VERSION])
     states = machine.systemctl("is-enabled", *SOCKETS, check=False).stdout.split()
     assert [socket for socket, state in zip(SOCKETS, states, strict=True) if state == "enabled"] == ["smtp.socket"]
 

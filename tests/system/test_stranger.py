@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging import deb
+from tests.packaging import build
 from tests.system import conftest, packages
 from tests.system.machine import TREE, Machine
 
@@ -17,7 +17,7 @@ HEADING = "## From nothing to a mail server"
 def stranger(request: pytest.FixtureRequest) -> Iterator[Machine]:
     conftest.require_machines()
     with Machine(request.param, "clean", bare=True) as machine, tempfile.TemporaryDirectory() as folder:
-        packages.bring(machine, deb.build(Path(folder)))
+        packages.bring(machine, build.deb(Path(folder)))
         # Quicker, and with less to lean on.
         machine.write("/etc/apt/apt.conf.d/90quick", 'APT::Install-Recommends "false";\n')
         machine.write("/etc/dpkg/dpkg.cfg.d/90quick", "force-unsafe-io\n")

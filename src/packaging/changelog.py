@@ -1,0 +1,64 @@
+"""Print a package's changelog, made from CHANGELOG.md: `changelog.py debian|rpm CHANGELOG VERSION MAINTAINER SECONDS`.
+
+What is not released yet is the entry of VERSION, dated SECONDS after the epoch. There is one changelog to write.
+"""
+
+import datetime
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+from typing import NamedTuple
+
+UNRELEASED = "Unreleased"
+
+
+class Entry(NamedTuple):
+    """One version. The date is None if it is not released yet."""
+
+    version: str
+    date: datetime.date | None
+    items: list[str]
+
+
+def entries(text: str, version: str) -> Iterator[Entry]:
+    """One for each `## VERSION - DATE`, newest first."""
+    for title, body in re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", text, re.MULTILINE):
+        name, _, date = title.partition(" - ")
+        items = [" ".join(item.split()) for item in re.findall(r"^- ((?:.+\n)(?:  .+\n)*)", body, re.MULTILINE)]
+        if name == UNRELEASED and not items and f"\n## {version} - " not in text:
+            items = ["Nothing new so far."]  # but the package has to have the version
+        if items:
+            released = datetime.date.fromisoformat(date) if date else None
+            yield Entry(version if name == UNRELEASED else name, released, items)
+
+
+def debian(entry: Entry, maintainer: str, seconds: int) -> str:
+    """deb-changelog(5)."""
+    when = f"{entry.date:%a, %d %b %Y} 00:00:00 +0000" if entry.date else formatdate(seconds)
+    lines = [line for item in entry.items for line in wrapped(item, "  * ")]
+    head = f"sockgate ({entry.version}) unstable; urgency=medium"
+    return "\n".join([head, "", *lines, "", f" -- {maintainer}  {when}", "", ""])
+
+
+def rpm(entry: Entry, maintainer: str, seconds: int) -> str:
+    """An entry of %changelog. A percent sign would be a macro there."""
+    date = entry.date or datetime.datetime.fromtimestamp(seconds, datetime.UTC).date()
+    lines = [line.replace("%", "%%") for item in entry.items for line in wrapped(item, "- ")]
+    return "\n".join([f"* {date:%a %b %d %Y} {maintainer} - {entry.version}-1", *lines, "", ""])
+
+
+def wrapped(item: str, bullet: str) -> list[str]:
+    indent = " " * len(bullet)
+    return textwrap.wrap(item, 78, initial_indent=bullet, subsequent_indent=indent, break_on_hyphens=False)
+
+
+FORMATS = {"debian": debian, "rpm": rpm}
+
+if __name__ == "__main__":
+    form, file, version, maintainer, seconds = sys.argv[1:]
+    found = entries(Path(file).read_text(encoding="utf-8"), version)
+    texts = [FORMATS[form](entry, maintainer, int(seconds)) for entry in found]
+    print("".join(texts).removesuffix("\n"), end="")
