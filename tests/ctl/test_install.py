@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.ctl.files import MARKER
-from sockgate.ctl.gated import find_named
+from sockgate.ctl.gated_service import find_named
 from sockgate.ctl.main import run
+from sockgate.ctl.own_files import MARKER
 from sockgate.units.search import UnitSearch
 from tests.units.tree import write_tree
 

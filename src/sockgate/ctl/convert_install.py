@@ -13,7 +13,7 @@ from ..convert.service import DATAGRAM, Service
 from ..core.errors import ConfigError, SystemFailure
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
-from .check.listening import holders, parse_listen, sockets_on
+from .check.ports import holders, parse_listen, sockets_on
 from .old_daemons import old_daemon
 
 UNIT_FOLDER = "/etc/systemd/system"

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from ..core.errors import UsageError
-from ..units.model import (
+from ..units.model import (  # fmt: skip
     Command,
     Directive,
     Environment,
@@ -16,10 +16,10 @@ from ..units.model import (
     Value,
     Variable,
     section,
-)  # fmt: skip
+)
 from ..units.quoting import quote_variable
-from .check.listening import parse_listen
-from .files import MARKER
+from .check.ports import parse_listen
+from .own_files import MARKER
 
 # What systemd takes in the name of a unit, without the characters that escape or separate.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*\Z")

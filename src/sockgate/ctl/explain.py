@@ -21,7 +21,7 @@ from ..core.verdict import DENY, Verdict
 from ..resolve.host_lookup import why_unusable
 from ..resolve.ident import why_no_user
 from ..units.search import UnitSearch
-from .gated import PROGRAMS, RESIDENT, find_named
+from .gated_service import PROGRAMS, RESIDENT, find_named
 
 ERROR = "error"
 LISTED = pack("127.0.0.2")  # what a list answers that has only one answer (RFC 5782)

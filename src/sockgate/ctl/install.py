@@ -18,10 +18,10 @@ from ..units.search import UnitSearch
 from ..units.writer import format_unit
 from .check import findings_of
 from .check.machine import Machine
-from .check.rules import ERROR, LEVELS
+from .check.table import ERROR, LEVELS
 from .custom_units import OwnService, check_listen, check_name, service_unit, socket_unit
-from .files import is_ours
-from .gated import find_named
+from .gated_service import find_named
+from .own_files import is_ours
 
 UNIT_FOLDER = "/etc/systemd/system"
 LOOPBACK_ONLY = "--allow localhost"

@@ -16,8 +16,8 @@ from ..journal.history import Endings, Network, Query, current_boot, follow, his
 from ..units.names import UnitName
 from ..units.search import UnitSearch
 from .console import line_printer
-from .gated import gate_command
-from .moments import iso, local, parse_moment
+from .gated_service import gate_command
+from .times import iso, local, parse_moment
 
 STYLES = {"deny": "red", "error": "bold red", "gone": "dim"}
 UNKNOWN = "-"

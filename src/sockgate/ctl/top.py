@@ -7,9 +7,9 @@ from ..core.errors import UsageError
 from ..journal.connection import Connection
 from ..units.search import UnitSearch
 from .console import Screen, counted, plain_table
-from .moments import local
 from .status.render import HEADERS, row
 from .status.services import Service, find_services, refresh
+from .times import local
 
 MOST_REFUSALS = 10
 

@@ -7,8 +7,8 @@ from ..core.errors import ConfigError
 from ..units.search import UnitSearch
 from .check.machine import Machine
 from .custom_units import check_name
-from .files import is_ours
 from .install import UNIT_FOLDER
+from .own_files import is_ours
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

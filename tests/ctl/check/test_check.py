@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 
 from sockgate.core.errors import ConfigError
 from sockgate.ctl.check.machine import Machine
-from sockgate.ctl.check.rules import RULES
-from sockgate.ctl.gated import find_named, gate_names
+from sockgate.ctl.check.table import INSPECTIONS
+from sockgate.ctl.gated_service import find_named, gate_names
 from sockgate.ctl.main import run
 from sockgate.units.search import UnitSearch
 from tests.ctl.check import (
-    test_about_access,
-    test_about_command,
-    test_about_files,
-    test_about_limits,
-    test_about_rivals,
-    test_about_rules,
-    test_about_sandbox,
-    test_about_service,
-    test_about_socket,
+    test_access,
+    test_command,
+    test_limits,
+    test_rivals,
+    test_rules,
+    test_sandbox,
+    test_service,
+    test_socket,
+    test_unit_files,
 )
 from tests.ctl.check.good_units import (
     ETC,
@@ -61,8 +61,8 @@ def test_services_without_a_gate_are_none_of_its_business(tmp_path: Path, server
 
 
 CASE_MODULES = (
-    test_about_access, test_about_command, test_about_files, test_about_limits, test_about_rivals, test_about_rules,
-    test_about_sandbox, test_about_service, test_about_socket,
+    test_access, test_command, test_unit_files, test_limits, test_rivals, test_rules,
+    test_sandbox, test_service, test_socket,
 )  # fmt: skip
 # These need a port in use, another user or a running systemd: tests/system/test_check.py and test_doctor.py. Or another
 # version, a compiled file, or a name server.
@@ -82,8 +82,8 @@ def test_every_rule_has_a_case(tmp_path: Path) -> None:
         for name in gate_names(machine.search):
             with contextlib.suppress(ConfigError):
                 gated = find_named(name, machine.search)
-                tested |= {rule.find.__name__ for rule in RULES if list(rule.find(gated, machine))}
-    assert tested == {rule.find.__name__ for rule in RULES}
+                tested |= {each.find.__name__ for each in INSPECTIONS if list(each.find(gated, machine))}
+    assert tested == {each.find.__name__ for each in INSPECTIONS}
 
 
 PIECES = [

@@ -12,9 +12,9 @@ from typing import NamedTuple, TextIO
 from ...core.errors import GateError, UsageError
 from ...units.reader import Place
 from ...units.search import UnitSearch
-from ..gated import GatedService, find_named, gate_names
+from ..gated_service import GatedService, find_named, gate_names
 from .machine import Machine
-from .rules import ERROR, LEVELS, RULES
+from .table import ERROR, INSPECTIONS, LEVELS
 
 # Each takes away what was in the way of a further check; one is the rule.
 MOST_ROUNDS = 4
@@ -102,11 +102,11 @@ def check(name: str, machine: Machine, levels: tuple[str, ...]) -> Iterator[Find
 
 
 def findings_of(gated: GatedService, machine: Machine, levels: tuple[str, ...]) -> Iterator[Finding]:
-    for rule in RULES:
-        if rule.level in levels:
-            for problem in rule.find(gated, machine):
+    for inspection in INSPECTIONS:
+        if inspection.level in levels:
+            for problem in inspection.find(gated, machine):
                 yield Finding(
-                    rule.level, problem.unit.name, problem.place, problem.message, problem.hint, problem.lines
+                    inspection.level, problem.unit.name, problem.place, problem.message, problem.hint, problem.lines
                 )
 
 

@@ -1,93 +1,80 @@
-"""The table of rules. A new one is a function in one of the modules beside this, and a row here."""
+"""Inspections of the access rules of --rules: what in them has no effect."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+import os
+from collections.abc import Iterator
+from itertools import islice
 
-from ..gated import GatedService
-from . import (
-    about_access,
-    about_command,
-    about_files,
-    about_limits,
-    about_lists,
-    about_rivals,
-    about_rules,
-    about_sandbox,
-    about_service,
-    about_socket,
-    about_state,
-)
+from ...access.tcprules_access import CompiledRules, RulesAccess, TextRules
+from ...core.verdict import ALLOW
+from ...rulefile.reader import dead_entries, read_rules
+from ...units.reader import Place
+from ..gated_service import GatedService
 from .machine import Machine
-from .problem import Problem
-
-ERROR, WARNING = "error", "warning"
-LEVELS = (ERROR, WARNING)
+from .problem import MOST, Problem
 
 
-class Rule(NamedTuple):
-    """`error`: connections will fail, the socket must not start. `warning`: it works, but not as it should."""
+def rules_in_vain(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    for path in rules_files(gated):
+        shown = path.removeprefix(machine.search.root)
+        for entry in islice(dead_entries(path), MOST):
+            file, _, line = entry.where.removeprefix(machine.search.root).rpartition(":")
+            place = Place(file, int(line)) if line.isdigit() else option_place(gated)
+            where = "" if line.isdigit() else f"{shown!r}: "
+            yield Problem(gated.service, place, f"{where}{entry.text!r} has no effect: {entry.reason}")
 
-    level: str
-    find: Callable[[GatedService, Machine], Iterator[Problem]]
+
+def rules_not_asked_for(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """Inspections of something that the gate does not find out match nobody: a deny among them is an open door."""
+    given = {word.text.partition("=")[0] for word in gated.words}
+    for path in rules_files(gated):
+        keys = [rule.key for rule in read_rules(path)]
+        for option, meant, found in (
+            ("--hostname", "host names", [key for key in keys if key.startswith("=") or "@=" in key]),
+            ("--ident", "the client's user", [key for key in keys if "@" in key]),
+        ):
+            if found and option not in given:
+                message = f"rules about {meant} match nobody without {option}: {found[0]!r}"
+                yield Problem(gated.service, option_place(gated), message, f"add {option}")
 
 
-RULES = (
-    Rule(ERROR, about_command.gate_missing),
-    Rule(ERROR, about_command.environment_broken),
-    Rule(ERROR, about_command.variables_misspelt),
-    Rule(ERROR, about_command.options_wrong),
-    Rule(ERROR, about_command.server_unusable),
-    Rule(ERROR, about_access.nobody_is_patient),
-    Rule(ERROR, about_command.files_unreadable),
-    Rule(ERROR, about_command.files_hidden),
-    Rule(ERROR, about_service.account_missing),
-    Rule(ERROR, about_sandbox.setuid_blocked),
-    Rule(ERROR, about_sandbox.courier_shut_in),
-    Rule(ERROR, about_sandbox.look_ups_shut_in),
-    Rule(ERROR, about_files.started_twice),
-    Rule(ERROR, about_limits.memory_short),
-    Rule(ERROR, about_state.socket_failed),
-    Rule(ERROR, about_socket.accept_mismatch),
-    Rule(ERROR, about_socket.port_taken),
-    Rule(WARNING, about_socket.port_shared),
-    Rule(WARNING, about_rivals.rival_enabled),
-    Rule(WARNING, about_rivals.super_server_enabled),
-    Rule(WARNING, about_socket.trigger_limit),
-    Rule(WARNING, about_socket.poll_limit),
-    Rule(WARNING, about_socket.max_connections),
-    Rule(WARNING, about_socket.free_bind),
-    Rule(WARNING, about_socket.no_socket),
-    Rule(WARNING, about_service.account_shared),
-    Rule(WARNING, about_service.stderr_to_client),
-    Rule(WARNING, about_service.level_prefix),
-    Rule(WARNING, about_service.failed_units_stay),
-    Rule(WARNING, about_service.endings_hidden),
-    Rule(WARNING, about_service.restarted),
-    Rule(WARNING, about_service.sessions_killed),
-    Rule(WARNING, about_service.servers_first),
-    Rule(WARNING, about_service.start_limit),
-    Rule(WARNING, about_files.newer_drop_in),
-    Rule(WARNING, about_files.drop_in_unseen),
-    Rule(WARNING, about_files.ignored_lines),
-    Rule(WARNING, about_limits.processes_short),
-    Rule(WARNING, about_limits.drain_cut_off),
-    Rule(WARNING, about_limits.records_dropped),
-    Rule(WARNING, about_limits.queue_short),
-    Rule(WARNING, about_command.environment_ignored),
-    Rule(WARNING, about_command.environment_expands),
-    Rule(WARNING, about_access.entries_misleading),
-    Rule(WARNING, about_access.open_relay),
-    Rule(WARNING, about_access.proxy_is_anybody),
-    Rule(WARNING, about_access.one_source),
-    Rule(WARNING, about_access.filter_alone),
-    Rule(WARNING, about_rules.rules_in_vain),
-    Rule(WARNING, about_access.rules_not_as_meant),
-    Rule(WARNING, about_rules.rules_not_asked_for),
-    Rule(WARNING, about_rules.rules_believe_anybody),
-    Rule(WARNING, about_rules.rules_stale),
-    Rule(WARNING, about_lists.list_dead),
-    Rule(WARNING, about_state.not_listening),
-    Rule(WARNING, about_state.not_reloaded),
-    Rule(WARNING, about_state.failures_left),
-    Rule(WARNING, about_state.sessions_left),
-)
+def rules_believe_anybody(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    """Rules that let in by what the client says of itself."""
+    lookups = gated.gate.lookups if gated.gate else None
+    if lookups is None:
+        return
+    for path in rules_files(gated):
+        allowing = [rule.key for rule in read_rules(path) if rule.action.outcome == ALLOW]
+        named = [key for key in allowing if key.startswith("=") or "@=" in key]
+        if named and lookups.hostname and not lookups.paranoid:
+            message = f"{named[0]!r} lets in whoever gives his address this name"
+            yield Problem(gated.service, option_place(gated), message, "add --paranoid")
+        told = [key for key in allowing if "@" in key]
+        if told and lookups.ident is not None:
+            message = f"{told[0]!r} lets in whoever says that he is this user: the client's own machine is asked"
+            yield Problem(gated.service, option_place(gated), message, "let nobody in by that alone")
+
+
+def rules_stale(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+    for store in stores(gated):
+        if not isinstance(store, CompiledRules) or not store.source:
+            continue
+        source, compiled = machine.search.host_path(store.source), store.name
+        if os.path.exists(source) and os.stat(source).st_mtime_ns > os.stat(compiled).st_mtime_ns:
+            shown = compiled.removeprefix(machine.search.root)
+            message = f"{store.source!r} has changed since it was compiled to {shown!r}"
+            hint = f"sockgatectl rules compile {store.source} {shown}"
+            yield Problem(gated.service, option_place(gated), message, hint)
+
+
+def stores(gated: GatedService) -> Iterator[TextRules | CompiledRules]:
+    for check in gated.gate.checks if gated.gate else ():
+        if isinstance(check, RulesAccess):
+            yield check.store
+
+
+def rules_files(gated: GatedService) -> Iterator[str]:
+    return (store.name for store in stores(gated))
+
+
+def option_place(gated: GatedService) -> Place:
+    return next((word.place for word in gated.words if word.text.startswith("--rules")), gated.command.place)

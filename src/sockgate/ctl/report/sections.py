@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..moments import local
+from ..times import local
 from .summary import DURATIONS, MICROSECONDS, Summary
 
 MOST_ROWS = 10

@@ -11,7 +11,7 @@ from ...core.errors import UsageError
 from ...units.search import UnitSearch
 from ..check import check
 from ..check.machine import Machine
-from ..check.rules import LEVELS
+from ..check.table import LEVELS
 from ..console import print_table
 from .prometheus import metrics
 from .render import HEADERS, as_object, paragraphs, row

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..console import counted
-from ..moments import iso, local
+from ..times import iso, local
 from .services import Service
 
 HEADERS = ("SERVICE", "ENGINE", "STATE", "LISTEN", "CLIENTS", "ACCEPTED", "REFUSED", "FAILED", "DROPPED", "TROUBLE")

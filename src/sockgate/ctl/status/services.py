@@ -10,7 +10,7 @@ from ...dispatch.options import read_limits
 from ...journal.connection import Connection
 from ...units.names import UnitName
 from ...units.search import UnitSearch
-from ..gated import PROGRAMS, GatedService, find_named, gate_names
+from ..gated_service import PROGRAMS, GatedService, find_named, gate_names
 from ..systemctl import Properties, client_of, instances, processes_in, read, show
 from .tally import Tally
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.ctl.check.about_limits import parse_size
+from sockgate.ctl.check.limits import parse_size
 from tests.ctl.check.good_units import (
     EDIT_SERVICE,
     EDIT_SOCKET,

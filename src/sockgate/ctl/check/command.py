@@ -1,4 +1,4 @@
-"""Rules about the gate's command line: its variables, options, files and server."""
+"""Inspections of the gate's command line: its variables, options, files and server."""
 
 import contextlib
 import errno
@@ -13,10 +13,10 @@ from ...units import envfile
 from ...units.command import parse_commands
 from ...units.environment import environment_files, matching
 from ...units.reader import Place
-from ..gated import GatedService
-from .about_service import identity_of
+from ..gated_service import GatedService
 from .machine import EXECUTABLE, READABLE, Machine, is_allowed
 from .problem import Problem
+from .service import identity_of
 
 # What a shell would replace. A lone dollar sign may be a password's.
 SHELL = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*|\$\(|`[^`]+`")

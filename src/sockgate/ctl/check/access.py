@@ -1,4 +1,4 @@
-"""Rules about what the access options mean, where that is not what they seem to say."""
+"""Inspections of what the access options mean, where that is not what they seem to say."""
 
 import os
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from ...core.errors import ConfigError, Refused
 from ...core.peer import Peer, internet_peer, pack
 from ...core.verdict import Cause
 from ...units.reader import Place
-from ..gated import GatedService
-from .about_command import place_of
+from ..gated_service import GatedService
+from .command import place_of
 from .machine import Machine
 from .problem import MOST, ZERO, Problem, by_setting
 

@@ -1,4 +1,4 @@
-"""Rules about the DNS lists of --dnsbl: whether they are still run, which only they can tell (check --network)."""
+"""Inspections of the DNS lists of --dnsbl: whether they are still run, which only they can tell (check --network)."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from ...core.peer import pack
 from ...resolve.dns_client import known_servers
 from ...resolve.dns_lists import listing_of
 from ...resolve.tasks import run
-from ..gated import GatedService
+from ..gated_service import GatedService
 from .machine import Machine
 from .problem import Problem
 

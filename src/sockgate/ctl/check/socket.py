@@ -1,11 +1,11 @@
-"""Rules about the socket unit: what it listens on, its limits, and what it starts."""
+"""Inspections of the socket unit: what it listens on, its limits, and what it starts."""
 
 from collections.abc import Iterator
 
 from ...units.unit import Unit
-from ..gated import PER_CONNECTION, RESIDENT, GatedService, service_of
-from .listening import Endpoint, conflicting_processes, parse_listen
+from ..gated_service import PER_CONNECTION, RESIDENT, GatedService, service_of
 from .machine import Machine
+from .ports import Endpoint, conflicting_processes, parse_listen
 from .problem import ZERO, Problem, by_setting, switch_off
 
 LISTEN_KEYS = {"ListenStream": "tcp", "ListenDatagram": "udp"}

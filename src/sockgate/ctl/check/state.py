@@ -1,12 +1,12 @@
-"""Rules about the running system: what became of the units, and what is left of earlier ones. They ask systemd."""
+"""Inspections of the running system: what became of the units, and what is left of earlier ones. They ask systemd."""
 
 from collections.abc import Iterator
 
 from ..console import counted
-from ..gated import GatedService
-from .about_service import is_resident
+from ..gated_service import GatedService
 from .machine import Machine
 from .problem import Problem
+from .service import is_resident
 
 WHY = {
     "trigger-limit-hit": "too many clients in too short a time",

@@ -1,4 +1,4 @@
-"""Rules about the service's sandbox: what in it keeps the server from doing its work."""
+"""Inspections of the service's sandbox: what in it keeps the server from doing its work."""
 
 import os
 import stat
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from ...connection.gate import LOOKUP_OPTIONS
 from ...units.unit import Unit
-from ..gated import GatedService
-from .about_service import ROOT
+from ..gated_service import GatedService
 from .machine import Machine
 from .problem import Problem, by_setting
+from .service import ROOT
 
 # Programs that hand over to a setuid program (qmail-queue, postdrop) and fail under NoNewPrivileges=.
 NEEDS_SETUID = frozenset((

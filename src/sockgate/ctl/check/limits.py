@@ -1,4 +1,4 @@
-"""Rules about the limits of the service: memory, processes, records, clients that wait."""
+"""Inspections of the limits of the service: memory, processes, records, clients that wait."""
 
 import os
 from collections.abc import Iterator
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from ...core.options import parse
 from ...dispatch.options import read_limits, read_process
 from ...units.timespan import parse_timespan
-from ..gated import PROGRAMS, GatedService
-from .about_service import is_resident
+from ..gated_service import PROGRAMS, GatedService
 from .machine import Machine
 from .problem import ZERO, Problem, by_setting
+from .service import is_resident
 
 MEGABYTE = 1 << 20
 SUFFIXES = {"": 1, "K": 1 << 10, "M": MEGABYTE, "G": 1 << 30, "T": 1 << 40}

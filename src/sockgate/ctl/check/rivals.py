@@ -1,14 +1,14 @@
-"""Rules about other programs that are enabled for the same port: at boot, one of the two fails."""
+"""Inspections of other programs that are enabled for the same port: at boot, one of the two fails."""
 
 import glob
 from collections.abc import Iterator
 
 from ...core.errors import GateError
-from ..gated import GatedService
-from .about_socket import LISTEN_KEYS, endpoints
-from .listening import parse_listen
+from ..gated_service import GatedService
 from .machine import Machine
+from .ports import parse_listen
 from .problem import Problem, switch_off
+from .socket import LISTEN_KEYS, endpoints
 
 MAIL = (25, 465, 587)
 # The ports of services that distributions start at boot, whatever their configuration says.

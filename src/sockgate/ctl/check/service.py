@@ -1,11 +1,11 @@
-"""Rules about the service unit: its user, where its output goes, and what becomes of it when it ends."""
+"""Inspections of the service unit: its user, where its output goes, and what becomes of it when it ends."""
 
 import os
 import re
 from collections.abc import Iterator
 
 from ...units.command import PREFIXES
-from ..gated import PER_CONNECTION, RESIDENT, GatedService
+from ..gated_service import PER_CONNECTION, RESIDENT, GatedService
 from .machine import Identity, Machine
 from .problem import ZERO, Problem, by_setting
 

@@ -1,4 +1,4 @@
-"""Rules about the unit files themselves: lines and files that systemd does not take as they were meant."""
+"""Inspections of the unit files themselves: lines and files that systemd does not take as they were meant."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...units.search import UnitSearch
 from ...units.unit import Unit
-from ..gated import GatedService
+from ..gated_service import GatedService
 from .machine import Machine
 from .problem import Problem
 

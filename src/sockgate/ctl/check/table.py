@@ -1,0 +1,81 @@
+"""The table of inspections. A new one is a function in one of the modules beside this, and a row here."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ..gated_service import GatedService
+from . import access, command, dns_lists, limits, rivals, rules, sandbox, service, socket, state, unit_files
+from .machine import Machine
+from .problem import Problem
+
+ERROR, WARNING = "error", "warning"
+LEVELS = (ERROR, WARNING)
+
+
+class Inspection(NamedTuple):
+    """`error`: connections will fail, the socket must not start. `warning`: it works, but not as it should."""
+
+    level: str
+    find: Callable[[GatedService, Machine], Iterator[Problem]]
+
+
+INSPECTIONS = (
+    Inspection(ERROR, command.gate_missing),
+    Inspection(ERROR, command.environment_broken),
+    Inspection(ERROR, command.variables_misspelt),
+    Inspection(ERROR, command.options_wrong),
+    Inspection(ERROR, command.server_unusable),
+    Inspection(ERROR, access.nobody_is_patient),
+    Inspection(ERROR, command.files_unreadable),
+    Inspection(ERROR, command.files_hidden),
+    Inspection(ERROR, service.account_missing),
+    Inspection(ERROR, sandbox.setuid_blocked),
+    Inspection(ERROR, sandbox.courier_shut_in),
+    Inspection(ERROR, sandbox.look_ups_shut_in),
+    Inspection(ERROR, unit_files.started_twice),
+    Inspection(ERROR, limits.memory_short),
+    Inspection(ERROR, state.socket_failed),
+    Inspection(ERROR, socket.accept_mismatch),
+    Inspection(ERROR, socket.port_taken),
+    Inspection(WARNING, socket.port_shared),
+    Inspection(WARNING, rivals.rival_enabled),
+    Inspection(WARNING, rivals.super_server_enabled),
+    Inspection(WARNING, socket.trigger_limit),
+    Inspection(WARNING, socket.poll_limit),
+    Inspection(WARNING, socket.max_connections),
+    Inspection(WARNING, socket.free_bind),
+    Inspection(WARNING, socket.no_socket),
+    Inspection(WARNING, service.account_shared),
+    Inspection(WARNING, service.stderr_to_client),
+    Inspection(WARNING, service.level_prefix),
+    Inspection(WARNING, service.failed_units_stay),
+    Inspection(WARNING, service.endings_hidden),
+    Inspection(WARNING, service.restarted),
+    Inspection(WARNING, service.sessions_killed),
+    Inspection(WARNING, service.servers_first),
+    Inspection(WARNING, service.start_limit),
+    Inspection(WARNING, unit_files.newer_drop_in),
+    Inspection(WARNING, unit_files.drop_in_unseen),
+    Inspection(WARNING, unit_files.ignored_lines),
+    Inspection(WARNING, limits.processes_short),
+    Inspection(WARNING, limits.drain_cut_off),
+    Inspection(WARNING, limits.records_dropped),
+    Inspection(WARNING, limits.queue_short),
+    Inspection(WARNING, command.environment_ignored),
+    Inspection(WARNING, command.environment_expands),
+    Inspection(WARNING, access.entries_misleading),
+    Inspection(WARNING, access.open_relay),
+    Inspection(WARNING, access.proxy_is_anybody),
+    Inspection(WARNING, access.one_source),
+    Inspection(WARNING, access.filter_alone),
+    Inspection(WARNING, rules.rules_in_vain),
+    Inspection(WARNING, access.rules_not_as_meant),
+    Inspection(WARNING, rules.rules_not_asked_for),
+    Inspection(WARNING, rules.rules_believe_anybody),
+    Inspection(WARNING, rules.rules_stale),
+    Inspection(WARNING, dns_lists.list_dead),
+    Inspection(WARNING, state.not_listening),
+    Inspection(WARNING, state.not_reloaded),
+    Inspection(WARNING, state.failures_left),
+    Inspection(WARNING, state.sessions_left),
+)
