@@ -7,7 +7,7 @@ what that means. A pattern that no client can ever match, which libwrap skips in
 import _socket
 
 from ..core.addresses import inet_aton
-from ..core.host_names import CONFIRMED, FAILED, UNCONFIRMED, HostName, name_of
+from ..core.host_names import CONFIRMED, FAILED, UNCONFIRMED, HostName
 from ..core.peer import Peer, pack, text_of
 from ..core.rule_files import read_file
 
@@ -47,7 +47,7 @@ class End:
     def find_name(self) -> str | None:
         if not self.asked:
             self.asked = True
-            host = name_of(self._peer, self.packed)
+            host = self._peer.name_of(self.packed)
             self.name, self.problem = libwrap_name(host), host.problem
         return self.name
 

@@ -10,8 +10,14 @@ from ..core.verdict import NO_MATCH, Verdict
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Protocol
 
-    from ..core.protocols import Store
+    class Store(Protocol):
+        name: str  # for people: the path of the file
+
+        def find(self, key: str) -> Verdict | None:
+            """The verdict of the rule with exactly this key; None if there is none. Raises ConfigError."""
+
 
 DOTTED_LENGTHS = (24, 16, 8)  # networks that tcprules writes as `10.1.2.`, `10.1.` and `10.`
 

@@ -9,7 +9,7 @@ import _socket
 
 from ..core.addresses import EMPTY_HINT, inet_aton
 from ..core.errors import UsageError
-from ..core.host_names import CONFIRMED, FAILED, HostName, name_of
+from ..core.host_names import CONFIRMED, FAILED, HostName
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
 from ..core.rule_files import exists, read_file
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
@@ -112,7 +112,7 @@ def refused_by(entries: list[Entry], peer: Peer, considered: list[str] | None) -
     entry = find(entries, peer)
     named = [entry for entry in entries if entry.name]
     if entry is None and named:
-        host = name_of(peer, peer.remote)
+        host = peer.name_of(peer.remote)
         if host.state == FAILED and not host.text:
             cause = Cause("--no-access", named[0].text)
             return Verdict(DENY, cause, f"unable to compare the client's name with {cause}: {host.problem}")
@@ -129,7 +129,7 @@ def let_in_by(entries: list[Entry], peer: Peer, considered: list[str] | None) ->
     problem = ""
     named = [entry for entry in entries if entry.name]
     if entry is None and named:
-        host = name_of(peer, peer.remote)
+        host = peer.name_of(peer.remote)
         problem = f": {host.problem}" if host.problem else ""
         entry = find_name(named, host) if host.state == CONFIRMED else None
     if entry is not None:

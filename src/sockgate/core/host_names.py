@@ -1,13 +1,23 @@
 """Host names, as rules by name need them: what was found out, and how sure it is.
 
-A check that has such a rule asks `name_of`; who looks up is decided outside (`Peer.names`): resolve.py for a real
+A check that has such a rule asks `Peer.name_of`. `Peer.names` is the name service that answers: resolve/ for a real
 connection, the administrator's word for `sockgatectl explain`.
 """
 
-from .peer import Peer
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol  # it would cost every connection 5 ms
+
+    class NameService(Protocol):
+        def name_of(self, packed: bytes) -> "HostName":
+            """What is known of the name of this address. Never raises."""
+
+        def is_in_netgroup(self, group: str, host: str) -> bool | None:
+            """Whether the netgroup (netgroup(5)) has this host; None if that cannot be found out. Never raises."""
+
 
 CONFIRMED = "confirmed"  # the address has this name, and the name has this address
-UNCONFIRMED = "not confirmed"  # the address has this name, but the name leads elsewhere: anyone can claim a name
+UNCONFIRMED = "not confirmed"  # the address has this name, but the name leads elsewhere: any client can claim a name
 NONE = "none"  # the address has no name
 FAILED = "not found out"  # the answer is unknown: no server, no time, or no usable name
 
@@ -46,12 +56,3 @@ class GivenName:
 
     def is_in_netgroup(self, group: str, host: str) -> bool | None:
         return None
-
-
-def name_of(peer: Peer, packed: bytes) -> HostName:
-    """The name of one of this connection's addresses. A client without an address (AF_UNIX) has none."""
-    if not packed:
-        return HostName(NONE)
-    if peer.names is None:
-        return HostName(FAILED, problem="nobody looks names up here")
-    return peer.names.name_of(packed)

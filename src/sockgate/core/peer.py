@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import _RetAddress
 
+    from .host_names import HostName, NameService
     from .listing import Listing
-    from .protocols import Names
 
     # Remote and local, as the socket module has them: (address, port), for IPv6 flow and scope as well; or a path.
     Ends = tuple[_RetAddress, _RetAddress]
@@ -35,7 +35,7 @@ class Peer:
     host        its name (TCPREMOTEHOST), None if it is unknown
     local_host  the name of this end (TCPLOCALHOST), None if it is unknown
     info        its user (TCPREMOTEINFO), as ident told it, None if that is unknown
-    names       whom to ask for host names, None if nobody may ask
+    names       the service that knows host names, None where no name is looked up
     listings    what DNS lists say of it, by zone
     problems    what was asked and not answered, for the log
     variables   what that proxy said of the client beyond its address, for the server's environment
@@ -55,13 +55,23 @@ class Peer:
     local_host: str | None = None
     info: str | None = None
     via: str | None = None
-    names: "Names | None" = None
+    names: "NameService | None" = None
 
     def __init__(self, protocol: str) -> None:
         self.protocol = protocol
         self.listings: dict[str, Listing] = {}
         self.problems: list[str] = []
         self.variables: dict[bytes, bytes] = {}
+
+    def name_of(self, packed: bytes) -> "HostName":
+        """The name of one of this connection's addresses. A client without an address (AF_UNIX) has none."""
+        from .host_names import FAILED, NONE, HostName
+
+        if not packed:
+            return HostName(NONE)
+        if self.names is None:
+            return HostName(FAILED, problem="nobody looks names up here")
+        return self.names.name_of(packed)
 
     def on_port(self, port: int) -> "Peer":
         """The same client on another connection, which comes from this port."""
