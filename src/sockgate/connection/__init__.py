@@ -1,1 +1,1 @@
-"""One connection: what is known before it comes, its steps, and the server that it ends in."""
+"""One connection: the gate that is built before it comes, the steps of its admission, and its server."""

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 
 class Outcome:
-    """What becomes of a client.
+    """The end of an admission: the client is admitted or refused.
 
-    peer     the client itself, where it came through a proxy
-    verdict  with the variables, the actions and the cause
-    error    what is wrong on this side, so that the client is refused for no fault of its own; None for a decision
+    peer     the client itself, also if it came through a proxy
+    verdict  the decision, with its cause, the variables and the actions
+    error    an error on this side, because of which the client is refused; None if the gate decided
     """
 
     __slots__ = ("_gate", "error", "peer", "verdict")
@@ -50,24 +50,24 @@ class Outcome:
 
     @property
     def words(self) -> bytes:
-        """What the client is sent now: before its server starts, or before its connection is closed."""
+        """The text to send to the client now, before its server starts or before its connection is closed."""
         return self._gate.welcome(self.verdict) if self.admitted else self._gate.refusal(self.verdict)
 
     @property
     def note(self) -> str:
-        """What else the log says of an admitted client."""
+        """The note in the log record of an admitted client."""
         return self._gate.note(self.peer)
 
     def environment(self, base: dict[bytes, bytes]) -> dict[bytes, bytes]:
-        """The server's; `base` is that of the gate for every client."""
+        """The environment of the server. `base` is the part that is the same for every client of the gate."""
         return self._gate.environment(base, self.peer, self.verdict, self._gate.relays_for(self.peer))
 
 
 def admission(gate: "Gate", peer: "Peer", known: Verdict | None = None, *, counted: bool = False) -> "Admission":
     """The machine for the client of a new connection.
 
-    known    the verdict, where it was remembered from an earlier connection between the same addresses
-    counted  whether the client must have a place within limits
+    known    the verdict, if it was remembered from an earlier connection between the same addresses
+    counted  whether the client needs a place within the limits
     """
     error = None
     try:

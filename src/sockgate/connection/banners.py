@@ -1,8 +1,8 @@
-"""--banner, --banner-text, --banner-success, --banner-fail, --deny-message: what the gate itself tells a client.
+"""--banner, --banner-text, --banner-success, --banner-fail, --deny-message: the texts that the gate sends to a client.
 
-The order is xinetd's (service.c): the banner to everybody before anything is checked, then the one for those who
-are let in, or the one for those who are refused. What to send is plain bytes, so that each gate can send it in
-its own way: sockgate with `send`, sockgated from its event loop.
+The order is xinetd's (service.c): the first banner goes to every client before access is checked. The second banner
+goes to a client that is let in, or the third to a client that is refused. The texts are plain bytes. Each gate sends
+them in its own way: sockgate with `send`, sockgated from its event loop.
 """
 
 import _socket
@@ -27,7 +27,7 @@ class Banners:
     greeting  to every client, first
     success   to a client that is let in, just before its server starts
     failure   to a client that is refused
-    message   and then this line, unless the rule has one of its own
+    message   the line after `failure`, unless the rule has a message of its own
     """
 
     __slots__ = ("failure", "greeting", "message", "success")
@@ -36,7 +36,7 @@ class Banners:
         self, greeting: str | None, success: str | None, failure: str | None, message: str | None,
         text: str | None = None, sources: "Sources | None" = None,
     ) -> None:  # fmt: skip
-        """Of three files, a line, and a text in place of the first file; None for what was not asked for.
+        """From three files, a line, and a text in place of the first file. None stands for an option that is not given.
 
         Raises ConfigError or UsageError.
         """
@@ -51,12 +51,12 @@ class Banners:
 
 
 def read_banner(path: str | None, sources: "Sources | None") -> bytes:
-    """A banner is sent as it is: lines that should end in CR LF must be written so."""
+    """The bytes of the file. They are sent as they are: a line that should end in CR LF has CR LF in the file."""
     return b"" if path is None else read_file(path, LARGEST_BANNER, sources)
 
 
 def encode_message(text: str, option: str) -> bytes:
-    """The lines of the text, each ended by CR LF as network protocols want them. Raises UsageError."""
+    """The lines of the text, each with CR LF at its end, as network protocols require. Raises UsageError."""
     lines = text.split("\n")
     if not text or not all(line.isprintable() for line in lines):
         raise UsageError(f"{option}: {text!r} is not a line of text", cause=Cause(option, text))
@@ -64,9 +64,9 @@ def encode_message(text: str, option: str) -> bytes:
 
 
 def send(descriptor: int, data: bytes, seconds: float = SEND_SECONDS) -> None:
-    """Send this to the client, unless it does not read: then stop after some seconds.
+    """Send this to the client. If the client does not read, stop after some seconds.
 
-    The socket stays as it was: not even for this time does it become non-blocking, since the server may share it.
+    The socket stays blocking all the time, because the server may share it.
     """
     if not data:
         return
@@ -77,19 +77,19 @@ def send(descriptor: int, data: bytes, seconds: float = SEND_SECONDS) -> None:
             set_send_timeout(connection, left)
             data = data[connection.send(data, _socket.MSG_NOSIGNAL) :]
     except OSError:
-        return  # the client has gone, or does not read; nobody to tell
+        return  # the client has gone, or does not read
     finally:
         set_send_timeout(connection, 0)
         connection.detach()
 
 
 def set_send_timeout(connection: _socket.socket, seconds: float) -> None:
-    """SO_SNDTIMEO, a struct timeval; 0 for none, socket(7)."""
+    """Set SO_SNDTIMEO, a struct timeval (socket(7)). 0 means no limit."""
     connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, pack("@ll", int(seconds), int(seconds % 1 * 1e6)))
 
 
 def say_last_words(descriptor: int, text: bytes) -> None:
-    """Send a refused client what it is told. The caller closes the connection."""
+    """Send the text to a refused client. The caller closes the connection."""
     send(descriptor, text)
     discard_input(descriptor)
 
@@ -97,7 +97,8 @@ def say_last_words(descriptor: int, text: bytes) -> None:
 def discard_input(descriptor: int) -> None:
     """Read what the client has sent so far.
 
-    To close a socket with unread data resets the connection, and with it goes what was just sent (RFC 2525, 2.17).
+    If a socket is closed with unread data in it, the kernel resets the connection, and the client can lose the text
+    that was just sent (RFC 2525, 2.17).
     """
     connection = _socket.socket(fileno=descriptor)
     try:
@@ -105,6 +106,6 @@ def discard_input(descriptor: int) -> None:
             if not connection.recv(1 << 14, _socket.MSG_DONTWAIT):
                 break
     except OSError:
-        return  # nothing there
+        return  # there is nothing to read
     finally:
         connection.detach()

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Blocking:
-    """For one connection. `seconds` is the time for everything that must be learned about its client."""
+    """The driver of one connection. `seconds` is the time for all that must be learned about the client."""
 
     def __init__(self, descriptor: int, seconds: float) -> None:
         self._descriptor = descriptor
         self._deadline = time.monotonic() + seconds
 
     def finish(self, machine: "Admission", need: "Need | Outcome") -> Outcome:
-        """The outcome of a machine that has this need at the moment."""
+        """Run the machine, which has this need now, to its outcome."""
         while not isinstance(need, Outcome):
             answer: Answer | Refused | GateError
             try:
@@ -52,7 +52,7 @@ class Blocking:
         send(self._descriptor, data)
 
     def take_place(self, need: Place) -> None:
-        """There are no limits here."""
+        """Always grants the place: this driver has no limits."""
 
     def _look_up(self, questions: Questions) -> None:
         from ..resolve import look_up

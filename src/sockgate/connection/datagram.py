@@ -1,7 +1,7 @@
 """A datagram service (Accept=no): the sender of the first datagram is checked, then the server gets the socket.
 
-As under xinetd, the server reads that datagram itself, and those after it without another check. Refused ones are
-thrown away here. Only imported when descriptor 0 turns out to be a datagram socket.
+As under xinetd, the server reads that datagram itself, and later datagrams without another check. Refused datagrams
+are thrown away here. This module is imported only if descriptor 0 is a datagram socket.
 """
 
 import _socket
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from .gate import Gate
     from .log import Log
 
-# How long to stay after a refused datagram: a flood of them must not start a gate for each.
+# The gate stays for this time after a refused datagram. Otherwise a flood of datagrams would start a gate for each.
 LINGER_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
-# Senders of datagrams can be made up: a flood of them must not become a flood of records.
+# The address of a sender can be forged. So a flood of datagrams must not become a flood of records.
 MOST_RECORDS = 20
 
 
 class Unanswered(Blocking):
-    """The driver for a sender, which can be sent nothing: the socket is for all of them."""
+    """The driver for the sender of a datagram. It sends nothing: the socket belongs to all senders."""
 
     def send(self, data: bytes) -> None:
-        """Not to a sender: the address may be made up."""
+        """Send nothing: the address of the sender can be forged."""
 
 
 def admit(descriptor: int, gate: "Gate", log: "Log") -> "Outcome":
-    """That of the first sender that may come in; its datagram is still to be read. Raises GateError.
+    """The outcome for the first sender that may come in. Its datagram stays unread. Raises GateError.
 
     Raises PeerGone if no sender is left.
     """
@@ -68,14 +68,14 @@ def admit(descriptor: int, gate: "Gate", log: "Log") -> "Outcome":
 
 
 def first_sender(connection: _socket.socket) -> Peer:
-    """Who sent the datagram that is next to be read. Waits for one for LINGER_SECONDS, then raises PeerGone."""
+    """The sender of the next datagram. Waits for a datagram for LINGER_SECONDS, then raises PeerGone."""
     deadline = time.monotonic() + LINGER_SECONDS
     while True:
         try:
             _, address = connection.recvfrom(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
             return sender(connection, address)
         except OSError as error:
-            # ECONNREFUSED: an earlier answer bounced; reading it clears it.
+            # ECONNREFUSED: an earlier answer came back as undeliverable. To read this error clears it.
             if error.errno not in (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED):
                 raise SystemFailure(f"unable to read the sender's address: {error.strerror}") from None
         if time.monotonic() > deadline:
@@ -84,7 +84,7 @@ def first_sender(connection: _socket.socket) -> Peer:
 
 
 def sender(connection: _socket.socket, address: "tuple[str, int] | tuple[str, int, int, int] | object") -> Peer:
-    """The peer of one datagram; one from an AF_UNIX socket has no address, and is in no list."""
+    """The peer of one datagram. A sender with an AF_UNIX socket has no address, and is in no list."""
     family = connection.family
     if family not in (_socket.AF_INET, _socket.AF_INET6) or not isinstance(address, tuple):
         return Peer("UNIX")
@@ -98,7 +98,7 @@ def sender(connection: _socket.socket, address: "tuple[str, int] | tuple[str, in
 
 
 def drop(connection: _socket.socket) -> None:
-    """Throw away the datagram that is next to be read."""
+    """Throw away the next datagram."""
     try:
         connection.recv(1, _socket.MSG_DONTWAIT)
     except OSError as error:

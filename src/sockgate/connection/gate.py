@@ -1,7 +1,7 @@
-"""A gate: everything that is known before a client comes, and what is decided when one does.
+"""A gate: a set of options, checked and loaded before a client comes. It decides about clients.
 
-`sockgate` builds one for its only connection, `sockgated` one for all of them, and `sockgatectl` builds one to
-check and explain options. It starts nothing and writes nothing.
+`sockgate` builds a gate for its only connection, `sockgated` one for all its connections. `sockgatectl` builds a gate
+to check and explain options. A gate starts no process and writes nothing.
 """
 
 from ..access import build_checks
@@ -32,11 +32,11 @@ BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-messa
 
 
 class Gate:
-    """Built from a parsed command line; raises UsageError or ConfigError for options that cannot work.
+    """A gate, built from a parsed command line. Raises UsageError or ConfigError for options that cannot work.
 
     sources     each file and folder that was looked at, with its signature (core/rule_files.py)
-    greeting    what every client is sent before it is decided about
-    local_name  of this end (TCPLOCALHOST), None if that is unknown
+    greeting    what every client is sent before the gate decides about it
+    local_name  the name of this end (TCPLOCALHOST), None if it is unknown
     """
 
     __slots__ = (
@@ -67,14 +67,17 @@ class Gate:
 
     @property
     def must_wait(self) -> bool:
-        """Whether a connection needs a process of its own: to wait for the network, or to be changed by a rule."""
+        """Whether a connection needs a process of its own: to wait for the network, or because a rule changes it."""
         waits = self.proxy is not None or self.greet_delay is not None or self.lookups is not None
         return waits or any(check.needs_process for check in self.checks)
 
     @property
     def is_lasting(self) -> bool:
-        """Whether what is decided about one connection holds for all between the same two addresses, until one of the
-        files changes; and but for TCPREMOTEPORT, their servers get the same variables."""
+        """Whether a decision about one connection holds for all connections between the same two addresses.
+
+        Such a decision holds until one of the files changes. The servers of these connections get the same variables,
+        except TCPREMOTEPORT.
+        """
         return not self.must_wait and self._ssl_variables is None and all(check.lasting for check in self.checks)
 
     @property
@@ -93,17 +96,17 @@ class Gate:
         return tuple(warning for check in self.checks for warning in check.warnings)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
-        """The verdict on a client about whom everything was asked. Raises ConfigError.
+        """The verdict on a client, after all questions about it were asked. Raises ConfigError.
 
-        All checks must let the client in; the first that refuses decides.
+        All checks must let the client in. The first check that refuses decides.
         """
         verdict, _ = self._ask_checks(peer, considered, all_known=True)
         return verdict if verdict.outcome == DENY else self._ask_lists(peer, verdict, considered)
 
     def decide_or_ask(self, peer: Peer) -> "tuple[Verdict | None, Questions | None]":
-        """The verdict, where no answer from the network can change it; else what has to be asked. Raises ConfigError.
+        """The verdict if no answer from the network can change it, else the questions to ask. Raises ConfigError.
 
-        A client that is refused anyway causes no look-up. A client about which nothing is to be asked does not wait.
+        A client that will be refused anyway causes no look-up. A client about which nothing is asked does not wait.
         """
         verdict, certain = self._ask_checks(peer, None, all_known=False)
         if verdict.outcome == DENY:
@@ -119,14 +122,14 @@ class Gate:
         return None, questions
 
     def decide_now(self, peer: Peer) -> Verdict | None:
-        """The verdict of a client that has to wait for nothing, else None. It is no proxy. Raises ConfigError."""
+        """The verdict if this client has to wait for nothing, else None. The peer is no proxy. Raises ConfigError."""
         verdict, _ = self.decide_or_ask(peer)
         return None if verdict and verdict.outcome != DENY and self.greet_delay is not None else verdict
 
     def _ask_checks(self, peer: Peer, considered: list[str] | None, *, all_known: bool) -> tuple[Verdict, bool]:
-        """The verdict of the checks together, and whether no answer from the network can change it.
+        """The common verdict of the checks, and whether it is certain: no answer from the network can change it.
 
-        Unless everything is known, the checks are left out that may hang on such an answer.
+        Unless all is known, checks that may depend on such an answer are left out.
         """
         matched, certain = Verdict(NO_MATCH), True
         actions: Actions | None = None
@@ -146,7 +149,7 @@ class Gate:
         return Verdict(ALLOW, matched.cause, matched.reason, variables=variables, actions=actions), certain
 
     def _ask_lists(self, peer: Peer, verdict: Verdict, considered: list[str] | None) -> Verdict:
-        """The verdict after what DNS lists say of a client that the checks let in."""
+        """The verdict on a client that the checks let in, after the answers of the DNS lists."""
         lists = self.lookups.lists if self.lookups is not None else None
         if lists is None:
             return verdict
@@ -157,12 +160,12 @@ class Gate:
         return verdict
 
     def welcome(self, verdict: Verdict) -> bytes:
-        """What a client that is let in is sent just before its server starts."""
+        """The text that a client is sent just before its server starts."""
         own = verdict.actions.banner if verdict.actions else b""
         return own + self._banners.success if self._banners else own
 
     def refusal(self, verdict: Verdict) -> bytes:
-        """What a client that is refused is sent before the connection is closed."""
+        """The text that a refused client is sent before its connection is closed."""
         own = verdict.actions.banner if verdict.actions else b""
         if self._banners is None:
             return own + verdict.message
@@ -173,19 +176,19 @@ class Gate:
         return self._relay.find(peer.remote) if self._relay else None
 
     def note(self, peer: Peer) -> str:
-        """What the log is to say of a client that is let in."""
+        """The note in the log record of a client that is let in."""
         relay = self.relays_for(peer)
         return "; ".join((f"relay ({relay})",) * (relay is not None) + tuple(peer.problems))
 
     def base_environment(self, inherited: dict[bytes, bytes]) -> dict[bytes, bytes]:
-        """What every connection's server gets: inherited variables, scrubbed, then --env."""
+        """The variables that are the same for all servers: the inherited ones, scrubbed, then --env."""
         kept = inherited if self._pass_env is None else keep_only(inherited, self._pass_env)
         return scrub(kept) | self._assignments
 
     def environment(
         self, base: dict[bytes, bytes], peer: Peer, verdict: Verdict, relay: str | None
     ) -> dict[bytes, bytes]:
-        """The server's environment: base, the UCSPI variables, --relay, then the rule that matched."""
+        """The environment of one server: base, then the UCSPI variables, --relay, and the rule that matched."""
         peer.local_host = self.local_name
         environment = base | peer_variables(peer)
         if self._ssl_variables is not None:

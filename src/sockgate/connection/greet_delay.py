@@ -1,9 +1,9 @@
-"""--greet-delay: a client that speaks before it is greeted is no client that anybody wants.
+"""--greet-delay: refuse a client that sends something before the server has greeted it.
 
-Where the server speaks first, as in SMTP, to wait for it is part of the protocol (RFC 5321, 4.3.1), and what sends
-spam often does not. So a client that was let in waits for a while before its server starts, and is refused if it
-says anything meanwhile: the pregreet test of postscreen, greetdelay of the qmail family. As with both, who may relay
-is spared. Not a byte of what the client says is read: the server gets it, or nobody.
+In SMTP the server speaks first, and a client must wait for it (RFC 5321, 4.3.1). Software that sends spam often does
+not wait. So a client that was let in waits for some time before its server starts. It is refused if it sends something
+during that time. postscreen's pregreet test and greetdelay of the qmail family do the same. As with both, clients that
+may relay do not wait. The gate reads none of the client's bytes, so the server gets all of them.
 """
 
 import _socket
@@ -18,20 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 RELAYCLIENT, GREETDELAY = b"RELAYCLIENT", b"GREETDELAY"  # the second is that of ucspi-tcp6's rblsmtpd
-SHOWN = 40  # bytes of what an early talker said
+SHOWN = 40  # bytes of the client's early words, for the log
 SHORTEST, LONGEST = 0.1, 60.0  # seconds; a client of SMTP waits for 300 (RFC 5321, 4.5.3.2.1)
 
 
 class GreetDelay:
-    """
-    seconds  how long a client waits, unless a rule sets GREETDELAY for it
-    message  what an early talker is told, empty for the deny message
+    """The value of the option.
+
+    seconds  the delay for a client, unless a rule sets GREETDELAY for it
+    message  the text for a client that speaks too early, empty for the deny message
     """
 
     __slots__ = ("message", "seconds")
 
     def __init__(self, text: str) -> None:
-        """Of SECONDS[,TEXT]. Raises UsageError."""
+        """From SECONDS[,TEXT]. Raises UsageError."""
         number, comma, message = text.partition(",")
         seconds = parse_delay(number)
         if seconds is None:
@@ -52,7 +53,7 @@ class GreetDelay:
         return Verdict(DENY, Cause("--greet-delay"), reason, message=self.message)
 
     def seconds_for(self, verdict: Verdict, relay: str | None) -> float:
-        """How long the client of this verdict, whom this entry of --relay covers, waits. Raises ConfigError."""
+        """The delay for a client with this verdict and this entry of --relay (or None). Raises ConfigError."""
         if relay is not None or verdict.variables.get(RELAYCLIENT) is not None:
             return 0
         own = verdict.variables.get(GREETDELAY)
@@ -68,7 +69,7 @@ class GreetDelay:
 
 
 def parse_delay(text: str) -> float | None:
-    """Seconds, whole or with a decimal point; None if they are none or too many."""
+    """Seconds, whole or with a decimal point. None if the text is no number or the number is out of range."""
     whole, _point, fraction = text.partition(".")
     if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit() and len(text) < 10):
         return None
@@ -76,7 +77,10 @@ def parse_delay(text: str) -> float | None:
 
 
 def first_words(descriptor: int, seconds: float) -> bytes | None:
-    """The beginning of what the client says within this time, still to be read; None if it waits, b"" if it leaves."""
+    """The first bytes that the client sends within this time. None if it waits, b"" if it leaves.
+
+    The bytes stay in the socket, for the server.
+    """
     connection = _socket.socket(fileno=descriptor)
     try:
         connection.settimeout(seconds)
@@ -84,12 +88,12 @@ def first_words(descriptor: int, seconds: float) -> bytes | None:
     except TimeoutError:
         return None
     except OSError:
-        return b""  # it was reset
+        return b""  # the client has reset the connection
     finally:
         connection.settimeout(None)  # the server shares it
         connection.detach()
 
 
 def shown(said: bytes) -> str:
-    """Its first line, for the log, which cleans it."""
+    """The first line of these bytes, quoted, for the log."""
     return repr(said.partition(b"\n")[0].rstrip(b"\r").decode("latin-1"))

@@ -1,8 +1,8 @@
 """One log record per decision: a structured journal record, or one line on standard error.
 
-The journal's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL) is one datagram of KEY=value lines; writing
-it here costs 0.1 ms, loading systemd.journal 14. Values are cleaned first, so that no foreign byte can split
-a record, add a field or change a priority.
+The journal's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL) is one datagram of KEY=value lines. To write it here
+takes 0.1 ms; to import systemd.journal would take 14 ms. Values are cleaned first, so no byte from the network can
+split a record, add a field or change a priority.
 """
 
 import _socket
@@ -41,18 +41,18 @@ Field = tuple[str, str | int | Cause | None]
 
 
 def clean(text: str) -> str:
-    """Printable ASCII only, everything else as `?`, cut at 1,000 characters (tcpserver.c: safecats)."""
+    """Printable ASCII, with `?` for every other character, cut to 1,000 characters (tcpserver.c: safecats)."""
     if not (text.isascii() and text.isprintable()):
         text = "".join(c if " " <= c <= "~" else "?" for c in text)
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "..."
 
 
 class Log:
-    """Where this gate's records go.
+    """The destination of this gate's records.
 
-    To the journal if standard error is the journal (JOURNAL_STREAM, systemd.exec(5)) or is the client's own
-    connection (StandardInput=socket without StandardError=): nothing of ours may reach the client. Otherwise
-    one line on standard error.
+    Records go to the journal if standard error is the journal (JOURNAL_STREAM, systemd.exec(5)). They also go there if
+    standard error is the client's own connection (StandardInput=socket without StandardError=), because no record may
+    reach the client. Otherwise each record is one line on standard error.
     """
 
     __slots__ = ("_invocation", "_journal", "_to_client", "program", "service")
@@ -60,18 +60,18 @@ class Log:
     def __init__(self, program: str, service: str, journal_stream: bytes, connection: int | None = None) -> None:
         self.program = program
         self.service = service
-        # journald finds out by itself which unit a record is from, unless its sender is gone by then.
+        # journald finds the unit of a record by itself, unless the sender has already exited.
         self._invocation = posix.environ.get(b"INVOCATION_ID", b"").decode("ascii", "replace")
         stderr = identity(STDERR)
         self._to_client = connection is not None and stderr is not None and stderr == identity(connection)
         self._journal: _socket.socket | None = None
         if self._to_client or (stderr is not None and journal_stream == b"%d:%d" % stderr):
             self._journal = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
-            # A journal that does not read must not hold the client up for longer than this.
+            # A journal that does not read must not delay the client for longer than this.
             self._journal.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, timeval(JOURNAL_TIMEOUT))
 
     def verdict(self, peer: Peer, verdict: Verdict, *, allowed: bool, note: str = "") -> None:
-        """The record of one decision."""
+        """Write the record of one decision."""
         word = "accepted" if allowed else "refused"
         reason = note if allowed else verdict.reason
         way = f" via {peer.via}" if peer.via else ""
@@ -86,7 +86,7 @@ class Log:
         )  # fmt: skip
 
     def failure(self, message: str, peer: Peer | None = None, code: int = 0) -> None:
-        """The record of a connection that ended because something is wrong on this side."""
+        """Write the record of a connection that ended because something is wrong on this side."""
         fields: list[Field] = [
             ("SOCKGATE_VERDICT", "error"), ("SOCKGATE_REASON", message), ("SOCKGATE_STATUS", code),
         ]  # fmt: skip
@@ -95,7 +95,7 @@ class Log:
         self.record(ERROR, FAILED, message, *fields, *(peer_fields(peer) if peer else ()))
 
     def gone(self) -> None:
-        """The record of a client that left before anyone could see who it was."""
+        """Write the record of a client that left before its address could be read."""
         self.record(DEBUG, GONE, "the client has gone before it was identified", ("SOCKGATE_VERDICT", "gone"))
 
     def record(self, priority: int, message_id: str, message: str, *fields: Field) -> None:
@@ -106,11 +106,11 @@ class Log:
             write_line(f"{self.program}: {clean(message)}")
 
     def flush(self) -> None:
-        """Wait, at most 0.5 s, until the journal has taken in what was sent: before an exit, not before an exec.
+        """Wait, at most 0.5 s, until journald has read our records. This is needed before an exit, not before an exec.
 
-        journald finds a record's unit through /proc of the process that sent it; of one that has exited it
-        knows nothing, and `journalctl -u` would not show why a client was refused. It reads its socket one
-        datagram at a time and ignores empty ones: once it has read an empty one, it is done with the record.
+        journald finds the unit of a record through /proc of its sender. If the sender has exited, the record has no
+        unit, and `journalctl -u` would not show why a client was refused. journald reads one datagram at a time and
+        ignores empty ones. So an empty datagram is sent: once it has been read, the records before it have their unit.
         """
         if self._journal is None:
             return
@@ -140,7 +140,7 @@ class Log:
 def journal_record(
     program: str, service: str, priority: int, message_id: str, message: str, fields: tuple[Field, ...]
 ) -> bytes:
-    """One record in the journal's native protocol; fields without a value are left out."""
+    """One record in the journal's native protocol. Fields without a value are left out."""
     common: tuple[Field, ...] = (
         ("MESSAGE", message), ("PRIORITY", priority), ("MESSAGE_ID", message_id),
         ("SYSLOG_IDENTIFIER", program), ("SOCKGATE_SERVICE", service),
@@ -153,7 +153,7 @@ def write_line(text: str) -> None:
     try:
         posix.write(STDERR, text.encode() + b"\n")
     except OSError:
-        return  # nobody reads standard error; the connection must not suffer
+        return  # standard error has no reader; the connection goes on all the same
 
 
 def peer_fields(peer: Peer) -> list[Field]:
@@ -169,13 +169,13 @@ def peer_fields(peer: Peer) -> list[Field]:
 
 
 def timeval(microseconds: int) -> bytes:
-    """A struct timeval of less than a second: two longs."""
+    """A struct timeval (two longs) of less than a second."""
     size = 8 if sys.maxsize > 1 << 32 else 4
     return bytes(size) + microseconds.to_bytes(size, sys.byteorder)
 
 
 def identity(descriptor: int) -> tuple[int, int] | None:
-    """(device, inode) of a socket, the form of JOURNAL_STREAM; None if it is none, such as a terminal."""
+    """(device, inode) of a socket, as in JOURNAL_STREAM. None if the descriptor is no socket, but a terminal or so."""
     try:
         status = posix.fstat(descriptor)
     except OSError:

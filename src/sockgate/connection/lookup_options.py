@@ -1,6 +1,6 @@
-"""--hostname, --paranoid, --ident, --dnsbl: what is to be asked about each client. resolve/ asks it.
+"""--hostname, --paranoid, --ident, --dnsbl: the questions about each client. resolve/ asks them.
 
-Only imported where one of these options is given.
+This module is imported only if one of these options is given.
 """
 
 from ..core.errors import UsageError
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class LookUps:
-    """Raises UsageError for options that make no sense together.
+    """The options about look-ups. Raises UsageError for options that do not fit together.
 
     hostname   whether the client's name becomes TCPREMOTEHOST
-    paranoid   only if it leads back to the client's address
-    ident      the seconds that its ident server has for TCPREMOTEINFO, within --timeout; None if it is not asked
+    paranoid   whether the name must lead back to the client's address
+    ident      the seconds for the answer of its ident server, within --timeout; None if the server is not asked
     lists      the DNS lists, None if there are none
     """
 
@@ -37,11 +37,11 @@ class LookUps:
             )
 
     def identifies(self, peer: "Peer") -> bool:
-        """Whether something about this client itself is asked, which rules may be about."""
+        """Whether a name or a user of this client is looked up. Rules can match both."""
         return (self.hostname or self.ident is not None) and bool(peer.remote)
 
     def questions(self, peer: "Peer", verdict: "Verdict", relay: str | None) -> "Questions | None":
-        """What is asked about a client that has this verdict so far, and this entry of --relay; None for nothing."""
+        """The questions about a client with this verdict so far and this entry of --relay. None if there are none."""
         zones = self.lists.zones(peer, verdict.variables, relay) if self.lists is not None else {}
         if not zones and not self.identifies(peer):
             return None

@@ -1,6 +1,6 @@
-"""What an admission may need before it goes on. Loaded only where an option or a limit makes it need something.
+"""What an admission may need before it goes on. Imported only if an option or a limit makes it need something.
 
-Beside these, an admission may need the answers to Questions (core/questions.py).
+An admission may also need the answers to Questions (core/questions.py).
 """
 
 TYPE_CHECKING = False
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class ProxyHeader:
-    """All bytes of the PROXY header that the client's connection begins with. They are the answer."""
+    """Read the PROXY header at the beginning of the connection. The answer is all its bytes."""
 
     __slots__ = ()
 
 
 class Send:
-    """Send these bytes to the client, as far as it takes them. No answer."""
+    """Send these bytes to the client, as far as it reads them. There is no answer."""
 
     __slots__ = ("data",)
 
@@ -26,9 +26,9 @@ class Send:
 
 
 class Place:
-    """Count this client, as the limits allow it. No answer.
+    """Give this client a place within the limits, or raise Refused. There is no answer.
 
-    verdict  what the rules say of the client; None where that is not known before it was asked about
+    verdict  the verdict of the rules; None if it needs the answers to questions first
     """
 
     __slots__ = ("peer", "verdict")
@@ -39,8 +39,10 @@ class Place:
 
 
 class Silence:
-    """Let the client wait. The answer is None if it says nothing; else the beginning of what it says, still unread, or
-    nothing (b"") if it leaves."""
+    """Let the client wait. The answer is None if it sends nothing, and b"" if it leaves.
+
+    Otherwise the answer is the beginning of what it sends, which stays unread in the socket.
+    """
 
     __slots__ = ("seconds",)
 

@@ -1,8 +1,9 @@
-"""--proxy-protocol: the client's address as a trusted proxy conveys it, versions 1 and 2.
+"""--proxy-protocol: the client's address in the header of a trusted proxy, versions 1 and 2.
 
-Source: doc/proxy-protocol.txt of HAProxy. The header is read to the exact byte, since the server inherits the
-socket and what follows belongs to it: `missing()` says how many more bytes are certainly part of the header, and
-no more than that is ever read. A header that is absent, malformed, late or from a stranger refuses.
+Source: doc/proxy-protocol.txt of HAProxy. The gate reads the header and not one byte more: the server inherits the
+socket, and the bytes behind the header belong to the server. `missing()` says how many more bytes are certainly part of
+the header, and no more are read. The client is refused if the header is absent, malformed or late, or if its sender is
+not trusted.
 """
 
 import _socket
@@ -30,7 +31,7 @@ TLV_AUTHORITY, TLV_CRC32C, TLV_SSL = 0x02, 0x03, 0x20
 TLV_SSL_VERSION, TLV_SSL_COMMON_NAME, TLV_SSL_CIPHER = 0x21, 0x22, 0x23
 SSL_FIXED = 5  # one byte of flags, four of the verification's result
 CLIENT_SSL, CLIENT_CERTIFICATE = 0x01, 0x06  # over TLS; with a certificate in this connection or in its session
-# The names of s6-networking's proxy-server and of ucspi-ssl, which differ for the name in the certificate.
+# The names of ucspi-ssl and of s6-networking's proxy-server. The two differ for the name in the certificate.
 SSL_VARIABLES = {
     TLV_SSL_VERSION: (b"SSL_PROTOCOL",),
     TLV_SSL_CIPHER: (b"SSL_CIPHER",),
@@ -41,11 +42,11 @@ LONGEST_VALUE = 255
 
 
 class Malformed(Exception):
-    """What the header breaks."""
+    """The header breaks a rule of the protocol. The text says which."""
 
 
 class Conveyed:
-    """What one header says: both addresses, or None for them where the real ones stand; variables for the server."""
+    """The content of one header: both addresses (None if the real ones stay in force), and variables for the server."""
 
     __slots__ = ("endpoints", "variables")
 
@@ -55,7 +56,7 @@ class Conveyed:
 
 
 class ProxyProtocol:
-    """Applies the header of a connection that comes from one of the trusted senders."""
+    """The trusted senders of --proxy-protocol. Applies the header of a connection from one of them."""
 
     __slots__ = ("_trusted",)
     header = ProxyHeader()
@@ -64,7 +65,7 @@ class ProxyProtocol:
         self._trusted = AddressList(trusted, "--proxy-protocol")
 
     def check_sender(self, peer: Peer) -> None:
-        """Raises Refused for a peer that may not speak for others."""
+        """Raise Refused if this peer is not a trusted proxy."""
         if not self._trusted.find(peer.remote):
             raise Refused(CAUSE, f"not a trusted proxy (--proxy-protocol {self._trusted.text})")
 
@@ -106,19 +107,19 @@ def read_header(connection: _socket.socket, deadline: float) -> bytes:
 
 
 def peek_header(connection: _socket.socket) -> bytes | None:
-    """The header, if all of it is there; it stays unread. None if it is not, or longer than any proxy sends.
+    """The header, if all of it has come. It stays unread. None if a part is missing or the header is unusually long.
 
-    Raises Refused.
+    Raises Refused if these bytes can never become a header.
     """
     try:
         seen = connection.recv(PEEKED, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
     except OSError:
-        return None  # who reads it will see
+        return None  # nothing has come, or an error that read_header() will report
     length = 0
     while wanted := missing_or_refuse(seen[:length]):
         length += wanted
         if length > len(seen):
-            missing_or_refuse(seen)  # not all of it, but perhaps enough to see that it will never be one
+            missing_or_refuse(seen)  # raises Refused if the part that has come can never become a header
             return None
     return seen[:length]
 
@@ -131,9 +132,9 @@ def missing_or_refuse(header: bytes) -> int:
 
 
 def missing(header: bytes) -> int:
-    """How many more bytes surely belong to a header that starts like this; 0 if it is complete.
+    """How many more bytes surely belong to a header that starts like this. 0 if the header is complete.
 
-    Raises Malformed as soon as no continuation can make it a header.
+    Raises Malformed as soon as the bytes can never become a header.
     """
     if header and SIGNATURE.startswith(header[: len(SIGNATURE)]):
         if len(header) < FIXED_V2:
@@ -199,14 +200,14 @@ def parse_v2(header: bytes) -> Conveyed:
     body = header[FIXED_V2:]
     if len(body) < size:
         raise Malformed("the address block is cut short")
-    # UDP and AF_UNIX are valid and nothing that we can serve: as if unspecified, says section 2.2.
+    # UDP and AF_UNIX are valid, but we do not support them. Section 2.2: treat them as if unspecified.
     conveyed = Conveyed(endpoints_of(body[:size]) if transport in TCP_V2 else None)
     read_tlvs(header, FIXED_V2 + size, conveyed)
     return conveyed
 
 
 def parse_local(header: bytes) -> Conveyed:
-    """The proxy speaks for itself: whatever else the header holds is to be thrown away, but a checksum must match."""
+    """A header in which the proxy speaks for itself. The rest of it is thrown away, but a checksum must match."""
     try:
         fields = split_tlvs(header, FIXED_V2 + ADDRESSES_V2.get(header[13], 0))
     except Malformed:
@@ -218,7 +219,7 @@ def parse_local(header: bytes) -> Conveyed:
 
 
 def endpoints_of(block: bytes) -> tuple[bytes, int, bytes, int]:
-    """Source, its port, destination, its port."""
+    """Source, port of the source, destination, port of the destination."""
     length = (len(block) - 4) // 2
     ports = struct.unpack_from("!HH", block, 2 * length)
     return block[:length], ports[0], block[length : 2 * length], ports[1]
@@ -235,7 +236,7 @@ def read_tlvs(header: bytes, start: int, conveyed: Conveyed) -> None:
 
 
 def read_ssl(value: bytes, conveyed: Conveyed) -> None:
-    """What the flags vouch for; above all no name from a certificate that the proxy could not verify."""
+    """Take the TLS information that the flags confirm: no name from a certificate that the proxy did not verify."""
     if len(value) < SSL_FIXED:
         raise Malformed("the SSL information is cut short")
     over_tls, verified = value[0] & CLIENT_SSL, value[0] & CLIENT_CERTIFICATE and not any(value[1:SSL_FIXED])
@@ -261,7 +262,7 @@ def split_tlvs(data: bytes, start: int) -> list[tuple[int, int, bytes]]:
 
 
 def set_variable(conveyed: Conveyed, name: bytes, value: bytes) -> None:
-    """Printable ASCII of reasonable length only; anything else leaves the variable unset."""
+    """Set the variable if the value is printable ASCII of reasonable length. Otherwise it stays unset."""
     if len(value) <= LONGEST_VALUE and value.isascii() and value.decode("ascii").isprintable():
         conveyed.variables[name] = value
 
@@ -272,7 +273,7 @@ def check_crc32c(header: bytes, at: int, value: bytes) -> None:
 
 
 def crc32c(data: bytes) -> int:
-    """CRC-32C (Castagnoli, RFC 3720 appendix B.4); not in the standard library, and headers are short."""
+    """CRC-32C (Castagnoli, RFC 3720 appendix B.4), which the standard library does not have. Headers are short."""
     table = []
     for number in range(256):
         for _bit in range(8):
@@ -285,5 +286,5 @@ def crc32c(data: bytes) -> int:
 
 
 def is_local(packed: bytes) -> bool:
-    """Loopback or unspecified: what only this machine itself may be, never a client behind a proxy."""
+    """Whether the address is loopback or unspecified: only this machine itself can have it, no client of a proxy."""
     return packed[:1] in (b"\x7f", b"\x00") if len(packed) == 4 else int.from_bytes(packed, "big") <= 1

@@ -1,7 +1,7 @@
 """--rlimit NAME=VALUE: resource limits for the server, set just before exec.
 
-They are not the gate's own: an old `softlimit -m 8000000` on the unit would kill Python, which needs 16 MB of
-address space to start, while qmail-smtpd runs well in 8.
+They do not limit the gate itself. An old `softlimit -m 8000000`, set in the unit, would stop Python, which needs 16 MB
+of address space to start. qmail-smtpd runs well with 8 MB.
 """
 
 import resource
@@ -22,9 +22,9 @@ KEPT = -2  # RLIM_INFINITY is -1
 def parse_limits(words: list[str]) -> list[tuple[int, int, int]]:
     """(resource number, soft, hard) for each `NAME=SOFT[:HARD]`; hard is KEPT for `NAME=SOFT:`. Raises UsageError.
 
-    NAME as in setrlimit(2) without RLIMIT_, in any case. Sizes in bytes or with K, M, G, T (1,024 each), cpu in
-    seconds, `infinity` for none; the syntax of systemd's Limit*= (systemd.exec(5)). `SOFT:` is what softlimit(8)
-    does: the hard limit stays, and the soft one is no higher.
+    NAME is a name of setrlimit(2) without RLIMIT_, in upper or lower case. Sizes are in bytes or have K, M, G or T
+    (1,024 each) behind them; cpu is in seconds; `infinity` means no limit. This is the syntax of systemd's Limit*=
+    (systemd.exec(5)). `SOFT:` does what softlimit(8) does: the hard limit stays, and the soft limit is no higher.
     """
     limits = []
     for word in words:
@@ -58,7 +58,7 @@ def parse_size(text: str, word: str) -> int:
 
 
 def apply_limits(limits: list[tuple[int, int, int]]) -> None:
-    """Set the limits on this process. Raises SystemFailure, also if a hard limit would have to be raised."""
+    """Set the limits of this process. Raises SystemFailure, for example if a hard limit would have to rise."""
     for number, soft, hard in limits:
         try:
             if hard == KEPT:

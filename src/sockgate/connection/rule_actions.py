@@ -1,4 +1,4 @@
-"""Carrying out what a rule asks for: the nice value, the umask and the keepalives of one server."""
+"""Carry out the actions of a rule: the nice value, the umask and the keepalives of one server."""
 
 import _socket
 import posix
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def carry_out(actions: "Actions") -> None:
-    """Prepare this process, which becomes the server, and its client on descriptor 0. Raises SystemFailure."""
+    """Prepare this process, which becomes the server, and the connection on descriptor 0. Raises SystemFailure."""
     if actions.umask is not None:
         posix.umask(actions.umask)
     if actions.nice:

@@ -26,7 +26,7 @@ FILE_TYPE, REGULAR_FILE = 0o170000, 0o100000  # S_IFMT, S_IFREG
 STDERR_CHOICES = ("journal", "socket")
 FIRST_INHERITED = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
 
-# What a server could mistake for the client of this connection, or for a promise that the gate did not make.
+# A server could take these for facts about its client, or for a promise that the gate did not make.
 SCRUBBED_NAMES = frozenset((
     b"PROTO", b"RELAYCLIENT", b"RELAYHOST", b"RBLSMTPD", b"REMOTE_ADDR", b"REMOTE_HOST", b"REMOTE_PORT",
     b"NOTIFY_SOCKET", b"SSL_PROTOCOL", b"SSL_CIPHER", b"SSL_CLIENT_S_DN_CN", b"SSL_PEER_CERT_CN",
@@ -41,9 +41,9 @@ COERCED_LOCALES = (b"C.UTF-8", b"C.utf8", b"UTF-8")  # PEP 538
 
 
 def inherited_environment() -> dict[bytes, bytes]:
-    """This process's environment as it was handed over, not as CPython changed it.
+    """The environment that this process inherited, without CPython's own change.
 
-    In the C locale CPython exports LC_CTYPE=C.UTF-8 to itself (PEP 538), and a server would inherit it.
+    In the C locale CPython sets LC_CTYPE=C.UTF-8 in its own environment (PEP 538), and a server would inherit that.
     """
     environment: dict[bytes, bytes] = dict(posix.environ)
     if environment.get(b"LC_CTYPE") in COERCED_LOCALES:
@@ -55,7 +55,7 @@ def inherited_environment() -> dict[bytes, bytes]:
 
 
 def initial_environment() -> list[bytes]:
-    """NAME=VALUE as execve(2) left them; nothing where /proc is missing."""
+    """Each NAME=VALUE that execve(2) passed to this process. Empty if /proc is missing."""
     try:
         with open("/proc/self/environ", "rb") as file:
             return file.read().split(b"\0")
@@ -64,12 +64,12 @@ def initial_environment() -> list[bytes]:
 
 
 def is_listen_process(environment: dict[bytes, bytes]) -> bool:
-    """Whether LISTEN_FDS is meant for this process: inherited variables have another process's LISTEN_PID."""
+    """Whether LISTEN_FDS is meant for this process. In inherited variables, LISTEN_PID is that of another process."""
     return environment.get(b"LISTEN_PID") == b"%d" % posix.getpid()
 
 
 def open_standard_descriptors() -> None:
-    """Something on 0, 1 and 2: the next file that is opened would be taken for it."""
+    """Open /dev/null on 0, 1 and 2 if they are closed. Else the next opened file would get such a number."""
     for descriptor in (0, 1, 2):
         if not is_open(descriptor):
             posix.set_inheritable(posix.open("/dev/null", posix.O_RDWR), True)
@@ -84,9 +84,9 @@ def is_open(descriptor: int) -> bool:
 
 
 def scrub(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """Without everything that says who the client is: only the gate may say that.
+    """The environment without variables that describe a client: only the gate may set them.
 
-    Without a variable that has no name, too: execve(2) hands one on, CPython's refuses it.
+    A variable without a name is also left out: execve(2) hands it on, but CPython's execve refuses it.
     """
     return {
         name: value
@@ -96,7 +96,7 @@ def scrub(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
 
 
 def keep_only(environment: dict[bytes, bytes], names: str) -> dict[bytes, bytes]:
-    """--pass-env: of the inherited variables only those named, as xinetd's passenv; an empty list keeps none."""
+    """--pass-env: keep only these of the inherited variables, as xinetd's passenv does. An empty list keeps none."""
     kept = {to_bytes(name) for name in names.replace(",", " ").split()}
     return {name: value for name, value in environment.items() if name in kept}
 
@@ -113,9 +113,9 @@ def parse_assignments(words: list[str]) -> dict[bytes, bytes]:
 
 
 def peer_variables(peer: Peer) -> dict[bytes, bytes]:
-    """The UCSPI variables for this peer. What is unknown stays unset, never empty."""
+    """The UCSPI variables for this peer. A variable with an unknown value is not set. It is never empty instead."""
     variables = {b"PROTO": peer.protocol.encode()}
-    if peer.protocol == "UDP":  # the server reads datagrams of further senders, and their addresses with them
+    if peer.protocol == "UDP":  # the server also reads datagrams of other senders, with their addresses
         return variables
     if peer.protocol == "UNIX":
         return variables | unix_variables(peer)
@@ -139,7 +139,7 @@ def peer_variables(peer: Peer) -> dict[bytes, bytes]:
 
 
 def unix_variables(peer: Peer) -> dict[bytes, bytes]:
-    """The names of ucspi-unix: who the client is comes from SO_PEERCRED."""
+    """The variables of ucspi-unix. SO_PEERCRED says which process, user and group the client has."""
     variables = {}
     if peer.local_path:
         variables[b"UNIXLOCALPATH"] = to_bytes(peer.local_path)
@@ -150,11 +150,11 @@ def unix_variables(peer: Peer) -> dict[bytes, bytes]:
 
 
 class Server:
-    """What will run: the command and how to start it, checked as far as it can be before a client comes.
+    """The server program and how to start it, checked as far as possible before a client comes.
 
-    command    the words of the command line, the first one a path or a name to be found on PATH
-    argv0      the name it runs under (--argv0), the command's own first word if empty
-    stderr     "journal" leaves descriptor 2 as systemd set it, "socket" gives the server its client there
+    command    the words of the command line; the first is a path, or a name to be found on PATH
+    argv0      the name under which the server runs (--argv0); the first word of the command if empty
+    stderr     "journal" leaves descriptor 2 as systemd set it; "socket" makes it the client's connection
     limits     (resource number, soft, hard) to set just before exec
     """
 
@@ -171,7 +171,7 @@ class Server:
         self.stderr = stderr
         self.limits: list[tuple[int, int, int]] = []
         if limits:
-            from .rlimits import parse_limits  # only where asked for: 0.2 ms with `resource`
+            from .rlimits import parse_limits  # takes 0.2 ms with `resource`, so only if it is needed
 
             self.limits = parse_limits(limits)
 
@@ -202,7 +202,7 @@ class Server:
         restore_signals()
         try:
             if actions is not None:
-                from .rule_actions import carry_out  # hardly any rule has some
+                from .rule_actions import carry_out  # imported here because few rules have actions
 
                 carry_out(actions)
             if self.limits:
@@ -213,7 +213,7 @@ class Server:
         except OSError as error:
             raise exec_failure(path, error) from None
         finally:
-            posix.dup2(log, 2)  # still here, so there is something to report, and not to the client
+            posix.dup2(log, 2)  # exec has failed: the error goes to the log, not to the client
 
 
 def is_file(path: bytes) -> bool:
@@ -228,7 +228,7 @@ def shown(path: bytes) -> str:
 
 
 def exec_failure(path: bytes, error: OSError) -> Exception:
-    """What execve(2) says, with the exit codes of a shell."""
+    """The error of execve(2), with the exit code that a shell would use."""
     failure = f"unable to run {shown(path)}: {error.strerror}"
     if error.errno == errno.ENOENT and posix.access(path, posix.F_OK):
         return ServerUnusable(f"unable to run {shown(path)}: the interpreter that it names is missing")
@@ -242,13 +242,13 @@ def exec_failure(path: bytes, error: OSError) -> Exception:
 
 
 def restore_signals() -> None:
-    """CPython ignores these two and exec would hand that on; under tcpserver neither is ignored."""
+    """Give two signals their default action. CPython ignores them, and exec hands that on. tcpserver does not."""
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
 
 
 def arrange_descriptors(stderr: str) -> None:
-    """0 and 1 are the client, 2 is the log or, if asked for, the client as well."""
+    """Make 0 and 1 the client's connection. 2 is the log or, with --stderr socket, the client's connection as well."""
     posix.dup2(0, 1)
     if stderr == "socket":
         posix.dup2(0, 2)
@@ -257,10 +257,10 @@ def arrange_descriptors(stderr: str) -> None:
 
 
 def leave_client() -> None:
-    """Descriptor 2 is the client's connection: give the server a journal stream there instead.
+    """Give the server a journal stream on descriptor 2, which is the client's connection until now.
 
-    The header is that of systemd's connect_logger_as() (core/exec-invoke.c): identifier, unit, priority,
-    level prefix, and three times no forwarding.
+    The header is that of systemd's connect_logger_as() (core/exec-invoke.c): identifier, unit, priority, level prefix,
+    and three zeros for no forwarding.
     """
     import _socket
 

@@ -1,4 +1,4 @@
-"""--ssl-variables: what ucspi-ssl calls the client, for a server with a program in front that ends TLS."""
+"""--ssl-variables: the variables of ucspi-ssl, for a server that has a TLS program in front of it."""
 
 from ..core.errors import UsageError
 from ..core.verdict import Cause
@@ -10,7 +10,7 @@ LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
 class SslVariables:
-    """protocol  what PROTO says, "" to leave it as it is. Raises UsageError if it is no name of UCSPI."""
+    """The value of PROTO, or "" to leave PROTO as it is. Raises UsageError if the value is not a name of UCSPI."""
 
     __slots__ = ("_protocol",)
 
@@ -21,7 +21,7 @@ class SslVariables:
         self._protocol = protocol.encode()
 
     def beside(self, variables: dict[bytes, bytes]) -> dict[bytes, bytes]:
-        """SSLREMOTEIP and so on for what TCPREMOTEIP and so on say in these variables, and PROTO."""
+        """SSLREMOTEIP and so on, with the values of TCPREMOTEIP and so on in these variables; and PROTO."""
         known = {b"SSL" + end: variables[b"TCP" + end] for end in ENDS if b"TCP" + end in variables}
         if known and self._protocol:
             known[b"PROTO"] = self._protocol
