@@ -23,7 +23,7 @@ PARTS = (
     {"connection"},
     {"atomic_write"},
     {"units", "rulefile", "builtin"},
-    {"shim", "courier"},
+    {"shim", "courier", "host"},
     {"dispatch", "convert"},
     {"journal"},
     {"ctl", "generator"},

@@ -13,11 +13,11 @@ from dataclasses import replace
 
 from .atomic_write import link_once, write_atomically
 from .convert.conflicts import MASKED, obstacle, origin_of, vendor_drop_ins
-from .convert.machine import Machine, this_machine
 from .convert.report import Outcome, Report
 from .convert.result import Converted, build
 from .convert.xinetd import read_system
 from .core.errors import ConfigError
+from .host.host import Host, this_host
 from .units.writer import format_unit
 
 NAME = "sockgate-xinetd-generator"
@@ -38,17 +38,17 @@ def main() -> None:
         sys.exit(1)
 
 
-def this_generator() -> Machine:
+def this_generator() -> Host:
     """This machine, without its name services: PID 1 waits for us, and a name service may wait for PID 1."""
-    return replace(this_machine(), asks_services=False)
+    return replace(this_host(), asks_services=False)
 
 
-def generate(root: str, folder: str, machine: Machine) -> list[str]:
+def generate(root: str, folder: str, host: Host) -> list[str]:
     """Write units into `folder`. Returns one complaint for each service that was refused or left out."""
     if xinetd_runs(root):
         return []
     report = Report()
-    conversion = build(read_system(root, machine, report), report, machine)
+    conversion = build(read_system(root, host, report), report, host)
     complaints = [str(entry) for entry in report.entries if entry.outcome is Outcome.REFUSED or entry.blocks]
     before = converted_before(root)
     for one in conversion.converted:

@@ -11,7 +11,7 @@ from . import __version__
 from .connection.admission import Outcome, admission, advance
 from .connection.gate import Gate
 from .connection.log import Log
-from .connection.server import (  # fmt: skip
+from .connection.server import (
     FIRST_INHERITED,
     inherited_environment,
     is_listen_process,

@@ -14,17 +14,7 @@ from sockgate.connection.gate import Gate
 from sockgate.core import rule_files
 from sockgate.core.errors import ConfigError
 from sockgate.core.options import parse
-from sockgate.core.rule_files import (
-    MISSING,
-    UNSTEADY,
-    Sources,
-    exists,
-    is_current,
-    kind_of,
-    names_in,
-    read_file,
-    sign,
-)
+from sockgate.core.rule_files import MISSING, UNSTEADY, Sources, exists, is_current, kind_of, names_in, read_file, sign
 
 
 def sources_of(*words: str) -> Sources:

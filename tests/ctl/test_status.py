@@ -13,8 +13,8 @@ from sockgate.ctl.status.prometheus import escape, metrics
 from sockgate.ctl.status.render import HEADERS, as_object, paragraphs, row
 from sockgate.ctl.status.services import Service, read_properties, resident_clients, traffic
 from sockgate.ctl.status.tally import Tally
-from sockgate.ctl.systemctl import client_of, parse_properties
 from sockgate.ctl.top import page
+from sockgate.host.systemctl import client_of, parse_properties
 from tests.journal.export import write_journal
 from tests.journal.records import NOON, SECOND, refusal, verdict
 

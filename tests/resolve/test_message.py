@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sockgate.resolve.dns_message import (  # fmt: skip
+from sockgate.resolve.dns_message import (
     TXT,
     A,
     Malformed,

@@ -23,7 +23,7 @@ from sockgate.units.model import (
     Words,
     Written,
     section,
-)  # fmt: skip
+)
 from sockgate.units.names import UnitName, expand
 from sockgate.units.quoting import split_words
 from sockgate.units.reader import Assignment, Place, parse

@@ -13,7 +13,6 @@ from .service import Service
 
 # MaxConnections= must be set, or systemd takes 64. More than this one machine hardly holds.
 NO_LIMIT = 65536
-POLL_LIMIT_SINCE = 255
 SETPRIV = "/usr/bin/setpriv"
 
 Directives = Iterator[Directive]
@@ -81,12 +80,12 @@ def rate_limits(service: Service, machine: Machine) -> Directives:
     That is before systemd 255, for a server that takes the socket: one that crashes must not keep PID 1 busy.
     """
     starts, seconds = service.rate
-    if machine.systemd < POLL_LIMIT_SINCE and service.wait and starts:
+    if not machine.slows_down and service.wait and starts:
         yield Directive("TriggerLimitIntervalSec", f"{seconds}s")
         yield Directive("TriggerLimitBurst", starts)
         return
     yield Directive("TriggerLimitIntervalSec", 0)
-    if machine.systemd >= POLL_LIMIT_SINCE:
+    if machine.slows_down:
         yield Directive("PollLimitIntervalSec", f"{seconds}s" if starts else 0)
         if starts:
             yield Directive("PollLimitBurst", starts)

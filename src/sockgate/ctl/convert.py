@@ -4,14 +4,13 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import replace
 
 from ..atomic_write import Access, write_atomically
 from ..convert import programs
-from ..convert.machine import this_machine
 from ..convert.report_text import render_text
 from ..convert.result import Conversion
 from ..core.errors import UsageError
+from ..host.host import this_host
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
 from .convert_install import UNIT_FOLDER, Installation, install, refuse_losses, switch_over
@@ -37,10 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     missing = [file for file in arguments.files if not os.path.exists(file)]
     if missing:
         raise UsageError(f"convert: {missing[0]!r} does not exist")
-    machine = this_machine()
-    if arguments.systemd:
-        machine = replace(machine, systemd=arguments.systemd)
-    conversion = programs.convert(arguments.program, arguments.files, machine, arguments.prefix)
+    host = this_host(arguments.systemd or 0)
+    conversion = programs.convert(arguments.program, arguments.files, host, arguments.prefix)
     if arguments.now:
         refuse_losses(conversion)
     if arguments.output:

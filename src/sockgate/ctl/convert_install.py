@@ -11,9 +11,9 @@ from ..convert.conflicts import MASKED, converted_from, local_drop_ins, obstacle
 from ..convert.result import Conversion
 from ..convert.service import DATAGRAM, Service
 from ..core.errors import ConfigError, SystemFailure
+from ..host.ports import holders, parse_listen, sockets_on
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
-from .check.ports import holders, parse_listen, sockets_on
 from .old_daemons import old_daemon
 
 UNIT_FOLDER = "/etc/systemd/system"

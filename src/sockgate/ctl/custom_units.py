@@ -4,7 +4,9 @@ import re
 from typing import NamedTuple
 
 from ..core.errors import UsageError
-from ..units.model import (  # fmt: skip
+from ..host.host import Host
+from ..host.ports import parse_listen
+from ..units.model import (
     Command,
     Directive,
     Environment,
@@ -18,12 +20,10 @@ from ..units.model import (  # fmt: skip
     section,
 )
 from ..units.quoting import quote_variable
-from .check.ports import parse_listen
 from .own_files import MARKER
 
 # What systemd takes in the name of a unit, without the characters that escape or separate.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*\Z")
-POLL_LIMIT_SINCE = 255
 MAX_CONNECTIONS = 200
 
 
@@ -58,7 +58,7 @@ def check_listen(text: str) -> str:
     return text
 
 
-def socket_unit(service: OwnService, sockgatectl: str, systemd_version: int) -> UnitFile:
+def socket_unit(service: OwnService, sockgatectl: str, host: Host) -> UnitFile:
     """NAME.socket; `sockgatectl` is the path of that program."""
     directives = [
         Directive("ExecStartPre", Command((sockgatectl, "check", "--level", "error", Specifier("n")))),
@@ -71,7 +71,7 @@ def socket_unit(service: OwnService, sockgatectl: str, systemd_version: int) -> 
         Directive("MaxConnectionsPerSource", 20),
         Directive("TriggerLimitIntervalSec", 0, "Above its limit systemd would stop the socket for good."),
     ]
-    if systemd_version >= POLL_LIMIT_SINCE:
+    if host.slows_down:
         directives += [Directive("PollLimitIntervalSec", "1s"), Directive("PollLimitBurst", MAX_CONNECTIONS)]
     sections = (
         section("Unit", *description(service, "socket")),

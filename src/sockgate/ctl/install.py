@@ -14,10 +14,10 @@ from ..atomic_write import write_atomically
 from ..connection.gate import Gate
 from ..core.errors import ConfigError, UsageError
 from ..core.options import GATE_OPTIONS, parse
+from ..host.host import Host
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
 from .check import findings_of
-from .check.machine import Machine
 from .check.table import ERROR, LEVELS
 from .custom_units import OwnService, check_listen, check_name, service_unit, socket_unit
 from .gated_service import find_named
@@ -42,13 +42,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     names: list[str] = arguments.names
-    machine = Machine(UnitSearch(arguments.root))
+    host = Host(arguments.root)
     if arguments.server is None:
         for option in ("listen", "user"):
             if getattr(arguments, option):
                 raise UsageError(f"--{option} needs --server: the units that are shipped have it")
         for name in names:
-            print(shipped(name, machine.search))
+            print(shipped(name, host.search))
         return 0
     if len(names) > 1:
         raise UsageError("--server is for one NAME at a time")
@@ -56,18 +56,18 @@ def run(arguments: argparse.Namespace) -> int:
     units = {
         f"{UNIT_FOLDER}/{unit.name}": format_unit(unit)
         for unit in (
-            socket_unit(service, program("sockgatectl"), machine.systemd_version),
+            socket_unit(service, program("sockgatectl"), host),
             service_unit(service, program("sockgate")),
         )
     }
-    refuse_foreign(units, machine.search)
+    refuse_foreign(units, host.search)
     if arguments.dry_run:
         print("\n".join(f"# {path}\n{text}" for path, text in units.items()), end="")
         return 0
     for path, text in units.items():
-        write_atomically(machine.search.host_path(path), text)
+        write_atomically(host.search.host_path(path), text)
         print(f"wrote {path}")
-    return conclude(service, machine)
+    return conclude(service, host)
 
 
 def shipped(name: str, search: UnitSearch) -> str:
@@ -124,10 +124,11 @@ def defaults_file(name: str) -> str:
     return f"/etc/default/sockgate-{name}"
 
 
-def conclude(service: OwnService, machine: Machine) -> int:
+def conclude(service: OwnService, host: Host) -> int:
     """Say what is wrong with what was written, and what to type next."""
-    search = UnitSearch(machine.search.root or "/")
-    findings = list(findings_of(find_named(f"{service.name}.socket", search), Machine(search), LEVELS))
+    host = host.anew()
+    search = host.search
+    findings = list(findings_of(find_named(f"{service.name}.socket", search), host.anew(), LEVELS))
     for finding in findings:
         print(finding)
     if service.options == tuple(LOOPBACK_ONLY.split()):

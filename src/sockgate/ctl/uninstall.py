@@ -4,8 +4,8 @@ import argparse
 import os
 
 from ..core.errors import ConfigError
+from ..host.host import Host
 from ..units.search import UnitSearch
-from .check.machine import Machine
 from .custom_units import check_name
 from .install import UNIT_FOLDER
 from .own_files import is_ours
@@ -18,30 +18,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    machine = Machine(UnitSearch(arguments.root))
+    host = Host(arguments.root)
     names: list[str] = arguments.names
-    paths = [path for name in names for path in removable(check_name(name), machine)]
+    paths = [path for name in names for path in removable(check_name(name), host)]
     for path in paths:
         if not arguments.dry_run:
-            remove(machine.search.host_path(path))
+            remove(host.search.host_path(path))
         print(f"{'would remove' if arguments.dry_run else 'removed'} {path}")
-    for path in left_over(names, machine.search):
+    for path in left_over(names, host.search):
         print(f"left {path}")
-    if machine.live and not arguments.dry_run:
+    if host.live and not arguments.dry_run:
         print("next: systemctl daemon-reload")
     return 0
 
 
-def removable(name: str, machine: Machine) -> list[str]:
+def removable(name: str, host: Host) -> list[str]:
     """The unit files of a service. Raises ConfigError if it is in use, or if `install` did not write them."""
     paths = [f"{UNIT_FOLDER}/{name}.socket", f"{UNIT_FOLDER}/{name}@.service"]
-    present = [path for path in paths if os.path.lexists(machine.search.host_path(path))]
+    present = [path for path in paths if os.path.lexists(host.search.host_path(path))]
     if not present:
         raise ConfigError(f"there is no {paths[0]!r}", "only what `sockgatectl install` wrote can be removed")
     for path in present:
-        if not is_ours(machine.search.host_path(path)):
+        if not is_ours(host.search.host_path(path)):
             raise ConfigError(f"{path!r} was not written by sockgatectl install")
-    if machine.uses(f"{name}.socket"):
+    if host.uses(f"{name}.socket"):
         raise ConfigError(f"{name}.socket is in use", f"systemctl disable --now {name}.socket")
     return present
 

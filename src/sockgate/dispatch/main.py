@@ -10,12 +10,7 @@ import sys
 from time import sleep
 
 from .. import __version__
-from ..connection.server import (  # fmt: skip
-    FIRST_INHERITED,
-    inherited_environment,
-    is_listen_process,
-    open_standard_descriptors,
-)
+from ..connection.server import FIRST_INHERITED, inherited_environment, is_listen_process, open_standard_descriptors
 from ..core.errors import GateError, UsageError
 from ..core.help_text import help_text
 from ..core.options import Settings, parse

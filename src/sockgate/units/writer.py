@@ -25,7 +25,7 @@ from .model import (
     Word,
     Words,
     Written,
-)  # fmt: skip
+)
 from .quoting import BLANKS, quote_word, quote_words
 
 SECTION = re.compile(r"[A-Za-z0-9-]+\Z")

@@ -8,11 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sockgate.core.errors import ConfigError
-from sockgate.ctl.check.machine import Machine
 from sockgate.ctl.check.table import INSPECTIONS
 from sockgate.ctl.gated_service import find_named, gate_names
 from sockgate.ctl.main import run
-from sockgate.units.search import UnitSearch
+from sockgate.host.host import Host
 from tests.ctl.check import (
     test_access,
     test_command,
@@ -78,11 +77,11 @@ def test_every_rule_has_a_case(tmp_path: Path) -> None:
     for number, (files, _) in enumerate(cases):
         root = tmp_path / str(number)
         write_tree(root, GOOD | files)
-        machine = Machine(UnitSearch(str(root)), 252)
-        for name in gate_names(machine.search):
+        host = Host(str(root), 252)
+        for name in gate_names(host.search):
             with contextlib.suppress(ConfigError):
-                gated = find_named(name, machine.search)
-                tested |= {each.find.__name__ for each in INSPECTIONS if list(each.find(gated, machine))}
+                gated = find_named(name, host.search)
+                tested |= {each.find.__name__ for each in INSPECTIONS if list(each.find(gated, host))}
     assert tested == {each.find.__name__ for each in INSPECTIONS}
 
 

@@ -133,8 +133,8 @@ def cps(draft: Draft, value: Value) -> Answer:
         return invalid(f"{' '.join(value.words)!r} is not two numbers")
     draft.rate = max(0, int(value.words[0]))
     if not draft.rate:
-        return translated("PollLimitIntervalSec=0" if draft.machine.systemd >= 255 else "TriggerLimitIntervalSec=0")
-    if draft.machine.systemd >= 255:
+        return translated("PollLimitIntervalSec=0" if draft.machine.slows_down else "TriggerLimitIntervalSec=0")
+    if draft.machine.slows_down:
         return approximated(
             f"systemd slows down to {draft.rate} {'starts' if draft.wait else 'connections'} a second; xinetd closed "
             f"the port for {value.words[1]} seconds",

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TextIO
 
 from ...core.errors import GateError, UsageError
+from ...host.host import Host
 from ...units.reader import Place
-from ...units.search import UnitSearch
 from ..gated_service import GatedService, find_named, gate_names
-from .machine import Machine
 from .table import ERROR, INSPECTIONS, LEVELS
 
 # Each takes away what was in the way of a further check; one is the rule.
@@ -53,13 +52,13 @@ def run(arguments: argparse.Namespace) -> int:
     units: list[str] = arguments.units
     if not os.path.isdir(root):
         raise UsageError(f"{root!r} is not a directory")
-    machine = Machine(UnitSearch(root), arguments.systemd, asks_network=arguments.network)
+    host = Host(root, arguments.systemd or 0, asks_network=arguments.network)
     levels = LEVELS[: LEVELS.index(arguments.level) + 1]
-    names = units or gate_names(machine.search)
-    wanted = [name for name in names if units or arguments.all or machine.uses(name)]
-    findings = check_all(wanted, machine, levels)
+    names = units or gate_names(host.search)
+    wanted = [name for name in names if units or arguments.all or host.uses(name)]
+    findings = check_all(wanted, host, levels)
     if arguments.fix:
-        findings = fix_and_check_again(wanted, findings, machine, levels, sys.stderr if arguments.json else sys.stdout)
+        findings = fix_and_check_again(wanted, findings, host, levels, sys.stderr if arguments.json else sys.stdout)
     report(findings, as_json=arguments.json)
     if idle := [name for name in names if name not in wanted]:
         print(f"sockgatectl: left out, not enabled: {' '.join(idle)} (--all includes them)", file=sys.stderr)
@@ -67,44 +66,44 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def fix_and_check_again(
-    names: list[str], findings: list[Finding], machine: Machine, levels: tuple[str, ...], output: TextIO
+    names: list[str], findings: list[Finding], host: Host, levels: tuple[str, ...], output: TextIO
 ) -> list[Finding]:
     """What is still wrong after the drop-ins are written; what was in the way of a check is found when it has gone."""
     from .fix import conclude, write_drop_ins
 
     written = []
     for _ in range(MOST_ROUNDS):
-        changed = write_drop_ins(findings, machine.search, output)
+        changed = write_drop_ins(findings, host.search, output)
         if not changed:
             break
         written += changed
-        machine = machine.anew()
-        findings = check_all(names, machine, levels)
+        host = host.anew()
+        findings = check_all(names, host, levels)
     if written:
-        machine = machine.anew()
-        conclude(written, machine, output)
-        findings = check_all(names, machine, levels)
+        host = host.anew()
+        conclude(written, host, output)
+        findings = check_all(names, host, levels)
     return findings
 
 
-def check_all(names: list[str], machine: Machine, levels: tuple[str, ...]) -> list[Finding]:
-    return [finding for name in names for finding in check(name, machine, levels)]
+def check_all(names: list[str], host: Host, levels: tuple[str, ...]) -> list[Finding]:
+    return [finding for name in names for finding in check(name, host, levels)]
 
 
-def check(name: str, machine: Machine, levels: tuple[str, ...]) -> Iterator[Finding]:
+def check(name: str, host: Host, levels: tuple[str, ...]) -> Iterator[Finding]:
     """The findings about one unit; that it cannot even be read is one of its own."""
     try:
-        yield from findings_of(find_named(name, machine.search), machine, levels)
+        yield from findings_of(find_named(name, host.search), host, levels)
     except UsageError:
         raise
     except GateError as error:
         yield Finding(ERROR, name, None, error.message, error.hint)
 
 
-def findings_of(gated: GatedService, machine: Machine, levels: tuple[str, ...]) -> Iterator[Finding]:
+def findings_of(gated: GatedService, host: Host, levels: tuple[str, ...]) -> Iterator[Finding]:
     for inspection in INSPECTIONS:
         if inspection.level in levels:
-            for problem in inspection.find(gated, machine):
+            for problem in inspection.find(gated, host):
                 yield Finding(
                     inspection.level, problem.unit.name, problem.place, problem.message, problem.hint, problem.lines
                 )

@@ -11,10 +11,10 @@ from ...connection.gate import Gate
 from ...core.errors import ConfigError, Refused
 from ...core.peer import Peer, internet_peer, pack
 from ...core.verdict import Cause
+from ...host.host import Host
 from ...units.reader import Place
 from ..gated_service import GatedService
 from .command import place_of
-from .machine import Machine
 from .problem import MOST, ZERO, Problem, by_setting
 
 # Nobody has these addresses (RFC 5737): who lets all three do something lets everybody.
@@ -23,7 +23,7 @@ CLIENT_SPEAKS_FIRST = ("couriertls", "stunnel", "stunnel3", "stunnel4", "git", "
 FILTERS = ("IPAddressAllow", "IPAddressDeny")
 
 
-def entries_misleading(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def entries_misleading(gated: GatedService, _: Host) -> Iterator[Problem]:
     for check in gated.gate.checks if gated.gate else ():
         for entry in check.entries() if isinstance(check, XinetdAccess) else ():
             if is_misleading(entry):
@@ -42,11 +42,11 @@ def is_misleading(entry: Entry) -> bool:
     return False
 
 
-def rules_not_as_meant(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def rules_not_as_meant(gated: GatedService, host: Host) -> Iterator[Problem]:
     """What the checks themselves have to say of their files."""
     for check in gated.gate.checks if gated.gate else ():
         for warning in islice(check.warnings, MOST):
-            file, line = warning.cause.file.removeprefix(machine.search.root), warning.cause.line
+            file, line = warning.cause.file.removeprefix(host.search.root), warning.cause.line
             if file and line:
                 yield Problem(gated.service, Place(file, line), warning.message, warning.hint)
             else:
@@ -58,7 +58,7 @@ def strangers() -> list[Peer]:
     return [internet_peer(pack(address), 40000, pack("192.0.2.1"), 25) for address in STRANGERS]
 
 
-def open_relay(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def open_relay(gated: GatedService, _: Host) -> Iterator[Problem]:
     gate = gated.gate
     if gate and all(relays(gate, peer) for peer in strangers()):
         yield Problem(
@@ -79,7 +79,7 @@ def relays(gate: Gate, peer: Peer) -> bool:
     return any(verdict.variables.get(b"RELAYCLIENT") is not None for verdict in verdicts)
 
 
-def proxy_is_anybody(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def proxy_is_anybody(gated: GatedService, _: Host) -> Iterator[Problem]:
     proxy = gated.gate.proxy if gated.gate else None
     if proxy is None:
         return
@@ -94,7 +94,7 @@ def proxy_is_anybody(gated: GatedService, _: Machine) -> Iterator[Problem]:
     )  # fmt: skip
 
 
-def one_source(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def one_source(gated: GatedService, _: Host) -> Iterator[Problem]:
     """Behind a proxy systemd sees one source for all clients."""
     socket = gated.socket
     value = socket.value("Socket", "MaxConnectionsPerSource", "0") if socket else "0"
@@ -106,7 +106,7 @@ def one_source(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def nobody_is_patient(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def nobody_is_patient(gated: GatedService, _: Host) -> Iterator[Problem]:
     """Where the client speaks first, as in TLS, --greet-delay refuses every one."""
     gate = gated.gate
     if gate and gate.greet_delay and os.path.basename(gate.server.command[0]) in CLIENT_SPEAKS_FIRST:
@@ -117,7 +117,7 @@ def nobody_is_patient(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def filter_alone(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def filter_alone(gated: GatedService, _: Host) -> Iterator[Problem]:
     """systemd's packet filter is no gate: it says nothing, and is not there in many containers."""
     if gated.gate is None or gated.gate.checks:
         return

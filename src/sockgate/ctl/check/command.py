@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 from ...core.peer import pack
 from ...core.verdict import Cause
+from ...host.host import Host
+from ...host.identity import EXECUTABLE, READABLE, is_allowed
 from ...units import envfile
 from ...units.command import parse_commands
 from ...units.environment import environment_files, matching
 from ...units.reader import Place
 from ..gated_service import GatedService
-from .machine import EXECUTABLE, READABLE, Machine, is_allowed
 from .problem import Problem
 from .service import identity_of
 
@@ -28,28 +29,28 @@ LIST_HINT = 'a list with blanks stands in quotes: --allow "192.0.2.1 192.0.2.2"'
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def gate_missing(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def gate_missing(gated: GatedService, host: Host) -> Iterator[Problem]:
     program = gated.command.program
-    if program.startswith("/") and not os.access(machine.search.host_path(program), os.X_OK):
+    if program.startswith("/") and not os.access(host.search.host_path(program), os.X_OK):
         yield Problem(
             gated.service, gated.command.place, f"unable to run {program!r}: it does not exist or is not executable",
             "is sockgate installed there?",
         )  # fmt: skip
 
 
-def environment_broken(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def environment_broken(gated: GatedService, _: Host) -> Iterator[Problem]:
     for trouble in gated.troubles:
         if trouble.fatal and trouble.file not in written_at_start(gated):
             yield Problem(gated.service, trouble.place, trouble.text, "create it, or write EnvironmentFile=-...")
 
 
-def environment_ignored(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def environment_ignored(gated: GatedService, _: Host) -> Iterator[Problem]:
     for trouble in gated.troubles:
         if not trouble.fatal:
             yield Problem(gated.service, trouble.place, trouble.text)
 
 
-def variables_misspelt(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def variables_misspelt(gated: GatedService, _: Host) -> Iterator[Problem]:
     """SOCKGATE_OPTION=: what was to be changed by it stays as it was, and nobody else would say so."""
     used = set(re.findall(r"\w+", " ".join(gated.command.words)))
     for name, variable in gated.variables.items():
@@ -60,12 +61,12 @@ def variables_misspelt(gated: GatedService, _: Machine) -> Iterator[Problem]:
             )  # fmt: skip
 
 
-def environment_expands(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def environment_expands(gated: GatedService, host: Host) -> Iterator[Problem]:
     """A file that a shell used to read: systemd takes `$NAME` in it for a dollar sign and four letters."""
     files, _ = environment_files(gated.service)
     for file in files:
-        for path in matching(file, machine.search):
-            for name, value, line in assignments_in(path, machine):
+        for path in matching(file, host.search):
+            for name, value, line in assignments_in(path, host):
                 if found := SHELL.search(value):
                     socket = gated.socket.name if gated.socket else "the socket"
                     yield Problem(
@@ -76,9 +77,9 @@ def environment_expands(gated: GatedService, machine: Machine) -> Iterator[Probl
                     break
 
 
-def assignments_in(path: str, machine: Machine) -> list[tuple[str, str, int]]:
+def assignments_in(path: str, host: Host) -> list[tuple[str, str, int]]:
     try:
-        with open(machine.search.host_path(path), encoding="utf-8") as file:
+        with open(host.search.host_path(path), encoding="utf-8") as file:
             return envfile.parse(file.read())
     except (OSError, ValueError):  # another rule tells
         return []
@@ -97,7 +98,7 @@ def written_at_start(gated: GatedService) -> set[str]:
     return paths
 
 
-def options_wrong(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def options_wrong(gated: GatedService, _: Host) -> Iterator[Problem]:
     if gated.error is not None:
         yield Problem(gated.service, place_of(gated, gated.error.cause), gated.error.message, gated.error.hint)
 
@@ -112,7 +113,7 @@ def place_of(gated: GatedService, *causes: Cause | None) -> Place:
     return gated.command.place
 
 
-def server_unusable(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def server_unusable(gated: GatedService, host: Host) -> Iterator[Problem]:
     if gated.gate is None:
         return
     name = gated.gate.server.command[0]
@@ -123,14 +124,14 @@ def server_unusable(gated: GatedService, machine: Machine) -> Iterator[Problem]:
             LIST_HINT if is_entry(name) else "services start in /",
         )  # fmt: skip
         return
-    path = find_program(name, gated, machine)
+    path = find_program(name, gated, host)
     if path is None:
         yield Problem(
             gated.service, place, f"unable to run {name!r}: not found on PATH",
             LIST_HINT if is_entry(name) else "write its absolute path",
         )  # fmt: skip
         return
-    code = cannot_run(path, gated, machine)
+    code = cannot_run(path, gated, host)
     if code:
         yield Problem(
             gated.service, place, f"unable to run {path!r}: {os.strerror(code)}",
@@ -151,39 +152,39 @@ def where_to_name_it(gated: GatedService) -> str:
     return f": SOCKGATE_SERVER= in {files[0]}" if files and "$SOCKGATE_SERVER" in gated.command.words else ""
 
 
-def find_program(name: str, gated: GatedService, machine: Machine) -> str | None:
+def find_program(name: str, gated: GatedService, host: Host) -> str | None:
     if "/" in name:
         return name
     path = gated.variables["PATH"].value if "PATH" in gated.variables else DEFAULT_PATH
     for folder in path.split(":"):
-        if os.access(machine.search.host_path(f"{folder}/{name}"), os.X_OK):
+        if os.access(host.search.host_path(f"{folder}/{name}"), os.X_OK):
             return f"{folder}/{name}"
     return None
 
 
-def cannot_run(path: str, gated: GatedService, machine: Machine) -> int:
+def cannot_run(path: str, gated: GatedService, host: Host) -> int:
     """The errno that running the server will fail with, 0 if it will not."""
-    real = machine.search.host_path(path)
+    real = host.search.host_path(path)
     try:
         status = os.stat(real)
     except OSError as error:
         return error.errno or errno.ENOENT
     if os.path.isdir(real) or not status.st_mode & 0o111:
         return errno.EACCES
-    return 0 if may(path, EXECUTABLE, gated, machine) else errno.EACCES
+    return 0 if may(path, EXECUTABLE, gated, host) else errno.EACCES
 
 
-def may(path: str, mode: int, gated: GatedService, machine: Machine) -> bool:
+def may(path: str, mode: int, gated: GatedService, host: Host) -> bool:
     """Whether the service's user may use a file; True where that cannot be found out."""
-    identity = identity_of(gated, machine)
-    if identity is None or not identity.uid or not machine.live or not machine.privileged:
+    identity = identity_of(gated, host)
+    if identity is None or not identity.uid or not host.live or not host.privileged:
         return True
     return is_allowed(path, mode, identity)
 
 
-def files_unreadable(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def files_unreadable(gated: GatedService, host: Host) -> Iterator[Problem]:
     for file in gated.files:
-        if not may(file, READABLE, gated, machine):
+        if not may(file, READABLE, gated, host):
             user = gated.service.value("Service", "User")
             yield Problem(
                 gated.service, place_of_file(file, gated), f"unable to read {file!r} as user {user!r}",
@@ -191,7 +192,7 @@ def files_unreadable(gated: GatedService, machine: Machine) -> Iterator[Problem]
             )  # fmt: skip
 
 
-def files_hidden(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def files_hidden(gated: GatedService, _: Host) -> Iterator[Problem]:
     """ProtectHome= and PrivateTmp= hide what the options name: it works from the shell and not in the service."""
     if gated.gate is None:
         return

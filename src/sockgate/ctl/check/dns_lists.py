@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from ...core.listing import Listing
 from ...core.peer import pack
+from ...host.host import Host
 from ...resolve.dns_client import known_servers
 from ...resolve.dns_lists import listing_of
 from ...resolve.tasks import run
 from ..gated_service import GatedService
-from .machine import Machine
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 ALWAYS, NEVER = pack("127.0.0.2"), pack("127.0.0.1")
 
 
-def list_dead(gated: GatedService, machine: Machine) -> Iterator[Problem]:
-    if not machine.asks_network or gated.gate is None or not gated.gate.lookups or not gated.gate.lookups.lists:
+def list_dead(gated: GatedService, host: Host) -> Iterator[Problem]:
+    if not host.asks_network or gated.gate is None or not gated.gate.lookups or not gated.gate.lookups.lists:
         return
     lists = gated.gate.lookups.lists
     for option, entries in (("--dnsbl", lists.blocking), ("--dnsbl-allow", lists.allowing)):

@@ -6,13 +6,13 @@ from typing import TextIO
 
 from ...atomic_write import write_atomically
 from ...core.errors import ConfigError
+from ...host.host import Host
+from ...host.systemctl import systemctl
 from ...units.model import Directive, Section, Written
 from ...units.search import UnitSearch
 from ...units.unit import Unit
 from ...units.writer import format_file, report_form
-from ..systemctl import systemctl
 from . import Finding
-from .machine import Machine
 from .problem import section_of
 
 MARKER = "Written by `sockgatectl check --fix`; remove this file to undo that."
@@ -88,19 +88,19 @@ def read_own(path: str) -> Settings:
     return settings
 
 
-def conclude(units: list[str], machine: Machine, output: TextIO) -> None:
+def conclude(units: list[str], host: Host, output: TextIO) -> None:
     """Tell systemd, and say what else must be done for it to count."""
-    if machine.running:
+    if host.running:
         systemctl("daemon-reload")
-    restart = [unit for unit in dict.fromkeys(units) if needs_restart(unit, machine)]
+    restart = [unit for unit in dict.fromkeys(units) if needs_restart(unit, host)]
     if restart:
         print(f"next: systemctl restart {' '.join(restart)}", file=output)
 
 
-def needs_restart(unit: str, machine: Machine) -> bool:
+def needs_restart(unit: str, host: Host) -> bool:
     """Templates and the limits of a socket count from the next connection on."""
     if unit.endswith("@.service"):
         return False
-    own = read_own(machine.search.host_path(f"{FOLDER}/{unit}.d/{NAME}"))
-    active = not machine.running or machine.state(unit).get("ActiveState") == "active"
+    own = read_own(host.search.host_path(f"{FOLDER}/{unit}.d/{NAME}"))
+    active = not host.running or host.state(unit).get("ActiveState") == "active"
     return active and (unit.endswith(".service") or any(key in own for key in NEEDS_RESTART))

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from ...core.options import parse
 from ...dispatch.options import read_limits, read_process
+from ...host.host import Host
 from ...units.timespan import parse_timespan
 from ..gated_service import PROGRAMS, GatedService
-from .machine import Machine
 from .problem import ZERO, Problem, by_setting
 from .service import is_resident
 
@@ -23,11 +23,11 @@ DEFAULT_STOP = "90s"  # DefaultTimeoutStopSec= in systemd-system.conf(5)
 STOP_MARGIN = 10  # seconds to leave in, once the sessions are over
 
 
-def memory_short(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def memory_short(gated: GatedService, host: Host) -> Iterator[Problem]:
     """The gate is Python: under the limits of an old start script for a C program it does not even start."""
     for key, least in LEAST.items():
         size = parse_size(gated.service.value("Service", key))
-        needed = least + mapped_files(gated, machine) * (key == "LimitAS")
+        needed = least + mapped_files(gated, host) * (key == "LimitAS")
         if size is not None and size < needed:
             option = f", and give the server its own with --rlimit {key[5:].lower()}={size}" * key.startswith("Limit")
             problem = by_setting(
@@ -38,11 +38,11 @@ def memory_short(gated: GatedService, machine: Machine) -> Iterator[Problem]:
             yield problem._replace(hint=problem.hint + option)
 
 
-def mapped_files(gated: GatedService, machine: Machine) -> int:
+def mapped_files(gated: GatedService, host: Host) -> int:
     """Bytes of the files that the gate maps or reads; 0 for those that cannot be seen."""
     total = 0
     for file in gated.files:
-        path = machine.search.host_path(file)
+        path = host.search.host_path(file)
         total += os.path.getsize(path) if os.path.exists(path) else 0
     return total
 
@@ -56,7 +56,7 @@ def parse_size(text: str) -> int | None:
     return int(digits) * SUFFIXES[suffix]
 
 
-def processes_short(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def processes_short(gated: GatedService, _: Host) -> Iterator[Problem]:
     """Every session of a resident gate is at least one process of its unit."""
     text = gated.service.value("Service", "TasksMax")
     if not is_resident(gated) or gated.error or not text.isdigit():
@@ -70,7 +70,7 @@ def processes_short(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def drain_cut_off(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def drain_cut_off(gated: GatedService, _: Host) -> Iterator[Problem]:
     """After TimeoutStopSec= systemd kills a gate that still waits for its sessions."""
     if not is_resident(gated) or gated.error:
         return
@@ -86,7 +86,7 @@ def drain_cut_off(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def records_dropped(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def records_dropped(gated: GatedService, _: Host) -> Iterator[Problem]:
     service = gated.service
     values = [service.value("Service", key) for key in ("LogRateLimitIntervalSec", "LogRateLimitBurst")]
     if is_resident(gated) and not any(ZERO.match(value) for value in values):
@@ -97,7 +97,7 @@ def records_dropped(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def queue_short(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def queue_short(gated: GatedService, _: Host) -> Iterator[Problem]:
     socket = gated.socket
     text = socket.value("Socket", "Backlog") if socket else ""
     if socket and text.isdigit() and int(text) < LEAST_BACKLOG:

@@ -4,9 +4,9 @@ import glob
 from collections.abc import Iterator
 
 from ...core.errors import GateError
+from ...host.host import Host
+from ...host.ports import parse_listen
 from ..gated_service import GatedService
-from .machine import Machine
-from .ports import parse_listen
 from .problem import Problem, switch_off
 from .socket import LISTEN_KEYS, endpoints
 
@@ -27,13 +27,13 @@ SUPER_SERVERS = ("xinetd", "openbsd-inetd", "inetutils-inetd", "inetd")
 SYSV_LINK = "/etc/rc[2-5].d/S[0-9][0-9]{}"
 
 
-def rival_enabled(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def rival_enabled(gated: GatedService, host: Host) -> Iterator[Problem]:
     if gated.socket is None:
         return
     own = [endpoint.port for endpoint, _ in endpoints(gated.socket)]
     for name, ports in RIVALS.items():
         for port in own:
-            if port in ports and starts_at_boot(name, machine):
+            if port in ports and starts_at_boot(name, host):
                 yield Problem(
                     gated.socket, gated.socket.place_of("Socket", "ListenStream"),
                     f"{name}.service is enabled and wants port {port} too: at boot one of the two fails",
@@ -42,11 +42,11 @@ def rival_enabled(gated: GatedService, machine: Machine) -> Iterator[Problem]:
                 break
 
 
-def super_server_enabled(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def super_server_enabled(gated: GatedService, host: Host) -> Iterator[Problem]:
     """Of the running system only: what such a configuration includes it names by paths of its own system."""
-    if gated.socket is None or not machine.live:
+    if gated.socket is None or not host.live:
         return
-    enabled = [name for name in SUPER_SERVERS if starts_at_boot(name, machine)]
+    enabled = [name for name in SUPER_SERVERS if starts_at_boot(name, host)]
     own = [endpoint for endpoint, _ in endpoints(gated.socket)]
     for service in old_services(enabled):
         for listen in service.listens:
@@ -59,11 +59,11 @@ def super_server_enabled(gated: GatedService, machine: Machine) -> Iterator[Prob
                 )  # fmt: skip
 
 
-def starts_at_boot(name: str, machine: Machine) -> bool:
+def starts_at_boot(name: str, host: Host) -> bool:
     """By its unit, or by the script that systemd makes one of."""
-    masked = machine.search.is_masked(f"{name}.service")
-    script = glob.glob(machine.search.host_path(SYSV_LINK.format(name)))
-    return not masked and (machine.search.enabled(f"{name}.service") or bool(script))
+    masked = host.search.is_masked(f"{name}.service")
+    script = glob.glob(host.search.host_path(SYSV_LINK.format(name)))
+    return not masked and (host.search.enabled(f"{name}.service") or bool(script))
 
 
 def old_services(enabled: list[str]) -> "list[Service]":
@@ -71,10 +71,9 @@ def old_services(enabled: list[str]) -> "list[Service]":
     if not enabled:
         return []
     from ...convert import inetd, xinetd  # they double what the start of a socket waits for
-    from ...convert.machine import Machine as ConvertMachine
     from ...convert.report import Report
 
-    reader, report = ConvertMachine(asks_services=False), Report()
+    reader, report = Host(asks_services=False), Report()
     try:
         if "xinetd" in enabled:
             return xinetd.read_system("/", reader, report)

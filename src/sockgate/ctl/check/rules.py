@@ -6,24 +6,24 @@ from itertools import islice
 
 from ...access.tcprules_access import CompiledRules, RulesAccess, TextRules
 from ...core.verdict import ALLOW
+from ...host.host import Host
 from ...rulefile.reader import dead_entries, read_rules
 from ...units.reader import Place
 from ..gated_service import GatedService
-from .machine import Machine
 from .problem import MOST, Problem
 
 
-def rules_in_vain(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def rules_in_vain(gated: GatedService, host: Host) -> Iterator[Problem]:
     for path in rules_files(gated):
-        shown = path.removeprefix(machine.search.root)
+        shown = path.removeprefix(host.search.root)
         for entry in islice(dead_entries(path), MOST):
-            file, _, line = entry.where.removeprefix(machine.search.root).rpartition(":")
+            file, _, line = entry.where.removeprefix(host.search.root).rpartition(":")
             place = Place(file, int(line)) if line.isdigit() else option_place(gated)
             where = "" if line.isdigit() else f"{shown!r}: "
             yield Problem(gated.service, place, f"{where}{entry.text!r} has no effect: {entry.reason}")
 
 
-def rules_not_asked_for(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def rules_not_asked_for(gated: GatedService, host: Host) -> Iterator[Problem]:
     """Inspections of something that the gate does not find out match nobody: a deny among them is an open door."""
     given = {word.text.partition("=")[0] for word in gated.words}
     for path in rules_files(gated):
@@ -37,7 +37,7 @@ def rules_not_asked_for(gated: GatedService, machine: Machine) -> Iterator[Probl
                 yield Problem(gated.service, option_place(gated), message, f"add {option}")
 
 
-def rules_believe_anybody(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def rules_believe_anybody(gated: GatedService, host: Host) -> Iterator[Problem]:
     """Rules that let in by what the client says of itself."""
     lookups = gated.gate.lookups if gated.gate else None
     if lookups is None:
@@ -54,13 +54,13 @@ def rules_believe_anybody(gated: GatedService, machine: Machine) -> Iterator[Pro
             yield Problem(gated.service, option_place(gated), message, "let nobody in by that alone")
 
 
-def rules_stale(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def rules_stale(gated: GatedService, host: Host) -> Iterator[Problem]:
     for store in stores(gated):
         if not isinstance(store, CompiledRules) or not store.source:
             continue
-        source, compiled = machine.search.host_path(store.source), store.name
+        source, compiled = host.search.host_path(store.source), store.name
         if os.path.exists(source) and os.stat(source).st_mtime_ns > os.stat(compiled).st_mtime_ns:
-            shown = compiled.removeprefix(machine.search.root)
+            shown = compiled.removeprefix(host.search.root)
             message = f"{store.source!r} has changed since it was compiled to {shown!r}"
             hint = f"sockgatectl rules compile {store.source} {shown}"
             yield Problem(gated.service, option_place(gated), message, hint)

@@ -5,9 +5,9 @@ import stat
 from collections.abc import Iterator
 
 from ...connection.gate import LOOKUP_OPTIONS
+from ...host.host import Host
 from ...units.unit import Unit
 from ..gated_service import GatedService
-from .machine import Machine
 from .problem import Problem, by_setting
 from .service import ROOT
 
@@ -33,13 +33,13 @@ BECOMES_OWNER = ("imaplogin", "pop3login")
 OWNER_CAPABILITIES = ("CAP_SETGID", "CAP_SETUID")
 
 
-def setuid_blocked(gated: GatedService, machine: Machine) -> Iterator[Problem]:
-    program = setuid_program(gated, machine)
+def setuid_blocked(gated: GatedService, host: Host) -> Iterator[Problem]:
+    program = setuid_program(gated, host)
     if program is None:
         return
-    for key in blocking_settings(gated, machine):
-        implied = key in IMPLY_BEFORE_255 and machine.systemd_version < 255
-        version = f" on systemd {machine.systemd_version}" if implied else ""
+    for key in blocking_settings(gated, host):
+        implied = key in IMPLY_BEFORE_255 and host.systemd_version < 255
+        version = f" on systemd {host.systemd_version}" if implied else ""
         yield by_setting(
             gated.service, gated.service.place_of("Service", key),
             f"{key}= keeps {program!r} from running setuid programs{version}: mail would be refused after DATA",
@@ -47,14 +47,14 @@ def setuid_blocked(gated: GatedService, machine: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def setuid_program(gated: GatedService, machine: Machine) -> str | None:
+def setuid_program(gated: GatedService, host: Host) -> str | None:
     """The first word of the server's command line that is setuid, or known to start something that is."""
     for word in gated.gate.server.command if gated.gate else ():
         if os.path.basename(word) in NEEDS_SETUID:
             return word
         if word.startswith("/"):
             try:
-                mode = os.stat(machine.search.host_path(word)).st_mode
+                mode = os.stat(host.search.host_path(word)).st_mode
             except OSError:
                 continue
             if stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID):
@@ -62,21 +62,21 @@ def setuid_program(gated: GatedService, machine: Machine) -> str | None:
     return None
 
 
-def blocking_settings(gated: GatedService, machine: Machine) -> Iterator[str]:
+def blocking_settings(gated: GatedService, host: Host) -> Iterator[str]:
     service = gated.service
     keys: tuple[str, ...] = IMPLY_ALWAYS
-    if machine.systemd_version < 255 and service.value("Service", "User") not in ROOT:
+    if host.systemd_version < 255 and service.value("Service", "User") not in ROOT:
         keys += IMPLY_BEFORE_255
     for key in keys:
         if (value := service.value("Service", key)) and value.lower() not in FALSE:
             yield key
     lines = service.list("Service", "SystemCallFilter")
     removed = " ".join(line.value[1:] for line in lines if line.value.startswith("~")).split()
-    if machine.systemd_version >= 255 and {"@privileged", "@setuid"}.intersection(removed):
+    if host.systemd_version >= 255 and {"@privileged", "@setuid"}.intersection(removed):
         yield "SystemCallFilter"
 
 
-def courier_shut_in(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def courier_shut_in(gated: GatedService, _: Host) -> Iterator[Problem]:
     """What keeps Courier's login servers, which become the mailbox's owner, from a login (measured on 252)."""
     words = gated.gate.server.command if gated.gate else ()
     program = next((word for word in words if os.path.basename(word) in BECOMES_OWNER), None)
@@ -87,7 +87,7 @@ def courier_shut_in(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def look_ups_shut_in(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def look_ups_shut_in(gated: GatedService, _: Host) -> Iterator[Problem]:
     """What keeps the gate itself from asking the network; a list that never answers refuses nobody."""
     if gated.gate is None or gated.gate.lookups is None:
         return

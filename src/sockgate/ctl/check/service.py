@@ -4,19 +4,20 @@ import os
 import re
 from collections.abc import Iterator
 
+from ...host.host import Host
+from ...host.identity import Identity
 from ...units.command import PREFIXES
 from ..gated_service import PER_CONNECTION, RESIDENT, GatedService
-from .machine import Identity, Machine
 from .problem import ZERO, Problem, by_setting
 
 ROOT = ("", "root", "0")
 NO = ("no", "false", "off", "0", "n", "f")  # systemd's parse_boolean
 
 
-def account_missing(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def account_missing(gated: GatedService, host: Host) -> Iterator[Problem]:
     if gated.service.is_true("Service", "DynamicUser"):
         return
-    for key, find in (("User", machine.user), ("Group", machine.group), ("SupplementaryGroups", machine.group)):
+    for key, find in (("User", host.account), ("Group", host.group_id), ("SupplementaryGroups", host.group_id)):
         assignments = gated.service.list("Service", key)
         for assignment in assignments if key == "SupplementaryGroups" else assignments[-1:]:
             for name in assignment.value.split():
@@ -28,7 +29,7 @@ def account_missing(gated: GatedService, machine: Machine) -> Iterator[Problem]:
                     )  # fmt: skip
 
 
-def account_shared(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def account_shared(gated: GatedService, _: Host) -> Iterator[Problem]:
     assignment = gated.service.last("Service", "User")
     if assignment and assignment.value == "nobody":
         yield Problem(
@@ -37,26 +38,26 @@ def account_shared(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def identity_of(gated: GatedService, machine: Machine) -> Identity | None:
+def identity_of(gated: GatedService, host: Host) -> Identity | None:
     """Whom the service runs as; None if that is not known."""
     name = gated.service.value("Service", "User")
     if name in ROOT:
         return Identity(0, 0, ())
-    account = machine.user(name)
+    account = host.account(name)
     if account is None:
         return None
-    group = machine.group(gated.service.value("Service", "Group"))
+    group = host.group_id(gated.service.value("Service", "Group"))
     gid = account.pw_gid if group is None else group
     extra = [
         number
         for line in gated.service.list("Service", "SupplementaryGroups")
         for word in line.value.split()
-        if (number := machine.group(word)) is not None
+        if (number := host.group_id(word)) is not None
     ]
     return Identity(account.pw_uid, gid, (*os.getgrouplist(account.pw_name, gid), *extra))
 
 
-def stderr_to_client(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def stderr_to_client(gated: GatedService, _: Host) -> Iterator[Problem]:
     service = gated.service
     if service.value("Service", "StandardInput") == "socket" and not service.value("Service", "StandardError"):
         yield by_setting(
@@ -66,7 +67,7 @@ def stderr_to_client(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def level_prefix(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def level_prefix(gated: GatedService, _: Host) -> Iterator[Problem]:
     service = gated.service
     if not service.value("Service", "SyslogLevelPrefix"):
         yield by_setting(
@@ -75,7 +76,7 @@ def level_prefix(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def failed_units_stay(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def failed_units_stay(gated: GatedService, _: Host) -> Iterator[Problem]:
     service = gated.service
     if gated.is_template and service.value("Unit", "CollectMode") != "inactive-or-failed":
         yield by_setting(
@@ -84,7 +85,7 @@ def failed_units_stay(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def endings_hidden(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def endings_hidden(gated: GatedService, _: Host) -> Iterator[Problem]:
     prefixes = gated.command.prefixes
     if gated.is_template and "-" in prefixes:
         own = prefixes.replace("-", "")
@@ -96,7 +97,7 @@ def endings_hidden(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def restarted(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def restarted(gated: GatedService, _: Host) -> Iterator[Problem]:
     value = gated.service.value("Service", "Restart", "no")
     if gated.is_template and gated.program == PER_CONNECTION and value != "no":
         yield by_setting(
@@ -110,7 +111,7 @@ def is_resident(gated: GatedService) -> bool:
     return gated.program == RESIDENT and not gated.is_template
 
 
-def sessions_killed(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def sessions_killed(gated: GatedService, _: Host) -> Iterator[Problem]:
     value = gated.service.value("Service", "KillMode", "control-group")
     if is_resident(gated) and value != "process":
         yield by_setting(
@@ -119,7 +120,7 @@ def sessions_killed(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def servers_first(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def servers_first(gated: GatedService, _: Host) -> Iterator[Problem]:
     """Nice= is for the gate; servers inherit it unless the kernel is told otherwise.
 
     systemd looks at the second of the two only where the first is given (core/execute.c, 252).
@@ -136,7 +137,7 @@ def servers_first(gated: GatedService, _: Machine) -> Iterator[Problem]:
             )  # fmt: skip
 
 
-def start_limit(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def start_limit(gated: GatedService, _: Host) -> Iterator[Problem]:
     value = gated.service.value("Unit", "StartLimitIntervalSec", "10s")
     if is_resident(gated) and not ZERO.match(value):
         yield by_setting(

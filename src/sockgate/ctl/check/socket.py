@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from ...host.host import Host
+from ...host.ports import Endpoint, conflicting_processes, parse_listen
 from ...units.unit import Unit
 from ..gated_service import PER_CONNECTION, RESIDENT, GatedService, service_of
-from .machine import Machine
-from .ports import Endpoint, conflicting_processes, parse_listen
 from .problem import ZERO, Problem, by_setting, switch_off
 
 LISTEN_KEYS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
@@ -21,7 +21,7 @@ def endpoints(socket: Unit) -> Iterator[tuple[Endpoint, str]]:
                 yield endpoint, assignment.value
 
 
-def accept_mismatch(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def accept_mismatch(gated: GatedService, _: Host) -> Iterator[Problem]:
     expected = PER_CONNECTION if gated.is_template or takes_datagrams(gated) else RESIDENT
     if gated.program != expected:
         accept = "yes" if gated.is_template else "no"
@@ -32,8 +32,8 @@ def accept_mismatch(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def port_taken(gated: GatedService, machine: Machine) -> Iterator[Problem]:
-    if gated.socket is None or not machine.live or not machine.privileged:
+def port_taken(gated: GatedService, host: Host) -> Iterator[Problem]:
+    if gated.socket is None or not host.live or not host.privileged:
         return
     for endpoint, text in endpoints(gated.socket):
         for process in conflicting_processes(endpoint):
@@ -45,13 +45,13 @@ def port_taken(gated: GatedService, machine: Machine) -> Iterator[Problem]:
             )  # fmt: skip
 
 
-def port_shared(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def port_shared(gated: GatedService, host: Host) -> Iterator[Problem]:
     """Another socket unit that is enabled for the same port: at boot one of the two fails."""
     if gated.socket is None:
         return
     own = list(endpoints(gated.socket))
-    for name in machine.search.names("socket"):
-        other = machine.search.load(name) if name != gated.socket.name and machine.search.enabled(name) else None
+    for name in host.search.names("socket"):
+        other = host.search.load(name) if name != gated.socket.name and host.search.enabled(name) else None
         for theirs, _ in endpoints(other) if other else ():
             if any(theirs.overlaps(endpoint) for endpoint, _ in own):
                 yield Problem(
@@ -61,7 +61,7 @@ def port_shared(gated: GatedService, machine: Machine) -> Iterator[Problem]:
                 break
 
 
-def no_socket(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def no_socket(gated: GatedService, _: Host) -> Iterator[Problem]:
     if gated.socket is None:
         prefix = gated.service.unit_name.prefix
         yield Problem(
@@ -81,7 +81,7 @@ def takes_datagrams(gated: GatedService) -> bool:
     return bool(gated.socket and gated.socket.list("Socket", "ListenDatagram"))
 
 
-def trigger_limit(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def trigger_limit(gated: GatedService, _: Host) -> Iterator[Problem]:
     socket = gated.socket
     if socket is None or takes_datagrams(gated):  # there the limit keeps a server that fails at once in bounds
         return
@@ -95,9 +95,9 @@ def trigger_limit(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def poll_limit(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def poll_limit(gated: GatedService, host: Host) -> Iterator[Problem]:
     socket = accepts(gated)
-    if socket is None or machine.systemd_version < 255:
+    if socket is None or not host.slows_down:
         return
     if not any(socket.value("Socket", key) for key in ("PollLimitIntervalSec", "PollLimitBurst")):
         yield by_setting(
@@ -106,7 +106,7 @@ def poll_limit(gated: GatedService, machine: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def max_connections(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def max_connections(gated: GatedService, _: Host) -> Iterator[Problem]:
     socket = accepts(gated)
     if socket and not socket.value("Socket", "MaxConnections"):
         yield by_setting(
@@ -115,7 +115,7 @@ def max_connections(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def free_bind(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def free_bind(gated: GatedService, _: Host) -> Iterator[Problem]:
     if gated.socket is None or gated.socket.is_true("Socket", "FreeBind"):
         return
     for endpoint, text in endpoints(gated.socket):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from ...host.host import Host
 from ..console import counted
 from ..gated_service import GatedService
-from .machine import Machine
 from .problem import Problem
 from .service import is_resident
 
@@ -16,9 +16,9 @@ WHY = {
 }
 
 
-def socket_failed(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def socket_failed(gated: GatedService, host: Host) -> Iterator[Problem]:
     """`failed` is for good: nobody starts it again, and the port is closed."""
-    state = machine.state(gated.name)
+    state = host.state(gated.name)
     if gated.socket and state.get("ActiveState") == "failed":
         result = state.get("Result", "")
         why = WHY.get(result, "").format(gated.name)
@@ -29,22 +29,22 @@ def socket_failed(gated: GatedService, machine: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def not_listening(gated: GatedService, machine: Machine) -> Iterator[Problem]:
-    state = machine.state(gated.name)
-    if gated.socket and state.get("ActiveState") == "inactive" and machine.search.enabled(gated.name):
+def not_listening(gated: GatedService, host: Host) -> Iterator[Problem]:
+    state = host.state(gated.name)
+    if gated.socket and state.get("ActiveState") == "inactive" and host.search.enabled(gated.name):
         yield Problem(gated.socket, None, "it is enabled and does not listen", f"systemctl start {gated.name}")
 
 
-def not_reloaded(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def not_reloaded(gated: GatedService, host: Host) -> Iterator[Problem]:
     for unit in filter(None, (gated.socket, None if gated.is_template else gated.service)):
-        if machine.state(unit.name).get("NeedDaemonReload") == "yes":
+        if host.state(unit.name).get("NeedDaemonReload") == "yes":
             yield Problem(
                 unit, None, "its files have changed, and systemd still goes by the old ones", "systemctl daemon-reload"
             )
 
 
-def failures_left(gated: GatedService, machine: Machine) -> Iterator[Problem]:
-    failed = machine.instances(f"{stem(gated)}@*.service", "failed")
+def failures_left(gated: GatedService, host: Host) -> Iterator[Problem]:
+    failed = host.instances(f"{stem(gated)}@*.service", "failed")
     if gated.is_template and failed:
         yield Problem(
             gated.service, None,
@@ -53,10 +53,10 @@ def failures_left(gated: GatedService, machine: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def sessions_left(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def sessions_left(gated: GatedService, host: Host) -> Iterator[Problem]:
     """Of a socket that was stopped, or of the engine that the service had before."""
-    if is_resident(gated) or machine.state(gated.name).get("ActiveState") == "inactive":
-        running = machine.instances(f"{stem(gated)}@*.service", "active")
+    if is_resident(gated) or host.state(gated.name).get("ActiveState") == "inactive":
+        running = host.instances(f"{stem(gated)}@*.service", "active")
         if running:
             yield Problem(
                 gated.service, None,
@@ -64,7 +64,7 @@ def sessions_left(gated: GatedService, machine: Machine) -> Iterator[Problem]:
                 " which no socket starts now",
                 f"wait, or systemctl stop '{stem(gated)}@*.service'",
             )  # fmt: skip
-    left = machine.left_over(f"{stem(gated)}.service")
+    left = host.left_over(f"{stem(gated)}.service")
     if left:
         yield Problem(
             gated.service, None,

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from ...host.host import Host
 from ..gated_service import GatedService
 from . import access, command, dns_lists, limits, rivals, rules, sandbox, service, socket, state, unit_files
-from .machine import Machine
 from .problem import Problem
 
 ERROR, WARNING = "error", "warning"
@@ -16,7 +16,7 @@ class Inspection(NamedTuple):
     """`error`: connections will fail, the socket must not start. `warning`: it works, but not as it should."""
 
     level: str
-    find: Callable[[GatedService, Machine], Iterator[Problem]]
+    find: Callable[[GatedService, Host], Iterator[Problem]]
 
 
 INSPECTIONS = (

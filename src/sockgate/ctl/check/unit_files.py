@@ -4,10 +4,10 @@ import os
 import re
 from collections.abc import Iterator
 
+from ...host.host import Host
 from ...units.search import UnitSearch
 from ...units.unit import Unit
 from ..gated_service import GatedService
-from .machine import Machine
 from .problem import Problem
 
 NEWER_DROP_IN = re.compile(r"-(\d{3})\.conf$")
@@ -19,7 +19,7 @@ def units_of(gated: GatedService) -> Iterator[Unit]:
     yield from filter(None, (gated.socket, gated.service))
 
 
-def started_twice(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def started_twice(gated: GatedService, _: Host) -> Iterator[Problem]:
     service = gated.service
     lines = service.list("Service", "ExecStart")
     if len(lines) > 1 and service.value("Service", "Type") != "oneshot":
@@ -30,9 +30,9 @@ def started_twice(gated: GatedService, _: Machine) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def drop_in_unseen(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def drop_in_unseen(gated: GatedService, host: Host) -> Iterator[Problem]:
     for unit in units_of(gated):
-        for path in sorted(strange_files(unit, machine.search)):
+        for path in sorted(strange_files(unit, host.search)):
             yield Problem(
                 unit, None, f"systemd ignores {path!r}: the name of a drop-in ends in .conf", f"mv {path} {path}.conf"
             )
@@ -46,18 +46,18 @@ def strange_files(unit: Unit, search: UnitSearch) -> Iterator[str]:
                     yield f"{folder}/{name}"
 
 
-def newer_drop_in(gated: GatedService, machine: Machine) -> Iterator[Problem]:
+def newer_drop_in(gated: GatedService, host: Host) -> Iterator[Problem]:
     for unit in units_of(gated):
         for path in unit.drop_ins:
             match = NEWER_DROP_IN.search(path)
-            if match and int(match[1]) > machine.systemd_version:
+            if match and int(match[1]) > host.systemd_version:
                 yield Problem(
-                    unit, None, f"{path!r} is for systemd {match[1]} and newer, this is {machine.systemd_version}",
+                    unit, None, f"{path!r} is for systemd {match[1]} and newer, this is {host.systemd_version}",
                     f"rm {path}",
                 )  # fmt: skip
 
 
-def ignored_lines(gated: GatedService, _: Machine) -> Iterator[Problem]:
+def ignored_lines(gated: GatedService, _: Host) -> Iterator[Problem]:
     for unit in units_of(gated):
         for line in unit.ignored:
             yield Problem(unit, line.place, f"systemd ignores this line: {line.text}")

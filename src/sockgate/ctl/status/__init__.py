@@ -8,9 +8,8 @@ import argparse
 import json
 
 from ...core.errors import UsageError
-from ...units.search import UnitSearch
+from ...host.host import Host
 from ..check import check
-from ..check.machine import Machine
 from ..check.table import LEVELS
 from ..console import print_table
 from .prometheus import metrics
@@ -44,12 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def current_services(units: list[str]) -> list[Service]:
     """Raises GateError."""
-    machine = Machine(UnitSearch())
-    services = find_services(units, machine.search)
+    host = Host()
+    services = find_services(units, host.search)
     refresh(services)
     services = [service for service in services if units or service.used]
     for service in services:
-        service.findings = [str(finding) for finding in check(service.socket, machine, LEVELS)]
+        service.findings = [str(finding) for finding in check(service.socket, host, LEVELS)]
     return services
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from ...core.errors import GateError, SystemFailure
 from ...core.options import parse
 from ...dispatch.options import read_limits
+from ...host.systemctl import Properties, client_of, instances, processes_in, read, show
 from ...journal.connection import Connection
 from ...units.names import UnitName
 from ...units.search import UnitSearch
 from ..gated_service import PROGRAMS, GatedService, find_named, gate_names
-from ..systemctl import Properties, client_of, instances, processes_in, read, show
 from .tally import Tally
 
 MICROSECONDS = 1_000_000

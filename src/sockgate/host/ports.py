@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...core.peer import pack, unmap
+from ..core.peer import pack, unmap
 
 STATES = {"tcp": "0A", "udp": "07"}  # TCP_LISTEN; a UDP socket without a peer (net/tcp_states.h)
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}

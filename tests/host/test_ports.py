@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from sockgate.ctl.check.ports import (
+from sockgate.host.ports import (
     Endpoint,
     conflicting_processes,
     kernel_endpoint,

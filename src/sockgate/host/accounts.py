@@ -1,0 +1,88 @@
+"""Users and groups: of the running system through its name services, of a system in a folder from its files.
+
+A generator runs while PID 1 waits for it, and nss-systemd would ask PID 1: it reads the files, too.
+"""
+
+import grp
+import os
+import pwd
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LARGEST_ID = 0xFFFFFFFE
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The accounts of the system in `root`. asks_services: ask the name services of the running system."""
+
+    root: str
+    asks_services: bool
+
+    def user(self, name: str) -> pwd.struct_passwd | None:
+        """The user of this name; None if there is none."""
+        if not self.asks_services:
+            return next((user for user in self._users() if user.pw_name == name), None)
+        try:
+            return pwd.getpwnam(name)
+        except (KeyError, ValueError, UnicodeError):
+            return None
+
+    def numbered_user(self, number: int) -> pwd.struct_passwd | None:
+        if not self.asks_services:
+            return next((user for user in self._users() if user.pw_uid == number), None)
+        try:
+            return pwd.getpwuid(number)
+        except (KeyError, OverflowError):
+            return None
+
+    def group(self, name: str) -> grp.struct_group | None:
+        """The group of this name; None if there is none."""
+        if not self.asks_services:
+            return next((group for group in self._groups() if group.gr_name == name), None)
+        try:
+            return grp.getgrnam(name)
+        except (KeyError, ValueError, UnicodeError):
+            return None
+
+    def numbered_group(self, number: int) -> grp.struct_group | None:
+        if not self.asks_services:
+            return next((group for group in self._groups() if group.gr_gid == number), None)
+        try:
+            return grp.getgrgid(number)
+        except (KeyError, OverflowError):
+            return None
+
+    def groups_of(self, user: pwd.struct_passwd) -> list[int]:
+        """The numbers of all groups that the user has after a log-in, the primary one first."""
+        if self.asks_services:
+            found = os.getgrouplist(user.pw_name, user.pw_gid)
+        else:
+            found = [group.gr_gid for group in self._groups() if user.pw_name in group.gr_mem]
+        return list(dict.fromkeys([user.pw_gid, *found]))
+
+    def _users(self) -> Iterator[pwd.struct_passwd]:
+        for fields in self._lines("/etc/passwd", 7):
+            if is_number(fields[2]) and is_number(fields[3]):
+                yield pwd.struct_passwd((*fields[:2], int(fields[2]), int(fields[3]), *fields[4:]))
+
+    def _groups(self) -> Iterator[grp.struct_group]:
+        for fields in self._lines("/etc/group", 4):
+            if is_number(fields[2]):
+                yield grp.struct_group((*fields[:2], int(fields[2]), fields[3].split(",")))
+
+    def _lines(self, path: str, count: int) -> Iterator[list[str]]:
+        """The fields of passwd(5) and group(5), of lines that have as many."""
+        try:
+            with open(self.root + path, encoding="utf-8", errors="surrogateescape") as file:
+                for line in file:
+                    fields = line.rstrip("\n").split(":")
+                    if len(fields) == count:
+                        yield fields
+        except OSError:
+            return
+
+
+def is_number(text: str) -> bool:
+    """Whether this is the number of a user or a group."""
+    return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= LARGEST_ID

@@ -1,0 +1,249 @@
+"""The machine that units are for, as `convert`, `check` and `install` ask it."""
+
+import glob
+import grp
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ..core.errors import SystemFailure
+from ..units.search import UnitSearch
+from .accounts import Accounts, is_number
+from .systemctl import Properties, processes_in, show, units_like
+
+LIBRARIES = ("/usr/lib/systemd", "/usr/lib/*/systemd", "/usr/lib64/systemd", "/lib/systemd")
+HOSTS_FILES = ("/etc/hosts.allow", "/etc/hosts.deny")
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/command:/var/qmail/bin"
+OPENBSD, GNU = "openbsd-inetd", "inetutils-inetd"
+INETDS = {"/usr/sbin/inetutils-inetd": GNU, "/usr/sbin/inetd": OPENBSD}  # where Debian has them
+OLDEST_SYSTEMD = 252  # that is supported: what it understands, every later one does
+POLL_LIMIT_SINCE = 255  # the systemd that has PollLimit*=
+
+
+@dataclass(frozen=True)
+class Host:
+    """One machine. What is found out about it is kept: `anew` gives the same machine as it is now.
+
+    root           the folder that the system lives in
+    systemd        the version that the units must suit; 0: the one that is installed
+    programs       where sockgate and sockgated are installed
+    control        where sockgatectl is installed
+    hosts_files    hosts.allow and hosts.deny
+    asks_services  ask name services for hosts and accounts, or else only the files in /etc
+    asks_network   ask DNS lists whether they are still run
+    inetd          which inetd is installed, OPENBSD or GNU; "" for none of them
+    wraps          inetd was started with -l: hosts.allow holds for all its services
+    posix_shell    the name of the program that /bin/sh is
+    """
+
+    root: str = "/"
+    systemd: int = 0
+    programs: str = "/usr/sbin"
+    control: str = "/usr/bin/sockgatectl"
+    hosts_files: tuple[str, ...] = HOSTS_FILES
+    asks_services: bool = True
+    asks_network: bool = False
+    inetd: str = ""
+    wraps: bool = False
+    posix_shell: str = "dash"
+
+    def anew(self) -> "Host":
+        return replace(self)
+
+    # The system and its units
+
+    @cached_property
+    def search(self) -> UnitSearch:
+        return UnitSearch(self.root)
+
+    @property
+    def live(self) -> bool:
+        """Whether this is the running system, whose processes and ports can be asked."""
+        return not self.search.root
+
+    @property
+    def privileged(self) -> bool:
+        return os.geteuid() == 0
+
+    @cached_property
+    def running(self) -> bool:
+        """Whether there is a systemd that can be asked (sd_booted(3))."""
+        return self.live and os.path.isdir("/run/systemd/system")
+
+    @cached_property
+    def systemd_version(self) -> int:
+        """The given version, or the one in the name of systemd's own library, which takes no process and no bus."""
+        if self.systemd:
+            return self.systemd
+        for folder in LIBRARIES:
+            for path in glob.glob(self.search.host_path(f"{folder}/libsystemd-shared-*.so")):
+                if match := re.search(r"-shared-(\d+)", path):
+                    return int(match[1])
+        return running_version()
+
+    @property
+    def slows_down(self) -> bool:
+        """Whether this systemd has limits for connections that do not stop the socket."""
+        return self.systemd_version >= POLL_LIMIT_SINCE
+
+    def uses(self, unit: str) -> bool:
+        """Whether a unit is enabled, or was started without that."""
+        return self.search.enabled(unit) or (self.live and is_active(unit))
+
+    @cached_property
+    def _states(self) -> dict[str, Properties]:
+        return {}
+
+    def state(self, unit: str) -> Properties:
+        """What systemd knows of a unit; nothing where there is none to ask. A template has no state."""
+        if not self.running or unit.endswith("@.service"):
+            return {}
+        if unit not in self._states:
+            self._states.update(show([unit]))
+        return self._states[unit]
+
+    def instances(self, pattern: str, state: str) -> list[str]:
+        """The units of this pattern that are in this state."""
+        return units_like(pattern, state) if self.running else []
+
+    def left_over(self, unit: str) -> list[str]:
+        """The processes of a unit that is no longer active."""
+        state = self.state(unit)
+        gone = state.get("ActiveState") in ("inactive", "failed")
+        return processes_in(state.get("ControlGroup") or f"/system.slice/{unit}") if gone else []
+
+    # Accounts
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(self.search.root, self.asks_services and self.live)
+
+    def user(self, name: str) -> pwd.struct_passwd | None:
+        """The user of this name; None if there is none."""
+        return self.accounts.user(name)
+
+    def account(self, text: str) -> pwd.struct_passwd | None:
+        """The user of this name or number."""
+        return self.accounts.numbered_user(int(text)) if is_number(text) else self.user(text)
+
+    def group(self, name: str) -> grp.struct_group | None:
+        """The group of this name; None if there is none."""
+        return self.accounts.group(name)
+
+    def group_id(self, text: str) -> int | None:
+        """The number of the group of this name or number."""
+        found = self.accounts.numbered_group(int(text)) if is_number(text) else self.group(text)
+        return found.gr_gid if found else None
+
+    def further_groups(self, user: pwd.struct_passwd) -> list[str]:
+        """The numbers of the groups that the user has beside the primary one."""
+        return [str(number) for number in self.accounts.groups_of(user)[1:]]
+
+    # Names and files
+
+    def port(self, name: str, protocol: str) -> int | None:
+        """The port of services(5) for this name."""
+        try:
+            return socket.getservbyname(name, protocol)
+        except (OSError, UnicodeError, ValueError):
+            return None
+
+    def address(self, name: str, family: int) -> str | None:
+        """The first address of a host name, as the old program would have taken it."""
+        flags = 0 if self.asks_services else socket.AI_NUMERICHOST
+        name = name if self.asks_services else in_hosts_file(name)
+        try:
+            found = socket.getaddrinfo(name, None, family, socket.SOCK_STREAM, 0, flags)
+        except (OSError, UnicodeError, ValueError):
+            return None
+        return str(found[0][4][0]) if found else None
+
+    def is_executable(self, path: str) -> bool:
+        try:
+            return os.path.isfile(path) and os.access(path, os.X_OK)
+        except ValueError:
+            return False
+
+    def program(self, name: str, path: str = "") -> str:
+        """The path of a program that is named without one, as a shell with this $PATH would find it."""
+        if "/" in name or not name:
+            return name
+        try:
+            return shutil.which(name, path=path or SEARCH_PATH) or f"/usr/bin/{name}"
+        except ValueError:  # a NUL
+            return f"/usr/bin/{name}"
+
+    @property
+    def has_host_rules(self) -> bool:
+        """Whether hosts.allow or hosts.deny holds a rule. A file that cannot be read may hold one."""
+        return any(holds_a_rule(path) for path in self.hosts_files)
+
+
+def is_active(unit: str) -> bool:
+    return subprocess.run(["systemctl", "--quiet", "is-active", unit], capture_output=True, check=False).returncode == 0
+
+
+def running_version() -> int:
+    try:
+        text = subprocess.run(["systemctl", "--version"], capture_output=True, check=True, text=True).stdout
+        return int(text.split()[1])
+    except (OSError, subprocess.CalledProcessError, IndexError, ValueError):
+        raise SystemFailure("unable to find out systemd's version", "say --systemd VERSION") from None
+
+
+def in_hosts_file(name: str) -> str:
+    """The address of hosts(5) for a name, or the name itself."""
+    try:
+        with open("/etc/hosts", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                address, *names = [*line.partition("#")[0].split(), ""]
+                if name in names:
+                    return address
+    except OSError:
+        pass
+    return name
+
+
+def holds_a_rule(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return any(line.strip() and not line.lstrip().startswith(b"#") for line in file)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def this_host(systemd: int = 0) -> Host:
+    """The running system, as a conversion needs it. Without any systemd the units suit the oldest."""
+    host = Host(
+        systemd=systemd,
+        programs=os.path.dirname(shutil.which("sockgate") or Host.programs + "/sockgate"),
+        control=shutil.which("sockgatectl") or Host.control,
+        posix_shell=os.path.basename(os.path.realpath("/bin/sh")),
+    )
+    inetd = next((path for path in INETDS if os.path.isfile(path) and not os.path.islink(path)), "")
+    host = replace(host, inetd=INETDS.get(inetd, ""),
+                   wraps=INETDS.get(inetd) == OPENBSD and "l" in letters_of(inetd))  # fmt: skip
+    try:
+        return replace(host, systemd=host.systemd_version)
+    except SystemFailure:
+        return replace(host, systemd=OLDEST_SYSTEMD)
+
+
+def letters_of(program: str) -> str:
+    """The option letters of a running program; "" if it does not run."""
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{process}/exe") == program:
+                with open(f"/proc/{process}/cmdline", encoding="utf-8", errors="replace") as file:
+                    words = file.read().split("\0")[1:]
+                return "".join(word[1:] for word in words if word.startswith("-"))
+        except OSError:  # it has ended, or is not ours to look at
+            continue
+    return ""
