@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.ctl.convert_install import install
 from sockgate.generator import generate
+from sockgate.host.host import Host
 from sockgate.units.search import UnitSearch
 
-MACHINE = Machine(systemd=257, asks_services=False)
+HOST = Host(systemd=257, asks_services=False)
 SERVICE = """service {name}
 {{
     type = UNLISTED
@@ -42,7 +42,7 @@ def written(folder: Path) -> list[str]:
 
 
 def test_each_service_gets_units_and_its_socket_starts_at_boot(tmp_path: Path) -> None:
-    assert generate(str(tree(tmp_path, a=service("a"))), str(tmp_path / "out"), MACHINE) == []
+    assert generate(str(tree(tmp_path, a=service("a"))), str(tmp_path / "out"), HOST) == []
     assert written(tmp_path) == ["a.socket", "a@.service", "sockets.target.wants/a.socket"]
     assert (tmp_path / "out/sockets.target.wants/a.socket").resolve() == tmp_path / "out/a.socket"
     assert "User=65534" in (tmp_path / "out/a@.service").read_text(), "the accounts are read without asking a service"
@@ -50,7 +50,7 @@ def test_each_service_gets_units_and_its_socket_starts_at_boot(tmp_path: Path) -
 
 def test_a_broken_file_costs_no_other_and_a_refusal_is_told(tmp_path: Path) -> None:
     root = tree(tmp_path, a="service a\n{\n", b=service("b"), c=service("c").replace("UNLISTED", "RPC"))
-    complaints = generate(str(root), str(tmp_path / "out"), MACHINE)
+    complaints = generate(str(root), str(tmp_path / "out"), HOST)
     assert written(tmp_path)[0] == "b.socket"
     assert complaints[0] == (
         f"{root}/etc/xinetd.d/a:1: a: ignored: service a: the closing '}}' is missing; xinetd drops the whole entry"
@@ -62,7 +62,7 @@ def test_a_broken_file_costs_no_other_and_a_refusal_is_told(tmp_path: Path) -> N
 def test_xinetd_conf_is_read_if_there_is_one(tmp_path: Path) -> None:
     root = tree(tmp_path, a=service("a"))
     (root / "etc/xinetd.conf").write_text(service("main"))
-    generate(str(root), str(tmp_path / "out"), MACHINE)
+    generate(str(root), str(tmp_path / "out"), HOST)
     assert written(tmp_path)[0] == "main.socket"
 
 
@@ -71,7 +71,7 @@ def test_a_unit_that_exists_is_left_alone(tmp_path: Path) -> None:
     units = root / "etc/systemd/system"
     units.mkdir(parents=True)
     (units / "a@.service").write_text("[Service]\n")
-    complaints = generate(str(root), str(tmp_path / "out"), MACHINE)
+    complaints = generate(str(root), str(tmp_path / "out"), HOST)
     assert written(tmp_path)[0] == "b.socket"
     assert complaints == [f"{root}/etc/xinetd.d/a:1: a: left to /etc/systemd/system/a@.service, which exists already"]
 
@@ -79,9 +79,9 @@ def test_a_unit_that_exists_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("prefix", ["", "old-"])
 def test_what_was_converted_before_is_left_to_that_without_a_word(prefix: str, tmp_path: Path) -> None:
     root = tree(tmp_path, a=service("a"), b=service("b", 8))
-    conversion = programs.convert("xinetd", [f"{root}/etc/xinetd.d/a"], MACHINE, prefix)
+    conversion = programs.convert("xinetd", [f"{root}/etc/xinetd.d/a"], HOST, prefix)
     install(conversion, "xinetd", UnitSearch(str(root)))
-    assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
+    assert generate(str(root), str(tmp_path / "out"), HOST) == []
     assert written(tmp_path)[0] == "b.socket"
 
 
@@ -90,7 +90,7 @@ def test_a_bad_line_in_defaults_costs_the_services_that_it_reaches(tmp_path: Pat
     defaults = "defaults\n{\n\tlog_type = NOWHERE\n\tonly_from = 10.0.0.1, 10.0.0.2\n}\n"
     own = service("own", 8).replace("}", "\tonly_from = 10.0.0.0\n}")
     root = tree(tmp_path, a=service("before"), b=defaults, c=own, d=service("behind", 9))
-    (complaint,) = generate(str(root), str(tmp_path / "out"), MACHINE)
+    (complaint,) = generate(str(root), str(tmp_path / "out"), HOST)
     sockets = {Path(name).name for name in written(tmp_path) if name.endswith(".socket")}
     assert sockets == {"before.socket", "own.socket"}
     assert complaint.startswith(f"{root}/etc/xinetd.d/b:4: behind: refused: only_from = 10.0.0.1, 10.0.0.2: ")
@@ -99,9 +99,9 @@ def test_a_bad_line_in_defaults_costs_the_services_that_it_reaches(tmp_path: Pat
 def test_a_service_whose_name_ends_like_a_converted_one_is_not_left_out(tmp_path: Path) -> None:
     """Both stand in one file, and tftp.socket looks like ftp with a prefix."""
     root = tree(tmp_path, a=service("tftp"))
-    install(programs.convert("xinetd", [f"{root}/etc/xinetd.d/a"], MACHINE), "xinetd", UnitSearch(str(root)))
+    install(programs.convert("xinetd", [f"{root}/etc/xinetd.d/a"], HOST), "xinetd", UnitSearch(str(root)))
     (root / "etc/xinetd.d/a").write_text(service("tftp") + service("ftp", 8))
-    assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
+    assert generate(str(root), str(tmp_path / "out"), HOST) == []
     assert written(tmp_path)[0] == "ftp.socket"
 
 
@@ -112,18 +112,18 @@ def test_a_template_of_ours_gives_way_with_its_drop_ins_unless_it_is_enabled(tmp
     (vendor / "smtp.socket.d").mkdir(parents=True)
     (vendor / "smtp.socket").write_text("[Unit]\nDocumentation=man:sockgate(8)\n")
     (vendor / "smtp.socket.d/50.conf").write_text("[Socket]\n")
-    assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
+    assert generate(str(root), str(tmp_path / "out"), HOST) == []
     assert (tmp_path / "out/smtp.socket.d/50.conf").readlink() == Path("/dev/null")
     wants = root / "etc/systemd/system/sockets.target.wants"
     wants.mkdir(parents=True)
     (wants / "smtp.socket").symlink_to("/usr/lib/systemd/system/smtp.socket")
-    assert "left to /usr/lib/systemd/system/smtp.socket" in generate(str(root), str(tmp_path / "out"), MACHINE)[0]
+    assert "left to /usr/lib/systemd/system/smtp.socket" in generate(str(root), str(tmp_path / "out"), HOST)[0]
 
 
 def test_units_that_cannot_be_written_cost_no_other(tmp_path: Path) -> None:
     root = tree(tmp_path, a=service("a"), b=service("b", 8))
     (tmp_path / "out/a.socket").mkdir()
-    complaints = generate(str(root), str(tmp_path / "out"), MACHINE)
+    complaints = generate(str(root), str(tmp_path / "out"), HOST)
     assert complaints == [f"{root}/etc/xinetd.d/a:1: a: unable to write '{tmp_path}/out/a.socket': Is a directory"]
     assert "b.socket" in written(tmp_path)
 
@@ -132,9 +132,9 @@ def test_that_xinetd_would_read_inetd_conf_as_well_is_told(tmp_path: Path) -> No
     root = tree(tmp_path, a=service("a"))
     (root / "etc/default").mkdir()
     (root / "etc/default/xinetd").write_text("# a comment\nINETD_COMPAT=Yes\n")
-    assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
+    assert generate(str(root), str(tmp_path / "out"), HOST) == []
     (root / "etc/inetd.conf").write_text("# nothing\nfinger stream tcp nowait nobody /usr/sbin/in.fingerd\n")
-    assert generate(str(root), str(tmp_path / "out2"), MACHINE)[0] == (
+    assert generate(str(root), str(tmp_path / "out2"), HOST)[0] == (
         f"{root}/etc/default/xinetd:2: refused: INETD_COMPAT=Yes: xinetd reads /etc/inetd.conf as well, which is not "
         "converted here: run 'sockgatectl convert inetd /etc/inetd.conf' too"
     )
@@ -147,8 +147,8 @@ def test_nothing_is_written_while_xinetd_is_installed_and_enabled(tmp_path: Path
     (root / "usr/sbin/xinetd").chmod(0o755)
     (root / "etc/rc3.d").mkdir()
     (root / "etc/rc3.d/S01xinetd").symlink_to("../init.d/xinetd")
-    assert generate(str(root), str(tmp_path / "out"), MACHINE) == []
+    assert generate(str(root), str(tmp_path / "out"), HOST) == []
     assert written(tmp_path) == []
     (root / "etc/rc3.d/S01xinetd").unlink()
-    generate(str(root), str(tmp_path / "out"), MACHINE)
+    generate(str(root), str(tmp_path / "out"), HOST)
     assert written(tmp_path)[0] == "a.socket"

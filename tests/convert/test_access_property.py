@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from sockgate.connection.gate import Gate
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.core.options import parse
 from sockgate.core.peer import MAPPED_PREFIX, internet_peer
 from sockgate.core.verdict import DENY
+from sockgate.host.host import Host
 from sockgate.units import reader
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName
 from sockgate.units.writer import format_unit
 
-MACHINE = Machine(systemd=257, hosts_files=(), asks_services=False)
+HOST = Host(systemd=257, hosts_files=(), asks_services=False)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -105,7 +105,7 @@ def test_the_converted_service_admits_exactly_whom_xinetd_admits(defaults: list[
             f"\tsocket_type = stream\n\tprotocol = tcp\n\tuser = root\n\tserver = /bin/cat\n{text_of(service)}}}\n"
         )
         file.flush()
-        conversion = programs.convert("xinetd", [file.name], MACHINE)
+        conversion = programs.convert("xinetd", [file.name], HOST)
     if not conversion.units:
         return  # refused: nobody gets in
     access = lists(defaults, service)
@@ -124,4 +124,4 @@ def test_most_lists_are_converted_and_not_refused() -> None:
         for word in FORMS:
             file = Path(folder) / "x"
             file.write_text(text.format(word))
-            assert programs.convert("xinetd", [str(file)], MACHINE).units, word
+            assert programs.convert("xinetd", [str(file)], HOST).units, word

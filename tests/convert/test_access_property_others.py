@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from sockgate.connection.gate import Gate
 from sockgate.convert import programs
-from sockgate.convert.machine import GNU, OPENBSD, Machine
 from sockgate.convert.result import Conversion
 from sockgate.core.errors import ConfigError
 from sockgate.core.options import Settings, parse
 from sockgate.core.verdict import DENY
+from sockgate.host.host import GNU, OPENBSD, Host
 from sockgate.units import reader
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName
@@ -25,13 +25,13 @@ from sockgate.units.writer import format_unit
 from tests.access.naive_rules import NaivePeer, best_rule
 from tests.core.clients import client
 
-MACHINE = Machine(systemd=257, asks_services=False)
+HOST = Host(systemd=257, asks_services=False)
 POOL = (
     "9.255.255.255", "10.0.0.0", "10.0.0.1", "10.0.0.2", "10.1.2.3", "10.2.0.0", "11.0.0.0", "127.0.0.1", "127.0.0.2",
     "192.168.0.0", "192.168.0.10", "192.168.0.255", "192.168.1.0", "172.16.0.1", "172.18.0.1", "::1", "fd00:1::1",
     "fd00:1::2", "fd00:2::1",
 )  # fmt: skip
-HOST, INFO = "mail.example.com", "joe"  # of every client, if somebody asks
+CLIENT_NAME, INFO = "mail.example.com", "joe"  # of every client, if somebody asks
 
 
 def gate_of(conversion: Conversion) -> Settings | None:
@@ -50,7 +50,7 @@ def admits(options: Settings | None, address: str) -> bool:
         return True
     try:
         gate = Gate(options)
-        peer = client(address, HOST if "--hostname" in options else None, INFO if "--ident" in options else None)
+        peer = client(address, CLIENT_NAME if "--hostname" in options else None, INFO if "--ident" in options else None)
         return gate.decide(peer).outcome != DENY
     except ConfigError:
         return False
@@ -71,7 +71,7 @@ def is_reached(conversion: Conversion, address: str) -> bool:
 
 RULES = (
     "10.0.0.1", "10.", "10.0.0.", "10.1-2.", "192.168.0.", "192.168.0.1-20", "", "172.16-17.", "127.", "=",
-    f"={HOST}", "=.example.com", "=.example.org", f"{INFO}@10.0.0.1", f"{INFO}@={HOST}", "ann@10.0.0.1",
+    f"={CLIENT_NAME}", "=.example.com", "=.example.org", f"{INFO}@10.0.0.1", f"{INFO}@={CLIENT_NAME}", "ann@10.0.0.1",
 )  # fmt: skip
 LOOKUPS = ("", "-H ", "-R ", "-HR ", "-h ", "-p ", "-HRp ")
 
@@ -93,14 +93,14 @@ def test_tcpserver(
         option = access if "missing" in access or access in ("", "-X") else f"{access} rules"
         line = f"exec {before}env CERTFILE=/c {variables}{server}-l0 {lookups}{option} 0 7 {behind}/bin/cat"
         Path(folder, "run").write_text(f"{line}\n")
-        conversion = programs.convert("tcpserver", [folder], MACHINE)
+        conversion = programs.convert("tcpserver", [folder], HOST)
         if not conversion.units:
             return  # refused: nobody gets in
         assert "-n " not in server, "a server that starts TLS itself would get it from stunnel"
         if server.startswith("sslserver") and ("-i" in server or "-z" in server or "CCAVERIFY" in variables):
             assert "verifyChain = yes\n" in conversion.files[0].text, line
         options = gate_of(conversion)
-        host = None if "H" in lookups else HOST
+        host = None if "H" in lookups else CLIENT_NAME
         info = None if "R" in lookups else INFO
         for address in POOL:
             if not is_reached(conversion, address):
@@ -130,7 +130,7 @@ def test_inetd(line: Line) -> None:
     (inetd, protocol), address, server, wraps = line
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "inetd.conf").write_text(f"{address}26 stream {protocol} nowait root {server}\n")
-        machine = replace(MACHINE, inetd=inetd, wraps=wraps and inetd == OPENBSD)
+        machine = replace(HOST, inetd=inetd, wraps=wraps and inetd == OPENBSD)
         conversion = programs.convert("inetd", [f"{folder}/inetd.conf"], machine)
     if not conversion.units:
         return
@@ -179,7 +179,7 @@ def test_couriertcpd(keys: dict[str, bool], name: str, where: str, is_compiled: 
         base = f"{variable}={folder}/access\nTCPDOPTS=-nodnslookup\nMAXDAEMONS=9\n"
         Path(folder, name.partition("-")[0]).write_text(base)
         Path(folder, name).write_text(f"{base}{prefix}PORT=7\n{prefix}ADDRESS={where}\n")
-        conversion = programs.convert("couriertcpd", [f"{folder}/{name}"], MACHINE)
+        conversion = programs.convert("couriertcpd", [f"{folder}/{name}"], HOST)
         if not conversion.units:
             return
         options = gate_of(conversion)

@@ -6,10 +6,10 @@ import pwd
 import pytest
 
 from sockgate.convert.accounts import any_group, named_user
-from sockgate.convert.machine import Machine
+from sockgate.host.host import Host
 
 
-class WithDots(Machine):
+class WithDots(Host):
     """A machine with the account and the group first.last, 1234 and 5678."""
 
     def user(self, name: str) -> pwd.struct_passwd | None:

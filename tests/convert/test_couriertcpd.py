@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
+from sockgate.host.host import Host
 from sockgate.units.writer import format_unit
 
-MACHINE = Machine(systemd=257, asks_services=False)
+HOST = Host(systemd=257, asks_services=False)
 
 
 def convert(folder: Path, text: str, name: str = "imapd", **beside: str) -> Conversion:
     for other, content in {**beside, name: text}.items():
         (folder / other).write_text(content)
-    return programs.convert("couriertcpd", [str(folder / name)], MACHINE)
+    return programs.convert("couriertcpd", [str(folder / name)], HOST)
 
 
 def units(conversion: Conversion) -> str:

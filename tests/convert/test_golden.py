@@ -12,13 +12,13 @@ import pytest
 
 from sockgate.connection.gate import Gate
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
 from sockgate.convert.report_text import render_text
 from sockgate.convert.result import Conversion
 from sockgate.convert.xinetd.configuration import Configuration
 from sockgate.core.errors import GateError
 from sockgate.core.options import parse as parse_options
+from sockgate.host.host import Host
 from sockgate.units import reader
 from sockgate.units.command import parse_commands
 from sockgate.units.names import UnitName
@@ -29,14 +29,14 @@ NAMES = sorted(folder.name for folder in GOLDEN.iterdir())
 PROGRAMS = ("/bin/cat", "/bin/sh", "/usr/bin/env", "/usr/sbin/tcpd")
 
 
-class Bare(Machine):
+class Bare(Host):
     """A machine that has these programs and no other, whatever is installed where the tests run."""
 
     def is_executable(self, path: str) -> bool:
         return path in PROGRAMS
 
 
-MACHINE = Bare(systemd=257, hosts_files=("hosts.allow", "hosts.deny"), asks_services=False)
+HOST = Bare(systemd=257, hosts_files=("hosts.allow", "hosts.deny"), asks_services=False)
 
 
 @pytest.fixture(params=NAMES)
@@ -49,7 +49,7 @@ def folder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> P
 def converted() -> Conversion:
     """The files of the current folder, converted as `command` says."""
     program, *files = Path("command").read_text().split()
-    return programs.convert(program, files, MACHINE)
+    return programs.convert(program, files, HOST)
 
 
 def test_conversion_gives_exactly_the_expected_units_and_report(folder: Path) -> None:

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
-from sockgate.convert.machine import GNU, OPENBSD, Machine
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
+from sockgate.host.host import GNU, OPENBSD, Host
 from sockgate.units.writer import format_unit
 
-MACHINE = Machine(systemd=257, asks_services=False)
+HOST = Host(systemd=257, asks_services=False)
 
 
 def convert(folder: Path, *lines: str) -> Conversion:
     (folder / "inetd.conf").write_text("\n".join(lines) + "\n")
-    return programs.convert("inetd", [str(folder / "inetd.conf")], MACHINE)
+    return programs.convert("inetd", [str(folder / "inetd.conf")], HOST)
 
 
 def units(conversion: Conversion) -> str:
@@ -104,7 +104,7 @@ def test_a_path_that_no_unit_can_hold_is_refused(tmp_path: Path) -> None:
     (tmp_path / "inetd.conf").write_bytes(
         b"/run/\xff stream unix nowait root /bin/cat\n/run/%n stream unix nowait root /bin/cat\n"
     )
-    conversion = programs.convert("inetd", [str(tmp_path / "inetd.conf")], MACHINE)
+    conversion = programs.convert("inetd", [str(tmp_path / "inetd.conf")], HOST)
     refused = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED]
     assert refused == [r"ListenStream='/run/\udcff' cannot stand in a unit file; the service is not converted"]
     assert "ListenStream=/run/%%n\n" in units(conversion)
@@ -112,7 +112,7 @@ def test_a_path_that_no_unit_can_hold_is_refused(tmp_path: Path) -> None:
 
 def convert_for(inetd: str, folder: Path, *lines: str, wraps: bool = False) -> Conversion:
     (folder / "inetd.conf").write_text("\n".join(lines) + "\n")
-    machine = replace(MACHINE, inetd=inetd, wraps=wraps)
+    machine = replace(HOST, inetd=inetd, wraps=wraps)
     return programs.convert("inetd", [str(folder / "inetd.conf")], machine)
 
 
@@ -179,7 +179,7 @@ def test_a_folder_of_lines(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("27 stream tcp nowait root /bin/cat\n")
     (tmp_path / "a").write_text("26 stream tcp nowait root /bin/cat\n")
     (tmp_path / ".hidden").write_text("28 stream tcp nowait root /bin/cat\n")
-    conversion = programs.convert("inetd", [str(tmp_path)], MACHINE)
+    conversion = programs.convert("inetd", [str(tmp_path)], HOST)
     assert [service.name for service in conversion.services] == ["port-26", "port-27"]
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.convert.result import Conversion
 from sockgate.core.options import parse
+from sockgate.host.host import Host
 from sockgate.units import reader
 from sockgate.units.command import Variable, parse_commands
 from sockgate.units.names import UnitName, expand
@@ -21,7 +21,7 @@ from sockgate.units.quoting import split_words
 from sockgate.units.reader import Assignment, Place
 from sockgate.units.writer import format_unit
 
-MACHINE = Machine(systemd=257, asks_services=False)
+HOST = Host(systemd=257, asks_services=False)
 NAME = UnitName.parse("x@7.service")
 # Every name that a word below could expand to: a variable that is expanded shows.
 SET = dict.fromkeys(("HOME", "A", "MAILDIRPATH", "SOCKGATE_LIMITS"), Variable("EXPANDED", Place("x", 1)))
@@ -33,7 +33,7 @@ def convert(program: str, text: str, name: str) -> Conversion:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         path.write_text(text)
-        return programs.convert(program, [str(path)], MACHINE)
+        return programs.convert(program, [str(path)], HOST)
 
 
 def read(conversion: Conversion, key: str) -> list[Assignment]:

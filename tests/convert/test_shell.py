@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.convert.machine import Machine
 from sockgate.convert.shell.evaluator import dialect_of_script, evaluate_text
 from sockgate.convert.shell.state import ACCOUNT_MARK, UNKNOWN, State
 from sockgate.convert.shell.syntax import ScriptError
+from sockgate.host.host import Host
 
 
 def evaluate(text: str, folder: Path | str = "/", **variables: str) -> State:
     """As bash where the first line says so."""
-    machine = Machine(asks_services=False)
+    machine = Host(asks_services=False)
     state = State(machine, str(folder), dialect_of_script(text, machine), variables=dict(variables))
     evaluate_text(state, text, "run")
     return state

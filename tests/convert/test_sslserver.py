@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
 from sockgate.convert.stunnel import server
 from sockgate.core.errors import ConfigError
+from sockgate.host.host import Host
 from sockgate.units.writer import format_unit
 
-MACHINE = Machine(systemd=257, asks_services=False)
+HOST = Host(systemd=257, asks_services=False)
 KEY = "-----BEGIN PRIVATE KEY-----\n"
 
 
 def convert(folder: Path, line: str, variables: str = "CERTFILE=cert.pem") -> Conversion:
     (folder / "cert.pem").write_text(KEY)
     (folder / "run").write_text(f"export {variables}\nexec {line}\n" if variables else f"exec {line}\n")
-    return programs.convert("tcpserver", [str(folder / "run")], MACHINE)
+    return programs.convert("tcpserver", [str(folder / "run")], HOST)
 
 
 def config(conversion: Conversion) -> str:

@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
 from sockgate.convert.tcpserver.options import HANDLERS, WITH_VALUE, WITHOUT_VALUE
+from sockgate.host.host import Host
 from sockgate.units.writer import format_unit
 
-MACHINE = Machine(systemd=257, asks_services=False)
+HOST = Host(systemd=257, asks_services=False)
 
 
 def convert(folder: Path, line: str) -> Conversion:
     (folder / "run").write_text(f"#!/bin/sh\nexec {line}\n")
-    return programs.convert("tcpserver", [str(folder / "run")], MACHINE)
+    return programs.convert("tcpserver", [str(folder / "run")], HOST)
 
 
 def units(conversion: Conversion) -> str:
@@ -104,13 +104,13 @@ def test_a_service_folder_is_named_by_itself(tmp_path: Path) -> None:
     folder = tmp_path / "qmail-smtpd"
     folder.mkdir()
     (folder / "run").write_text("exec tcpserver -RH 0 25 /bin/cat\n")
-    conversion = programs.convert("tcpserver", [str(folder)], MACHINE)
+    conversion = programs.convert("tcpserver", [str(folder)], HOST)
     assert [unit.name for unit in conversion.units] == ["qmail-smtpd.socket", "qmail-smtpd@.service"]
 
 
 def test_what_the_script_runs_first_is_reported(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("mkdir -p /run/x\nexec tcpserver -RH 0 25 /bin/cat\n")
-    conversion = programs.convert("tcpserver", [str(tmp_path)], MACHINE)
+    conversion = programs.convert("tcpserver", [str(tmp_path)], HOST)
     entry = next(entry for entry in conversion.report.entries if entry.what == "mkdir -p /run/x")
     assert (
         entry.text == "the script runs this as well, the unit does not; add ExecStartPre= to the socket if it is needed"
@@ -138,7 +138,7 @@ def test_a_banner_is_taken_over_as_it_is(tmp_path: Path) -> None:
 
 def test_what_was_exported_before_env_cleared_it_is_gone(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("export A=1 B=2\nexec env - B=3 tcpserver -RHl0 0 7 /bin/cat\n")
-    text = units(programs.convert("tcpserver", [str(tmp_path / "run")], MACHINE))
+    text = units(programs.convert("tcpserver", [str(tmp_path / "run")], HOST))
     assert '--pass-env "" --env B=3 --' in text
     assert "A=1" not in text
 
@@ -147,29 +147,29 @@ def test_each_server_of_a_script_is_converted(tmp_path: Path) -> None:
     (tmp_path / "rc").write_text(
         "tcpserver -RHl0 0 7 /bin/cat | logger &\ntcpserver -RHl0 0 smtp /bin/cat &\nkillall tcpserver\n"
     )
-    conversion = programs.convert("tcpserver", [str(tmp_path / "rc")], MACHINE)
+    conversion = programs.convert("tcpserver", [str(tmp_path / "rc")], HOST)
     assert [service.name for service in conversion.services] == ["rc-7", "rc-smtp"]
     assert [entry.what for entry in conversion.report.entries if "as well" in entry.text] == ["killall tcpserver"]
     (tmp_path / "rc").write_text("tcpserver -u 89 -g 89 0 587 /bin/cat&\ntcpserver -Rl x -H 0 25 /bin/cat&\n")
-    conversion = programs.convert("tcpserver", [str(tmp_path / "rc")], MACHINE)
+    conversion = programs.convert("tcpserver", [str(tmp_path / "rc")], HOST)
     assert [service.name for service in conversion.services] == ["rc-587", "rc-25"]
 
 
 def test_what_starts_a_server_only_when_init_says_start_is_read_so(tmp_path: Path) -> None:
     start = 'start() {\n  tcpserver -RHl0 0 7 /bin/cat "$@" &\n}\n'
     (tmp_path / "mail").write_text(f'{start}case "$1" in start) start ;; stop) killall tcpserver;; *) exit;; esac\n')
-    conversion = programs.convert("tcpserver", [str(tmp_path / "mail")], MACHINE)
+    conversion = programs.convert("tcpserver", [str(tmp_path / "mail")], HOST)
     assert "-- /bin/cat\n" in units(conversion)
     assert "read as init runs it: with the word start behind it" in texts(conversion, Outcome.TRANSLATED)
     (tmp_path / "mail").write_text("exec tcpserver -RHl0 0 7 /bin/cat $1\n")
-    assert "-- /bin/cat\n" in units(programs.convert("tcpserver", [str(tmp_path / "mail")], MACHINE))
+    assert "-- /bin/cat\n" in units(programs.convert("tcpserver", [str(tmp_path / "mail")], HOST))
 
 
 def test_what_stops_a_server_is_none(tmp_path: Path) -> None:
     (tmp_path / "rc").write_text(
         "start-stop-daemon --stop --exec /usr/bin/tcpserver --user daemon\ntcpserver -RHl0 0 7 /bin/cat &\n"
     )
-    conversion = programs.convert("tcpserver", [str(tmp_path / "rc")], MACHINE)
+    conversion = programs.convert("tcpserver", [str(tmp_path / "rc")], HOST)
     assert len(conversion.services) == 1
     assert [entry.what for entry in conversion.report.entries if "as well" in entry.text] == [
         "start-stop-daemon --stop --exec /usr/bin/tcpserver --user daemon"
@@ -178,7 +178,7 @@ def test_what_stops_a_server_is_none(tmp_path: Path) -> None:
 
 def test_a_server_of_which_nobody_knows_whether_it_runs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("if grep -q x /y; then\nexec tcpserver -RHl0 0 7 /bin/cat\nfi\n")
-    (refusal,) = texts(programs.convert("tcpserver", [str(tmp_path / "run")], MACHINE), Outcome.REFUSED)
+    (refusal,) = texts(programs.convert("tcpserver", [str(tmp_path / "run")], HOST), Outcome.REFUSED)
     assert refusal.startswith("whether this is run cannot be known; write a script without the condition")
 
 

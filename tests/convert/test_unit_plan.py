@@ -5,24 +5,22 @@ from dataclasses import replace
 import pytest
 
 from sockgate.convert.input_files import Place
-from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome, Report
 from sockgate.convert.result import build
 from sockgate.convert.service import DATAGRAM, STREAM, Listen, Service
 from sockgate.convert.unit_names import unit_stem
 from sockgate.convert.unit_plan import unit_files
+from sockgate.host.host import Host
 from sockgate.units.writer import format_unit
 
-MACHINE = Machine(systemd=257, asks_services=False)
+HOST = Host(systemd=257, asks_services=False)
 HERE = Place("/etc/xinetd.d/x", 1)
 SOCKET = (Listen(STREAM, "7"),)
 
 
 def started(service: Service) -> str:
     """The ExecStart= of its service."""
-    return next(
-        line for line in format_unit(unit_files(service, MACHINE)[1]).split("\n") if line.startswith("ExecStart=")
-    )
+    return next(line for line in format_unit(unit_files(service, HOST)[1]).split("\n") if line.startswith("ExecStart="))
 
 
 def plain(name: str = "x", command: tuple[str, ...] = ("/bin/cat", "-u"), kind: str = STREAM) -> Service:
@@ -33,7 +31,7 @@ def test_a_user_without_further_groups_is_set_by_setpriv_in_front_of_everything(
     service = Service(name="x", place=HERE, listens=SOCKET, command=("/bin/cat",), user="news", group="9",
                       clear_groups=True)  # fmt: skip
     assert started(service) == "ExecStart=/usr/bin/setpriv --reuid=news --regid=9 --clear-groups -- /bin/cat"
-    assert "User=" not in format_unit(unit_files(service, MACHINE)[1])
+    assert "User=" not in format_unit(unit_files(service, HOST)[1])
 
 
 def test_such_a_user_and_another_name_take_the_gate() -> None:
@@ -62,12 +60,12 @@ def test_a_program_that_is_not_installed_yet_is_no_matter_for_verify() -> None:
 
 
 def test_a_server_without_a_gate_ends_by_sigpipe_as_it_did() -> None:
-    assert "IgnoreSIGPIPE=no\n" in format_unit(unit_files(plain(), MACHINE)[1])
+    assert "IgnoreSIGPIPE=no\n" in format_unit(unit_files(plain(), HOST)[1])
 
 
 def test_of_one_name_each_further_service_gets_its_own() -> None:
     services = [plain(), plain(kind=DATAGRAM), plain(), plain()]
-    conversion = build(services, Report(), MACHINE, "old-")
+    conversion = build(services, Report(), HOST, "old-")
     assert [service.name for service in conversion.services] == ["old-x", "old-x-udp", "old-x-tcp", "old-x-tcp-2"]
 
 
@@ -80,7 +78,7 @@ def test_of_one_name_each_further_service_gets_its_own() -> None:
 )
 def test_what_no_unit_can_hold_is_refused_and_costs_no_other(command: tuple[str, ...], text: str) -> None:
     report = Report()
-    conversion = build([plain("bad", command), plain("good")], report, MACHINE)
+    conversion = build([plain("bad", command), plain("good")], report, HOST)
     assert [service.name for service in conversion.services] == ["good"]
     (entry,) = report.entries
     assert (entry.outcome, entry.text) == (Outcome.REFUSED, f"{text}; the service is not converted")
@@ -98,7 +96,7 @@ def test_a_variable_that_is_not_utf8_refuses_its_service() -> None:
     """systemd would start the server without it."""
     report = Report()
     assert build([replace(plain(), environment=(("NAME", b"\xa9".decode("utf-8", "surrogateescape")),))], report,
-                 MACHINE).units == ()  # fmt: skip
+                 HOST).units == ()  # fmt: skip
     (entry,) = report.entries
     assert entry.outcome is Outcome.REFUSED
     assert entry.text == (

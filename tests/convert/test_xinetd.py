@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.convert.report import Outcome
 from sockgate.convert.report_text import render_text
 from sockgate.convert.result import Conversion
 from sockgate.convert.xinetd.grammar import Block, Include, Problem, parse
+from sockgate.host.host import Host
 from sockgate.units.writer import format_unit
 
-MACHINE = Machine(systemd=257, hosts_files=(), asks_services=False)
+HOST = Host(systemd=257, hosts_files=(), asks_services=False)
 IGNORED, REFUSED, APPROXIMATED = Outcome.IGNORED, Outcome.REFUSED, Outcome.APPROXIMATED
 SERVICE = {
     "type": "UNLISTED", "port": "4711", "socket_type": "stream", "protocol": "tcp", "wait": "no", "user": "root",
@@ -23,7 +23,7 @@ SERVICE = {
 
 def convert(folder: Path, text: str) -> Conversion:
     (folder / "xinetd.conf").write_text(text)
-    return programs.convert("xinetd", [str(folder / "xinetd.conf")], MACHINE)
+    return programs.convert("xinetd", [str(folder / "xinetd.conf")], HOST)
 
 
 def service(name: str = "probe", extra: str = "", **changed: str) -> str:
@@ -347,7 +347,7 @@ def test_a_name_that_services_5_has_forgotten_gets_the_port_that_is_assigned_to_
 
 def test_systemd_before_255_gets_no_setting_that_it_does_not_know(tmp_path: Path) -> None:
     (tmp_path / "x").write_text(service(extra="cps = 30 10"))
-    old = programs.convert("xinetd", [str(tmp_path / "x")], Machine(systemd=252, hosts_files=()))
+    old = programs.convert("xinetd", [str(tmp_path / "x")], Host(systemd=252, hosts_files=()))
     assert "PollLimit" not in units(old)
     assert about(old, "cps")[1].endswith("run the service under sockgated(8) with --rate 30/10")
 

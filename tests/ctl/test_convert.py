@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.convert.result import Conversion
 from sockgate.core.errors import ConfigError, SystemFailure
 from sockgate.ctl import main
 from sockgate.ctl.convert_install import Installation, install, refuse_losses, switch_over
+from sockgate.host.host import Host
 from sockgate.units.search import UnitSearch
 
 CLEAN = """service probe
@@ -83,7 +83,7 @@ def test_json_lists_services_units_and_one_entry_per_attribute(
 
 
 def converted(tmp_path: Path, port: int = 7, prefix: str = "") -> Conversion:
-    return programs.convert("xinetd", [write(tmp_path, CLEAN % port)], Machine(), prefix)
+    return programs.convert("xinetd", [write(tmp_path, CLEAN % port)], Host(), prefix)
 
 
 def test_install_writes_the_units_and_says_how_to_switch_over_and_back(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_install_names_drop_ins_that_go_on_to_count_and_services_that_are_lost(t
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text("[Socket]\n")
     file = write(tmp_path, CLEAN % 7 + (CLEAN % 8).replace("probe", "lost").replace("UNLISTED", "RPC"))
-    installation = install(programs.convert("xinetd", [file], Machine()), "xinetd", UnitSearch(str(tmp_path)))
+    installation = install(programs.convert("xinetd", [file], Host()), "xinetd", UnitSearch(str(tmp_path)))
     assert installation.warnings == (
         "/etc/systemd/system/probe.socket.d/mine.conf changes probe.socket as well: see that it still should.",
         "Once xinetd is stopped nothing serves: lost (refused, see above).",
@@ -186,7 +186,7 @@ def test_install_names_drop_ins_that_go_on_to_count_and_services_that_are_lost(t
 
 def test_install_with_nothing_converted_installs_nothing_and_says_so(tmp_path: Path) -> None:
     file = write(tmp_path, (CLEAN % 7).replace("UNLISTED", "RPC"))
-    installation = install(programs.convert("xinetd", [file], Machine()), "xinetd", UnitSearch(str(tmp_path)))
+    installation = install(programs.convert("xinetd", [file], Host()), "xinetd", UnitSearch(str(tmp_path)))
     assert str(installation) == "No service was converted: nothing is installed.\n"
     assert not (tmp_path / "etc").exists()
 
@@ -195,7 +195,7 @@ def steps(folder: Path, program: str, file: str, text: str) -> list[str]:
     path = folder / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    conversion = programs.convert(program, [str(path)], Machine(asks_services=False))
+    conversion = programs.convert(program, [str(path)], Host(asks_services=False))
     installation = install(conversion, program, UnitSearch(str(folder)))
     return [*installation.switch_over, *installation.switch_back]
 
@@ -239,7 +239,7 @@ def test_switching_over_runs_the_commands_up_to_the_first_that_fails(tmp_path: P
 
 def test_nothing_is_switched_over_unseen_if_one_of_two_services_would_be_lost(tmp_path: Path) -> None:
     lost = CLEAN.replace("probe", "lost").replace("wait = no", "wait = yes\n    only_from = 10.0.0.0")
-    conversion = programs.convert("xinetd", [write(tmp_path, CLEAN % 7 + lost % 9)], Machine(asks_services=False))
+    conversion = programs.convert("xinetd", [write(tmp_path, CLEAN % 7 + lost % 9)], Host(asks_services=False))
     assert [unit.name for unit in conversion.units] == ["probe.socket", "probe@.service"]
     with pytest.raises(ConfigError, match=r"^unable to convert lost: nothing is installed or switched over"):
         refuse_losses(conversion)

@@ -5,10 +5,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from sockgate.convert.machine import Machine
 from sockgate.convert.shell.evaluator import evaluate_text
 from sockgate.convert.shell.state import UNKNOWN, State
 from sockgate.convert.shell.syntax import ScriptError
+from sockgate.host.host import Host
 
 from .scale import SEED, amount
 
@@ -92,7 +92,7 @@ class Writer:
 
 def said(script: str, folder: Path) -> str | None:
     """What all commands would print; None if it is said that something cannot be known."""
-    shell = State(Machine(asks_services=False), str(folder), variables={"PATH": "/usr/bin:/bin"})
+    shell = State(Host(asks_services=False), str(folder), variables={"PATH": "/usr/bin:/bin"})
     try:
         evaluate_text(shell, script, "run")
     except ScriptError:  # eval of a part that is no script

@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.convert.report import Entry, Outcome
 from sockgate.convert.result import Conversion
 from sockgate.convert.service import Service
+from sockgate.host.host import Host
 
 from .namespace import Namespace, require
 from .scale import amount, seeded
 from .xinetd_files import FIRST_PORT, write_files
 
-MACHINE = Machine(hosts_files=())
+HOST = Host(hosts_files=())
 DUMP = Path("/run/xinetd.dump")
 WRITTEN_AS = {
     "10.0.0.0(NUMERIC)": "10.0.0.0", "10.1.0.0/255.255.0.0(NET)": "10.1.0.0/16", "fd00::/ff00::(NET)": "fd00::/8",
@@ -91,7 +91,7 @@ def addresses(text: str) -> str:
 
 
 def converted(file: Path) -> tuple[dict[str, Facts], Conversion]:
-    conversion = programs.convert("xinetd", [str(file)], MACHINE)
+    conversion = programs.convert("xinetd", [str(file)], HOST)
     return dict(facts_of_service(service) for service in conversion.services), conversion
 
 

@@ -24,7 +24,6 @@ from sockgate.access.times_and_load import Schedule
 from sockgate.access.xinetd_access import XinetdAccess
 from sockgate.connection.proxy import ProxyProtocol, peek_header, read_header
 from sockgate.convert import programs
-from sockgate.convert.machine import Machine
 from sockgate.core.addresses import AddressList
 from sockgate.core.errors import ConfigError, GateError, Refused
 from sockgate.core.host_names import GivenName
@@ -33,6 +32,7 @@ from sockgate.core.options import parse as parse_options
 from sockgate.core.peer import internet_peer
 from sockgate.core.verdict import ALLOW, DENY, NO_MATCH, Verdict
 from sockgate.generator import generate
+from sockgate.host.host import Host
 from sockgate.resolve.dns_message import A, Malformed, Truncated, encode_question, is_answer_to, read_answer, read_text
 from sockgate.resolve.ident import LONGEST_USER, USABLE, user_in
 from sockgate.rulefile.cdbwriter import CdbWriter
@@ -63,7 +63,7 @@ QUESTION = encode_question(0x1234, "7.2.0.192.bl.example.com", A)
 ANSWER = QUESTION[:2] + b"\x81\x80\0\1\0\3\0\0\0\0" + QUESTION[12:]  # three records are to follow
 
 # A converter that asks nobody: neither name services nor other programs.
-MACHINE = Machine(hosts_files=(), asks_services=False)
+HOST = Host(hosts_files=(), asks_services=False)
 
 
 class Scratch:
@@ -304,7 +304,7 @@ def conversion(program: str, data: bytes) -> None:
     """What is written is read back by systemd, and its options by the gate."""
     path = Path(scratch_folder().name, "input")  # scripts source what lies beside them: not in /proc
     path.write_bytes(data)
-    converted = programs.convert(program, [str(path)], MACHINE)
+    converted = programs.convert(program, [str(path)], HOST)
     for unit in converted.units:
         assignments, ignored = parse_unit(format_unit(unit), unit.name)
         assert not ignored
@@ -330,7 +330,7 @@ def generator(data: bytes) -> None:
         folder.mkdir(parents=True)
     for number, text in enumerate(data.split(b"\0", 3)):
         (dropped / str(number)).write_bytes(text)
-    complaints = generate(str(root), str(output), MACHINE)
+    complaints = generate(str(root), str(output), HOST)
     assert not any("\n" in complaint for complaint in complaints)
     written = {path.name for path in output.iterdir() if path.is_file()}
     for name in written:

@@ -17,7 +17,7 @@ from pathlib import Path
 from sockgate.convert import programs
 from sockgate.units.writer import format_unit
 from tests.fuzz.run import CORPUS, FOUND
-from tests.fuzz.targets import MACHINE
+from tests.fuzz.targets import HOST
 
 PROGRAMS = Path(__file__).parents[2] / "build/bin"
 READERS = {
@@ -45,7 +45,7 @@ def main() -> int:
 
 def write_units(target: str, folder: Path) -> tuple[int, list[Path]]:
     """The units of every input, all with names of their own."""
-    machine = replace(MACHINE, programs=str(PROGRAMS), control=str(PROGRAMS / "sockgatectl"))
+    machine = replace(HOST, programs=str(PROGRAMS), control=str(PROGRAMS / "sockgatectl"))
     inputs = sorted(path for where in (CORPUS, FOUND) for path in (where / target).glob("*"))
     units = []
     for number, path in enumerate(inputs):

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from .machine import Machine
+from ..host.host import Host
 from .outcomes import Answer, approximated, blocked, translated
 
 # What systemd takes for a name (user-util.c: valid_user_group_name), stricter in that digits never come first:
@@ -24,11 +24,11 @@ class Account:
     uid: int | None = None
 
 
-def named_user(machine: Machine, name: str) -> tuple[Account, Answer]:
+def named_user(host: Host, name: str) -> tuple[Account, Answer]:
     """The account of this name. One that this machine does not know is written all the same: it fails closed."""
     if not NAME.fullmatch(name):
         return Account(), blocked(f"systemd does not take {name!r} for the name of an account; give its number")
-    known = machine.user(name)
+    known = host.user(name)
     if known is None and "." in name:
         return Account(), blocked(unknown_with_dot("user", name))
     if known is None:
@@ -62,13 +62,13 @@ def numbered_user(number: str) -> tuple[Account, Answer]:
     return account, translated(f"User={account.user}", f"Group={account.group}")
 
 
-def any_group(machine: Machine, name: str) -> tuple[str, Answer]:
+def any_group(host: Host, name: str) -> tuple[str, Answer]:
     """Group= for a group by name or number."""
     if NUMBER.fullmatch(name) and int(name) <= LARGEST:
         return str(int(name)), translated(f"Group={int(name)}")
     if not NAME.fullmatch(name):
         return "", blocked(f"systemd does not take {name!r} for the name of a group; give its number")
-    known = machine.group(name)
+    known = host.group(name)
     if known and "." in name:
         return str(known.gr_gid), translated(f"Group={known.gr_gid}")
     if known is None and "." in name:

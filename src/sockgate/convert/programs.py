@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
+from ..host.host import Host
 from . import couriertcpd, inetd, result, tcpserver, xinetd
-from .machine import Machine
 from .report import Report
 from .result import Conversion
 from .service import Service
 
-Reader = Callable[[list[str], Machine, Report], Iterable[Service]]
+Reader = Callable[[list[str], Host, Report], Iterable[Service]]
 
 READERS: dict[str, Reader] = {
     "xinetd": xinetd.read,
@@ -19,7 +19,7 @@ READERS: dict[str, Reader] = {
 NAMES = tuple(READERS)
 
 
-def convert(program: str, files: list[str], machine: Machine, prefix: str = "") -> Conversion:
+def convert(program: str, files: list[str], host: Host, prefix: str = "") -> Conversion:
     """Everything that these files say, as units and a report. Never raises for what stands in them."""
     report = Report()
-    return result.build(READERS[program](files, machine, report), report, machine, prefix)
+    return result.build(READERS[program](files, host, report), report, host, prefix)

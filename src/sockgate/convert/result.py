@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from ..connection.gate import Gate
 from ..core.errors import ConfigError, GateError
 from ..core.options import parse
+from ..host.host import Host
 from ..units.model import UnitFile
 from ..units.writer import format_unit
 from .extra_files import ExtraFile
-from .machine import Machine
 from .report import Entry, Outcome, Report
 from .service import Service
 from .unit_names import make_unique
@@ -83,12 +83,12 @@ def check_gate(service: Service, report: Report) -> None:
         report.add(Outcome.APPROXIMATED, service.place, service.name, f"service {service.name}", text)
 
 
-def build(services: Iterable[Service], report: Report, machine: Machine, prefix: str = "") -> Conversion:
+def build(services: Iterable[Service], report: Report, host: Host, prefix: str = "") -> Conversion:
     """Units for each service. One that no unit file can express is refused and costs no other."""
     converted: list[Converted] = []
     for service in make_unique(services, prefix):
         try:
-            one = converted_service(service, machine)
+            one = converted_service(service, host)
             if service.gated:
                 check_gate(service, report)
         except GateError as error:
@@ -101,9 +101,9 @@ def build(services: Iterable[Service], report: Report, machine: Machine, prefix:
     return Conversion(tuple(converted), report)
 
 
-def converted_service(service: Service, machine: Machine) -> Converted:
+def converted_service(service: Service, host: Host) -> Converted:
     """The service with its units and files. Raises ConfigError for what a unit or a file cannot hold."""
-    one = Converted(service, *unit_files(service, machine), extra_files(service))
+    one = Converted(service, *unit_files(service, host), extra_files(service))
     for unit in one.units:
         format_unit(unit)
     return one

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import starmap
 
 from ..core.errors import ConfigError
+from ..host.host import Host
 from ..units.model import Command, Directive, Environment, Section, UnitFile, Variable, Word, section
 from . import stunnel
 from .extra_files import ExtraFile
 from .input_files import printable
-from .machine import Machine
 from .service import Service
 
 # MaxConnections= must be set, or systemd takes 64. More than this one machine hardly holds.
@@ -18,7 +18,7 @@ SETPRIV = "/usr/bin/setpriv"
 Directives = Iterator[Directive]
 
 
-def unit_files(service: Service, machine: Machine) -> tuple[UnitFile, UnitFile]:
+def unit_files(service: Service, host: Host) -> tuple[UnitFile, UnitFile]:
     """The socket and the service. Raises ConfigError for words that no unit file can hold."""
     prefixed = f", with --prefix {service.prefix}" if service.prefix else ""
     place = service.origin or service.place
@@ -28,7 +28,7 @@ def unit_files(service: Service, machine: Machine) -> tuple[UnitFile, UnitFile]:
             f"{service.name}.socket", header,
             (
                 section("Unit", ("Description", f"{service.name} socket")),
-                Section("Socket", tuple(socket_section(service, machine))),
+                Section("Socket", tuple(socket_section(service, host))),
                 section("Install", ("WantedBy", "sockets.target")),
             ),
         ),
@@ -36,7 +36,7 @@ def unit_files(service: Service, machine: Machine) -> tuple[UnitFile, UnitFile]:
             f"{service.name}.service" if service.wait else f"{service.name}@.service", header,
             (
                 Section("Unit", tuple(unit_section(service))),
-                Section("Service", tuple(service_section(service, machine))),
+                Section("Service", tuple(service_section(service, host))),
             ),
         ),
     )  # fmt: skip
@@ -58,7 +58,7 @@ def literal_word(word: Word) -> str:
     raise ConfigError(f"'{word}' is expanded by systemd, and not in other files")
 
 
-def socket_section(service: Service, machine: Machine) -> Directives:
+def socket_section(service: Service, host: Host) -> Directives:
     for listen in service.listens:
         yield Directive(listen.kind, listen.address)
     if service.ipv6_only:
@@ -71,21 +71,21 @@ def socket_section(service: Service, machine: Machine) -> Directives:
         yield Directive("MaxConnections", NO_LIMIT if service.max_connections is None else service.max_connections)
         if service.max_per_source is not None:
             yield Directive("MaxConnectionsPerSource", service.max_per_source)
-    yield from rate_limits(service, machine)
+    yield from rate_limits(service, host)
 
 
-def rate_limits(service: Service, machine: Machine) -> Directives:
+def rate_limits(service: Service, host: Host) -> Directives:
     """PollLimit*= slows down. TriggerLimit*= stops the socket for good, and is set only where there is nothing else.
 
     That is before systemd 255, for a server that takes the socket: one that crashes must not keep PID 1 busy.
     """
     starts, seconds = service.rate
-    if not machine.slows_down and service.wait and starts:
+    if not host.slows_down and service.wait and starts:
         yield Directive("TriggerLimitIntervalSec", f"{seconds}s")
         yield Directive("TriggerLimitBurst", starts)
         return
     yield Directive("TriggerLimitIntervalSec", 0)
-    if machine.slows_down:
+    if host.slows_down:
         yield Directive("PollLimitIntervalSec", f"{seconds}s" if starts else 0)
         if starts:
             yield Directive("PollLimitBurst", starts)
@@ -101,8 +101,8 @@ def unit_section(service: Service) -> Directives:
     yield from starmap(Directive, service.unit)
 
 
-def service_section(service: Service, machine: Machine) -> Directives:
-    yield Directive("ExecStart", command(service, machine))
+def service_section(service: Service, host: Host) -> Directives:
+    yield Directive("ExecStart", command(service, host))
     yield from account(service)
     yield Directive("StandardInput", "socket")
     yield Directive("StandardError", "journal")
@@ -130,7 +130,7 @@ def account(service: Service) -> Directives:
         yield Directive("Group", service.group)
 
 
-def command(service: Service, machine: Machine) -> Command:
+def command(service: Service, host: Host) -> Command:
     """ExecStart=.
 
     The old program did not care whether a server failed. CollectMode= keeps failed connections out of `systemctl
@@ -138,23 +138,23 @@ def command(service: Service, machine: Machine) -> Command:
     there the failure is ignored. It is ignored as well for a program that is not installed yet, because
     `systemd-analyze verify` complains about one otherwise.
     """
-    words = started(service, machine)
-    ours = service.gated or service.clear_groups or words[0] == f"{machine.programs}/sockgate-builtin"
-    ignores_failure = service.wait or not (ours or machine.is_executable(str(words[0])))
+    words = started(service, host)
+    ours = service.gated or service.clear_groups or words[0] == f"{host.programs}/sockgate-builtin"
+    ignores_failure = service.wait or not (ours or host.is_executable(str(words[0])))
     argv0 = "" if service.argv0 == words[0] or service.gated else service.argv0
     if service.gated:
         further = [Variable(service.options_from, splits=True)] if service.options_from else []
-        words = [f"{machine.programs}/sockgate", *gate_words(service), *further, "--", *words]
+        words = [f"{host.programs}/sockgate", *gate_words(service), *further, "--", *words]
     if service.clear_groups and not service.tls:
         words = [SETPRIV, f"--reuid={service.user}", f"--regid={service.group}", "--clear-groups", "--", *words]
     return Command(tuple(words), argv0, ignores_failure)
 
 
-def started(service: Service, machine: Machine) -> list[Word]:
+def started(service: Service, host: Host) -> list[Word]:
     """What the gate starts, or systemd where there is none: the server, or stunnel in front of it."""
     if service.tls is None:
         return list(service.command)
-    return [machine.program(stunnel.PROGRAM), stunnel.path_of(service.name)]
+    return [host.program(stunnel.PROGRAM), stunnel.path_of(service.name)]
 
 
 def gate_words(service: Service) -> list[str]:

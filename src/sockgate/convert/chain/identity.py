@@ -33,7 +33,7 @@ def envuidgid(chain: Chain, words: list[str]) -> Result:
 def uid_variables(chain: Chain, name: str) -> Answer:
     """$UID and $GID, which tcpserver -U takes and hands on."""
     chain.uid_variables = name
-    account = chain.machine.user(name)
+    account = chain.host.user(name)
     if account is not None:
         chain.environment |= {"UID": str(account.pw_uid), "GID": str(account.pw_gid)}
     return known_account(chain, name, text=f"$UID and $GID of {name}")
@@ -42,7 +42,7 @@ def uid_variables(chain: Chain, name: str) -> Answer:
 def known_account(chain: Chain, name: str, *became: str, text: str = "") -> Answer:
     if not ACCOUNT.fullmatch(name):
         return blocked(f"{name!r} is no account")
-    if not (name.isascii() and name.isdigit()) and chain.machine.user(name) is None:
+    if not (name.isascii() and name.isdigit()) and chain.host.user(name) is None:
         return approximated(
             f"there is no user {name!r} on this machine; the unit cannot start before there is", *became
         )

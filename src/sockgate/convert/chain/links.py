@@ -69,7 +69,7 @@ def softlimit(chain: Chain, words: list[str]) -> Result:
 
 def stays(chain: Chain, name: str, options: list[str]) -> Answer:
     """A link that goes on standing in front of the server."""
-    chain.keep += [chain.machine.program(name, chain.path), *options]
+    chain.keep += [chain.host.program(name, chain.path), *options]
     return translated(" ".join([name, *options]), text=STAYS)
 
 
@@ -93,7 +93,7 @@ def envdir(chain: Chain, words: list[str]) -> Result:
 def keep_envdir(chain: Chain, folder: str) -> Answer:
     """It reads its folder at each start, and values in it may be secret: it stays."""
     path = folder if folder.startswith("/") else os.path.normpath(f"{chain.folder}/{folder}")
-    chain.keep += [chain.machine.program("envdir", chain.path), path]
+    chain.keep += [chain.host.program("envdir", chain.path), path]
     chain.in_folders |= {name: first_line(f"{path}/{name}") for name in names_in(path) if "=" not in name}
     return translated(f"envdir {path}", text=STAYS)
 

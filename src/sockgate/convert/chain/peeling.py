@@ -7,7 +7,7 @@ the server, with whatever stands behind it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..machine import Machine
+from ...host.host import Host
 from ..outcomes import Answer, blocked
 
 
@@ -26,7 +26,7 @@ class Chain:
     keep           links that stay in front of the server, since they read things when they run (envdir)
     """
 
-    machine: Machine
+    host: Host
     folder: str = ""
     path: str = ""
     behind: bool = False

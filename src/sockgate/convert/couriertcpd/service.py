@@ -8,10 +8,10 @@ import os
 import re
 
 from ...courier import FOLDERS, LIMITS, SERVERS, SETTINGS_FOLDER, TLS_USER
+from ...host.host import Host
 from ...units.model import Command, File, Word, Words
 from ..accounts import any_group, named_user
 from ..input_files import Place, Unreadable, read_text
-from ..machine import Machine
 from ..outcomes import approximated, blocked, entry_of, translated
 from ..report import Report
 from ..service import STREAM, Listen, Service
@@ -24,16 +24,16 @@ from .options import options
 from .settings import Settings, assignments, server_of
 
 
-def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
+def read(files: list[str], host: Host, report: Report) -> list[Service]:
     services = []
     for file in files:
-        service = read_settings(file, machine, report)
+        service = read_settings(file, host, report)
         if service:
             services.append(service)
     return services
 
 
-def read_settings(path: str, machine: Machine, report: Report) -> Service | None:
+def read_settings(path: str, host: Host, report: Report) -> Service | None:
     try:
         text = read_text(path)
     except Unreadable as error:
@@ -47,16 +47,16 @@ def read_settings(path: str, machine: Machine, report: Report) -> Service | None
             why = "these are access rules, which need no conversion: give them to the gate with --courier-access"
         report.entries.append(entry_of("", Place(path, 0), os.path.basename(path), blocked(why)))
         return None
-    values = evaluate(path, name, machine, report)
+    values = evaluate(path, name, host, report)
     if values is None:
         return None
-    return build(Settings(name, path, SERVERS[name], machine, values, lines, report))
+    return build(Settings(name, path, SERVERS[name], host, values, lines, report))
 
 
-def evaluate(path: str, name: str, machine: Machine, report: Report) -> dict[str, str] | None:
+def evaluate(path: str, name: str, host: Host, report: Report) -> dict[str, str] | None:
     """The variables after the base settings beside the file, if they are there, and the file itself."""
     folder = os.path.dirname(os.path.abspath(path))
-    shell = State(machine, folder, dialect_of("sh", machine.posix_shell))
+    shell = State(host, folder, dialect_of("sh", host.posix_shell))
     shell.variables.update(FOLDERS)
     *others, _ = SERVERS[name].read
     try:
@@ -99,7 +99,7 @@ def build(settings: Settings) -> Service | None:
         unit=(("Wants", Words(settings.server.wants)), ("After", Words(settings.server.wants))),
         socket=(
             ("ExecStartPre",
-             Command((settings.machine.control, "courier-environment", config, "--output", environment))),
+             Command((settings.host.control, "courier-environment", config, "--output", environment))),
             ("KeepAlive", "yes"),
         ),
         directives=(("EnvironmentFile", File((environment,))), *umask(settings)),
@@ -123,9 +123,9 @@ def runs_as(settings: Settings) -> tuple[str, str]:
     if not user:
         return "", ""
     names = settings.values.get(user, default), settings.values.get(group, default)
-    account, answer = named_user(settings.machine, names[0])
+    account, answer = named_user(settings.host, names[0])
     settings.answer(user, answer)
-    group_name, answer = any_group(settings.machine, names[1])
+    group_name, answer = any_group(settings.host, names[1])
     settings.answer(group, answer)
     return account.user, group_name
 
@@ -160,7 +160,7 @@ def listening(settings: Settings) -> tuple[Listen, ...]:
     listens = []
     for entry in settings.values.get(f"{prefix}PORT", settings.server.port).split(","):
         own, _, port = entry.strip().rpartition(".")
-        number = int(port) if port.isascii() and port.isdigit() else settings.machine.port(port, "tcp")
+        number = int(port) if port.isascii() and port.isdigit() else settings.host.port(port, "tcp")
         if number is None or UNKNOWN in entry:
             settings.answer(f"{prefix}PORT", blocked(f"{entry!r} is neither a port nor in /etc/services"))
             return ()
@@ -179,7 +179,7 @@ def address_of(settings: Settings, text: str) -> str:
     """An address as it is; of a name the first one."""
     if text in ("", "0") or re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
         return text
-    found = None if UNKNOWN in text else settings.machine.address(text, 0)
+    found = None if UNKNOWN in text else settings.host.address(text, 0)
     variable = f"{settings.server.prefix}ADDRESS"
     if found is None:
         settings.answer(variable, blocked(f"{text!r} is no address and cannot be resolved here"))

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass, field
 
 from ...courier import SERVERS, Server
+from ...host.host import Host
 from ..input_files import Place
-from ..machine import Machine
 from ..outcomes import Answer, blocked, entry_of
 from ..report import Report
 
@@ -23,7 +23,7 @@ class Settings:
     name: str
     path: str
     server: Server
-    machine: Machine
+    host: Host
     values: dict[str, str]
     lines: dict[str, int]
     report: Report

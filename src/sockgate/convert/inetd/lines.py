@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ...host.host import GNU, OPENBSD, Host
 from ..input_files import Place
-from ..machine import GNU, OPENBSD, Machine
 from ..outcomes import Answer, blocked, entry_of
 from ..report import Report
 
@@ -21,7 +21,7 @@ class Line:
 
     words: list[str]
     place: Place
-    machine: Machine
+    host: Host
     address: str
     answers: list[tuple[str, Answer]] = field(default_factory=list)
     socket: list[tuple[str, str]] = field(default_factory=list)
@@ -44,15 +44,15 @@ def files_of(path: str) -> list[str]:
     return [f"{path}/{name}" for name in sorted(os.listdir(path)) if not name.startswith(".")]
 
 
-def entries(text: str, file: str, machine: Machine, report: Report) -> Iterator[tuple[Place, list[str]]]:
+def entries(text: str, file: str, host: Host, report: Report) -> Iterator[tuple[Place, list[str]]]:
     """Each line's words. To openbsd-inetd a line that begins with a blank goes on where the one before ends."""
     found: list[tuple[Place, list[str]]] = []
     goes_on = False
     for number, line in enumerate(text.split("\n"), 1):
         line = line.partition("\0")[0]  # as a C program reads it
-        words = split(line, machine)
-        if goes_on and line[:1] in (" ", "\t") and words and machine.inetd != GNU:
-            if machine.inetd == OPENBSD:
+        words = split(line, host)
+        if goes_on and line[:1] in (" ", "\t") and words and host.inetd != GNU:
+            if host.inetd == OPENBSD:
                 found[-1][1].extend(words)
                 continue
             text = "openbsd-inetd takes a line that begins with a blank for the end of the one before, others do not"
@@ -64,9 +64,9 @@ def entries(text: str, file: str, machine: Machine, report: Report) -> Iterator[
     yield from found
 
 
-def split(line: str, machine: Machine) -> list[str]:
+def split(line: str, host: Host) -> list[str]:
     """Only GNU's inetd knows quotes."""
-    if machine.inetd != GNU or line.lstrip().startswith("#"):
+    if host.inetd != GNU or line.lstrip().startswith("#"):
         return line.split()
     lexer = shlex.shlex(line, posix=True)
     lexer.whitespace, lexer.whitespace_split, lexer.commenters, lexer.escape = " \t\r", True, "", ""

@@ -14,15 +14,15 @@ def account(line: Line, text: str) -> tuple[str, str]:
     """user, user.group, user:group; FreeBSD adds /login-class."""
     plain, slash, _ = text.partition("/")
     name, _, group_name = plain.partition(":")
-    if not group_name and "." in name and line.machine.user(name) is None:
+    if not group_name and "." in name and line.host.user(name) is None:
         name, _, group_name = name.partition(".")
-    found, answer = named_user(line.machine, name)
+    found, answer = named_user(line.host, name)
     line.answer(text, answer)
     group = found.group
     if group_name and found.uid == 0:
         line.answer(text, ignored("inetd keeps root's own groups, whatever group is named"))
     elif group_name:
-        group, answer = any_group(line.machine, group_name)
+        group, answer = any_group(line.host, group_name)
         line.answer(text, answer)
     if slash:
         line.answer(text, ignored("login classes belong to the BSDs"))
@@ -33,17 +33,17 @@ def program(
     line: Line, name: str, server: str, arguments: list[str], kind: str, waits: bool
 ) -> tuple[tuple[str, ...], str, Chain]:
     """The server's words, the name that it runs under, and what the programs in front of it became."""
-    links = Chain(line.machine)
+    links = Chain(line.host)
     if server == "internal":
         if name not in INTERNAL:
             line.answer(server, blocked(f"there is no internal service {name!r} but {' '.join(sorted(INTERNAL))}"))
         line.answer(server, translated(f"sockgate-builtin {name}"))
-        return (f"{line.machine.programs}/sockgate-builtin", name), "", links
+        return (f"{line.host.programs}/sockgate-builtin", name), "", links
     argv0, *rest = arguments or [server]
     if server.rpartition("/")[2] == "tcpd":
         server = tcpd(line, links, argv0, kind, waits)
         argv0 = server
-    elif line.machine.wraps and kind == STREAM and not waits:
+    elif line.host.wraps and kind == STREAM and not waits:
         option = links.option("--hosts-access", argv0.rpartition("/")[2])
         line.answer("inetd -l", translated(option, text="inetd asks hosts.allow for every service"))
     if not waits:
@@ -51,9 +51,9 @@ def program(
         for answer in answers:
             line.answer(" ".join([server, *rest]), answer)
         server, argv0, rest = (words[0], argv0, words[1:]) if words == [server, *rest] else (words[0], "", words[1:])
-    path = line.machine.program(server)
+    path = line.host.program(server)
     what = " ".join([server, *arguments])
-    if line.machine.is_executable(path):
+    if line.host.is_executable(path):
         line.answer(what, translated(f"ExecStart={path}"))
     else:
         line.answer(what, approximated(f"{path!r} cannot be executed on this machine", f"ExecStart={path}"))
@@ -65,7 +65,7 @@ def tcpd(line: Line, links: Chain, daemon: str, kind: str, waits: bool) -> str:
     """The gate asks hosts.allow itself and starts the server behind tcpd."""
     if kind == STREAM and waits:
         line.answer("tcpd", blocked("nothing can ask hosts.allow for the connections that a server with wait accepts"))
-    if line.machine.wraps and not daemon.startswith("/"):
+    if line.host.wraps and not daemon.startswith("/"):
         line.answer("tcpd", blocked(f"inetd -l starts {daemon!r} itself and does not find it: give its whole path"))
     path = daemon if daemon.startswith("/") else f"/usr/sbin/{daemon}"
     option = links.option("--hosts-access", path.rpartition("/")[2])

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
+from ...host.host import GNU, OPENBSD, Host
 from ..input_files import Place, Unreadable, read_text
-from ..machine import GNU, OPENBSD, Machine
 from ..outcomes import approximated, blocked, entry_of, ignored, translated
 from ..report import Outcome, Report
 from ..service import DATAGRAM, STREAM, Listen, Service
@@ -24,7 +24,7 @@ ABOVE_IT = {
 }
 
 
-def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
+def read(files: list[str], host: Host, report: Report) -> list[Service]:
     services: list[Service] = []
     for file in chain.from_iterable(map(files_of, files)):
         try:
@@ -32,13 +32,13 @@ def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
         except Unreadable as error:
             report.entries.append(entry_of("", Place(file, 0), file, blocked(f"unable to read {file!r}: {error}")))
             continue
-        services += read_lines(text, file, machine, report)
+        services += read_lines(text, file, host, report)
     return list(without_rivals(merge_families(services), report))
 
 
-def read_lines(text: str, file: str, machine: Machine, report: Report) -> Iterator[Service]:
+def read_lines(text: str, file: str, host: Host, report: Report) -> Iterator[Service]:
     """Of two lines for one service and protocol both inetds keep the later one."""
-    lines = list(addressed(text, file, machine, report))
+    lines = list(addressed(text, file, host, report))
     kept = {line.key: line for line in lines if len(line.words) >= len(FIELDS)}
     for line in lines:
         later = kept.get(line.key, line)
@@ -49,15 +49,15 @@ def read_lines(text: str, file: str, machine: Machine, report: Report) -> Iterat
         report.entries.append(entry_of(line.words[0], line.place, " ".join(line.words), ignored(text)))
 
 
-def addressed(text: str, file: str, machine: Machine, report: Report) -> Iterator[Line]:
+def addressed(text: str, file: str, host: Host, report: Report) -> Iterator[Line]:
     """The lines, with the address that holds for each."""
     default_address = ""
-    for place, words in entries(text, file, machine, report):
+    for place, words in entries(text, file, host, report):
         if len(words) == 1 and words[0].endswith(":"):  # `ADDRESS:` holds for the lines that follow
             default_address = words[0][:-1]
             report.entries.append(entry_of("", place, words[0], translated(text="for the lines that follow")))
             continue
-        yield Line(words, place, machine, default_address)
+        yield Line(words, place, host, default_address)
 
 
 def read_service(line: Line, report: Report) -> list[Service]:
@@ -79,7 +79,7 @@ def read_service(line: Line, report: Report) -> list[Service]:
 
 
 def quotes(line: Line) -> None:
-    if line.machine.inetd != GNU and any(quote in word for word in line.words[6:] for quote in "'\""):
+    if line.host.inetd != GNU and any(quote in word for word in line.words[6:] for quote in "'\""):
         line.answer("quotes", ignored("they are arguments' own characters here; only GNU's inetd groups words by them"))
 
 
@@ -121,11 +121,11 @@ def waiting(line: Line, text: str) -> tuple[bool, tuple[int, int]]:
     if not all(number.isascii() and number.isdigit() for number in numbers):
         line.answer(text, blocked(f"{rest!r} is not a number"))
     starts = int(numbers[0]) if len(numbers) == 1 else STARTS_A_MINUTE
-    if line.machine.inetd != GNU:  # to openbsd-inetd it is the first that is not served
+    if line.host.inetd != GNU:  # to openbsd-inetd it is the first that is not served
         starts = max(1, starts - 1)
     if numbers and word == "nowait":
         line.answer(text, approximated(f"above {starts} connections a minute clients wait for its end from systemd 255 "
-                                       f"on, before it they are served; {ABOVE_IT[line.machine.inetd]}"))  # fmt: skip
+                                       f"on, before it they are served; {ABOVE_IT[line.host.inetd]}"))  # fmt: skip
     else:
         line.answer(text, translated("Accept=no" if word == "wait" else "Accept=yes"))
     if len(numbers) > 1:

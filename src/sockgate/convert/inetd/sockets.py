@@ -4,8 +4,8 @@ import ipaddress
 import re
 import socket
 
+from ...host.host import GNU, OPENBSD
 from ...units.writer import report_form
-from ..machine import GNU, OPENBSD
 from ..outcomes import approximated, blocked, translated
 from ..service import STREAM, Listen
 from .lines import Line
@@ -44,11 +44,11 @@ def sockets(line: Line, name: str, protocol: str, kind: str) -> tuple[list[Famil
 def families_of(line: Line, suffix: str, address: str) -> list[str]:
     """tcp is IPv4, but both for openbsd-inetd; tcp6 is IPv6 alone, but both in one socket for GNU's inetd."""
     wildcard = address in ("", "*")
-    if suffix == "" and line.machine.inetd == OPENBSD and (wildcard or not all(map(is_address, address.split(",")))):
+    if suffix == "" and line.host.inetd == OPENBSD and (wildcard or not all(map(is_address, address.split(",")))):
         return ["4", "6"]
-    if wildcard and suffix == "6" and line.machine.inetd == GNU:
+    if wildcard and suffix == "6" and line.host.inetd == GNU:
         return ["46"]
-    if wildcard and not line.machine.inetd and suffix in ("", "6"):
+    if wildcard and not line.host.inetd and suffix in ("", "6"):
         text = {
             "": "IPv4 alone; where openbsd-inetd runs it is IPv6 as well: convert there, or add ListenStream=",
             "6": "IPv6 alone; to GNU's inetd it is IPv4 as well: convert there, or add ListenStream=",
@@ -68,7 +68,7 @@ def buffers(line: Line, options: list[str]) -> None:
 
 
 def port(line: Line, service: str, protocol: str) -> int:
-    number = int(service) if re.fullmatch(r"\d{1,5}", service, re.ASCII) else line.machine.port(service, protocol)
+    number = int(service) if re.fullmatch(r"\d{1,5}", service, re.ASCII) else line.host.port(service, protocol)
     if number is None or not 0 < number < 65536:
         line.answer(service, blocked(f"{service!r} with protocol {protocol} is neither in /etc/services nor a port"))
     assert number is not None
@@ -95,7 +95,7 @@ def is_address(text: str) -> bool:
 def one_address(line: Line, text: str, number: int, family: str) -> str:
     """An address of this family with its port; "" for a name that has none in one of two families."""
     if not is_address(text):
-        resolved = line.machine.address(text, socket.AF_INET if family == "4" else socket.AF_INET6)
+        resolved = line.host.address(text, socket.AF_INET if family == "4" else socket.AF_INET6)
         if resolved is None:
             if family_of_both(line, text):
                 return ""
@@ -108,5 +108,5 @@ def one_address(line: Line, text: str, number: int, family: str) -> str:
 
 def family_of_both(line: Line, text: str) -> bool:
     """Whether the line is for both families, and the name has an address in one of them."""
-    is_both = line.machine.inetd == OPENBSD and line.words[2].partition(",")[0] in ("tcp", "udp")
-    return is_both and line.machine.address(text, 0) is not None
+    is_both = line.host.inetd == OPENBSD and line.words[2].partition(",")[0] in ("tcp", "udp")
+    return is_both and line.host.address(text, 0) is not None

@@ -215,7 +215,7 @@ def program(runner: Runner, call: Call, name: str) -> str:
     question = Question(
         f"program {state.variables.get('PATH', '')} {name}", call.place, " ".join(call.words), answer, 1
     )
-    return state.ask(question, here, "" if here else state.machine.program(name))
+    return state.ask(question, here, "" if here else state.host.program(name))
 
 
 def command(runner: Runner, call: Call) -> int | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
+from ...host.host import Host
 from ..input_files import Place, read_text
-from ..machine import Machine
 from . import outputs
 from .builtins import builtin_named
 from .conditions import bash_test
@@ -45,19 +45,19 @@ MOST_WORDS = 100  # of a `for` that is run for each
 FIRST_LINE = re.compile(r"#!\s*(\S+)(?:[ \t]+(\S+))?")
 
 
-def dialect_of_script(text: str, machine: Machine) -> Dialect:
+def dialect_of_script(text: str, host: Host) -> Dialect:
     """The dialect of the shell that the first line names; /bin/sh without one."""
     match = FIRST_LINE.match(text)
     if match is None:
-        return dialect_of("sh", machine.posix_shell)
+        return dialect_of("sh", host.posix_shell)
     program = match[2] if match[1].endswith("/env") and match[2] else match[1]
-    return dialect_of(program, machine.posix_shell)
+    return dialect_of(program, host.posix_shell)
 
 
 def evaluate_script(state: State, path: str) -> None:
     """Evaluate a script as the kernel would start it. Raises Unreadable and ScriptError."""
     text = read_text(path)
-    state.dialect = dialect_of_script(text, state.machine)
+    state.dialect = dialect_of_script(text, state.host)
     evaluate_text(state, text, path)
 
 

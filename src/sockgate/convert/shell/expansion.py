@@ -69,7 +69,7 @@ def home_of(runner: Runner, place: Place) -> Callable[[re.Match[str]], str]:
     def home(match: re.Match[str]) -> str:
         if match[1] is None:
             return runner.state.variables.get("HOME", INHERITED["HOME"])
-        account = runner.state.machine.user(match[1])
+        account = runner.state.host.user(match[1])
         if account is None:
             return unknown(runner, place, match[0], f"there is no user {match[1]!r} on this machine")
         question = Question(f"home {match[1]}", place, match[0], f"it is {account.pw_dir}", freezes="/etc/passwd")

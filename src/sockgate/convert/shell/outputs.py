@@ -147,7 +147,7 @@ def made_of_words(words: list[str]) -> str | None:
 
 
 def about_machine(runner: Runner, stage: Stage) -> str | None:
-    """Commands that say something of accounts or of the name of this machine. Raises NotKnown."""
+    """Commands that say something of accounts or of the name of this host. Raises NotKnown."""
     place = stage.call.place
     asked = " ".join(stage.words).replace(ACCOUNT_MARK, "")
     match stage.words:
@@ -174,7 +174,7 @@ def about_machine(runner: Runner, stage: Stage) -> str | None:
 
 def account(runner: Runner, place: Place, asked: str, name: str) -> str | None:
     """The line of an account, None if there is none."""
-    found = runner.state.machine.user(name)
+    found = runner.state.host.user(name)
     line = ":".join(map(str, found)) if found else None
     answer = f"there is the user {name}" if found else f"there is no user {name}"
     question = Question(f"account {name}", place, asked, answer, int(bool(found)), freezes="/etc/passwd")

@@ -32,7 +32,7 @@ def start(runner: Runner, call: Call) -> None:
         if ASSIGNMENT.match(word):
             name, _, value = word.partition("=")
             state.assign(name, value, call.all_keys, call.place)
-    runner.run_text(script, call.place.line, dialect_of(shell, state.machine.posix_shell))
+    runner.run_text(script, call.place.line, dialect_of(shell, state.host.posix_shell))
     keys = [NO_KEYS] * len(in_front)
     for number, command in enumerate(state.commands[before:], before):
         state.commands[number] = replace(command, words=(*in_front, *command.words), keys=(*keys, *command.keys))

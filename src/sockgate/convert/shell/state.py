@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ...host.host import Host
 from ..input_files import Place, Unreadable, read_text
-from ..machine import Machine
 from .syntax import Block, Command, Dialect, ScriptError
 
 UNKNOWN = "\ufdd0"  # stands in a value for what cannot be known; a Unicode noncharacter, in no real text
@@ -115,7 +115,7 @@ class State:
     more_set   variables that nothing here has set may be set all the same, by what could not be read
     """
 
-    machine: Machine
+    host: Host
     folder: str
     dialect: Dialect = Dialect.DASH
     world: Mapping[str, int] = field(default_factory=dict)
@@ -241,8 +241,8 @@ class State:
 
     def which(self, name: str) -> str:
         """The path of a program as the script would find it, "" if it is not installed here."""
-        path = self.machine.program(name, self.variables.get("PATH", "").replace(UNKNOWN, ""))
-        return path if self.machine.is_executable(path) else ""
+        path = self.host.program(name, self.variables.get("PATH", "").replace(UNKNOWN, ""))
+        return path if self.host.is_executable(path) else ""
 
     def path_of(self, name: str) -> str:
         return os.path.normpath(name if name.startswith("/") else f"{self.folder}/{name}")

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from ...host.host import Host
 from ..accounts import any_group, named_user, numbered_user
 from ..chain.peeling import Chain
-from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, translated
 from ..shell.state import ACCOUNT_MARK
 from .command_words import ACCOUNT, number_of, shown
@@ -21,16 +21,16 @@ class RunAs:
     clear_groups: bool = False
 
 
-def run_as(machine: Machine, chain: Chain, inside: Chain, given: tuple[str, str, bool], answers: Answers) -> RunAs:
+def run_as(host: Host, chain: Chain, inside: Chain, given: tuple[str, str, bool], answers: Answers) -> RunAs:
     """The last change counts: setuidgid behind tcpserver, its own -u, -g and -U (given), setuidgid in front."""
     user, group, takes_variables = given
     if takes_variables:
         user, group = variables(chain, user, group, answers)
     if inside.user:
-        return whole_account(machine, inside, answers)
+        return whole_account(host, inside, answers)
     if not (user or group):
-        return whole_account(machine, chain, answers)
-    return of_options(machine, user, group, answers)
+        return whole_account(host, chain, answers)
+    return of_options(host, user, group, answers)
 
 
 def variables(chain: Chain, user: str, group: str, answers: Answers) -> tuple[str, str]:
@@ -42,38 +42,38 @@ def variables(chain: Chain, user: str, group: str, answers: Answers) -> tuple[st
     return user, group
 
 
-def whole_account(machine: Machine, chain: Chain, answers: Answers) -> RunAs:
+def whole_account(host: Host, chain: Chain, answers: Answers) -> RunAs:
     """setuidgid and chpst: the account by name, and no groups but its own or the one that is given; sudo with all."""
     user, group = chain.user, chain.group
     if not user:
         return RunAs()
-    found, answer = numbered_user(user) if user.isdigit() else named_user(machine, user)
+    found, answer = numbered_user(user) if user.isdigit() else named_user(host, user)
     if answer.blocks:
         answers.append((user, answer))
     group = group or found.group
     if group and group != found.group:
-        group, answer = any_group(machine, group)
+        group, answer = any_group(host, group)
         if answer.blocks:
             answers.append((group, answer))
     if chain.keeps_groups:
         return RunAs(found.user, group)
-    return without_further_groups(machine, found.user, group, answers)
+    return without_further_groups(host, found.user, group, answers)
 
 
-def of_options(machine: Machine, user: str, group: str, answers: Answers) -> RunAs:
+def of_options(host: Host, user: str, group: str, answers: Answers) -> RunAs:
     """-u and -g: numbers, or `id -u NAME` and `id -g NAME`."""
-    name, own_group = resolve(machine, "-u", user, answers)
+    name, own_group = resolve(host, "-u", user, answers)
     if user and not group:
         text = "without -g the group stayed root; it is the user's own now"
         answers.append((f"-u {shown([user])}", approximated(text)))
-        return without_further_groups(machine, name, own_group, answers)
+        return without_further_groups(host, name, own_group, answers)
     wanted = ACCOUNT.fullmatch(group)
-    if wanted and wanted[1] == "g" and (wanted[2] == name or machine.account(name) == machine.user(wanted[2])):
+    if wanted and wanted[1] == "g" and (wanted[2] == name or host.account(name) == host.user(wanted[2])):
         answers.append((f"-g {shown([group])}", translated(text="the user's own group")))
-        return without_further_groups(machine, name, own_group, answers)
-    number = number_of(machine, group)
-    answers.append((f"-g {shown([group])}", unknown_group(number) or any_group(machine, number)[1]))
-    return without_further_groups(machine, name, any_group(machine, number)[0], answers)
+        return without_further_groups(host, name, own_group, answers)
+    number = number_of(host, group)
+    answers.append((f"-g {shown([group])}", unknown_group(number) or any_group(host, number)[1]))
+    return without_further_groups(host, name, any_group(host, number)[0], answers)
 
 
 def unknown_group(number: str) -> Answer | None:
@@ -82,32 +82,32 @@ def unknown_group(number: str) -> Answer | None:
     return None
 
 
-def resolve(machine: Machine, letter: str, word: str, answers: Answers) -> tuple[str, str]:
+def resolve(host: Host, letter: str, word: str, answers: Answers) -> tuple[str, str]:
     """(User=, Group= of the account's own if User= alone would not do)."""
     if not word:
         return "", ""
     named = ACCOUNT.fullmatch(word)
     if named and named[1] == "u":
-        found, answer = named_user(machine, named[2])
-    elif number_of(machine, word).isdigit():
-        found, answer = numbered_user(number_of(machine, word))
+        found, answer = named_user(host, named[2])
+    elif number_of(host, word).isdigit():
+        found, answer = numbered_user(number_of(host, word))
     else:
-        found, answer = named_user(machine, word)
+        found, answer = named_user(host, word)
         if not answer.blocks:
             text = "by name; tcpserver 0.88 takes numbers only, and stayed root"
             answer = approximated(text, *answer.became)
     answers.append((f"{letter} {shown([word])}", answer))
-    known = machine.account(found.user) if found.user.isdigit() else None
+    known = host.account(found.user) if found.user.isdigit() else None
     return found.user, str(known.pw_gid) if known else found.group
 
 
-def without_further_groups(machine: Machine, user: str, group: str, answers: Answers) -> RunAs:
+def without_further_groups(host: Host, user: str, group: str, answers: Answers) -> RunAs:
     """tcpserver -g, setuidgid and chpst leave the server one group; User= would add the user's others."""
-    account = machine.account(user) if user else None
+    account = host.account(user) if user else None
     if user.isdigit() and account is None and group:
         answers.append((user, translated("setpriv", text="nobody has this number, and User= takes only accounts")))
         return RunAs(user, group, clear_groups=True)
-    further = machine.further_groups(account) if account else []
+    further = host.further_groups(account) if account else []
     if account is None or not [number for number in further if number != group]:
         return RunAs(user, group)
     answers.append((user, translated("setpriv --clear-groups", text=f"without the groups {' '.join(further)}")))

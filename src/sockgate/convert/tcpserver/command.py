@@ -2,10 +2,10 @@
 
 import os
 
+from ...host.host import Host
 from ...units.model import Folder, Value
 from ..chain.links import LINKS
 from ..chain.peeling import BadLink, Chain, flags_of, peel
-from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Report
 from ..service import STREAM, Listen, Service
@@ -23,16 +23,16 @@ Answers = list[tuple[str, Answer]]
 COPIERS = frozenset(("recordio", "fixcrio"))
 
 
-def convert(name: str, command: Started, machine: Machine, report: Report) -> Service | None:
+def convert(name: str, command: Started, host: Host, report: Report) -> Service | None:
     """The record of one command line; None if a part of it blocks."""
     answers: Answers = []
-    service = build(name, command, machine, answers)
+    service = build(name, command, host, answers)
     report.entries += [entry_of(name, command.place, what, answer) for what, answer in answers]
     return None if any(answer.blocks for _, answer in answers) else service
 
 
-def build(name: str, command: Started, machine: Machine, answers: Answers) -> Service | None:
-    chain = Chain(machine, command.folder, command.path, limits=dict(command.limits))
+def build(name: str, command: Started, host: Host, answers: Answers) -> Service | None:
+    chain = Chain(host, command.folder, command.path, limits=dict(command.limits))
     chain.limits_stay = is_sslserver(command)
     if command.limits and not chain.limits_stay:
         became = (f"--rlimit {limit}={size}" for limit, size in command.limits)
@@ -52,7 +52,7 @@ def build(name: str, command: Started, machine: Machine, answers: Answers) -> Se
         return None
     front = list(command.words[: len(command.words) - len(words)])
     decisive = [*front, *rest, *(value for letter, value in options if is_decisive(letter, value))]
-    unknown = next((word for word in decisive if not is_known(machine, word)), None)
+    unknown = next((word for word in decisive if not is_known(host, word)), None)
     if unknown is not None:
         text = f"the word {shown([unknown])!r} cannot be known without running the script; write its value out"
         answers.append((shown(command.words), blocked(text)))
@@ -61,7 +61,7 @@ def build(name: str, command: Started, machine: Machine, answers: Answers) -> Se
     if len(rest) < HOST_PORT_PROGRAM:
         answers.append((shown(words), blocked(f"{program}: host, port or program is missing")))
         return None
-    return record(name, command, listener, [number_of(machine, word) for word in rest], answers)
+    return record(name, command, listener, [number_of(host, word) for word in rest], answers)
 
 
 def is_sslserver(command: Started) -> bool:
@@ -76,7 +76,7 @@ def is_decisive(letter: str, value: str) -> bool:
 
 def listener_of(program: str, chain: Chain, options: list[tuple[str, str]], answers: Answers) -> Listener:
     """The options of tcpserver."""
-    listener = Listener(chain.machine, program, chain.folder, chain, DEFAULT_CONCURRENCY[program])
+    listener = Listener(chain.host, program, chain.folder, chain, DEFAULT_CONCURRENCY[program])
     if program == "tcpsvd":
         listener.lookup = listener.ident = False
     if program == "sslserver":
@@ -93,21 +93,21 @@ def listener_of(program: str, chain: Chain, options: list[tuple[str, str]], answ
 
 
 def record(name: str, command: Started, listener: Listener, rest: list[str], answers: Answers) -> Service | None:
-    machine, chain = listener.machine, listener.chain
-    host, port_name, *server = rest
-    listen = listen_on(machine, host, port_name, answers)
+    host, chain = listener.host, listener.chain
+    name_of_host, port_name, *server = rest
+    listen = listen_on(host, name_of_host, port_name, answers)
     access(listener, answers)
     folders(listener, answers)
     lookups(listener, answers)
-    inside = Chain(machine, chain.folder, command.path, behind=True, keep=chain.keep, limits_stay=chain.limits_stay)
+    inside = Chain(host, chain.folder, command.path, behind=True, keep=chain.keep, limits_stay=chain.limits_stay)
     server, links = peel(inside, server, LINKS)
     answers += [("in front of the program", answer) for answer in links]
     if not server:
         answers.append((shown(rest), blocked("there is no server behind these programs")))
     if listen is None or not server:
         return None
-    account = run_as(machine, chain, inside, (listener.user, listener.group, listener.use_uid_variables), answers)
-    path = server_path(machine, inside, server, answers)
+    account = run_as(host, chain, inside, (listener.user, listener.group, listener.use_uid_variables), answers)
+    path = server_path(host, inside, server, answers)
     report_kept(server, answers)
     service = Service(
         name=unit_stem(name), place=command.place, listens=(listen,), ipv6_only="both" if listen.is_ipv6 else "",
@@ -141,15 +141,15 @@ def directives(
 
 def variables(command: Started, listener: Listener, inside: Chain, answers: Answers) -> tuple[tuple[str, str], ...]:
     """What the script exports, and what env(1) and others set."""
-    machine, chain = listener.machine, listener.chain
+    host, chain = listener.host, listener.chain
     exported = {} if chain.cleared else command.exported
     known = {}
     for name, value in {**exported, **chain.environment, **inside.environment, **listener.variables}.items():
-        if not is_known(machine, value):
+        if not is_known(host, value):
             text = "its value cannot be known without running it; set it with --env"
             answers.append((f"export {name}", approximated(text)))
             continue
-        known[name] = number_of(machine, value)
+        known[name] = number_of(host, value)
         if name in exported:
             answers.append((f"export {name}", translated(f"--env {name}={known[name]}")))
     return tuple(known.items())
@@ -160,11 +160,11 @@ def name_of(inside: Chain, server: list[str], path: str) -> str:
     return server[0] if server[0] != path and not inside.keep else ""
 
 
-def server_path(machine: Machine, inside: Chain, server: list[str], answers: Answers) -> str:
-    path = machine.program(server[0], inside.path)
+def server_path(host: Host, inside: Chain, server: list[str], answers: Answers) -> str:
+    path = host.program(server[0], inside.path)
     if "/" in server[0] and not path.startswith("/"):
         path = os.path.normpath(f"{inside.folder}/{path}")
-    if machine.is_executable(path):
+    if host.is_executable(path):
         answers.append((shown(server), translated(f"ExecStart={path}")))
     else:
         text = f"{path!r} cannot be executed on this machine"
@@ -172,24 +172,24 @@ def server_path(machine: Machine, inside: Chain, server: list[str], answers: Ans
     return path
 
 
-def listen_on(machine: Machine, host: str, port_name: str, answers: Answers) -> Listen | None:
+def listen_on(host: Host, name: str, port_name: str, answers: Answers) -> Listen | None:
     """0 and an empty host stand for every IPv4 address, :0 and :: for IPv6 as well."""
-    number = int(port_name) if port_name.isascii() and port_name.isdigit() else machine.port(port_name, "tcp")
-    what = f"{host} {port_name}"
+    number = int(port_name) if port_name.isascii() and port_name.isdigit() else host.port(port_name, "tcp")
+    what = f"{name} {port_name}"
     if number is None or not 0 < number < 65536:
         answers.append((what, blocked(f"{port_name!r} is neither a port nor in /etc/services")))
         return None
-    if host in (":0", "::", ":::"):
+    if name in (":0", "::", ":::"):
         address = str(number)
-    elif host in ("", "0", "0.0.0.0"):  # noqa: S104  # what the old command line says
+    elif name in ("", "0", "0.0.0.0"):  # noqa: S104  # what the old command line says
         address = f"0.0.0.0:{number}"
     else:
-        found = machine.address(host, 0)
+        found = host.address(name, 0)
         if found is None:
-            answers.append((what, blocked(f"the host {host!r} cannot be resolved here")))
+            answers.append((what, blocked(f"the host {name!r} cannot be resolved here")))
             return None
         address = f"[{found}]:{number}" if ":" in found else f"{found}:{number}"
-        if found != host:
-            answers.append((host, approximated(f"{host!r} is {found} now, and the unit keeps it")))
+        if found != name:
+            answers.append((name, approximated(f"{name!r} is {found} now, and the unit keeps it")))
     answers.append((what, translated(f"ListenStream={address}")))
     return Listen(STREAM, address)

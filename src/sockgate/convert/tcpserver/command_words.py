@@ -2,7 +2,7 @@
 
 import re
 
-from ..machine import Machine
+from ...host.host import Host
 from ..shell.state import ACCOUNT_MARK, UNKNOWN
 
 SERVERS = ("tcpserver", "sslserver", "tcpsvd")
@@ -23,15 +23,15 @@ def shown(words: tuple[str, ...] | list[str]) -> str:
     return ACCOUNT.sub(r"`id -\1 \2`", " ".join(words)).replace(UNKNOWN, "?")
 
 
-def number_of(machine: Machine, word: str) -> str:
+def number_of(host: Host, word: str) -> str:
     """With `id -u NAME` as a number, if this machine knows it."""
 
     def number(match: re.Match[str]) -> str:
-        account = machine.user(match[2])
+        account = host.user(match[2])
         return match[0] if account is None else str(account.pw_uid if match[1] == "u" else account.pw_gid)
 
     return ACCOUNT.sub(number, word)
 
 
-def is_known(machine: Machine, word: str) -> bool:
-    return UNKNOWN not in word and ACCOUNT_MARK not in number_of(machine, word)
+def is_known(host: Host, word: str) -> bool:
+    return UNKNOWN not in word and ACCOUNT_MARK not in number_of(host, word)

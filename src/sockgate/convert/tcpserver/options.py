@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ...host.host import Host
 from ..chain.peeling import Chain
 from ..gateoptions import offers
-from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, ignored, translated
 from ..shell.state import UNKNOWN
 from .command_words import number_of
@@ -31,7 +31,7 @@ class Listener:
     greeting             sslserver's -B, which goes through TLS
     """
 
-    machine: Machine
+    host: Host
     program: str
     folder: str
     chain: Chain
@@ -146,7 +146,7 @@ def group(listener: Listener, value: str) -> Answer | None:
 
 def account(listener: Listener, value: str) -> Answer | None:
     """tcpsvd -u USER[:GROUP] is setuidgid."""
-    listener.chain.user, _, listener.chain.group = number_of(listener.machine, value).partition(":")
+    listener.chain.user, _, listener.chain.group = number_of(listener.host, value).partition(":")
     if ":" in listener.chain.group:
         return blocked("several groups are not converted; add SupplementaryGroups= by hand")
     return None

@@ -2,9 +2,9 @@
 
 import os
 
+from ...host.host import Host
 from ..chain.peeling import BadLink, flags_of
 from ..input_files import Place, Unreadable
-from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Entry, Report
 from ..service import Service
@@ -16,17 +16,17 @@ from .command_words import SERVERS, server_at, shown
 from .options import WITH_VALUE, WITHOUT_VALUE
 
 
-def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
+def read(files: list[str], host: Host, report: Report) -> list[Service]:
     services = []
     for file in files:
         path = os.path.join(file, "run") if os.path.isdir(file) else file
-        services += read_script(path, machine, report)
+        services += read_script(path, host, report)
     return services
 
 
-def read_script(path: str, machine: Machine, report: Report) -> list[Service]:
+def read_script(path: str, host: Host, report: Report) -> list[Service]:
     name = name_of(path)
-    shell, failure = as_a_service(path, machine)
+    shell, failure = as_a_service(path, host)
     if shell.arguments:
         text = "read as init runs it: with the word start behind it"
         report.entries.append(entry_of(name, Place(path, 0), path, translated(text=text)))
@@ -45,19 +45,19 @@ def read_script(path: str, machine: Machine, report: Report) -> list[Service]:
     services = []
     for command in servers:
         own_name = name if len(servers) == 1 else f"{name}-{port_of(command)}"
-        service = convert(own_name, command, machine, report)
+        service = convert(own_name, command, host, report)
         services += [service] if service else []
     return services
 
 
-def as_a_service(path: str, machine: Machine) -> tuple[State, tuple[Answer, Place] | None]:
+def as_a_service(path: str, host: Host) -> tuple[State, tuple[Answer, Place] | None]:
     """As a supervisor runs it, without arguments; if that starts no server, as init does: `SCRIPT start`."""
     folder = os.path.dirname(os.path.abspath(path))
-    shell = State(machine, folder)
+    shell = State(host, folder)
     failure = evaluate(shell, path)
     if failure or starts_servers(shell):
         return shell, failure
-    other = State(machine, folder, arguments=("start",))
+    other = State(host, folder, arguments=("start",))
     if evaluate(other, path) or not starts_servers(other):
         return shell, failure
     return other, None

@@ -7,9 +7,9 @@ import os
 import ssl
 from dataclasses import replace
 
+from ...host.host import Host
 from ..extra_files import FOLDER
 from ..input_files import Unreadable, read_text
-from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, translated
 from ..service import Service
 from ..stunnel import PROGRAM, Tls
@@ -36,9 +36,9 @@ def behind_stunnel(
     tls = front(listener, given, service.user, answers)
     if tls is None:
         return None
-    machine = listener.machine
-    program = machine.program(PROGRAM)
-    if machine.is_executable(program):
+    host = listener.host
+    program = host.program(PROGRAM)
+    if host.is_executable(program):
         answers.append(("sslserver", translated(f"{program} {FOLDER}/", text="stunnel ends TLS, and has a file there")))
     else:
         text = "stunnel ends TLS, and is not installed: apt install stunnel4"
@@ -51,9 +51,9 @@ def behind_stunnel(
     in_front = [*greeter(listener), *prlimit(service, answers)]
     command, name = list(service.command), service.argv0
     if in_front and argv0:
-        command, name = [machine.program("argv0"), command[0], argv0, *command[1:]], ""
+        command, name = [host.program("argv0"), command[0], argv0, *command[1:]], ""
     answers[:] = [(what, in_terms_of_stunnel(answer)) for what, answer in answers]
-    group = service.group or own_group(machine, service.user)
+    group = service.group or own_group(host, service.user)
     return replace(
         service, tls=tls, command=(*in_front, *command), argv0="" if in_front else name, limits=(),
         gate=(*service.gate, (ssl_option, None)), group=group, clear_groups=False,
@@ -90,9 +90,9 @@ def prlimit(service: Service, answers: Answers) -> list[str]:
     return [PRLIMIT, *options, "--"]
 
 
-def own_group(machine: Machine, user: str) -> str:
+def own_group(host: Host, user: str) -> str:
     """stunnel keeps root's groups unless it is told one. A user whom nobody knows gets one that nobody knows."""
-    account = machine.account(user) if user else None
+    account = host.account(user) if user else None
     return str(account.pw_gid) if account else user
 
 
@@ -101,7 +101,7 @@ def front(listener: Listener, given: dict[str, str], user: str, answers: Answers
     values = {name: given[name] for name in VARIABLES if given.get(name) or (name == "CCAVERIFY" and name in given)}
     problems = len(answers)
     for name, value in values.items():
-        if name not in OWN_USER and not is_known(listener.machine, value):
+        if name not in OWN_USER and not is_known(listener.host, value):
             answers.append((name, blocked("its value cannot be known without running the script; write it out")))
     for rule in rules_of(listener.rules):
         special = next((name for name in VARIABLES if name in names_of(rule.action.variables)), None)

@@ -7,8 +7,8 @@ block into a service record, `together` all of them.
 
 import os
 
+from ...host.host import Host
 from ..input_files import Place
-from ..machine import Machine
 from ..report import Report
 from ..service import Service
 from .all_services import convert_all
@@ -17,7 +17,7 @@ from .daemon_options import MAIN_FILE, report_options
 from .grammar import Include
 
 
-def read_system(root: str, machine: Machine, report: Report) -> list[Service]:
+def read_system(root: str, host: Host, report: Report) -> list[Service]:
     """The services of etc/xinetd.conf or, without one, those of the files in etc/xinetd.d.
 
     For a machine without xinetd, where one bad file costs no other.
@@ -29,14 +29,14 @@ def read_system(root: str, machine: Machine, report: Report) -> list[Service]:
         configuration.read(file)
     elif os.path.isdir(folder):
         configuration.include(Include(folder, Place(folder, 0), is_folder=True), 0)
-    return convert_all(configuration, machine, whole=False)
+    return convert_all(configuration, host, whole=False)
 
 
-def read(files: list[str], machine: Machine, report: Report) -> list[Service]:
+def read(files: list[str], host: Host, report: Report) -> list[Service]:
     """The services of these configuration files, one after the other as if the first included the others."""
     configuration = Configuration(report)
     for file in files:
         if os.path.abspath(file) == f"/{MAIN_FILE}":
             report_options("/", report)
         configuration.read(file)
-    return convert_all(configuration, machine)
+    return convert_all(configuration, host)

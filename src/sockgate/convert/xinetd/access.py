@@ -133,8 +133,8 @@ def cps(draft: Draft, value: Value) -> Answer:
         return invalid(f"{' '.join(value.words)!r} is not two numbers")
     draft.rate = max(0, int(value.words[0]))
     if not draft.rate:
-        return translated("PollLimitIntervalSec=0" if draft.machine.slows_down else "TriggerLimitIntervalSec=0")
-    if draft.machine.slows_down:
+        return translated("PollLimitIntervalSec=0" if draft.host.slows_down else "TriggerLimitIntervalSec=0")
+    if draft.host.slows_down:
         return approximated(
             f"systemd slows down to {draft.rate} {'starts' if draft.wait else 'connections'} a second; xinetd closed "
             f"the port for {value.words[1]} seconds",
@@ -171,7 +171,7 @@ def libwrap(draft: Draft, value: Value) -> Answer:
     draft.libwrap = value.word
     if "NOLIBWRAP" in draft.flags:
         return ignored("flags = NOLIBWRAP switches hosts.allow and hosts.deny off for this service")
-    if draft.machine.has_host_rules:
+    if draft.host.has_host_rules:
         return translated(f"--hosts-access {value.word}")
     return translated(text="hosts.allow and hosts.deny hold no rules")
 

@@ -51,7 +51,7 @@ def usable_entry(draft: Draft, value: Value, word: str, entry: Entry, comment: b
 
 def usable_name(draft: Draft, value: Value, word: str, comment: bool) -> str:
     """A host name counts if it could be resolved when xinetd read it; a .domain always does."""
-    resolved = word.startswith(".") or draft.machine.address(word, socket.AF_UNSPEC) is not None
+    resolved = word.startswith(".") or draft.host.address(word, socket.AF_UNSPEC) is not None
     if not resolved and (comment or value.name == "only_from"):
         draft.note(word, ignored(skipped(value, word, f"{word!r} cannot be resolved", comment)))
         return ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..machine import Machine
+from ...host.host import Host
 from ..outcomes import blocked, entry_of
 from ..report import Outcome
 from ..service import STREAM, Service
@@ -17,11 +17,11 @@ WILDCARDS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104  # each with what stands i
 Unusable = dict[str, str]
 
 
-def unusable_defaults(configuration: Configuration, machine: Machine) -> Unusable:
+def unusable_defaults(configuration: Configuration, host: Host) -> Unusable:
     """The attributes of defaults whose value xinetd cannot use, each with the reason."""
     found = {}
     for name, value in configuration.defaults.items():
-        answer = ATTRIBUTES[name].handler(Draft("", "", value.place, machine), value)
+        answer = ATTRIBUTES[name].handler(Draft("", "", value.place, host), value)
         if is_invalid(answer):
             problem = answer.text.removesuffix(DROPS)
             found[name] = f"{problem}; xinetd does not start with such a line in defaults: mend it and convert again"
@@ -50,13 +50,13 @@ def running(configuration: Configuration, unusable: Unusable, *, whole: bool) ->
     yield from candidates
 
 
-def convert_all(configuration: Configuration, machine: Machine, *, whole: bool = True) -> list[Service]:
+def convert_all(configuration: Configuration, host: Host, *, whole: bool = True) -> list[Service]:
     """All services; of two that want the same address and port xinetd serves the first."""
     report = configuration.report
     services: list[Service] = []
     taken: dict[tuple[str, str], list[Service]] = {}
-    for candidate in running(configuration, unusable_defaults(configuration, machine), whole=whole):
-        service = convert(candidate, machine, report)
+    for candidate in running(configuration, unusable_defaults(configuration, host), whole=whole):
+        service = convert(candidate, host, report)
         if service is None:
             continue
         rivals = taken.setdefault((service.listens[0].kind, service.listens[0].address.rpartition(":")[2]), [])
@@ -68,7 +68,7 @@ def convert_all(configuration: Configuration, machine: Machine, *, whole: bool =
             continue
         rivals.append(service)
         services.append(service)
-    if any(service.listens[0].kind == STREAM for service in services) and not machine.has_host_rules:
+    if any(service.listens[0].kind == STREAM for service in services) and not host.has_host_rules:
         report.notes.append(
             "hosts.allow and hosts.deny hold no rule, so nothing asks them; convert again if you add one."
         )

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ...host.host import Host
 from ...units import model as unit
 from ...units.writer import report_form
 from ..input_files import Place
-from ..machine import Machine
 from ..outcomes import Answer
 from ..report import Outcome
 from .grammar import Setting
@@ -68,7 +68,7 @@ class Draft:
     id: str
     name: str
     place: Place
-    machine: Machine
+    host: Host
     types: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
     flags_line: int = 0

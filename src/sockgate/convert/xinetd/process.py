@@ -19,13 +19,13 @@ def user(draft: Draft, value: Value) -> Answer:
     if value.word.isascii() and value.word.isdigit():
         account, answer = numbered_user(value.word)
     else:
-        account, answer = named_user(draft.machine, value.word)
+        account, answer = named_user(draft.host, value.word)
     draft.user, draft.uid, draft.group = account.user, account.uid, draft.group or account.group
     return answer
 
 
 def group(draft: Draft, value: Value) -> Answer:
-    draft.group, answer = any_group(draft.machine, value.word)
+    draft.group, answer = any_group(draft.host, value.word)
     return answer
 
 

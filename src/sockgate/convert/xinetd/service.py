@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
+from ...host.host import Host
 from ..assigned_ports import PORTS
 from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
-from ..machine import Machine
 from ..outcomes import Answer, approximated, blocked, entry_of, ignored, translated
 from ..report import Report
 from ..service import Service
@@ -19,9 +19,9 @@ INTERNAL_SERVICES = frozenset(("echo", "discard", "chargen", "daytime", "time"))
 REFUSED_INTERNAL = frozenset(("tcpmux",))
 
 
-def convert(candidate: Candidate, machine: Machine, report: Report) -> Service | None:
+def convert(candidate: Candidate, host: Host, report: Report) -> Service | None:
     """The record of one service, or None if it cannot be written; everything is in the report either way."""
-    draft = Draft(candidate.id, candidate.name, candidate.place, machine)
+    draft = Draft(candidate.id, candidate.name, candidate.place, host)
     entries = []
     blocks = False
     for name, row in ATTRIBUTES.items():
@@ -114,7 +114,7 @@ def port(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     """A listed service has the port that services(5) gives its name."""
     if draft.is_unlisted:
         return
-    listed = draft.machine.port(draft.name, draft.protocol)
+    listed = draft.host.port(draft.name, draft.protocol)
     assigned = PORTS[draft.protocol].get(draft.name)
     if listed is None and draft.port is None and assigned is None:
         yield invalid(f"no 'port', and no service {draft.name!r} with protocol {draft.protocol} in /etc/services")
@@ -162,7 +162,7 @@ def traffic(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 def builtin_path(draft: Draft) -> str:
-    return f"{draft.machine.programs}/sockgate-builtin"
+    return f"{draft.host.programs}/sockgate-builtin"
 
 
 def name_in_arguments(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
@@ -181,7 +181,7 @@ def tcp_wrappers(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     if draft.server.rpartition("/")[2] == "tcpd" and not draft.is_internal:
         yield from tcpd(draft)
         return
-    if draft.protocol != "tcp" or "NOLIBWRAP" in draft.flags or not draft.machine.has_host_rules:
+    if draft.protocol != "tcp" or "NOLIBWRAP" in draft.flags or not draft.host.has_host_rules:
         return
     if draft.wait:
         yield blocked("hosts.allow and hosts.deny hold for it, and nothing can ask them for the connections that a "
@@ -217,7 +217,7 @@ def chained(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     """tcp-env and relaycheck in front of the server: the gate does their work."""
     named = "NAMEINARGS" in draft.flags
     words = [draft.server, *(draft.arguments[1:] if named else draft.arguments)]
-    chain = Chain(draft.machine)
+    chain = Chain(draft.host)
     if draft.is_internal or draft.redirect or draft.wait:
         return
     rest, answers = peel(chain, words, GATE_LINKS)
@@ -227,7 +227,7 @@ def chained(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     if not rest:
         yield blocked("there is no server behind these programs")
         return
-    draft.server, draft.arguments = draft.machine.program(rest[0]), tuple(rest[1:])
+    draft.server, draft.arguments = draft.host.program(rest[0]), tuple(rest[1:])
     yield translated(f"ExecStart={' '.join([draft.server, *draft.arguments])}")
     draft.flags -= {"NAMEINARGS"}
     draft.limits += chain.limits.items()
@@ -240,7 +240,7 @@ def executable(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     server = draft.server
     if draft.is_internal or draft.redirect:
         server = candidate.values["server"].word if "server" in candidate.values else ""
-    if not server or draft.machine.is_executable(server):
+    if not server or draft.host.is_executable(server):
         return
     if candidate.values["server"].has_other:
         yield blocked(f"{server!r} cannot be executed on this machine, and there is another line 'server', which "
@@ -259,8 +259,8 @@ def supplementary_groups(draft: Draft, candidate: Candidate) -> Iterator[Answer]
         draft.clear_groups = True
         yield translated(f"setpriv --reuid={draft.user} --regid={draft.group} --clear-groups")
         return
-    account = draft.machine.user(word)
-    further = draft.machine.further_groups(account) if account else []
+    account = draft.host.user(word)
+    further = draft.host.further_groups(account) if account else []
     if account and further:
         draft.clear_groups = True
         draft.group = draft.group or str(account.pw_gid)

@@ -98,7 +98,7 @@ def bind(draft: Draft, value: Value) -> Answer:
     if re.fullmatch(r"[\d.]+", text, re.ASCII):
         return invalid(f"{value.word!r} is no address")
     family = socket.AF_INET6 if "IPV6" in draft.flags else socket.AF_INET if "IPV4" in draft.flags else socket.AF_UNSPEC
-    found = draft.machine.address(text, family)
+    found = draft.host.address(text, family)
     if found is None:
         return invalid(f"the name {value.word!r} cannot be resolved here, and interface names are not meant")
     draft.address = found
@@ -133,13 +133,13 @@ def v6only(draft: Draft, value: Value) -> Answer:
 def redirect(draft: Draft, value: Value) -> Answer:
     host, port_name = value.words
     number = int(port_name) if re.fullmatch(r"\+?[1-9]\d{0,5}", port_name, re.ASCII) else None
-    number = number or draft.machine.port(port_name, "tcp")
+    number = number or draft.host.port(port_name, "tcp")
     if number is None or number > 65535:
         return invalid(f"{port_name!r} is no port")
     if draft.socket_type == "dgram" or draft.wait:
         return invalid("only TCP services with wait = no can be redirected")
     draft.redirect = (host, str(number))
-    address = draft.machine.address(host, socket.AF_INET6 if ":" in host else socket.AF_INET)
+    address = draft.host.address(host, socket.AF_INET6 if ":" in host else socket.AF_INET)
     if address is None:
         return approximated(
             f"{host!r} cannot be resolved here now; xinetd would not have started the service",
