@@ -81,7 +81,7 @@ def test_a_refusal_for_want_of_a_name_says_so(tmp_path: Path) -> None:
     access = read(tmp_path, "", "ALL: .example.com\n")
     for peer, problem in (
         (named(FAILED, "", "no answer in time"), "no answer in time"),
-        (client("192.0.2.1"), "nobody looks names up here"),
+        (client("192.0.2.1"), "names are not looked up here"),
     ):
         verdict = access.decide(peer)
         where = f"{tmp_path}/hosts.deny:1"

@@ -91,7 +91,7 @@ def test_a_list_with_names_needs_a_process_that_may_wait() -> None:
 def test_without_anybody_to_ask_names_let_nobody_in() -> None:
     assert XinetdAccess(".example.com", "").decide(client("192.0.2.1")).outcome == DENY
     verdict = XinetdAccess("", ".example.com").decide(client("192.0.2.1"))
-    assert verdict.reason.endswith("nobody looks names up here")
+    assert verdict.reason.endswith("names are not looked up here")
 
 
 def test_explain_can_give_a_name_or_none() -> None:

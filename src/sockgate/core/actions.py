@@ -1,15 +1,15 @@
-"""What a rule asks to be done with one client, beside letting it in or not."""
+"""What a rule can ask for one client, in addition to letting it in or refusing it."""
 
 
 class Actions:
-    """What is to be done with one client.
+    """The actions for one client.
 
-    banner     sent to it, whatever the verdict
-    facility   of the log record (a number of syslog(3)), None for the usual one
+    banner     the text that the client is sent, with any verdict
+    facility   the facility of the log record (a number of syslog(3)), None for the usual one
     keepalive  whether to switch TCP keepalives on
-    nice       what to add to the server's nice value
-    priority   of the log record, None for the usual one
-    umask      of the server, None to leave it
+    nice       the number to add to the server's nice value
+    priority   the priority of the log record, None for the usual one
+    umask      the umask of the server, None to leave it
     """
 
     __slots__ = ("banner", "facility", "keepalive", "nice", "priority", "umask")

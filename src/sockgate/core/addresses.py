@@ -1,4 +1,4 @@
-"""Lists of addresses as IPAddressAllow= and relaycheck write them."""
+"""Lists of addresses in the forms of IPAddressAllow= and relaycheck."""
 
 from .errors import UsageError
 from .peer import pack
@@ -18,10 +18,10 @@ EMPTY_HINT = "name at least one address, or leave the option out"
 class AddressList:
     """Addresses, networks in CIDR form and systemd's names, separated by blanks or commas.
 
-    Host bits of a network are masked, as in systemd 252 to 257. IPv4-mapped entries count as IPv4, as everywhere
-    in the gate; there they match nobody. With `dotted`, the prefixes of relaycheck and tcprules as well:
-    `192.168.0.` is 192.168.0.0/24. Anything else raises UsageError: an entry that is not understood never
-    matches by accident, and never fails to match in silence.
+    Host bits of a network are masked, as in systemd 252 to 257. IPv4-mapped entries count as IPv4, as everywhere in the
+    gate; in systemd they match no client. With `dotted`, the prefixes of relaycheck and tcprules are also allowed:
+    `192.168.0.` is 192.168.0.0/24. Any other entry raises UsageError, so that no mistake matches, or fails to match,
+    without a message.
     """
 
     __slots__ = ("_networks", "text")
@@ -40,7 +40,7 @@ class AddressList:
             raise UsageError(f"{option}: the list is empty", EMPTY_HINT, Cause(option))
 
     def find(self, packed: bytes) -> str | None:
-        """The first entry that covers this packed address, as it was written; None if there is none."""
+        """The first entry that covers this packed address, as it was written. None if there is none."""
         value = int.from_bytes(packed, "big")
         for length, shift, network, entry in self._networks:
             if length == len(packed) and value >> shift == network:
@@ -64,7 +64,7 @@ def parse_network(entry: str, *, dotted: bool = False) -> tuple[int, int, int]:
 
 
 def expand_prefix(entry: str) -> str:
-    """`192.168.0.` to `192.168.0.0/24`: whole octets only, as tcprules and relaycheck compare them."""
+    """`192.168.0.0/24` for `192.168.0.`: whole octets only, as tcprules and relaycheck compare them."""
     octets = entry[:-1].split(".")
     if len(octets) > 3 or not all(is_number(octet) for octet in octets):
         raise ValueError(f"{entry!r} is not a dotted prefix of one to three octets")
@@ -72,7 +72,7 @@ def expand_prefix(entry: str) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Up to three decimal digits without a leading zero, since 010 is 8 to some and 10 to others."""
+    """Whether these are up to three decimal digits without a leading zero: programs read 010 as 8 or as 10."""
     return len(text) <= 3 and text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
 
 
@@ -87,8 +87,8 @@ def hint_for(entry: str, *, dotted: bool) -> str:
 def inet_aton(text: str) -> int:
     """The number of an IPv4 address as inet_aton(3) reads it: one to four parts, each decimal, octal or hexadecimal.
 
-    The last part fills all octets that are left: 192.168.10 is 192.168.0.10. Unlike the C function, raises
-    ValueError for anything behind the address.
+    The last part fills all remaining octets: 192.168.10 is 192.168.0.10. Unlike the C function, it raises ValueError if
+    any text follows the address.
     """
     *leading, last = text.split(".")
     number = 0

@@ -1,8 +1,8 @@
-"""Reading a constant database."""
+"""A reader of constant databases."""
 
 import posix
 
-# The C half of `struct`: the gate pays for every module at every connection.
+# The C half of `struct`: each further module costs time at every connection.
 from _struct import unpack
 
 from .errors import ConfigError
@@ -11,10 +11,10 @@ from .verdict import Cause
 
 
 class Cdb:
-    """A constant database (cr.yp.to/cdb): one look-up costs three short reads, whatever its size.
+    """A constant database (cr.yp.to/cdb). One look-up takes three short reads, at any size of the file.
 
-    By pread(2) and not mmap(2): nothing is loaded either way, but where the file is cut short under a mapping
-    the process dies of SIGBUS; here a read comes back short, which is an error, and an error refuses.
+    It reads with pread(2). mmap(2) would be as fast, but if the file is cut short under a mapping, SIGBUS kills the
+    process. Here a short read is an error, and an error refuses the client.
     """
 
     __slots__ = ("_descriptor", "_end_of_records", "_status", "_tables", "path")
@@ -27,12 +27,12 @@ class Cdb:
         self._tables: tuple[int, ...] = unpack("<512I", header)
         starts, slots = self._tables[0::2], self._tables[1::2]
         self._end_of_records = min(starts[i] for i in range(256) if slots[i]) if any(slots) else starts[0]
-        # The tables fill the rest of the file without a gap, so that a file cut anywhere shows it here.
+        # The tables fill the rest of the file without a gap. So a file that is cut at any place is noticed here.
         if self._end_of_records < 2048 or self._end_of_records + 8 * sum(slots) != status.st_size:
             raise self._damaged("its size is not what its header says")
 
     def get(self, key: bytes) -> bytes | None:
-        """The data of the first record with this key, None if there is none. Raises ConfigError."""
+        """The data of the first record with this key, or None. Raises ConfigError."""
         hashed = cdb_hash(key)
         start, slots = self._tables[hashed % 256 * 2 : hashed % 256 * 2 + 2]
         for probe in range(slots):
@@ -47,7 +47,7 @@ class Cdb:
         return None
 
     def require_unchanged(self) -> None:
-        """To be asked after look-ups: while somebody writes into the file, "there is none" means nothing."""
+        """Raise ConfigError if the file has changed. To be called after look-ups, whose answers then mean nothing."""
         if changed(self._descriptor, self._status):
             raise ConfigError(f"{self.path!r} changed while it was in use", REPLACE_HINT, Cause(file=self.path))
 
@@ -56,7 +56,7 @@ class Cdb:
         return self._end_of_records == 2048
 
     def __del__(self) -> None:
-        posix.close(self._descriptor)  # sockgated drops a gate when it has built the next
+        posix.close(self._descriptor)  # sockgated drops a gate after it has built the next one
 
     def _record(self, position: int, key: bytes) -> bytes | None:
         """The data of the record at this position if it has this key."""

@@ -1,22 +1,22 @@
-"""What can end a gate before its server runs, each with the exit code that systemd sees.
+"""The errors that can end a gate before its server runs, each with the exit code that systemd sees.
 
-Library code raises; only `main()` of a program prints and exits. The codes are those of the UCSPI tools
-(100 permanent, 111 temporary; ucspi-tcp 0.88, strerr.h) and of the shell (126, 127).
+Library code raises. Only `main()` of a program prints and exits. The codes are those of the UCSPI tools (100 permanent,
+111 temporary; ucspi-tcp 0.88, strerr.h) and of the shell (126, 127).
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .verdict import Cause
 
-REFUSED = 0  # to refuse is the gate's work, not its failure: scanners must not fill `systemctl --failed`
+REFUSED = 0  # a refusal is not a failure of the gate: scanners must not fill `systemctl --failed`
 INTERNAL_ERROR = 111
 
 
 class GateError(Exception):
     """A failure with a one-line message.
 
-    hint   what mends it; empty where no hint helps
-    cause  the option, or the file and line, that it is about; None if it is about neither
+    hint   how to mend it; empty if no hint helps
+    cause  the option, or the file and line, that the failure is about; None if there is none
     """
 
     code = 111
@@ -32,7 +32,7 @@ class GateError(Exception):
 
 
 class UsageError(GateError):
-    """The command line, or how the gate was started, is wrong."""
+    """The command line is wrong, or the gate was started in a wrong way."""
 
     code = 100
 
@@ -42,13 +42,13 @@ class DatagramSocket(UsageError):
 
 
 class ConfigError(GateError):
-    """Something that the options name cannot be read, parsed or decided: the connection is refused."""
+    """Something that the options name cannot be read, parsed or decided. The connection is refused."""
 
     code = 100
 
 
 class SystemFailure(GateError):
-    """A system call failed that should not have; trying again later may work."""
+    """A system call failed unexpectedly. It may work later."""
 
     code = 111
 
@@ -60,13 +60,13 @@ class ServerUnusable(GateError):
 
 
 class ServerMissing(GateError):
-    """There is no such server."""
+    """The server does not exist."""
 
     code = 127
 
 
 class Refused(Exception):
-    """A client is refused before the access checks, which return a Verdict instead of raising."""
+    """A client is refused outside the access checks. (A check returns a Verdict and does not raise this.)"""
 
     def __init__(self, cause: "Cause", reason: str) -> None:
         super().__init__(reason)
@@ -75,7 +75,7 @@ class Refused(Exception):
 
 
 class PeerGone(Exception):
-    """The client went away before it could be identified: a normal end, not a failure."""
+    """The client left before its address could be read. This is a normal end, not a failure."""
 
 
 def describe(error: Exception) -> str:

@@ -1,19 +1,19 @@
-"""Host names, as rules by name need them: what was found out, and how sure it is.
+"""Host names for rules by name: what was found out, and how certain it is.
 
-A check that has such a rule asks `Peer.name_of`. `Peer.names` is the name service that answers: resolve/ for a real
-connection, the administrator's word for `sockgatectl explain`.
+A check with such a rule asks `Peer.name_of`. `Peer.names` is the name service that answers: resolve/ for a real
+connection, or the name that the administrator gives to `sockgatectl explain`.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol  # it would cost every connection 5 ms
+    from typing import Protocol  # at run time this import would cost every connection 5 ms
 
     class NameService(Protocol):
         def name_of(self, packed: bytes) -> "HostName":
-            """What is known of the name of this address. Never raises."""
+            """What is known about the name of this address. Never raises."""
 
         def is_in_netgroup(self, group: str, host: str) -> bool | None:
-            """Whether the netgroup (netgroup(5)) has this host; None if that cannot be found out. Never raises."""
+            """Whether the netgroup (netgroup(5)) has this host. None if that cannot be found out. Never raises."""
 
 
 CONFIRMED = "confirmed"  # the address has this name, and the name has this address
@@ -23,11 +23,11 @@ FAILED = "not found out"  # the answer is unknown: no server, no time, or no usa
 
 
 class HostName:
-    """What is known of an address's name.
+    """What is known about the name of an address.
 
     state      one of the four above
-    text       the name in lower case, without a final dot; empty if there is none or it is unusable
-    canonical  whether the name is no alias (a CNAME) of another
+    text       the name in lower case, without a final dot; empty if there is no usable name
+    canonical  False if the name is an alias (a CNAME) of another name
     problem    why the state is FAILED or UNCONFIRMED
     """
 
@@ -41,7 +41,7 @@ class HostName:
 
 
 class GivenName:
-    """A name for one address, and none for any other: what the administrator says in `sockgatectl explain --host`."""
+    """The name from `sockgatectl explain --host`: one address has this name, all others have none."""
 
     __slots__ = ("_address", "_host")
 

@@ -1,14 +1,14 @@
-"""What a DNS list says of a client."""
+"""What a DNS list says about a client."""
 
 LONGEST_TEXT = 400
 
 
 class Listing:
-    """What one list says of a client.
+    """The answer of one list about a client.
 
-    addresses  the A records, packed, all of them in 127.0.0.0/8; none if it is not listed
-    text       the list's own text, cleaned; empty if it was not asked for, or there is none
-    problem    why that could not be found out
+    addresses  the A records, packed, all in 127.0.0.0/8; empty if the client is not listed
+    text       the list's own text, cleaned; empty if it was not asked for, or if there is none
+    problem    why the answer could not be found out
     """
 
     __slots__ = ("addresses", "problem", "text")
@@ -20,14 +20,15 @@ class Listing:
 
 
 def is_listing(address: bytes) -> bool:
-    """Whether a list may answer this. 127.255.255.0/24 is how lists say that the question was not allowed."""
+    """Whether this answer means "listed". With 127.255.255.0/24 lists say that the question was not allowed."""
     return address[0] == 127 and address[:3] != b"\x7f\xff\xff"
 
 
 def clean_text(text: str) -> str:
-    """Safe as a line to the client, in the environment and in a log: a list's owner may write what he likes.
+    """The text made safe for the client, the environment and the log. The owner of a list can write any text.
 
-    Nothing unprintable, and not the beginning by which bash once took a variable for a function (CVE-2014-6271).
+    Unprintable characters become `?`. `() ` at the beginning is removed, because old versions of bash took such a
+    variable for a function (CVE-2014-6271).
     """
     text = "".join(character if " " <= character <= "~" else "?" for character in text[: 2 * LONGEST_TEXT])
     return text.lstrip("() ")[:LONGEST_TEXT]

@@ -1,7 +1,7 @@
 """The one table of gate options, and the reader of a gate's command line.
 
-`sockgate` and `sockgated` parse with this table; the manual pages, `sockgatectl check` and the tests read it.
-A hand-written reader because argparse costs 6 ms per connection, as much as Python itself.
+`sockgate` and `sockgated` parse with this table. `sockgatectl check` and the tests of the manual pages read it. The
+reader is our own because argparse takes 6 ms per connection, as much as Python itself.
 """
 
 import sys
@@ -11,17 +11,17 @@ from .verdict import Cause
 
 FILE_SYSTEM_ENCODING = sys.getfilesystemencoding()
 
-# How often an option may stand on a command line, and whether it takes a value.
-FLAG = "flag"  # no value, once
-ONCE = "once"  # one value; given twice is an error, so that no rule is overridden unseen
-MANY = "many"  # one value each time
-OPTIONAL = "optional"  # once; a value only behind an equals sign, since the next word may be another option
+# How often an option can stand on a command line, and whether it takes a value.
+FLAG = "flag"  # once, without a value
+ONCE = "once"  # once, with a value; a second one is an error, because it would silently replace the first
+MANY = "many"  # many times, each time with a value
+OPTIONAL = "optional"  # once; a value only behind an equals sign, because the next word may be another option
 
 USAGE_HINT = "see sockgate(8)"
 
 
 class Option:
-    """One row: `--name METAVAR`, which part of the manual it belongs to, and what it is for."""
+    """One row: `--name METAVAR`, the part of the manual to which it belongs, and a summary."""
 
     __slots__ = ("arity", "group", "metavar", "name", "summary")
 
@@ -34,7 +34,7 @@ class Option:
 
     @property
     def usage(self) -> str:
-        """How it is written: `--flag`, `--option VALUE` or `--option[=VALUE]`."""
+        """The form of the option: `--flag`, `--option VALUE` or `--option[=VALUE]`."""
         if self.arity == OPTIONAL:
             return f"{self.name}[={self.metavar}]"
         return f"{self.name} {self.metavar}".rstrip()
@@ -43,22 +43,22 @@ class Option:
 GATE_OPTIONS = (
     Option("--access-times", "LIST", MANY, "access", "let in only in these intervals, such as 8:00-17:00"),
     Option("--max-load", "N", ONCE, "access", "refuse while the load of the last minute is at least N"),
-    Option("--allow", "LIST", MANY, "access", "let these addresses in and, without --deny, nobody else"),
+    Option("--allow", "LIST", MANY, "access", "let these addresses in; without --deny, refuse all others"),
     Option("--deny", "LIST", MANY, "access", "refuse these addresses, except those in --allow"),
-    Option("--only-from", "LIST", MANY, "access", "let in whom xinetd's only_from would let in"),
-    Option("--no-access", "LIST", MANY, "access", "refuse whom xinetd's no_access would refuse"),
+    Option("--only-from", "LIST", MANY, "access", "let in the clients that xinetd's only_from lets in"),
+    Option("--no-access", "LIST", MANY, "access", "refuse the clients that xinetd's no_access refuses"),
     Option("--courier-access", "FILE", ONCE, "access", "decide by the source of makesmtpaccess or makeimapaccess"),
     Option(
-        "--courier-access-local", "FILE", ONCE, "access", "and by its entries for the machine's own address and port"
+        "--courier-access-local", "FILE", ONCE, "access", "also by its entries for the machine's own address and port"
     ),
     Option("--hosts-access", "DAEMON[,DIR]", ONCE, "access", "decide by hosts.allow and hosts.deny as this daemon"),
     Option("--rules", "FILE", ONCE, "access", "decide by tcprules source, or by the cdb made of it"),
     Option("--relay", "LIST", MANY, "access", "set RELAYCLIENT and RELAYHOST for these addresses"),
-    Option("--banner", "FILE", ONCE, "access", "send this to every client, before it is decided about"),
+    Option("--banner", "FILE", ONCE, "access", "send this to every client, before access is decided"),
     Option("--banner-text", "TEXT", ONCE, "access", "send this text, as it is, in place of a file"),
     Option("--banner-success", "FILE", ONCE, "access", "send this to a client that is let in"),
     Option("--banner-fail", "FILE", ONCE, "access", "send this to a client that is refused"),
-    Option("--deny-message", "TEXT", ONCE, "access", "and then this line, unless the rule has one of its own"),
+    Option("--deny-message", "TEXT", ONCE, "access", "send this line to a refused client, unless the rule has one"),
     Option("--proxy-protocol", "LIST", MANY, "peer", "expect a PROXY header, from these proxies only"),
     Option("--hostname", "", FLAG, "peer", "look up the client's host name, and set TCPREMOTEHOST"),
     Option("--paranoid", "", FLAG, "peer", "use that name only if it leads back to the client's address"),
@@ -67,20 +67,20 @@ GATE_OPTIONS = (
     Option("--ident", "SECONDS", OPTIONAL, "peer", "ask the client's machine for its user, and set TCPREMOTEINFO"),
     Option("--dnsbl", "ZONE[,VAR[,TEXT]]", MANY, "peer", "refuse clients in this DNS list, or set a variable for them"),
     Option("--dnsbl-allow", "ZONE", MANY, "peer", "except those in this DNS list"),
-    Option("--dnsbl-fail", "open|closed", ONCE, "peer", "let in or put off clients that a list does not answer about"),
-    Option("--timeout", "SECONDS", ONCE, "peer", "for everything that must be learned about the client (5)"),
-    Option("--greet-delay", "SECONDS[,TEXT]", ONCE, "peer", "refuse who speaks before it was greeted, so much later"),
+    Option("--dnsbl-fail", "open|closed", ONCE, "peer", "let in or refuse clients if a list does not answer"),
+    Option("--timeout", "SECONDS", ONCE, "peer", "time for all that must be learned about the client (5)"),
+    Option("--greet-delay", "SECONDS[,TEXT]", ONCE, "peer", "wait, and refuse a client that speaks meanwhile"),
     Option("--name", "SERVICE", ONCE, "exec", "the service's name in log records"),
     Option("--argv0", "NAME", ONCE, "exec", "start the server under this name"),
     Option("--env", "VAR=VALUE", MANY, "exec", "set a variable for the server"),
-    Option("--pass-env", "LIST", MANY, "exec", "of the inherited variables, keep only these"),
+    Option("--pass-env", "LIST", MANY, "exec", "keep only these of the inherited variables"),
     Option("--rlimit", "NAME=VALUE", MANY, "exec", "set a resource limit for the server"),
     Option("--stderr", "journal|socket", ONCE, "exec", "where the server's standard error goes"),
 )
 
 
 class Settings:
-    """A command line after parsing: options by name, and the server's own words."""
+    """A command line after parsing: the values of the options by name, and the command of the server."""
 
     __slots__ = ("_values", "command")
 
@@ -98,19 +98,19 @@ class Settings:
         return self._values[name][0] if name in self._values else default
 
     def joined(self, name: str) -> str:
-        """A list option's values as one list: repeating the option adds to it. "" if it was not given.
+        """All values of a list option as one list. "" if the option was not given.
 
-        An option that was given with an empty value stays visible (as a blank), so that its reader can
-        refuse it instead of taking it for absent.
+        If the option was given with an empty value, the list is a blank. So its reader can tell this from an option
+        that was not given, and can refuse it.
         """
         return " ".join(self._values[name]) or " " if name in self._values else ""
 
 
 def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Settings:
-    """Options up to `--` or the first word that is none; the rest is the server's command line.
+    """Read options up to `--` or the first word that is no option. The rest is the server's command line.
 
-    Takes `--option VALUE` and `--option=VALUE`; no abbreviations. Raises UsageError. An OPTIONAL one without a
-    value has "".
+    Accepts `--option VALUE` and `--option=VALUE`, but no abbreviations. An OPTIONAL option without a value gets "".
+    Raises UsageError.
     """
     known = {option.name: option for option in table}
     values: dict[str, list[str]] = {}
@@ -141,5 +141,5 @@ def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Setting
 
 
 def to_bytes(text: str) -> bytes:
-    """A word of the command line back to the bytes that it was given as (os.fsencode without os)."""
+    """The original bytes of a word of the command line (os.fsencode without os)."""
     return text.encode(FILE_SYSTEM_ENCODING, "surrogateescape")

@@ -1,6 +1,6 @@
-"""Who is at the other end: read from the socket itself, never from the environment."""
+"""The client at the other end. Its address comes from the socket itself, never from the environment."""
 
-# CPython's own half of `socket`, typed in typeshed: 0.1 ms instead of 4.9 ms at every connection.
+# The C half of `socket`, which typeshed knows. It takes 0.1 ms instead of 4.9 ms at every connection.
 import _socket
 import errno
 import sys
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .host_names import HostName, NameService
     from .listing import Listing
 
-    # Remote and local, as the socket module has them: (address, port), for IPv6 flow and scope as well; or a path.
+    # Remote and local, in the form of the socket module: (address, port), for IPv6 also flow and scope; or a path.
     Ends = tuple[_RetAddress, _RetAddress]
 
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
@@ -23,7 +23,7 @@ STREAM_HINT = "start it from a .socket unit with Accept=yes, and StandardInput=s
 
 
 class Peer:
-    """One connection's two ends, with everything that later steps learn about the client.
+    """Both ends of one connection, with all that later steps learn about the client.
 
     protocol    "TCP" for IPv4, "TCP6" for IPv6, "UNIX" for AF_UNIX, "UDP" for datagrams (the value of PROTO)
     remote_ip   textual address without scope, IPv4-mapped IPv6 already unmapped; None for AF_UNIX
@@ -31,14 +31,14 @@ class Peer:
     mapped      whether this is an IPv4 client on an IPv6 socket
     interface   name of the interface for a link-local IPv6 peer, else None
     credentials (pid, uid, gid) of an AF_UNIX peer, else None
-    via         the proxy that conveyed these addresses, as log lines show it, else None
-    host        its name (TCPREMOTEHOST), None if it is unknown
+    via         the proxy whose header has these addresses, as log lines show it, else None
+    host        the client's name (TCPREMOTEHOST), None if it is unknown
     local_host  the name of this end (TCPLOCALHOST), None if it is unknown
-    info        its user (TCPREMOTEINFO), as ident told it, None if that is unknown
-    names       the service that knows host names, None where no name is looked up
-    listings    what DNS lists say of it, by zone
-    problems    what was asked and not answered, for the log
-    variables   what that proxy said of the client beyond its address, for the server's environment
+    info        the client's user (TCPREMOTEINFO) from the ident server, None if it is unknown
+    names       the service that knows host names, None if no name is looked up
+    listings    the answers of DNS lists about the client, by zone
+    problems    the questions that were not answered, for the log
+    variables   what the header of the proxy says beyond addresses, for the server's environment
     """
 
     remote_ip: str | None = None
@@ -64,13 +64,13 @@ class Peer:
         self.variables: dict[bytes, bytes] = {}
 
     def name_of(self, packed: bytes) -> "HostName":
-        """The name of one of this connection's addresses. A client without an address (AF_UNIX) has none."""
+        """The name of one address of this connection. A client without an address (AF_UNIX) has no name."""
         from .host_names import FAILED, NONE, HostName
 
         if not packed:
             return HostName(NONE)
         if self.names is None:
-            return HostName(FAILED, problem="nobody looks names up here")
+            return HostName(FAILED, problem="names are not looked up here")
         return self.names.name_of(packed)
 
     def on_port(self, port: int) -> "Peer":
@@ -82,14 +82,14 @@ class Peer:
 
     @property
     def source(self) -> str:
-        """The client as log lines show it: 192.0.2.1:4711, [2001:db8::1]:4711 or uid 1000."""
+        """The client in the form of log lines: 192.0.2.1:4711, [2001:db8::1]:4711 or uid 1000."""
         if self.remote_ip is None:
             return f"uid {self.credentials[1]}" if self.credentials else "unknown"
         return endpoint(self.remote_ip, self.remote_port)
 
     @property
     def destination(self) -> str:
-        """The local end as log lines show it."""
+        """The local end in the form of log lines."""
         if self.local_ip is None:
             return self.local_path or "unnamed socket"
         return endpoint(self.local_ip, self.local_port)
@@ -100,9 +100,9 @@ def endpoint(ip: str, port: int) -> str:
 
 
 def pack(text: str) -> bytes:
-    """Strict textual address to 4 or 16 bytes, IPv4-mapped IPv6 unmapped. Raises ValueError.
+    """The 4 or 16 bytes of a textual address, IPv4-mapped IPv6 unmapped. Raises ValueError.
 
-    Only what inet_pton(3) takes: no short forms, no leading zeros, no scope.
+    It accepts what inet_pton(3) accepts: no short forms, no leading zeros, no scope.
     """
     family = _socket.AF_INET6 if ":" in text else _socket.AF_INET
     try:
@@ -112,7 +112,7 @@ def pack(text: str) -> bytes:
 
 
 def unmap(packed: bytes) -> bytes:
-    """IPv4-mapped IPv6 (::ffff:a.b.c.d), which every dual-stack socket shows, to plain IPv4."""
+    """The plain IPv4 address for IPv4-mapped IPv6 (::ffff:a.b.c.d), which every dual-stack socket shows."""
     return packed[12:] if packed.startswith(MAPPED_PREFIX) and len(packed) == 16 else packed
 
 
@@ -121,7 +121,7 @@ def text_of(packed: bytes) -> str:
 
 
 def internet_peer(remote: bytes, remote_port: int, local: bytes, local_port: int) -> Peer:
-    """A peer from two packed addresses; mapped ones are unmapped first, everywhere."""
+    """A peer from two packed addresses. Mapped addresses are unmapped first."""
     mapped = remote != unmap(remote)
     remote, local = unmap(remote), unmap(local)
     peer = Peer("TCP" if len(remote) == 4 else "TCP6")
@@ -132,9 +132,9 @@ def internet_peer(remote: bytes, remote_port: int, local: bytes, local_port: int
 
 
 def from_descriptor(descriptor: int) -> Peer:
-    """The peer of a connected stream socket that systemd handed over on `descriptor`.
+    """The peer of a connected stream socket that systemd passed as `descriptor`.
 
-    Raises PeerGone if the client has already left, UsageError if this is no connected stream socket.
+    Raises PeerGone if the client has already left, UsageError if the descriptor is no connected stream socket.
     """
     try:
         connection = _socket.socket(fileno=descriptor)
@@ -149,13 +149,13 @@ def from_descriptor(descriptor: int) -> Peer:
 
 
 def from_socket(connection: _socket.socket) -> Peer:
-    """The peer of a socket, if that is a connected stream socket. Raises as from_descriptor does."""
+    """The peer of a socket. Raises as from_descriptor does, also if this is no connected stream socket."""
     check_kind(connection)
     return peer_of(connection)
 
 
 def check_kind(connection: _socket.socket) -> None:
-    """Raises UsageError, or DatagramSocket, if this is no connected stream socket."""
+    """Raise UsageError, or DatagramSocket, if this is no connected stream socket."""
     if connection.type == _socket.SOCK_DGRAM:
         raise DatagramSocket("the socket is a datagram socket", STREAM_HINT)
     if connection.type != _socket.SOCK_STREAM:
@@ -165,16 +165,16 @@ def check_kind(connection: _socket.socket) -> None:
 
 
 def peer_of(connection: _socket.socket) -> Peer:
-    """The peer of a connection that was accepted. Raises PeerGone, SystemFailure or UsageError."""
+    """The peer of an accepted connection. Raises PeerGone, SystemFailure or UsageError."""
     return peer_between(connection, ends_of(connection))
 
 
 def ends_of(connection: _socket.socket) -> "Ends":
-    """The addresses of both ends as the system tells them, remote and local. Raises PeerGone or SystemFailure."""
+    """The addresses of both ends from the kernel, remote and local. Raises PeerGone or SystemFailure."""
     try:
         return connection.getpeername(), connection.getsockname()
     except OSError as error:
-        # EINVAL: the peer reset a connection that was shut down meanwhile; both mean nobody is there.
+        # EINVAL: the client reset a connection that was shut down meanwhile. Both errors mean that the client has gone.
         if error.errno in (errno.ENOTCONN, errno.EINVAL):
             raise PeerGone from None
         raise SystemFailure(f"unable to read the peer's address: {error.strerror}") from None
@@ -188,7 +188,7 @@ def peer_between(connection: _socket.socket, ends: "Ends") -> Peer:
     if family not in (_socket.AF_INET, _socket.AF_INET6):
         raise UsageError(f"sockets of address family {int(family)} are not supported")
     remote, local = ends
-    # A link-local address may carry its scope as text (fe80::1%eth0), which is no part of the address.
+    # A link-local address may have its scope as text (fe80::1%eth0), which is not a part of the address.
     peer = internet_peer(
         _socket.inet_pton(family, remote[0].partition("%")[0]), remote[1],
         _socket.inet_pton(family, local[0].partition("%")[0]), local[1],
@@ -199,12 +199,12 @@ def peer_between(connection: _socket.socket, ends: "Ends") -> Peer:
 
 
 def unix_peer(connection: _socket.socket, path: str | bytes) -> Peer:
-    """`path` is that of our end."""
+    """The peer of an AF_UNIX connection. `path` is the path of our end."""
     peer = Peer("UNIX")
     raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
     pid, uid, gid = (int.from_bytes(raw[at : at + 4], sys.byteorder) for at in (0, 4, 8))
     peer.credentials = (pid, uid, gid)
-    if isinstance(path, bytes):  # the abstract namespace: starts with a NUL, may have more; `@` as in /proc/net/unix
+    if isinstance(path, bytes):  # abstract: it starts with a NUL and may have more. `@` for each, as in /proc/net/unix
         path = path.replace(b"\0", b"@").decode(sys.getfilesystemencoding(), "surrogateescape")
     peer.local_path = path or None
     return peer

@@ -1,4 +1,4 @@
-"""What only the network can tell about a client: one question for each thing that is asked."""
+"""The questions about a client that only the network can answer."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -6,14 +6,14 @@ if TYPE_CHECKING:
 
 
 class Questions:
-    """All that is asked about one client, at the same time and under one deadline. The answers go into the peer.
+    """All questions about one client. They are asked together, under one deadline. The answers go into the peer.
 
     peer      the client
-    by_rule   a rule may need the client's name: the rule asks for it, unless something else is asked anyway
-    hostname  ask for the name that becomes TCPREMOTEHOST
-    paranoid  and use it only if it leads back to the client's address
-    ident     seconds that the client's ident server has; None if it is not asked
-    zones     the DNS lists to ask, each with whether its text is wanted
+    by_rule   a rule may need the client's name; the rule looks it up itself, unless other questions are asked anyway
+    hostname  look up the name that becomes TCPREMOTEHOST
+    paranoid  use that name only if it leads back to the client's address
+    ident     the seconds for the client's ident server; None if it is not asked
+    zones     the DNS lists to ask, each with True if its text is wanted
     """
 
     __slots__ = ("by_rule", "hostname", "ident", "paranoid", "peer", "zones")

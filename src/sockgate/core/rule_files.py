@@ -1,7 +1,7 @@
-"""Files of rules: each is opened once, and judged by what was opened.
+"""Files of rules. Each file is opened once, and only the opened file counts.
 
-A file is never judged by its name or by an earlier look at it. A file that cannot be read to its end, or that changes
-while it is read, is an error, and an error refuses.
+Neither the name of a file nor an earlier look at it counts. A file that cannot be read to its end, or that changes
+while it is read, is an error, and an error refuses clients.
 
 Each function takes `sources`, the record of one build: the path of each file and folder that the build looked at, also
 of one that was missing, with the signature that it had when the build read it. The record is complete even if the
@@ -15,16 +15,16 @@ from .errors import ConfigError
 from .verdict import Cause
 
 FILE_TYPE, REGULAR_FILE, DIRECTORY = 0o170000, 0o100000, 0o040000  # S_IFMT, S_IFREG, S_IFDIR
-LARGEST_TEXT = 1 << 20  # a text is read at every connection: this one takes 0.1 s
+LARGEST_TEXT = 1 << 20  # sockgate reads a text at every connection; a text of this size takes 0.1 s
 COMPILE_HINT = "compile it: sockgatectl rules compile FILE CDB"
 EMPTY_HINT = "without an entry every client would be let in"
 REPLACE_HINT = "replace it as a whole: write another file beside it, then mv"
 
-Signature = tuple[int, int]  # time of the last change of the inode, and its number: a user can set neither
+Signature = tuple[int, int]  # time of the last change of the inode, and number of the inode: no user can set them
 Sources = dict[str, Signature]
 
 MISSING: Signature = (0, 0)
-UNSTEADY: Signature = (-1, -1)  # equals no signature: two looks saw different files, or one failed by chance
+UNSTEADY: Signature = (-1, -1)  # equals no signature; two looks saw different files, or a look failed by chance
 LASTING_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG)
 
 
@@ -33,7 +33,7 @@ def signature_of(status: posix.stat_result) -> Signature:
 
 
 def sign(path: str) -> Signature:
-    """The signature of what this path leads to now."""
+    """The signature of the file to which this path leads now."""
     try:
         return signature_of(posix.stat(path))
     except (OSError, ValueError):
@@ -46,28 +46,28 @@ def is_current(sources: Sources) -> bool:
 
 
 def note(sources: Sources | None, path: str, signature: Signature) -> None:
-    """Record what one look at a path saw. Two looks that saw different things are a reason to build again."""
+    """Record the signature that one look at a path saw. If two looks differ, the gate must be built again."""
     if sources is not None and sources.setdefault(path, signature) != signature:
         sources[path] = UNSTEADY
 
 
 def note_failure(sources: Sources | None, path: str, before: Signature, error: OSError | ValueError) -> None:
-    """Record a look that failed. For want of memory or descriptors, the file itself is not the cause: try again."""
+    """Record a look that failed. If memory or descriptors were missing, the file is not the cause: build again."""
     lasting = isinstance(error, ValueError) or error.errno in LASTING_ERRORS
     note(sources, path, before if lasting else UNSTEADY)
 
 
 def open_file(path: str, sources: Sources | None = None) -> tuple[int, posix.stat_result]:
-    """A descriptor of a regular file and its status. Raises ConfigError at once for a FIFO, device or folder."""
+    """A descriptor of a regular file, and its status. Raises ConfigError at once for a FIFO, device or folder."""
     before = MISSING if sources is None else sign(path)
     try:
-        # O_NONBLOCK: opening a FIFO would wait for its writer.
+        # O_NONBLOCK: without it, to open a FIFO would wait for its writer.
         descriptor = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC | posix.O_NOCTTY)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         note_failure(sources, path, before, error)
         raise unreadable(path, error) from None
     status = posix.fstat(descriptor)
-    note(sources, path, signature_of(status))  # of what was opened, whatever the path leads to by now
+    note(sources, path, signature_of(status))  # of the opened file; by now the path may lead to another
     if status.st_mode & FILE_TYPE != REGULAR_FILE:
         posix.close(descriptor)
         raise unreadable(path, "not a regular file")
@@ -77,7 +77,7 @@ def open_file(path: str, sources: Sources | None = None) -> tuple[int, posix.sta
 def read_open_file(
     descriptor: int, status: posix.stat_result, path: str, limit: int = LARGEST_TEXT, hint: str = ""
 ) -> bytes:
-    """All of an open file of at most `limit` bytes. Raises ConfigError, also if it changes while it is read."""
+    """The content of an open file of at most `limit` bytes. Raises ConfigError, also if the file changes meanwhile."""
     if status.st_size > limit:
         raise unreadable(path, f"{status.st_size} bytes, more than {limit} of text", hint)
     try:
@@ -90,7 +90,7 @@ def read_open_file(
 
 
 def read_file(path: str, limit: int = LARGEST_TEXT, sources: Sources | None = None) -> bytes:
-    """All of a regular file. Raises ConfigError."""
+    """The content of a regular file. Raises ConfigError."""
     descriptor, status = open_file(path, sources)
     try:
         return read_open_file(descriptor, status, path, limit)
@@ -99,7 +99,7 @@ def read_file(path: str, limit: int = LARGEST_TEXT, sources: Sources | None = No
 
 
 def exists(path: str, sources: Sources | None = None) -> bool:
-    """Whether there is something at this path. True where that is not sure: the function that reads it then tells."""
+    """Whether there is a file at this path. True if this is not certain: its reader will report the error."""
     try:
         note(sources, path, signature_of(posix.stat(path)))
     except FileNotFoundError:
@@ -143,21 +143,21 @@ def names_in(folder: str, sources: Sources | None = None) -> list[str]:
 
 
 def unreadable(path: str, why: Exception | str, hint: str = "") -> ConfigError:
-    """The error of a file, or a folder, that cannot be read."""
+    """The error for a file or a folder that cannot be read."""
     reason = getattr(why, "strerror", None) or why
     return ConfigError(f"unable to read {path!r}: {reason}", hint, Cause(file=path))
 
 
 def changed(descriptor: int, status: posix.stat_result) -> bool:
-    """Whether somebody wrote into the file since `status`. A file that was replaced by rename is unchanged."""
+    """Whether a program has written into the file since `status`. A file that was replaced by rename is unchanged."""
     now = posix.fstat(descriptor)
     return (now.st_size, now.st_mtime_ns) != (status.st_size, status.st_mtime_ns)
 
 
 def text_lines(data: bytes, path: str) -> list[str]:
-    """The lines of a rules text, without their ends, each byte one character (Latin-1 keeps every byte).
+    """The lines of a rules text, without their ends. Each byte is one character: Latin-1 keeps every byte.
 
-    Raises ConfigError for a text that is cut short in its last line or holds a NUL: it is not what was written.
+    Raises ConfigError for a text that is cut in its last line or holds a NUL: it is not the text that was written.
     """
     if not data.strip():
         raise ConfigError(f"{path!r} is empty", EMPTY_HINT, Cause(file=path))

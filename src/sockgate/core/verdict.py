@@ -1,8 +1,8 @@
-"""What a check says of a client, and what made it say so.
+"""The verdict of a check about a client, and the cause of the verdict.
 
-A check loads what it needs when it is built and does not change afterwards. The gate asks its checks in a
-fixed order and the first DENY ends it. A check that cannot be built or evaluated raises ConfigError, and an
-error refuses.
+A check loads all that it needs when it is built, and does not change afterwards. The gate asks its checks in a fixed
+order, and the first DENY ends that. A check that cannot be built or evaluated raises ConfigError, and an error refuses
+the client.
 """
 
 ALLOW = "allow"
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class Cause:
     """What decided about a client, or what is wrong: an option with its entry, or a line of a file.
 
-    option  such as --allow; empty for a file
-    text    the entry of the option, or the rule as it stands in the file; empty if the cause has none
+    option  the name, such as --allow; empty for a file
+    text    the entry of the option, or the rule as it stands in the file; empty if there is none
     file    the path; empty for an option
-    line    its number; 0 where the file has no lines (a cdb that tcprules made), or the whole file is meant
+    line    the number; 0 if the file has no lines (a cdb that tcprules made), or if the whole file is meant
     """
 
     __slots__ = ("file", "line", "option", "text")
@@ -32,18 +32,18 @@ class Cause:
         self.line = line
 
     def __str__(self) -> str:
-        """As the administrator wrote it, `--allow 10.0.0.0/8`, or where it stands, `/etc/tcp.smtp:3`."""
+        """`--allow 10.0.0.0/8`, as the administrator wrote it, or the place of a rule, `/etc/tcp.smtp:3`."""
         if self.file:
             return f"{self.file}:{self.line}" if self.line else self.file
         return f"{self.option} {self.text}" if self.text else self.option
 
 
 class RuleWarning:
-    """A part of a rules file that a gate can work with, but that an administrator may not have meant.
+    """A part of a rules file with which a gate can work, but which an administrator may not have meant.
 
-    cause    the option, or the file and line, that it is about
+    cause    the option, or the file and line
     message  what happens, without the place
-    hint     what mends it; empty where no hint helps
+    hint     how to mend it; empty if no hint helps
     """
 
     __slots__ = ("cause", "hint", "message")
@@ -59,14 +59,14 @@ class RuleWarning:
 
 
 class Verdict:
-    """What one check, or all of them together, say of a peer.
+    """The decision of one check, or of all checks together, about a client.
 
     outcome    ALLOW, DENY or NO_MATCH
-    cause      what decided; None if nothing did
-    reason     the same for a person, without the peer's address
-    variables  set (or, with None, unset) in the server's environment, last and strongest
-    message    sent to a refused client, if not empty
-    actions    what else to do with this client, None if nothing
+    cause      what decided; None if no rule did
+    reason     the cause as text for a person, without the client's address
+    variables  to set (or, with None, to remove) in the server's environment, after all others
+    message    the text for a refused client, empty for none
+    actions    what else to do for this client, None for nothing
     """
 
     __slots__ = ("actions", "cause", "message", "outcome", "reason", "variables")
