@@ -20,22 +20,26 @@ def has_mode(test: Callable[[int], bool]) -> Callable[[str], bool]:
     return lambda path: os.path.exists(path) and test(os.stat(path).st_mode)
 
 
-# What each test asks, and what it says of a file.
-FILE_TESTS: dict[str, tuple[Callable[[str], bool], str]] = {
-    "-e": (os.path.exists, "it exists"),
-    "-a": (os.path.exists, "it exists"),
-    "-f": (os.path.isfile, "it is a file"),
-    "-d": (os.path.isdir, "it is a folder"),
-    "-x": (lambda path: os.access(path, os.X_OK), "it can be executed"),
-    "-r": (lambda path: os.access(path, os.R_OK), "it can be read"),
-    "-w": (lambda path: os.access(path, os.W_OK), "it can be written"),
-    "-s": (lambda path: os.path.exists(path) and os.path.getsize(path) > 0, "it is not empty"),
-    "-L": (os.path.islink, "it is a link"),
-    "-h": (os.path.islink, "it is a link"),
-    "-p": (has_mode(stat.S_ISFIFO), "it is a pipe"),
-    "-S": (has_mode(stat.S_ISSOCK), "it is a socket"),
-    "-b": (has_mode(stat.S_ISBLK), "it is a device"),
-    "-c": (has_mode(stat.S_ISCHR), "it is a device"),
+# Each test of a file, with what it says if it succeeds and if it fails.
+FILE_TESTS: dict[str, tuple[Callable[[str], bool], str, str]] = {
+    "-e": (os.path.exists, "it exists", "there is nothing of that name"),
+    "-a": (os.path.exists, "it exists", "there is nothing of that name"),
+    "-f": (os.path.isfile, "it is a file", "there is no such file"),
+    "-d": (os.path.isdir, "it is a folder", "there is no such folder"),
+    "-x": (lambda path: os.access(path, os.X_OK), "it can be executed", "it cannot be executed"),
+    "-r": (lambda path: os.access(path, os.R_OK), "it can be read", "it cannot be read"),
+    "-w": (lambda path: os.access(path, os.W_OK), "it can be written", "it cannot be written"),
+    "-s": (
+        lambda path: os.path.exists(path) and os.path.getsize(path) > 0,
+        "it is not empty",
+        "it is empty or not there",
+    ),
+    "-L": (os.path.islink, "it is a link", "it is no link"),
+    "-h": (os.path.islink, "it is a link", "it is no link"),
+    "-p": (has_mode(stat.S_ISFIFO), "it is a pipe", "it is no pipe"),
+    "-S": (has_mode(stat.S_ISSOCK), "it is a socket", "it is no socket"),
+    "-b": (has_mode(stat.S_ISBLK), "it is a device", "it is no device"),
+    "-c": (has_mode(stat.S_ISCHR), "it is a device", "it is no device"),
 }
 NUMBER_TESTS: dict[str, Callable[[int, int], bool]] = {
     "-eq": operator.eq, "-ne": operator.ne, "-lt": operator.lt, "-le": operator.le, "-gt": operator.gt,
@@ -62,7 +66,7 @@ def test(runner: Runner, call: Call) -> int | None:
         words = words[:-1]
     if not words:
         return FALSE
-    shown = " ".join([call.name, *call.arguments])
+    shown = " ".join(word or "''" for word in call.words)
     evaluation = Evaluation(runner, call.place, words, shown)
     try:
         result = evaluation.either()
@@ -82,7 +86,7 @@ def status_of(result: bool | None) -> int | None:
 
 def depends(runner: Runner, call: Call, shown: str, result: bool | None) -> bool | None:
     """A test whose words hold answers of this machine is a question itself: its other result is another answer."""
-    if result is None or not call.all_keys:
+    if result is None or not runner.state.may_be_otherwise(call.all_keys):
         return result
     answer = "it is so" if result else "it is not so"
     shown = shown.replace(UNKNOWN, "?")
@@ -91,13 +95,13 @@ def depends(runner: Runner, call: Call, shown: str, result: bool | None) -> bool
 
 def file_test(runner: Runner, place: Place, sign: str, path: str) -> bool | None:
     """What this machine says of a file."""
-    look, says = FILE_TESTS[sign]
+    look, yes, no = FILE_TESTS[sign]
     whole = runner.state.path_of(path)
     try:
         here = look(whole) if path else False
     except (ValueError, OSError):
         return None
-    question = Question(f"{sign} {whole}", place, f"[ {sign} {path} ]", says if here else f"not so: {says}", 1,
+    question = Question(f"{sign} {whole}", place, f"[ {sign} {path} ]", yes if here else no, 1,
                         is_secret=is_secret(whole))  # fmt: skip
     return runner.state.ask(question, here, not here)
 

@@ -41,6 +41,7 @@ from .syntax import (
 )
 
 Found = TypeVar("Found")
+CHANGE_WHAT_IS_INHERITED = frozenset(("ulimit", "umask", "cd"))
 MOST_WORDS = 100  # of a `for` that is run for each
 FIRST_LINE = re.compile(r"#!\s*(\S+)(?:[ \t]+(\S+))?")
 
@@ -215,7 +216,7 @@ class Evaluator:
                 self.in_doubt(body)
             self.state.doubt(place, "case", "which of its branches runs cannot be known")
             return
-        if keys:
+        if self.state.may_be_otherwise(keys):
             others = [at for at in range(len(command.clauses) + 1) if at != number]
             shown = f"case {value} in"
             question = Question(f"case {place}", place, shown, "this branch runs", len(others))
@@ -365,6 +366,8 @@ class Evaluator:
             return self.call_function(call)
         builtin = builtin_named(call.name, self.state.dialect)
         if builtin:
+            if call.name in CHANGE_WHAT_IS_INHERITED:
+                self.state.other_keys |= call.all_keys
             return builtin(self, call)
         start(self, call)
         return None

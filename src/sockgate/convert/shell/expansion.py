@@ -180,7 +180,7 @@ def host_name(runner: Runner, place: Place, asked: str) -> str:
     """This machine's name, as hostname(1) says it."""
     name = os.uname().nodename
     return runner.state.ask(
-        Question("host name", place, asked, f"it is {name}", freezes="the name of the machine"), name
+        Question("host name", place, asked, "it is this machine's name", freezes="the name of the machine"), name
     )
 
 
@@ -211,9 +211,11 @@ def conditional(runner: Runner, piece: Parameter, value: str | None, place: Plac
         return UNKNOWN
     is_set = bool(value) if piece.operator[0] == ":" else value is not None
     keys = state.keys.get(piece.name, NO_KEYS)
-    if keys and not is_set:  # the other answer to what was asked may set it
+    if state.may_be_otherwise(keys):  # the other answer to what was asked may set it, or not
         shown = f"${{{piece.written}}}"
-        is_set = state.ask(Question(f"set {place} {shown}", place, shown, f"{piece.name} is empty", 1), is_set, True)
+        answer = f"{piece.name} is set" if is_set else f"{piece.name} is empty"
+        question = Question(f"set {place} {shown}", place, shown, answer, 1, is_doubled=True)
+        is_set = state.ask(question, is_set, not is_set)
     operator = piece.operator[-1]
     if operator == "+":
         return words_of(runner, piece, place) if is_set else ""

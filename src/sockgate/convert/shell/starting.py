@@ -45,7 +45,7 @@ def started_by(state: State, call: Call) -> Started:
     keys = {name: state.keys.get(name, NO_KEYS) for name in exported} | call.assigned_keys
     return Started(
         tuple(call.words), call.place, exported | call.assigned, state.folder, tuple(state.limits.items()), state.umask,
-        "" if UNKNOWN in path else path, tuple(call.keys), keys,
+        "" if UNKNOWN in path else path, tuple(call.keys), keys, state.other_keys,
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ class Question:
     others     how many other answers there are that would lead somewhere else
     freezes    the value itself goes on: a unit that holds it does not ask again
     is_secret  it is in a file that not every user may read
+    is_doubled  it asks again what another question has asked: it has a line of its own only where it decides
     """
 
     key: str
@@ -43,6 +44,7 @@ class Question:
     others: int = 0
     freezes: str = ""
     is_secret: bool = False
+    is_doubled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Started:
     path     $PATH as the script sets it, "" if it does not
     keys     of the questions whose answers are in each word
     exported_keys  the same for exported variables
+    other_keys  the same for limits, umask and folder
     """
 
     words: tuple[str, ...]
@@ -65,13 +68,14 @@ class Started:
     path: str = ""
     keys: tuple[Keys, ...] = ()
     exported_keys: Mapping[str, Keys] = field(default_factory=dict)
+    other_keys: Keys = NO_KEYS
 
     def keys_of(self, number: int) -> Keys:
         return self.keys[number] if number < len(self.keys) else NO_KEYS
 
     @property
     def all_keys(self) -> Keys:
-        return frozenset().union(*self.keys, *self.exported_keys.values())
+        return self.other_keys.union(*self.keys, *self.exported_keys.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +104,13 @@ class State:
     arrays     those of bash, which stand in variables as well, with their first value
     exported   the names that the programs it starts see
     keys       by variable: the questions whose answers are in its value
-    touched    the questions whose answers were used since somebody looked
+    other_keys  the questions whose answers are in limits, umask and folder
+    touched    the questions whose answers were used since this was emptied
     sourcing   the questions that led to the text that is read now
     commands   what it would start, in order, up to and including the exec
     uncertain  what it may start, in branches that may run or not
     doubts     what could not be known on the way
+    first_arguments  of the script itself
     status     of the last command, None if it is not known
     returning  a function has come to its `return`
     loops      around the command that runs
@@ -124,6 +130,7 @@ class State:
     exported: set[str] = field(default_factory=lambda: {"PATH"})
     export_all: bool = False
     keys: dict[str, Keys] = field(default_factory=dict)
+    other_keys: Keys = NO_KEYS
     touched: set[str] = field(default_factory=set)
     sourcing: Keys = NO_KEYS
     questions: dict[str, Question] = field(default_factory=dict)
@@ -134,6 +141,7 @@ class State:
     doubts: list[Doubt] = field(default_factory=list)
     done: bool = False
     arguments: tuple[str, ...] = ()
+    first_arguments: tuple[str, ...] = ()
     depth: int = 0
     functions: dict[str, Function] = field(default_factory=dict)
     status: int | None = 0
@@ -152,6 +160,15 @@ class State:
     def stopped(self) -> bool:
         """Nothing more is run: the script has ended, or the function, or this round of a loop."""
         return self.done or self.returning or self.leaving != 0
+
+    @property
+    def follows_another_answer(self) -> bool:
+        """What is evaluated now rests on an answer that is not this machine's."""
+        return not self.touched.isdisjoint(self.world)
+
+    def may_be_otherwise(self, keys: Keys) -> bool:
+        """What follows from these answers could be something else: they are this machine's, not those of the world."""
+        return bool(keys) and keys.isdisjoint(self.world)
 
     def count(self, place: Place, weight: int = 1) -> None:
         """One more command or round of a loop. Raises ScriptError."""

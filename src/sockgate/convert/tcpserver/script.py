@@ -1,6 +1,7 @@
 """A run script: the servers that it starts, and everything in it that no unit carries."""
 
 import os
+from collections.abc import Callable
 
 from ...host.host import Host
 from ..chain.peeling import BadLink, flags_of
@@ -14,6 +15,7 @@ from ..shell.syntax import ScriptError
 from .command import convert
 from .command_words import SERVERS, server_at, shown
 from .options import WITH_VALUE, WITHOUT_VALUE
+from .other_answers import World, explore, report_questions, servers_of
 
 
 def read(files: list[str], host: Host, report: Report) -> list[Service]:
@@ -27,7 +29,7 @@ def read(files: list[str], host: Host, report: Report) -> list[Service]:
 def read_script(path: str, host: Host, report: Report) -> list[Service]:
     name = name_of(path)
     shell, failure = as_a_service(path, host)
-    if shell.arguments:
+    if shell.first_arguments:
         text = "read as init runs it: with the word start behind it"
         report.entries.append(entry_of(name, Place(path, 0), path, translated(text=text)))
     for doubt in shell.doubts:
@@ -35,19 +37,32 @@ def read_script(path: str, host: Host, report: Report) -> list[Service]:
     if failure:
         report.entries.append(entry_of(name, failure[1], path, failure[0]))
         return []
-    servers = [command for command in shell.commands if server_at(command.words) is not None]
+    servers = servers_of(shell)
     for command in shell.commands:
         if command not in servers:
             text = "the script runs this as well, the unit does not; add ExecStartPre= to the socket if it is needed"
             report.entries.append(entry_of(name, command.place, shown(command.words), approximated(text)))
     if not servers:
         report.entries.append(nothing_starts(shell, name, path))
-    services = []
-    for command in servers:
-        own_name = name if len(servers) == 1 else f"{name}-{port_of(command)}"
-        service = convert(own_name, command, host, report)
-        services += [service] if service else []
-    return services
+    names = [name if len(servers) == 1 else f"{name}-{port_of(command)}" for command in servers]
+    refused = report_questions(name, names, shell, list(explore(shell, again(shell, path))), report)
+    converted = [
+        convert(names[number], command, host, report) for number, command in enumerate(servers) if number not in refused
+    ]
+    return [service for service in converted if service]
+
+
+def again(shell: State, path: str) -> Callable[[World], State]:
+    """The same script, with other answers of this host. Where it is no script then, it starts nothing."""
+    folder = os.path.dirname(os.path.abspath(path))
+
+    def evaluate_in(world: World) -> State:
+        state = State(shell.host, folder, world=world, arguments=shell.first_arguments, trees=shell.trees)
+        if evaluate(state, path):
+            state.commands.clear()
+        return state
+
+    return evaluate_in
 
 
 def as_a_service(path: str, host: Host) -> tuple[State, tuple[Answer, Place] | None]:
@@ -57,7 +72,7 @@ def as_a_service(path: str, host: Host) -> tuple[State, tuple[Answer, Place] | N
     failure = evaluate(shell, path)
     if failure or starts_servers(shell):
         return shell, failure
-    other = State(host, folder, arguments=("start",))
+    other = State(host, folder, arguments=("start",), first_arguments=("start",))
     if evaluate(other, path) or not starts_servers(other):
         return shell, failure
     return other, None

@@ -1,0 +1,136 @@
+"""What a script would start if this machine gave another answer to one of its questions.
+
+The script is evaluated again for each other answer, and for pairs and more where the first one leads to a new
+question. Each question has a line in the report. Where another answer would let in fewer clients, the service is
+refused: the unit does not ask again, so a file that is missing today would open a door for good.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..outcomes import Answer, approximated, blocked, entry_of, translated
+from ..report import Report
+from ..shell.state import Question, Started, State
+from .command_words import server_at, shown
+from .strictness import stricter
+
+MOST_WORLDS = 60
+MOST_COMMANDS = 5000  # of all worlds together
+World = Mapping[str, int]
+HIDDEN = "..."
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The servers that the script starts with other answers to these questions."""
+
+    questions: tuple[Question, ...]
+    servers: tuple[Started, ...]
+
+
+def servers_of(state: State) -> tuple[Started, ...]:
+    return tuple(command for command in state.commands if server_at(command.words) is not None)
+
+
+def explore(base: State, evaluate: Callable[[World], State]) -> Iterator[Elsewhere]:
+    """One other answer first, then two, and so on, as far as it can be afforded."""
+    known = dict(base.questions)
+    waiting = deque(further({}, base))
+    seen: set[frozenset[tuple[str, int]]] = set()
+    spent = 0
+    while waiting and len(seen) < MOST_WORLDS and spent < MOST_COMMANDS:
+        world = waiting.popleft()
+        if frozenset(world.items()) in seen:
+            continue
+        seen.add(frozenset(world.items()))
+        state = evaluate(world)
+        spent += state.ran + 1
+        known |= {key: question for key, question in state.questions.items() if key not in known}
+        if all(key in state.questions for key in world):
+            yield Elsewhere(tuple(known[key] for key in world), servers_of(state))
+            waiting.extend(further(world, state))
+
+
+def further(world: World, state: State) -> Iterator[dict[str, int]]:
+    """This world with one more answer that is another one."""
+    for question in state.questions.values():
+        if question.key not in world:
+            yield from ({**world, question.key: number} for number in range(1, question.others + 1))
+
+
+def report_questions(
+    name: str, names: list[str], state: State, elsewhere: list[Elsewhere], report: Report
+) -> frozenset[int]:
+    """A line for each question; the numbers of the servers that are refused. names: of the servers."""
+    servers = servers_of(state)
+    secrets = frozenset(key for key, question in state.questions.items() if question.is_secret)
+    refused: list[tuple[int, frozenset[Question]]] = []
+    for one in elsewhere:
+        for number, server in enumerate(servers):
+            other = counterpart(server, number, one.servers)
+            reason = stricter(state.host, server, other) if other else ""
+            is_told = any(
+                number == refused_one and questions <= set(one.questions) for refused_one, questions in refused
+            )
+            if other and reason and not is_told:
+                refused.append((number, frozenset(one.questions)))
+                answer = blocked(fewer(one.questions, f"{reason}: {told(other, secrets)}"))
+                asked = " and ".join(dict.fromkeys(question.asked for question in one.questions))
+                report.entries.append(entry_of(names[number], one.questions[-1].place, shown([asked]), answer))
+    used = frozenset().union(*(server.all_keys for server in servers))
+    for question in state.questions.values():
+        alone = [one for one in elsewhere if one.questions == (question,)]
+        if not question.is_doubled and not any(questions == {question} for _, questions in refused):
+            answer = consequence(question, servers, alone, used, secrets)
+            report.entries.append(entry_of(name, question.place, shown([question.asked]), answer))
+    return frozenset(number for number, _ in refused)
+
+
+def fewer(questions: tuple[Question, ...], difference: str) -> str:
+    """Why a service is refused."""
+    answers = "; ".join(dict.fromkeys(question.answer for question in questions))
+    return (
+        f"{answers}. With another answer fewer clients may come in ({difference}): write the command that is meant "
+        "without the question and convert again"
+    )
+
+
+def counterpart(server: Started, number: int, others: tuple[Started, ...]) -> Started | None:
+    """The server in another world that stands for this one: with the same last words, or at the same place."""
+    return next((other for other in others if other.words[-1:] == server.words[-1:] and other.place == server.place),
+                others[number] if number < len(others) else None)  # fmt: skip
+
+
+def consequence(
+    question: Question, servers: tuple[Started, ...], elsewhere: list[Elsewhere], used: frozenset[str],
+    secrets: frozenset[str],
+) -> Answer:  # fmt: skip
+    """What this machine says, and what follows from it."""
+    frozen = bool(question.freezes) and question.key in used
+    if frozen:
+        return approximated(f"{question.answer}; the unit keeps that, and {question.freezes} no longer counts")
+    for one in elsewhere:
+        if not one.servers and servers:
+            return approximated(f"{question.answer}; otherwise the script starts no server, and the unit does not ask")
+        for server, other in zip(servers, one.servers, strict=False):
+            if server.words != other.words:
+                text = f"{question.answer}; otherwise {told(other, secrets)}, and the unit does not ask again"
+                return approximated(text)
+            if inherited(server) != inherited(other):
+                return approximated(f"{question.answer}; otherwise the server has other variables or limits")
+        if len(one.servers) > len(servers):
+            last = one.servers[-1]
+            return approximated(f"{question.answer}; otherwise the script would start {told(last, secrets)} as well")
+    return translated(text=f"{question.answer}; nothing that is started depends on it")
+
+
+def inherited(server: Started) -> tuple[object, ...]:
+    """Everything but the words."""
+    return server.exported, server.folder, server.limits, server.umask, server.path
+
+
+def told(server: Started, secrets: frozenset[str]) -> str:
+    """The words of a server for the report, without what only some users may read."""
+    words = [HIDDEN if server.keys_of(number) & secrets else word for number, word in enumerate(server.words)]
+    return shown(words)

@@ -1,0 +1,126 @@
+"""Whether one command line would let in fewer clients than another one of the same script."""
+
+from dataclasses import dataclass
+
+from ...host.host import Host
+from ..chain.peeling import BadLink, flags_of
+from ..shell.state import UNKNOWN, Started
+from .command_words import server_at, shown
+from .options import WITH_VALUE, WITHOUT_VALUE
+
+WILDCARDS = ("", "0", "0.0.0.0", ":0", "::", ":::")  # noqa: S104  # what old command lines say
+BOTH_FAMILIES = (":0", "::", ":::")
+LOOPBACK = ("localhost", "::1")
+# Each option that refuses clients, and the one that takes it back.
+RESTRICTIONS = {
+    "tcpserver": {"x": "", "p": "PH"},
+    "sslserver": {"x": "", "p": "PH", "m": "Z", "z": "Z", "i": "I"},
+    "tcpsvd": {"x": "", "i": "", "p": ""},
+}
+# A server that finds RELAYCLIENT relays; rblsmtpd refuses each client for which RBLSMTPD holds a text, and asks no
+# list where it is empty.
+RELAYS, REFUSES = "RELAYCLIENT", "RBLSMTPD"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What decides which clients a command line lets in.
+
+    options    the letters of options that refuse clients
+    unknown    a word that may be such an option, "" if there is none
+    programs   the words behind host and port: programs in front of the server, and the server
+    variables  what the server inherits
+    """
+
+    in_front: tuple[str, ...]
+    options: frozenset[str]
+    unknown: str
+    host: str
+    port: str
+    programs: tuple[str, ...]
+    variables: dict[str, str]
+
+
+def access_of(command: Started) -> Access | None:
+    """None if the command line cannot be read."""
+    at = server_at(command.words)
+    if at is None:
+        return None
+    program = command.words[at].rpartition("/")[2]
+    try:
+        options, rest = flags_of(list(command.words[at + 1 :]), WITH_VALUE[program], WITHOUT_VALUE[program])
+    except BadLink:
+        return None
+    letters = set()
+    for letter, taken_back in RESTRICTIONS[program].items():
+        places = [number for number, (given, _) in enumerate(options) if given == letter]
+        if places and not any(given in taken_back for given, _ in options[places[-1] + 1 :]):
+            letters.add(letter)
+    unknown = rest[0] if rest and UNKNOWN in rest[0] else ""
+    host = rest[0] if rest else ""
+    port = rest[1] if len(rest) > 1 else ""
+    return Access(command.words[:at], frozenset(letters), unknown, host, port, tuple(rest[2:]), command.exported)
+
+
+def starts(host: Host, access: Access) -> bool:
+    """Whether the server starts at all: an option without its value takes the next word, and the port is missing."""
+    port = access.port
+    is_port = UNKNOWN in port or (port.isascii() and port.isdigit()) or host.port(port, "tcp") is not None
+    return is_port and bool(access.programs)
+
+
+def stricter(host: Host, one: Started, other: Started) -> str:
+    """What lets the other one let in fewer clients, for the report; "" if nothing does."""
+    here, there = access_of(one), access_of(other)
+    if here is None or (there and not there.unknown and not starts(host, there)):
+        return ""  # one is not converted anyway, or the other serves no client
+    if there is None:
+        return "its words cannot be read"
+    if there.unknown and not here.unknown:
+        return "a word in front of its host cannot be known"
+    more = sorted(there.options - here.options)
+    if more:
+        return f"-{more[0]}"
+    if is_narrower(here.host, there.host):
+        return f"the host {there.host or '0'}"
+    for ours, theirs in ((here.in_front, there.in_front), (here.programs, there.programs)):
+        added = added_words(ours, theirs)
+        if added:
+            return shown(added)
+    return variable_that_refuses(here.variables, there.variables)
+
+
+def is_narrower(here: str, there: str) -> bool:
+    """Whether clients reach this host, and not that one."""
+    if there in WILDCARDS:
+        return here in BOTH_FAMILIES and there not in BOTH_FAMILIES
+    return here in WILDCARDS or (is_loopback(there) and not is_loopback(here))
+
+
+def is_loopback(host: str) -> bool:
+    return host in LOOPBACK or host.startswith("127.")
+
+
+def added_words(here: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
+    """Words that stand there and not here, if they stand in front of the last program; () without any.
+
+    Words at the end are for the server: they say nothing about who may come.
+    """
+    added: list[str] = []
+    position = 0
+    for word in there:
+        if position < len(here) and word == here[position]:
+            position += 1
+        elif position < len(here):
+            added.append(word)
+    return tuple(added) if position == len(here) else ()
+
+
+def variable_that_refuses(here: dict[str, str], there: dict[str, str]) -> str:
+    if RELAYS in here and RELAYS not in there:
+        return f"no {RELAYS}"
+    if REFUSES in here and not here[REFUSES] and REFUSES not in there:
+        return f"no empty {REFUSES}"
+    if there.get(REFUSES) and not here.get(REFUSES):
+        return REFUSES
+    return ""
