@@ -1,7 +1,7 @@
 """sockgate: the gate that systemd starts once per connection.
 
-Finds out who the client is from the inherited socket, decides, sets the server's environment, writes one
-record, and becomes the server.
+It reads the client's address from the inherited socket, decides, sets the server's environment, writes one record, and
+becomes the server.
 """
 
 import posix
@@ -29,8 +29,8 @@ SOCKET, FILE_TYPE = 0o140000, 0o170000  # S_IFSOCK, S_IFMT
 def main() -> None:
     """Become the server, or exit.
 
-    Always by _exit: there is nothing to clean up, and an interpreter that shuts down on a connection that was
-    reset ends with status 120.
+    It always exits by _exit: there is nothing to clean up, and a normal end of the interpreter has status 120 if the
+    connection was reset.
     """
     words = sys.argv[1:]
     asked = words[:1] in (["--help"], ["--version"]) and not is_socket(1)
@@ -38,11 +38,11 @@ def main() -> None:
     try:
         code = answer(words[0]) if asked else gate_connection(words)
     finally:
-        posix._exit(code)  # even without the memory for a log record, never a traceback: it might reach the client
+        posix._exit(code)  # never a traceback, also if memory is full: it might reach the client
 
 
 def answer(option: str) -> int:
-    """--help and --version, for a person: what has a socket there is a client's."""
+    """--help and --version, for a person. (If descriptor 1 is a socket, it belongs to a client.)"""
     text = f"sockgate {__version__}\n"
     if option == "--help":
         from .core.help_text import help_text
@@ -53,13 +53,13 @@ def answer(option: str) -> int:
 
 
 def gate_connection(words: list[str]) -> int:
-    """Returns an exit code if the server does not run."""
+    """Log and serve one connection. Returns an exit code if the server does not run."""
     environment = inherited_environment()
     arrange_inherited(environment)
     log = Log("sockgate", "", environment.get(b"JOURNAL_STREAM", b""), connection=0)
     try:
         code = serve(words, environment, log)
-    except Exception as error:  # a fault of ours: one line, never a traceback
+    except Exception as error:  # an error in this program: log one line, never a traceback
         log.failure(f"internal error: {describe(error)}", code=INTERNAL_ERROR)
         code = INTERNAL_ERROR
     log.flush()
@@ -89,13 +89,13 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
         log.gone()
         return REFUSED
     except GateError as error:
-        log.failure(str(error), client or whoever_is_there(), error.code)
+        log.failure(str(error), client or client_for_the_log(), error.code)
         turn_away(gate.refusal(Verdict(DENY)) if gate else b"")
         return error.code
 
 
 def outcome_of(gate: Gate, client: Peer) -> Outcome:
-    """What becomes of the client on descriptor 0. A gate that needs nothing pays for no driver."""
+    """The outcome for the client on descriptor 0. The driver is imported only if the admission needs something."""
     machine = admission(gate, client)
     need = advance(machine)
     if isinstance(need, Outcome):
@@ -106,7 +106,7 @@ def outcome_of(gate: Gate, client: Peer) -> Outcome:
 
 
 def refuse(outcome: Outcome, log: Log) -> int:
-    """Returns the exit code."""
+    """Log the refusal and send its text. Returns the exit code."""
     if outcome.error is None:
         log.verdict(outcome.peer, outcome.verdict, allowed=False)
     else:
@@ -116,7 +116,7 @@ def refuse(outcome: Outcome, log: Log) -> int:
 
 
 def tell(text: bytes) -> None:
-    """Send the client what the options ask for, as far as it reads it."""
+    """Send this text to the client, as far as the client reads it."""
     if text:
         from .connection.banners import send
 
@@ -124,7 +124,7 @@ def tell(text: bytes) -> None:
 
 
 def turn_away(text: bytes) -> None:
-    """Send a refused client its last words, if its connection is there."""
+    """Send this text to a refused client, if descriptor 0 is its connection."""
     if text and is_socket(0):
         from .connection.banners import say_last_words
 
@@ -132,8 +132,8 @@ def turn_away(text: bytes) -> None:
 
 
 def serve_datagrams(gate: Gate, environment: dict[bytes, bytes], log: Log) -> int:
-    """The same where systemd handed over a datagram socket: the first sender that may come in starts the server."""
-    from .connection.datagram import admit  # only where there are datagrams
+    """Serve a datagram socket: the first sender that may come in starts the server."""
+    from .connection.datagram import admit  # imported only if there are datagrams
 
     try:
         outcome = admit(0, gate, log)
@@ -147,7 +147,7 @@ def serve_datagrams(gate: Gate, environment: dict[bytes, bytes], log: Log) -> in
 
 
 def arrange_inherited(environment: dict[bytes, bytes]) -> None:
-    """The connection on descriptor 0, something on 1 and 2, and nothing else: what is opened later closes at exec.
+    """Leave only descriptors 0 (the connection), 1 and 2 open. Descriptors that are opened later close at exec.
 
     Without StandardInput=socket systemd passes the connection as descriptor 3 (sd_listen_fds(3)).
     """
@@ -164,8 +164,8 @@ def check_listen_count(environment: dict[bytes, bytes]) -> None:
         raise UsageError(f"LISTEN_FDS is {count!r}, not '1'", "sockgate serves one connection: set Accept=yes")
 
 
-def whoever_is_there() -> Peer | None:
-    """The client of a connection that fails before its peer was asked for: for the log alone."""
+def client_for_the_log() -> Peer | None:
+    """The client of a connection that failed before its address was read. None if there is no client."""
     try:
         return from_descriptor(0)
     except (GateError, PeerGone):
