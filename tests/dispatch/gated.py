@@ -14,18 +14,6 @@ from tests.connection.launch import PLAIN, SOURCE, everything_from
 SECONDS = 10.0
 LISTENING = re.compile(r"listening on ([^\n]*)")
 
-# Has the gate accept in a row whoever comes within 0.2 s.
-TOGETHER = """
-import time
-from sockgate.dispatch import dispatcher
-dispatcher.CROWD_SECONDS = float("inf")
-receive = dispatcher.Dispatcher._receive
-def late(*arguments):
-    time.sleep(0.2)
-    receive(*arguments)
-dispatcher.Dispatcher._receive = late
-"""
-
 
 class Gated:
     """One that runs. Its log is standard error, which is a file."""

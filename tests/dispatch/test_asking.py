@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from sockgate.core.peer import internet_peer, pack
-from sockgate.dispatch.servers.child_channel import answer, channel, decode_peer, encode_peer
+from sockgate.dispatch.servers.child_channel import AskingChild, decode_peer, encode_peer
+from sockgate.dispatch.sessions.sessions import Session
 from tests.connection.launch import everything_from
 from tests.core.clients import client, local_user
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import TOGETHER, Gated, wait_until
+from tests.dispatch.faults import accept_together, hear_late_of_starts, injected, limit_descriptors
+from tests.dispatch.gated import Gated, wait_until
 
 PROXY = ["--proxy-protocol", "127.0.0.1", "--timeout", "20"]
 SHOW = ["/bin/sh", "-c", 'echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPCONNNUM"; read -r line']
@@ -136,7 +138,7 @@ def test_silent_clients_hold_nobody_up(gated: Start) -> None:
 
 
 def test_a_child_needs_no_descriptor_to_let_go_of_the_others(gated: Start) -> None:
-    one = gated(*PROXY, *SHOW, code="import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))\n")
+    one = gated(*PROXY, *SHOW, code=injected(limit_descriptors, 30))
     silent = [one.connect() for _ in range(30)]
     one.wait_for("Too many open files")
     for each in silent:
@@ -152,15 +154,7 @@ def test_a_child_needs_no_descriptor_to_let_go_of_the_others(gated: Start) -> No
 
 
 def test_a_refused_client_is_no_end_of_a_server_however_soon_its_child_has_ended(gated: Start) -> None:
-    code = """
-import time
-from sockgate.dispatch.sessions.sessions import Sessions
-started = Sessions.started
-def late(self, session):
-    time.sleep(0.5)
-    return started(self, session)
-Sessions.started = late
-"""
+    code = injected(hear_late_of_starts, 0.5)
     one = gated(*PROXY, "--deny-message", "421 no", *SHOW, code=code)
     with one.connect() as client:
         wait_until(one.children, one.log)
@@ -211,7 +205,7 @@ def listens(pid: int) -> bool:
 
 def test_a_silent_client_keeps_nobody_elses_connection_open(gated: Start) -> None:
     # Both are accepted before its child is started, which so has a copy of the other's.
-    one = gated(*PROXY, "/bin/echo", "hello", code=TOGETHER)
+    one = gated(*PROXY, "/bin/echo", "hello", code=injected(accept_together))
     with one.connect(), introduced(one, "192.0.2.1") as client:
         assert everything_from(client) == b"hello\n"
 
@@ -262,8 +256,14 @@ def test_of_a_local_client_and_of_one_without_a_proxy_everything_is_known() -> N
     assert copy.via is None
 
 
-def test_an_answer_to_a_child_that_has_died_is_no_fault() -> None:
-    ours, theirs = channel()
-    theirs.close()
-    answer(ours, "1")
-    ours.close()
+def test_a_child_that_has_died_is_no_fault() -> None:
+    """Whether it is answered, or read from: a death with unread words resets the connection."""
+    for unread in (b"", b"an answer"):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        child = AskingChild(Session(client("192.0.2.1")), ours)
+        if unread:
+            ours.send(unread)
+        theirs.close()
+        assert child.read() == b""
+        child.answer("1")
+        child.close()

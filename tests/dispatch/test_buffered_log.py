@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection.log import INFO
-from sockgate.dispatch.records import buffered_log as journal
-from sockgate.dispatch.records.buffered_log import PatientLog
+from sockgate.dispatch.records import buffered_log
+from sockgate.dispatch.records.buffered_log import BufferedLog
 
 KIND = "0" * 32
 
@@ -19,21 +19,21 @@ def journald(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(tmp_path / "socket"))
         receiver.setblocking(False)
-        monkeypatch.setattr(journal, "JOURNAL_SOCKET", str(tmp_path / "socket"))
+        monkeypatch.setattr(buffered_log, "JOURNAL_SOCKET", str(tmp_path / "socket"))
         yield receiver
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[PatientLog]:
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[BufferedLog]:
     """One whose standard error is the journal."""
     monkeypatch.setattr("sockgate.connection.log.identity", lambda descriptor: (1, 2))
-    log = PatientLog("sockgated", "smtp", b"1:2")
+    log = BufferedLog("sockgated", "smtp", b"1:2")
     yield log
     assert log._journal
     log._journal.close()
 
 
-def record(log: PatientLog, message: str) -> None:
+def record(log: BufferedLog, message: str) -> None:
     log.record(INFO, KIND, message)
 
 
@@ -47,7 +47,7 @@ def received(journald: socket.socket) -> list[str]:
         return messages
 
 
-def test_records_wait_until_they_are_sent(log: PatientLog, journald: socket.socket) -> None:
+def test_records_wait_until_they_are_sent(log: BufferedLog, journald: socket.socket) -> None:
     for message in ("one", "two", "three"):
         record(log, message)
     before, waiting = received(journald), log.waiting
@@ -57,7 +57,7 @@ def test_records_wait_until_they_are_sent(log: PatientLog, journald: socket.sock
 
 
 def test_a_journal_that_does_not_read_is_not_waited_for_and_misses_nothing(
-    log: PatientLog, journald: socket.socket
+    log: BufferedLog, journald: socket.socket
 ) -> None:
     for number in range(1000):
         record(log, str(number))
@@ -71,7 +71,7 @@ def test_a_journal_that_does_not_read_is_not_waited_for_and_misses_nothing(
 
 
 def test_a_journal_that_has_another_socket_gets_the_next_record_at_once(
-    log: PatientLog, journald: socket.socket, tmp_path: Path
+    log: BufferedLog, journald: socket.socket, tmp_path: Path
 ) -> None:  # fmt: skip
     record(log, "one")
     log.send()
@@ -86,21 +86,21 @@ def test_a_journal_that_has_another_socket_gets_the_next_record_at_once(
 
 
 def test_a_journal_that_is_being_restarted_gets_its_records_afterwards(
-    log: PatientLog, monkeypatch: pytest.MonkeyPatch, journald: socket.socket, tmp_path: Path
+    log: BufferedLog, monkeypatch: pytest.MonkeyPatch, journald: socket.socket, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(journal, "JOURNAL_SOCKET", str(tmp_path / "not yet"))
+    monkeypatch.setattr(buffered_log, "JOURNAL_SOCKET", str(tmp_path / "not yet"))
     record(log, "one")
     log.send()
     assert log.waiting
-    monkeypatch.setattr(journal, "JOURNAL_SOCKET", str(tmp_path / "socket"))
+    monkeypatch.setattr(buffered_log, "JOURNAL_SOCKET", str(tmp_path / "socket"))
     log.send()
     assert received(journald) == ["one"]
 
 
 def test_memory_for_a_journal_that_never_reads_is_bounded_and_the_loss_is_told(
-    log: PatientLog, journald: socket.socket, monkeypatch: pytest.MonkeyPatch
+    log: BufferedLog, journald: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "MOST_WAITING", 10)
+    monkeypatch.setattr(buffered_log, "MOST_WAITING", 10)
     for number in range(15):
         record(log, str(number))
     log.send()

@@ -10,7 +10,14 @@ import pytest
 
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import TOGETHER, Gated, wait_until
+from tests.dispatch.faults import (
+    accept_together,
+    fail_at_each_end,
+    fail_to_decide_once,
+    fail_to_make_environment_once,
+    injected,
+)
+from tests.dispatch.gated import Gated, wait_until
 
 FATAL = sorted(
     signal.valid_signals()
@@ -154,28 +161,14 @@ def test_a_client_that_resets_at_once_costs_nothing(gated: Start) -> None:
 
 
 def test_a_fault_of_our_own_costs_one_client(gated: Start) -> None:
-    code = """
-from sockgate.connection.gate import Gate
-decide, calls = Gate.decide_or_ask, []
-def fail_once(*arguments):
-    calls.append(1)
-    if len(calls) == 1:
-        raise RuntimeError("a fault")
-    return decide(*arguments)
-Gate.decide_or_ask = fail_once
-"""
+    code = injected(fail_to_decide_once)
     one = gated("/bin/echo", "hello", code=code)
     assert [one.talk(), one.talk()] == [b"", b"hello\n"]
     assert "internal error: RuntimeError: a fault (" in one.wait_for("internal")[0]
 
 
 def test_a_fault_in_the_loop_ends_the_process_and_not_the_sessions(gated: Start) -> None:
-    code = """
-from sockgate.dispatch.sessions.sessions import Sessions
-def ended(self, pid, status):
-    raise RuntimeError("a fault")
-Sessions.ended = ended
-"""
+    code = injected(fail_at_each_end)
     one = gated("/bin/sh", "-c", "read -r line; echo $line", code=code)
     with one.connect() as client, one.connect() as other:
         one.wait_for("accepted", 2)
@@ -186,17 +179,8 @@ Sessions.ended = ended
 
 
 def test_a_fault_costs_one_client_and_not_those_who_came_with_it(gated: Start) -> None:
-    code = """
-from sockgate.dispatch.deciding.environment_template import Template
-words, calls = Template.words, []
-def faulty(*arguments):
-    calls.append(1)
-    if len(calls) == 1:
-        raise RuntimeError("a fault")
-    return words(*arguments)
-Template.words = faulty
-"""
-    one = gated("/bin/echo", "hello", code=TOGETHER + code)
+    code = injected(accept_together) + injected(fail_to_make_environment_once)
+    one = gated("/bin/echo", "hello", code=code)
     with one.connect() as first, one.connect() as second:
         assert [everything_from(client) for client in (first, second)] == [b"", b"hello\n"]
     assert "internal error: RuntimeError: a fault (" in one.wait_for("internal")[0]

@@ -5,8 +5,8 @@ import pytest
 from sockgate.core.peer import Peer
 from sockgate.core.verdict import Verdict
 from sockgate.dispatch.options import Limits
-from sockgate.dispatch.sessions import client_counts as limits
-from sockgate.dispatch.sessions.client_counts import Census, Rate, network_of
+from sockgate.dispatch.sessions import client_counts
+from sockgate.dispatch.sessions.client_counts import ClientCounts, Rate, network_of
 from tests.core.clients import client, local_user
 
 
@@ -36,36 +36,36 @@ def test_the_source_of_a_local_client_is_its_user() -> None:
 
 
 def test_the_limit_of_a_source_counts_those_who_are_there() -> None:
-    census = Census(Limits(per_source=2))
-    assert [census.enter(census.origin(client("192.0.2.1"))) for _ in range(2)] == [1, 2]
-    refusal = census.enter(census.origin(client("192.0.2.1")))
+    counts = ClientCounts(Limits(per_source=2))
+    assert [counts.enter(counts.origin(client("192.0.2.1"))) for _ in range(2)] == [1, 2]
+    refusal = counts.enter(counts.origin(client("192.0.2.1")))
     assert isinstance(refusal, Verdict)
     assert (str(refusal.cause), refusal.reason) == (
         "--max-per-source 2",
         "already 2 connections from this source (--max-per-source)",
     )
-    assert census.enter(census.origin(client("192.0.2.2"))) == 1
-    census.leave(census.origin(client("192.0.2.1")))
-    assert census.enter(census.origin(client("192.0.2.1"))) == 2
+    assert counts.enter(counts.origin(client("192.0.2.2"))) == 1
+    counts.leave(counts.origin(client("192.0.2.1")))
+    assert counts.enter(counts.origin(client("192.0.2.1"))) == 2
 
 
 def test_the_limit_of_a_network_counts_all_its_sources() -> None:
-    census = Census(Limits(per_network=1))
-    census.enter(census.origin(client("2001:db8:1:1::1")))
-    refusal = census.enter(census.origin(client("2001:db8:1:2::1")))
+    counts = ClientCounts(Limits(per_network=1))
+    counts.enter(counts.origin(client("2001:db8:1:1::1")))
+    refusal = counts.enter(counts.origin(client("2001:db8:1:2::1")))
     assert isinstance(refusal, Verdict)
     assert refusal.reason == "already 1 connection from this network (--max-per-network)"
-    assert census.enter(census.origin(client("2001:db8:2::1"))) == 1
+    assert counts.enter(counts.origin(client("2001:db8:2::1"))) == 1
 
 
 def test_nothing_is_kept_of_a_source_that_has_left() -> None:
-    census = Census(Limits(per_network=100))
+    counts = ClientCounts(Limits(per_network=100))
     for number in range(100):
-        census.enter(census.origin(client(f"192.0.2.{number}")))
-    assert (len(census.sources), len(census.networks)) == (100, 1)
+        counts.enter(counts.origin(client(f"192.0.2.{number}")))
+    assert (len(counts.sources), len(counts.networks)) == (100, 1)
     for number in range(100):
-        census.leave(census.origin(client(f"192.0.2.{number}")))
-    assert (dict(census.sources), dict(census.networks)) == ({}, {})
+        counts.leave(counts.origin(client(f"192.0.2.{number}")))
+    assert (dict(counts.sources), dict(counts.networks)) == ({}, {})
 
 
 class Clock:
@@ -79,7 +79,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(limits, "monotonic", clock)
+    monkeypatch.setattr(client_counts, "monotonic", clock)
     return clock
 
 

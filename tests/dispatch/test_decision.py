@@ -5,8 +5,7 @@ import pytest
 from sockgate.connection.gate import Gate
 from sockgate.core.options import parse
 from sockgate.core.verdict import ALLOW, Verdict
-from sockgate.dispatch.deciding.decision import MOST_KEPT, Decision, Memory
-from sockgate.dispatch.deciding.environment_template import Template
+from sockgate.dispatch.deciding.decision import MOST_KEPT, Decision, EnvironmentTemplate, Memory
 from tests.core.clients import client, local_user
 
 HERE = ("127.0.0.1", 25)
@@ -29,21 +28,21 @@ def decision(*options: str) -> Decision:
 def test_only_the_port_of_the_client_may_be_another(ends: tuple[object, object], same: bool) -> None:
     memory, known = Memory(), decision()
     memory.keep((("192.0.2.1", 4711), HERE), known)
-    assert (memory.recall(ends) is known) is same
+    assert (memory.find(ends) is known) is same
 
 
 def test_the_same_link_local_address_on_another_interface_is_another_client() -> None:
     memory, known = Memory(), decision()
     ends = [(("fe80::1", 4711, 0, scope), ("::", 25, 0, 0)) for scope in (1, 2)]
     memory.keep(ends[0], known)
-    assert [memory.recall(each) for each in ends] == [known, None]
+    assert [memory.find(each) for each in ends] == [known, None]
 
 
 @pytest.mark.parametrize("remote", ["", b"", "/run/client", b"\0client"])
 def test_a_local_client_is_not_remembered_it_may_be_anybody(remote: str | bytes) -> None:
     memory = Memory()
     memory.keep((remote, "/run/socket"), decision())
-    assert memory.recall((remote, "/run/socket")) is None
+    assert memory.find((remote, "/run/socket")) is None
 
 
 def test_those_who_came_first_are_forgotten_first() -> None:
@@ -51,20 +50,20 @@ def test_those_who_came_first_are_forgotten_first() -> None:
     ends = [((f"2001:db8::{number:x}", 4711, 0, 0), ("::1", 25, 0, 0)) for number in range(2 * MOST_KEPT)]
     for each in ends:
         memory.keep(each, known)
-    assert [memory.recall(each) is known for each in ends] == [False] * MOST_KEPT + [True] * MOST_KEPT
+    assert [memory.find(each) is known for each in ends] == [False] * MOST_KEPT + [True] * MOST_KEPT
 
 
 def test_both_forms_of_an_environment_are_the_same() -> None:
-    template = Template(
+    template = EnvironmentTemplate(
         {b"A": b"100% a=b", b"TCPREMOTEPORT": b"", b"TCPCONNNUM": b""}, (b"TCPREMOTEPORT", b"TCPCONNNUM")
     )
     expected = {b"A": b"100% a=b", b"TCPREMOTEPORT": b"4711", b"TCPCONNNUM": b"3"}
-    assert template.environment(4711, 3) == expected
+    assert template.variables(4711, 3) == expected
     assert template.words(4711, 3) == [b"%b=%b" % item for item in expected.items()]
 
 
 def test_two_clients_never_see_each_others_variables() -> None:
-    template = decision().template
+    template = decision().environment
     first, second = template.words(1, 1), template.words(2, 2)
     assert (b"TCPREMOTEPORT=1" in first, b"TCPREMOTEPORT=2" in first) == (True, False)
     assert (b"TCPREMOTEPORT=1" in second, b"TCPREMOTEPORT=2" in second) == (False, True)
@@ -73,7 +72,7 @@ def test_two_clients_never_see_each_others_variables() -> None:
 def test_what_a_rule_removes_is_gone_even_if_every_server_gets_it() -> None:
     known = decision()
     known.verdict = Verdict(ALLOW, variables={b"A": None, b"TCPREMOTEPORT": None, b"B": b"rule"})
-    variables = known.template.environment(4711, 1)
+    variables = known.environment.variables(4711, 1)
     assert {name: variables.get(name) for name in (b"A", b"TCPREMOTEPORT", b"B")} == {
         b"A": None, b"TCPREMOTEPORT": None, b"B": b"rule"
     }  # fmt: skip
@@ -81,13 +80,13 @@ def test_what_a_rule_removes_is_gone_even_if_every_server_gets_it() -> None:
 
 def test_a_local_client_has_no_port_and_keeps_what_every_server_is_given() -> None:
     known = Decision(Gate(parse(["/usr/bin/server"])), {b"TCPREMOTEPORT": b"25"}, local_user(), Verdict(ALLOW))
-    assert known.template.environment(0, 3) == {
+    assert known.environment.variables(0, 3) == {
         b"PROTO": b"UNIX", b"TCPREMOTEPORT": b"25", b"TCPCONNNUM": b"3", b"TCPCONCURRENCY": b"3",
         b"UNIXREMOTEPID": b"1", b"UNIXREMOTEEUID": b"1000", b"UNIXREMOTEEGID": b"1000",
     }  # fmt: skip
 
 
-def test_the_wording_is_worked_out_once() -> None:
+def test_the_text_is_worked_out_once() -> None:
     known = decision("--relay", "192.0.2.0/24")
-    assert known.wording is known.wording
-    assert known.wording.note == ": relay (192.0.2.0/24)"
+    assert known.text is known.text
+    assert known.text.note == ": relay (192.0.2.0/24)"

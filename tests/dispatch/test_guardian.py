@@ -8,39 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.dispatch.deciding.reloading_gate import ReloadingGate
+from sockgate.dispatch.servers.start_servers import ServerStarter
+from sockgate.dispatch.sessions.sessions import Sessions
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import TOGETHER, Gated, command_line, wait_until
+from tests.dispatch.faults import Named, accept_together, be_slow_to_take_over, injected, stuck_in
+from tests.dispatch.gated import Gated, command_line, wait_until
 
-# The first client is stuck here, with all that was done before.
-STUCK = """
-import os, time
-from {module} import {name}
-original, calls, process = {name}.{method}, [], os.getpid()
-def stuck(*arguments):
-    calls.append(1)
-    if len(calls) == {call} and os.getpid() == process:
-        os.write(2, b"stuck\\n")
-        time.sleep(60)
-    return original(*arguments)
-{name}.{method} = stuck
-"""
-MOMENTS = {
-    "before the verdict": ("sockgate.dispatch.deciding.reloading_gate", "GateKeeper", "current"),
-    "after the verdict": ("sockgate.dispatch.servers.start_servers", "Starter", "_prepare"),
-    "before the start": ("sockgate.dispatch.servers.vfork_server", "Launcher", "start"),
+# The gate is stuck here with a client that it has accepted.
+MOMENTS: dict[str, Named] = {
+    "before the verdict": ReloadingGate.current,
+    "after the verdict": ServerStarter.start,
+    "before the start": ServerStarter._launch,
 }
 GREET = ["/bin/sh", "-c", "echo in; read -r line; echo $line"]
 
 
-def stuck(moment: str, call: int = 1) -> str:
-    module, name, method = MOMENTS[moment]
-    return STUCK.format(module=module, name=name, method=method, call=call)
-
-
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_who_was_accepted_is_served_when_it_is_killed(gated: Start, moment: str) -> None:
-    one = gated(*GREET, code=stuck(moment))
+    one = gated(*GREET, code=stuck_in(MOMENTS[moment]))
     with one.connect() as client:
         one.wait_for("stuck")
         one.stop(signal.SIGKILL)
@@ -50,7 +37,7 @@ def test_who_was_accepted_is_served_when_it_is_killed(gated: Start, moment: str)
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_who_is_served_already_is_not_served_twice(gated: Start, moment: str) -> None:
-    one = gated(*GREET, code=stuck(moment, call=3))
+    one = gated(*GREET, code=stuck_in(MOMENTS[moment], call=3))
     with one.connect() as first, one.connect() as second:
         assert (first.recv(100), second.recv(100)) == (b"in\n", b"in\n")
         with one.connect() as third:
@@ -62,7 +49,7 @@ def test_who_is_served_already_is_not_served_twice(gated: Start, moment: str) ->
 
 
 def test_who_was_refused_is_refused_when_it_is_killed(gated: Start) -> None:
-    one = gated("--deny", "any", "--deny-message", "421 no", "/bin/true", code=stuck("before the verdict"))
+    one = gated("--deny", "any", "--deny-message", "421 no", "/bin/true", code=stuck_in(ReloadingGate.current))
     with one.connect() as client:
         one.wait_for("stuck")
         one.stop(signal.SIGKILL)
@@ -71,9 +58,7 @@ def test_who_was_refused_is_refused_when_it_is_killed(gated: Start) -> None:
 
 def test_a_server_that_has_ended_is_not_started_again(gated: Start) -> None:
     """Killed before it had closed the connection of a server that was quick."""
-    one = gated("/bin/echo", "hello", code=STUCK.format(
-        module="sockgate.dispatch.sessions.sessions", name="Sessions", method="started", call=1
-    ))  # fmt: skip
+    one = gated("/bin/echo", "hello", code=stuck_in(Sessions.started))
     with one.connect() as client:
         assert client.recv(100) == b"hello\n"
         one.wait_for("stuck")
@@ -87,18 +72,9 @@ def has_ended(pid: int) -> bool:
 
 
 def test_a_child_on_its_way_is_not_taken_for_the_server_of_another_client(gated: Start) -> None:
-    slow = """
-from sockgate.dispatch.servers import forked_server as child
-take_over = child.take_over
-def slow(connection):
-    os.write(2, b"on its way\\n")
-    time.sleep(0.3)
-    take_over(connection)
-child.take_over = slow
-"""
     # Both are accepted, so that the child of the first has a copy of the other's connection when it is that one's turn.
-    stuck = STUCK.format(module="sockgate.dispatch.servers.start_servers", name="Starter", method="_start", call=2)
-    one = gated("--rlimit", "core=0", *GREET, code=stuck + TOGETHER + slow)
+    code = stuck_in(ServerStarter._start, call=2) + injected(accept_together) + injected(be_slow_to_take_over, 0.3)
+    one = gated("--rlimit", "core=0", *GREET, code=code)
     with one.connect() as client, one.connect() as other:
         one.wait_for("on its way")
         one.wait_for("stuck")
@@ -143,7 +119,7 @@ def test_without_its_guardian_the_gate_serves_on_and_gets_another(gated: Start) 
 
 
 def test_a_later_guardian_serves_those_for_whom_there_was_no_room_when_it_came(gated: Start) -> None:
-    one = gated("--max-connections", "2", *GREET, code=stuck("before the verdict", call=3))
+    one = gated("--max-connections", "2", *GREET, code=stuck_in(ReloadingGate.current, call=3))
     with one.connect() as first, one.connect() as second:
         assert (first.recv(100), second.recv(100)) == (b"in\n", b"in\n")
         later = another_guardian(one)

@@ -5,6 +5,7 @@ import time
 
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
+from tests.dispatch.faults import injected, put_chores_off
 from tests.dispatch.gated import Gated
 
 HOLD = ["/bin/sh", "-c", "echo in; read -r line"]
@@ -45,8 +46,7 @@ def test_at_the_limit_clients_wait_until_there_is_room(gated: Start) -> None:
 
 
 def test_at_the_limit_an_end_is_noticed_at_once(gated: Start) -> None:
-    code = "from sockgate.dispatch import dispatcher\ndispatcher.BUSY_SECONDS = 3600.0"
-    one = gated("--max-connections", "3", *HOLD, code=code)
+    one = gated("--max-connections", "3", *HOLD, code=injected(put_chores_off))
     first, second = enter(one), enter(one)
     time.sleep(0.1)  # the chores are done, and the next ones are an hour away
     first.close()

@@ -3,61 +3,17 @@
 import os
 import socket
 import time
+from collections.abc import Callable
 
 import pytest
 
 from tests.dispatch.conftest import Start
+from tests.dispatch.faults import fail_to_accept, fail_to_exec, fail_to_fork, fail_to_vfork, injected
 from tests.dispatch.gated import Gated
 
 HOLD = ["/bin/sh", "-c", "echo in; read -r line"]
 MOST_CPU = 0.05  # of a second that it waits
 
-# The system call that starts a server fails a few times, as it does when there is no process or memory left.
-FAIL_TO_SPAWN = """
-import os
-from sockgate.dispatch.servers import vfork_server as spawn
-fork_exec, left = spawn.fork_exec, [{times}]
-def fail(*arguments):
-    left[0] -= 1
-    if left[0] >= 0:
-        raise OSError({number}, os.strerror({number}))
-    return fork_exec(*arguments)
-spawn.fork_exec = fail
-"""
-# The same in the child: it cannot become the server.
-FAIL_TO_EXEC = """
-import os
-from sockgate.dispatch.servers import vfork_server as spawn
-fork_exec, left = spawn.fork_exec, [{times}]
-def fail(*arguments):
-    left[0] -= 1
-    if left[0] >= 0:
-        os.write(arguments[13], b"OSError:%x:" % {number})
-        arguments = ((b"sh", b"-c", b"exit 255"), (b"/bin/sh",), *arguments[2:])
-    return fork_exec(*arguments)
-spawn.fork_exec = fail
-"""
-FAIL_TO_FORK = """
-import os
-fork, left = os.fork, [{times}]
-def fail():
-    left[0] -= 1
-    if left[0] >= 0:
-        raise OSError({number}, os.strerror({number}))
-    return fork()
-os.fork = fail
-"""
-FAIL_TO_ACCEPT = """
-import os
-from sockgate.dispatch.accepting.listener import Listener
-accept, left = Listener.accept, [{times}]
-def fail(self):
-    left[0] -= 1
-    if left[0] >= 0:
-        raise OSError({number}, os.strerror({number}))
-    return accept(self)
-Listener.accept = fail
-"""
 OVERLOADS = ["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "ENOBUFS"]
 
 
@@ -70,14 +26,14 @@ def number_of(name: str) -> int:
 @pytest.mark.parametrize("name", OVERLOADS)
 @pytest.mark.parametrize(
     ("fault", "options"),
-    [(FAIL_TO_SPAWN, []), (FAIL_TO_EXEC, []), (FAIL_TO_FORK, ["--rlimit", "core=0"])],
+    [(fail_to_vfork, []), (fail_to_exec, []), (fail_to_fork, ["--rlimit", "core=0"])],
     ids=["vfork", "exec", "fork"],
 )
 def test_a_client_whose_server_cannot_be_started_now_is_served_later(
-    gated: Start, fault: str, options: list[str], name: str
+    gated: Start, fault: Callable[[int, int], None], options: list[str], name: str
 ) -> None:
     number = number_of(name)
-    one = gated(*options, "/bin/echo", "hello", code=fault.format(times=2, number=number))
+    one = gated(*options, "/bin/echo", "hello", code=injected(fault, number, 2))
     start = time.monotonic()
     clients = [one.connect() for _ in range(5)]
     assert [client.recv(100) for client in clients] == [b"hello\n"] * 5
@@ -91,7 +47,7 @@ def test_a_client_whose_server_cannot_be_started_now_is_served_later(
 @pytest.mark.parametrize("name", [name for name in OVERLOADS if name != "EAGAIN"])
 def test_clients_that_cannot_be_accepted_now_are_accepted_later(gated: Start, name: str) -> None:
     number = number_of(name)
-    one = gated("/bin/echo", "hello", code=FAIL_TO_ACCEPT.format(times=2, number=number))
+    one = gated("/bin/echo", "hello", code=injected(fail_to_accept, number, 2))
     one.wait_for("listening")
     start = time.monotonic()
     assert [one.talk() for _ in range(3)] == [b"hello\n"] * 3
@@ -102,7 +58,7 @@ def test_clients_that_cannot_be_accepted_now_are_accepted_later(gated: Start, na
 
 @pytest.mark.parametrize("name", ["EAGAIN", "ECONNABORTED", "EPROTO", "EPERM", "ENETDOWN", "EHOSTUNREACH"])
 def test_a_connection_that_came_to_nothing_is_nothing_to_speak_of(gated: Start, name: str) -> None:
-    one = gated("/bin/echo", "hello", code=FAIL_TO_ACCEPT.format(times=5, number=number_of(name)))
+    one = gated("/bin/echo", "hello", code=injected(fail_to_accept, number_of(name), 5))
     assert one.talk() == b"hello\n"
     assert one.lines("accepting nobody") == []
     assert len(one.log().splitlines()) <= 3
@@ -142,7 +98,7 @@ def test_out_of_descriptors_it_waits_without_spinning_and_goes_on_by_itself(gate
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_nobody_is_lost_when_it_is_told_to_stop_meanwhile(gated: Start, times: int) -> None:
-    one = gated("/bin/echo", "hello", code=FAIL_TO_SPAWN.format(times=times, number=number_of("ENOMEM")))
+    one = gated("/bin/echo", "hello", code=injected(fail_to_vfork, number_of("ENOMEM"), times))
     with one.connect() as client:
         one.wait_for("accepting nobody")
         assert one.stop() == 0

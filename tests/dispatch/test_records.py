@@ -10,10 +10,9 @@ from sockgate.connection.log import ACCEPTED, ENDED, journal_record, peer_fields
 from sockgate.core.errors import ServerMissing
 from sockgate.core.options import parse
 from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
-from sockgate.dispatch.deciding import record_text as wording
-from sockgate.dispatch.deciding.decision import Decision
+from sockgate.dispatch.deciding.decision import Decision, RecordText
 from sockgate.dispatch.records import records
-from sockgate.dispatch.records.buffered_log import PatientLog
+from sockgate.dispatch.records.buffered_log import BufferedLog
 from sockgate.dispatch.records.records import JournalRecords, Records, make_records
 from sockgate.dispatch.sessions.sessions import Session
 from tests.core.clients import client, local_user
@@ -39,7 +38,7 @@ def session() -> Session:
 
 
 def make(log_format: str) -> Records:
-    return make_records(log_format, PatientLog("sockgated", "smtp", b""))
+    return make_records(log_format, BufferedLog("sockgated", "smtp", b""))
 
 
 def decided(session: Session, verdict: Verdict, *options: str) -> Decision:
@@ -124,18 +123,18 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """The fields of each record for the journal."""
     found: list[dict[str, str]] = []
 
-    def add(_: PatientLog, record: bytes) -> None:
+    def add(_: BufferedLog, record: bytes) -> None:
         assert record.endswith(b"\n")
         found.append(dict(line.split("=", 1) for line in record.decode().splitlines()))
         assert len(found[-1]) == record.count(b"\n")
 
-    monkeypatch.setattr(PatientLog, "add", add)
+    monkeypatch.setattr(BufferedLog, "add", add)
     return found
 
 
 @pytest.fixture
 def journal(monkeypatch: pytest.MonkeyPatch, sent: list[dict[str, str]]) -> JournalRecords:
-    monkeypatch.setattr(PatientLog, "is_journal", True)
+    monkeypatch.setattr(BufferedLog, "is_journal", True)
     made = make("journal")
     assert isinstance(made, JournalRecords)
     return made
@@ -144,8 +143,8 @@ def journal(monkeypatch: pytest.MonkeyPatch, sent: list[dict[str, str]]) -> Jour
 def test_the_records_of_the_journal(journal: JournalRecords, sent: list[dict[str, str]], session: Session) -> None:
     verdict = Verdict(ALLOW, Cause(file="rules", line=3), "rules:3: 192.0.2.:allow")
     journal.accepted(session, decided(session, verdict, "--relay", "192.0.2.0/24"))
-    assert journal.announce()  # later
-    assert not journal.announce(everybody=True)
+    assert journal.write_starts()  # later
+    assert not journal.write_starts(everything=True)
     journal.ended(session, FAILED_WITH_3)
     journal.ended(session, KILLED)
     common = {
@@ -170,7 +169,7 @@ def test_a_session_that_is_over_at_once_has_one_record(
 ) -> None:
     journal.accepted(session, decided(session, Verdict(ALLOW, Cause(file="rules", line=3)), "--relay", "any"))
     journal.ended(session, FAILED_WITH_3)
-    assert not journal.announce(everybody=True)
+    assert not journal.write_starts(everything=True)
     [record] = sent
     assert record["MESSAGE_ID"] == ACCEPTED
     assert record["MESSAGE"] == (
@@ -186,9 +185,9 @@ def test_a_start_is_written_when_the_session_has_lasted(
     now = [session.since]
     monkeypatch.setattr(records, "monotonic", lambda: now[0])
     journal.accepted(session, decided(session, Verdict(ALLOW)))
-    assert (journal.announce(), sent) == (True, [])
+    assert (journal.write_starts(), sent) == (True, [])
     now[0] += records.BRIEF_SECONDS
-    assert not journal.announce()
+    assert not journal.write_starts()
     assert [record["MESSAGE_ID"] for record in sent] == [ACCEPTED]
     journal.ended(session, 0)
     assert [record["MESSAGE_ID"] for record in sent] == [ACCEPTED, ENDED]
@@ -199,7 +198,7 @@ def test_a_child_does_not_write_what_is_its_parents_to_write(
 ) -> None:
     journal.accepted(session, decided(session, Verdict(ALLOW)))
     journal.forget()
-    assert not journal.announce(everybody=True)
+    assert not journal.write_starts(everything=True)
     assert sent == []
 
 
@@ -208,9 +207,9 @@ def test_a_start_has_the_fields_that_sockgate_logs_and_the_process(
 ) -> None:
     verdict = Verdict(ALLOW, Cause("--allow", "any"), "in --allow any")
     journal.accepted(session, decided(session, verdict))
-    journal.announce(everybody=True)
-    monkeypatch.setattr(PatientLog, "_journal", True)
-    PatientLog.verdict(journal._log, session.peer, verdict, allowed=True)
+    journal.write_starts(everything=True)
+    monkeypatch.setattr(BufferedLog, "_journal", True)
+    BufferedLog.verdict(journal._log, session.peer, verdict, allowed=True)
     ours, theirs = sent
     assert ours.pop("SOCKGATE_PID") == "4242"
     assert ours == theirs
@@ -222,7 +221,7 @@ def test_nothing_that_came_over_the_network_can_split_or_forge_a_record(
     session.peer.via = "10.0.0.1:99\nPRIORITY=0"
     verdict = Verdict(ALLOW, Cause("rules:1\nMESSAGE=x"), "\x1b[31m\udcff")
     journal.accepted(session, decided(session, verdict))
-    journal.announce(everybody=True)
+    journal.write_starts(everything=True)
     journal.ended(session, 0)
     assert [record["PRIORITY"] for record in sent] == ["6", "6"]
     assert sent[0]["SOCKGATE_RULE"] == "rules:1?MESSAGE=x"
@@ -231,7 +230,7 @@ def test_nothing_that_came_over_the_network_can_split_or_forge_a_record(
 
 def test_the_fields_of_the_peer_are_those_of_sockgate(session: Session) -> None:
     record = journal_record("", "", 6, "", "x", tuple(peer_fields(session.peer))).decode()
-    known = wording.Wording(session.peer)
+    known = RecordText(session.peer)
     ours = known.fields + known.port(session.peer)[1]
     assert set(ours.splitlines()) == {line for line in record.splitlines() if line.startswith("SOCKGATE_")}
 

@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 from sockgate.dispatch.accepting import refusals
-from sockgate.dispatch.accepting.refusals import Refusals
-from sockgate.dispatch.poller import Loop
+from sockgate.dispatch.accepting.refusals import Refusals, SlowReader
+from sockgate.dispatch.guardian import Guardian
+from sockgate.dispatch.options import Limits
+from sockgate.dispatch.poller import Poller, Timers
+from sockgate.dispatch.records.buffered_log import BufferedLog
+from sockgate.dispatch.records.records import make_records
+from sockgate.dispatch.sessions.sessions import Sessions
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
 
@@ -29,30 +34,36 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return client, connection
 
 
-def run(loop: Loop, seconds: float = 0.0) -> None:
-    """Everything that can be done now, and in so long a time."""
-    end = time.monotonic() + seconds
-    events = [1]
-    while events or time.monotonic() < end:
-        events.clear()
-        loop.run_timers()
-        loop.after(0.01, nothing)  # so that it does not wait for ever
-        loop.once(lambda: events.append(1))
+class Gate:
+    """What there is of a gate for those that it refuses."""
 
+    def __init__(self) -> None:
+        self._poller, self._timers = Poller(), Timers()
+        records = make_records("journal", BufferedLog("sockgated", "smtp", b""))
+        self.refusals = Refusals(self._poller, self._timers, Sessions(Limits()), records, Guardian())
 
-def nothing() -> None:
-    pass
+    def run(self, seconds: float = 0.0) -> None:
+        """Everything that can be done now, and in so long a time."""
+        end = time.monotonic() + seconds
+        while True:
+            source = self._poller.wait(0.01)
+            if isinstance(source, SlowReader):
+                self.refusals.go_on(source)
+            elif time.monotonic() >= end:
+                return
+            if self._timers.take_due():
+                self.refusals.give_up_late()
 
 
 def test_a_client_that_reads_slowly_gets_all_of_it() -> None:
-    loop: Loop = Loop()
+    gate = Gate()
     client, connection = pair()
-    Refusals(loop).send(connection, LONG)
+    gate.refusals.send(connection, LONG)
     received = b""
     while len(received) < len(LONG):
-        run(loop)
+        gate.run()
         received += client.recv(1 << 17)
-    run(loop)
+    gate.run()
     assert received == LONG
     assert client.recv(1) == b""
     assert connection.fileno() == -1
@@ -61,23 +72,25 @@ def test_a_client_that_reads_slowly_gets_all_of_it() -> None:
 
 def test_a_client_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "SECONDS", 0.05)
-    loop: Loop = Loop()
-    client, connection = pair()
-    Refusals(loop).send(connection, LONG)
-    run(loop)
-    assert connection.fileno() != -1
-    run(loop, 0.1)
-    assert connection.fileno() == -1
-    client.close()
+    gate = Gate()
+    clients = []
+    for _ in range(2):
+        clients.append(pair())
+        gate.refusals.send(clients[-1][1], LONG)
+        time.sleep(0.02)  # each has its own time
+    assert [connection.fileno() == -1 for _, connection in clients] == [False, False]
+    gate.run(0.15)
+    assert [connection.fileno() for _, connection in clients] == [-1, -1]
+    for client, _ in clients:
+        client.close()
 
 
 def test_of_too_many_slow_clients_the_first_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "MOST", 2)
-    loop: Loop = Loop()
-    refused = Refusals(loop)
+    gate = Gate()
     pairs = [pair() for _ in range(4)]
     for _, connection in pairs:
-        refused.send(connection, LONG)
+        gate.refusals.send(connection, LONG)
     assert [connection.fileno() == -1 for _, connection in pairs] == [True, True, False, False]
     for ends in pairs:
         for end in ends:
@@ -85,11 +98,11 @@ def test_of_too_many_slow_clients_the_first_is_given_up(monkeypatch: pytest.Monk
 
 
 def test_a_client_that_leaves_meanwhile_is_forgotten() -> None:
-    loop: Loop = Loop()
+    gate = Gate()
     client, connection = pair()
-    Refusals(loop).send(connection, LONG)
+    gate.refusals.send(connection, LONG)
     client.close()
-    run(loop)
+    gate.run()
     assert connection.fileno() == -1
 
 

@@ -18,7 +18,7 @@ from tests.connection.launch import (
     make_launcher,
 )  # fmt: skip
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import TOGETHER
+from tests.dispatch.faults import accept_together, block_signals, injected
 
 RULES = '127.:allow,RELAYCLIENT="",X="from a rule"\n:deny\n'
 # Beside what sockgate says, sockgated tells how many connections of this source there are.
@@ -144,9 +144,10 @@ def test_a_signal_that_was_ignored_reaches_the_server_as_usual(gated: Start) -> 
 
 
 def test_a_signal_that_was_blocked_reaches_the_server_as_usual(gated: Start) -> None:
-    code = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR2})"
     for options in ([], ["--rlimit", "core=0"]):
-        one = gated(*options, "/bin/grep", "SigBlk", "/proc/self/status", code=code)  # a shell would unblock them
+        one = gated(
+            *options, "/bin/grep", "SigBlk", "/proc/self/status", code=injected(block_signals)
+        )  # a shell would unblock them
         assert one.talk().split() == [b"SigBlk:", b"0" * 16]
 
 
@@ -225,7 +226,7 @@ def test_clients_who_come_together_are_told_apart(gated: Start) -> None:
     """Also in the log: the second is another connection of the first, before its server has been started."""
     one = gated(
         "--log-format", "tcpserver", "--local-name", "here", "/bin/sh", "-c", 'echo "$TCPREMOTEPORT $TCPCONNNUM"',
-        code=TOGETHER,
+        code=injected(accept_together),
     )  # fmt: skip
     with one.connect() as first, one.connect() as second:
         ports = [client.getsockname()[1] for client in (first, second)]

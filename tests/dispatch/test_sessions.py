@@ -7,7 +7,7 @@ from tests.core.clients import client
 
 
 def admitted(sessions: Sessions, ip: str = "192.0.2.1") -> Session:
-    session = sessions.admit(client(ip))
+    session = sessions.begin(client(ip))
     assert isinstance(session, Session)
     return session
 
@@ -28,9 +28,9 @@ def test_a_client_counts_from_the_verdict_until_its_server_has_ended() -> None:
     sessions = Sessions(Limits(connections=1))
     session = started(sessions, 10)
     assert (sessions.count, sessions.full) == (1, True)
-    assert reason(sessions.admit(client("192.0.2.2"))) == "already 1 connection (--max-connections)"
+    assert reason(sessions.begin(client("192.0.2.2"))) == "already 1 connection (--max-connections)"
     assert sessions.ended(10) is session
-    assert (sessions.count, sessions.full, sessions.begun) == (0, False, 1)
+    assert (sessions.count, sessions.full, sessions.served) == (0, False, 1)
 
 
 def test_who_is_no_clients_process_ends_no_session() -> None:
@@ -42,9 +42,9 @@ def test_who_is_no_clients_process_ends_no_session() -> None:
 
 def test_a_server_that_could_not_be_started_leaves_nothing_behind() -> None:
     sessions = Sessions(Limits(per_source=1))
-    sessions.abandoned(admitted(sessions))
+    sessions.end(admitted(sessions))
     assert sessions.count == 0
-    assert isinstance(sessions.admit(client("192.0.2.1")), Session)
+    assert isinstance(sessions.begin(client("192.0.2.1")), Session)
 
 
 def test_the_child_is_told_how_many_of_its_source_there_are() -> None:
@@ -56,11 +56,11 @@ def test_the_child_is_told_how_many_of_its_source_there_are() -> None:
 def test_behind_a_proxy_the_client_counts_not_the_proxy() -> None:
     sessions = Sessions(Limits(per_source=1))
     proxy = client("10.0.0.1")
-    strangers = [sessions.admit_stranger(proxy) for _ in range(3)]
+    strangers = [sessions.begin_behind_proxy(proxy) for _ in range(3)]
     answers = []
     for stranger, ip in zip(strangers, ("192.0.2.1", "192.0.2.2", "192.0.2.1"), strict=True):
         assert isinstance(stranger, Session)
-        answers.append(sessions.introduce(stranger, client(ip)))
+        answers.append(sessions.name_client(stranger, client(ip)))
     assert answers[:2] == [None, None]
     assert reason(answers[2]) == "already 1 connection from this source (--max-per-source)"
     assert sessions.count == 3
@@ -68,9 +68,9 @@ def test_behind_a_proxy_the_client_counts_not_the_proxy() -> None:
 
 def test_a_stranger_who_never_says_who_he_is_is_forgotten_when_his_process_ends() -> None:
     sessions = Sessions(Limits(connections=1))
-    stranger = sessions.admit_stranger(client("10.0.0.1"))
+    stranger = sessions.begin_behind_proxy(client("10.0.0.1"))
     assert isinstance(stranger, Session)
-    assert reason(sessions.admit_stranger(client("10.0.0.1"))) == "already 1 connection (--max-connections)"
+    assert reason(sessions.begin_behind_proxy(client("10.0.0.1"))) == "already 1 connection (--max-connections)"
     stranger.pid = 10
     sessions.started(stranger)
     sessions.ended(10)

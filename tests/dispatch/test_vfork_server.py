@@ -8,29 +8,33 @@ import pytest
 
 from sockgate.connection.server import Server
 from sockgate.core.errors import GateError
-from sockgate.dispatch.deciding.environment_template import Template
-from sockgate.dispatch.servers import vfork_server as spawn
-from sockgate.dispatch.servers.vfork_server import Launcher, Overloaded
+from sockgate.dispatch.deciding.decision import EnvironmentTemplate
+from sockgate.dispatch.overload import Overloaded
+from sockgate.dispatch.servers import vfork_server
+from sockgate.dispatch.servers.vfork_server import start_server
 from tests.connection.launch import everything_from
 
-NOTHING = Template({}, ())
+NOTHING = EnvironmentTemplate({}, ())
 
 
-def run(command: list[str], template: Template = NOTHING, stderr: str = "journal", port: int = 0) -> bytes:
+def run(command: list[str], template: EnvironmentTemplate = NOTHING, stderr: str = "journal", port: int = 0) -> bytes:
     """What the server writes to its connection."""
     server = Server(command, "", stderr, [])
     client, connection = socket.socketpair()
     client.settimeout(10)
     with client:
         with connection:
-            pid = Launcher(server).start(server.find({}), connection.fileno(), template.words(port, 1))
+            pid = start_server(
+                server.find({}), server.arguments(), template.words(port, 1), connection.fileno(),
+                stderr=stderr == "socket",
+            )  # fmt: skip
         said = everything_from(client)
     assert os.waitpid(pid, 0)[1] == 0
     return said
 
 
 def test_the_server_has_the_environment_of_the_template_and_nothing_else() -> None:
-    template = Template({b"A": b"a=b \xff", b"EMPTY": b"", b"TCPREMOTEPORT": b"?"}, [b"TCPREMOTEPORT"])
+    template = EnvironmentTemplate({b"A": b"a=b \xff", b"EMPTY": b"", b"TCPREMOTEPORT": b"?"}, [b"TCPREMOTEPORT"])
     said = [run(["env"], template, port=port).splitlines() for port in (4711, 1)]
     assert said == [[b"A=a=b \xff", b"EMPTY=", b"TCPREMOTEPORT=%d" % port] for port in (4711, 1)]
     assert run(["env"]) == b""
@@ -46,7 +50,7 @@ def test_what_the_system_is_short_of_is_told_apart_from_what_is_wrong(monkeypatc
     def fork_exec(*_: object) -> int:
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(spawn, "fork_exec", fork_exec)
+    monkeypatch.setattr(vfork_server, "fork_exec", fork_exec)
     with pytest.raises(Overloaded) as caught:
         run(["/bin/true"])
     assert str(caught.value) == "unable to start a process: Resource temporarily unavailable"
@@ -75,7 +79,7 @@ def test_a_server_that_cannot_be_run_leaves_nothing_behind(tmp_path: Path) -> No
 
 
 def test_what_a_child_says_too_late_is_not_taken_for_the_next_ones() -> None:
-    os.write(spawn.failures().writer, b"OSError:2:")
+    os.write(vfork_server.pipe_of_failures().writer, b"OSError:2:")
     assert run(["/bin/sh", "-c", "sleep 0.2; echo hello"]) == b"hello\n"
-    os.write(spawn.failures().writer, b"OSError:2:")
+    os.write(vfork_server.pipe_of_failures().writer, b"OSError:2:")
     assert run(["/bin/echo", "hello"]) == b"hello\n"

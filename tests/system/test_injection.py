@@ -30,7 +30,7 @@ from sockgate.connection.log import Log
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, internet_peer
 from sockgate.dispatch.deciding.decision import Decision
-from sockgate.dispatch.records.buffered_log import PatientLog
+from sockgate.dispatch.records.buffered_log import BufferedLog
 from sockgate.dispatch.records.records import JournalRecords
 from sockgate.dispatch.sessions.sessions import Session
 
@@ -52,13 +52,13 @@ for text in json.load(open("/root/hostile")):
     named.failure("plain")
     log.flush()
     for service in ("plain", text):
-        resident = PatientLog("sockgated", service, stream)
+        resident = BufferedLog("sockgated", service, stream)
         records = JournalRecords(resident)
         session = Session(peer(host=text, info=text))
         decision = Decision(gate, {}, session.peer, Verdict(ALLOW, Cause(text), text))
         decision.note = text
         records.accepted(session, decision)
-        records.announce(everybody=True)
+        records.write_starts(everything=True)
         records.ended(session, 9)
         records.accepted(session, decision)
         records.ended(session, 9)

@@ -125,11 +125,12 @@ class TextRules:
 class CompiledRules:
     """A store of the rules in a cdb of ours or of tcprules. Of the latter, only what tcpserver looks up counts.
 
-    end     the file
-    source  the text that ours was compiled from, empty for one of tcprules
+    end            the file
+    has_catch_all  whether there is a rule for every client
+    source         the text that ours was compiled from, empty for one of tcprules
     """
 
-    __slots__ = ("_cdb", "_lengths", "end", "name", "source")
+    __slots__ = ("_cdb", "_lengths", "end", "has_catch_all", "name", "source")
 
     def __init__(self, cdb: Cdb) -> None:
         self._cdb = cdb
@@ -139,13 +140,10 @@ class CompiledRules:
         self._lengths: dict[int, frozenset[int]] | None = None
         if cdb.is_empty:
             raise ConfigError(f"{self.name!r} holds no rules", EMPTY_HINT, Cause(file=self.name))
+        self.has_catch_all = cdb.get(b"") is not None
         about = cdb.get(ABOUT_KEY)
         if about is not None:
             self.source, self._lengths = self._read_about(about)
-
-    @property
-    def has_catch_all(self) -> bool:
-        return self._cdb.get(b"") is not None
 
     def find(self, key: str) -> Verdict | None:
         data = self._cdb.get(key.encode("latin-1"))

@@ -121,11 +121,6 @@ class Gate:
         questions.by_rule = any(check.needs_process for check in self.checks)
         return None, questions
 
-    def decide_now(self, peer: Peer) -> Verdict | None:
-        """The verdict if this client has to wait for nothing, else None. The peer is no proxy. Raises ConfigError."""
-        verdict, _ = self.decide_or_ask(peer)
-        return None if verdict and verdict.outcome != DENY and self.greet_delay is not None else verdict
-
     def _ask_checks(self, peer: Peer, considered: list[str] | None, *, all_known: bool) -> tuple[Verdict, bool]:
         """The common verdict of the checks, and whether it is certain: no answer from the network can change it.
 

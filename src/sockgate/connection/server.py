@@ -191,12 +191,16 @@ class Server:
             raise ServerUnusable(f"unable to run {shown(unusable)}: it is not executable")
         raise ServerMissing(f"unable to run {self.command[0]!r}: not found on PATH")
 
+    def arguments(self) -> list[bytes]:
+        """The words that the server is started with."""
+        words = [to_bytes(word) for word in self.command]
+        if self.argv0:
+            words[0] = to_bytes(self.argv0)
+        return words
+
     def run(self, environment: dict[bytes, bytes], actions: "Actions | None" = None) -> "NoReturn":
         """Become the server on the client's socket (descriptors 0 and 1), or raise a GateError."""
-        path = self.find(environment)
-        arguments = [to_bytes(word) for word in self.command]
-        if self.argv0:
-            arguments[0] = to_bytes(self.argv0)
+        path, arguments = self.find(environment), self.arguments()
         log = posix.dup(2)
         arrange_descriptors(self.stderr)
         restore_signals()

@@ -1,107 +1,97 @@
-"""The accept loop.
+"""The accept loop: listen, accept, decide, start, follow, end.
 
-One thread does everything: accepts a few clients, decides about all of them, then starts their servers. With more
+One thread does everything: it accepts a few clients, decides about all of them, then starts their servers. With more
 threads, what they cost each other (locks, and memory that is mapped on several processors) was more than what they
 gained: a tenth of the time that a small server takes from start to end.
 
-Clients come first: what can wait is done a hundred times a second at most, for all that has come together since.
+Clients come first. Chores, which can wait, are done a hundred times a second at most, for all that has come together.
 """
 
-import _socket
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import monotonic, monotonic_ns, sleep
 
-from ..connection.log import ERROR, FAULT, GATE_BROKEN, GATE_READ, INFO, PAUSED, STARTED, STOPPED
+from ..connection.log import ERROR, FAULT, GATE_BROKEN, GATE_READ, INFO, STARTED, STOPPED
 from ..core.errors import INTERNAL_ERROR, describe
-from .accepting.accepting import Door
+from .accepting.accepting import Accepting
 from .accepting.listener import Listener
-from .accepting.receiving import OVERLOAD_SECONDS, Reception
-from .accepting.refusals import Refusals
-from .deciding.reloading_gate import GateKeeper
+from .accepting.receiving import Reception
+from .accepting.refusals import Refusals, SlowReader
+from .deciding.reloading_gate import ReloadingGate, RulesInForce
 from .guardian import Guardian
-from .options import Limits, Process
-from .poller import Loop
-from .records.buffered_log import WARNING
-from .records.rate_limited_log import Seldom
+from .options import ResidentOptions
+from .overload import OVERLOAD_SECONDS
+from .poller import Poller, Source, Timer, Timers
 from .records.records import BRIEF_SECONDS, Records
-from .servers.child_channel import Introductions
-from .servers.start_servers import Starter
-from .sessions.admitted_client import Client
+from .servers.child_channel import AskingChild, AskingChildren
+from .servers.ended_servers import EndedServers
+from .servers.start_servers import ServerStarter
+from .sessions.admitted_client import AdmittedClient
 from .sessions.sessions import Sessions
 from .signals import Signals
-from .signals import forget as forget_signals
 from .status import Status
 from .systemd import Notifier
 
 AT_ONCE = 8  # clients that are accepted in a row before the first of them gets its server
-CROWD_SECONDS = 0.0001  # if somebody is there that soon after the last ones, there may be more
+CROWD_SECONDS = 0.0001  # if a client is there that soon after the last ones, there may be more
 STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than to hear of each client
-CHORES_SECONDS = 0.01  # from the first client after a pause until what follows from it is seen to
-BUSY_SECONDS = 0.03  # until the next time, while clients come all the time
+CHORES_SECONDS = 0.01  # from the first client after a quiet time until the chores
+BUSY_SECONDS = 0.03  # from chores to chores, while clients come all the time
 JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
 FAULT_SECONDS = 1.0
-GUARD_SECONDS = 0.5  # until there is another guardian: whatever kills them must not keep us busy
+GUARDIAN_SECONDS = 0.5  # until there is another guardian: what kills them must not keep the gate busy
 LAST_SECONDS = 5.0  # half of TimeoutStopSec=
+LEFT_SECONDS = 60.0  # for the guardian: as long as a client may wait for its server
 FRESH_SECONDS = 5.0  # options that are this old may have been mended: systemd gives them only at the start
 
 
 class Dispatcher:
     def __init__(
-        self, listeners: Sequence[Listener], gates: GateKeeper, limits: Limits, process: Process,
-        signals: Signals, records: Records, notifier: Notifier,
+        self, listeners: Sequence[Listener], gate: ReloadingGate, options: ResidentOptions, signals: Signals,
+        records: Records, notifier: Notifier,
     ) -> None:  # fmt: skip
         self._addresses = [listener.address for listener in listeners]
-        self._gates = gates
-        self._limits = limits
-        self._process = process
+        self._gate = gate
+        self._options = options
         self._signals = signals
         self._records = records
-        self._loop = Loop()
-        self._sessions = Sessions(limits)
-        introductions = Introductions(self._loop, self._sessions, self._reap)
+        self._poller, self._timers = Poller(), Timers()
         self._guardian = Guardian()
-        refusals = Refusals(self._loop)
+        self._guarded: RulesInForce | None = None  # the rules that the guardian has
+        self._sessions = Sessions(options.limits)
+        self._ended = EndedServers(self._sessions, records, self._guardian)
+        self._accepting = Accepting(listeners, self._poller, self._timers, records)
+        self._refusals = Refusals(self._poller, self._timers, self._sessions, records, self._guardian)
         self._reception = Reception(
-            gates, self._sessions, limits, refusals, records, self._guardian, self._pause, self._reap
+            options.limits, self._accepting, self._sessions, self._refusals, records, self._ended
         )  # fmt: skip
+        self._children = AskingChildren(self._poller, self._sessions, self._ended)
+        self._starter = ServerStarter(self._sessions, self._children, records, self._guardian)
+        self._status = Status(self._sessions, self._accepting, gate, notifier, records)
         self._fresh_until = monotonic() + FRESH_SECONDS
-        enter = self._begin_again if gates.hopeless else self._receive
-        self._door = Door(self._loop, listeners, enter)
-        self._starter = Starter(
-            self._sessions, introductions, records, self._guardian, self._postpone
-        )  # fmt: skip
-        self._status = Status(self._sessions, self._reception, introductions, gates, notifier)
-        self._complain = Seldom(lambda message: records.event(WARNING, PAUSED, message))
-        self._postponed: list[Client] = []
-        self._received = 0.0  # when we were done with the last clients
+        self._received = 0.0  # when the last clients had been seen to
         self._chores_expected = False
-        self._quiet = True  # nobody has come since the last chores
+        self._quiet = True  # no client has come since the last chores
         self._draining = False
         self._exit_code: int | None = None
-        self._actions: dict[int, Callable[[], None]] = {
-            signal.SIGCHLD: self._expect_ends,
-            signal.SIGHUP: self._reload,
-            signal.SIGINT: self._end,
-            signal.SIGTERM: self._end,
-        }
+
+    # From the start to the end of the gate.
 
     def run(self) -> int:
         """Serve clients until a signal ends it. Returns the exit code."""
-        self._guard()
-        self._loop.watch(self._signals, self._take_signals)
+        self._post_guardian()
+        self._poller.watch(self._signals)
         self._records.event(INFO, STARTED, f"listening on {', '.join(self._addresses)}")
-        self._gates.changed = self._log_gate
-        if self._gates.problem:
-            self._log_gate()
+        self._gate.has_news = self._gate.problem is not None
+        self._note_rules()
         self._status.report("READY=1")
-        self._expect_chores()
+        self._expect_chores(CHORES_SECONDS)
         while self._exit_code is None:
             self._go_on()
-        self._serve_postponed()
+        self._start_waiting(LAST_SECONDS)
         self._guardian.dismiss()
-        self._reap()
+        self._ended.take_leave()
         self._status.report("STOPPING=1")
         self._records.event(INFO, STOPPED, f"stopped: {self._status.text()}")
         self._records.flush()
@@ -110,186 +100,235 @@ class Dispatcher:
     def _go_on(self) -> None:
         """Wait for the next thing to happen and deal with it."""
         try:
-            self._loop.run_timers()
-            self._door.adjust(full=self._is_full)
+            while timer := self._timers.take_due():
+                self._do_later_work(timer)
+            self._accepting.adjust(full=self._is_full)
             if self._exit_code is None:
-                self._loop.once(self._expect_chores)
+                source = self._poller.wait(self._timers.seconds_left())
+                if source is not None:
+                    self._expect_chores(CHORES_SECONDS)
+                    self._deal_with(source)
         except Exception as error:  # a fault of ours in the loop itself: systemd starts us anew, sessions go on
             self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
             sleep(FAULT_SECONDS)
             self._exit_code = INTERNAL_ERROR
 
+    def _deal_with(self, source: Source) -> None:
+        if isinstance(source, Listener):
+            self._receive(source)
+        elif isinstance(source, AskingChild):
+            self._children.hear(source)
+        elif isinstance(source, SlowReader):
+            self._refusals.go_on(source)
+        else:
+            self._take_signals()
+
+    # Clients.
+
     @property
     def _is_full(self) -> bool:
         """Whether clients are to wait in the queue."""
-        return self._sessions.full and not self._limits.refuse
+        return self._sessions.full and not self._options.limits.refuse
 
     def _receive(self, listener: Listener) -> None:
         """Clients have come. Whether there are more is only asked when many come: that costs as much as a client."""
+        if self._gate.options_are_wrong and monotonic() >= self._fresh_until:
+            self._leave()  # they may have been mended: systemd starts us for this client with the options as they are
+            return
         self._quiet = False
         left = AT_ONCE if monotonic() - self._received < CROWD_SECONDS else 1
         clients = []
-        while left and (connection := self._reception.accept(listener)):
+        while left and (connection := self._accepting.accept(listener)):
             left -= 1
-            client = self._reception.receive(connection)
+            self._guardian.keep(connection)
+            self._look_at_rules()
+            client = self._reception.receive(connection, self._gate)
             if client:
                 clients.append(client)
                 # One that must be asked takes more descriptors, which must not all be spent on those behind it.
                 if client.decision is None or self._is_full:
                     break
-            if self._door.paused:
+            if self._accepting.paused:
                 break
-        self._starter.start(clients)
+        self._start(clients)
         if self._sessions.full:
             self._do_chores()
         self._received = monotonic()
 
-    def _guard(self) -> None:
-        """Have a second process stand by; another one if it has been killed."""
-        self._guardian.watch(self._forget, self._serve_left)
+    def _look_at_rules(self) -> None:
+        """Have the rules in force for the next client."""
+        if self._gate.current() is not self._guarded or self._gate.has_news:
+            self._note_rules()
 
-    def _forget(self) -> None:
-        """In the guardian, as soon as there is one."""
-        forget_signals()
-        self._records.forget()
-        self._sessions.forget()
+    def _start(self, clients: Sequence[AdmittedClient]) -> None:
+        """Start their servers. If the system is short of something, clients wait, and no other one is accepted."""
+        shortage = self._starter.start(clients)
+        if shortage:
+            self._wait_out(shortage)
 
-    def _serve_left(self, connection: _socket.socket) -> None:
-        """In the guardian, when this process is no more."""
-        client = self._reception.receive(connection)
-        if client:
-            self._starter.start([client])
-        self._records.announce(everybody=True)
-        self._records.send()
+    def _wait_out(self, shortage: str) -> None:
+        self._accepting.pause(OVERLOAD_SECONDS, shortage)
+        self._timers.set(Timer.START_WAITING, OVERLOAD_SECONDS)
 
-    def _expect_chores(self, seconds: float = CHORES_SECONDS) -> None:
+    def _try_waiting(self) -> None:
+        """Start the servers of those who wait, as far as that is possible now."""
+        shortage = self._starter.start_waiting()
+        if shortage:
+            self._wait_out(shortage)
+
+    def _start_waiting(self, seconds: float) -> None:
+        """At the end: no other process will serve the clients that wait."""
+        give_up = monotonic() + seconds
+        while self._starter.waiting and monotonic() < give_up:
+            self._ended.take_leave()
+            if self._starter.start_waiting():
+                sleep(OVERLOAD_SECONDS)
+
+    # What is done later, for all clients together.
+
+    def _do_later_work(self, timer: Timer) -> None:
+        match timer:
+            case Timer.CHORES:
+                self._do_chores()
+            case Timer.REPORT:
+                self._status.report()
+                self._note_change()
+            case Timer.END_OF_PAUSE:
+                self._accepting.end_pause()
+            case Timer.START_WAITING:
+                self._try_waiting()
+            case Timer.SLOW_READERS:
+                self._refusals.give_up_late()
+            case Timer.GUARDIAN:
+                self._post_guardian()
+            case Timer.LEAVE | Timer.LEAVE_UNUSED:
+                self._leave()
+
+    def _expect_chores(self, seconds: float) -> None:
         if not self._chores_expected:
             self._chores_expected = True
-            self._loop.after(seconds, self._do_chores)
-
-    def _expect_ends(self) -> None:
-        """One server has ended. More will until the chores: they need not tell us each."""
-        self._signals.disregard(signal.SIGCHLD)
-        if self._sessions.full:  # somebody may be waiting for it
-            self._do_chores()
+            self._timers.set(Timer.CHORES, seconds)
 
     def _do_chores(self) -> None:
         """See to what follows from all that was."""
         self._chores_expected = False
         if self._quiet or self._sessions.full:
-            self._signals.heed(signal.SIGCHLD)
-        else:  # as many leave as come: to look again costs less than a signal for the first of them
+            self._signals.collect(signal.SIGCHLD)
+        else:  # while clients come, to look for ended servers every 30 ms is cheaper than one signal for each
             self._expect_chores(BUSY_SECONDS)
         self._quiet = True
-        self._reap()
+        self._ended.take_leave()
+        if self._guardian.is_wanted:
+            self._timers.set(Timer.GUARDIAN, GUARDIAN_SECONDS)
         self._note_change()
-        if self._records.announce():
-            self._loop.after(BRIEF_SECONDS, self._do_chores)
+        if self._records.write_starts():
+            self._timers.set(Timer.CHORES, BRIEF_SECONDS)
         if self._records.waiting:
             self._records.send()
             if self._records.waiting:
-                self._loop.after(JOURNAL_SECONDS, self._do_chores)
+                self._timers.set(Timer.CHORES, JOURNAL_SECONDS)
 
     def _note_change(self) -> None:
         if self._status.has_changed():
-            self._loop.after(STATUS_SECONDS, self._report)
+            self._timers.set(Timer.REPORT, STATUS_SECONDS)
             self._reconsider_leaving()
 
-    def _report(self) -> None:
-        self._status.report()
-        self._note_change()
-
     def _reconsider_leaving(self) -> None:
-        """There is nobody to stay for, or there is again."""
-        self._loop.cancel(self._leave_unused)
+        """There is no session to stay for, or there is one again."""
+        self._timers.cancel(Timer.LEAVE_UNUSED)
         if self._sessions.count == 0:
             if self._draining:
                 self._leave()
-            elif self._process.idle_exit:
-                self._loop.after(self._process.idle_exit, self._leave_unused)
+            elif self._options.process.idle_exit:
+                self._timers.set(Timer.LEAVE_UNUSED, self._options.process.idle_exit)
+
+    # Signals, and the end.
 
     def _take_signals(self) -> None:
         for number in self._signals.read():
-            self._actions[number]()
+            if number == signal.SIGCHLD:
+                self._expect_ends()
+            elif number == signal.SIGHUP:
+                self._reload()
+            else:
+                self._stop()
 
-    def _reap(self) -> None:
-        """Take leave of every server that has ended."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
-            if pid == self._guardian.pid:
-                self._guardian.pid = 0
-                self._loop.after(GUARD_SECONDS, self._guard)
-                continue
-            session = self._sessions.ended(pid)
-            if session and not session.refused:
-                self._records.ended(session, status)
-                self._records.counted(self._sessions.count, self._sessions.most)
+    def _expect_ends(self) -> None:
+        """One server has ended. More will until the chores: they need not tell us each."""
+        self._signals.stop_collecting(signal.SIGCHLD)
+        if self._sessions.full:  # a client may be waiting for it
+            self._do_chores()
 
     def _reload(self) -> None:
         self._status.report("RELOADING=1", f"MONOTONIC_USEC={monotonic_ns() // 1000}")
-        self._gates.reload()
+        self._gate.reload()
+        self._note_rules()
         self._status.report("READY=1")
 
-    def _log_gate(self) -> None:
-        if not self._gates.problem:
-            self._records.event(INFO, GATE_READ, "the rules have been read and are in force")
-        elif self._gates.rules:
-            self._records.event(ERROR, GATE_BROKEN, f"the rules from before stay in force: {self._gates.problem}")
-        else:
-            self._records.event(ERROR, GATE_BROKEN, f"everybody is refused: {self._gates.problem}")
-
-    def _postpone(self, client: Client, reason: str) -> None:
-        """Its server cannot be started now. Try again after a pause, in which nobody else is accepted."""
-        self._postponed.append(client)
-        self._pause(OVERLOAD_SECONDS, reason)
-
-    def _pause(self, seconds: float, reason: str) -> None:
-        self._complain(f"{reason}: accepting nobody for {seconds:g} s")
-        self._status.trouble = reason
-        self._door.paused = True
-        self._loop.after(seconds, self._resume)
-
-    def _resume(self) -> None:
-        self._status.trouble = ""
-        self._door.paused = False
-        clients, self._postponed = self._postponed, []
-        self._starter.start(clients)
-
-    def _serve_postponed(self) -> None:
-        """At the end: whoever was accepted already will be served by nobody else."""
-        give_up = monotonic() + LAST_SECONDS
-        while self._postponed and monotonic() < give_up:
-            self._reap()
-            self._resume()
-            if self._postponed:
-                sleep(OVERLOAD_SECONDS)
-
-    def _begin_again(self, listener: Listener) -> None:
-        """Our options are wrong, but may have been mended since we were given them: then leave this client to systemd,
-        which starts us for it with the options as they are now."""
-        if monotonic() < self._fresh_until:
-            self._receive(listener)
-        else:
-            self._leave()
-
-    def _end(self) -> None:
+    def _stop(self) -> None:
         """Told to stop: at once, or with --drain when the last session is over, or when told once more."""
-        if self._draining or not self._process.drain:
+        if self._draining or not self._options.process.drain:
             self._leave()
             return
         self._draining = True
-        self._door.close_for_good()
-        self._status.trouble = f"draining for at most {self._process.drain} s"
-        self._records.event(INFO, STOPPED, self._status.trouble)
-        self._loop.after(self._process.drain, self._leave)
-
-    def _leave_unused(self) -> None:
-        self._leave()
+        reason = f"draining for at most {self._options.process.drain} s"
+        self._accepting.close_for_good(reason)
+        self._records.event(INFO, STOPPED, reason)
+        self._timers.set(Timer.LEAVE, self._options.process.drain)
 
     def _leave(self) -> None:
         self._exit_code = self._exit_code or 0
+
+    # The rules, and the guardian, which has to have the same.
+
+    def _note_rules(self) -> None:
+        """Other rules are in force, or there is another problem with them."""
+        if self._gate.has_news:
+            self._gate.has_news = False
+            self._log_rules()
+        if self._gate.rules is not self._guarded:
+            self._post_guardian()
+
+    def _log_rules(self) -> None:
+        if not self._gate.problem:
+            self._records.event(INFO, GATE_READ, "the rules have been read and are in force")
+        elif self._gate.rules:
+            self._records.event(ERROR, GATE_BROKEN, f"the rules from before stay in force: {self._gate.problem}")
+        else:
+            self._records.event(ERROR, GATE_BROKEN, f"everybody is refused: {self._gate.problem}")
+
+    def _post_guardian(self) -> None:
+        """Have a second process stand by that has the rules in force; in place of the one before."""
+        self._guardian.dismiss()
+        if not self._guardian.start():
+            self._guarded = self._gate.rules  # those before stay in memory until here, as in the guardian before
+            if self._guardian.is_wanted:
+                self._timers.set(Timer.GUARDIAN, GUARDIAN_SECONDS)
+            return
+        try:
+            self._forget()
+            self._guardian.wait_for_end_of_gate()
+            self._serve_left()
+        finally:
+            os._exit(0)
+
+    def _forget(self) -> None:
+        """In the guardian: what the gate knows by now is the gate's to see to, and so are the descriptors."""
+        self._records.forget()
+        self._sessions.forget()
+        self._children.forget()
+        self._starter.forget()
+        self._refusals.forget()
+
+    def _serve_left(self) -> None:
+        """In the guardian, when the gate is no more."""
+        for connection in self._guardian.clients_left():
+            self._gate.current()
+            client = self._reception.receive(connection, self._gate)
+            if client:
+                self._starter.start([client])
+            self._children.disconnect_all()
+            self._records.write_starts(everything=True)
+            self._records.send()
+        self._start_waiting(LEFT_SECONDS)
+        self._records.flush()

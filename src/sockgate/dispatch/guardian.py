@@ -1,83 +1,109 @@
-"""Nobody is lost when this process is killed between accepting a client and starting its server.
+"""A second process that serves the clients which the gate had accepted when it was killed.
 
-A second process shares our table of descriptors (clone(2), CLONE_FILES) and does nothing but wait for our end. What
-we had accepted stays open in it; it starts the servers that we did not come to start, and leaves.
+Between accept(2) and the start of its server a client is known to the gate alone. If the gate is killed at that moment,
+the kernel closes the connection, and the client is lost without a word. So a second process, the guardian, shares the
+gate's table of descriptors (clone(2) with CLONE_FILES): what the gate accepts is open in the guardian, too. It sleeps
+until the gate has ended. Then it looks for connections that no server has, decides about them, starts their servers,
+and leaves. If the gate ends by itself, it dismisses the guardian first.
+
+The guardian is a copy of the gate, with the rules that were in force when it was made, and goes on as the gate would
+have. So whenever other rules come into force, the gate replaces it. While there is none (it was killed, or the system
+is short of processes) the gate serves on, and tries again to make one.
 """
 
 import _socket
 import ctypes
+import errno
 import mmap
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from time import monotonic, sleep
 
-from .servers.descriptors import is_listening, stream_sockets
-from .signals import hold, nothing, release
+from .descriptors import is_listening, stream_sockets
+from .signals import block_all, ignore_call, let_go_of_pipe, unblock_all
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_FILES, PR_SET_PDEATHSIG = 0x400, 1  # linux/sched.h, linux/prctl.h
 # clone(3) wants a stack and a C function, and RestrictNamespaces= takes clone3(2) away. The older call has another
-# number and, on s390, another order of arguments on each machine; on one that is missing here nobody guards.
+# number and, on s390, another order of arguments on each machine. On one that is missing here there is no guardian.
 SYS_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220, "ppc64le": 120, "armv7l": 120}
+FORBIDDEN = (errno.ENOSYS, errno.EPERM)  # what clone(2) says where it will never work
 MOST_DESCRIPTORS = 1 << 16
 # A child that was just forked has a copy of each connection until it lets go of it, and into a process that is just
 # ending we may not look: both are over by then. A server is not.
 DOUBT_SECONDS = 2.0
 TCP_INFO_SIZE, DATA_SEGS_OUT = 232, slice(156, 160)  # struct tcp_info, linux/tcp.h
+END_OF_GATE = signal.SIGUSR1
 
 
 class Guardian:
-    """Knows which connections are still ours: by marks in memory that both processes see.
+    """Knows which connections have no server yet: by marks in memory that both processes see.
 
-    pid   of the second process, 0 or less if there is none
+    pid        of the second process, 0 if there is none
+    is_wanted  whether to try again to have one
     """
 
     def __init__(self) -> None:
-        self._ours = mmap.mmap(-1, MOST_DESCRIPTORS)
+        self._unserved = mmap.mmap(-1, MOST_DESCRIPTORS)
+        self._gate = os.getpid()
         self.pid = 0
+        self._is_possible = True
+
+    @property
+    def is_wanted(self) -> bool:
+        return self._is_possible and not self.pid
 
     def keep(self, connection: _socket.socket) -> None:
         """It was accepted."""
-        self._ours[connection.fileno() % MOST_DESCRIPTORS] = 1
+        self._unserved[connection.fileno() % MOST_DESCRIPTORS] = 1
 
     def release(self, connection: _socket.socket) -> None:
         """Its server is being started, or the client is refused."""
-        self._ours[connection.fileno() % MOST_DESCRIPTORS] = 0
+        self._unserved[connection.fileno() % MOST_DESCRIPTORS] = 0
 
-    def watch(self, forget: Callable[[], None], serve: Callable[[_socket.socket], None]) -> None:
-        """Start the second process. There, `forget` is called at once: what this one knows by now is its own to see to;
-        and in the end `serve`, for each client that is left."""
+    def start(self) -> bool:
+        """Make the second process. Returns True there: it is to call os._exit() in the end, and to close nothing."""
         number = SYS_CLONE.get(os.uname().machine, -1)
-        parent = os.getpid()
-        hold()
-        self.pid = int(LIBC.syscall(number, CLONE_FILES | signal.SIGCHLD, None, None, None, None))
-        if self.pid:
-            release()
-            return
-        try:
-            forget()
-            release()
-            wait_for_end_of(parent)
-            for connection in self._left():
-                serve(connection)
-        finally:
-            os._exit(0)
+        block_all()
+        pid = int(LIBC.syscall(number, CLONE_FILES | signal.SIGCHLD, None, None, None, None))
+        if pid:
+            self.pid = max(pid, 0)
+            self._is_possible = pid > 0 or ctypes.get_errno() not in FORBIDDEN
+        else:
+            let_go_of_pipe()
+        unblock_all()
+        return not pid
+
+    def note_end(self, pid: int) -> None:
+        """A process of ours has ended that served no client."""
+        if pid == self.pid:
+            self.pid = 0
 
     def dismiss(self) -> None:
-        """Nobody is left."""
-        if self.pid > 0:
+        """It has nothing to do, or is to be replaced."""
+        if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
+            self.pid = 0
 
-    def _left(self) -> Iterator[_socket.socket]:
-        """The clients that nobody serves. Of some it takes a moment to see whether somebody does."""
+    def wait_for_end_of_gate(self) -> None:
+        """In the second process. A signal that comes from elsewhere is not the end of the gate."""
+        signal.signal(END_OF_GATE, ignore_call)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [END_OF_GATE])
+        LIBC.prctl(PR_SET_PDEATHSIG, END_OF_GATE)
+        while os.getppid() == self._gate:  # else it ended before prctl(2), or has ended now
+            signal.sigwait([END_OF_GATE])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [END_OF_GATE])  # or servers would inherit that
+
+    def clients_left(self) -> Iterator[_socket.socket]:
+        """The clients that no server has. Of some it takes a moment to see whether one does."""
         doubtful = []
         for stream in stream_sockets():
             if is_listening(stream):
                 stream.detach()
-            elif self._ours[stream.fileno() % MOST_DESCRIPTORS]:
+            elif self._unserved[stream.fileno() % MOST_DESCRIPTORS]:
                 yield stream
             else:
                 doubtful.append(stream)
@@ -93,17 +119,8 @@ class Guardian:
             sleep(0.01)
 
 
-def wait_for_end_of(parent: int) -> None:
-    signal.signal(signal.SIGUSR1, nothing)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGUSR1)
-    if os.getppid() == parent:  # else it has ended already
-        signal.sigwait([signal.SIGUSR1])
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])  # or servers would inherit that
-
-
 def was_answered(connection: _socket.socket) -> bool:
-    """Whether a server has sent something, so that the end came after its start. Of a local client nobody can tell."""
+    """Whether a server has sent something, so that the end came after its start. A local socket does not tell."""
     if connection.family == _socket.AF_UNIX:
         return True
     info = connection.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, TCP_INFO_SIZE)
@@ -111,13 +128,18 @@ def was_answered(connection: _socket.socket) -> bool:
 
 
 def may_be_held_elsewhere(connection: _socket.socket) -> bool:
-    """Whether another process of this service has it: between the mark and the start, that is the server or nobody.
+    """Whether another process of this service has it: if the gate had begun to start the server, only the server.
 
-    One that we may not look into might have it.
+    A process that we may not look into might have it.
     """
     link = f"socket:[{os.fstat(connection.fileno()).st_ino}]"
-    others = (pid for pid in group_members() if pid != os.getpid())
-    return any(is_hidden(pid) if links is None else link in links for pid in others for links in [links_of(pid)])
+    for pid in group_members():
+        if pid == os.getpid():
+            continue
+        links = links_of(pid)
+        if link in links if links is not None else may_be_server(pid):
+            return True
+    return False
 
 
 def group_members() -> list[int]:
@@ -143,8 +165,8 @@ def links_of(pid: int) -> list[str] | None:
     return links
 
 
-def is_hidden(pid: int) -> bool:
-    """Whether it lives, and can have been started by the gate."""
+def may_be_server(pid: int) -> bool:
+    """Whether this process, which we may not look into, lives, and can have been started by the gate."""
     state, start = state_of(pid)
     return pid in group_members() and state != "Z" and start >= state_of(os.getpid())[1]
 

@@ -11,16 +11,16 @@ from time import sleep
 
 from .. import __version__
 from ..connection.server import FIRST_INHERITED, inherited_environment, is_listen_process, open_standard_descriptors
-from ..core.errors import GateError, UsageError
+from ..core.errors import GateError, SystemFailure, UsageError
 from ..core.help_text import help_text
 from ..core.options import Settings, parse
 from .accepting.listener import adopt, listen
-from .deciding.reloading_gate import GateKeeper
+from .deciding.reloading_gate import ReloadingGate
 from .dispatcher import Dispatcher
-from .options import OPTIONS, Limits, Process, read_limits, read_process
-from .records.buffered_log import PatientLog
+from .options import OPTIONS, ResidentOptions, read_options
+from .records.buffered_log import BufferedLog
 from .records.records import make_records
-from .signals import Signals, start_afresh
+from .signals import Signals, restore_defaults
 from .systemd import Notifier, inherited_sockets
 
 ORDERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -40,55 +40,57 @@ def main() -> None:
 def run(words: list[str]) -> int:
     environment = inherited_environment()
     arrange_inherited(environment)
-    start_afresh()
+    restore_defaults()
     signals = Signals((*ORDERS, signal.SIGCHLD))
-    log = PatientLog("sockgated", "", environment.get(b"JOURNAL_STREAM", b""))
+    log = BufferedLog("sockgated", "", environment.get(b"JOURNAL_STREAM", b""))
     try:
         dispatcher = prepare(words, environment, signals, log)
-    except GateError as error:
-        log.failure(str(error), code=error.code)
+    except (GateError, MemoryError) as error:
+        problem = error if isinstance(error, GateError) else SystemFailure("there is not enough memory")
+        log.failure(str(problem), code=problem.code)
         log.send()
         log.flush()
         if is_listen_process(environment):
             sleep(FAILURE_SECONDS)
-        return error.code
+        return problem.code
     return dispatcher.run()
 
 
 def prepare(
-    words: list[str], environment: dict[bytes, bytes], signals: Signals, log: PatientLog
+    words: list[str], environment: dict[bytes, bytes], signals: Signals, log: BufferedLog
 ) -> Dispatcher:  # fmt: skip
     """Everything that has to work before the first client is accepted. Raises GateError.
 
-    With sockets from systemd, wrong options are no such thing: were this process to end, systemd would start it over
-    and over while clients wait. So everybody is refused until they are mended, and `systemctl status` says why.
+    With sockets from systemd, wrong options do not count as such. If this process ended, systemd would start it over
+    and over while clients wait. So each client is refused until the options are mended, and `systemctl status` says
+    why.
     """
     from_systemd = is_listen_process(environment)
-    settings, process, limits, problem = Settings({}, []), Process(), Limits(), None
+    settings, options, problem = Settings({}, []), ResidentOptions(), None
     try:
         settings = parse(words, OPTIONS)
-        process, limits = read_process(settings), read_limits(settings)
+        options = read_options(settings)
     except UsageError as error:
         problem = error
-    gates = GateKeeper(settings, environment, problem)
-    if isinstance(gates.problem, UsageError) and not from_systemd:
-        raise gates.problem
-    log.service = gates.name
-    listeners = [listen(address) for address in process.listen]
+    gate = ReloadingGate(settings, environment, problem)
+    if isinstance(gate.problem, UsageError) and not from_systemd:
+        raise gate.problem
+    log.service = gate.name
+    listeners = [listen(address) for address in options.process.listen]
     if from_systemd:
         listeners += [adopt(descriptor) for descriptor in inherited_sockets()]
     notifier = Notifier(environment)
     if not listeners:
-        # Systemd starts this service with its socket, whatever that has for Accept=. Unless we were ready once, it
-        # does not ask SuccessExitStatus= of the shipped units what to think of our end.
+        # Systemd starts this service with its socket, whatever that has for Accept=. A service that was never ready
+        # is not measured by SuccessExitStatus= of the shipped units. So this one is ready, for a moment.
         notifier.send("READY=1", "STATUS=no socket to listen on")
         raise UsageError("no socket to listen on", "start it from a .socket unit with Accept=no, or give --listen")
-    records = make_records(process.log_format, log)
-    return Dispatcher(listeners, gates, limits, process, signals, records, notifier)
+    records = make_records(options.process.log_format, log)
+    return Dispatcher(listeners, gate, options, signals, records, notifier)
 
 
 def arrange_inherited(environment: dict[bytes, bytes]) -> None:
-    """Something on descriptors 0 to 2, or the next socket would be taken for it; and nothing that nobody mentioned."""
+    """Have something on descriptors 0 to 2, where the next socket would be else. Close what systemd did not pass."""
     open_standard_descriptors()
     passed = int(environment.get(b"LISTEN_FDS", b"0")) if is_listen_process(environment) else 0
     os.closerange(FIRST_INHERITED + passed, 1 << 30)

@@ -51,6 +51,19 @@ class Process:
     drain: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ResidentOptions:
+    """All of sockgated's own."""
+
+    limits: Limits = Limits()
+    process: Process = Process()
+
+
+def read_options(settings: Settings) -> ResidentOptions:
+    """Raises UsageError."""
+    return ResidentOptions(read_limits(settings), read_process(settings))
+
+
 def read_limits(settings: Settings) -> Limits:
     """Raises UsageError."""
     return Limits(

@@ -1,7 +1,7 @@
-"""Signals as something to be read from a descriptor, in the loop like everything else.
+"""Signals as something to be read from a descriptor, so that the accept loop waits for them like for everything else.
 
 By a handler that writes to a pipe (signal.set_wakeup_fd), not by blocking them for signalfd(2): servers would inherit
-the mask.
+the mask. A child has the pipe of its parent, so signals are blocked around each fork until the child has let go of it.
 """
 
 import os
@@ -21,16 +21,16 @@ class Signals:
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for number in numbers:
-            self.heed(number)
+            self.collect(number)
 
     def fileno(self) -> int:
         return self._reader
 
-    def heed(self, number: int) -> None:
-        """Collect this signal from now on."""
-        signal.signal(number, nothing)
+    def collect(self, number: int) -> None:
+        """Have this signal come by the pipe from now on."""
+        signal.signal(number, ignore_call)
 
-    def disregard(self, number: int) -> None:
+    def stop_collecting(self, number: int) -> None:
         """Leave this signal to what it does by itself."""
         signal.signal(number, signal.SIG_DFL)
 
@@ -42,28 +42,28 @@ class Signals:
             return set()
 
 
-def nothing(_number: int, _frame: FrameType | None) -> None:
-    """What is to be done is done by who reads the pipe."""
+def ignore_call(_number: int, _frame: FrameType | None) -> None:
+    """A handler, so that the signal is written to the pipe. The work is done where the pipe is read."""
 
 
-def hold() -> None:
-    """Before a fork: a signal to the child must not be written to our pipe, which it has as well."""
+def block_all() -> None:
+    """Before a fork: a signal to the child must not be written to the pipe of its parent."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 
-def release() -> None:
-    """After it, on both sides; in the child once its signals are none of ours."""
+def unblock_all() -> None:
+    """After it, on both sides; in the child once it has let go of the pipe."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def forget() -> None:
-    """In a child: its signals are none of its parent's."""
+def let_go_of_pipe() -> None:
+    """In a child."""
     signal.set_wakeup_fd(-1)
 
 
-def start_afresh() -> None:
-    """Whatever our parent ignored or blocked: servers are to have all signals as usual."""
+def restore_defaults() -> None:
+    """Undo what the parent of the gate ignored or blocked: servers are to have all signals as usual."""
     for number in signal.valid_signals() - UNTOUCHABLE - CPYTHONS:
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
-    release()
+    unblock_all()

@@ -1,8 +1,10 @@
 """How things stand, for `systemctl status`."""
 
-from .accepting.receiving import Reception
-from .deciding.reloading_gate import GateKeeper
-from .servers.child_channel import Introductions
+from .accepting.accepting import Accepting
+from .deciding.reloading_gate import ReloadingGate
+from .records.buffered_log import WARNING
+from .records.rate_limiter import RateLimiter
+from .records.records import Records
 from .sessions.sessions import Sessions
 from .systemd import Notifier
 
@@ -10,21 +12,16 @@ Snapshot = tuple[int, int, int, str, str]
 
 
 class Status:
-    """
-    trouble   why nobody is accepted at the moment, "" if that is not so
-    """
-
     def __init__(
-        self, sessions: Sessions, reception: Reception, introductions: Introductions, gates: GateKeeper,
-        notifier: Notifier,
+        self, sessions: Sessions, accepting: Accepting, gate: ReloadingGate, notifier: Notifier, records: Records
     ) -> None:  # fmt: skip
         self._sessions = sessions
-        self._reception = reception
-        self._introductions = introductions
-        self._gates = gates
+        self._accepting = accepting
+        self._gate = gate
         self._notifier = notifier
+        self._records = records
+        self._limiter = RateLimiter()
         self._known: Snapshot | None = None
-        self.trouble = ""
 
     def has_changed(self) -> bool:
         """Whether something has happened since the last call."""
@@ -33,17 +30,20 @@ class Status:
 
     def report(self, *states: str) -> None:
         """Tell systemd, together with READY=1 and the like."""
-        self._notifier.send(*states, f"STATUS={self.text()}")
+        failure = self._notifier.send(*states, f"STATUS={self.text()}")
+        text = self._limiter.pass_on(failure) if failure else ""
+        if text:
+            self._records.event(WARNING, "", text)
 
     def text(self) -> str:
         count, served, refused, trouble, problem = self._snapshot()
         if problem:
-            in_force = "the rules from before are in force" if self._gates.rules else "everybody is refused"
+            in_force = "the rules from before are in force" if self._gate.rules else "everybody is refused"
             problem = f"{in_force}: {problem}"
         counts = f"{count} of {self._sessions.most} connections, {served:,} served, {refused:,} refused"
         return "; ".join(filter(None, (counts, trouble, problem)))
 
     def _snapshot(self) -> Snapshot:
-        refused = self._reception.refused + self._introductions.turned_away
-        served = self._sessions.begun - self._introductions.turned_away
-        return self._sessions.count, served, refused, self.trouble, str(self._gates.problem or "")
+        sessions = self._sessions
+        problem = str(self._gate.problem or "")
+        return sessions.count, sessions.served, sessions.refused, self._accepting.trouble, problem

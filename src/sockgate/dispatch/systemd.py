@@ -5,10 +5,11 @@ sockgated runs without either.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
+from ..connection.log import clean
 from ..core.errors import SystemFailure
-from .servers.vfork_server import OVERLOADED
 
 HINT = "install the package python3-systemd"
 
@@ -23,29 +24,29 @@ def inherited_sockets() -> list[int]:
 
 
 class Notifier:
-    """Tells systemd how things stand (sd_notify(3)); does nothing where nobody asked."""
+    """Tells systemd how things stand (sd_notify(3)). Does nothing if no service manager asked for it."""
 
     def __init__(self, environment: dict[bytes, bytes]) -> None:
         """Raises SystemFailure."""
-        self._wanted = b"NOTIFY_SOCKET" in environment
+        self._notify = find_notify() if b"NOTIFY_SOCKET" in environment else None
         self._spare = -1
-        if self._wanted:
-            self.send()  # so that a package which is missing is noticed at the start
+        self._keep_descriptor()
 
-    def send(self, *lines: str) -> None:
-        if not self._wanted:
-            return
-        try:
-            from systemd.daemon import notify
-        except ImportError as error:
-            raise SystemFailure(f"unable to talk to systemd: {error}", HINT) from None
+    def send(self, *lines: str) -> str:
+        """Returns why that was not possible; nothing if it was.
+
+        Each is cleaned: a line break in a file's name would make another line of it, which systemd would obey.
+        """
+        if self._notify is None:
+            return ""
         self._free_descriptor()
         try:
-            notify("\n".join(lines) or "STATUS=starting")
+            self._notify("\n".join(map(clean, lines)))
         except OSError as error:
-            if error.errno not in OVERLOADED:
-                raise
-        self._keep_descriptor()
+            return f"unable to talk to systemd: {error.strerror}"
+        finally:
+            self._keep_descriptor()
+        return ""
 
     def _free_descriptor(self) -> None:
         """Each notification takes one for a moment: above all that none is left is to be known."""
@@ -54,5 +55,16 @@ class Notifier:
             self._spare = -1
 
     def _keep_descriptor(self) -> None:
-        with suppress(OSError):
-            self._spare = os.open("/dev/null", os.O_RDONLY)
+        if self._notify is not None:
+            with suppress(OSError):
+                self._spare = os.open("/dev/null", os.O_RDONLY)
+
+
+def find_notify() -> Callable[[str], object]:
+    """Raises SystemFailure."""
+    try:
+        from systemd.daemon import notify
+    except ImportError as error:
+        raise SystemFailure(f"unable to talk to systemd: {error}", HINT) from None
+    found: Callable[[str], object] = notify
+    return found

@@ -1,36 +1,99 @@
-"""Where clients come in: open while another one can be served. Else they wait in the kernel's queue."""
+"""Accepting clients, as long as one more can be served. Otherwise they wait in the kernel's queue."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+import _socket
+import errno
+from collections.abc import Sequence
+from time import monotonic
 
-from ..poller import Loop
+from ...connection.log import PAUSED
+from ..overload import OVERLOAD_SECONDS, OVERLOADED
+from ..poller import Poller, Timer, Timers
+from ..records.buffered_log import WARNING
+from ..records.rate_limiter import RateLimiter
+from ..records.records import Records
 from .listener import Listener
 
+# What accept(2) says of a connection that came to nothing, or that a firewall forbids: the next one may be good.
+NOT_A_CLIENT = frozenset((
+    errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET,
+    errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EAGAIN, errno.ETIMEDOUT,
+))  # fmt: skip
+MOST_FAILURES = 100  # of these in a row, before they are taken for something that lasts
 
-class Door:
+
+class Accepting:
     """
-    paused   nobody is to come in for the moment
+    paused   no client is accepted for the moment
+    trouble  why, for people; empty while clients are accepted, or wait for others to leave
     """
 
-    def __init__(self, loop: Loop, listeners: Sequence[Listener], enter: Callable[[Listener], None]) -> None:
-        self._loop = loop
+    def __init__(self, listeners: Sequence[Listener], poller: Poller, timers: Timers, records: Records) -> None:
         self._listeners = listeners
-        self._enter = enter
-        self._open = False
+        self._poller = poller
+        self._timers = timers
+        self._records = records
+        self._limiter = RateLimiter()
+        self._watched: list[Listener] = []
+        self._paused_until = 0.0
         self._closed_for_good = False
+        self._failures = 0
         self.paused = False
+        self.trouble = ""
+
+    def accept(self, listener: Listener) -> _socket.socket | None:
+        """The next client's connection, None if there is none just now."""
+        try:
+            connection = listener.accept()
+        except OSError as error:
+            if error.errno not in NOT_A_CLIENT | OVERLOADED:
+                raise
+            self._failures += 1
+            if error.errno not in NOT_A_CLIENT or self._failures >= MOST_FAILURES:
+                self._failures = 0
+                self.pause(OVERLOAD_SECONDS, f"unable to accept a connection: {error.strerror}")
+            return None
+        if self._failures:
+            self._failures = 0
+        return connection
+
+    def pause(self, seconds: float, reason: str) -> None:
+        """Accept no client for so long. A longer pause that has begun already goes on."""
+        text = self._limiter.pass_on(f"{reason}: accepting nobody for {seconds:g} s")
+        if text:
+            self._records.event(WARNING, PAUSED, text)
+        end = monotonic() + seconds
+        if end > self._paused_until:
+            self._paused_until = end
+            self.trouble = reason
+        self.paused = True
+        self._timers.set(Timer.END_OF_PAUSE, seconds)
+
+    def end_pause(self) -> None:
+        """Go on, unless a longer pause has begun meanwhile."""
+        seconds = self._paused_until - monotonic()
+        if seconds > 0:
+            self._timers.set(Timer.END_OF_PAUSE, seconds)
+        else:
+            self.paused = False
+            self.trouble = ""
 
     def adjust(self, *, full: bool) -> None:
-        """Open or close, whichever is right now."""
+        """Wait for clients, or do not, whichever is right now."""
         wanted = not (full or self.paused or self._closed_for_good)
-        if wanted == self._open:
+        if wanted == bool(self._watched):
             return
-        self._open = wanted
-        for listener in self._listeners:
+        try:
             if wanted:
-                self._loop.watch(listener, partial(self._enter, listener))
-            else:
-                self._loop.unwatch(listener)
+                for listener in self._listeners:
+                    self._poller.watch(listener)
+                    self._watched.append(listener)
+                return
+        except OSError as error:
+            self.pause(OVERLOAD_SECONDS, f"unable to wait for clients: {error.strerror}")
+        for listener in self._watched:
+            self._poller.unwatch(listener)
+        self._watched.clear()
 
-    def close_for_good(self) -> None:
+    def close_for_good(self, reason: str) -> None:
         self._closed_for_good = True
+        self.trouble = reason

@@ -1,86 +1,61 @@
-"""Accepting clients and deciding about them."""
+"""Deciding about a client that was accepted: the driver of admissions that never waits."""
 
 import _socket
-import errno
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ...connection.admission import Outcome, admission, advance
 from ...connection.log import ERROR, FAULT
+from ...connection.needs import Place, ProxyHeader, Send
 from ...connection.proxy import peek_header
 from ...core.errors import ConfigError, GateError, PeerGone, Refused, describe
 from ...core.peer import Peer, ends_of, peer_between
 from ...core.verdict import DENY, Verdict
 from ..deciding.decision import Decision
-from ..deciding.reloading_gate import GateKeeper, InForce
-from ..guardian import Guardian
+from ..deciding.reloading_gate import ReloadingGate, RulesInForce
+from ..nonblocking import send_now
 from ..options import Limits
 from ..records.records import Records
-from ..servers.vfork_server import OVERLOADED
-from ..sessions.admitted_client import Client
+from ..servers.ended_servers import EndedServers
+from ..sessions.admitted_client import AdmittedClient, Pending
 from ..sessions.client_counts import Rate
 from ..sessions.sessions import Session, Sessions
-from .listener import Listener
-from .refusals import Refusals, send_now
+from .accepting import Accepting
+from .refusals import Refusals
 
 if TYPE_CHECKING:
-    from ...connection.proxy import ProxyProtocol
-
-# What accept(2) says of a connection that came to nothing, or that a firewall forbids: the next one may be good.
-NOT_A_CLIENT = frozenset((
-    errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET,
-    errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EAGAIN, errno.ETIMEDOUT,
-))  # fmt: skip
-OVERLOAD_SECONDS = 0.25
+    from ...connection.admission import Admission
+    from ...connection.needs import Need
+    from ...core.peer import Ends
 
 
 class Reception:
-    """`pause` is called with the seconds for which nobody should be accepted, and with the reason; `notice_ends` before
-    somebody is refused because of others, who may have left already.
-
-    refused   clients that were turned away so far
-    """
+    """Lets each client in or refuses it. What would have to be waited for is left to a process of the client's own."""
 
     def __init__(
-        self, gates: GateKeeper, sessions: Sessions, limits: Limits, refusals: Refusals, records: Records,
-        guardian: Guardian, pause: Callable[[float, str], None], notice_ends: Callable[[], None],
+        self, limits: Limits, accepting: Accepting, sessions: Sessions, refusals: Refusals, records: Records,
+        ended: EndedServers,
     ) -> None:  # fmt: skip
-        self._gates = gates
-        self._guardian = guardian
+        self._accepting = accepting
         self._sessions = sessions
         self._refusals = refusals
         self._records = records
-        self._pause = pause
-        self._notice_ends = notice_ends
+        self._ended = ended
         self._rate = Rate(*limits.rate) if limits.rate else None
         self._refuse_at_limit = limits.refuse
-        self.refused = 0
 
-    def accept(self, listener: Listener) -> _socket.socket | None:
-        """The next client's connection, None if there is none just now."""
-        try:
-            connection = listener.accept()
-        except OSError as error:
-            if error.errno in NOT_A_CLIENT:
-                return None
-            if error.errno not in OVERLOADED:
-                raise
-            self._pause(OVERLOAD_SECONDS, f"unable to accept a connection: {error.strerror}")
-            return None
-        self._guardian.keep(connection)
-        return connection
-
-    def receive(self, connection: _socket.socket) -> Client | None:
-        """The client on this connection, if it may come in; else the connection is closed."""
+    def receive(self, connection: _socket.socket, gate: ReloadingGate) -> AdmittedClient | None:
+        """The client on this connection, if it may come in; else the connection is closed, now or soon."""
         peer = None
         try:
-            ends = ends_of(connection)
-            rules = self._gates.current()
-            known = rules.recall(ends) if rules else None
+            ends, rules = ends_of(connection), gate.rules
+            known = rules.remembered(ends) if rules else None
             peer = known.peer.on_port(ends[0][1]) if known else peer_between(connection, ends)
+            if known and rules:
+                return self._receive_again(connection, peer, rules, known)
             if rules:
-                return self._admit(connection, peer, rules, known or rules.decide(ends, peer))
-            problem = ConfigError(f"there are no valid rules: {self._gates.problem}")
-            self._refuse(connection, peer, problem, self._gates.last_resort)
+                return Arrival(self, connection, ends, rules).admit(peer)
+            problem = ConfigError(f"there are no valid rules: {gate.problem}")
+            self._refusals.refuse(connection, peer, problem, gate.message_without_rules)
             return None
         except PeerGone:
             self._records.gone()
@@ -91,68 +66,126 @@ class Reception:
         connection.close()
         return None
 
-    def _admit(
-        self, connection: _socket.socket, peer: Peer, rules: InForce, decision: Decision | None
-    ) -> Client | None:  # fmt: skip
-        """Let this client in, or have it refused if it may not come in."""
-        gate, header = rules.gate, 0
-        if gate.proxy is not None:
-            try:
-                peer, decision, header = meet(rules, gate.proxy, connection, peer)
-            except Refused as refusal:
-                verdict = Verdict(DENY, refusal.cause, refusal.reason)
-                self._refuse(connection, peer, verdict, gate.refusal(verdict))
-                return None
-        unsent = send_now(connection, gate.greeting) if decision and gate.greeting else b""
-        if decision and decision.verdict.outcome == DENY:
-            admitted: Session | Verdict = decision.verdict
-        else:
-            admitted = self._count_in(peer, behind_proxy=decision is None and gate.proxy is not None)
+    def _receive_again(
+        self, connection: _socket.socket, peer: Peer, rules: RulesInForce, known: Decision
+    ) -> AdmittedClient | None:  # fmt: skip
+        """The steps of an admission where the verdict is known and nothing needs an answer: most clients come again."""
+        gate, verdict = rules.gate, known.verdict
+        unsent = send_now(connection, gate.greeting) if gate.greeting else b""
+        admitted = verdict if verdict.outcome == DENY else self.count(peer)
         if isinstance(admitted, Verdict):
-            self._refuse(connection, peer, admitted, unsent + gate.refusal(admitted))
+            self.refuse(connection, peer, admitted, unsent + gate.refusal(admitted))
             return None
-        if decision:
-            unsent += gate.welcome(decision.verdict)
-            unsent = unsent and send_now(connection, unsent)
-        return Client(connection, admitted, rules, decision, unsent, header)
+        unsent += gate.welcome(verdict)
+        return AdmittedClient(connection, admitted, rules, known, unsent and send_now(connection, unsent))
 
-    def _count_in(self, peer: Peer, *, behind_proxy: bool) -> Session | Verdict:
-        """As far as limits go: the session that begins, or the verdict that refuses the client."""
+    def refuse(self, connection: _socket.socket, peer: Peer, why: Verdict | GateError, message: bytes) -> None:
+        self._refusals.refuse(connection, peer, why, message)
+
+    def count(self, peer: Peer, *, is_proxy: bool = False) -> Session | Verdict:
+        """The session that begins, or the verdict if a limit refuses the client. Of a proxy the client is not known."""
         if self._rate and self._rate.exceeded():
+            reason = f"too many clients per second ({self._rate.cause})"
             if self._refuse_at_limit:
-                return Verdict(DENY, self._rate.cause, f"too many clients per second ({self._rate.cause})")
-            self._pause(self._rate.pause, f"too many clients per second ({self._rate.cause})")
-        admit = self._sessions.admit_stranger if behind_proxy else self._sessions.admit
-        admitted = admit(peer)
-        if isinstance(admitted, Verdict):
-            self._notice_ends()
-            admitted = admit(peer)
+                return Verdict(DENY, self._rate.cause, reason)
+            self._accepting.pause(self._rate.pause, reason)
+        begin = self._sessions.begin_behind_proxy if is_proxy else self._sessions.begin
+        admitted = begin(peer)
+        if isinstance(admitted, Verdict):  # because of others, who may have left already
+            self._ended.take_leave()
+            admitted = begin(peer)
         return admitted
 
-    def _refuse(self, connection: _socket.socket, peer: Peer, why: Verdict | GateError, message: bytes) -> None:
-        self.refused += 1
-        self._guardian.release(connection)
-        if isinstance(why, Verdict):
-            self._records.refused(peer, why)
-        else:  # it is not the client's fault: nothing may ban it for that
-            self._records.failed(peer, why)
-        self._refusals.send(connection, message)
+    def uncount(self, session: Session) -> None:
+        self._sessions.end(session)
 
 
-def meet(
-    rules: InForce, proxy: "ProxyProtocol", connection: _socket.socket, peer: Peer
-) -> tuple[Peer, Decision | None, int]:
-    """Who stands behind this peer, the decision, and the length of its PROXY header, where all that can be known
-    without waiting: a real proxy's header comes with the connection.
+class Arrival:
+    """One client about which nothing is remembered. Meets at once what its admission needs, or leaves it to a child."""
 
-    Else the peer as it came, and no decision: a process of its own will ask. Raises Refused for who may not speak for
-    others, or does not say it right; ConfigError.
-    """
-    proxy.check_sender(peer)
-    header = peek_header(connection)
-    if header:
-        client = proxy.apply(header, peer)
-        verdict = rules.gate.decide_now(client)
-        if verdict:
-            return client, rules.decided(client, verdict), len(header)
-    return peer, None, 0
+    def __init__(
+        self, reception: Reception, connection: _socket.socket, ends: "Ends", rules: RulesInForce
+    ) -> None:  # fmt: skip
+        self._reception = reception
+        self._connection = connection
+        self._ends = ends
+        self._rules = rules
+        self._session: Session | None = None
+        self._decision: Decision | None = None
+        self._unsent = b""
+        self._header = b""
+
+    def admit(self, peer: Peer) -> AdmittedClient | None:
+        """None if the client is refused."""
+        try:
+            return self._run(peer)
+        except Exception:
+            self._give_place_back()
+            raise
+
+    def _run(self, peer: Peer) -> AdmittedClient | None:
+        machine = admission(self._rules.gate, peer, counted=True)
+        need = advance(machine)
+        while not isinstance(need, Outcome):
+            try:
+                if not self._meet(need):
+                    return self._hand_over(machine, need, peer)
+            except Refused as refusal:
+                need = advance(machine, refusal)
+            else:
+                need = advance(machine, self._header if isinstance(need, ProxyHeader) else None)
+        return self._finish(need)
+
+    def _meet(self, need: "Need") -> bool:
+        """Whether that was possible at once. Raises Refused."""
+        if isinstance(need, Send):
+            self._unsent = send_now(self._connection, need.data)
+        elif isinstance(need, ProxyHeader):
+            self._header = peek_header(self._connection) or b""  # a real proxy's header comes with the connection
+            return bool(self._header)
+        elif isinstance(need, Place):
+            if need.verdict:
+                self._decision = self._rules.decision(self._ends, need.peer, need.verdict)
+            self._session = taken(self._reception.count(need.peer))
+        else:
+            return False
+        return True
+
+    def _hand_over(self, machine: "Admission", need: "Need", peer: Peer) -> AdmittedClient | None:
+        """To a child, which goes on with the same admission."""
+        try:
+            session = self._session or taken(self._reception.count(peer, is_proxy=True))
+        except Refused as refusal:
+            outcome = advance(machine, refusal)
+            assert isinstance(outcome, Outcome)
+            return self._finish(outcome)
+        return AdmittedClient(
+            self._connection, session, self._rules, None, self._unsent, len(self._header), Pending(machine, need)
+        )  # fmt: skip
+
+    def _finish(self, outcome: Outcome) -> AdmittedClient | None:
+        self._unsent += outcome.words
+        if not outcome.admitted:
+            self._give_place_back()
+            if self._decision is None and outcome.error is None:
+                self._rules.decision(self._ends, outcome.peer, outcome.verdict)  # to be remembered
+            self._reception.refuse(self._connection, outcome.peer, outcome.error or outcome.verdict, self._unsent)
+            return None
+        assert self._session
+        assert self._decision
+        unsent = self._unsent and send_now(self._connection, self._unsent)
+        return AdmittedClient(
+            self._connection, self._session, self._rules, self._decision, unsent, len(self._header)
+        )  # fmt: skip
+
+    def _give_place_back(self) -> None:
+        if self._session:
+            self._reception.uncount(self._session)
+
+
+def taken(admitted: Session | Verdict) -> Session:
+    """Raises Refused if there is no place."""
+    if isinstance(admitted, Verdict):
+        assert admitted.cause
+        raise Refused(admitted.cause, admitted.reason)
+    return admitted

@@ -2,65 +2,99 @@
 
 import _socket
 import select
-from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
+from time import monotonic
 
 from ...connection.banners import discard_input
-from ..poller import Loop
+from ...core.errors import GateError
+from ...core.peer import Peer
+from ...core.verdict import Verdict
+from ..guardian import Guardian
+from ..nonblocking import send_now
+from ..poller import Poller, Timer, Timers
+from ..records.records import Records
+from ..sessions.sessions import Sessions
 
 MOST = 100  # clients at a time that are slow to read; then the one that has been given the most time must go
 SECONDS = 5.0  # as long as sockgate waits
 
 
-class Unsent(NamedTuple):
-    data: bytes
-    give_up: Callable[[], None]
+class SlowReader:
+    """A client that has not taken all of its message yet."""
+
+    def __init__(self, connection: _socket.socket, unsent: bytes) -> None:
+        self.connection = connection
+        self.unsent = unsent
+        self.given_up_at = monotonic() + SECONDS
+
+    def fileno(self) -> int:
+        return self.connection.fileno()
 
 
 class Refusals:
-    """Sends each client its message, then closes the connection."""
+    """Sends each client that is refused its message, then closes the connection."""
 
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-        self._waiting: dict[_socket.socket, Unsent] = {}  # the oldest first
+    def __init__(
+        self, poller: Poller, timers: Timers, sessions: Sessions, records: Records, guardian: Guardian
+    ) -> None:  # fmt: skip
+        self._poller = poller
+        self._timers = timers
+        self._sessions = sessions
+        self._records = records
+        self._guardian = guardian
+        self._slow: dict[SlowReader, None] = {}  # the oldest first
+
+    def refuse(self, connection: _socket.socket, peer: Peer, why: Verdict | GateError, message: bytes) -> None:
+        """An error is not the client's fault: the record is another, so that no client is banned for it."""
+        self._sessions.refused += 1
+        self._guardian.release(connection)
+        if isinstance(why, Verdict):
+            self._records.refused(peer, why)
+        else:
+            self._records.failed(peer, why)
+        self.send(connection, message)
 
     def send(self, connection: _socket.socket, message: bytes) -> None:
-        data = send_now(connection, message)
-        if not data:
+        """Send this message, and close the connection when the client has read it, or does not read."""
+        unsent = send_now(connection, message)
+        if not unsent:
             close(connection)
             return
-        if len(self._waiting) == MOST:
-            next(iter(self._waiting.values())).give_up()
-        give_up = partial(self._close, connection)
-        self._waiting[connection] = Unsent(data, give_up)
-        self._loop.watch(connection, partial(self._go_on, connection), select.EPOLLOUT)
-        self._loop.after(SECONDS, give_up)
+        if len(self._slow) >= MOST:
+            self._give_up(next(iter(self._slow)))
+        reader = SlowReader(connection, unsent)
+        try:
+            self._poller.watch(reader, select.EPOLLOUT)
+        except OSError:  # the system is short of something: this client gets no more
+            close(connection)
+            return
+        self._slow[reader] = None
+        self._timers.set(Timer.SLOW_READERS, SECONDS)
 
-    def _go_on(self, connection: _socket.socket) -> None:
-        waiting = self._waiting[connection]
-        data = send_now(connection, waiting.data)
-        if data:
-            self._waiting[connection] = waiting._replace(data=data)
-        else:
-            self._close(connection)
+    def go_on(self, reader: SlowReader) -> None:
+        """This client takes more."""
+        reader.unsent = send_now(reader.connection, reader.unsent)
+        if not reader.unsent:
+            self._give_up(reader)
 
-    def _close(self, connection: _socket.socket) -> None:
-        self._loop.cancel(self._waiting.pop(connection).give_up)
-        self._loop.unwatch(connection)
-        close(connection)
+    def give_up_late(self) -> None:
+        """Those that had all the time that there is."""
+        now = monotonic()
+        for reader in list(self._slow):
+            if now < reader.given_up_at:
+                self._timers.set(Timer.SLOW_READERS, reader.given_up_at - now)
+                return
+            self._give_up(reader)
 
+    def forget(self) -> None:
+        """In the guardian: these clients are the gate's, and so are the descriptors."""
+        for reader in self._slow:
+            reader.connection.detach()
+        self._slow.clear()
 
-def send_now(connection: _socket.socket, data: bytes) -> bytes:
-    """Send what the client takes without our waiting. Returns the rest, nothing if there is nobody to read it."""
-    try:
-        while data:
-            data = data[connection.send(data, _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL) :]
-    except BlockingIOError:
-        return data
-    except OSError:
-        return b""
-    return b""
+    def _give_up(self, reader: SlowReader) -> None:
+        del self._slow[reader]
+        self._poller.unwatch(reader)
+        close(reader.connection)
 
 
 def close(connection: _socket.socket) -> None:

@@ -9,7 +9,7 @@ WARNING = 4  # syslog(3)
 MOST_WAITING = 20_000  # records, some 10 MB: by then journald has been stuck for seconds
 
 
-class PatientLog(Log):
+class BufferedLog(Log):
     """Collects records, and keeps them while the journal takes no more.
 
     Each goes in a datagram of its own. Of several in one, with an empty line between them, journald of systemd 252

@@ -13,10 +13,9 @@ from ...connection.log import ACCEPTED, ENDED, INFO, clean, write_line
 from ...core.errors import GateError
 from ...core.peer import Peer
 from ...core.verdict import Verdict
-from ..deciding.decision import Decision
-from ..deciding.record_text import Wording, lines
+from ..deciding.decision import Decision, RecordText, field_lines
 from ..sessions.sessions import Session
-from .buffered_log import PatientLog
+from .buffered_log import BufferedLog
 
 BRIEF_SECONDS = 0.1
 
@@ -24,7 +23,7 @@ BRIEF_SECONDS = 0.1
 class Records:
     """Ours: what the log makes of them, records of the journal or one line each on standard error."""
 
-    def __init__(self, log: PatientLog) -> None:
+    def __init__(self, log: BufferedLog) -> None:
         self._log = log
         self._service = clean(log.service)  # of a server without --name, what stands behind its last slash
 
@@ -54,8 +53,8 @@ class Records:
     def waiting(self) -> bool:
         return self._log.waiting
 
-    def announce(self, *, everybody: bool = False) -> bool:
-        """Write what was put off until now, or all of it. Returns whether there is more for later."""
+    def write_starts(self, *, everything: bool = False) -> bool:
+        """Write the starts that were put off until now, or all of them. Returns whether there are more for later."""
         return False
 
     def send(self) -> None:
@@ -64,7 +63,7 @@ class Records:
 
     def flush(self) -> None:
         """Before an exit: the journal finds the service of a record only while its sender lives."""
-        self.announce(everybody=True)
+        self.write_starts(everything=True)
         self._log.send()
         self._log.flush()
 
@@ -81,9 +80,9 @@ class JournalRecords(Records):
     such sessions are the many.
     """
 
-    def __init__(self, log: PatientLog) -> None:
+    def __init__(self, log: BufferedLog) -> None:
         super().__init__(log)
-        self._start = self._head(ACCEPTED) + lines(("SOCKGATE_VERDICT", "allow"))
+        self._start = self._head(ACCEPTED) + field_lines(("SOCKGATE_VERDICT", "allow"))
         self._end = self._head(ENDED)
         self._message = f"MESSAGE={self._service}: "
         self._begun: dict[Session, Decision] = {}  # those whose START is not written yet, the oldest first
@@ -91,8 +90,8 @@ class JournalRecords(Records):
     def accepted(self, session: Session, decision: Decision) -> None:
         self._begun[session] = decision
 
-    def announce(self, *, everybody: bool = False) -> bool:
-        latest = monotonic() - (0 if everybody else BRIEF_SECONDS)
+    def write_starts(self, *, everything: bool = False) -> bool:
+        latest = monotonic() - (0 if everything else BRIEF_SECONDS)
         begun = self._begun
         while begun and (session := next(iter(begun))).since <= latest:
             self._add_start(session, begun.pop(session))
@@ -107,11 +106,11 @@ class JournalRecords(Records):
         if begun:
             self._add_start(session, begun, f"; ended {how}", end)
             return
-        wording = session.wording or Wording(session.peer)
-        port, field = wording.port(session.peer)
+        text = session.text or RecordText(session.peer)
+        port, field = text.port(session.peer)
         self._log.add(
-            f"{self._end}{self._message}ended {wording.source}{port} on {wording.place} {how}\n"
-            f"SOCKGATE_PID={session.pid}\n{end}{wording.fields}{field}".encode()
+            f"{self._end}{self._message}ended {text.source}{port} on {text.place} {how}\n"
+            f"SOCKGATE_PID={session.pid}\n{end}{text.fields}{field}".encode()
         )
 
     def forget(self) -> None:
@@ -119,15 +118,15 @@ class JournalRecords(Records):
         self._begun.clear()
 
     def _add_start(self, session: Session, decision: Decision, how: str = "", end: str = "") -> None:
-        session.wording = wording = decision.wording
-        port, field = wording.port(session.peer)
+        session.text = text = decision.text
+        port, field = text.port(session.peer)
         self._log.add(
-            f"{self._start}{self._message}accepted {wording.source}{port} on {wording.place}{wording.note}{how}\n"
-            f"SOCKGATE_PID={session.pid}\n{wording.reason}{end}{wording.fields}{field}".encode()
+            f"{self._start}{self._message}accepted {text.source}{port} on {text.place}{text.note}{how}\n"
+            f"SOCKGATE_PID={session.pid}\n{text.reason}{end}{text.fields}{field}".encode()
         )
 
     def _head(self, message_id: str) -> str:
-        return lines(
+        return field_lines(
             ("PRIORITY", INFO), ("MESSAGE_ID", message_id), ("SYSLOG_IDENTIFIER", self._log.program),
             ("SOCKGATE_SERVICE", self._log.service),
         )  # fmt: skip
@@ -180,7 +179,7 @@ class TcpserverLines(Records):
         write_line(f"tcpserver: deny {os.getpid()} {tcpserver_ends(peer)}")
 
 
-def make_records(log_format: str, log: PatientLog) -> Records:
+def make_records(log_format: str, log: BufferedLog) -> Records:
     if log_format == "journal" and log.is_journal:
         return JournalRecords(log)
     return {"journal": Records, "xinetd": XinetdLines, "tcpserver": TcpserverLines}[log_format](log)

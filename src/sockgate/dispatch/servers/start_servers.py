@@ -1,42 +1,63 @@
 """Starting the servers of clients that were let in."""
 
-import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ...connection.log import ERROR, FAULT
 from ...core.errors import GateError, describe
 from ...core.verdict import DENY, Verdict
-from ..accepting.refusals import send_now
 from ..guardian import Guardian
+from ..nonblocking import send_now
+from ..overload import Overloaded
 from ..records.records import Records
-from ..sessions.admitted_client import Client
+from ..sessions.admitted_client import AdmittedClient
 from ..sessions.sessions import Sessions
-from .child_channel import Introductions, Parent, channel
-from .forked_server import ask_and_serve, fork, serve
-from .vfork_server import Overloaded
-
-Launch = Callable[[], int]  # starts a process and returns its id; raises GateError
+from .child_channel import AskingChildren
+from .forked_server import fork_server
+from .vfork_server import pipe_of_failures, start_server
 
 
-class Starter:
-    """`postpone` is called with a client whose server could not be started just now, and with the reason."""
+class VforkPlan(NamedTuple):
+    """What start_server() wants of one client."""
+
+    path: bytes
+    environment: list[bytes]
+
+
+Plan = VforkPlan | Exception | None  # an error is raised when it is the client's turn; None if a fork is needed
+
+
+class ServerStarter:
+    """
+    waiting  clients whose server could not be started, because the system is short of something
+    """
 
     def __init__(
-        self, sessions: Sessions, introductions: Introductions, records: Records,
-        guardian: Guardian, postpone: Callable[[Client, str], None],
+        self, sessions: Sessions, children: AskingChildren, records: Records, guardian: Guardian
     ) -> None:  # fmt: skip
         self._sessions = sessions
-        self._introductions = introductions
+        self._children = children
         self._records = records
         self._guardian = guardian
-        self._postpone = postpone
+        self.waiting: list[AdmittedClient] = []
+        pipe_of_failures()  # it takes descriptors, of which none may be left later
 
-    def start(self, clients: Sequence[Client]) -> None:
-        """What can be done for all of them in a row comes first: each start leaves the processor's caches cold."""
-        for client, launch in zip(clients, list(map(self._prepare, clients)), strict=True):
+    def start(self, clients: Sequence[AdmittedClient]) -> str:
+        """Returns what the system is short of, if a client has to wait; else nothing.
+
+        What can be done for all of them in a row comes first: each start leaves the processor's caches cold.
+        """
+        shortage = ""
+        for client, plan in zip(clients, list(map(make_plan, clients)), strict=True):
+            self._guardian.release(client.connection)
+            if client.header:
+                client = client.without_header()
             try:
-                self._start(client, launch)
+                self._start(client, plan)
+            except Overloaded as error:
+                self._guardian.keep(client.connection)
+                self.waiting.append(client)
+                shortage = str(error)
             except GateError as error:
                 self._records.failed(client.session.peer, error)
                 self._give_up(client)
@@ -44,57 +65,65 @@ class Starter:
                 self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
                 if not client.session.pid:
                     self._give_up(client)
+        return shortage
 
-    def _prepare(self, client: Client) -> Launch:
-        decision, rules, session = client.decision, client.rules, client.session
-        if decision is None:
-            return partial(self._launch_asking, client)
-        server = rules.gate.server
-        if client.unsent or decision.verdict.actions or server.limits:
-            return partial(fork, partial(serve, client, decision, self._records))
-        try:
-            template = decision.template
-            words = template.words(session.peer.remote_port, session.number)
-            return partial(rules.launcher.start, server.find(template.search), client.connection.fileno(), words)
-        except Exception as error:  # of this client, not of those beside it: raised when it is its turn
-            return partial(fail, error)
+    def start_waiting(self) -> str:
+        """Try those again that had to wait. Returns what the system is still short of."""
+        clients, self.waiting = self.waiting, []
+        return self.start(clients)
 
-    def _start(self, client: Client, launch: Launch) -> None:
+    def forget(self) -> None:
+        """In the guardian: these clients are the gate's, and so are the descriptors."""
+        for client in self.waiting:
+            client.connection.detach()
+        self.waiting.clear()
+
+    def _start(self, client: AdmittedClient, plan: Plan) -> None:
         """Raises GateError."""
         session = client.session
-        self._guardian.release(client.connection)
-        if client.header:
-            client = client.without_header()
-        try:
-            session.pid = launch()
-        except Overloaded as error:
-            self._guardian.keep(client.connection)
-            self._postpone(client, str(error))
-            return
+        session.pid = self._launch(client, plan)
         self._sessions.started(session)
         client.connection.close()
         self._records.counted(self._sessions.count, self._sessions.most)
         if client.decision:
             self._records.accepted(session, client.decision)
 
-    def _give_up(self, client: Client) -> None:
-        self._sessions.abandoned(client.session)
+    def _launch(self, client: AdmittedClient, plan: Plan) -> int:
+        """Returns a process id. Raises GateError."""
+        if isinstance(plan, VforkPlan):
+            rules = client.rules
+            return start_server(
+                plan.path, rules.arguments, plan.environment, client.connection.fileno(), stderr=rules.stderr_is_client
+            )
+        if plan is not None:
+            raise plan
+        if client.decision:
+            return fork_server(client, self._records)
+        child, parent = self._children.connect(client.session)
+        try:
+            return fork_server(client, self._records, parent)
+        except Exception:
+            self._children.disconnect(child)
+            raise
+        finally:
+            parent.close()
+
+    def _give_up(self, client: AdmittedClient) -> None:
+        self._sessions.end(client.session)
         send_now(client.connection, client.rules.gate.refusal(Verdict(DENY)))
         client.connection.close()
 
-    def _launch_asking(self, client: Client) -> int:
-        ours, theirs = channel()
-        parent = Parent(theirs, os.getpid())
-        try:
-            pid = fork(partial(ask_and_serve, client, parent, self._records))
-        except Overloaded:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._introductions.expect(client.session, ours)
-        return pid
 
-
-def fail(error: Exception) -> int:
-    raise error
+def make_plan(client: AdmittedClient) -> Plan:
+    """How its server will be started."""
+    decision, session = client.decision, client.session
+    if decision is None:
+        return None
+    server = client.rules.gate.server
+    if client.unsent or decision.verdict.actions or server.limits:
+        return None
+    try:
+        environment = decision.environment
+        return VforkPlan(server.find(environment.search), environment.words(session.peer.remote_port, session.number))
+    except Exception as error:  # of this client, not of those beside it: raised when it is its turn
+        return error

@@ -19,8 +19,8 @@ def network_of(peer: Peer, prefix: tuple[int, int]) -> Network:
     return length, int.from_bytes(peer.remote, "big") >> (length * 8 - bits)
 
 
-class Census:
-    """Clients by source and by network. One more of them comes in, or the limit that is in the way is named."""
+class ClientCounts:
+    """Clients by source and by network. One more of them is counted, or the limit that is in the way is named."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -55,7 +55,7 @@ class Census:
 
 
 def decrement(counts: dict[Network, int], key: Network) -> None:
-    """What nobody is counted under takes no memory: sources come and go for years."""
+    """A count of 0 is not kept: a resident gate sees new sources for years."""
     left = counts.pop(key) - 1
     if left:
         counts[key] = left

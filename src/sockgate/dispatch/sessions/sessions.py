@@ -1,12 +1,12 @@
-"""The servers that are running, each with its client, and the counts that limits go by."""
+"""The sessions: clients that were let in, each with its server."""
 
 from time import monotonic
 
 from ...core.peer import Peer
 from ...core.verdict import Verdict
-from ..deciding.record_text import Wording
+from ..deciding.decision import RecordText
 from ..options import Limits
-from .client_counts import Census, Origin, refusal
+from .client_counts import ClientCounts, Origin, refusal
 
 
 class Session:
@@ -16,10 +16,10 @@ class Session:
     number   how many of its source were connected when it came, itself included; 0 until that is known
     refused  it was let in only to be asked who it is, and was turned away then
     seconds  how long it took, once it is over
-    wording  of its START, for the record of its end
+    text     of the record of its start, for the record of its end
     """
 
-    __slots__ = ("number", "origin", "peer", "pid", "refused", "seconds", "since", "wording")
+    __slots__ = ("number", "origin", "peer", "pid", "refused", "seconds", "since", "text")
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -29,85 +29,90 @@ class Session:
         self.refused = False
         self.since = monotonic()
         self.seconds = 0.0
-        self.wording: Wording | None = None
+        self.text: RecordText | None = None
 
 
 class Sessions:
     """
-    most    clients at a time
-    count   clients at the moment
-    full    whether these are as many as there may be
-    begun   processes that were started for clients so far
+    most     sessions at a time
+    count    sessions at the moment
+    full     whether there are as many as there may be
+    served   clients that got a server so far
+    refused  clients that were refused so far
     """
 
     def __init__(self, limits: Limits) -> None:
         self.most = limits.connections
         self._limits = limits
-        self._census = Census(limits)
+        self._counts = ClientCounts(limits)
         self._running: dict[int, Session] = {}
         self.count = 0
         self.full = False
-        self.begun = 0
+        self.served = 0
+        self.refused = 0
 
-    def forget(self) -> None:
-        """In a guardian: whoever is connected now may have left when it comes to serve somebody."""
-        self._census = Census(self._limits)
-        self._running.clear()
-        self.count, self.full = 0, False
-
-    def admit(self, peer: Peer) -> Session | Verdict:
+    def begin(self, peer: Peer) -> Session | Verdict:
         """Count a client in; or the verdict that refuses it."""
         session = Session(peer)
-        excess = refusal("--max-connections", self.most) if self.full else self._enter(session)
+        excess = refusal("--max-connections", self.most) if self.full else self._count(session)
         if excess is None:
-            self._come()
+            self._add_one()
         return excess or session
 
-    def admit_stranger(self, peer: Peer) -> Session | Verdict:
-        """Count a client in whose source will be known later: this peer is a proxy."""
+    def begin_behind_proxy(self, proxy: Peer) -> Session | Verdict:
+        """Count a client in whose address comes later, from this proxy."""
         if self.full:
             return refusal("--max-connections", self.most)
-        self._come()
-        return Session(peer)
+        self._add_one()
+        return Session(proxy)
 
-    def introduce(self, session: Session, peer: Peer) -> Verdict | None:
+    def name_client(self, session: Session, peer: Peer) -> Verdict | None:
         """The client behind the proxy is this one. Returns the verdict that refuses it, if one does."""
         if session.number:
             return None
         session.peer = peer
-        return self._enter(session)
+        return self._count(session)
 
     def started(self, session: Session) -> None:
         """Its process runs."""
-        self.begun += 1
+        self.served += 1
         self._running[session.pid] = session
+
+    def turned_away(self, session: Session) -> None:
+        """Its process, which asked the client who it is, refuses it."""
+        session.refused = True
+        self.served -= 1
+        self.refused += 1
 
     def ended(self, pid: int) -> Session | None:
         """A process has ended. Returns the session that is over, None if it was no client's."""
         session = self._running.pop(pid, None)
         if session:
-            self._leave(session)
+            self.end(session)
         return session
 
-    def abandoned(self, session: Session) -> None:
-        """Its process could not be started."""
-        self._leave(session)
+    def end(self, session: Session) -> None:
+        """It is over; or its process could not be started."""
+        session.seconds = monotonic() - session.since
+        self.count -= 1
+        self.full = False
+        if session.origin:
+            self._counts.leave(session.origin)
 
-    def _enter(self, session: Session) -> Verdict | None:
-        origin = self._census.origin(session.peer)
-        number = self._census.enter(origin)
+    def forget(self) -> None:
+        """In the guardian: the clients that are connected now may have left when it serves one."""
+        self._counts = ClientCounts(self._limits)
+        self._running.clear()
+        self.count, self.full = 0, False
+
+    def _count(self, session: Session) -> Verdict | None:
+        origin = self._counts.origin(session.peer)
+        number = self._counts.enter(origin)
         if isinstance(number, Verdict):
             return number
         session.origin, session.number = origin, number
         return None
 
-    def _come(self) -> None:
+    def _add_one(self) -> None:
         self.count += 1
         self.full = self.count >= self.most
-
-    def _leave(self, session: Session) -> None:
-        session.seconds = monotonic() - session.since
-        self.count -= 1
-        self.full = False
-        if session.origin:
-            self._census.leave(session.origin)

@@ -4,7 +4,7 @@ import _socket
 import os
 from collections.abc import Iterator
 
-from ...core.peer import SO_ACCEPTCONN
+from ..core.peer import SO_ACCEPTCONN
 
 
 def stream_sockets() -> Iterator[_socket.socket]:
@@ -27,9 +27,9 @@ def is_listening(stream: _socket.socket) -> bool:
 
 
 def take_over(connection: _socket.socket) -> None:
-    """Have this client on descriptor 0, and nothing of any other: no session and no port stays open because of us.
+    """Have this client on descriptor 0, and close the other connections and the ports, or they would stay open here.
 
-    The other descriptors become this client's, too: objects that we have a copy of may still close them.
+    They are replaced by this client's connection, not closed: copies of the gate's objects may close them later.
     """
     descriptor = connection.fileno()
     os.dup2(descriptor, 0)

@@ -1,22 +1,23 @@
 """Saying the same thing once a minute, however often it happens."""
 
-from collections.abc import Callable
 from time import monotonic
 
 SECONDS = 60.0
 
 
-class Seldom:
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+class RateLimiter:
+    """Counts messages, and lets each through once in a while."""
+
+    def __init__(self) -> None:
         self._last: dict[str, float] = {}  # by message; there are few different ones
         self._unsaid: dict[str, int] = {}
 
-    def __call__(self, message: str) -> None:
+    def pass_on(self, message: str) -> str:
+        """What is to be said now that this happens; empty if it was said a short time ago."""
         now = monotonic()
         if now - self._last.get(message, -SECONDS) < SECONDS:
             self._unsaid[message] = self._unsaid.get(message, 0) + 1
-            return
+            return ""
         self._last[message] = now
         times = self._unsaid.pop(message, 0)
-        self._say(f"{message}, {times} times more since the last report" if times else message)
+        return f"{message}, {times} times more since the last report" if times else message

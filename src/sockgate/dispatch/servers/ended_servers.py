@@ -1,0 +1,32 @@
+"""Servers that have ended."""
+
+import os
+
+from ..guardian import Guardian
+from ..records.records import Records
+from ..sessions.sessions import Sessions
+
+
+class EndedServers:
+    """Takes leave of them: their sessions count no longer, and their end is recorded."""
+
+    def __init__(self, sessions: Sessions, records: Records, guardian: Guardian) -> None:
+        self._sessions = sessions
+        self._records = records
+        self._guardian = guardian
+
+    def take_leave(self) -> None:
+        """Of every server that has ended by now."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            session = self._sessions.ended(pid)
+            if session is None:
+                self._guardian.note_end(pid)
+            elif not session.refused:
+                self._records.ended(session, status)
+                self._records.counted(self._sessions.count, self._sessions.most)

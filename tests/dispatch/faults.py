@@ -1,0 +1,198 @@
+"""What tests do to a sockgated that they start: these functions run in it, before main().
+
+So they import no library. `injected` makes the line that calls one of them.
+"""
+
+import _socket
+import os
+import resource
+import signal
+import sys
+import time
+from _posixsubprocess import fork_exec
+from collections.abc import Callable
+from typing import ParamSpec, Protocol
+
+from sockgate.connection.gate import Gate
+from sockgate.core.peer import Peer
+from sockgate.core.questions import Questions
+from sockgate.core.verdict import Verdict
+from sockgate.dispatch import descriptors, dispatcher
+from sockgate.dispatch.accepting.listener import Listener
+from sockgate.dispatch.deciding.decision import EnvironmentTemplate
+from sockgate.dispatch.dispatcher import Dispatcher
+from sockgate.dispatch.servers import forked_server, vfork_server
+from sockgate.dispatch.sessions.sessions import Session, Sessions
+
+P = ParamSpec("P")
+ROOT = __file__.removesuffix("/tests/dispatch/faults.py")
+
+
+class Named(Protocol):
+    """A function."""
+
+    __module__: str
+    __qualname__: str
+
+
+def injected(function: Callable[P, None], *words: P.args, **named: P.kwargs) -> str:
+    """The code that calls this function with these arguments, which have a repr."""
+    return (
+        f"sys.path.append({ROOT!r})\n"
+        f"from {function.__module__} import {function.__name__}\n"
+        f"{function.__name__}(*{words!r}, **{named!r})\n"
+    )
+
+
+def stuck_in(method: Named, call: int = 1) -> str:
+    """The code that has the gate be stuck at the nth call of this method, with all that was done before."""
+    return injected(get_stuck, method.__module__, method.__qualname__, call)
+
+
+def get_stuck(module: str, method: str, call: int) -> None:
+    owner, _, name = method.partition(".")
+    kind = getattr(sys.modules[module], owner)
+    original, calls, process = getattr(kind, name), [0], os.getpid()
+
+    def stuck(*arguments: object) -> object:
+        calls[0] += 1
+        if calls[0] == call and os.getpid() == process:
+            os.write(2, b"stuck\n")
+            time.sleep(60)
+        return original(*arguments)
+
+    setattr(kind, name, stuck)
+
+
+def accept_together() -> None:
+    """Accept in a row all clients that come within 0.2 s."""
+    receive = Dispatcher._receive
+
+    def late(self: Dispatcher, listener: Listener) -> None:
+        time.sleep(0.2)
+        receive(self, listener)
+
+    dispatcher.CROWD_SECONDS = float("inf")
+    Dispatcher._receive = late  # type: ignore[method-assign]
+
+
+def put_chores_off() -> None:
+    dispatcher.BUSY_SECONDS = 3600.0
+
+
+class Failing:
+    """A system call that fails so many times, as it does when there is too little of something."""
+
+    def __init__(self, number: int, times: int) -> None:
+        self._number = number
+        self._left = times
+
+    def fails(self) -> bool:
+        self._left -= 1
+        return self._left >= 0
+
+    def fail(self) -> None:
+        if self.fails():
+            raise OSError(self._number, os.strerror(self._number))
+
+
+def fail_to_vfork(number: int, times: int) -> None:
+    failing = Failing(number, times)
+
+    def fail(*arguments: object) -> int:
+        failing.fail()
+        return fork_exec(*arguments)  # type: ignore[arg-type]
+
+    vfork_server.fork_exec = fail  # type: ignore[attr-defined]
+
+
+def fail_to_exec(number: int, times: int) -> None:
+    """The child is there, but cannot become the server."""
+    failing = Failing(number, times)
+
+    def fail(*arguments: object) -> int:
+        if failing.fails():
+            os.write(int(str(arguments[13])), b"OSError:%x:" % number)
+            arguments = ((b"sh", b"-c", b"exit 255"), (b"/bin/sh",), *arguments[2:])
+        return fork_exec(*arguments)  # type: ignore[arg-type]
+
+    vfork_server.fork_exec = fail  # type: ignore[attr-defined]
+
+
+def fail_to_fork(number: int, times: int) -> None:
+    fork, failing = os.fork, Failing(number, times)
+
+    def fail() -> int:
+        failing.fail()
+        return fork()
+
+    os.fork = fail
+
+
+def fail_to_accept(number: int, times: int) -> None:
+    accept, failing = Listener.accept, Failing(number, times)
+
+    def fail(self: Listener) -> object:
+        failing.fail()
+        return accept(self)
+
+    Listener.accept = fail  # type: ignore[method-assign, assignment]
+
+
+def be_slow_to_take_over(seconds: float) -> None:
+    """A forked child needs so long until it has its client on descriptor 0."""
+    take_over = descriptors.take_over
+
+    def slow(connection: _socket.socket) -> None:
+        os.write(2, b"on its way\n")
+        time.sleep(seconds)
+        take_over(connection)
+
+    forked_server.take_over = slow  # type: ignore[attr-defined]
+
+
+def hear_late_of_starts(seconds: float) -> None:
+    started = Sessions.started
+
+    def late(self: Sessions, session: Session) -> None:
+        time.sleep(seconds)
+        started(self, session)
+
+    Sessions.started = late  # type: ignore[method-assign]
+
+
+def fail_to_decide_once() -> None:
+    decide, failing = Gate.decide_or_ask, Failing(0, 1)
+
+    def fail(self: Gate, peer: Peer) -> tuple[Verdict | None, Questions | None]:
+        if failing.fails():
+            raise RuntimeError("a fault")
+        return decide(self, peer)
+
+    Gate.decide_or_ask = fail  # type: ignore[method-assign]
+
+
+def fail_to_make_environment_once() -> None:
+    words, failing = EnvironmentTemplate.words, Failing(0, 1)
+
+    def fail(self: EnvironmentTemplate, port: int, number: int) -> list[bytes]:
+        if failing.fails():
+            raise RuntimeError("a fault")
+        return words(self, port, number)
+
+    EnvironmentTemplate.words = fail  # type: ignore[method-assign]
+
+
+def limit_descriptors(count: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+
+
+def block_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR2})
+
+
+def fail_at_each_end() -> None:
+    def fail(_self: Sessions, _pid: int) -> Session | None:
+        raise RuntimeError("a fault")
+
+    Sessions.ended = fail  # type: ignore[method-assign, assignment]
