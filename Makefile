@@ -50,7 +50,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-oracles test-system coverage soak diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
+.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
 
 # The first target is what `make` alone makes.
 build:  ## the programs into build/bin, to run them from this tree
@@ -180,15 +180,21 @@ test-system: build venv  ## whole machines with a real systemd, as root; one wor
 # `make test` runs the same in small. PART= for some of it, such as PART='trixie and nobody_is_lost'. No test of it takes
 # two minutes.
 PART =
-soak: build venv  ## sockgated under load for a quarter of an hour, as root
+soak: build venv attack  ## sockgated under load for a quarter of an hour, as root
 	SOCKGATE_LOAD=full .venv/bin/pytest -q -s tests/system/test_load.py $(if $(PART),-k '$(PART)')
+
+SEED = $(shell date +%s)
+# For each engine; the first line of the output has the seed. ENGINE=resident, proxied or connection for one of them.
+SECONDS = 60
+ENGINE =
+attack: build venv  ## random faults against both engines under load, as root: SECONDS=, SEED=
+	.venv/bin/python -m tests.attack.run --seconds $(SECONDS) --seed $(SEED) $(addprefix --engine ,$(ENGINE))
 
 # 2,000 connections of each engine on each release.
 log-sessions: build venv  ## how far the durations of sockgatectl log are from those that the clients saw
 	SOCKGATE_LOG_SESSIONS=2000 .venv/bin/pytest -q -s tests/system/test_log.py -k agrees
 
 # The first line of the output has the seed.
-SEED = $(shell date +%s)
 diff: build venv  ## 20,000 cases of each dialect against the program that it came from; SEED= for the same again
 	seed=$(SEED)
 	echo "seed $$seed"

@@ -1,0 +1,259 @@
+"""How each fault is made and taken back."""
+
+import contextlib
+import os
+import random
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from tests.attack.gates import AS_SERVICE, Journal, Resident
+from tests.attack.oracle import Era, History, Window
+from tests.attack.plan import Fault, Swap, is_of_one_client, policy
+
+SETTLE_SECONDS = 1.3  # the gate tries once a second to read what it could not
+ATTACH_SECONDS = 2.0
+FAST_SECONDS, FIRST_FAST = 0.005, 100_000
+ORPHANED_SECONDS = 0.6  # until a guardian that was killed is replaced
+
+
+class Attacker:
+    """Makes the faults of a plan against a resident gate, and writes down what they excuse."""
+
+    def __init__(
+        self, gate: Resident, journal: Journal, swapper: "Swapper", history: History, clock: Callable[[], float]
+    ) -> None:
+        self._gate, self._journal, self._swapper = gate, journal, swapper
+        self._history, self._clock = history, clock
+
+    def run(self, fault: Fault) -> None:
+        wait_until(fault.at, self._clock)
+        since = self._clock()
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError), self._make(fault):
+            wait_until(since + fault.lasts, self._clock)
+        self._excuse(fault, since)
+
+    def _excuse(self, fault: Fault, since: float) -> None:
+        until = self._clock() + SETTLE_SECONDS
+        drops = fault.kind == "kill-helper" or (fault.kind == "inject" and is_of_one_client(fault))
+        stale = not fault.kind.startswith(("log", "notify", "kill-helper", "swap"))
+        self._history.windows.append(Window(since, until, f"({fault})", stale=stale, drops=drops))
+
+    def excuse_orphans(self) -> None:
+        """A gate that is killed while it has no guardian loses the clients that it had just accepted."""
+        killed = [window for window in self._history.windows if "kill-guardian" in window.reason]
+        for window in [window for window in self._history.windows if "kill-gate" in window.reason]:
+            if any(window.since - ORPHANED_SECONDS <= other.since <= window.since for other in killed):
+                until = window.since + ORPHANED_SECONDS
+                self._history.windows.append(Window(window.since, until, "killed without a guardian", drops=True))
+
+    @contextlib.contextmanager
+    def _make(self, fault: Fault) -> Iterator[None]:
+        method = getattr(self, "_" + fault.kind.replace("-", "_"), None)
+        if method is None:
+            yield
+            return
+        with method(fault.argument):
+            yield
+
+    @contextlib.contextmanager
+    def _inject(self, injection: str) -> Iterator[None]:
+        with strace(self._gate.pid, injection):
+            yield
+
+    @contextlib.contextmanager
+    def _inject_guardian(self, injection: str) -> Iterator[None]:
+        with strace(self._guardian(), injection):
+            yield
+
+    def _guardian(self) -> int:
+        forks = self._gate.forks()
+        if not forks:
+            raise ProcessLookupError
+        return forks[0]
+
+    @contextlib.contextmanager
+    def _limited(self, name: str, value: int) -> Iterator[None]:
+        pid = self._gate.pid
+        before = soft_limit(pid, name)
+        set_limit(pid, name, str(value))
+        try:
+            yield
+        finally:
+            set_limit(pid, name, before)
+
+    @contextlib.contextmanager
+    def _few_descriptors(self, _argument: str) -> Iterator[None]:
+        with self._limited("nofile", len(os.listdir(f"/proc/{self._gate.pid}/fd")) + 1):
+            yield
+
+    @contextlib.contextmanager
+    def _no_processes(self, _argument: str) -> Iterator[None]:
+        with self._limited("nproc", 1):
+            yield
+
+    @contextlib.contextmanager
+    def _little_memory(self, _argument: str) -> Iterator[None]:
+        pages = int(Path(f"/proc/{self._gate.pid}/statm").read_text().split()[0])
+        with self._limited("as", pages * resource.getpagesize()):
+            yield
+
+    @contextlib.contextmanager
+    def _stopped(self, pid: int) -> Iterator[None]:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def _stop_gate(self, _argument: str) -> Iterator[None]:
+        with self._stopped(self._gate.pid):
+            yield
+
+    @contextlib.contextmanager
+    def _stop_guardian(self, _argument: str) -> Iterator[None]:
+        with self._stopped(self._guardian()):
+            yield
+
+    @contextlib.contextmanager
+    def _kill_gate(self, _argument: str) -> Iterator[None]:
+        self._gate.kill()
+        yield
+
+    @contextlib.contextmanager
+    def _kill_guardian(self, _argument: str) -> Iterator[None]:
+        os.kill(self._guardian(), signal.SIGKILL)
+        yield
+
+    @contextlib.contextmanager
+    def _kill_helper(self, _argument: str) -> Iterator[None]:
+        for pid in self._gate.forks()[1:2]:
+            os.kill(pid, signal.SIGKILL)
+        yield
+
+    @contextlib.contextmanager
+    def _hangup(self, _argument: str) -> Iterator[None]:
+        os.kill(self._gate.pid, signal.SIGHUP)
+        yield
+
+    @contextlib.contextmanager
+    def _stray_signal(self, argument: str) -> Iterator[None]:
+        whose, name = argument.split()
+        os.kill(self._gate.pid if whose == "gate" else self._guardian(), signal.Signals[f"SIG{name}"])
+        yield
+
+    @contextlib.contextmanager
+    def _log_stalls(self, _argument: str) -> Iterator[None]:
+        self._journal.reads = False
+        yield
+        self._journal.reads = True
+
+    @contextlib.contextmanager
+    def _log_gone(self, _argument: str) -> Iterator[None]:
+        self._journal.close()
+        yield
+        self._journal.open()
+
+    @contextlib.contextmanager
+    def _notify_gone(self, _argument: str) -> Iterator[None]:
+        self._gate.notifications.close()
+        yield
+        self._gate.notifications.open()
+
+    @contextlib.contextmanager
+    def _notify_stalls(self, _argument: str) -> Iterator[None]:
+        self._gate.notifications.reads = False
+        yield
+        self._gate.notifications.reads = True
+
+    @contextlib.contextmanager
+    def _swap_fast(self, _argument: str) -> Iterator[None]:
+        self._swapper.fast = True
+        yield
+        self._swapper.fast = False
+
+
+def soft_limit(pid: int, name: str) -> str:
+    command = ["prlimit", f"--pid={pid}", f"--{name}", "--noheadings", "--output=SOFT"]
+    return subprocess.run([*AS_SERVICE, *command], capture_output=True, text=True).stdout.strip()
+
+
+def set_limit(pid: int, name: str, value: str) -> None:
+    """Only the soft limit, which the gate's own user may set and raise again."""
+    if pid and value:
+        subprocess.run([*AS_SERVICE, "prlimit", f"--pid={pid}", f"--{name}={value}:"], stderr=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def strace(pid: int, injection: str) -> Iterator[None]:
+    """System calls of this process fail. It stops for a moment at the beginning and at the end."""
+    if not pid:
+        raise ProcessLookupError
+    call = injection.partition(":")[0]
+    tracer = subprocess.Popen(
+        ["strace", "-o", "/dev/null", "-p", str(pid), "-e", f"trace={call}", "-e", f"inject={injection}"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + ATTACH_SECONDS
+    while tracer.poll() is None and time.monotonic() < deadline and not is_traced(pid):
+        time.sleep(0.002)
+    try:
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait()
+
+
+def is_traced(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return "TracerPid:\t0\n" not in Path(f"/proc/{pid}/status").read_text()
+    return False
+
+
+class Swapper:
+    """Puts the rules of each generation in place, and writes down from when to when they were there."""
+
+    def __init__(self, rules: Path, history: History, clock: Callable[[], float]) -> None:
+        self._rules, self._history, self._clock = rules, history, clock
+        self.fast = False
+
+    def run(self, swaps: Sequence[Swap], seed: int) -> None:
+        """Each at its time; in between, while `fast` is set, others as fast as files can be written."""
+        chance = random.Random(f"fast swaps {seed}")
+        generation = FIRST_FAST
+        for swap in swaps:
+            while self._clock() < swap.at:
+                if self.fast and self._history.eras[-1].policy is not None:
+                    generation += 1
+                    self.put(Swap(0.0, generation, chance.choice(("rename", "link")), policy(chance)))
+                time.sleep(max(0.0, min(FAST_SECONDS, swap.at - self._clock())))
+            self.put(swap)
+
+    def put(self, swap: Swap) -> None:
+        new = self._rules.with_name(f"rules.{swap.generation}")
+        new.write_text(swap.text())
+        link = self._rules.with_name("link")
+        link.unlink(missing_ok=True)
+        link.symlink_to(new.name)
+        since = self._clock()
+        if swap.how == "missing":
+            self._rules.unlink()
+        elif swap.how == "link":
+            link.rename(self._rules)
+        else:
+            new.rename(self._rules)
+        now = self._clock()
+        eras = self._history.eras
+        if eras:
+            eras[-1] = Era(eras[-1].since, now, eras[-1].generation, eras[-1].policy)
+        eras.append(Era(since, float("inf"), swap.generation, swap.policy if swap.is_good else None))
+
+
+def wait_until(moment: float, clock: Callable[[], float]) -> None:
+    left = moment - clock()
+    if left > 0:
+        time.sleep(left)

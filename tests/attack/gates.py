@@ -1,0 +1,220 @@
+"""The two engines without systemd: what it does for them is done here, as far as an attack needs it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+TREE = Path(__file__).parents[2]
+BIN = TREE / "build/bin"
+UID = 61234  # of the gate: nothing else on the machine has it
+PORT = 2525
+RESTART_SECONDS = 0.1  # RestartSec= of the shipped units
+READY_SECONDS = 10.0
+AS_SERVICE = ("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--bounding-set=-all")
+# Tells the client who it is taken for, then waits for a line.
+SERVER = ("/bin/sh", "-c", 'echo "$TCPREMOTEIP ${GEN-none} ${RELAYCLIENT-no}"; read line; echo "bye $line"')
+
+
+def listener() -> socket.socket:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("0.0.0.0", PORT))
+    sock.listen(512)
+    return sock
+
+
+class Notifications:
+    """NOTIFY_SOCKET, which a fault can take away or let fill up."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reads = True
+        self.ready = 0  # how often a gate said so
+        self._socket: socket.socket | None = None
+        self.open()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def open(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.settimeout(0.1)
+        self._socket.bind(str(self.path))
+        self.path.chmod(0o666)
+
+    def close(self) -> None:
+        self.path.unlink(missing_ok=True)
+        sock, self._socket = self._socket, None
+        if sock:
+            sock.close()
+
+    def _read(self) -> None:
+        while True:
+            sock = self._socket
+            if not self.reads or sock is None:
+                time.sleep(0.02)
+                continue
+            with contextlib.suppress(OSError):
+                self.ready += b"READY=1" in sock.recv(65536)
+
+
+class Journal(Notifications):
+    """journald's socket. `records` counts what came, by its MESSAGE_ID; `alarming` keeps what must not be said."""
+
+    def __init__(self, path: Path) -> None:
+        self.records = 0
+        self.alarming: list[str] = []
+        super().__init__(path)
+
+    def _read(self) -> None:
+        while True:
+            sock = self._socket
+            if not self.reads or sock is None:
+                time.sleep(0.02)
+                continue
+            with contextlib.suppress(OSError):
+                record = sock.recv(1 << 18)
+                self.records += 1
+                if b"internal error" in record or b"Traceback" in record:
+                    self.alarming.append(record.decode(errors="replace"))
+
+
+class StandardError:
+    """A socket, as journald gives one to a service; what is written there goes to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader, self.writer = socket.socketpair()
+        self._path = path
+        status = os.fstat(self.writer.fileno())
+        self.journal_stream = f"{status.st_dev}:{status.st_ino}"
+        threading.Thread(target=self._copy, daemon=True).start()
+
+    def _copy(self) -> None:
+        with open(self._path, "ab", buffering=0) as file:
+            while data := self._reader.recv(65536):
+                file.write(data)
+
+
+class Resident:
+    """sockgated, started again a tenth of a second after it has ended, as systemd does.
+
+    starts   when each of them was started
+    ends     when each of them ended by itself, and its exit status: it must not
+    """
+
+    def __init__(self, folder: Path, options: list[str], clock: Callable[[], float]) -> None:
+        self._folder, self._options, self._clock = folder, options, clock
+        self._listener = listener()
+        self.notifications = Notifications(folder / "notify")
+        self.starts: list[float] = []
+        self.ends: list[tuple[float, int]] = []
+        self._expected: set[int] = set()
+        self._stopping = False
+        self.process: subprocess.Popen[bytes] | None = None
+        self._stderr = StandardError(folder / "stderr")
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper.start()
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.notifications.ready:
+            assert time.monotonic() < deadline, (folder / "stderr").read_text()
+            time.sleep(0.01)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid if self.process and self.process.poll() is None else 0
+
+    def _keep(self) -> None:
+        while not self._stopping:
+            self.process = process = self._start()
+            status = process.wait()
+            if process.pid not in self._expected and not self._stopping:
+                self.ends.append((self._clock(), status))
+            time.sleep(RESTART_SECONDS)
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        self.starts.append(self._clock())
+        environment = {
+            "PATH": "/usr/bin:/bin", "LISTEN_FDS": "1", "NOTIFY_SOCKET": str(self.notifications.path),
+            "JOURNAL_STREAM": self._stderr.journal_stream,
+        }  # fmt: skip
+        words = [*AS_SERVICE, str(BIN / "sockgated"), *self._options, "--", *SERVER]
+        return subprocess.Popen(
+            ["/bin/sh", "-c", 'exec 3<&"$0"; export LISTEN_PID=$$; exec "$@"', str(self._listener.fileno()), *words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._stderr.writer.fileno(),
+            env=environment, cwd="/", pass_fds=[self._listener.fileno()],
+        )  # fmt: skip
+
+    def children(self) -> list[int]:
+        """The guardian, children that wait for their client, and servers."""
+        with contextlib.suppress(OSError):
+            return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        return []
+
+    def forks(self) -> list[int]:
+        """Children that still run the gate's own program: the guardian first."""
+        with contextlib.suppress(OSError):
+            own = Path(f"/proc/{self.pid}/cmdline").read_bytes()
+            return [pid for pid in self.children() if Path(f"/proc/{pid}/cmdline").read_bytes() == own]
+        return []
+
+    def kill(self) -> None:
+        pid = self.pid
+        if pid:
+            self._expected.add(pid)
+            os.kill(pid, signal.SIGKILL)
+
+    def memory(self) -> int:
+        """Resident kilobytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+
+    def stop(self) -> int:
+        """Its exit status after SIGTERM."""
+        self._stopping = True
+        if self.process is None or self.process.poll() is not None:
+            return -1
+        self.process.terminate()
+        return self.process.wait(READY_SECONDS)
+
+
+class PerConnection:
+    """One sockgate for each connection, as Accept=yes starts it. `faulted` says what was done to whose gate."""
+
+    def __init__(self, folder: Path, options: list[str], injections: list[str]) -> None:
+        self._folder, self._options = folder, options
+        self._injections = injections
+        self._listener = listener()
+        self.faulted: dict[tuple[str, int], str] = {}  # by the client's address and port
+        self._stderr = StandardError(folder / "stderr")
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        count = 0
+        while True:
+            connection, client = self._listener.accept()
+            words = [*AS_SERVICE, str(BIN / "sockgate"), *self._options, "--", *SERVER]
+            if count % 2 and self._injections:
+                injection = self._injections[count % len(self._injections)]
+                self.faulted[client] = injection
+                call = injection.partition(":")[0]
+                words = ["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={injection}", *words]
+            count += 1
+            threading.Thread(target=self._serve, args=(words, connection), daemon=True).start()
+
+    def _serve(self, words: list[str], connection: socket.socket) -> None:
+        environment = {"PATH": "/usr/bin:/bin", "JOURNAL_STREAM": self._stderr.journal_stream}
+        with connection:
+            process = subprocess.Popen(
+                words,
+                stdin=connection.fileno(),
+                stdout=connection.fileno(),
+                stderr=self._stderr.writer.fileno(),
+                cwd="/",
+                env=environment,
+            )
+        process.wait()
