@@ -8,6 +8,7 @@ import time
 import pytest
 
 from sockgate.connection import proxy
+from sockgate.core.addresses import AddressList
 from sockgate.core.errors import Refused
 from sockgate.core.peer import Peer, internet_peer
 
@@ -58,7 +59,7 @@ def receive(ours: socket.socket, seconds: float = 5.0) -> Peer:
     connection = _socket.socket(fileno=ours.fileno())
     try:
         header = proxy.read_header(connection, time.monotonic() + seconds)
-        return proxy.ProxyProtocol("10.0.0.0/8").apply(header, SENDER)
+        return proxy.ProxyProtocol(AddressList("10.0.0.0/8", "--proxy-protocol")).apply(header, SENDER)
     finally:
         connection.detach()
 

@@ -102,7 +102,7 @@ def test_a_banner_may_be_a_text_in_place_of_a_file(launcher: Launcher, banners: 
 def test_a_banner_is_sent_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "banner"
     file.write_bytes(b"\0\xff no end")
-    assert Banners(str(file), None, None, None).greeting == b"\0\xff no end"
+    assert Banners(parse(["--banner", str(file), "server"])).greeting == b"\0\xff no end"
 
 
 def test_a_banner_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
@@ -129,13 +129,13 @@ def test_a_banner_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     ],
 )
 def test_a_message_ends_as_the_protocols_want(text: str, message: bytes) -> None:
-    assert Banners(None, None, None, text).message == message
+    assert Banners(parse(["--deny-message", text, "server"])).message == message
 
 
 @pytest.mark.parametrize("text", ["", "a\rb", "a\0b", "\x1b[2J", "a\tb", "\udcff"])
 def test_a_message_with_control_characters_or_broken_bytes_is_an_error(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Banners(None, None, None, text)
+        Banners(parse(["--deny-message", text, "server"]))
     assert str(caught.value) == f"--deny-message: {text!r} is not a line of text"
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pytest
 
 from sockgate.connection.gate import Gate
-from sockgate.connection.greet_delay import GreetDelay, first_words
+from sockgate.connection.greet_delay import GreetDelay, first_words, parse_greet_delay
 from sockgate.core.errors import ConfigError, UsageError
 from sockgate.core.options import parse
 from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
@@ -19,6 +19,10 @@ DELAY = ["--greet-delay", "0.2,554 5.5.1 too early", "--deny-message", "421 no"]
 
 
 Variables = Mapping[str, bytes | None]
+
+
+def delay_of(text: str) -> GreetDelay:
+    return GreetDelay(*parse_greet_delay(text, "--greet-delay"))
 
 
 def hold(
@@ -34,7 +38,7 @@ def hold(
             ALLOW, Cause("rules:7"), variables={name.encode(): value for name, value in variables.items()}
         )
         start = time.monotonic()
-        steps = GreetDelay(text).hold(verdict, None)
+        steps = delay_of(text).hold(verdict, None)
         try:
             steps.send(first_words(ours.fileno(), next(steps).seconds))
         except StopIteration as end:
@@ -94,7 +98,7 @@ def test_a_delay_in_a_rule_that_is_none_refuses(delay: bytes) -> None:
 @pytest.mark.parametrize("text", ["", "soon", "0", "0.05", "61", "-1", "1e1", "1 s", "\u0661", ",554 no"])
 def test_a_delay_that_is_none_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        GreetDelay(text)
+        delay_of(text)
     number = text.partition(",")[0]
     assert str(caught.value) == f"--greet-delay: {number!r} is not a number of seconds from 0.1 to 60"
 
@@ -102,12 +106,12 @@ def test_a_delay_that_is_none_is_a_usage_error(text: str) -> None:
 @pytest.mark.parametrize("message", ["", "a\tb", "\x1b[2J"])
 def test_a_message_that_is_no_line_is_a_usage_error(message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        GreetDelay(f"5,{message}")
+        delay_of(f"5,{message}")
     assert str(caught.value) == f"--greet-delay: {message!r} is not a line of text"
 
 
 def test_commas_belong_to_the_message() -> None:
-    assert GreetDelay("5,554 no, not now").message == b"554 no, not now\r\n"
+    assert delay_of("5,554 no, not now").message == b"554 no, not now\r\n"
 
 
 def converse(launcher: Launcher, said: bytes, *options: str) -> Outcome:

@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.connection import proxy
+from sockgate.connection.gate import Gate
+from sockgate.core.addresses import AddressList
 from sockgate.core.errors import Refused, UsageError
+from sockgate.core.options import parse
 from sockgate.core.peer import internet_peer
 from tests.connection.launch import Launcher, Outcome, internet
 from tests.connection.proxy_headers import CLIENTS, LINE, LINE6, VALID, receive, refusal, ssl, tlv, v2
@@ -246,13 +249,13 @@ def test_a_header_that_no_proxy_sends_is_not_seen_before_it_is_read(pair: Pair) 
 def test_a_stranger_is_refused_whatever_it_sends() -> None:
     stranger = internet_peer(bytes([192, 0, 2, 99]), 1, bytes([10, 0, 0, 1]), 25)
     with pytest.raises(Refused) as caught:
-        proxy.ProxyProtocol("10.0.0.9").check_sender(stranger)
+        proxy.ProxyProtocol(AddressList("10.0.0.9", "--proxy-protocol")).check_sender(stranger)
     assert str(caught.value) == "not a trusted proxy (--proxy-protocol 10.0.0.9)"
 
 
 def test_an_unusable_list_of_proxies_is_a_usage_error() -> None:
     with pytest.raises(UsageError) as caught:
-        proxy.ProxyProtocol("10.0.0")
+        Gate(parse(["--proxy-protocol", "10.0.0", "server"]))
     assert str(caught.value) == "--proxy-protocol: '10.0.0' is not an IP address (for the network write 10.0.0.0/24)"
 
 

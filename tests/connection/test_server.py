@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.connection.server import Server, exec_failure
+from sockgate.connection.server import Server, exec_failure, parse_stderr
 from sockgate.core.errors import GateError, ServerMissing, ServerUnusable, SystemFailure, UsageError
 
 
@@ -79,13 +79,15 @@ def test_a_failed_exec_has_the_exit_code_of_a_shell_or_asks_to_try_later(
     assert failure.message == r"unable to run '/missing \\xff': the reason"
 
 
-def test_wrong_words_are_refused_before_a_client_comes() -> None:
-    for command, stderr, message in (
-        ([], "journal", "no server given (usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...])"),
-        ([""], "journal", "no server given (usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...])"),
-        (["true"], "", "--stderr: '' is neither journal nor socket"),
-        (["true"], "Socket", "--stderr: 'Socket' is neither journal nor socket"),
-    ):
-        with pytest.raises(UsageError) as caught:
-            server(*command, stderr=stderr)
-        assert str(caught.value) == message
+@pytest.mark.parametrize("command", [[], [""]])
+def test_a_gate_without_a_server_is_refused_before_a_client_comes(command: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        server(*command)
+    assert str(caught.value) == "no server given (usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...])"
+
+
+@pytest.mark.parametrize("text", ["", "Socket"])
+def test_standard_error_goes_to_the_journal_or_to_the_client(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_stderr(text, "--stderr")
+    assert str(caught.value) == f"--stderr: {text!r} is neither journal nor socket"

@@ -144,7 +144,7 @@ def test_inetd(line: Line) -> None:
     options = gate_of(conversion)
     if "tcpd" in server or machine.wraps:
         assert options is not None
-        assert options.one("--hosts-access") == ("in.x" if "tcpd" in server else "cat")
+        assert options.hosts_access == ("in.x" if "tcpd" in server else "cat")
 
 
 KEYS = ("10.0.0.1", "10.0.0", "10", "192.168.0", "192.168.0.10", "127.0.0.1", "172.16", ":fd00:0001", "*")

@@ -85,7 +85,7 @@ def test_the_folder_of_a_run_script_is_that_folder(word: str) -> None:
 @given(words.filter(lambda word: not set(word) & set("'\"\\$")))
 def test_the_deny_message_of_courier_is_sent_as_it_is_written(word: str) -> None:
     conversion = convert("couriertcpd", f"TCPDOPTS='-nodnslookup -denymsg={word}'\n", "imapd")
-    assert parse(started(conversion)[1:]).one("--deny-message") == word
+    assert parse(started(conversion)[1:]).deny_message == f"{word}\r\n".encode()
 
 
 def test_a_folder_with_a_backslash_at_its_end_leaves_the_next_line_alone() -> None:

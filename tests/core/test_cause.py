@@ -8,7 +8,8 @@ from sockgate.connection.gate import Gate
 from sockgate.core.errors import GateError
 from sockgate.core.options import parse
 from sockgate.core.verdict import Cause
-from sockgate.dispatch.options import OPTIONS, read_limits, read_process
+from sockgate.dispatch.options import parse as parse_resident
+from sockgate.dispatch.options import read_limits, read_process
 from tests.core.clients import client
 
 
@@ -20,7 +21,7 @@ def test_a_cause_is_written_as_the_administrator_wrote_it() -> None:
 
 
 def build(words: list[str]) -> None:
-    settings = parse(words, OPTIONS)
+    settings = parse_resident(words)
     read_limits(settings)
     read_process(settings)
     Gate(settings)

@@ -3,16 +3,16 @@
 import pytest
 
 from sockgate.core.errors import UsageError
-from sockgate.core.options import GATE_OPTIONS, parse
-from sockgate.dispatch.options import LIMIT_OPTIONS, OPTIONS, Limits, Process, read_limits, read_process
+from sockgate.core.options import GATE_OPTIONS
+from sockgate.dispatch.options import LIMIT_OPTIONS, Limits, Process, parse, read_limits, read_process
 
 
 def limits(*words: str) -> Limits:
-    return read_limits(parse([*words, "server"], OPTIONS))
+    return read_limits(parse([*words, "server"]))
 
 
 def process(*words: str) -> Process:
-    return read_process(parse([*words, "server"], OPTIONS))
+    return read_process(parse([*words, "server"]))
 
 
 def test_without_options_there_are_forty_clients_that_wait_at_the_limit() -> None:

@@ -56,7 +56,7 @@ for peer in CLIENTS:
     peer.names = GivenName(peer.remote, peer.host)
 
 PROXY_SENDER = internet_peer(bytes([10, 0, 0, 9]), 999, bytes([10, 0, 0, 1]), 25)
-PROXY = ProxyProtocol("10.0.0.9")
+PROXY = ProxyProtocol(AddressList("10.0.0.9", "--proxy-protocol"))
 MOST_SECONDS = 5.0
 
 QUESTION = encode_question(0x1234, "7.2.0.192.bl.example.com", A)

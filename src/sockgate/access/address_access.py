@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def build(settings: "Settings", _: "Sources") -> "AddressAccess":
-    return AddressAccess(settings.joined("--allow"), settings.joined("--deny"))
+    return AddressAccess(settings.allow, settings.deny)
 
 
 class AddressAccess(Check):

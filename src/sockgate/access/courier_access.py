@@ -47,7 +47,8 @@ class Entry:
 
 
 def build(settings: "Settings", sources: "Sources") -> "CourierAccess":
-    return CourierAccess(settings.one("--courier-access"), sources)
+    assert settings.courier_access is not None
+    return CourierAccess(settings.courier_access, sources)
 
 
 class CourierAccess(Check):

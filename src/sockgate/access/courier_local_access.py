@@ -19,7 +19,8 @@ LONGEST = 5  # digits of a port
 
 
 def build(settings: "Settings", sources: "Sources") -> "CourierAccessLocal":
-    return CourierAccessLocal(settings.one("--courier-access-local"), sources)
+    assert settings.courier_access_local is not None
+    return CourierAccessLocal(settings.courier_access_local, sources)
 
 
 class CourierAccessLocal(CourierAccess):

@@ -139,7 +139,8 @@ class Rule:
 
 
 def build(settings: "Settings", sources: "Sources") -> "HostsAccess":
-    return HostsAccess(settings.one("--hosts-access"), ident="--ident" in settings, sources=sources)
+    assert settings.hosts_access is not None
+    return HostsAccess(settings.hosts_access, ident=settings.ident is not None, sources=sources)
 
 
 class HostsAccess(Check):

@@ -28,7 +28,8 @@ PART_DENY, PART_VARIABLE, PART_LINE = b"D", b"+", b"L"
 
 
 def build(settings: "Settings", sources: "Sources") -> "RulesAccess":
-    return RulesAccess(settings.one("--rules"), sources)
+    assert settings.rules is not None
+    return RulesAccess(settings.rules, sources)
 
 
 class RulesAccess(Check):

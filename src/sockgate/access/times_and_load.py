@@ -22,8 +22,7 @@ INTERVAL_HINT = "write intervals such as 8:00-17:00 or 22:00-6:00"
 
 
 def build(settings: "Settings", _: "Sources") -> "Schedule":
-    max_load = settings.one("--max-load") if "--max-load" in settings else None
-    return Schedule(settings.joined("--access-times"), max_load)
+    return Schedule(settings.access_times, settings.max_load)
 
 
 class Schedule(Check):

@@ -75,7 +75,7 @@ class Entry:
 
 
 def build(settings: "Settings", sources: "Sources") -> "XinetdAccess":
-    return XinetdAccess(settings.joined("--only-from"), settings.joined("--no-access"), sources)
+    return XinetdAccess(settings.only_from, settings.no_access, sources)
 
 
 class XinetdAccess(Check):

@@ -15,6 +15,7 @@ from ..core.verdict import Cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..core.options import Settings
     from ..core.rule_files import Sources
 
 LARGEST_BANNER = 1 << 16
@@ -32,22 +33,16 @@ class Banners:
 
     __slots__ = ("failure", "greeting", "message", "success")
 
-    def __init__(
-        self, greeting: str | None, success: str | None, failure: str | None, message: str | None,
-        text: str | None = None, sources: "Sources | None" = None,
-    ) -> None:  # fmt: skip
-        """From three files, a line, and a text in place of the first file. None stands for an option that is not given.
-
-        Raises ConfigError or UsageError.
-        """
-        if text is not None and greeting is not None:
+    def __init__(self, settings: "Settings", sources: "Sources | None" = None) -> None:
+        """Raises ConfigError or UsageError."""
+        if settings.banner_text is not None and settings.banner is not None:
             raise UsageError("--banner and --banner-text are both given", cause=Cause("--banner-text"))
         self.greeting, self.success, self.failure = (
-            read_banner(path, sources) for path in (greeting, success, failure)
+            read_banner(path, sources) for path in (settings.banner, settings.banner_success, settings.banner_fail)
         )
-        if text is not None:
-            self.greeting = text.encode("utf-8", "surrogateescape")
-        self.message = b"" if message is None else encode_message(message, "--deny-message")
+        if settings.banner_text is not None:
+            self.greeting = settings.banner_text.encode("utf-8", "surrogateescape")
+        self.message = settings.deny_message
 
 
 def read_banner(path: str | None, sources: "Sources | None") -> bytes:

@@ -5,12 +5,10 @@ to check and explain options. A gate starts no process and writes nothing.
 """
 
 from ..access import build_checks
-from ..core.addresses import AddressList
-from ..core.errors import UsageError
 from ..core.options import Settings
 from ..core.peer import Peer
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
-from .server import Server, keep_only, parse_assignments, peer_variables, scrub
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
+from .server import Server, peer_variables, scrub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from .proxy import ProxyProtocol
     from .ssl_variables import SslVariables
 
-DEFAULT_TIMEOUT = "5"
-LONGEST_NAME = 253  # RFC 1035
-NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
 LOOKUP_OPTIONS = ("--hostname", "--paranoid", "--ident", "--dnsbl", "--dnsbl-allow", "--dnsbl-fail")
 BANNER_OPTIONS = ("--banner", "--banner-success", "--banner-fail", "--deny-message", "--banner-text")
 
@@ -47,23 +42,20 @@ class Gate:
     def __init__(self, settings: Settings, sources: "Sources | None" = None) -> None:
         """`sources` is filled. A caller that needs the record also of a build that failed brings its own."""
         self.sources: Sources = {} if sources is None else sources
-        self.server = Server(
-            settings.command, settings.one("--argv0"), settings.one("--stderr", "journal"), settings.many("--rlimit")
-        )
-        self.name = settings.one("--name") or settings.command[0].rpartition("/")[2]
+        self.server = Server(settings.command, settings.argv0, settings.stderr, settings.rlimit)
+        self.name = settings.name or settings.command[0].rpartition("/")[2]
         self.checks = build_checks(settings, self.sources)
         self._banners = banners(settings, self.sources)
         self.greeting = self._banners.greeting if self._banners else b""
-        self.timeout = parse_seconds(settings.one("--timeout", DEFAULT_TIMEOUT), "--timeout")
+        self.timeout = settings.timeout
         self.proxy = proxy_protocol(settings)
         self.greet_delay = greet_delay(settings)
         self.lookups = look_ups(settings)
-        self.local_name = local_name(settings)
+        self.local_name = settings.local_name
         self._ssl_variables = ssl_variables(settings)
-        relay = settings.joined("--relay")
-        self._relay = AddressList(relay, "--relay", dotted=True) if relay else None
-        self._assignments = parse_assignments(settings.many("--env"))
-        self._pass_env = settings.joined("--pass-env") if "--pass-env" in settings else None
+        self._relay = settings.relay
+        self._assignments = settings.env
+        self._pass_env = settings.pass_env
 
     @property
     def must_wait(self) -> bool:
@@ -177,7 +169,9 @@ class Gate:
 
     def base_environment(self, inherited: dict[bytes, bytes]) -> dict[bytes, bytes]:
         """The variables that are the same for all servers: the inherited ones, scrubbed, then --env."""
-        kept = inherited if self._pass_env is None else keep_only(inherited, self._pass_env)
+        kept = inherited
+        if self._pass_env is not None:
+            kept = {name: value for name, value in inherited.items() if name in self._pass_env}
         return scrub(kept) | self._assignments
 
     def environment(
@@ -204,26 +198,23 @@ def banners(settings: Settings, sources: "Sources") -> "Banners | None":
         return None
     from .banners import Banners
 
-    greeting, success, failure, message, text = (
-        settings.one(option) if option in settings else None for option in BANNER_OPTIONS
-    )
-    return Banners(greeting, success, failure, message, text, sources)
+    return Banners(settings, sources)
 
 
 def proxy_protocol(settings: Settings) -> "ProxyProtocol | None":
-    if "--proxy-protocol" not in settings:
+    if settings.proxy_protocol is None:
         return None
     from .proxy import ProxyProtocol
 
-    return ProxyProtocol(settings.joined("--proxy-protocol"))
+    return ProxyProtocol(settings.proxy_protocol)
 
 
 def greet_delay(settings: Settings) -> "GreetDelay | None":
-    if "--greet-delay" not in settings:
+    if settings.greet_delay is None:
         return None
     from .greet_delay import GreetDelay
 
-    return GreetDelay(settings.one("--greet-delay"))
+    return GreetDelay(*settings.greet_delay)
 
 
 def look_ups(settings: Settings) -> "LookUps | None":
@@ -231,32 +222,12 @@ def look_ups(settings: Settings) -> "LookUps | None":
         return None
     from .lookup_options import LookUps
 
-    seconds = settings.one("--ident") if "--ident" in settings else None
-    timeout = settings.one("--timeout", DEFAULT_TIMEOUT)
-    return LookUps(settings, None if seconds is None else parse_seconds(seconds or timeout, "--ident"))
+    return LookUps(settings)
 
 
 def ssl_variables(settings: Settings) -> "SslVariables | None":
-    if "--ssl-variables" not in settings:
+    if settings.ssl_variables is None:
         return None
     from .ssl_variables import SslVariables
 
-    return SslVariables(settings.one("--ssl-variables"))
-
-
-def local_name(settings: Settings) -> str | None:
-    if "--local-name" not in settings:
-        return None
-    name = settings.one("--local-name")
-    if not name or len(name) > LONGEST_NAME or not NAME_CHARACTERS.issuperset(name):
-        raise UsageError(f"--local-name: {name!r} is not a host name", cause=Cause("--local-name", name))
-    return name
-
-
-def parse_seconds(text: str, option: str) -> float:
-    """A positive number of seconds, whole or with a decimal point. Raises UsageError."""
-    whole, _point, fraction = text.partition(".")
-    if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit()) or not 0.1 <= float(text) <= 3600:
-        message = f"{option}: {text!r} is not a number of seconds from 0.1 to 3600"
-        raise UsageError(message, cause=Cause(option, text))
-    return float(text)
+    return SslVariables(settings.ssl_variables)

@@ -31,15 +31,9 @@ class GreetDelay:
 
     __slots__ = ("message", "seconds")
 
-    def __init__(self, text: str) -> None:
-        """From SECONDS[,TEXT]. Raises UsageError."""
-        number, comma, message = text.partition(",")
-        seconds = parse_delay(number)
-        if seconds is None:
-            message = f"--greet-delay: {number!r} is not a number of seconds from 0.1 to 60"
-            raise UsageError(message, cause=Cause("--greet-delay", text))
+    def __init__(self, seconds: float, message: bytes) -> None:
         self.seconds = seconds
-        self.message = encode_message(message, "--greet-delay") if comma else b""
+        self.message = message
 
     def hold(self, verdict: Verdict, relay: str | None) -> "Generator[Silence, bytes | None, Verdict]":
         """A step of an admission. Returns the verdict again, or the one that refuses the client. Raises ConfigError."""
@@ -66,6 +60,16 @@ class GreetDelay:
             message = f"{verdict.cause}: GREETDELAY {own!r} is not 0 or a number of seconds from 0.1 to 60"
             raise ConfigError(message, cause=verdict.cause)
         return seconds
+
+
+def parse_greet_delay(text: str, option: str) -> tuple[float, bytes]:
+    """Seconds and message of SECONDS[,TEXT]. Raises UsageError."""
+    number, comma, message = text.partition(",")
+    seconds = parse_delay(number)
+    if seconds is None:
+        reason = f"{option}: {number!r} is not a number of seconds from 0.1 to 60"
+        raise UsageError(reason, cause=Cause(option, text))
+    return seconds, encode_message(message, option) if comma else b""
 
 
 def parse_delay(text: str) -> float | None:

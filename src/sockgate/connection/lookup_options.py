@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ..core.peer import Peer
     from ..core.questions import Questions
     from ..core.verdict import Verdict
+LONGEST_NAME = 253  # RFC 1035
+NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
 
 
 class LookUps:
@@ -26,10 +28,10 @@ class LookUps:
 
     __slots__ = ("hostname", "ident", "lists", "paranoid")
 
-    def __init__(self, settings: "Settings", ident: float | None) -> None:
-        self.hostname = "--hostname" in settings
-        self.paranoid = "--paranoid" in settings
-        self.ident = ident
+    def __init__(self, settings: "Settings") -> None:
+        self.hostname = settings.hostname
+        self.paranoid = settings.paranoid
+        self.ident = settings.timeout if settings.ident == 0 else settings.ident
         self.lists = dns_lists(settings)
         if self.paranoid and not self.hostname:
             raise UsageError(
@@ -57,8 +59,15 @@ def dns_lists(settings: "Settings") -> "DnsLists | None":
     if "--dnsbl" in settings:
         from ..access.dnsbl import DnsLists
 
-        return DnsLists(settings.many("--dnsbl"), settings.many("--dnsbl-allow"), settings.one("--dnsbl-fail", "open"))
+        return DnsLists(settings.dnsbl, settings.dnsbl_allow, settings.dnsbl_fail or "open")
     for option in ("--dnsbl-allow", "--dnsbl-fail"):
         if option in settings:
             raise UsageError(f"{option} is about the lists of --dnsbl, and there are none", cause=Cause(option))
     return None
+
+
+def parse_host_name(text: str, option: str) -> str:
+    """--local-name, in place of a look-up. Raises UsageError."""
+    if not text or len(text) > LONGEST_NAME or not NAME_CHARACTERS.issuperset(text):
+        raise UsageError(f"{option}: {text!r} is not a host name", cause=Cause(option, text))
+    return text

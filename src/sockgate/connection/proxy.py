@@ -61,8 +61,8 @@ class ProxyProtocol:
     __slots__ = ("_trusted",)
     header = ProxyHeader()
 
-    def __init__(self, trusted: str) -> None:
-        self._trusted = AddressList(trusted, "--proxy-protocol")
+    def __init__(self, trusted: AddressList) -> None:
+        self._trusted = trusted
 
     def check_sender(self, peer: Peer) -> None:
         """Raise Refused if this peer is not a trusted proxy."""

@@ -19,7 +19,7 @@ LARGEST = (1 << 63) - 1
 KEPT = -2  # RLIM_INFINITY is -1
 
 
-def parse_limits(words: list[str]) -> list[tuple[int, int, int]]:
+def parse_limits(words: list[str], _option: str = "--rlimit") -> list[tuple[int, int, int]]:
     """(resource number, soft, hard) for each `NAME=SOFT[:HARD]`; hard is KEPT for `NAME=SOFT:`. Raises UsageError.
 
     NAME is a name of setrlimit(2) without RLIMIT_, in upper or lower case. Sizes are in bytes or have K, M, G or T

@@ -95,19 +95,25 @@ def scrub(environment: dict[bytes, bytes]) -> dict[bytes, bytes]:
     }
 
 
-def keep_only(environment: dict[bytes, bytes], names: str) -> dict[bytes, bytes]:
-    """--pass-env: keep only these of the inherited variables, as xinetd's passenv does. An empty list keeps none."""
-    kept = {to_bytes(name) for name in names.replace(",", " ").split()}
-    return {name: value for name, value in environment.items() if name in kept}
+def parse_names(text: str, _option: str = "--pass-env") -> frozenset[bytes]:
+    """--pass-env: the inherited variables to keep, as xinetd's passenv. An empty list keeps none."""
+    return frozenset(to_bytes(name) for name in text.replace(",", " ").split())
 
 
-def parse_assignments(words: list[str]) -> dict[bytes, bytes]:
+def parse_stderr(text: str, option: str) -> str:
+    """Raises UsageError."""
+    if text not in STDERR_CHOICES:
+        raise UsageError(f"{option}: {text!r} is neither journal nor socket", cause=Cause(option, text))
+    return text
+
+
+def parse_assignments(words: list[str], option: str = "--env") -> dict[bytes, bytes]:
     """--env VAR=VALUE. Raises UsageError for a word without a name or without `=`."""
     variables: dict[bytes, bytes] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise UsageError(f"--env: {word!r} is not VAR=VALUE", cause=Cause("--env", word))
+            raise UsageError(f"{option}: {word!r} is not VAR=VALUE", cause=Cause(option, word))
         variables[to_bytes(name)] = to_bytes(value)
     return variables
 
@@ -160,20 +166,14 @@ class Server:
 
     __slots__ = ("_name", "argv0", "command", "limits", "stderr")
 
-    def __init__(self, command: list[str], argv0: str, stderr: str, limits: list[str]) -> None:
+    def __init__(self, command: list[str], argv0: str, stderr: str, limits: list[tuple[int, int, int]]) -> None:
         if not command or not command[0]:
             raise UsageError("no server given", "usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...]")
-        if stderr not in STDERR_CHOICES:
-            raise UsageError(f"--stderr: {stderr!r} is neither journal nor socket", cause=Cause("--stderr", stderr))
         self._name = to_bytes(command[0])
         self.command = command
         self.argv0 = argv0
         self.stderr = stderr
-        self.limits: list[tuple[int, int, int]] = []
-        if limits:
-            from .rlimits import parse_limits  # takes 0.2 ms with `resource`, so only if it is needed
-
-            self.limits = parse_limits(limits)
+        self.limits = limits
 
     def find(self, environment: dict[bytes, bytes]) -> bytes:
         """The path to execute. A name without a slash is searched on the server's PATH, as execvp(3) does."""

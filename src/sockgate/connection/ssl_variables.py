@@ -10,14 +10,11 @@ LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
 class SslVariables:
-    """The value of PROTO, or "" to leave PROTO as it is. Raises UsageError if the value is not a name of UCSPI."""
+    """The value of PROTO, or "" to leave PROTO as it is."""
 
     __slots__ = ("_protocol",)
 
     def __init__(self, protocol: str) -> None:
-        if not LETTERS.issuperset(protocol):
-            cause = Cause("--ssl-variables", protocol)
-            raise UsageError(f"--ssl-variables: {protocol!r} is no protocol, such as SSL", cause=cause)
         self._protocol = protocol.encode()
 
     def beside(self, variables: dict[bytes, bytes]) -> dict[bytes, bytes]:
@@ -26,3 +23,10 @@ class SslVariables:
         if known and self._protocol:
             known[b"PROTO"] = self._protocol
         return known
+
+
+def parse_protocol(text: str, option: str) -> str:
+    """Raises UsageError for a value that is not a name of UCSPI."""
+    if not LETTERS.issuperset(text):
+        raise UsageError(f"{option}: {text!r} is no protocol, such as SSL", cause=Cause(option, text))
+    return text

@@ -7,6 +7,7 @@ from ..connection.gate import Gate
 from ..core.errors import ConfigError, GateError, UsageError
 from ..core.options import GATE_OPTIONS, Option, Settings, parse
 from ..dispatch.options import OPTIONS as RESIDENT_OPTIONS
+from ..dispatch.options import parse as parse_resident
 from ..dispatch.options import read_limits, read_process
 from ..units.command import Command, Variable, Word, parse_commands
 from ..units.environment import Trouble, load_environment
@@ -89,24 +90,21 @@ def load_gated(socket: Unit | None, service: Unit, search: UnitSearch) -> GatedS
 
 def build_gate(program: str, words: list[str], search: UnitSearch) -> Gate:
     """What the program itself makes of its command line, files included. Raises GateError."""
-    table = PROGRAMS[program]
-    settings = parse(words, table)
-    if search.root:
-        settings = settings_in_root(settings, table, search)
     if program == RESIDENT:
+        settings = parse_resident(words)
         read_limits(settings)
         read_process(settings)
-    return Gate(settings)
+    return Gate(settings_in_root(parse(words, PROGRAMS[program]), PROGRAMS[program], search))
 
 
 def settings_in_root(settings: Settings, table: tuple[Option, ...], search: UnitSearch) -> Settings:
-    """The same options with the files that they name taken from the other system."""
-    values = {}
-    for option in table:
-        if option.name in settings:
-            found = settings.many(option.name)
-            values[option.name] = [search.host_path(path) for path in found] if option.metavar == "FILE" else found
-    return Settings(values, settings.command)
+    """The same options, with the files that they name taken from the system of this search."""
+    files = {option.name for option in table if option.metavar == "FILE"}
+    texts = {
+        name: [search.host_path(path) for path in found] if name in files else found
+        for name, found in settings.texts.items()
+    }
+    return Settings(texts, settings.command, table)
 
 
 def gate_names(search: UnitSearch) -> list[str]:

@@ -13,11 +13,10 @@ from .. import __version__
 from ..connection.server import FIRST_INHERITED, inherited_environment, is_listen_process, open_standard_descriptors
 from ..core.errors import GateError, SystemFailure, UsageError
 from ..core.help_text import help_text
-from ..core.options import Settings, parse
 from .accepting.listener import adopt, listen
 from .deciding.reloading_gate import ReloadingGate
 from .dispatcher import Dispatcher
-from .options import OPTIONS, ResidentOptions, read_options
+from .options import OPTIONS, ResidentOptions, ResidentSettings, parse, read_options
 from .records.buffered_log import BufferedLog
 from .records.records import make_records
 from .signals import Signals, restore_defaults
@@ -66,9 +65,9 @@ def prepare(
     why.
     """
     from_systemd = is_listen_process(environment)
-    settings, options, problem = Settings({}, []), ResidentOptions(), None
+    settings, options, problem = ResidentSettings({}, []), ResidentOptions(), None
     try:
-        settings = parse(words, OPTIONS)
+        settings = parse(words)
         options = read_options(settings)
     except UsageError as error:
         problem = error

@@ -3,8 +3,8 @@
 import os
 import re
 
-from ...connection.gate import DEFAULT_TIMEOUT
 from ...core.errors import GateError
+from ...core.options import DEFAULT_TIMEOUT
 from ...core.verdict import ALLOW
 from ...rulefile.reader import Rule, read_rules
 from ..gateoptions import offers
@@ -95,7 +95,7 @@ def ident(listener: Listener) -> list[str]:
     if not seconds:
         return [listener.chain.option("--ident", None)]
     options = [listener.chain.option(f"--ident={seconds}", None)]
-    if float(seconds) > float(DEFAULT_TIMEOUT):
+    if float(seconds) > DEFAULT_TIMEOUT:
         options.append(listener.chain.option("--timeout", seconds))
     return options
 

@@ -3,11 +3,10 @@
 import os
 from collections.abc import Iterator
 
-from ...core.options import parse
-from ...dispatch.options import read_limits, read_process
+from ...dispatch.options import parse, read_limits, read_process
 from ...host.host import Host
 from ...units.timespan import parse_timespan
-from ..gated_service import PROGRAMS, GatedService
+from ..gated_service import GatedService
 from .problem import ZERO, Problem, by_setting
 from .service import is_resident
 
@@ -61,7 +60,7 @@ def processes_short(gated: GatedService, _: Host) -> Iterator[Problem]:
     text = gated.service.value("Service", "TasksMax")
     if not is_resident(gated) or gated.error or not text.isdigit():
         return
-    limits = read_limits(parse([word.text for word in gated.words], PROGRAMS[gated.program]))
+    limits = read_limits(parse([word.text for word in gated.words]))
     if int(text) < limits.connections + OWN_PROCESSES:
         yield by_setting(
             gated.service, gated.service.place_of("Service", "TasksMax"),
@@ -74,7 +73,7 @@ def drain_cut_off(gated: GatedService, _: Host) -> Iterator[Problem]:
     """After TimeoutStopSec= systemd kills a gate that still waits for its sessions."""
     if not is_resident(gated) or gated.error:
         return
-    drain = read_process(parse([word.text for word in gated.words], PROGRAMS[gated.program])).drain
+    drain = read_process(parse([word.text for word in gated.words])).drain
     own = next((key for key in STOP_KEYS if gated.service.value("Service", key)), "")
     key, text = own or STOP_KEYS[0], gated.service.value("Service", own, DEFAULT_STOP)
     stop = parse_timespan(text)

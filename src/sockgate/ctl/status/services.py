@@ -5,13 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ...core.errors import GateError, SystemFailure
-from ...core.options import parse
-from ...dispatch.options import read_limits
+from ...dispatch.options import parse, read_limits
 from ...host.systemctl import Properties, client_of, instances, processes_in, read, show
 from ...journal.connection import Connection
 from ...units.names import UnitName
 from ...units.search import UnitSearch
-from ..gated_service import PROGRAMS, GatedService, find_named, gate_names
+from ..gated_service import GatedService, find_named, gate_names
 from .tally import Tally
 
 MICROSECONDS = 1_000_000
@@ -98,7 +97,7 @@ def describe(gated: GatedService) -> Service:
         error=str(gated.error or ""),
     )  # fmt: skip
     if service.resident and not gated.error:
-        limits = read_limits(parse([word.text for word in gated.words], PROGRAMS[gated.program]))
+        limits = read_limits(parse([word.text for word in gated.words]))
         service.limit, service.per_source = limits.connections, limits.per_source or 0
     return service
 

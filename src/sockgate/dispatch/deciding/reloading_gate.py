@@ -3,7 +3,6 @@
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
-from ...connection.banners import encode_message
 from ...connection.gate import Gate
 from ...core.errors import GateError, SystemFailure, UsageError
 from ...core.options import Settings
@@ -83,13 +82,13 @@ class ReloadingGate:
     @property
     def name(self) -> str:
         """The name of the service, which is known even without a good gate."""
-        return self._settings.one("--name") or (self._settings.command or [""])[0].rpartition("/")[2]
+        return self._settings.name or (self._settings.command or [""])[0].rpartition("/")[2]
 
     @property
     def message_without_rules(self) -> bytes:
         """What clients are told that are refused because there are no rules."""
         try:
-            return encode_message(self._settings.one("--deny-message"), "--deny-message")
+            return self._settings.deny_message
         except UsageError:
             return b""
 
