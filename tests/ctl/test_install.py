@@ -162,7 +162,11 @@ def test_a_shipped_service_needs_nothing_but_to_be_enabled(root: Path, capsys: p
         (["smtp", "--user", "x"], 2, "--user needs --server: the units that are shipped have it"),
         (["a", "b", "--server", "/x"], 2, "--server is for one NAME at a time"),
         (["a", "--server", "/x"], 2, "--server needs --listen"),
-        (["a", "--server", "/x", "--listen", "7"], 2, "--server needs --user (whom it runs as: root if it must)"),
+        (
+            ["a", "--server", "/x", "--listen", "7"],
+            2,
+            "--server needs --user (the user as which it runs: root if it must)",
+        ),
         ([*OWN[:-1], "x -i"], 2, "--server: 'x -i' does not start with an absolute path"),
         ([*OWN[:-1], ""], 2, "--server: '' does not start with an absolute path"),
         ([*OWN[:-1], "/x 'y"], 2, '--server: "/x \'y": No closing quotation'),

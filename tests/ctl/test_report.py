@@ -98,7 +98,7 @@ def test_the_text_has_every_section(journal: str, capsys: pytest.CaptureFixture[
 
 def test_nothing_to_report_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", "--directory", str(tmp_path), "--output", str(tmp_path / "report.html"), *PERIOD]) == 0
-    assert "<p>Nobody was refused.</p>" in (tmp_path / "report.html").read_text()
+    assert "<p>No client was refused.</p>" in (tmp_path / "report.html").read_text()
     assert run(["report", "--directory", str(tmp_path)]) == 0
     assert "  0 let in, 0 refused, 0 failed, 0 sources" in capsys.readouterr().out
 

@@ -100,7 +100,7 @@ FAULTS = {
     "native": on_qmail("SystemCallArchitectures", "native", ""),
     # What a command mends, as `check` prints it.
     "failed": Fault(
-        r"it has failed \(trigger-limit-hit\): nobody listens",
+        r"it has failed \(trigger-limit-hit\): the port is closed",
         socket="TriggerLimitIntervalSec=60s\nTriggerLimitBurst=3",
         commands="for i in 1 2 3 4 5; do echo | timeout 1 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}' || :; done",
     ),

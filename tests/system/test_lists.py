@@ -127,7 +127,7 @@ def test_a_dead_list_is_found_by_asking_it(courier: Machine) -> None:
     findings = json.loads(courier.run("sockgatectl", "check", "--network", "--json", "smtp.socket", check=False).stdout)
     found = [finding["message"] for finding in findings if "DNS list" in finding["message"]]
     assert found == [
-        "the DNS list 'dead.test' has everybody: it lists 127.0.0.1, which no list does that is still run",
+        "the DNS list 'dead.test' lists every client: it has 127.0.0.1, which a working list never has",
         "no answer from the DNS list 'gone.test': REFUSED",
     ]
     told = courier.run("sockgatectl", "explain", "smtp.socket", "--ip", SPAMMER, "--listed", "bl.test").stdout

@@ -1,4 +1,4 @@
-"""What a terminal shows and a pipe does not: the only user of rich, and content without it."""
+"""Output for a terminal: colours, tables, progress bars. Only this module uses rich, and it works without rich."""
 
 import re
 import sys
@@ -16,7 +16,7 @@ NUMBER = re.compile(r"(\d[\d,.]*(/\d+)?( s)?|-)\Z")  # 1,024; 3/200; 0.5 s
 
 
 class ProgressBar:
-    """A bar on a terminal's standard error, if the work takes longer than a second and rich is installed.
+    """A progress bar on standard error, if that is a terminal, the work takes over a second, and rich is installed.
 
     `with ProgressBar("compiling") as show: show(done, total)`
     """
@@ -49,7 +49,7 @@ def make_bar() -> "Progress | None":
     try:
         from rich.console import Console
         from rich.progress import Progress
-    except ImportError:  # a bar is a comfort: Debian's package is python3-rich
+    except ImportError:  # rich is optional; Debian's package is python3-rich
         return None
     return Progress(console=Console(stderr=True), transient=True)
 
@@ -66,7 +66,7 @@ def terminal() -> "Console | None":
 
 
 def line_printer() -> Callable[[str, str], None]:
-    """Prints lines as they come, each in a style of rich's where that can be seen."""
+    """A function that prints a line in a style. The style counts only on a terminal with rich."""
     console = terminal()
     if console is None:
         return lambda line, _: print(line, flush=True)
@@ -74,7 +74,7 @@ def line_printer() -> Callable[[str, str], None]:
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table with columns as wide as they need to be; the first row are the headers."""
+    """Print a table. Each column is as wide as it needs to be. The first row holds the headers."""
     console = terminal()
     if console is None:
         print("\n".join(plain_table(headers, rows)))
@@ -98,14 +98,14 @@ def plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
 
 
 def are_numbers(cells: Sequence[str]) -> bool:
-    """Whether a column is one of numbers, whose last digits stand below each other."""
+    """Whether a column holds numbers. Numbers are aligned at their last digits."""
     return any(cell != "-" for cell in cells) and all(NUMBER.match(cell) for cell in cells)
 
 
 class Screen:
-    """Shows one text after the other in the same place; without a terminal, below each other.
+    """Shows one text after the other in the same place. Without a terminal, the texts follow each other.
 
-    With rich in the terminal's other screen, which leaves what was there before untouched; else by clearing it.
+    With rich it uses the terminal's second screen, so the old content comes back afterwards. Else it clears the screen.
     """
 
     def __init__(self) -> None:

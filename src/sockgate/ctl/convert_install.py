@@ -1,4 +1,4 @@
-"""`sockgatectl convert --install`: converted units put in place, and the commands that switch over and back."""
+"""`sockgatectl convert --install`: put converted units in place, and print the commands that switch over and back."""
 
 import os
 import subprocess
@@ -17,12 +17,12 @@ from ..units.writer import format_unit
 from .old_daemons import old_daemon
 
 UNIT_FOLDER = "/etc/systemd/system"
-FAMILIES = {"tcpserver": ("tcpserver", "sslserver", "tcpsvd")}  # what a run script starts
+FAMILIES = {"tcpserver": ("tcpserver", "sslserver", "tcpsvd")}  # the programs that a run script can start
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What `--install` has to say: warnings, and commands for a shell."""
+    """The messages of `--install`: warnings, and commands for a shell."""
 
     warnings: tuple[str, ...]
     switch_over: tuple[str, ...]
@@ -43,7 +43,7 @@ class Installation:
 
 
 def install(conversion: Conversion, program: str, search: UnitSearch) -> Installation:
-    """Write the units where systemd looks for them. Raises ConfigError, and then nothing is written."""
+    """Write the units where systemd looks for them. If it raises ConfigError, nothing was written."""
     if not conversion.units:
         return Installation(("No service was converted: nothing is installed.",), (), ())
     refuse_conflicts(conversion, search)
@@ -60,7 +60,7 @@ def install(conversion: Conversion, program: str, search: UnitSearch) -> Install
 
 
 def refuse_conflicts(conversion: Conversion, search: UnitSearch) -> None:
-    """A unit of the same name that did not come from here would be hidden by ours."""
+    """Raise ConfigError if our units would hide a unit of the same name that another program or person wrote."""
     for unit in conversion.units:
         path = obstacle(search.root, unit.name)
         if path and not converted_from(search.host_path(path)):
@@ -74,7 +74,7 @@ def refuse_conflicts(conversion: Conversion, search: UnitSearch) -> None:
 
 
 def refuse_losses(conversion: Conversion) -> None:
-    """Before anything is switched over unseen: nobody may lose a service by it. Raises ConfigError."""
+    """Raise ConfigError if a service would be lost, before `--now` switches over."""
     if conversion.refused or not conversion.units:
         lost = " ".join(conversion.refused) or "any service"
         raise ConfigError(f"unable to convert {lost}: nothing is installed or switched over",
@@ -85,7 +85,7 @@ def switch_over(installation: Installation) -> None:
     """Run the commands that were shown, up to the first that fails. Raises SystemFailure."""
     sys.stdout.flush()
     for command in installation.switch_over:
-        if command.startswith("#"):  # a script started the old program, and only its author knows how to stop it
+        if command.startswith("#"):  # a script started the old program; only the administrator knows how to stop it
             raise SystemFailure(f"unable to switch over by itself: {command[1:].strip()}, then go on with the commands")
         if subprocess.run(["/bin/sh", "-c", command], check=False).returncode:
             raise SystemFailure(f"unable to switch over: {command!r} failed", "the commands above switch back")
@@ -101,7 +101,7 @@ def warnings(conversion: Conversion, program: str, search: UnitSearch) -> Iterat
 
 
 def taken_ports(service: Service, program: str) -> Iterator[str]:
-    """Where somebody listens now: the old daemon, most likely."""
+    """A warning for each port on which a program listens now. Most often that is the old daemon."""
     protocol = "udp" if service.listens[0].kind == DATAGRAM else "tcp"
     for listen in service.listens:
         wanted = parse_listen(listen.address, protocol)
@@ -120,12 +120,12 @@ def taken_ports(service: Service, program: str) -> Iterator[str]:
 def commands(
     conversion: Conversion, program: str, files: list[str], search: UnitSearch
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """To switch over, and back."""
+    """The commands that switch over, and those that switch back."""
     sockets = " ".join(f"{service.name}.socket" for service in conversion.services)
     stopping, starting = old_daemon(program, conversion.services, search)
     removing = [f"rm {' '.join(files)}"]
     folders = dict.fromkeys(os.path.dirname(file) for file in files if os.path.dirname(file).endswith(".d"))
-    if folders:  # of drop-ins that were masked
+    if folders:  # they hold masked drop-ins
         removing.append(f"rmdir --ignore-fail-on-non-empty {' '.join(folders)}")
     return (
         ("systemctl daemon-reload", *stopping, f"systemctl enable --now {sockets}"),

@@ -18,9 +18,9 @@ from ..core.errors import ConfigError, UsageError
 from ..courier import FOLDERS, LIMITS, MAILDIR, SERVERS, SETTINGS_FOLDER, TLS_USER, Server
 from ..units import envfile
 
-# Set by the shell itself, not by the configuration.
+# The shell itself sets these, not the configuration.
 SHELL_VARIABLES = ("PWD", "OLDPWD", "OPTIND", "SHLVL", "_")
-# What the files print must not end up among the variables: only cat writes to the original output.
+# The output of the files must not mix with the variables. So only cat writes to the original output.
 SCRIPT = "exec 3>&1 >&2; {folders}; set -a; {sources}; exec /bin/cat /proc/self/environ >&3"
 
 
@@ -55,7 +55,7 @@ def header(server: Server, folder: str) -> str:
 
 
 def server_variables(server: Server, folder: str) -> dict[str, str]:
-    """What the start script hands to its server, and what the unit's command line expands."""
+    """The variables that the start script gives to its server, and those in the unit's command line."""
     script, _ = evaluate(server.read, folder)
     variables, complaint = evaluate(server.environment_from, folder)
     sys.stderr.write(complaint)
@@ -69,7 +69,10 @@ def server_variables(server: Server, folder: str) -> dict[str, str]:
 
 
 def evaluate(names: tuple[str, ...], folder: str) -> tuple[dict[str, str], str]:
-    """What a shell exports after it has read these files with `set -a` and nothing inherited, and what they printed."""
+    """The variables that a shell exports after it has read these files with `set -a`, and the output of the files.
+
+    The shell inherits no variables.
+    """
     paths = [os.path.join(folder, name) for name in names]
     for path in paths:
         require_readable(path)
@@ -115,7 +118,7 @@ def require_readable(path: str) -> None:
 
 
 def limits(server: Server, script: Mapping[str, str]) -> str:
-    """The gate option for the limit that the start script sets with ulimit, in kB; empty for none."""
+    """The gate option for the limit that the start script sets with ulimit (in kB). Empty for no limit."""
     value = script.get(server.limit.setting, "") if server.limit else ""
     if server.limit is None or value in ("", "unlimited"):
         return ""
@@ -125,7 +128,7 @@ def limits(server: Server, script: Mapping[str, str]) -> str:
 
 
 def warn_of_umask(server: Server, script: Mapping[str, str]) -> None:
-    """A umask cannot come from an environment file, and mail must not be more readable than it was."""
+    """Warn if the umask differs. An environment file cannot set it, and mail must not become readable to more users."""
     value = script.get(server.umask, "") if server.umask else ""
     if value and value.lstrip("0") != "22":
         print(

@@ -22,7 +22,7 @@ from ..units.model import (
 from ..units.quoting import quote_variable
 from .own_files import MARKER
 
-# What systemd takes in the name of a unit, without the characters that escape or separate.
+# The characters that systemd allows in the name of a unit, without those that escape or separate.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*\Z")
 MAX_CONNECTIONS = 200
 
@@ -30,7 +30,7 @@ MAX_CONNECTIONS = 200
 class OwnService(NamedTuple):
     """What the administrator says about a service.
 
-    listen   ports and addresses, as ListenStream= takes them
+    listen   ports and addresses, in the form of ListenStream=
     server   the words of its command line
     options  the gate's options
     """
@@ -49,7 +49,7 @@ def check_name(name: str) -> str:
 
 
 def check_listen(text: str) -> str:
-    """Raises UsageError for what ListenStream= would not take."""
+    """Return the text if ListenStream= accepts it, else raise UsageError."""
     if text.startswith("/"):
         return text
     endpoint = parse_listen(text, "tcp")
@@ -59,7 +59,7 @@ def check_listen(text: str) -> str:
 
 
 def socket_unit(service: OwnService, sockgatectl: str, host: Host) -> UnitFile:
-    """NAME.socket; `sockgatectl` is the path of that program."""
+    """The unit NAME.socket. `sockgatectl` is the path of that program."""
     directives = [
         Directive("ExecStartPre", Command((sockgatectl, "check", "--level", "error", Specifier("n")))),
         *(Directive("ListenStream", listen) for listen in service.listen),
@@ -82,9 +82,9 @@ def socket_unit(service: OwnService, sockgatectl: str, host: Host) -> UnitFile:
 
 
 def service_unit(service: OwnService, sockgate: str) -> UnitFile:
-    """NAME@.service; `sockgate` is the path of the gate.
+    """The unit NAME@.service. `sockgate` is the path of the gate.
 
-    The sandbox is what no server minds, one that needs setuid programs included.
+    Its sandbox fits every server, also one that needs setuid programs.
     """
     options, server = Variable("SOCKGATE_OPTIONS", splits=True), Variable("SOCKGATE_SERVER", splits=True)
     directives = (

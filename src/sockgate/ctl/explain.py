@@ -1,7 +1,7 @@
 """Say what a gate would do with a client, and why: verdict, rule, environment. Needs no network and no root.
 
-With UNIT, the options and variables are the unit's; with --options, those given. What the gate would learn from
-the network (host name, ident, DNS lists, a PROXY header) is what --host, --info, --listed and --ip say.
+With UNIT, the options and variables are those of the unit; with --options, those that are given. --host, --info,
+--listed and --ip stand for what the gate would learn from the network (host name, ident, DNS lists, a PROXY header).
 """
 
 import argparse
@@ -24,8 +24,8 @@ from ..units.search import UnitSearch
 from .gated_service import PROGRAMS, RESIDENT, find_named
 
 ERROR = "error"
-LISTED = pack("127.0.0.2")  # what a list answers that has only one answer (RFC 5782)
-SERVER = "SERVER"  # stands for the program, where --options names none
+LISTED = pack("127.0.0.2")  # the answer of a list that has only one answer (RFC 5782)
+SERVER = "SERVER"  # stands for the program if --options names none
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer; its fields are those of --json.
+    """The answer. Its fields are those of --json.
 
-    verdict      allow, deny, or error, which refuses as well
-    rule         what decided, None if nothing refuses and no rule matched
-    reason       the same as one line, or the error
+    verdict      allow, deny, or error (which also refuses)
+    rule         the rule that decided, None if no rule matched and nothing refuses
+    reason       the rule as one line, or the error
     relay        the entry of --relay that covers the client
-    delay        seconds that it waits until its server starts, and may not speak (--greet-delay)
-    message      what a refused client is told
-    environment  what the gate sets for the server; without what systemd adds
+    delay        the seconds that the client must wait in silence before its server starts (--greet-delay)
+    message      the text that a refused client is sent
+    environment  the variables that the gate sets for the server, without those that systemd adds
     considered   what was tried and did not match, in order
     """
 
@@ -124,7 +124,7 @@ def make_peer(arguments: argparse.Namespace) -> Peer:
 
 
 def tell(peer: Peer, gate: Gate, arguments: argparse.Namespace) -> list[str]:
-    """Let the client have what the gate would find out. Returns what of that it would not, and why."""
+    """Set in the peer what the gate would find out. Returns what the gate would not find out, and why."""
     untold = []
     lookups = gate.lookups
     if arguments.host:
@@ -198,7 +198,7 @@ def rule_of(verdict: Verdict) -> Rule | None:
 
 
 def known(environment: dict[bytes, bytes], peer: Peer) -> dict[str, str]:
-    """The environment in alphabetical order, without the ports that nobody gave."""
+    """The environment in alphabetical order, without ports that were not given."""
     unknown = (b"REMOTEPORT",) * (not peer.remote_port) + (b"LOCALPORT",) * (not peer.local_port)
     return {
         name.decode("utf-8", "replace"): value.decode("utf-8", "replace")

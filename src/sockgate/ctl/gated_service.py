@@ -1,4 +1,4 @@
-"""The services of a machine that run a gate: their units, variables, command line and the gate it makes."""
+"""The services of a machine that run a gate: their units, variables, command line and gate."""
 
 import os
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ..units.names import UnitName
 from ..units.search import UnitSearch
 from ..units.unit import Unit
 
-# The programs that are a gate, with the options that each of them takes.
+# The programs that are a gate, each with its options.
 PER_CONNECTION, RESIDENT = "sockgate", "sockgated"
 PROGRAMS: dict[str, tuple[Option, ...]] = {PER_CONNECTION: GATE_OPTIONS, RESIDENT: RESIDENT_OPTIONS}
 
@@ -25,13 +25,13 @@ class GatedService:
     """One service that runs a gate.
 
     socket       the socket unit that starts it, None if there is none
-    service      its unit: NAME@.service for one per connection, NAME.service for a resident one
+    service      its unit: NAME@.service for one gate per connection, NAME.service for a resident gate
     command      the ExecStart= that runs the gate
-    variables    what its command line is expanded with
-    troubles     what is wrong with those
+    variables    the variables with which the command line is expanded
+    troubles     what is wrong with the variables
     words        the gate's arguments, expanded
-    gate         what they make, or None and the `error` that says why not
-    files        what the gate was read from
+    gate         the gate that they make; if None, `error` says why there is none
+    files        the files from which the gate was read
     """
 
     socket: Unit | None
@@ -50,7 +50,7 @@ class GatedService:
 
     @property
     def name(self) -> str:
-        """The service as the administrator calls it: its socket, or its own unit."""
+        """The administrator's name for the service: its socket, or its own unit."""
         return self.socket.name if self.socket else self.service.name
 
     @property
@@ -73,7 +73,7 @@ def gate_command(service: Unit) -> Command | None:
 
 
 def load_gated(socket: Unit | None, service: Unit, search: UnitSearch) -> GatedService | None:
-    """The service with everything that its gate is made of; None if it runs none."""
+    """The service with all that its gate is made of. None if it runs no gate."""
     command = gate_command(service)
     if command is None:
         return None
@@ -108,7 +108,7 @@ def settings_in_root(settings: Settings, table: tuple[Option, ...], search: Unit
 
 
 def gate_names(search: UnitSearch) -> list[str]:
-    """What `find_named` finds every gate of the machine by: its socket where one of its name exists."""
+    """The names by which `find_named` finds every gate of the machine: the socket if there is one, else the service."""
     names = []
     for name in search.names("service"):
         service = search.load(name)
@@ -121,11 +121,11 @@ def runs_a_gate(service: Unit) -> bool:
     try:
         return gate_command(service) is not None
     except ConfigError:
-        return True  # whoever looks at it is told
+        return True  # load_gated() reports what is wrong with it
 
 
 def known_by(service: Unit, search: UnitSearch) -> str:
-    """The socket of its name; "" if that starts NAME@.service or NAME.service without a gate, and this is the other."""
+    """The socket of the same name. "" if that socket starts the other of NAME@.service and NAME.service."""
     prefix = service.unit_name.prefix
     socket = search.load(f"{prefix}.socket")
     if socket is None:
@@ -137,7 +137,7 @@ def known_by(service: Unit, search: UnitSearch) -> str:
 
 
 def find_named(name: str, search: UnitSearch) -> GatedService:
-    """The service behind one unit: for a socket nothing is read but the socket and its service.
+    """The service behind one unit. For a socket, only the socket and its service are read.
 
     NAME may be NAME.socket, NAME@.service, an instance of it, or NAME.service. Raises ConfigError.
     """
@@ -155,7 +155,7 @@ def find_named(name: str, search: UnitSearch) -> GatedService:
 
 
 def socket_of(service: Unit, search: UnitSearch) -> Unit | None:
-    """The socket that starts a service: of the same name, as a rule."""
+    """The socket that starts a service. Most often it has the same name."""
     own = f"{service.unit_name.prefix}.socket"
     for name in (own, *search.names("socket")):
         socket = search.load(name)

@@ -1,4 +1,4 @@
-"""Put a service behind a gate: write its socket and service units, for a server of your own or one that is shipped.
+"""Put a service behind a gate: write its socket and service units, for your own server or for a shipped one.
 
 With --server, NAME.socket and NAME@.service are written for that server. Without it, NAME is a service whose units
 come with sockgate (smtp, imap, pop3, and each of them over TLS).
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="+", help="the service")
     parser.add_argument("--server", metavar="COMMAND", help="its server and arguments, as one word: '/usr/sbin/x -i'")
     parser.add_argument("--listen", metavar="ADDRESS", action="append", help="PORT, ADDRESS:PORT or [ADDRESS]:PORT")
-    parser.add_argument("--user", metavar="USER", help="whom the server runs as")
+    parser.add_argument("--user", metavar="USER", help="the user as which the server runs")
     parser.add_argument(
         "--options", metavar="OPTIONS", default=LOOPBACK_ONLY, help="the gate's options (default: %(default)s)"
     )
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def shipped(name: str, search: UnitSearch) -> str:
-    """What to do for a service whose units come with sockgate. Raises GateError."""
+    """The text that says what to do for a service whose units come with sockgate. Raises GateError."""
     check_name(name)
     path = search.fragment(f"{name}.socket")
     if path:
@@ -82,10 +82,11 @@ def shipped(name: str, search: UnitSearch) -> str:
 
 
 def own_service(name: str, arguments: argparse.Namespace) -> OwnService:
-    """What was asked for, validated as the gate itself will do it. Raises GateError."""
+    """The service that the options describe, validated as the gate itself will do it. Raises GateError."""
     for option in ("listen", "user"):
         if not getattr(arguments, option):
-            raise UsageError(f"--server needs --{option}", "whom it runs as: root if it must" * (option == "user"))
+            hint = "the user as which it runs: root if it must" if option == "user" else ""
+            raise UsageError(f"--server needs --{option}", hint)
     server, options = split("--server", arguments.server), split("--options", arguments.options)
     if not server or not server[0].startswith("/"):
         raise UsageError(f"--server: {arguments.server!r} does not start with an absolute path")
@@ -102,7 +103,7 @@ def split(option: str, text: str) -> tuple[str, ...]:
 
 
 def program(name: str) -> str:
-    """The path of one of sockgate's programs, as units have to name it: beside this one, or on the PATH."""
+    """The path of one of sockgate's programs, for units. It is beside this program, or on the PATH."""
     own = os.path.dirname(os.path.realpath(sys.argv[0]))
     folders = [own, f"{os.path.dirname(own)}/sbin", os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"]
     found = shutil.which(name, path=":".join(folders))
@@ -112,7 +113,7 @@ def program(name: str) -> str:
 
 
 def refuse_foreign(units: dict[str, str], search: UnitSearch) -> None:
-    """Raises ConfigError if a unit of that name exists which `install` did not write."""
+    """Raise ConfigError if a unit of this name exists that `install` did not write."""
     for path in units:
         name = os.path.basename(path)
         existing = path if os.path.lexists(search.host_path(path)) else search.fragment(name)
@@ -125,7 +126,7 @@ def defaults_file(name: str) -> str:
 
 
 def conclude(service: OwnService, host: Host) -> int:
-    """Say what is wrong with what was written, and what to type next."""
+    """Say what is wrong with the written units, and what to type next."""
     host = host.anew()
     search = host.search
     findings = list(findings_of(find_named(f"{service.name}.socket", search), host.anew(), LEVELS))

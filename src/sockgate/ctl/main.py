@@ -1,4 +1,4 @@
-"""sockgatectl: what the administrator runs. One table of verbs; each lives in a module of its own."""
+"""sockgatectl: the administrator's program. It has one table of verbs. Each verb has a module of its own."""
 
 import argparse
 import importlib
@@ -17,7 +17,7 @@ USAGE = "usage: sockgatectl VERB [OPTION...] [ARGUMENT...]"
 
 
 class Verb(NamedTuple):
-    """One row: `sockgatectl NAME`, the module in this package that does it, and what it is for."""
+    """One row: `sockgatectl NAME`, the module in this package that does it, and a summary."""
 
     name: str
     module: str
@@ -25,7 +25,7 @@ class Verb(NamedTuple):
 
 
 class VerbModule(Protocol):
-    """What a verb's module has to offer."""
+    """The functions that the module of a verb must have."""
 
     __doc__: str
 
@@ -33,7 +33,7 @@ class VerbModule(Protocol):
         """Add the verb's options and arguments."""
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Do it. The exit code is 0, or 1 with findings; raises GateError for what cannot be done."""
+        """Do it. The exit code is 0, or 1 with findings. Raises GateError if it cannot be done."""
 
 
 VERBS = (
@@ -59,7 +59,7 @@ def main() -> NoReturn:
 
 
 def run(words: Sequence[str]) -> int:
-    """The exit code of one command line."""
+    """Run one command line, and return its exit code."""
     if not words:
         print(overview(), file=sys.stderr)
         return WRONG_USAGE
@@ -86,7 +86,7 @@ def find_verb(name: str) -> Verb:
 
 
 def load(verb: Verb) -> VerbModule:
-    """Only the verb that was asked for is imported: `check` runs at every start of a socket."""
+    """Import the module of this verb. The others are not imported: `check` runs at every start of a socket."""
     return cast(VerbModule, importlib.import_module(f"{__package__}.{verb.module}"))
 
 
@@ -100,11 +100,11 @@ def parser_of(verb: Verb, module: VerbModule) -> argparse.ArgumentParser:
 
 
 class Parser(argparse.ArgumentParser):
-    """Wrong usage is one line, as everywhere else in sockgate."""
+    """A parser that reports wrong usage in one line, as all of sockgate does."""
 
     def error(self, message: str) -> NoReturn:
         hint = f"see {self.prog} --help"
-        if message.endswith("expected one argument"):  # argparse takes --options "--deny=::1" for two options
+        if message.endswith("expected one argument"):  # argparse reads --options "--deny=::1" as two options
             hint = "a value that starts with - is written --option=VALUE"
         raise UsageError(f"{self.prog.partition(' ')[2]}: {message}", hint)
 

@@ -1,4 +1,4 @@
-"""How the old program lets go of its ports, and takes them again: commands for a shell."""
+"""The shell commands that make the old program release its ports, and take them again."""
 
 import os
 import shlex
@@ -13,7 +13,7 @@ Commands = tuple[list[str], list[str]]
 
 
 def old_daemon(program: str, services: Services, search: UnitSearch) -> Commands:
-    """To stop it, and to start it again."""
+    """The commands that stop the old program, and those that start it again."""
     match program:
         case "tcpserver":
             return supervised(services)
@@ -27,15 +27,18 @@ def old_daemon(program: str, services: Services, search: UnitSearch) -> Commands
 
 
 def units(*names: str) -> Commands:
-    """Not `disable --now`: that does not stop what has an init script only, as xinetd on Debian 12 does."""
+    """The commands for units.
+
+    `disable --now` does not stop a service that has only an init script, such as xinetd on Debian 12.
+    """
     stop = [f"systemctl {verb} {name}" for name in names for verb in ("stop", "disable")]
     return stop, [f"systemctl {verb} {name}" for name in names for verb in ("enable", "start")]
 
 
 def supervised(services: Services) -> Commands:
-    """A file called down keeps a supervised service from starting with the machine.
+    """The commands for supervised services. A file named down keeps such a service from starting with the machine.
 
-    Systemd takes the port next: `sv stop` waits until it is free, `svc -d` does not.
+    Next, systemd takes the port: `sv stop` waits until the port is free, `svc -d` does not.
     """
     stop, start = [], []
     daemontools = shutil.which("svc")

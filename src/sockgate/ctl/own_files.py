@@ -6,7 +6,7 @@ MARKER = "Written by sockgatectl install; `sockgatectl uninstall` removes it."
 
 
 def is_ours(path: str) -> bool:
-    """Whether `install` wrote this file. Raises ConfigError if that cannot be found out."""
+    """Whether `install` wrote this file. Raises ConfigError if the file cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.readline().rstrip("\n") == f"# {MARKER}"

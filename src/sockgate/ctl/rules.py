@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "compile":
         return compile_file(arguments.source, arguments.target)
-    output = sys.stdout.buffer  # a value's bytes are the administrator's, whatever their encoding
+    output = sys.stdout.buffer  # values are bytes of the administrator, in any encoding
     for line in show_rules(arguments.source):
         output.write(line.encode("latin-1") + b"\n")
     output.flush()

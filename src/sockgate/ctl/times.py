@@ -1,4 +1,4 @@
-"""Points in time as administrators write and read them: systemd's words, and the time zone of this machine."""
+"""Points in time, as an administrator writes and reads them: systemd's words, and the time zone of this machine."""
 
 import os
 import re
@@ -12,9 +12,9 @@ UNIX_SECONDS = re.compile(r"UNIX seconds: @(\d+)(?:\.(\d+))?")
 
 
 def parse_moment(option: str, text: str) -> int:
-    """Microseconds since 1970 of what systemd.time(7) and journalctl take: `1 hour ago`, `yesterday`, `14:30`.
+    """The microseconds since 1970 of a time of systemd.time(7): `1 hour ago`, `yesterday`, `14:30`.
 
-    systemd-analyze is asked, so that it means the same as everywhere else on the machine. Raises UsageError.
+    systemd-analyze reads it, so it means the same as in other programs of the machine. Raises UsageError.
     """
     command = ["systemd-analyze", "timestamp", "--", text]
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
@@ -29,11 +29,11 @@ def parse_moment(option: str, text: str) -> int:
 
 
 def local(moment: int) -> str:
-    """To the millisecond, in the administrator's time zone."""
+    """The time to the millisecond, in the administrator's time zone."""
     at = datetime.fromtimestamp(moment // MICROSECONDS).astimezone()
     return f"{at:%Y-%m-%d %H:%M:%S}.{moment // 1000 % 1000:03}"
 
 
 def iso(moment: int) -> str:
-    """For programs: ISO 8601 in UTC, to the microsecond."""
+    """The time for programs: ISO 8601 in UTC, to the microsecond."""
     return f"{datetime.fromtimestamp(moment // MICROSECONDS, UTC):%Y-%m-%dT%H:%M:%S}.{moment % MICROSECONDS:06}Z"

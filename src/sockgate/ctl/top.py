@@ -1,4 +1,4 @@
-"""Show how the gated services are doing, live: what `status` shows, and the last refusals. Ends with Ctrl-C."""
+"""Show the gated services live: the table of `status`, and the last refusals. Ctrl-C ends it."""
 
 import argparse
 import time

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def removable(name: str, host: Host) -> list[str]:
-    """The unit files of a service. Raises ConfigError if it is in use, or if `install` did not write them."""
+    """The unit files of a service. Raises ConfigError if the service is in use, or if `install` did not write them."""
     paths = [f"{UNIT_FOLDER}/{name}.socket", f"{UNIT_FOLDER}/{name}@.service"]
     present = [path for path in paths if os.path.lexists(host.search.host_path(path))]
     if not present:
@@ -54,7 +54,7 @@ def remove(path: str) -> None:
 
 
 def left_over(names: list[str], search: UnitSearch) -> list[str]:
-    """What the administrator made for these services, which stays."""
+    """Files that the administrator made for these services. They stay."""
     candidates = [
         path
         for name in names

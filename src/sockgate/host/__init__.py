@@ -1,1 +1,1 @@
-"""The machine for which units are written or checked: its accounts, its systemd, its ports, and its units."""
+"""The machine for which units are written or checked: its accounts, systemd, ports and units."""

@@ -1,6 +1,6 @@
-"""Users and groups: of the running system through its name services, of a system in a folder from its files.
+"""Users and groups: of the running system from its name services, of a system in a folder from its files.
 
-A generator runs while PID 1 waits for it, and nss-systemd would ask PID 1: it reads the files, too.
+A generator also reads the files: it runs while PID 1 waits for it, and nss-systemd would ask PID 1.
 """
 
 import grp
@@ -54,7 +54,7 @@ class Accounts:
             return None
 
     def groups_of(self, user: pwd.struct_passwd) -> list[int]:
-        """The numbers of all groups that the user has after a log-in, the primary one first."""
+        """The numbers of all groups of a user after a log-in, the primary group first."""
         if self.asks_services:
             found = os.getgrouplist(user.pw_name, user.pw_gid)
         else:
@@ -72,7 +72,7 @@ class Accounts:
                 yield grp.struct_group((*fields[:2], int(fields[2]), fields[3].split(",")))
 
     def _lines(self, path: str, count: int) -> Iterator[list[str]]:
-        """The fields of passwd(5) and group(5), of lines that have as many."""
+        """The fields of the lines in passwd(5) or group(5) that have this number of fields."""
         try:
             with open(self.root + path, encoding="utf-8", errors="surrogateescape") as file:
                 for line in file:

@@ -1,4 +1,4 @@
-"""The machine that units are for, as `convert`, `check` and `install` ask it."""
+"""The machine for which units are made. `convert`, `check` and `install` ask it."""
 
 import glob
 import grp
@@ -20,25 +20,25 @@ LIBRARIES = ("/usr/lib/systemd", "/usr/lib/*/systemd", "/usr/lib64/systemd", "/l
 HOSTS_FILES = ("/etc/hosts.allow", "/etc/hosts.deny")
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/command:/var/qmail/bin"
 OPENBSD, GNU = "openbsd-inetd", "inetutils-inetd"
-INETDS = {"/usr/sbin/inetutils-inetd": GNU, "/usr/sbin/inetd": OPENBSD}  # where Debian has them
-OLDEST_SYSTEMD = 252  # that is supported: what it understands, every later one does
-POLL_LIMIT_SINCE = 255  # the systemd that has PollLimit*=
+INETDS = {"/usr/sbin/inetutils-inetd": GNU, "/usr/sbin/inetd": OPENBSD}  # their paths on Debian
+OLDEST_SYSTEMD = 252  # the oldest supported version; later versions understand all that it understands
+POLL_LIMIT_SINCE = 255  # the first version with PollLimit*=
 
 
 @dataclass(frozen=True)
 class Host:
-    """One machine. What is found out about it is kept: `anew` gives the same machine as it is now.
+    """One machine. Facts about it are found out once and kept. `anew` gives the same machine with fresh facts.
 
-    root           the folder that the system lives in
-    systemd        the version that the units must suit; 0: the one that is installed
-    programs       where sockgate and sockgated are installed
-    control        where sockgatectl is installed
+    root           the folder of the system
+    systemd        the version for which units are written; 0 for the installed one
+    programs       the folder of sockgate and sockgated
+    control        the folder of sockgatectl
     hosts_files    hosts.allow and hosts.deny
-    asks_services  ask name services for hosts and accounts, or else only the files in /etc
-    asks_network   ask DNS lists whether they are still run
-    inetd          which inetd is installed, OPENBSD or GNU; "" for none of them
-    wraps          inetd was started with -l: hosts.allow holds for all its services
-    posix_shell    the name of the program that /bin/sh is
+    asks_services  whether to ask name services for hosts and accounts, or only the files in /etc
+    asks_network   whether to ask DNS lists if they are still run
+    inetd          the installed inetd, OPENBSD or GNU; "" for neither
+    wraps          whether inetd was started with -l: then hosts.allow holds for all its services
+    posix_shell    the name of the program behind /bin/sh
     """
 
     root: str = "/"
@@ -63,7 +63,7 @@ class Host:
 
     @property
     def live(self) -> bool:
-        """Whether this is the running system, whose processes and ports can be asked."""
+        """Whether this is the running system. Only then its processes and ports can be read."""
         return not self.search.root
 
     @property
@@ -72,12 +72,12 @@ class Host:
 
     @cached_property
     def running(self) -> bool:
-        """Whether there is a systemd that can be asked (sd_booted(3))."""
+        """Whether systemd runs, so that it can be asked (sd_booted(3))."""
         return self.live and os.path.isdir("/run/systemd/system")
 
     @cached_property
     def systemd_version(self) -> int:
-        """The given version, or the one in the name of systemd's own library, which takes no process and no bus."""
+        """The given version, or the one in the name of systemd's own library. That needs no process and no bus."""
         if self.systemd:
             return self.systemd
         for folder in LIBRARIES:
@@ -88,11 +88,11 @@ class Host:
 
     @property
     def slows_down(self) -> bool:
-        """Whether this systemd has limits for connections that do not stop the socket."""
+        """Whether this systemd has limits for connections that do not stop the socket (PollLimit*=)."""
         return self.systemd_version >= POLL_LIMIT_SINCE
 
     def uses(self, unit: str) -> bool:
-        """Whether a unit is enabled, or was started without that."""
+        """Whether a unit is enabled or running."""
         return self.search.enabled(unit) or (self.live and is_active(unit))
 
     @cached_property
@@ -100,7 +100,7 @@ class Host:
         return {}
 
     def state(self, unit: str) -> Properties:
-        """What systemd knows of a unit; nothing where there is none to ask. A template has no state."""
+        """The properties of a unit from systemd. Empty if systemd does not run. A template has no state."""
         if not self.running or unit.endswith("@.service"):
             return {}
         if unit not in self._states:
@@ -141,7 +141,7 @@ class Host:
         return found.gr_gid if found else None
 
     def further_groups(self, user: pwd.struct_passwd) -> list[str]:
-        """The numbers of the groups that the user has beside the primary one."""
+        """The numbers of the user's groups without the primary one."""
         return [str(number) for number in self.accounts.groups_of(user)[1:]]
 
     # Names and files
@@ -154,7 +154,7 @@ class Host:
             return None
 
     def address(self, name: str, family: int) -> str | None:
-        """The first address of a host name, as the old program would have taken it."""
+        """The first address of a host name, which the old program would have used."""
         flags = 0 if self.asks_services else socket.AI_NUMERICHOST
         name = name if self.asks_services else in_hosts_file(name)
         try:
@@ -170,7 +170,7 @@ class Host:
             return False
 
     def program(self, name: str, path: str = "") -> str:
-        """The path of a program that is named without one, as a shell with this $PATH would find it."""
+        """The path of a program that is named without a path, as a shell with this $PATH would find it."""
         if "/" in name or not name:
             return name
         try:
@@ -220,7 +220,7 @@ def holds_a_rule(path: str) -> bool:
 
 
 def this_host(systemd: int = 0) -> Host:
-    """The running system, as a conversion needs it. Without any systemd the units suit the oldest."""
+    """The running system, for a conversion. Without systemd, the units are for the oldest supported version."""
     host = Host(
         systemd=systemd,
         programs=os.path.dirname(shutil.which("sockgate") or Host.programs + "/sockgate"),
@@ -237,13 +237,13 @@ def this_host(systemd: int = 0) -> Host:
 
 
 def letters_of(program: str) -> str:
-    """The option letters of a running program; "" if it does not run."""
+    """The option letters of a running program. "" if it does not run."""
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
             if os.readlink(f"/proc/{process}/exe") == program:
                 with open(f"/proc/{process}/cmdline", encoding="utf-8", errors="replace") as file:
                     words = file.read().split("\0")[1:]
                 return "".join(word[1:] for word in words if word.startswith("-"))
-        except OSError:  # it has ended, or is not ours to look at
+        except OSError:  # it has ended, or we may not look at it
             continue
     return ""

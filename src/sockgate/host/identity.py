@@ -1,4 +1,4 @@
-"""As whom a service runs, and what the kernel lets that user do."""
+"""The user and groups of a service, and what the kernel lets that user do."""
 
 import os
 from typing import NamedTuple
@@ -8,7 +8,7 @@ ROOT = 0
 
 
 class Identity(NamedTuple):
-    """The numbers that a process runs with."""
+    """The user and group numbers of a process."""
 
     uid: int
     gid: int
@@ -16,7 +16,7 @@ class Identity(NamedTuple):
 
 
 def is_allowed(path: str, mode: int, identity: Identity) -> bool:
-    """Whether this user could open (or execute) the file. A child asks the kernel, as that user."""
+    """Whether this user could open (or execute) the file. A child process asks the kernel, as that user."""
     child = os.fork()
     if child == 0:
         try:

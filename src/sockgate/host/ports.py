@@ -1,4 +1,4 @@
-"""Who listens on a port: addresses of socket units, and the kernel's tables of open sockets (proc(5))."""
+"""The programs that listen on a port: addresses of socket units, and the kernel's tables of sockets (proc(5))."""
 
 import errno
 import glob
@@ -16,7 +16,7 @@ MANAGER = 1
 
 
 class Endpoint(NamedTuple):
-    """An address and port to listen on. `address` is packed and empty for any address.
+    """An address and port to listen on. `address` is packed, and empty for any address.
 
     families   the lengths of the addresses that it covers: 4, 16 or both
     """
@@ -27,7 +27,7 @@ class Endpoint(NamedTuple):
     families: tuple[int, ...]
 
     def overlaps(self, other: "Endpoint") -> bool:
-        """Whether both cannot be listened on at the same time."""
+        """Whether two programs cannot listen on both at the same time."""
         return (
             (self.protocol, self.port) == (other.protocol, other.port)
             and bool(set(self.families).intersection(other.families))
@@ -36,12 +36,12 @@ class Endpoint(NamedTuple):
 
     @property
     def is_of_an_interface(self) -> bool:
-        """Neither any address nor loopback, which are always there."""
+        """Whether the address belongs to an interface. "Any" and loopback do not: they always exist."""
         return bool(self.address) and self.address[0] != 127 and self.address != bytes(15) + b"\x01"
 
 
 class Process(NamedTuple):
-    """A process that listens: its unit is the one to stop, "" if it belongs to none."""
+    """A process that listens. `unit` is the unit to stop, "" if the process belongs to none."""
 
     pid: int
     name: str
@@ -49,7 +49,7 @@ class Process(NamedTuple):
 
 
 def parse_listen(text: str, protocol: str, *, only_ipv6: bool = False) -> Endpoint | None:
-    """`PORT`, `ADDRESS:PORT` or `[ADDRESS]:PORT` of ListenStream=; None for every other kind of socket."""
+    """The endpoint of `PORT`, `ADDRESS:PORT` or `[ADDRESS]:PORT` in ListenStream=. None for other kinds of sockets."""
     address, _, port = text.rpartition(":")
     if not (port.isascii() and port.isdigit()):
         return None
@@ -64,7 +64,7 @@ def parse_listen(text: str, protocol: str, *, only_ipv6: bool = False) -> Endpoi
 
 
 def listeners(protocol: str) -> Iterator[tuple[Endpoint, str]]:
-    """Everything that this network namespace listens on, with the inode of the socket."""
+    """All endpoints with a listening socket in this network namespace, and the inode of the socket."""
     for file in (f"/proc/net/{protocol}", f"/proc/net/{protocol}6"):
         try:
             with open(file, encoding="ascii") as lines:
@@ -78,7 +78,7 @@ def listeners(protocol: str) -> Iterator[tuple[Endpoint, str]]:
 
 
 def kernel_endpoint(text: str, protocol: str) -> Endpoint:
-    """`0100007F:0019`: the address as 32-bit words in the machine's byte order, the port in hexadecimal."""
+    """The endpoint of `0100007F:0019`: address in 32-bit words of the machine's byte order, port in hexadecimal."""
     address, _, port = text.partition(":")
     words = bytes.fromhex(address)
     if sys.byteorder == "little":
@@ -90,19 +90,19 @@ def kernel_endpoint(text: str, protocol: str) -> Endpoint:
 
 
 def conflicting_processes(wanted: Endpoint) -> list[Process]:
-    """The processes that keep systemd from listening there; what systemd itself listens on is no conflict."""
+    """The processes that keep systemd from listening there. A socket of systemd itself is no conflict."""
     inodes = sockets_on(wanted)
     inodes -= held_by(MANAGER, inodes)
     return holders(inodes) if inodes and is_taken(wanted) else []
 
 
 def sockets_on(wanted: Endpoint) -> set[str]:
-    """The inodes of what listens there now."""
+    """The inodes of the sockets that listen there now."""
     return {inode for endpoint, inode in listeners(wanted.protocol) if endpoint.overlaps(wanted)}
 
 
 def holders(inodes: set[str]) -> list[Process]:
-    """The processes that have these sockets open, as far as we may look into them."""
+    """The processes that have these sockets open, among those that we may look at."""
     return [describe(pid) for pid in process_ids() if held_by(pid, inodes)]
 
 
@@ -121,11 +121,11 @@ def link_target(path: str) -> str:
     try:
         return os.readlink(path)
     except OSError:
-        return ""  # it was closed meanwhile
+        return ""  # the descriptor was closed meanwhile
 
 
 def is_taken(wanted: Endpoint) -> bool:
-    """Whether the kernel refuses the address to us: the last word, since tables do not show every option."""
+    """Whether the kernel refuses this address to us. This is the final test: the tables do not show socket options."""
     family = socket.AF_INET6 if 16 in wanted.families else socket.AF_INET
     with socket.socket(family, KINDS[wanted.protocol]) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -144,7 +144,7 @@ def describe(pid: int) -> Process:
 
 
 def unit_of(cgroup: str) -> str:
-    """The service of /proc/PID/cgroup: the last part of the path that is one."""
+    """The service in /proc/PID/cgroup: the last part of the path that names a service."""
     parts = [part for line in cgroup.splitlines() for part in line.rpartition(":")[2].split("/")]
     return next((part for part in reversed(parts) if part.endswith(".service")), "")
 

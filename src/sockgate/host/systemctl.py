@@ -1,4 +1,4 @@
-"""What systemd says of units, asked for in one call each."""
+"""Questions to systemd about units. Each question is one call of systemctl."""
 
 import glob
 import subprocess
@@ -17,7 +17,7 @@ SHOWN = (
 
 
 def show(units: list[str]) -> dict[str, Properties]:
-    """The properties of these units by name; the lines of one that has several are joined. Raises SystemFailure."""
+    """The properties of these units by name. If a property has several lines, they are joined. Raises SystemFailure."""
     if not units:
         return {}
     output = systemctl("show", "--timestamp=unix", f"--property={','.join(SHOWN)}", "--", *units)
@@ -40,7 +40,7 @@ def units_like(pattern: str, state: str) -> list[str]:
 
 
 def instances(prefix: str) -> list[str]:
-    """The units of the connections that a template serves now."""
+    """The units of a template's connections that exist now."""
     return units_like(f"{prefix}@*.service", "active")
 
 
@@ -51,7 +51,7 @@ def processes_in(cgroup: str) -> list[str]:
 
 
 def read(path: str) -> bytes:
-    """A file of the kernel's; empty if what it is about has just gone, or is not for us to see."""
+    """A file of the kernel. Empty if its process has just ended, or if we may not read it."""
     try:
         with open(path, "rb") as file:
             return file.read()

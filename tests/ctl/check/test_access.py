@@ -40,14 +40,14 @@ CASES: Cases = {
     "an open relay": (
         unit("--relay any"),
         [
-            f"{TEMPLATE}:5: warning: RELAYCLIENT is set for everybody: an open relay"
+            f"{TEMPLATE}:5: warning: RELAYCLIENT is set for every client: an open relay"
             " (name the networks that may relay in --relay or the rules)"
         ],
     ),
     "an open relay by a rule": (
         unit("--allow any --rules /etc/r") | {"/etc/r": '10.:allow\n:allow,RELAYCLIENT=""\n'},
         [
-            f"{TEMPLATE}:5: warning: RELAYCLIENT is set for everybody: an open relay"
+            f"{TEMPLATE}:5: warning: RELAYCLIENT is set for every client: an open relay"
             " (name the networks that may relay in --relay or the rules)"
         ],
     ),
@@ -55,7 +55,7 @@ CASES: Cases = {
     "a proxy that is anybody": (
         unit("--allow localhost --proxy-protocol any"),
         [
-            f"{TEMPLATE}:5: warning: --proxy-protocol trusts everybody: any client can claim any address"
+            f"{TEMPLATE}:5: warning: --proxy-protocol trusts every sender: a client can claim any address"
             " (name the proxies' own addresses)"
         ],
     ),

@@ -36,8 +36,8 @@ def test_a_list_that_is_no_longer_run_is_found(network: Namespace, tmp_path: Pat
     assert (code, findings) == (1, [
         f"{TEMPLATE}:5: warning: {message} (ask its owner, or remove --dnsbl {zone})"
         for zone, message in (
-            ("everybody", "the DNS list 'everybody' has everybody: it lists 127.0.0.1, which no list does that is still"
-             " run"),
+            ("everybody", "the DNS list 'everybody' lists every client: it has 127.0.0.1, which a working list"
+             " never has"),
             ("parked", "no answer from the DNS list 'parked': it answers 198.51.100.1, which is no listing"),
             ("broken", "no answer from the DNS list 'broken': SERVFAIL"),
             ("silent", "no answer from the DNS list 'silent': no answer in time"),

@@ -33,9 +33,9 @@ CASES: Cases = {
     "rules about names that nobody looks up": (
         {TEMPLATE: WITH_RULES, "/etc/rules": "joe@=a.b:deny\n=.example.com:deny\n:allow\n"},
         [
-            f"{TEMPLATE}:5: warning: rules about host names match nobody without --hostname: 'joe@=a.b'"
+            f"{TEMPLATE}:5: warning: rules about host names match no client without --hostname: 'joe@=a.b'"
             " (add --hostname)",
-            f"{TEMPLATE}:5: warning: rules about the client's user match nobody without --ident: 'joe@=a.b'"
+            f"{TEMPLATE}:5: warning: rules about the client's user match no client without --ident: 'joe@=a.b'"
             " (add --ident)",
         ],
     ),
@@ -45,9 +45,10 @@ CASES: Cases = {
             "/etc/rules": "joe@10.0.0.1:allow\n=.example.com:allow\n=bad.example:deny\n:deny\n",
         },
         [
-            f"{TEMPLATE}:5: warning: '=.example.com' lets in whoever gives his address this name (add --paranoid)",
-            f"{TEMPLATE}:5: warning: 'joe@10.0.0.1' lets in whoever says that he is this user: the client's own machine"
-            " is asked (let nobody in by that alone)",
+            f"{TEMPLATE}:5: warning: '=.example.com' lets in every client that gives its address this name"
+            " (add --paranoid)",
+            f"{TEMPLATE}:5: warning: 'joe@10.0.0.1' lets in every client that claims to be this user: the client's own"
+            " machine is asked (let no client in by that alone)",
         ],
     ),
     "rules that do not": (

@@ -34,7 +34,7 @@ CASES: Cases = {
             "/etc/passwd": "nobody:x:65534:65534::/:/bin/false\n",
         },
         [
-            f"{TEMPLATE}:8: warning: User=nobody is shared with everything else that has no user of its own"
+            f"{TEMPLATE}:8: warning: User=nobody is shared with all programs that have no user of their own"
             " (make one: useradd --system NAME)"
         ],
     ),

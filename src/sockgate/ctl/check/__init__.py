@@ -1,6 +1,6 @@
-"""Say what is wrong with the units that run a gate, and what mends it.
+"""Say what is wrong with the units that run a gate, and how to mend it.
 
-Without a UNIT, all whose socket is enabled or listening. Exit code 0: nothing found; 1: findings.
+Without UNIT, check all gates whose socket is enabled or listening. Exit code 0: nothing found; 1: findings.
 """
 
 import argparse
@@ -15,12 +15,12 @@ from ...units.reader import Place
 from ..gated_service import GatedService, find_named, gate_names
 from .table import ERROR, INSPECTIONS, LEVELS
 
-# Each takes away what was in the way of a further check; one is the rule.
+# Each round mends what stopped further inspections. Most often one round is enough.
 MOST_ROUNDS = 4
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong: where, how bad, what, and what mends it; `lines` of a drop-in, where those can."""
+    """One thing that is wrong: place, level, text, how to mend it, and the `lines` of a drop-in if they can mend it."""
 
     level: str
     unit: str
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 def fix_and_check_again(
     names: list[str], findings: list[Finding], host: Host, levels: tuple[str, ...], output: TextIO
 ) -> list[Finding]:
-    """What is still wrong after the drop-ins are written; what was in the way of a check is found when it has gone."""
+    """Write drop-ins in rounds, and return the findings that remain. A mended fault can uncover another one."""
     from .fix import conclude, write_drop_ins
 
     written = []
@@ -91,7 +91,7 @@ def check_all(names: list[str], host: Host, levels: tuple[str, ...]) -> list[Fin
 
 
 def check(name: str, host: Host, levels: tuple[str, ...]) -> Iterator[Finding]:
-    """The findings about one unit; that it cannot even be read is one of its own."""
+    """The findings about one unit. If the unit cannot be read, that is a finding."""
     try:
         yield from findings_of(find_named(name, host.search), host, levels)
     except UsageError:

@@ -1,4 +1,4 @@
-"""Inspections of what the access options mean, where that is not what they seem to say."""
+"""Inspections of access options that mean something else than they seem to."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from ..gated_service import GatedService
 from .command import place_of
 from .problem import MOST, ZERO, Problem, by_setting
 
-# Nobody has these addresses (RFC 5737): who lets all three do something lets everybody.
+# No client has these addresses (RFC 5737). A gate that lets all three do something lets every client do it.
 STRANGERS = ("192.0.2.7", "198.51.100.7", "203.0.113.7")
 CLIENT_SPEAKS_FIRST = ("couriertls", "stunnel", "stunnel3", "stunnel4", "git", "git-daemon")
 FILTERS = ("IPAddressAllow", "IPAddressDeny")
@@ -32,18 +32,18 @@ def entries_misleading(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def is_misleading(entry: Entry) -> bool:
-    """Whether it covers other addresses than those that are written, but for zeros at the end."""
+    """Whether the entry covers other addresses than it seems to. (Zeros at its end do not count.)"""
     if entry.caveat or entry.name or "{" in entry.text:
         return bool(entry.caveat)
     try:
         ip_address(entry.text.partition("/")[0])
     except ValueError:
-        return True  # of fewer than four numbers, octal or hexadecimal
+        return True  # the entry has fewer than four numbers, or octal or hexadecimal ones
     return False
 
 
 def rules_not_as_meant(gated: GatedService, host: Host) -> Iterator[Problem]:
-    """What the checks themselves have to say of their files."""
+    """The warnings of the access checks about their files."""
     for check in gated.gate.checks if gated.gate else ():
         for warning in islice(check.warnings, MOST):
             file, line = warning.cause.file.removeprefix(host.search.root), warning.cause.line
@@ -63,19 +63,19 @@ def open_relay(gated: GatedService, _: Host) -> Iterator[Problem]:
     if gate and all(relays(gate, peer) for peer in strangers()):
         yield Problem(
             gated.service, place_of(gated, Cause("--relay"), Cause("--rules")),
-            "RELAYCLIENT is set for everybody: an open relay",
+            "RELAYCLIENT is set for every client: an open relay",
             "name the networks that may relay in --relay or the rules",
         )  # fmt: skip
 
 
 def relays(gate: Gate, peer: Peer) -> bool:
-    """Whether --relay or a rule by address lets this client relay. Nobody's name is looked up."""
+    """Whether --relay or a rule by address lets this client relay. No name is looked up."""
     if gate.relays_for(peer) is not None:
         return True
     try:
         verdicts = [check.decide(peer) for check in gate.checks if isinstance(check, RulesAccess)]
     except ConfigError:
-        return False  # another rule tells what is wrong with the file
+        return False  # another inspection reports what is wrong with the file
     return any(verdict.variables.get(b"RELAYCLIENT") is not None for verdict in verdicts)
 
 
@@ -90,12 +90,12 @@ def proxy_is_anybody(gated: GatedService, _: Host) -> Iterator[Problem]:
         return
     yield Problem(
         gated.service, place_of(gated, Cause("--proxy-protocol")),
-        "--proxy-protocol trusts everybody: any client can claim any address", "name the proxies' own addresses",
+        "--proxy-protocol trusts every sender: a client can claim any address", "name the proxies' own addresses",
     )  # fmt: skip
 
 
 def one_source(gated: GatedService, _: Host) -> Iterator[Problem]:
-    """Behind a proxy systemd sees one source for all clients."""
+    """systemd's limit for one source. Behind a proxy, systemd sees one source for all clients."""
     socket = gated.socket
     value = socket.value("Socket", "MaxConnectionsPerSource", "0") if socket else "0"
     if socket and gated.is_template and gated.gate and gated.gate.proxy and not ZERO.match(value):
@@ -107,7 +107,7 @@ def one_source(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def nobody_is_patient(gated: GatedService, _: Host) -> Iterator[Problem]:
-    """Where the client speaks first, as in TLS, --greet-delay refuses every one."""
+    """--greet-delay for a protocol in which the client speaks first, such as TLS. It refuses every client."""
     gate = gated.gate
     if gate and gate.greet_delay and os.path.basename(gate.server.command[0]) in CLIENT_SPEAKS_FIRST:
         yield Problem(
@@ -118,7 +118,7 @@ def nobody_is_patient(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def filter_alone(gated: GatedService, _: Host) -> Iterator[Problem]:
-    """systemd's packet filter is no gate: it says nothing, and is not there in many containers."""
+    """systemd's packet filter in place of a gate. It gives no message, and has no effect in many containers."""
     if gated.gate is None or gated.gate.checks:
         return
     for unit, section in ((gated.socket, "Socket"), (gated.service, "Service")):

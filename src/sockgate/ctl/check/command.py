@@ -19,13 +19,13 @@ from ..gated_service import GatedService
 from .problem import Problem
 from .service import identity_of
 
-# What a shell would replace. A lone dollar sign may be a password's.
+# Text that a shell would replace. A dollar sign by itself can be part of a password.
 SHELL = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*|\$\(|`[^`]+`")
-# The variables that units of sockgate's own are made of. What else begins like these was meant to be one of them.
+# The variables of sockgate's own units. Another variable that begins like these is probably a misspelt one.
 OWN_PREFIX = "SOCKGATE_"
 OWN = {"SOCKGATE_OPTIONS", "SOCKGATE_SERVER", "SOCKGATE_RESIDENT", "SOCKGATE_LIMITS"}
 LIST_HINT = 'a list with blanks stands in quotes: --allow "192.0.2.1 192.0.2.2"'
-# systemd's own default, which most distributions keep.
+# The default of systemd, which most distributions keep.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -51,7 +51,7 @@ def environment_ignored(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def variables_misspelt(gated: GatedService, _: Host) -> Iterator[Problem]:
-    """SOCKGATE_OPTION=: what was to be changed by it stays as it was, and nobody else would say so."""
+    """A misspelt variable such as SOCKGATE_OPTION=. It has no effect, and no other program reports it."""
     used = set(re.findall(r"\w+", " ".join(gated.command.words)))
     for name, variable in gated.variables.items():
         if name.startswith(OWN_PREFIX) and name not in OWN | used:
@@ -62,7 +62,7 @@ def variables_misspelt(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def environment_expands(gated: GatedService, host: Host) -> Iterator[Problem]:
-    """A file that a shell used to read: systemd takes `$NAME` in it for a dollar sign and four letters."""
+    """`$NAME` in an environment file that a shell used to read. systemd does not expand it."""
     files, _ = environment_files(gated.service)
     for file in files:
         for path in matching(file, host.search):
@@ -81,12 +81,12 @@ def assignments_in(path: str, host: Host) -> list[tuple[str, str, int]]:
     try:
         with open(host.search.host_path(path), encoding="utf-8") as file:
             return envfile.parse(file.read())
-    except (OSError, ValueError):  # another rule tells
+    except (OSError, ValueError):  # another inspection reports it
         return []
 
 
 def written_at_start(gated: GatedService) -> set[str]:
-    """What the socket's own ExecStartPre= commands are given: a file among that is not there before (imap.env)."""
+    """The arguments of the socket's own ExecStartPre= commands. A file among them may not exist yet (imap.env)."""
     paths: set[str] = set()
     socket = gated.socket
     if socket is None:
@@ -104,7 +104,7 @@ def options_wrong(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def place_of(gated: GatedService, *causes: Cause | None) -> Place:
-    """Where the words are written that name the first of these causes: its file, its entry, or its option."""
+    """The place of the words that name the first of these causes: its file, its entry, or its option."""
     named = (text for cause in causes if cause for text in (cause.file, cause.file or cause.text, cause.option) if text)
     for text in named:
         for word in gated.words:
@@ -140,14 +140,14 @@ def server_unusable(gated: GatedService, host: Host) -> Iterator[Problem]:
 
 
 def is_entry(name: str) -> bool:
-    """What stands where the server should is the second word of a list."""
+    """Whether the word in the server's place is an address, such as the second word of a list without quotes."""
     with contextlib.suppress(ValueError):
         return bool(pack(name.partition("/")[0].rstrip(",")))
     return False
 
 
 def where_to_name_it(gated: GatedService) -> str:
-    """Of the files that may set the server, the one that is the administrator's."""
+    """The administrator's file, of the files that can set the server."""
     files = [file.path for file in environment_files(gated.service)[0] if file.path.startswith("/etc/")]
     return f": SOCKGATE_SERVER= in {files[0]}" if files and "$SOCKGATE_SERVER" in gated.command.words else ""
 
@@ -163,7 +163,7 @@ def find_program(name: str, gated: GatedService, host: Host) -> str | None:
 
 
 def cannot_run(path: str, gated: GatedService, host: Host) -> int:
-    """The errno that running the server will fail with, 0 if it will not."""
+    """The errno with which the server will fail to run. 0 if it will run."""
     real = host.search.host_path(path)
     try:
         status = os.stat(real)
@@ -175,7 +175,7 @@ def cannot_run(path: str, gated: GatedService, host: Host) -> int:
 
 
 def may(path: str, mode: int, gated: GatedService, host: Host) -> bool:
-    """Whether the service's user may use a file; True where that cannot be found out."""
+    """Whether the service's user can use a file. True if that cannot be found out."""
     identity = identity_of(gated, host)
     if identity is None or not identity.uid or not host.live or not host.privileged:
         return True
@@ -193,7 +193,7 @@ def files_unreadable(gated: GatedService, host: Host) -> Iterator[Problem]:
 
 
 def files_hidden(gated: GatedService, _: Host) -> Iterator[Problem]:
-    """ProtectHome= and PrivateTmp= hide what the options name: it works from the shell and not in the service."""
+    """Files that ProtectHome= and PrivateTmp= hide. With them, the command works in a shell but not in the service."""
     if gated.gate is None:
         return
     hidden = hidden_folders(gated)

@@ -1,4 +1,4 @@
-"""Inspections of the DNS lists of --dnsbl: whether they are still run, which only they can tell (check --network)."""
+"""Inspections of the DNS lists of --dnsbl: are they still run? Only the lists themselves can tell (check --network)."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from .problem import Problem
 if TYPE_CHECKING:
     from ...resolve.tasks import Task
 
-# Every list has the first and does not have the second (RFC 5782, 5).
+# Every list has the first entry, and no list has the second (RFC 5782, 5).
 ALWAYS, NEVER = pack("127.0.0.2"), pack("127.0.0.1")
 
 
@@ -34,17 +34,17 @@ def list_dead(gated: GatedService, host: Host) -> Iterator[Problem]:
 
 
 def what_is_wrong(zone: str, always: Listing, never: Listing) -> str:
-    """Empty if nothing is."""
+    """What is wrong with a list that gives these two answers. Empty if nothing is."""
     problem = always.problem or never.problem
     if problem:
         return f"no answer from the DNS list {zone!r}: {problem}"
     if never.addresses:
-        return f"the DNS list {zone!r} has everybody: it lists 127.0.0.1, which no list does that is still run"
+        return f"the DNS list {zone!r} lists every client: it has 127.0.0.1, which a working list never has"
     return "" if always.addresses else f"the DNS list {zone!r} does not list 127.0.0.2, as every list does"
 
 
 def entries_of(zones: dict[str, None], seconds: float) -> dict[str, list[Listing]]:
-    """What each list says of the two, all of them asked at the same time."""
+    """The answers of each list about both entries. All lists are asked at the same time."""
     servers = known_servers()
     answers: dict[str, list[Listing]] = {zone: [Listing(), Listing()] for zone in zones}
 

@@ -1,4 +1,4 @@
-"""The drop-ins of `check --fix`: one for each unit, with every line that mends something and what that is."""
+"""The drop-ins of `check --fix`: one for each unit. Each line has a comment that says what it mends."""
 
 import os
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ from .problem import section_of
 
 MARKER = "Written by `sockgatectl check --fix`; remove this file to undo that."
 FOLDER = "/etc/systemd/system"
-# Behind `override.conf`, where `systemctl edit` writes what may be wrong.
+# systemd reads this name after `override.conf`, into which `systemctl edit` may have written the mistake.
 NAME = "zz-sockgatectl-check.conf"
-# What a socket that listens already takes over only when it is started anew.
+# Settings that a listening socket takes over only when it is started again.
 NEEDS_RESTART = ("FreeBind", "Backlog")
 
 # Key of a setting: its lines, each with the comment above it.
@@ -27,7 +27,7 @@ Settings = dict[str, list[Directive]]
 
 
 def write_drop_ins(findings: Iterable[Finding], search: UnitSearch, output: TextIO) -> list[str]:
-    """Write what mends these. Returns the units that got something new. Raises ConfigError for a file of others."""
+    """Write the drop-ins that mend these findings. Returns the changed units. Raises ConfigError for a foreign file."""
     changed = []
     for unit, settings in mending(findings).items():
         loaded = search.load(unit)
@@ -45,7 +45,7 @@ def write_drop_ins(findings: Iterable[Finding], search: UnitSearch, output: Text
 
 
 def mending(findings: Iterable[Finding]) -> dict[str, Settings]:
-    """By unit. Of two findings that want different lines of one setting, the second has to wait."""
+    """The settings by unit. If two findings need different lines for one setting, the second must wait."""
     units: dict[str, Settings] = {}
     for finding in findings:
         settings: Settings = {}
@@ -66,7 +66,7 @@ def format_drop_in(settings: Settings, unit: Unit) -> str:
 
 
 def read_own(path: str) -> Settings:
-    """What an earlier --fix wrote there; nothing if there is no such file. Raises ConfigError for a foreign one."""
+    """The settings that an earlier --fix wrote there, empty without a file. Raises ConfigError for a foreign file."""
     if not os.path.lexists(path):
         return {}
     try:
@@ -89,7 +89,7 @@ def read_own(path: str) -> Settings:
 
 
 def conclude(units: list[str], host: Host, output: TextIO) -> None:
-    """Tell systemd, and say what else must be done for it to count."""
+    """Have systemd read the drop-ins, and say what else must be done before they count."""
     if host.running:
         systemctl("daemon-reload")
     restart = [unit for unit in dict.fromkeys(units) if needs_restart(unit, host)]
@@ -98,7 +98,7 @@ def conclude(units: list[str], host: Host, output: TextIO) -> None:
 
 
 def needs_restart(unit: str, host: Host) -> bool:
-    """Templates and the limits of a socket count from the next connection on."""
+    """Whether a restart is needed. Templates and the limits of a socket count from the next connection on."""
     if unit.endswith("@.service"):
         return False
     own = read_own(host.search.host_path(f"{FOLDER}/{unit}.d/{NAME}"))

@@ -12,18 +12,18 @@ from .service import is_resident
 
 MEGABYTE = 1 << 20
 SUFFIXES = {"": 1, "K": 1 << 10, "M": MEGABYTE, "G": 1 << 30, "T": 1 << 40}
-# What Python itself needs (reliability: it did not start with 12 MB of address space), and some room.
+# What Python itself needs, and some room. (In a test it did not start with 12 MB of address space.)
 LEAST = {"LimitAS": 24 * MEGABYTE, "LimitDATA": 16 * MEGABYTE, "MemoryMax": 16 * MEGABYTE, "MemoryHigh": 16 * MEGABYTE}
 ENOUGH = 64 * MEGABYTE
 OWN_PROCESSES = 2  # the gate itself and its guardian
 LEAST_BACKLOG = 128
 STOP_KEYS = ("TimeoutStopSec", "TimeoutSec")
 DEFAULT_STOP = "90s"  # DefaultTimeoutStopSec= in systemd-system.conf(5)
-STOP_MARGIN = 10  # seconds to leave in, once the sessions are over
+STOP_MARGIN = 10  # seconds for the gate to end after its sessions are over
 
 
 def memory_short(gated: GatedService, host: Host) -> Iterator[Problem]:
-    """The gate is Python: under the limits of an old start script for a C program it does not even start."""
+    """Memory limits from the old start script of a C program. The gate is Python and does not start under them."""
     for key, least in LEAST.items():
         size = parse_size(gated.service.value("Service", key))
         needed = least + mapped_files(gated, host) * (key == "LimitAS")
@@ -38,7 +38,7 @@ def memory_short(gated: GatedService, host: Host) -> Iterator[Problem]:
 
 
 def mapped_files(gated: GatedService, host: Host) -> int:
-    """Bytes of the files that the gate maps or reads; 0 for those that cannot be seen."""
+    """The size in bytes of the files that the gate maps or reads. A file that cannot be seen counts as 0."""
     total = 0
     for file in gated.files:
         path = host.search.host_path(file)
@@ -47,7 +47,7 @@ def mapped_files(gated: GatedService, host: Host) -> int:
 
 
 def parse_size(text: str) -> int | None:
-    """`64M`, or `8M:16M` (soft and hard) in bytes; None for no limit, or one that is not a number of bytes."""
+    """The bytes of `64M` or `8M:16M` (soft and hard). None for no limit, or if the limit is not a number of bytes."""
     digits = text.partition(":")[0].rstrip("KMGTB")
     suffix = text.partition(":")[0][len(digits) :].removesuffix("B")
     if not (digits.isascii() and digits.isdigit()) or suffix not in SUFFIXES:
@@ -56,7 +56,7 @@ def parse_size(text: str) -> int | None:
 
 
 def processes_short(gated: GatedService, _: Host) -> Iterator[Problem]:
-    """Every session of a resident gate is at least one process of its unit."""
+    """A limit of processes that is too low. Every session of a resident gate is at least one process of its unit."""
     text = gated.service.value("Service", "TasksMax")
     if not is_resident(gated) or gated.error or not text.isdigit():
         return
@@ -70,7 +70,7 @@ def processes_short(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def drain_cut_off(gated: GatedService, _: Host) -> Iterator[Problem]:
-    """After TimeoutStopSec= systemd kills a gate that still waits for its sessions."""
+    """--drain longer than TimeoutStopSec=. Then systemd kills a gate that still waits for its sessions."""
     if not is_resident(gated) or gated.error:
         return
     drain = read_process(parse([word.text for word in gated.words])).drain

@@ -1,4 +1,4 @@
-"""What a rule reports."""
+"""What an inspection reports."""
 
 import re
 from typing import NamedTuple
@@ -13,10 +13,10 @@ OF_EVERY_UNIT = ("CollectMode", "StartLimitIntervalSec")
 
 
 class Problem(NamedTuple):
-    """What is wrong, in which unit, where it is written (None: nowhere), and what mends it.
+    """What is wrong, in which unit, at which place (None if it is not written), and how to mend it.
 
     hint   for a person: a command, or what to write
-    lines  `Key=value` each, which mend it in a drop-in of the unit; empty if none can
+    lines  `Key=value` lines that mend it in a drop-in of the unit; empty if no line can
     """
 
     unit: Unit
@@ -27,7 +27,7 @@ class Problem(NamedTuple):
 
 
 def by_setting(unit: Unit, place: Place | None, message: str, *lines: str) -> Problem:
-    """A problem that these settings mend."""
+    """A problem that these settings can mend."""
     wanted = " and ".join(lines)
     return Problem(
         unit, place, message, f"put {wanted} under [{section_of(unit, lines[0])}] with `systemctl edit {unit.name}`",
@@ -36,7 +36,10 @@ def by_setting(unit: Unit, place: Place | None, message: str, *lines: str) -> Pr
 
 
 def switch_off(service: str) -> str:
-    """Not `disable --now`, which does not stop what has an init script only, as exim4 on Debian 12 does."""
+    """The commands that stop and disable a service.
+
+    `disable --now` does not stop a service that has only an init script, such as exim4 on Debian 12.
+    """
     return f"systemctl stop {service}; systemctl disable {service}"
 
 

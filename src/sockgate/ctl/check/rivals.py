@@ -1,4 +1,4 @@
-"""Inspections of other programs that are enabled for the same port: at boot, one of the two fails."""
+"""Inspections of other programs that are enabled for the same port. At boot, one of the two fails."""
 
 import glob
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from .problem import Problem, switch_off
 from .socket import LISTEN_KEYS, endpoints
 
 MAIL = (25, 465, 587)
-# The ports of services that distributions start at boot, whatever their configuration says.
+# The usual ports of services that distributions start at boot. (Their configuration is not read.)
 RIVALS = {
     "exim4": MAIL, "postfix": MAIL, "sendmail": MAIL, "opensmtpd": MAIL, "smtpd": MAIL, "courier": (25,),
     "courier-mta": (25,), "courier-mta-ssl": (465,), "courier-msa": (587,), "courier-imap": (143,),
@@ -43,7 +43,7 @@ def rival_enabled(gated: GatedService, host: Host) -> Iterator[Problem]:
 
 
 def super_server_enabled(gated: GatedService, host: Host) -> Iterator[Problem]:
-    """Of the running system only: what such a configuration includes it names by paths of its own system."""
+    """A super-server that serves the same port. Only on the running system: its files name each other by path."""
     if gated.socket is None or not host.live:
         return
     enabled = [name for name in SUPER_SERVERS if starts_at_boot(name, host)]
@@ -60,17 +60,17 @@ def super_server_enabled(gated: GatedService, host: Host) -> Iterator[Problem]:
 
 
 def starts_at_boot(name: str, host: Host) -> bool:
-    """By its unit, or by the script that systemd makes one of."""
+    """Whether the boot starts this service: by its unit, or by an init script of which systemd makes a unit."""
     masked = host.search.is_masked(f"{name}.service")
     script = glob.glob(host.search.host_path(SYSV_LINK.format(name)))
     return not masked and (host.search.enabled(f"{name}.service") or bool(script))
 
 
 def old_services(enabled: list[str]) -> "list[Service]":
-    """What the super-servers serve, as far as it can be read; of what cannot, `sockgatectl convert` speaks."""
+    """The services of the super-servers, as far as their files can be read. `sockgatectl convert` reports the rest."""
     if not enabled:
         return []
-    from ...convert import inetd, xinetd  # they double what the start of a socket waits for
+    from ...convert import inetd, xinetd  # imported only here: a start of a socket would wait twice as long
     from ...convert.report import Report
 
     reader, report = Host(asks_services=False), Report()

@@ -1,4 +1,4 @@
-"""Inspections of the access rules of --rules: what in them has no effect."""
+"""Inspections of the access rules of --rules: rules without effect, and rules that believe the client."""
 
 import os
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def rules_in_vain(gated: GatedService, host: Host) -> Iterator[Problem]:
 
 
 def rules_not_asked_for(gated: GatedService, host: Host) -> Iterator[Problem]:
-    """Inspections of something that the gate does not find out match nobody: a deny among them is an open door."""
+    """Rules about a name or a user that the gate does not look up. They match no client, so a deny has no effect."""
     given = {word.text.partition("=")[0] for word in gated.words}
     for path in rules_files(gated):
         keys = [rule.key for rule in read_rules(path)]
@@ -33,12 +33,12 @@ def rules_not_asked_for(gated: GatedService, host: Host) -> Iterator[Problem]:
             ("--ident", "the client's user", [key for key in keys if "@" in key]),
         ):
             if found and option not in given:
-                message = f"rules about {meant} match nobody without {option}: {found[0]!r}"
+                message = f"rules about {meant} match no client without {option}: {found[0]!r}"
                 yield Problem(gated.service, option_place(gated), message, f"add {option}")
 
 
 def rules_believe_anybody(gated: GatedService, host: Host) -> Iterator[Problem]:
-    """Rules that let in by what the client says of itself."""
+    """Rules that let a client in because of what it says about itself."""
     lookups = gated.gate.lookups if gated.gate else None
     if lookups is None:
         return
@@ -46,12 +46,12 @@ def rules_believe_anybody(gated: GatedService, host: Host) -> Iterator[Problem]:
         allowing = [rule.key for rule in read_rules(path) if rule.action.outcome == ALLOW]
         named = [key for key in allowing if key.startswith("=") or "@=" in key]
         if named and lookups.hostname and not lookups.paranoid:
-            message = f"{named[0]!r} lets in whoever gives his address this name"
+            message = f"{named[0]!r} lets in every client that gives its address this name"
             yield Problem(gated.service, option_place(gated), message, "add --paranoid")
         told = [key for key in allowing if "@" in key]
         if told and lookups.ident is not None:
-            message = f"{told[0]!r} lets in whoever says that he is this user: the client's own machine is asked"
-            yield Problem(gated.service, option_place(gated), message, "let nobody in by that alone")
+            message = f"{told[0]!r} lets in every client that claims to be this user: the client's own machine is asked"
+            yield Problem(gated.service, option_place(gated), message, "let no client in by that alone")
 
 
 def rules_stale(gated: GatedService, host: Host) -> Iterator[Problem]:

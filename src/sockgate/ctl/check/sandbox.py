@@ -1,4 +1,4 @@
-"""Inspections of the service's sandbox: what in it keeps the server from doing its work."""
+"""Inspections of the service's sandbox: settings that keep the server from its work."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ from ..gated_service import GatedService
 from .problem import Problem, by_setting
 from .service import ROOT
 
-# Programs that hand over to a setuid program (qmail-queue, postdrop) and fail under NoNewPrivileges=.
+# Programs that start a setuid program (qmail-queue, postdrop) and fail under NoNewPrivileges=.
 NEEDS_SETUID = frozenset((
     "qmail-smtpd", "qmail-qmtpd", "qmail-qmqpd", "smtpfront-qmail", "qmtpfront-qmail", "qmqpfront-qmail",
     "sendmail", "postdrop", "nullmailer-inject", "vchkpw",
@@ -26,9 +26,9 @@ IMPLY_BEFORE_255 = (
 )  # fmt: skip
 IMPLY_ALWAYS = ("NoNewPrivileges", "DynamicUser", "PrivateUsers")
 FALSE = ("0", "no", "n", "false", "f", "off")
-# Of these an empty line takes everything back; the others are switches.
+# An empty line resets these settings. The others are switches.
 LISTS = ("RestrictAddressFamilies", "SystemCallArchitectures", "SystemCallFilter", "SystemCallLog")
-# Courier's, which start as root and become the owner of the mailbox.
+# Courier's servers, which start as root and become the owner of the mailbox.
 BECOMES_OWNER = ("imaplogin", "pop3login")
 OWNER_CAPABILITIES = ("CAP_SETGID", "CAP_SETUID")
 
@@ -48,7 +48,7 @@ def setuid_blocked(gated: GatedService, host: Host) -> Iterator[Problem]:
 
 
 def setuid_program(gated: GatedService, host: Host) -> str | None:
-    """The first word of the server's command line that is setuid, or known to start something that is."""
+    """The first word of the server's command line that is a setuid program, or is known to start one."""
     for word in gated.gate.server.command if gated.gate else ():
         if os.path.basename(word) in NEEDS_SETUID:
             return word
@@ -77,7 +77,7 @@ def blocking_settings(gated: GatedService, host: Host) -> Iterator[str]:
 
 
 def courier_shut_in(gated: GatedService, _: Host) -> Iterator[Problem]:
-    """What keeps Courier's login servers, which become the mailbox's owner, from a login (measured on 252)."""
+    """Settings with which Courier's login servers cannot become the mailbox's owner (measured on 252)."""
     words = gated.gate.server.command if gated.gate else ()
     program = next((word for word in words if os.path.basename(word) in BECOMES_OWNER), None)
     for key, line in broken_for_courier(gated.service) if program else ():
@@ -88,7 +88,7 @@ def courier_shut_in(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def look_ups_shut_in(gated: GatedService, _: Host) -> Iterator[Problem]:
-    """What keeps the gate itself from asking the network; a list that never answers refuses nobody."""
+    """Settings with which the gate itself cannot ask the network. A list that never answers refuses no client."""
     if gated.gate is None or gated.gate.lookups is None:
         return
     service, options = gated.service, [word.text.partition("=")[0] for word in gated.words]
@@ -108,7 +108,7 @@ def look_ups_shut_in(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def broken_for_courier(service: Unit) -> Iterator[tuple[str, str]]:
-    """The settings in the way, each with the line that gets it out of it."""
+    """The settings that stop a login, each with the line that mends it."""
     if service.value("Service", "User") not in ROOT:
         yield "User", "User=root"
     for key in ("DynamicUser", "PrivateUsers"):

@@ -1,4 +1,4 @@
-"""Inspections of the service unit: its user, where its output goes, and what becomes of it when it ends."""
+"""Inspections of the service unit: its user, the destination of its output, and what happens when it ends."""
 
 import os
 import re
@@ -33,13 +33,13 @@ def account_shared(gated: GatedService, _: Host) -> Iterator[Problem]:
     assignment = gated.service.last("Service", "User")
     if assignment and assignment.value == "nobody":
         yield Problem(
-            gated.service, assignment.place, "User=nobody is shared with everything else that has no user of its own",
+            gated.service, assignment.place, "User=nobody is shared with all programs that have no user of their own",
             "make one: useradd --system NAME",
         )  # fmt: skip
 
 
 def identity_of(gated: GatedService, host: Host) -> Identity | None:
-    """Whom the service runs as; None if that is not known."""
+    """The user and groups of the service. None if they are not known."""
     name = gated.service.value("Service", "User")
     if name in ROOT:
         return Identity(0, 0, ())
@@ -121,9 +121,9 @@ def sessions_killed(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def servers_first(gated: GatedService, _: Host) -> Iterator[Problem]:
-    """Nice= is for the gate; servers inherit it unless the kernel is told otherwise.
+    """Nice= without the settings that keep it from the servers. Nice= is for the gate, but servers inherit it.
 
-    systemd looks at the second of the two only where the first is given (core/execute.c, 252).
+    systemd reads the second of the two settings only if the first is given (core/execute.c, 252).
     """
     value = gated.service.value("Service", "Nice")
     if not is_resident(gated) or not re.fullmatch("-[0-9]+", value):

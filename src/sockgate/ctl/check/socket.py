@@ -12,7 +12,7 @@ LISTEN_KEYS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
 
 
 def endpoints(socket: Unit) -> Iterator[tuple[Endpoint, str]]:
-    """What a socket unit listens on in the internet families, each with its line as written."""
+    """The internet endpoints of a socket unit, each with its line as written."""
     only_ipv6 = socket.value("Socket", "BindIPv6Only") == "ipv6-only"
     for key, protocol in LISTEN_KEYS.items():
         for assignment in socket.list("Socket", key):
@@ -46,7 +46,7 @@ def port_taken(gated: GatedService, host: Host) -> Iterator[Problem]:
 
 
 def port_shared(gated: GatedService, host: Host) -> Iterator[Problem]:
-    """Another socket unit that is enabled for the same port: at boot one of the two fails."""
+    """Another socket unit that is enabled for the same port. At boot, one of the two fails."""
     if gated.socket is None:
         return
     own = list(endpoints(gated.socket))
@@ -72,18 +72,18 @@ def no_socket(gated: GatedService, _: Host) -> Iterator[Problem]:
 
 
 def accepts(gated: GatedService) -> Unit | None:
-    """The socket, if systemd accepts on it: its limits apply."""
+    """The socket, if systemd accepts its connections, so that its limits apply."""
     return gated.socket if gated.socket and gated.socket.is_true("Socket", "Accept") else None
 
 
 def takes_datagrams(gated: GatedService) -> bool:
-    """A datagram service has Accept=no and sockgate, which looks at the first sender."""
+    """Whether this is a datagram service: it has Accept=no and sockgate, which checks the first sender."""
     return bool(gated.socket and gated.socket.list("Socket", "ListenDatagram"))
 
 
 def trigger_limit(gated: GatedService, _: Host) -> Iterator[Problem]:
     socket = gated.socket
-    if socket is None or takes_datagrams(gated):  # there the limit keeps a server that fails at once in bounds
+    if socket is None or takes_datagrams(gated):  # here the limit is useful: it stops a server that fails at once
         return
     values = [socket.value("Socket", key) for key in ("TriggerLimitIntervalSec", "TriggerLimitBurst")]
     if not any(ZERO.match(value) for value in values):

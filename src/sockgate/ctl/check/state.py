@@ -1,4 +1,4 @@
-"""Inspections of the running system: what became of the units, and what is left of earlier ones. They ask systemd."""
+"""Inspections of the running system: the state of the units, and what is left of earlier ones. They ask systemd."""
 
 from collections.abc import Iterator
 
@@ -17,14 +17,14 @@ WHY = {
 
 
 def socket_failed(gated: GatedService, host: Host) -> Iterator[Problem]:
-    """`failed` is for good: nobody starts it again, and the port is closed."""
+    """A socket in the state `failed`. systemd does not start it again, and the port is closed."""
     state = host.state(gated.name)
     if gated.socket and state.get("ActiveState") == "failed":
         result = state.get("Result", "")
         why = WHY.get(result, "").format(gated.name)
         units = gated.name if gated.is_template else f"{gated.name} {gated.service.name}"
         yield Problem(
-            gated.socket, None, f"it has failed ({result}): nobody listens" + f"; {why}" * bool(why),
+            gated.socket, None, f"it has failed ({result}): the port is closed" + f"; {why}" * bool(why),
             f"systemctl reset-failed {units}; systemctl start {gated.name}",
         )  # fmt: skip
 
@@ -54,7 +54,7 @@ def failures_left(gated: GatedService, host: Host) -> Iterator[Problem]:
 
 
 def sessions_left(gated: GatedService, host: Host) -> Iterator[Problem]:
-    """Of a socket that was stopped, or of the engine that the service had before."""
+    """Sessions of a socket that was stopped, or of the gate (sockgate or sockgated) that the service had before."""
     if is_resident(gated) or host.state(gated.name).get("ActiveState") == "inactive":
         running = host.instances(f"{stem(gated)}@*.service", "active")
         if running:

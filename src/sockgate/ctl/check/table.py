@@ -1,4 +1,4 @@
-"""The table of inspections. A new one is a function in one of the modules beside this, and a row here."""
+"""The table of inspections. A new inspection is a function in one of the modules beside this, and a row here."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -13,7 +13,7 @@ LEVELS = (ERROR, WARNING)
 
 
 class Inspection(NamedTuple):
-    """`error`: connections will fail, the socket must not start. `warning`: it works, but not as it should."""
+    """One row. `error`: connections will fail, the socket must not start. `warning`: it works, but not as it should."""
 
     level: str
     find: Callable[[GatedService, Host], Iterator[Problem]]

@@ -1,4 +1,4 @@
-"""Inspections of the unit files themselves: lines and files that systemd does not take as they were meant."""
+"""Inspections of the unit files themselves: lines and files that systemd reads in another way than they were meant."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from ..gated_service import GatedService
 from .problem import Problem
 
 NEWER_DROP_IN = re.compile(r"-(\d{3})\.conf$")
-# Beside the drop-ins, what nobody takes for one: hidden files, and copies that editors and packages leave.
+# Files in the folder of drop-ins that were never meant as one: hidden files, and copies of editors and packages.
 NO_DROP_IN = re.compile(r"\..*|.*~|.*\.(conf|bak|old|orig|save|sw[op]|off|disabled|ucf-\w+|dpkg-\w+|rpm\w+)\Z")
 
 

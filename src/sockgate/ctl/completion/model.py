@@ -1,4 +1,4 @@
-"""What can stand on the command line of a program."""
+"""The words that can stand on the command line of a program."""
 
 import argparse
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ KINDS = {"FILE": FILE, "CDB": FILE, "DIR": FOLDER, "UNIT": UNIT}
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What can be completed: a name for it, and either one of KINDS' values, or words, or nothing."""
+    """A value that can be completed: its name, and one of KINDS, or a list of words, or neither."""
 
     name: str
     kind: str = ""
@@ -22,7 +22,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """An option; without a value if that is None."""
+    """An option. If `value` is None, the option takes no value."""
 
     name: str
     summary: str
@@ -31,7 +31,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb of a program, or the whole of one that has none; `operands` are its other arguments."""
+    """One verb of a program, or a whole program without verbs. `operands` are its arguments that are no options."""
 
     name: str
     summary: str
@@ -50,7 +50,7 @@ class Program:
 
 
 def program(name: str) -> Program:
-    """Raises KeyError for what is none of ours."""
+    """One of sockgate's programs. Raises KeyError for another name."""
     return {"sockgate": gate("sockgate", GATE_OPTIONS), "sockgated": gate("sockgated", OPTIONS), "sockgatectl": ctl()}[
         name
     ]
@@ -63,7 +63,7 @@ def gate(name: str, table: tuple[Option, ...]) -> Program:
 
 
 def gate_value(option: Option) -> Value | None:
-    if option.arity in (FLAG, OPTIONAL):  # the word behind an optional value's option is not its value
+    if option.arity in (FLAG, OPTIONAL):  # the next word is not the value of such an option
         return None
     words = tuple(option.metavar.split("|")) if "|" in option.metavar else ()
     return Value(option.metavar, KINDS.get(option.metavar, ""), words)
@@ -81,7 +81,7 @@ def ctl() -> Program:
 
 
 def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """A verb's options and operands, those of its own verbs behind them."""
+    """The options and operands of a verb, then those of its own verbs."""
     actions = []
     for action in parser._actions:  # argparse has no other way to ask for them
         actions.append(action)

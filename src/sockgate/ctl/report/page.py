@@ -1,7 +1,6 @@
-"""The report as one HTML page that needs nothing else: no script, no font, no picture from anywhere.
+"""The report as one HTML page without scripts, fonts or pictures from other files.
 
-Text is HTML and only the time line is SVG, stretched to the width that there is: on a telephone the words keep
-their size.
+Text is HTML. Only the time line is SVG, stretched to the width of the window. So text keeps its size on a telephone.
 """
 
 from collections.abc import Iterator
@@ -42,7 +41,7 @@ def parts(summary: Summary) -> Iterator[str]:
 
 
 def time_line(summary: Summary) -> Iterator[str]:
-    """Stacked bars, one for each interval."""
+    """A stack of bars for each interval."""
     count = summary.intervals
     most = max((summary.allowed[index] + summary.refused[index] for index in range(count)), default=0) or 1
     yield f"<section><h2>Connections over time <small>each bar {interval_name(summary)}, at most {most:,}</small></h2>"

@@ -1,4 +1,4 @@
-"""What a report consists of, however it is shown."""
+"""The sections of a report, for every form of output."""
 
 import time
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ MOST_ROWS = 10
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """A heading and rows with a number each, which a bar shows.
+    """A heading, and rows with a number each. A bar shows the number.
 
-    kind  of what the numbers count: allowed or refused
+    kind  what the numbers count: allowed or refused
     """
 
     kind: str
@@ -42,8 +42,8 @@ def totals(summary: Summary) -> list[tuple[str, str]]:
 def bars(summary: Summary) -> list[Bars]:
     durations = [(name, summary.durations[name]) for _, name in DURATIONS if summary.durations]
     return [
-        Bars("refused", "Refused, by what refused them", "Nobody was refused.", summary.reasons.most_common(MOST_ROWS)),
-        Bars("refused", "Refused, by network", "Nobody was refused.", summary.networks.most_common(MOST_ROWS)),
+        Bars("refused", "Refused, by cause", "No client was refused.", summary.reasons.most_common(MOST_ROWS)),
+        Bars("refused", "Refused, by network", "No client was refused.", summary.networks.most_common(MOST_ROWS)),
         Bars("allowed", "Sessions, by duration", "No session has ended.", durations),
         Bars("allowed", "Sessions, by how they ended", "There was no session.", summary.endings.most_common(MOST_ROWS)),
     ]
@@ -69,7 +69,7 @@ def mean(seconds: float, sessions: int) -> str:
 
 
 def period(summary: Summary) -> str:
-    """With the time zone: a report may be read elsewhere."""
+    """The period, with the time zone, because a report may be read in another one."""
     zone = time.strftime("%Z", time.localtime(summary.until / MICROSECONDS))
     return f"{local(summary.since)[:-7]} to {local(summary.until)[:-7]} {zone}"
 

@@ -1,4 +1,4 @@
-"""The figures of a report, gathered in one pass over the connections."""
+"""The figures of a report, collected in one pass over the connections."""
 
 import ipaddress
 from collections import Counter
@@ -10,7 +10,7 @@ from ..log import describe_end
 
 MICROSECONDS = 1_000_000
 MOST_INTERVALS = 60
-# Widths of an interval that a person reads easily, in seconds.
+# Widths of an interval, in seconds, that are easy to read.
 WIDTHS = (1, 5, 15, 60, 300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400)
 DURATIONS = ((0.1, "under 0.1 s"), (1, "0.1 to 1 s"), (10, "1 to 10 s"), (60, "10 s to 1 min"), (600, "1 to 10 min"),
              (3600, "10 min to 1 h"), (float("inf"), "over 1 h"))  # fmt: skip
@@ -19,7 +19,7 @@ NETWORK_PREFIX = {4: 24, 6: 48}
 
 @dataclass(slots=True)
 class ServiceFigures:
-    """One service: how many were let in, refused and failed, and the time that sessions took together."""
+    """One service: the number of clients let in, refused and failed, and the total time of the sessions."""
 
     allowed: int = 0
     refused: int = 0
@@ -29,7 +29,7 @@ class ServiceFigures:
 
 @dataclass(slots=True)
 class Summary:
-    """Everything that the report shows; times in microseconds since 1970."""
+    """All that the report shows. Times are in microseconds since 1970."""
 
     since: int
     until: int
@@ -89,7 +89,7 @@ class Summary:
 
 
 def network_of(address: str) -> str:
-    """The /24 or /48 that an address is in: what one network gets from its provider, as a rule."""
+    """The /24 or /48 of an address. Providers often give a network of this size to one customer."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:  # uid 1000, the client of an AF_UNIX socket

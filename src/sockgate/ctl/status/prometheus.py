@@ -82,7 +82,7 @@ METRICS: tuple[tuple[str, str, str, Callable[[Service], Iterator[Sample]]], ...]
     ("sockgate_connections", "gauge", "Clients that are connected.", connections),
     ("sockgate_connections_limit", "gauge", "How many clients may be connected.", limit),
     ("sockgate_accepted_total", "counter", "Clients that were let in.", accepted),
-    ("sockgate_refused_total", "counter", "Clients that were refused, by what refused them.", refused),
+    ("sockgate_refused_total", "counter", "Clients that were refused, by cause.", refused),
     ("sockgate_failed_total", "counter", "Clients that were refused because something is wrong here.", failed),
     ("sockgate_dropped_total", "counter", "Clients that systemd turned away at a limit of the socket.", dropped),
     ("sockgate_received_bytes_total", "counter", "From the clients, with IPAccounting= in the socket.", received),

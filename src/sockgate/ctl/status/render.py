@@ -35,14 +35,14 @@ def trouble(service: Service) -> str:
 
 
 def in_short(service: Service) -> str:
-    """What is wrong in a word, for the table."""
+    """What is wrong, in a word for the table."""
     findings = counted(len(service.findings), "finding")
     advice = f"{findings}: sockgatectl check {service.name}" if service.findings else "-"
     return trouble(service) or advice
 
 
 def paragraphs(service: Service) -> Iterator[tuple[str, str]]:
-    """What there is to say about one service: label and text."""
+    """The paragraphs about one service: label and text."""
     how = "one gate for all clients" if service.resident else "a gate for each client"
     yield "Engine", f"{service.engine}, {how} ({service.unit})" if service.engine else "unknown"
     yield (
@@ -63,7 +63,7 @@ def paragraphs(service: Service) -> Iterator[tuple[str, str]]:
     if service.said:
         yield "Says", service.said
     for refusal in service.last:
-        yield "Refusal", f"{local(refusal.start)[:-4]} {refusal.peer or 'nobody'}: {refusal.reason or refusal.rule}"
+        yield "Refusal", f"{local(refusal.start)[:-4]} {refusal.peer or 'no client'}: {refusal.reason or refusal.rule}"
     if trouble(service):
         yield "Trouble", trouble(service)
     for finding in service.findings:

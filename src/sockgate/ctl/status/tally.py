@@ -1,4 +1,4 @@
-"""How many clients a service has let in and refused, counted in the journal."""
+"""The number of clients that a service has let in and refused, counted in the journal."""
 
 from collections import Counter
 
@@ -11,9 +11,9 @@ LAST = 5
 
 
 class Tally:
-    """The counts since a point in time; `update` counts what has come since the last call, 2 µs each.
+    """The counts since a point in time. `update` counts the records since its last call, in 2 µs each.
 
-    refused  by what refused them: an option's name, or a rules file with its line
+    refused  by cause: the name of an option, or a rules file with its line
     """
 
     def __init__(self, service: str, since: int | None, directory: str | None = None) -> None:
@@ -38,6 +38,6 @@ class Tally:
         self.refused.update(rule.partition(" ")[0] or "unknown" for rule in self._refused.values("SOCKGATE_RULE"))
 
     def last_refusals(self) -> list[Connection]:
-        """The newest ones, failures included, the newest first."""
+        """The last refusals and failures, the newest first."""
         latest = self._journal(REFUSED, FAILED).latest(LAST)
         return [connection for record in latest if (connection := from_record(record)).start >= (self._since or 0)]
