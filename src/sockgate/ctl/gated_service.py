@@ -89,7 +89,7 @@ def load_gated(socket: Unit | None, service: Unit, search: UnitSearch) -> GatedS
 
 
 def build_gate(program: str, words: list[str], search: UnitSearch) -> Gate:
-    """What the program itself makes of its command line, files included. Raises GateError."""
+    """The gate that the program itself would build from this command line and its files. Raises GateError."""
     if program == RESIDENT:
         settings = parse_resident(words)
         read_limits(settings)
