@@ -7,8 +7,10 @@ import pytest
 
 from sockgate.connection.log import FAILED
 from sockgate.ctl.main import run
+from sockgate.units.search import UnitSearch
 from tests.journal.export import write_journal
 from tests.journal.records import end, failure, in_order, refusal, resident, success, verdict
+from tests.units.tree import write_tree
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,7 @@ def test_json_has_everything(journal: str, capsys: pytest.CaptureFixture[str]) -
         (["--refused"], [1003, 1004]),
         (["--since", "2026-11-22 12:00:05"], [1005, 1006]),
         (["--until", "2026-11-22 12:00:00"], [1000]),
+        (["--until", "-1s", "--refused"], [1003, 1004]),
         (["--source", "2001:db8::/32"], [1001]),
         (["--source", "203.0.113.0/24", "--source", "192.0.2.0/24", "--refused"], [1003, 1004]),
     ],
@@ -105,3 +108,22 @@ def test_a_misspelt_name_is_told(verb: str, tmp_path: Path, capsys: pytest.Captu
 def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str], words: list[str], error: str) -> None:
     assert run(["log", *words]) == 2
     assert capsys.readouterr().err == f"sockgatectl: {error}\n"
+
+
+@pytest.mark.parametrize("verb", ["log", "report"])
+def test_times_before_now_are_written_as_for_journalctl(verb: str, journal: str) -> None:
+    assert run([verb, "--since", "-1h", "--until", "+1min", "--directory", journal]) == 0
+
+
+@pytest.mark.parametrize("verb", ["log", "report"])
+def test_that_a_service_has_no_gate_is_told(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_tree(
+        tmp_path, {"/etc/systemd/system/time@.service": "[Service]\nExecStart=/usr/sbin/sockgate-builtin time\n"}
+    )
+    monkeypatch.setattr("sockgate.ctl.log.UnitSearch", lambda: UnitSearch(str(tmp_path)))
+    assert run([verb, "time", "--since", "1 second ago"]) == 0
+    assert capsys.readouterr().err == (
+        "sockgatectl: 'time' runs no gate, which would record its connections (journalctl -u time -u 'time@*')\n"
+    )

@@ -11,10 +11,11 @@ from sockgate.connection.log import FAILED
 from sockgate.ctl.main import run
 from sockgate.ctl.status.prometheus import escape, metrics
 from sockgate.ctl.status.render import HEADERS, as_object, paragraphs, row
-from sockgate.ctl.status.services import Service, read_properties, resident_clients, traffic
+from sockgate.ctl.status.services import ServiceState, read_properties, resident_clients, traffic
 from sockgate.ctl.status.tally import Tally
 from sockgate.ctl.top import page
 from sockgate.host.systemctl import client_of, parse_properties
+from sockgate.journal.senders import GateUnit, Senders
 from tests.journal.export import write_journal
 from tests.journal.records import NOON, SECOND, refusal, verdict
 
@@ -36,6 +37,10 @@ ActiveEnterTimestamp=@1795348800
 """
 
 
+SMTP, IMAP = GateUnit("smtp", "smtp", 0), GateUnit("imap", "imap", 0)
+SENDERS = Senders({"smtp": SMTP, "imap": IMAP}, frozenset({"apache2"}))
+
+
 @pytest.fixture(scope="module")
 def tally(tmp_path_factory: pytest.TempPathFactory) -> Tally:
     folder = tmp_path_factory.mktemp("journal")
@@ -45,12 +50,13 @@ def tally(tmp_path_factory: pytest.TempPathFactory) -> Tally:
         refusal(7, "--max-per-source 20", remote="2001:db8::1"), verdict(8, FAILED, SOCKGATE_REASON="no rules"),
     ]  # fmt: skip
     write_journal(folder, before + after)
-    return Tally("smtp", NOON, str(folder))
+    return Tally(SMTP, SENDERS, NOON, str(folder))
 
 
 @pytest.fixture
-def smtp(tally: Tally) -> Service:
-    service = Service("smtp", "smtp.socket", "smtp@.service", "sockgate", "smtp", clients=Counter({"192.0.2.7": 3}))
+def smtp(tally: Tally) -> ServiceState:
+    clients = Counter({"192.0.2.7": 3})
+    service = ServiceState("smtp", "smtp.socket", "smtp@.service", "sockgate", SMTP, SENDERS, clients=clients)
     read_properties(service, parse_properties(SHOWN), {})
     tally.update()
     service.tally, service.last = tally, tally.last_refusals()
@@ -68,14 +74,14 @@ def test_the_last_refusals_are_the_newest_first(tally: Tally) -> None:
     assert [(each.start - NOON) // SECOND for each in tally.last_refusals()] == [8, 7, 6, 5, 4]
 
 
-def test_the_table_has_a_line_for_each_service(smtp: Service) -> None:
+def test_the_table_has_a_line_for_each_service(smtp: ServiceState) -> None:
     listen = "0.0.0.0:25 [fd00:1::5]:25"
     assert row(smtp) == ("smtp", "sockgate", "listening", listen, "3/200", "2", "4", "1", "3", "-")
     smtp.since, smtp.tally, smtp.state, smtp.result = None, None, "failed", "trigger-limit-hit"
     assert row(smtp)[2:] == ("failed (trigger-limit-hit)", listen, "3/200", "-", "-", "-", "3", "-")
 
 
-def test_one_service_is_described_in_full(smtp: Service) -> None:
+def test_one_service_is_described_in_full(smtp: ServiceState) -> None:
     smtp.last = smtp.last[:2]
     assert [label for label, _ in paragraphs(smtp)] == [
         "Engine", "Socket", "Listens", "Clients", "Accepted", "Refused", "Failed", "Dropped", "Traffic", "Refusal",
@@ -89,14 +95,14 @@ def test_one_service_is_described_in_full(smtp: Service) -> None:
     assert said["Refusal"].endswith(" [2001:db8::1]:" + str(smtp.last[1].remote_port) + ": in --max-per-source 20")
 
 
-def test_what_check_finds_comes_last(smtp: Service) -> None:
+def test_what_check_finds_comes_last(smtp: ServiceState) -> None:
     smtp.findings = ["warning: smtp.socket: MaxConnections= is not set"]
     assert list(paragraphs(smtp))[-1] == ("Check", "warning: smtp.socket: MaxConnections= is not set")
     assert as_object(smtp)["findings"] == smtp.findings
     assert row(smtp)[-1] == "1 finding: sockgatectl check smtp"
 
 
-def test_json_says_all_of_it(smtp: Service) -> None:
+def test_json_says_all_of_it(smtp: ServiceState) -> None:
     shown = as_object(smtp)
     assert {name: shown[name] for name in ("since", "clients", "limit", "accepted", "failed", "trouble")} == {
         "since": "2026-11-22T12:00:00.000000Z", "clients": 3, "limit": 200, "accepted": 2, "failed": 1, "trouble": None,
@@ -107,7 +113,7 @@ def test_json_says_all_of_it(smtp: Service) -> None:
     assert (refusals[0]["verdict"], refusals[0]["reason"]) == ("error", "no rules")
 
 
-def test_metrics_are_in_the_text_format(smtp: Service) -> None:
+def test_metrics_are_in_the_text_format(smtp: ServiceState) -> None:
     lines = list(metrics([smtp]))
     assert [line for line in lines if not line.startswith("#")] == [
         'sockgate_up{service="smtp",engine="sockgate"} 1',
@@ -167,7 +173,7 @@ def test_sessions_of_a_resident_gate_are_known_by_their_environment() -> None:
     assert resident_clients("") == {}
 
 
-def test_top_shows_the_table_and_the_last_refusals(smtp: Service) -> None:
+def test_top_shows_the_table_and_the_last_refusals(smtp: ServiceState) -> None:
     lines = page([smtp])
     assert lines[0].endswith("  1 service, 3 clients")
     assert lines[2].split() == list(HEADERS)
@@ -188,7 +194,7 @@ def test_wrong_usage_is_one_line(words: list[str], error: str, capsys: pytest.Ca
     assert capsys.readouterr().err == f"sockgatectl: {error}\n"
 
 
-def test_without_the_journal_it_still_says_what_systemd_knows(smtp: Service) -> None:
+def test_without_the_journal_it_still_says_what_systemd_knows(smtp: ServiceState) -> None:
     smtp.tally, smtp.last, smtp.uncounted = None, [], "unable to read the journal: permission denied"
     assert row(smtp)[4:] == ("3/200", "-", "-", "-", "3", "unable to read the journal: permission denied")
     assert dict(paragraphs(smtp))["Trouble"] == "unable to read the journal: permission denied"

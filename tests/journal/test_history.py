@@ -11,6 +11,7 @@ from sockgate.core.errors import SystemFailure
 from sockgate.journal.connection import Ending
 from sockgate.journal.history import Endings, Query, connections, history
 from sockgate.journal.reader import Journal, Value, text
+from sockgate.journal.senders import GateUnit
 
 from .export import BOOT, Record, write_journal
 from .records import NOON, SECOND, brief, end, failure, in_order, refusal, resident, success, verdict
@@ -111,10 +112,14 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
         verdict(10, service="imap"), refusal(11), verdict(12, FAILED, SOCKGATE_REASON="no such file"),
         resident(verdict(13, service="my-app")),
         # A gate whose options are wrong does not know its name.
-        verdict(14, FAILED, service="", _SYSTEMD_SLICE="system-my\\x2dother.slice"),
+        verdict(14, FAILED, service="my-other", SOCKGATE_SERVICE="", _SYSTEMD_SLICE="system-my\\x2dother.slice"),
     ]  # fmt: skip
     write_journal(folder, accepted + others)
     return folder
+
+
+def services(*names: str) -> tuple[GateUnit, ...]:
+    return tuple(GateUnit(name, name) for name in names)
 
 
 def seconds(journal: Path, query: Query) -> list[int]:
@@ -129,13 +134,13 @@ def test_a_query_selects(journal: Path) -> None:
 
     for query, expected in (
         (Query(), [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]),
-        (Query(units=("imap",)), [10]),
-        (Query(units=("my-app",)), [13]),
-        (Query(units=("my-other",)), [14]),
-        (Query(units=("imap", "my-app")), [10, 13]),
-        (Query(units=("none",)), []),
+        (Query(services=services("imap")), [10]),
+        (Query(services=services("my-app")), [13]),
+        (Query(services=services("my-other")), [14]),
+        (Query(services=services("imap", "my-app")), [10, 13]),
+        (Query(services=services("none")), []),
         (Query(refused=True), [11, 12, 14]),
-        (Query(units=("smtp",), refused=True), [11, 12]),
+        (Query(services=services("smtp"), refused=True), [11, 12]),
         (Query(since=NOON + 11 * SECOND), [11, 12, 13, 14]),
         (Query(until=NOON + 1 * SECOND), [0, 1]),
         (Query(sources=net("192.0.2.8")), [1]),

@@ -1,10 +1,12 @@
-"""fail2ban with the filter and the jail that are installed as examples: it bans who is refused, and nobody else."""
+"""fail2ban with the filter and the jail that are installed as examples: it bans whom a gate refuses, and no other."""
 
+import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
+from sockgate.connection.log import REFUSED
 from tests.system.machine import Machine
 from tests.system.test_log import ALL_SERVICE, ALL_SOCKET, EACH_SERVICE, EACH_SOCKET
 
@@ -69,6 +71,10 @@ def machine(release: str) -> Iterator[Machine]:
         machine.write("/etc/fail2ban/jail.d/zz-test.local", JAILS)
         for name in ("filter.d/sockgate.conf", "jail.d/sockgate.conf"):
             machine.run("cp", f"{EXAMPLES}/{name}", f"/etc/fail2ban/{name}")
+        filter_text = machine.read("/etc/fail2ban/filter.d/sockgate.conf").rstrip("\n")
+        own = ("_SYSTEMD_SLICE=system-each.slice", "_SYSTEMD_UNIT=all.service")
+        more = "".join(f"\n               MESSAGE_ID={REFUSED} {trusted}" for trusted in own)
+        machine.write("/etc/fail2ban/filter.d/sockgate.conf", f"{filter_text}{more}\n")
         for address in ("192.0.2.1/32", "fd00:1::1/128"):
             machine.add_address(address)
         for clients in (EACH, ALL):
@@ -112,3 +118,45 @@ def use(machine: Machine, clients: Clients, service: str) -> None:
     machine.systemctl("daemon-reload")
     if clients.engine == "sockgated":
         machine.systemctl("restart", clients.unit)
+
+
+# What any user of the machine may send to the journal, as each kind of gate writes it.
+FORGE = """
+import socket, sys
+journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+for service in ("each", "all", "smtp"):
+    for program in ("sockgate", "sockgated"):
+        message = f"{service}: refused {sys.argv[1]}:4711 on 192.0.2.1:25: in --deny {sys.argv[1]}"
+        fields = {
+            "MESSAGE": message, "MESSAGE_ID": sys.argv[2], "PRIORITY": "5", "SYSLOG_IDENTIFIER": program,
+            "SOCKGATE_SERVICE": service, "SOCKGATE_REMOTE_ADDR": sys.argv[1], "INVOCATION_ID": "7" * 32,
+            "_SYSTEMD_UNIT": f"{service}.service", "_SYSTEMD_SLICE": f"system-{service}.slice",
+            "UNIT": f"{service}.service",
+        }
+        record = "".join(f"{name}={value}\\n" for name, value in fields.items()).encode()
+        for _ in range(10):
+            journal.sendto(record, "/run/systemd/journal/socket")
+"""
+VICTIM, MARK = "192.0.2.66", "192.0.2.67"
+
+
+def test_another_user_of_the_machine_can_ban_no_address(machine: Machine) -> None:
+    machine.wait_for(lambda: machine.run("fail2ban-client", "ping", check=False).returncode == 0, "fail2ban to answer")
+    machine.write("/root/forge.py", FORGE)
+    as_nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+    machine.shell(f"cp /root/forge.py /tmp/forge.py; {' '.join(as_nobody)} python3 /tmp/forge.py {VICTIM} {REFUSED}")
+    forged = machine.journal(f"MESSAGE_ID={REFUSED}", f"SOCKGATE_REMOTE_ADDR={VICTIM}")
+    assert len(forged) == 60  # they are in the journal
+    machine.add_address(f"{MARK}/32")
+    machine.write(EACH.path, EACH.service.replace(EACH.rarely, f"{EACH.rarely} {MARK}"))
+    machine.systemctl("daemon-reload")
+    assert connect(machine, MARK, EACH.port, 5)
+    machine.wait_for(lambda: MARK in banned(machine), "what came later to be banned", 20)
+    assert VICTIM not in banned(machine)
+    assert VICTIM not in json.loads(machine.run("sockgatectl", "status", "--json", "each").stdout)[0]["sources"]
+    shown = "".join(
+        machine.run("sockgatectl", *words).stdout
+        for words in (("status", "each"), ("status", "--prometheus"), ("log",), ("report",), ("top", "--count", "1"))
+    )
+    assert VICTIM not in shown
+    assert MARK in shown

@@ -13,10 +13,12 @@ from collections.abc import Callable
 from ..core.errors import UsageError
 from ..journal.connection import SUCCESS, Connection, Ending
 from ..journal.history import Endings, Network, Query, current_boot, follow, history
+from ..journal.senders import UNKNOWN_MACHINE
 from ..units.names import UnitName
 from ..units.search import UnitSearch
 from .console import line_printer
 from .gated_service import gate_command
+from .senders import senders_of
 from .times import iso, local, parse_moment
 
 STYLES = {"deny": "red", "error": "bold red", "gone": "dim"}
@@ -59,17 +61,26 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def tell_of_unknown(query: Query) -> None:
-    """A name that neither the journal nor a unit has is misspelt, as a rule. Another machine's units are not here."""
+    """Say why there is nothing to show of a service: its name is misspelt, or it runs no gate, which would write.
+
+    The journal of another machine comes without its units.
+    """
     search = UnitSearch()
-    for name in () if query.directory else query.units:
-        if not any(search.fragment(f"{name}{kind}") for kind in (".socket", ".service", "@.service")):
-            print(f"sockgatectl: there are no connections of {name!r}, and no unit has that name", file=sys.stderr)
+    for prefix in () if query.directory else (service.prefix for service in query.services):
+        if prefix in query.senders.others:
+            hint = f"journalctl -u {prefix} -u '{prefix}@*'"
+            print(f"sockgatectl: {prefix!r} runs no gate, which would record its connections ({hint})", file=sys.stderr)
+        elif not any(search.fragment(f"{prefix}{kind}") for kind in (".socket", ".service", "@.service")):
+            print(f"sockgatectl: there are no connections of {prefix!r}, and no unit has that name", file=sys.stderr)
 
 
 def make_query(arguments: argparse.Namespace) -> Query:
     """Raises UsageError."""
+    names = [service_name(name) for name in arguments.units]
+    senders = UNKNOWN_MACHINE if arguments.directory else senders_of(UnitSearch())
     return Query(
-        units=tuple(dict.fromkeys(service_name(name) for name in arguments.units)),
+        services=tuple(dict.fromkeys(gate for name in names for gate in senders.named(name))),
+        senders=senders,
         since=parse_moment("--since", arguments.since) if arguments.since else None,
         until=parse_moment("--until", arguments.until) if arguments.until else None,
         refused=getattr(arguments, "refused", False),

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,9 @@ from ..core.errors import GateError, UsageError
 
 FAILED = 1  # findings, or something could not be done
 WRONG_USAGE = 2
+
+# An option, and a value that begins with a minus sign: --since -1h
+OPTION, NEGATIVE = re.compile(r"--[a-z-]+"), re.compile(r"-\d")
 
 USAGE = "usage: sockgatectl VERB [OPTION...] [ARGUMENT...]"
 
@@ -72,7 +76,7 @@ def run(words: Sequence[str]) -> int:
     try:
         verb = find_verb(words[0])
         module = load(verb)
-        return module.run(parser_of(verb, module).parse_args(words[1:]))
+        return module.run(parser_of(verb, module).parse_args(joined(words[1:])))
     except GateError as error:
         print(f"sockgatectl: {error}", file=sys.stderr)
         return WRONG_USAGE if isinstance(error, UsageError) else FAILED
@@ -83,6 +87,17 @@ def find_verb(name: str) -> Verb:
         if verb.name == name:
             return verb
     raise UsageError(f"unknown verb {name!r}", "the verbs are: " + " ".join(verb.name for verb in VERBS))
+
+
+def joined(words: Sequence[str]) -> list[str]:
+    """`--since -1h` as `--since=-1h`: argparse takes -1h for an option. No option of ours has a digit there."""
+    found: list[str] = []
+    for word in words:
+        if NEGATIVE.match(word) and found and OPTION.fullmatch(found[-1]):
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def load(verb: Verb) -> VerbModule:

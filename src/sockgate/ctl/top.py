@@ -8,7 +8,7 @@ from ..journal.connection import Connection
 from ..units.search import UnitSearch
 from .console import Screen, counted, plain_table
 from .status.render import HEADERS, row
-from .status.services import Service, find_services, refresh
+from .status.services import ServiceState, find_services, refresh
 from .times import local
 
 MOST_REFUSALS = 10
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
 
 
-def page(services: list[Service]) -> list[str]:
+def page(services: list[ServiceState]) -> list[str]:
     clients = sum(service.connected for service in services)
     lines = [f"{time.strftime('%H:%M:%S')}  {counted(len(services), 'service')}, {counted(clients, 'client')}", ""]
     lines += plain_table(HEADERS, [row(service) for service in services])

@@ -91,14 +91,14 @@ def endpoint(address: str, port: int | None) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def from_record(record: Record) -> Connection:
-    """The connection, from the record of its verdict."""
+def from_record(record: Record, unit: str) -> Connection:
+    """The connection, from the record of its verdict, which a gate in this unit has written."""
     seconds = duration_in(record) if text(record, "MESSAGE_ID") == ACCEPTED else None
     start = time_of(record) - round((seconds or 0) * MICROSECONDS)
     return Connection(
         start=start,
         service=text(record, "SOCKGATE_SERVICE"),
-        unit=text(record, "_SYSTEMD_UNIT"),
+        unit=unit,
         verdict=text(record, "SOCKGATE_VERDICT"),
         reason=text(record, "SOCKGATE_REASON"),
         rule=text(record, "SOCKGATE_RULE"),
@@ -109,9 +109,9 @@ def from_record(record: Record) -> Connection:
         local_port=number(record, "SOCKGATE_LOCAL_PORT"),
         program=text(record, "SYSLOG_IDENTIFIER"),
         pid=text(record, "_PID"),
-        server=text(record, "SOCKGATE_PID") or text(record, "_PID"),
+        server=str(number(record, "SOCKGATE_PID") or text(record, "_PID")),
         boot=text(record, "_BOOT_ID"),
-        run=text(record, "INVOCATION_ID") or text(record, "_SYSTEMD_INVOCATION_ID"),
+        run=text(record, "_SYSTEMD_INVOCATION_ID") or text(record, "INVOCATION_ID"),
         ending=None if seconds is None else resident_ending(start, record),
     )
 
@@ -138,7 +138,7 @@ def duration_in(record: Record) -> float | None:
 
 def unit_ending(connection: Connection, records: list[Record]) -> Ending | None:
     """The end of a session, from the records about its unit: those of systemd, and a failure of the gate if any."""
-    kinds = {text(record, "MESSAGE_ID"): record for record in records if is_genuine(record)}
+    kinds = {text(record, "MESSAGE_ID"): record for record in records if is_genuine(record, connection)}
     last = kinds.get(UNIT_SUCCESS) or kinds.get(UNIT_FAILURE)
     process = kinds.get(PROCESS_EXIT)
     if last is None:
@@ -156,9 +156,10 @@ def unit_ending(connection: Connection, records: list[Record]) -> Ending | None:
     return Ending(at, max(0.0, (at - connection.start) / MICROSECONDS), result, status, killer, failure)
 
 
-def is_genuine(record: Record) -> bool:
-    """Whether the record can be believed. Only PID 1 knows how a unit ended, and the journal names each sender."""
-    return text(record, "MESSAGE_ID") == FAILED or text(record, "_PID") == "1"
+def is_genuine(record: Record, connection: Connection) -> bool:
+    """Whether the record can be believed: a failure is told by the gate itself, the end of a unit by PID 1."""
+    sender = connection.pid if text(record, "MESSAGE_ID") == FAILED else "1"
+    return text(record, "_PID") == sender
 
 
 def signal_name(number: int) -> str:

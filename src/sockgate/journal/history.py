@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..connection.log import ENDED, FAILED, REFUSED
 from .connection import ERROR, UNIT_ENDS, VERDICTS, Connection, Ending, from_record, resident_ending, unit_ending
 from .reader import Journal, Record, Terms, text, time_of
+from .senders import UNKNOWN_MACHINE, GateUnit, Origins, Senders
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 History = Iterator[tuple[Connection, Ending | None]]
@@ -25,13 +26,15 @@ TOLERANCE = 10_000_000
 class Query:
     """The connections that are wanted. Times are in microseconds since 1970.
 
-    units      names of services, empty for all
+    services   their services, empty for all
+    senders    all services of the machine
     refused    only connections that were not let in
     sources    only clients from these networks, empty for all
     directory  the folder of the journal's files, None for the journal of this machine
     """
 
-    units: tuple[str, ...] = ()
+    services: tuple[GateUnit, ...] = ()
+    senders: Senders = UNKNOWN_MACHINE
     since: int | None = None
     until: int | None = None
     refused: bool = False
@@ -44,11 +47,15 @@ class Query:
         common = [f"MESSAGE_ID={kind}" for kind in kinds]
         if self.sources and self.few_addresses:
             common += [f"SOCKGATE_REMOTE_ADDR={address}" for network in self.sources for address in network]
-        return [[*common, *terms] for terms in unit_terms(self.units)]
+        return [[*common, *terms] for terms in unit_terms(self.services)]
 
     @property
     def few_addresses(self) -> bool:
         return sum(network.num_addresses for network in self.sources) <= MOST_ADDRESSES
+
+    @property
+    def origins(self) -> Origins:
+        return Origins(self.senders, self.directory, self.services)
 
     def covers(self, address: str) -> bool:
         """Whether a client is from one of the networks. (For small networks, the selection already decides it.)"""
@@ -61,15 +68,18 @@ class Query:
         return any(parsed in network for network in self.sources)
 
 
-def unit_terms(names: tuple[str, ...]) -> Iterator[Terms]:
-    """The terms that find the records of these services: by --name, by the template's slice, by the resident unit."""
-    if not names:
+def unit_terms(services: tuple[GateUnit, ...]) -> Iterator[Terms]:
+    """The terms that find the records of these services: by name, by the template's slice, by the resident unit.
+
+    They may find records of other senders as well: see senders.py.
+    """
+    if not services:
         yield ()
-    for name in names:
-        escaped = name.replace("-", "\\x2d")
-        yield (f"SOCKGATE_SERVICE={name}",)
+    for service in services:
+        escaped = service.prefix.replace("-", "\\x2d")
+        yield (f"SOCKGATE_SERVICE={service.name}",)
         yield (f"_SYSTEMD_SLICE=system-{escaped}.slice",)
-        yield (f"_SYSTEMD_UNIT={name}.service",)
+        yield (f"_SYSTEMD_UNIT={service.prefix}.service",)
 
 
 class Endings:
@@ -132,10 +142,17 @@ def session_terms(connection: Connection) -> Iterator[str]:
 def connections(query: Query) -> Iterator[Connection]:
     """The connections in the order of their beginning."""
     journal = Journal(query.selection(), query.directory, query.since)
+    origins = query.origins
     for record in journal.records(query.until):
-        connection = from_record(record)
-        if query.covers(connection.remote_address):
+        if connection := connection_in(record, query, origins):
             yield connection
+
+
+def connection_in(record: Record, query: Query, origins: Origins) -> Connection | None:
+    """The connection that begins with this record; None for one that is not wanted, or that no gate has written."""
+    unit = origins.unit_of(record)
+    connection = from_record(record, unit) if unit else None
+    return connection if connection and query.covers(connection.remote_address) else None
 
 
 def history(query: Query, endings: Endings) -> History:
@@ -159,14 +176,14 @@ def follow(query: Query) -> History:
     journal = Journal(selection, query.directory, query.since)
     if query.since is None:
         journal.seek_end()
-    sessions = OpenSessions()
+    sessions, origins = OpenSessions(), query.origins
     while True:
         for record in journal.records():
             if text(record, "MESSAGE_ID") not in VERDICTS:
                 yield from sessions.ended(record)
                 continue
-            connection = from_record(record)
-            if query.covers(connection.remote_address) and not sessions.failed(connection, record):
+            connection = connection_in(record, query, origins)
+            if connection and not sessions.failed(connection, record):
                 if connection.allowed and not connection.ending:
                     sessions.begun(connection)
                 else:
@@ -195,7 +212,7 @@ class OpenSessions:
     def ended(self, record: Record) -> History:
         """The session that ends with this record, if it is one of these."""
         if text(record, "MESSAGE_ID") == ENDED:
-            key = tuple(session_terms(from_record(record)))
+            key = tuple(session_terms(from_record(record, "")))
             if key in self._sessions:
                 connection, _ = self._sessions.pop(key)
                 yield connection, resident_ending(connection.start, record)

@@ -14,7 +14,7 @@ from ..check.table import LEVELS
 from ..console import print_table
 from .prometheus import metrics
 from .render import HEADERS, as_object, paragraphs, row
-from .services import Service, find_services, refresh
+from .services import ServiceState, find_services, refresh
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(service.error or not service.listening for service in services))
 
 
-def current_services(units: list[str]) -> list[Service]:
+def current_services(units: list[str]) -> list[ServiceState]:
     """Raises GateError."""
     host = Host()
     services = find_services(units, host.search)
@@ -52,5 +52,5 @@ def current_services(units: list[str]) -> list[Service]:
     return services
 
 
-def as_text(service: Service) -> str:
+def as_text(service: ServiceState) -> str:
     return "\n".join([service.name, *(f"  {label + ':':<9} {text}" for label, text in paragraphs(service))])

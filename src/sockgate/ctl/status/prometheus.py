@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from .services import Service
+from .services import ServiceState
 
 Sample = tuple[dict[str, str], float]
 
 
-def metrics(services: list[Service]) -> Iterator[str]:
+def metrics(services: list[ServiceState]) -> Iterator[str]:
     """The lines of the file."""
     for name, kind, help_text, samples in METRICS:
         yield f"# HELP {name} {help_text}"
@@ -23,60 +23,60 @@ def escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def up(service: Service) -> Iterator[Sample]:
+def up(service: ServiceState) -> Iterator[Sample]:
     yield {"engine": service.engine}, int(service.listening and not service.error)
 
 
-def since(service: Service) -> Iterator[Sample]:
+def since(service: ServiceState) -> Iterator[Sample]:
     if service.since is not None:
         yield {}, service.since // 1_000_000
 
 
-def connections(service: Service) -> Iterator[Sample]:
+def connections(service: ServiceState) -> Iterator[Sample]:
     yield {}, service.connected
 
 
-def limit(service: Service) -> Iterator[Sample]:
+def limit(service: ServiceState) -> Iterator[Sample]:
     if service.limit:
         yield {}, service.limit
 
 
-def accepted(service: Service) -> Iterator[Sample]:
+def accepted(service: ServiceState) -> Iterator[Sample]:
     if service.tally:
         yield {}, service.tally.accepted
 
 
-def refused(service: Service) -> Iterator[Sample]:
+def refused(service: ServiceState) -> Iterator[Sample]:
     if service.tally:
         for rule, refusals in sorted(service.tally.refused.items()):
             yield {"rule": rule}, refusals
 
 
-def failed(service: Service) -> Iterator[Sample]:
+def failed(service: ServiceState) -> Iterator[Sample]:
     if service.tally:
         yield {}, service.tally.failed
 
 
-def dropped(service: Service) -> Iterator[Sample]:
+def dropped(service: ServiceState) -> Iterator[Sample]:
     if not service.resident:
         yield {}, service.dropped
 
 
-def received(service: Service) -> Iterator[Sample]:
+def received(service: ServiceState) -> Iterator[Sample]:
     if service.traffic:
         yield {}, service.traffic[0]
 
 
-def sent(service: Service) -> Iterator[Sample]:
+def sent(service: ServiceState) -> Iterator[Sample]:
     if service.traffic:
         yield {}, service.traffic[1]
 
 
-def findings(service: Service) -> Iterator[Sample]:
+def findings(service: ServiceState) -> Iterator[Sample]:
     yield {}, len(service.findings)
 
 
-METRICS: tuple[tuple[str, str, str, Callable[[Service], Iterator[Sample]]], ...] = (
+METRICS: tuple[tuple[str, str, str, Callable[[ServiceState], Iterator[Sample]]], ...] = (
     ("sockgate_up", "gauge", "Whether the service listens with a gate that works.", up),
     ("sockgate_start_time_seconds", "gauge", "When it began to listen; the counters count from then on.", since),
     ("sockgate_connections", "gauge", "Clients that are connected.", connections),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..console import counted
 from ..times import iso, local
-from .services import Service
+from .services import ServiceState
 
 HEADERS = ("SERVICE", "ENGINE", "STATE", "LISTEN", "CLIENTS", "ACCEPTED", "REFUSED", "FAILED", "DROPPED", "TROUBLE")
 MOST_SOURCES = 5
@@ -12,7 +12,7 @@ MOST_SOURCES = 5
 Object = dict[str, object]
 
 
-def row(service: Service) -> tuple[str, ...]:
+def row(service: ServiceState) -> tuple[str, ...]:
     """One line of the table."""
     tally = service.tally
     limit = f"/{service.limit}" if service.limit else ""
@@ -25,23 +25,23 @@ def row(service: Service) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def state(service: Service) -> str:
+def state(service: ServiceState) -> str:
     failed = service.state == "failed" and service.result not in ("", "success")
     return f"failed ({service.result})" if failed else service.state or "unknown"
 
 
-def trouble(service: Service) -> str:
+def trouble(service: ServiceState) -> str:
     return service.error or service.uncounted
 
 
-def in_short(service: Service) -> str:
+def in_short(service: ServiceState) -> str:
     """What is wrong, in a word for the table."""
     findings = counted(len(service.findings), "finding")
     advice = f"{findings}: sockgatectl check {service.name}" if service.findings else "-"
     return trouble(service) or advice
 
 
-def paragraphs(service: Service) -> Iterator[tuple[str, str]]:
+def paragraphs(service: ServiceState) -> Iterator[tuple[str, str]]:
     """The paragraphs about one service: label and text."""
     how = "one gate for all clients" if service.resident else "a gate for each client"
     yield "Engine", f"{service.engine}, {how} ({service.unit})" if service.engine else "unknown"
@@ -70,7 +70,7 @@ def paragraphs(service: Service) -> Iterator[tuple[str, str]]:
         yield "Check", finding
 
 
-def clients(service: Service) -> str:
+def clients(service: ServiceState) -> str:
     most = f" of {service.limit}" if service.limit else ""
     per_source = f", at most {service.per_source} from one source" if service.per_source else ""
     busiest = [f"{number} from {source}" for source, number in service.clients.most_common(MOST_SOURCES)]
@@ -80,7 +80,7 @@ def clients(service: Service) -> str:
     return f"{service.connected}{most}{per_source}" + (f": {', '.join(busiest)}" if busiest else "")
 
 
-def as_object(service: Service) -> Object:
+def as_object(service: ServiceState) -> Object:
     tally = service.tally
     return {
         "service": service.name, "socket": service.socket, "unit": service.unit, "engine": service.engine or None,

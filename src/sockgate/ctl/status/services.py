@@ -5,12 +5,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ...core.errors import GateError, SystemFailure
+from ...core.peer import pack
 from ...dispatch.options import parse, read_limits
 from ...host.systemctl import Properties, client_of, instances, processes_in, read, show
 from ...journal.connection import Connection
+from ...journal.reader import printable
+from ...journal.senders import GateUnit, Senders
 from ...units.names import UnitName
 from ...units.search import UnitSearch
 from ..gated_service import GatedService, find_named, gate_names
+from ..senders import of_gated, senders_of
 from .tally import Tally
 
 MICROSECONDS = 1_000_000
@@ -19,10 +23,11 @@ CLIENT_VARIABLES = (b"TCPREMOTEIP=", b"TCPREMOTEPORT=")
 
 
 @dataclass(slots=True)
-class Service:
+class ServiceState:
     """One of them: what its units say, and what systemd and the journal know of it now.
 
     socket      the unit that listens, or the resident service itself if it has none
+    gate        the sender of its records; `senders` has all of the machine
     engine      sockgate: a process of its own for each connection; sockgated: one gate for all
     state       of the socket: listening, dead, failed, ...
     result      why it failed
@@ -40,7 +45,8 @@ class Service:
     socket: str
     unit: str
     engine: str
-    prefix: str
+    gate: GateUnit
+    senders: Senders
     error: str = ""
     state: str = ""
     result: str = ""
@@ -75,26 +81,28 @@ class Service:
         return self.engine == "sockgated"
 
 
-def find_services(names: Iterable[str], search: UnitSearch) -> list[Service]:
+def find_services(names: Iterable[str], search: UnitSearch) -> list[ServiceState]:
     """Those with these names, or all of the machine. Raises GateError for a name that is none."""
+    senders = senders_of(search)
     if wanted := list(names):
-        return [describe(find_named(name, search)) for name in wanted]
+        return [describe(find_named(name, search), senders) for name in wanted]
     found = []
     for name in gate_names(search):
         try:
-            found.append(describe(find_named(name, search)))
+            found.append(describe(find_named(name, search), senders))
         except GateError as error:
             prefix = UnitName.parse(name).prefix
-            found.append(Service(prefix, name, name, "", prefix, error=str(error)))
+            gate = GateUnit(prefix, prefix)
+            found.append(ServiceState(prefix, name, name, "", gate, senders, error=str(error)))
     return found
 
 
-def describe(gated: GatedService) -> Service:
+def describe(gated: GatedService, senders: Senders) -> ServiceState:
     """What its units say."""
     name = gated.service.unit_name.prefix
-    service = Service(
-        name=name, socket=gated.name, unit=gated.service.name, engine=gated.program, prefix=name,
-        error=str(gated.error or ""),
+    service = ServiceState(
+        name=name, socket=gated.name, unit=gated.service.name, engine=gated.program, gate=of_gated(gated),
+        senders=senders, error=str(gated.error or ""),
     )  # fmt: skip
     if service.resident and not gated.error:
         limits = read_limits(parse([word.text for word in gated.words]))
@@ -102,7 +110,7 @@ def describe(gated: GatedService) -> Service:
     return service
 
 
-def refresh(services: list[Service]) -> None:
+def refresh(services: list[ServiceState]) -> None:
     """Bring everything up to date that changes while they run. Raises SystemFailure."""
     units = [unit for service in services for unit in dict.fromkeys((service.socket, service.unit)) if "@." not in unit]
     shown = show(list(dict.fromkeys(units)))
@@ -111,11 +119,11 @@ def refresh(services: list[Service]) -> None:
         if service.resident:
             service.clients = resident_clients(shown.get(service.unit, {}).get("ControlGroup", ""))
         else:
-            service.clients = Counter(map(client_of, instances(service.prefix))) if service.listening else Counter()
+            service.clients = Counter(map(client_of, instances(service.name))) if service.listening else Counter()
         count(service)
 
 
-def read_properties(service: Service, socket: Properties, unit: Properties) -> None:
+def read_properties(service: ServiceState, socket: Properties, unit: Properties) -> None:
     service.state, service.result = socket.get("SubState", ""), socket.get("Result", "")
     service.enabled = socket.get("UnitFileState", "").startswith("enabled")
     service.listen = [line.partition(" ")[0] for line in socket.get("Listen", "").splitlines()]
@@ -123,7 +131,7 @@ def read_properties(service: Service, socket: Properties, unit: Properties) -> N
     active = socket.get("ActiveState") in ("active", "deactivating")
     service.since = int(entered) * MICROSECONDS if active and entered.isdigit() else None
     service.traffic = traffic(socket)
-    service.said = unit.get("StatusText", "")
+    service.said = printable(unit.get("StatusText", ""))
     if not service.resident:
         service.limit = number(socket, "MaxConnections")
         service.per_source = number(socket, "MaxConnectionsPerSource")
@@ -142,13 +150,13 @@ def number(properties: Properties, name: str) -> int:
     return int(value) if value.isdigit() else 0
 
 
-def count(service: Service) -> None:
+def count(service: ServiceState) -> None:
     """Since it began to listen; one that does not shows nothing."""
     if service.since is None:
         service.tally = None
         return
     try:
-        service.tally = service.tally or Tally(service.name, service.since)
+        service.tally = service.tally or Tally(service.gate, service.senders, service.since)
     except SystemFailure as error:  # what systemd knows can be seen without the right to read the journal
         service.uncounted = str(error)
         return
@@ -167,4 +175,14 @@ def resident_clients(cgroup: str) -> Counter[str]:
         client = [value for name in CLIENT_VARIABLES for value in variables if value.startswith(name)]
         if len(client) == len(CLIENT_VARIABLES):
             sessions.add(tuple(client))
-    return Counter(address.partition(b"=")[2].decode() for address, _ in sessions)
+    return Counter(shown_address(address.partition(b"=")[2]) for address, _ in sessions)
+
+
+def shown_address(value: bytes) -> str:
+    """An address as it stands in a server's environment, which the server itself can change."""
+    try:
+        text = value.decode("ascii")
+        pack(text)
+    except ValueError:
+        return "unknown"
+    return text

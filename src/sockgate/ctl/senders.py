@@ -1,0 +1,67 @@
+"""The gates of this machine as the journal knows them: by their units, their names and their users."""
+
+import os
+import pwd
+
+from ..core.errors import GateError
+from ..core.options import parse
+from ..journal.senders import GateUnit, Senders
+from ..units.environment import load_environment
+from ..units.search import UnitSearch
+from ..units.unit import Unit
+from .gated_service import PROGRAMS, GatedService, gate_command
+
+ROOT = ("", "root", "0")
+
+
+def senders_of(search: UnitSearch) -> Senders:
+    """All services, those with a gate apart from the others."""
+    gates: dict[str, GateUnit] = {}
+    others: set[str] = set()
+    for name in search.names("service"):
+        service = search.load(name)
+        gate = gate_unit(service, search) if service else None
+        if gate:
+            gates[gate.prefix] = gate
+        else:
+            others.add(name.partition("@")[0].removesuffix(".service"))
+    return Senders(gates, frozenset(others - gates.keys()))
+
+
+def gate_unit(service: Unit, search: UnitSearch) -> GateUnit | None:
+    """The gate that this service runs; None if it runs none."""
+    prefix = service.unit_name.prefix
+    try:
+        command = gate_command(service)
+        if command is None:
+            return None
+        variables, _ = load_environment(service, search)
+        words = [word.text for word in command.arguments(variables)]
+        return GateUnit(prefix, name_in(os.path.basename(command.program), words) or prefix, uid_of(service))
+    except GateError:  # its options are wrong: then it does not know its name either
+        return GateUnit(prefix, prefix, uid_of(service))
+
+
+def of_gated(gated: GatedService) -> GateUnit:
+    """The same of a service that was loaded."""
+    prefix = gated.service.unit_name.prefix
+    return GateUnit(prefix, gated.gate.name if gated.gate else prefix, uid_of(gated.service))
+
+
+def name_in(program: str, words: list[str]) -> str:
+    """What the gate calls the service, by its command line (see Gate). Raises UsageError."""
+    settings = parse(words, PROGRAMS[program])
+    return settings.name or (settings.command[0].rpartition("/")[2] if settings.command else "")
+
+
+def uid_of(service: Unit) -> int | None:
+    """The number of the user that it runs as; None if that is not known before it runs."""
+    user = service.value("Service", "User")
+    if service.is_true("Service", "DynamicUser"):
+        return None
+    if user in ROOT:
+        return 0
+    try:
+        return int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return None
