@@ -101,7 +101,7 @@ def test_tcpserver(
             assert "verifyChain = yes\n" in conversion.files[0].text, line
         options = gate_of(conversion)
         host = None if "H" in lookups else CLIENT_NAME
-        info = None if "R" in lookups else INFO
+        info = None if "R" in lookups or "-R" in server else INFO
         for address in POOL:
             if not is_reached(conversion, address):
                 continue

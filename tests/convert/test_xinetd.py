@@ -156,7 +156,7 @@ def test_service_is_not_written(changed: dict[str, str], outcome: Outcome, text:
 @pytest.mark.parametrize(
     ("changed", "outcome", "text"),
     [
-        ({"wait": "-", "user": "-"}, IGNORED, "'wait' and 'user' is missing; xinetd drops the service"),
+        ({"wait": "-", "user": "-"}, IGNORED, "'wait' and 'user' are missing; xinetd drops the service"),
         ({"socket_type": "dgram", "protocol": "udp"}, REFUSED, "a dgram service with wait = no gets one process "
          "per datagram that all read the same socket: xinetd 2.3.15.4 drops it, older ones did not; set wait = yes if "
          "the server can"),

@@ -1,7 +1,7 @@
 """Accounts of the old configuration as User= and Group= take them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..host.host import Host
 from .outcomes import Answer, approximated, blocked, translated
@@ -43,6 +43,11 @@ def named_user(host: Host, name: str) -> tuple[Account, Answer]:
         account = Account(str(known.pw_uid), str(known.pw_gid), known.pw_uid)
         return account, translated(f"User={account.user}", f"Group={account.group}")
     return Account(name, uid=known.pw_uid), translated(f"User={name}")
+
+
+def by_setpriv(answer: Answer) -> Answer:
+    """The answer about an account that setpriv changes to: the unit has neither User= nor Group= then."""
+    return replace(answer, became=tuple(one for one in answer.became if not one.startswith(("User=", "Group="))))
 
 
 def unknown_with_dot(kind: str, name: str) -> str:

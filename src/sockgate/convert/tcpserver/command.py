@@ -4,6 +4,7 @@ import os
 
 from ...host.host import Host
 from ...units.model import Folder, Value
+from ..accounts import by_setpriv
 from ..chain.links import LINKS
 from ..chain.peeling import BadLink, Chain, flags_of, peel
 from ..outcomes import Answer, approximated, blocked, entry_of, translated
@@ -107,6 +108,8 @@ def record(name: str, command: Started, listener: Listener, rest: list[str], ans
     if listen is None or not server:
         return None
     account = run_as(host, chain, inside, (listener.user, listener.group, listener.use_uid_variables), answers)
+    if account.clear_groups:
+        answers[:] = [(what, by_setpriv(answer)) for what, answer in answers]
     path = server_path(host, inside, server, answers)
     report_kept(server, answers)
     service = Service(

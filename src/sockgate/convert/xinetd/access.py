@@ -4,6 +4,7 @@ import math
 import re
 
 from ...access.xinetd_access import parse_entry
+from ..input_files import Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, ignored, refused, translated
 from .addresses import usable_addresses
 from .draft import Draft, Value, invalid
@@ -158,6 +159,18 @@ def banner(draft: Draft, value: Value) -> Answer:
     if draft.socket_type == "dgram" or draft.wait:
         return refused("there is no connection to write a banner to, with wait = yes; send it from the server")
     option = "--" + value.name.replace("_", "-")
+    try:
+        read_text(value.word)
+    except Unreadable as error:
+        return approximated(
+            f"{value.word!r} cannot be read here ({error}), and xinetd leaves it out then. The unit does, too: add "
+            f"{option} to its gate when there is a file"
+        )
+    if value.name == "banner_fail" and not can_refuse(draft):
+        return approximated(
+            "only clients above MaxConnections= and MaxConnectionsPerSource= are turned away, and systemd closes them "
+            "without the banner; sockgated(8) has --deny-message"
+        )
     draft.gate.append((option, value.word))
     if value.name == "banner_fail":
         return approximated(
@@ -165,6 +178,12 @@ def banner(draft: Draft, value: Value) -> Answer:
             f"{option} {value.word}",
         )
     return translated(f"{option} {value.word}")
+
+
+def can_refuse(draft: Draft) -> bool:
+    """Whether there is a rule by which the gate can refuse a client."""
+    asks = draft.protocol != "udp" and "NOLIBWRAP" not in draft.flags and draft.host.has_host_rules
+    return bool(draft.access) or asks or draft.server.rpartition("/")[2] == "tcpd"
 
 
 def libwrap(draft: Draft, value: Value) -> Answer:

@@ -33,7 +33,7 @@ class Attribute:
     """One row.
 
     harmless  the service can do without it: a `disable = no` after a value that xinetd cannot use switches the
-              service on again
+              service on again. (A service of services(5) has its port from there.)
     """
 
     name: str
@@ -64,7 +64,7 @@ ATTRIBUTES = {
         Attribute("socket_type", Arity.ONE, sockets.socket_type),
         Attribute("protocol", Arity.ONE, sockets.protocol),
         Attribute("wait", Arity.ONE, sockets.wait),
-        Attribute("port", Arity.ONE, sockets.port),
+        Attribute("port", Arity.ONE, sockets.port, harmless=True),
         Attribute("bind", Arity.ONE, sockets.bind),
         Attribute("v6only", Arity.ONE, sockets.v6only),
         Attribute("redirect", Arity.TWO, sockets.redirect),

@@ -51,6 +51,7 @@ class Configuration:
     defaults: Values = field(default_factory=dict)
     candidates: list[Candidate] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    copied: list[tuple[Setting, int]] = field(default_factory=list)  # with the number of candidates before each
 
     def read(self, path: str, place: Place | None = None, depth: int = 0) -> None:
         """One file and what it includes. A file that cannot be read is reported and costs no other."""
@@ -108,11 +109,13 @@ class Configuration:
 
     def add_defaults(self, block: Block) -> None:
         for setting in block.settings:
-            setting = Setting(SYNONYMS.get(setting.name, setting.name), setting.operator, setting.values, setting.place)
+            setting = renamed(setting)
             if setting.name not in IN_DEFAULTS:
                 self.ignored("defaults", setting, misplaced(setting))
             elif self.applies("defaults", setting, self.defaults):
                 apply(setting, self.defaults, additive=True)
+                if setting.name in COPIED_AT_START:
+                    self.copied.append((setting, len(self.candidates)))
         if block.problem:
             self.report.add(Outcome.IGNORED, block.problem.place, "defaults", block.problem.what, block.problem.text)
 
@@ -123,7 +126,7 @@ class Configuration:
         noted = Report()
         idle: list[Place] = []
         for setting in block.settings:
-            setting = Setting(SYNONYMS.get(setting.name, setting.name), setting.operator, setting.values, setting.place)
+            setting = renamed(setting)
             if not self.applies(block.name, setting, values, noted):
                 idle += [setting.place] if setting.name == "disable" else []
                 continue
@@ -169,6 +172,7 @@ class Configuration:
     def running(self) -> Iterator[Candidate]:
         """The candidates that `enabled` and `disabled` leave, with the defaults that reach every service."""
         enabled, disabled = (self.names(which) for which in ("enabled", "disabled"))
+        self.report_unreached()
         for candidate in self.candidates:
             if enabled is not None and candidate.id.lower() not in enabled:
                 self.left_out(candidate, "enabled", "not in the list 'enabled': no unit")
@@ -179,6 +183,18 @@ class Configuration:
                     candidate.enabled_at = self.defaults["enabled"].place
                 self.fill(candidate)
                 yield candidate
+
+    def report_unreached(self) -> None:
+        """Lines of defaults that xinetd copies to services only when it reads these afterwards."""
+        for setting, count in self.copied:
+            before = [one.id for one in self.candidates[:count] if lacks(one, setting.name)]
+            if before:
+                text = f"it does not reach {', '.join(before)}: xinetd copies it to the services that it reads later"
+                self.ignored("defaults", setting, text)
+            elif count == len(self.candidates):
+                self.ignored(
+                    "defaults", setting, "it reaches no service: xinetd copies it to those that it reads later"
+                )
 
     def names(self, which: str) -> set[str] | None:
         return {word.lower() for word in self.defaults[which].words} if which in self.defaults else None
@@ -193,6 +209,16 @@ class Configuration:
                 candidate.values[name] = inherit(self.defaults[name])
             elif name in self.defaults and own:
                 candidate.values[name] = replace(own, has_other=True)
+
+
+def lacks(candidate: Candidate, name: str) -> bool:
+    """Whether the service has no value of its own for this attribute."""
+    return name not in candidate.values or candidate.values[name].inherited
+
+
+def renamed(setting: Setting) -> Setting:
+    name = SYNONYMS.get(setting.name)
+    return replace(setting, name=name, written=setting.name) if name else setting
 
 
 def inherit(value: Value) -> Value:

@@ -17,12 +17,16 @@ END_OF_NAME = re.compile(f"[{C_SPACE}=]")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One line `NAME OPERATOR VALUE...` of a block; the name in lower case."""
+    """One line `NAME OPERATOR VALUE...` of a block; the name in lower case.
+
+    written  the name in the file, where `name` is another one for the same attribute
+    """
 
     name: str
     operator: str  # = += -=
     values: tuple[str, ...]
     place: Place
+    written: str = ""
 
     @property
     def value(self) -> str:
@@ -30,7 +34,7 @@ class Setting:
         return self.values[0]
 
     def __str__(self) -> str:
-        return " ".join((self.name, self.operator, *self.values))
+        return " ".join((self.written or self.name, self.operator, *self.values))
 
 
 @dataclass(frozen=True, slots=True)

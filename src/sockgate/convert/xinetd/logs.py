@@ -73,4 +73,8 @@ def log_flags(draft: Draft, value: Value) -> Answer:
             "USERID: no ident query is made, which hardly any client answers and every one has to wait for "
             "(add --ident to the gate if you need it); the rest is in the journal"
         )
+    if not words:
+        return approximated("xinetd logged nothing of it; systemd and the gate log each client, with its address")
+    if "HOST" not in words:
+        return approximated("xinetd did not log the client's address; the journal has it")
     return translated(text="in the journal")

@@ -2,6 +2,7 @@
 
 import re
 
+from ...connection.server import SCRUBBED_NAMES, SCRUBBED_PREFIXES
 from ...units.model import Words
 from ..accounts import any_group, named_user, numbered_user
 from ..chain.links import GATE_LINKS
@@ -9,6 +10,8 @@ from ..outcomes import Answer, approximated, blocked, ignored, translated
 from ..report import Outcome
 from .draft import Draft, Value, invalid
 
+# Set for each client, whatever `passenv` says.
+XINETDS_OWN = ("REMOTE_HOST",)
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 RLIMITS = {"as": "AS", "cpu": "CPU", "data": "DATA", "files": "NOFILE", "rss": "RSS", "stack": "STACK"}
 MULTIPLES = {"k": 1 << 10, "m": 1 << 20}
@@ -90,11 +93,8 @@ def env(draft: Draft, value: Value) -> Answer:
 
 
 def passenv(draft: Draft, value: Value) -> Answer:
-    """An empty list keeps nothing of what the manager sets either: that takes a gate."""
-    names = tuple(dict.fromkeys(value.words))
-    odd = next((name for name in names if not VARIABLE_NAME.fullmatch(name)), None)
-    if odd:
-        return ignored(f"{odd!r} is no variable's name; nothing of the line is carried over")
+    """Whatever its values are, the server gets no other variable of xinetd's environment. Only a gate can do that."""
+    names = tuple(name for name in dict.fromkeys(value.words) if can_be_passed(draft, name))
     if draft.wait and draft.socket_type == "stream":
         return approximated(
             "the server inherits what systemd sets, and these variables of systemd's own environment",
@@ -109,6 +109,20 @@ def passenv(draft: Draft, value: Value) -> Answer:
         draft.set("PassEnvironment", Words(names)),
         f"--pass-env {' '.join(names)}",
     )
+
+
+def can_be_passed(draft: Draft, name: str) -> bool:
+    """Whether the server can get this variable from outside; if not, the report says why."""
+    if not VARIABLE_NAME.fullmatch(name):
+        draft.note(name, ignored(f"{name!r} is no variable's name: xinetd handed nothing on for it"))
+        return False
+    if name in XINETDS_OWN:
+        draft.note(name, approximated(f"xinetd set {name} itself for each client; the gate sets TCPREMOTEIP"))
+        return False
+    if name.encode() in SCRUBBED_NAMES or name.encode().startswith(SCRUBBED_PREFIXES):
+        draft.note(name, approximated(f"the gate removes {name}: a server could take it for a fact about its client"))
+        return False
+    return True
 
 
 def nice(draft: Draft, value: Value) -> Answer:

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from ...host.host import Host
+from ...units.model import Words
+from ..accounts import by_setpriv
 from ..assigned_ports import PORTS
 from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
+from ..input_files import Place
 from ..outcomes import Answer, approximated, blocked, entry_of, ignored, translated
 from ..report import Report
 from ..service import Service
@@ -22,26 +25,23 @@ REFUSED_INTERNAL = frozenset(("tcpmux",))
 def convert(candidate: Candidate, host: Host, report: Report) -> Service | None:
     """The record of one service, or None if it cannot be written; everything is in the report either way."""
     draft = Draft(candidate.id, candidate.name, candidate.place, host)
-    entries = []
-    blocks = False
+    answers: list[tuple[Place, str, Answer]] = []
     for name, row in ATTRIBUTES.items():
-        if name in candidate.values:
-            value = candidate.values[name]
+        value = candidate.values.get(name)
+        if value is not None:
             answer = row.handler(draft, value)
             if is_invalid(answer):
                 answer = unless_switched_on(candidate, value, answer, row.harmless)
-            entries.append(entry_of(draft.id, value.place, value.written, answer))
-            entries += [entry_of(draft.id, value.place, what, note) for what, note in draft.notes]
+            answers.append((value.place, value.written, answer))
+            answers += [(value.place, what, note) for what, note in draft.notes]
             draft.notes.clear()
-            blocks = blocks or answer.blocks
-    if not blocks:
-        for answer in complete(draft, candidate):
-            entries.append(entry_of(draft.id, candidate.place, f"service {draft.name}", answer))
-            if answer.blocks:
-                blocks = True
-                break
+    if not any(answer.blocks for _, _, answer in answers):
+        answers += [(candidate.place, f"service {draft.name}", answer) for answer in complete(draft, candidate)]
+    if draft.clear_groups:
+        answers = [(place, what, by_setpriv(answer)) for place, what, answer in answers]
+    entries = [entry_of(draft.id, place, what, answer) for place, what, answer in answers]
     report.entries += sorted(entries, key=lambda entry: entry.place)
-    return None if blocks else record_of(draft)
+    return None if any(entry.blocks for entry in entries) else record_of(draft)
 
 
 def unless_switched_on(candidate: Candidate, value: Value, answer: Answer, harmless: bool) -> Answer:
@@ -54,6 +54,7 @@ def unless_switched_on(candidate: Candidate, value: Value, answer: Answer, harml
     if not switch:
         return answer
     if harmless and not value.has_other:
+        candidate.values.pop(value.name)
         return ignored(f"{answer.text}, until {switch} switches it on without this")
     return blocked(f"{answer.text}, until {switch} switches it on without this; mend the line and convert again")
 
@@ -79,7 +80,10 @@ def switched_on_by(candidate: Candidate, value: Value) -> str:
 def complete(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     """What follows from several attributes together; ends at the first answer that blocks."""
     for step in STEPS:
-        yield from step(draft, candidate)
+        for answer in step(draft, candidate):
+            yield answer
+            if answer.blocks:
+                return
 
 
 def socket_kind(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
@@ -104,7 +108,7 @@ def required(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
             names += ["port"]
     missing = [name for name in names if name not in candidate.values]
     if missing:
-        yield invalid(f"{' and '.join(map(repr, missing))} is missing")
+        yield invalid(f"{' and '.join(map(repr, missing))} {'is' if len(missing) == 1 else 'are'} missing")
     elif draft.socket_type == "dgram" and not draft.wait:
         yield blocked("a dgram service with wait = no gets one process per datagram that all read the same socket: "
                       "xinetd 2.3.15.4 drops it, older ones did not; set wait = yes if the server can")  # fmt: skip
@@ -252,6 +256,8 @@ def executable(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 def supplementary_groups(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     """groups = no is xinetd's default; systemd adds the user's groups to every User=."""
+    if draft.all_groups:
+        yield from primary_group(draft, candidate)
     if draft.all_groups or not draft.uid:
         return
     word = candidate.values["user"].word
@@ -268,6 +274,14 @@ def supplementary_groups(draft: Draft, candidate: Candidate) -> Iterator[Answer]
             f"setpriv --reuid={draft.user} --regid={draft.group} --clear-groups",
             text=f"groups = no: without the user's further groups ({' '.join(further)}), which User= would add",
         )
+
+
+def primary_group(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """groups = yes gives the server the user's primary group as well, where `group` is another one."""
+    account = draft.host.account(candidate.values["user"].word) if "user" in candidate.values else None
+    if account and draft.group and draft.host.group_id(draft.group) not in (None, account.pw_gid):
+        became = draft.set("SupplementaryGroups", Words((str(account.pw_gid),)))
+        yield translated(became, text="groups = yes: the user's primary group as well")
 
 
 def waiting_access(draft: Draft, candidate: Candidate) -> Iterator[Answer]:

@@ -84,6 +84,8 @@ def port(draft: Draft, value: Value) -> Answer:
     if not re.fullmatch(r"\+?\d{1,5}", value.word, re.ASCII) or int(value.word) > 65535:
         return invalid(f"{value.word!r} is no port number")
     draft.port = int(value.word)
+    if not draft.port and draft.is_unlisted:
+        return blocked("port 0 is one that the kernel chose anew at each start, and that no client could know")
     return translated(f"port {draft.port}")
 
 
@@ -92,7 +94,7 @@ def bind(draft: Draft, value: Value) -> Answer:
     text = value.word.partition("%")[0]
     try:
         draft.address = str(ipaddress.ip_address(text))
-        return translated(f"address {draft.address}", "FreeBind=yes")
+        return translated(f"address {draft.address}")
     except ValueError:
         pass
     if re.fullmatch(r"[\d.]+", text, re.ASCII):
@@ -105,7 +107,6 @@ def bind(draft: Draft, value: Value) -> Answer:
     return approximated(
         f"{value.word!r} is {found} now, and the unit keeps it; xinetd looked the name up at every start",
         f"address {found}",
-        "FreeBind=yes",
     )
 
 

@@ -1,0 +1,163 @@
+"""xinetd.conf: values that xinetd makes something of that its manual does not say, and what the report says of them."""
+
+from pathlib import Path
+
+import pytest
+
+from sockgate.convert.report import Entry, Outcome
+from sockgate.convert.result import Conversion
+
+from .test_xinetd import APPROXIMATED, IGNORED, REFUSED, about, convert, service, units
+
+
+def entries(conversion: Conversion, what: str) -> list[Entry]:
+    return [entry for entry in conversion.report.entries if entry.what.startswith(what)]
+
+
+# passenv: tests/differential/test_xinetd_processes.py has the same lines in the real xinetd.
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("passenv = %X", '--pass-env ""'),
+        ("passenv = 1A A-B", '--pass-env ""'),
+        ("passenv = FOO %X", "--pass-env FOO"),
+        ("passenv = FOO=1", '--pass-env ""'),
+        ("passenv += NOSUCH", "--pass-env NOSUCH"),
+        ("passenv -= NOSUCH", '--pass-env ""'),
+        ("passenv = REMOTE_HOST", '--pass-env ""'),
+        ("passenv = RELAYCLIENT LISTEN_FDS FOO", "--pass-env FOO"),
+    ],
+)
+def test_passenv_keeps_everything_else_away_whatever_it_names(line: str, kept: str, tmp_path: Path) -> None:
+    assert f"{kept} --" in units(convert(tmp_path, service(extra=line)))
+
+
+def test_what_passenv_cannot_hand_on_is_said_and_no_advice_is_given_for_it(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(extra="passenv = REMOTE_HOST RELAYCLIENT %X"))
+    assert about(conversion, "REMOTE_HOST") == (
+        APPROXIMATED, "xinetd set REMOTE_HOST itself for each client; the gate sets TCPREMOTEIP"
+    )  # fmt: skip
+    assert about(conversion, "RELAYCLIENT")[1].startswith("the gate removes RELAYCLIENT")
+    assert about(conversion, "%X") == (IGNORED, "'%X' is no variable's name: xinetd handed nothing on for it")
+    assert "set-environment" not in str(conversion.report)
+
+
+@pytest.mark.parametrize(
+    "bad", ["port = nowhere", "port = 99999", "port = -1", "port = 0x369", "port = 873/tcp"]
+)  # fmt: skip
+def test_a_port_that_is_none_leaves_a_listed_service_its_own(bad: str, tmp_path: Path) -> None:
+    """xinetd: `disable = no` switches the service on again, and the port is that of /etc/services."""
+    text = service("telnet", f"{bad}\n\tonly_from = 10.0.0.1\n\tdisable = no").replace("\ttype = UNLISTED\n", "")
+    conversion = convert(tmp_path, text.replace("\tport = 4711\n", ""))
+    assert "ListenStream=23\n" in units(conversion)
+    assert "--only-from 10.0.0.1 --" in units(conversion)
+    assert about(conversion, bad)[0] is IGNORED
+    without = convert(tmp_path, text.replace("\tport = 4711\n", "").replace("disable = no", ""))
+    assert without.services == (), "nothing switches it on again"
+
+
+def test_an_unlisted_service_with_such_a_port_has_none(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(port="nowhere", extra="disable = no"))
+    assert conversion.services == ()
+    assert about(conversion, "service probe")[1].startswith("'port' is missing")
+
+
+@pytest.mark.parametrize("port", ["0", "00", "+0"])
+def test_port_0_is_no_port(port: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(port=port))
+    assert conversion.units == ()
+    assert about(conversion, "port") == (
+        REFUSED,
+        "port 0 is one that the kernel chose anew at each start, and that no client could know; "
+        "the service is not converted",
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "added"),
+    [
+        ("user = games\n\tgroup = disk\n\tgroups = yes", "SupplementaryGroups=60\n"),
+        ("user = 5\n\tgroup = disk\n\tgroups = yes", "SupplementaryGroups=60\n"),
+        ("user = root\n\tgroup = disk\n\tgroups = yes", "SupplementaryGroups=0\n"),
+        ("user = 5\n\tgroups = yes", "SupplementaryGroups=60\n"),
+        ("user = games\n\tgroup = games\n\tgroups = yes", ""),
+        ("user = games\n\tgroups = yes", ""),
+        ("user = games\n\tgroup = disk", ""),
+    ],
+)
+def test_groups_yes_keeps_the_primary_group_beside_another_one(lines: str, added: str, tmp_path: Path) -> None:
+    text = units(convert(tmp_path, service(user="-", extra=lines)))
+    assert added in text
+    assert ("SupplementaryGroups" in text) is bool(added)
+
+
+NOT_LOGGED = "xinetd logged nothing of it; systemd and the gate log each client, with its address"
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome", "text"),
+    [
+        ("log_on_success =", APPROXIMATED, NOT_LOGGED),
+        ("log_on_failure =", APPROXIMATED, NOT_LOGGED),
+        ("log_on_success -= HOST PID", APPROXIMATED,
+         NOT_LOGGED),
+        ("log_on_success = PID", APPROXIMATED, "xinetd did not log the client's address; the journal has it"),
+        ("log_on_failure = ATTEMPT", APPROXIMATED, "xinetd did not log the client's address; the journal has it"),
+        ("log_on_success = HOST PID", Outcome.TRANSLATED, "in the journal"),
+    ],
+)  # fmt: skip
+def test_logging_that_was_off_is_not_called_the_same(line: str, outcome: Outcome, text: str, tmp_path: Path) -> None:
+    assert about(convert(tmp_path, service(extra=line)), line) == (outcome, text)
+
+
+def test_a_gate_that_can_refuse_nobody_is_left_out_for_banner_fail(tmp_path: Path) -> None:
+    line = "banner_fail = /etc/passwd"
+    conversion = convert(tmp_path, service(extra=line))
+    assert "ExecStart=/bin/cat\n" in units(conversion)
+    assert about(conversion, line)[0] is APPROXIMATED
+    for access in ("only_from = 10.0.0.1", "no_access = 10.0.0.1", "access_times = 8:00-9:00", "max_load = 2"):
+        assert "--banner-fail /etc/passwd --" in units(convert(tmp_path, service(extra=f"{access}\n\t{line}")))
+        assert "--banner-fail /etc/passwd --" in units(convert(tmp_path, service(extra=f"{line}\n\t{access}")))
+
+
+@pytest.mark.parametrize("name", ["banner", "banner_success", "banner_fail"])
+def test_a_banner_that_cannot_be_read_is_left_out_as_xinetd_did(name: str, tmp_path: Path) -> None:
+    for path in ("/nonexistent/banner", str(tmp_path)):
+        conversion = convert(tmp_path, service(extra=f"{name} = {path}\n\tonly_from = 127.0.0.1"))
+        assert f"--{name.replace('_', '-')}" not in units(conversion)
+        assert "--only-from 127.0.0.1 --" in units(conversion)
+        outcome, text = about(conversion, f"{name} = ")
+        assert outcome is APPROXIMATED
+        assert "cannot be read here" in text
+
+
+def test_the_report_names_an_attribute_as_it_is_written(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(extra="interface = 127.0.0.1"))
+    assert [entry.what for entry in entries(conversion, "interface")] == ["interface = 127.0.0.1"]
+    assert not entries(conversion, "bind")
+
+
+def test_the_report_names_no_user_directive_where_setpriv_changes_the_user(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(user="12345"))
+    assert "User=" not in units(conversion)
+    became = [word for entry in conversion.report.entries for word in entry.became]
+    assert not [word for word in became if word.startswith(("User=", "Group="))]
+    assert any(word.startswith("setpriv --reuid=12345") for word in became)
+
+
+def test_defaults_behind_all_services_that_they_are_for_are_said_to_have_no_effect(tmp_path: Path) -> None:
+    (tmp_path / "late").write_text("defaults\n{\n\tonly_from += 10.0.0.1\n\tno_access = 10.0.0.2\n\tinstances = 3\n}\n")
+    conversion = convert(tmp_path, service("a") + f"include {tmp_path}/late\n")
+    text = units(conversion)
+    assert "--only-from" not in text
+    assert "MaxConnections=3\n" in text, "this one reaches every service"
+    for line in ("only_from += 10.0.0.1", "no_access = 10.0.0.2"):
+        assert about(conversion, line) == (
+            IGNORED, "it does not reach a: xinetd copies it to the services that it reads later"
+        )  # fmt: skip
+    alone = convert(tmp_path, service("b", "only_from = 10.0.0.9") + f"include {tmp_path}/late\n")
+    assert about(alone, "only_from += 10.0.0.1")[1] == (
+        "it reaches no service: xinetd copies it to those that it reads later"
+    )
+    between = convert(tmp_path, service("a") + f"include {tmp_path}/late\n" + service("c", port="2"))
+    assert any(entry.text.startswith("it does not reach a:") for entry in entries(between, "no_access = 10.0.0.2"))

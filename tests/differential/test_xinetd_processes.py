@@ -1,0 +1,121 @@
+"""What the real xinetd gives its server, and on which port, against what the converted units say."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sockgate.convert import programs
+from sockgate.convert.service import Service
+from sockgate.host.host import Host
+from sockgate.units.model import Words
+
+from .namespace import Namespace, require
+
+HOST = Host(systemd=257, hosts_files=())
+INHERITED = {"FOO": "1", "BAR": "2", "RELAYCLIENT": "x", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+SERVICE = """service {name}
+{{
+    socket_type = stream
+    wait = no
+    server = {server}
+    flags = IPv4
+{lines}
+}}
+"""
+
+
+@pytest.fixture
+def network() -> Iterator[Namespace]:
+    require("xinetd", "ip")
+    with Namespace({"nsswitch.conf": "passwd: files\ngroup: files\nservices: files\nhosts: files\n"}) as network:
+        yield network
+
+
+def served(network: Namespace, folder: Path, text: str, port: int) -> str | None:
+    """What a client of the real xinetd is sent; None if nothing listens on this port."""
+    file, log = folder / "xinetd.conf", folder / "log"
+    file.write_text(text)
+    variables = [f"{name}={value}" for name, value in INHERITED.items()]
+    options = ("-dontfork", "-filelog", str(log), "-pidfile", str(folder / "pid"), "-f", str(file))
+    probe = "service ready\n{\n type = INTERNAL UNLISTED\n port = 20999\n socket_type = stream\n wait = no\n}\n"
+    file.write_text(text + probe.replace("ready", "daytime"))
+    with network.running("env", "-i", *variables, "xinetd", *options):
+        network.wait_for_port("127.0.0.1", 20999)
+
+        def answer() -> str | None:
+            try:
+                with socket.create_connection(("127.0.0.1", port), 10) as client:
+                    return "".join(iter(lambda: client.recv(65536).decode(), ""))
+            except ConnectionRefusedError:
+                return None
+
+        return network.run(answer)
+
+
+def converted(folder: Path, text: str) -> Service | None:
+    (folder / "alone.conf").write_text(text)
+    conversion = programs.convert("xinetd", [str(folder / "alone.conf")], HOST)
+    return conversion.services[0] if conversion.services else None
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["passenv = NOSUCH", "passenv = %X", "passenv = FOO NOSUCH", "passenv =", "passenv = FOO=1 FOO", "passenv += FOO",
+     "passenv -= FOO", "passenv = REMOTE_HOST", "passenv = RELAYCLIENT BAR"],
+)  # fmt: skip
+def test_of_the_inherited_variables_the_server_gets_what_passenv_names(
+    line: str, network: Namespace, tmp_path: Path
+) -> None:
+    text = SERVICE.format(name="x", server="/usr/bin/env",
+                          lines=f"type = UNLISTED\nport = 20001\nuser = root\n{line}")  # fmt: skip
+    sent = served(network, tmp_path, text, 20001)
+    assert sent is not None
+    theirs = {word.partition("=")[0] for word in sent.split()} - {"REMOTE_HOST"}
+    service = converted(tmp_path, text)
+    assert service is not None
+    assert service.pass_env is not None
+    removed = {"RELAYCLIENT"}  # by the gate, which says so
+    assert theirs - removed == set(service.pass_env) & INHERITED.keys()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["user = games\ngroup = disk\ngroups = yes", "user = games\ngroups = yes", "user = 5\ngroups = yes",
+     "user = 5\ngroup = disk\ngroups = yes", "user = www-data\ngroup = games\ngroups = yes",
+     "user = games\ngroup = games\ngroups = yes"],
+)  # fmt: skip
+def test_the_server_has_the_groups_that_it_had(lines: str, network: Namespace, tmp_path: Path) -> None:
+    text = SERVICE.format(name="x", server="/usr/bin/id", lines=f"type = UNLISTED\nport = 20001\n{lines}")
+    text = text.replace("flags = IPv4", "flags = IPv4 NAMEINARGS\n    server_args = id -G")
+    theirs = served(network, tmp_path, text, 20001)
+    assert theirs is not None
+    service = converted(tmp_path, text)
+    assert service is not None
+    assert set(theirs.split()) == groups_by_systemd(service)
+
+
+def groups_by_systemd(service: Service) -> set[str]:
+    """initgroups(3) with Group= in place of the primary group, and SupplementaryGroups= (systemd.exec(5))."""
+    account = HOST.account(service.user)
+    assert account is not None
+    own = HOST.group_id(service.group) if service.group else account.pw_gid
+    more = dict(service.directives).get("SupplementaryGroups", Words(()))
+    assert isinstance(more, Words)
+    return {str(own), *HOST.further_groups(account), *more.words}
+
+
+@pytest.mark.parametrize("switch", ["", "disable = no"])
+@pytest.mark.parametrize("port", ["rsync", "99999", "-1", "0x369", "873/tcp", "873", "0", "874"])
+def test_a_listed_service_is_served_on_the_same_port(
+    port: str, switch: str, network: Namespace, tmp_path: Path
+) -> None:
+    lines = f"user = root\nport = {port}\nonly_from = 10.0.0.0\n{switch}"
+    text = SERVICE.format(name="rsync", server="/bin/true", lines=lines)
+    theirs = served(network, tmp_path, text, 873)
+    service = converted(tmp_path, text)
+    assert (theirs is None) is (service is None), text
+    if service is not None:
+        assert [listen.address.rpartition(":")[2] for listen in service.listens] == ["873"]
+        assert ("--only-from", "10.0.0.0") in service.gate
