@@ -35,6 +35,10 @@ class Bare(Host):
     def is_executable(self, path: str) -> bool:
         return path in PROGRAMS
 
+    @property
+    def node_name(self) -> str:
+        return "mail.example.org"
+
 
 HOST = Bare(systemd=257, hosts_files=("hosts.allow", "hosts.deny"), asks_services=False)
 

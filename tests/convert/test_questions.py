@@ -16,6 +16,7 @@ SERVER = "exec tcpserver -RHl0 $X 0 2525 $P /bin/cat"
 
 def convert(folder: Path, script: str) -> Conversion:
     (folder / "there").write_text("no\n")
+    (folder / "n").write_text("7\n")
     (folder / "program").write_text("#!/bin/sh\n")
     (folder / "program").chmod(0o755)
     (folder / "run").write_text(f"#!/bin/sh\n{script}\n")
@@ -95,6 +96,9 @@ STRICT = [
     ("C=$(cat gone 2>/dev/null || echo 7); X=-c$C", "MaxConnections=7"),
     ("command -v sh >/dev/null && X=-c8", "MaxConnections=8"),
     ("[ -f gone ] && export NOTE=1", "/bin/cat"),
+    ("N=`cat n` && exec tcpserver -RHl0 -c $N -x rules 0 2525 /bin/cat", "--rules"),
+    ("N=`cat there` && exec tcpserver -RHl0 -x $N 0 2525 /bin/cat", "--rules"),
+    ("exec tcpserver -RHl0 -u $(getent passwd daemon | cut -d: -f3) -g 8 0 2525 /bin/cat", "User=1"),
     ("[ -d there ] || ulimit -n 77", "--rlimit nofile=77"),
 ]
 
@@ -145,7 +149,7 @@ def test_a_guard_that_would_start_nothing_is_told(tmp_path: Path) -> None:
 def test_a_value_that_the_unit_keeps_is_named_with_the_file_that_no_longer_counts(
     script: str, asked: str, file: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "n").write_text("7\n")
+
     (tmp_path / "settings").write_text("X=-c7\n")
     conversion = convert(tmp_path, f"{script}\n{SERVER}")
     assert conversion.units

@@ -94,10 +94,94 @@ def test_rules_by_host_name_need_a_look_up_that_is_not_made(tmp_path: Path) -> N
     assert bool(conversion.units) == (not refusals)
 
 
-def test_capital_x_with_a_file_that_is_missing_is_said(tmp_path: Path) -> None:
-    conversion = convert(tmp_path, "tcpserver -RHXx /nonexistent 0 7 /bin/cat")
-    assert "--rules" not in units(conversion)
-    assert any("-X lets everybody in then" in entry.text for entry in conversion.report.entries)
+@pytest.mark.parametrize("line", ["tcpserver -RHXx /gone", "tcpserver -RHx /gone -X", "sslserver -RHl0 -Xx /gone"])
+def test_capital_x_keeps_the_rules_also_while_their_file_is_missing(line: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, f"env CERTFILE=/c {line} 0 7 /bin/cat")
+    assert "--rules /gone" in units(conversion)
+    program = line.partition(" ")[0]
+    text = f"while the file is missing the gate refuses every client; {program} let every client in"
+    assert [entry.text for entry in conversion.report.entries if entry.what == "-X"] == [text]
+
+
+def test_a_local_name_that_is_no_host_name_stays_what_the_server_is_told(tmp_path: Path) -> None:
+    for name in ("", "an own name", "a/b", "x" * 300):
+        text = units(convert(tmp_path, f"tcpserver -RH -l '{name}' 0 7 /bin/cat"))
+        assert "--local-name" not in text
+        assert f"TCPLOCALHOST={name}" in text
+    assert "--local-name b " in units(convert(tmp_path, "tcpserver -RH -l '' -l b 0 7 /bin/cat"))
+
+
+def test_the_account_of_tcpsvd_has_its_line(tmp_path: Path) -> None:
+    for line, became in (
+        ("-u daemon", ("User=daemon",)), ("-u daemon:mail", ("User=daemon", "Group=mail")),
+        ("-u :1:8", ("User=1", "Group=8")),
+    ):  # fmt: skip
+        entries = convert(tmp_path, f"tcpsvd {line} 0 7 /bin/cat").report.entries
+        assert [entry.became for entry in entries if entry.what == line] == [became]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "s6-tcpserver -c 40 0.0.0.0 25 s6-tcpserver-access -i rules /bin/cat", "s6-tlsserver 0 465 /bin/cat",
+        "s6-ipcserver /run/x /bin/cat", "socat TCP-LISTEN:25,fork EXEC:/bin/cat", "ncat -l -k -e /bin/cat 25",
+        "env A=b s6-tcpserver 0 25 /bin/cat", "busybox udpsvd 0 69 /bin/cat", "/usr/sbin/xinetd -dontfork",
+    ],
+)  # fmt: skip
+def test_another_program_that_listens_is_refused_by_its_name(line: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, line)
+    assert conversion.units == ()
+    (entry,) = conversion.report.entries
+    assert (entry.what, entry.place.line) == (line, 2)
+    name = entry.text.partition(" ")[0]
+    assert name in line
+    assert entry.text.startswith(f"{name} is not converted: ")
+
+
+def test_tcpsvd_of_busybox_is_tcpsvd(tmp_path: Path) -> None:
+    assert "MaxConnections=3" in units(convert(tmp_path, "busybox tcpsvd -c 3 0 7 /bin/cat"))
+
+
+def program_with_usage(folder: Path, letters: str) -> Path:
+    """A file that holds the usage that this tcpserver prints."""
+    path = folder / "bin" / "tcpserver"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"tcpserver: usage: tcpserver [ -{letters} ] [ -c limit ]")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("letters", "option", "host", "address"),
+    [
+        ("461UXpPhHrRoOdDqQv", "", "0", "7"), ("461UXpPhHrRoOdDqQv", "", "''", "7"),
+        ("461UXpPhHrRoOdDqQv", "-6", "0", "7"), ("461UXpPhHrRoOdDqQv", "-4", "0", "0.0.0.0:7"),
+        ("461UXpPhHrRoOdDqQv", "", "0.0.0.0", "0.0.0.0:7"), ("461UXpPhHrRoOdDqQv", "", "::1", "[::1]:7"),
+        ("1UXpPhHrRoOdDqQv", "", "0", "0.0.0.0:7"), ("1UXpPhHrRoOdDqQv", "-4", "0", "0.0.0.0:7"),
+    ],
+)  # fmt: skip
+def test_the_tcpserver_that_would_run_decides_about_the_families(
+    letters: str, option: str, host: str, address: str, tmp_path: Path
+) -> None:
+    path = program_with_usage(tmp_path, letters)
+    assert f"ListenStream={address}\n" in units(convert(tmp_path, f"{path} -RHl0 {option} {host} 7 /bin/cat"))
+    relative = units(convert(tmp_path, f"bin/tcpserver -RHl0 {option} {host} 7 /bin/cat"))
+    assert f"ListenStream={address}\n" in relative
+
+
+def test_a_tcpserver_that_is_not_here_may_listen_on_both_families(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "/nonexistent/tcpserver -RHl0 0 7 /bin/cat")
+    assert "ListenStream=0.0.0.0:7\n" in units(conversion)
+    text = "tcpserver is not here: that of ucspi-tcp-ipv6 takes IPv6 as well, with ListenStream=7"
+    assert text in texts(conversion, Outcome.APPROXIMATED)
+
+
+def test_an_option_that_this_tcpserver_does_not_know_is_told(tmp_path: Path) -> None:
+    path = program_with_usage(tmp_path, "1UX")
+    for letter in "46":
+        conversion = convert(tmp_path, f"{path} -{letter} -RHl0 0 7 /bin/cat")
+        text = f"{path} does not know it and would not start: it is meant for ucspi-tcp-ipv6"
+        assert text in texts(conversion, Outcome.APPROXIMATED)
 
 
 def test_a_service_folder_is_named_by_itself(tmp_path: Path) -> None:

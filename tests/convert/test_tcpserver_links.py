@@ -1,11 +1,14 @@
 """Programs in front of tcpserver and behind it that stay."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
+from sockgate.connection.gate import Gate
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
+from sockgate.core.options import parse
 
 from .test_tcpserver import convert, units
 
@@ -40,6 +43,18 @@ def test_links_that_stay_are_in_the_report(tmp_path: Path) -> None:
         f"{stays}; the gate can ask before the server starts, and rblsmtpd then only refuses: --dnsbl "
         "a.example,RBLSMTPD,-* --dnsbl-allow w.example --dnsbl-fail closed"
     )
+    for option, hint in (
+        ("-r 'z.example:go away'", "--dnsbl 'z.example,RBLSMTPD,go away'"),
+        ("-b -r 'z.example:see %IP%'", "--dnsbl 'z.example,RBLSMTPD,-see @'"),
+        ("-r z.example:a,b", "--dnsbl z.example,RBLSMTPD,a,b"),
+        ("-r a.example -r 'z.example:50 %* @'", ""),
+        ("-r 'no zone'", ""),
+    ):
+        (text,) = kept(convert(tmp_path, f"tcpserver -RHl0 0 25 rblsmtpd {option} /bin/cat")).values()
+        assert text == (f"{stays}; the gate can ask before the server starts, and rblsmtpd then only refuses: {hint}"
+                        if hint else stays)  # fmt: skip
+        if hint:
+            Gate(parse([*shlex.split(hint), "--", "/bin/cat"]))
     assert kept(convert(tmp_path, "tcpserver -RHl0 0 25 rblsmtpd -t0 /bin/cat")) == {"rblsmtpd -t0": stays}
     assert kept(convert(tmp_path, "tcpserver -RHl0 0 25 rblsmtpd -y /bin/cat")) == {}
 

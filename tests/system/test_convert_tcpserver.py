@@ -16,6 +16,7 @@ for folder in /service/*; do
     echo $! >> /run/old
 done
 """
+REFUSES_WITHOUT_FILE = "rules-missing-allowed"
 STOP = "kill -- $(sed 's/^/-/' /run/old)"
 SOME = ("192.168.0.5", "10.0.0.1", "203.0.113.7")
 Outcome = tuple[oracle.Answers, oracle.Answers, dict[str, list[dict[str, str]]]]
@@ -61,7 +62,15 @@ def test_clients_get_from_the_converted_services_what_the_scripts_gave(converted
     found = [
         f"{names[line.split()[0]]} {line}" for line in oracle.differences(before, after, f"{PORTS['plain']} 10.0.0.1")
     ]
+    found = [line for line in found if not line.startswith(f"{REFUSES_WITHOUT_FILE} ")]
     assert not found, "\n".join(found)
+
+
+def test_while_its_rules_are_missing_the_gate_refuses_each_client_also_with_capital_x(converted: Outcome) -> None:
+    before, after, _ = converted
+    port = f"{PORTS[REFUSES_WITHOUT_FILE]} "
+    assert any(key.startswith(port) for key in oracle.admitted(before))
+    assert not any(key.startswith(port) for key in oracle.admitted(after))
 
 
 def test_nobody_gets_in_whom_tcpserver_refused(converted: Outcome) -> None:

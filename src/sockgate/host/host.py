@@ -179,6 +179,11 @@ class Host:
             return f"/usr/bin/{name}"
 
     @property
+    def node_name(self) -> str:
+        """The name of this machine, as hostname(1) says it."""
+        return os.uname().nodename
+
+    @property
     def has_host_rules(self) -> bool:
         """Whether hosts.allow or hosts.deny holds a rule. A file that cannot be read may hold one."""
         return any(holds_a_rule(path) for path in self.hosts_files)

@@ -20,6 +20,7 @@ CHPST_LIMITS = {
     "m": ("data", "stack", "memlock", "as"), "d": ("data",), "o": ("nofile",), "p": ("nproc",), "f": ("fsize",),
     "c": ("core",), "t": ("cpu",), "r": ("rss",),
 }  # fmt: skip
+OF_BUSYBOX = frozenset(("tcpsvd", "softlimit", "setuidgid", "envuidgid", "envdir", "env", "nice", "chpst", "setsid"))
 STAYS = "stays in front of the server, and must stay installed"
 
 
@@ -248,7 +249,15 @@ def authbind(chain: Chain, words: list[str]) -> Result:
     return rest, [translated(text="systemd binds the port")]
 
 
+def busybox(chain: Chain, words: list[str]) -> Result:
+    """busybox PROGRAM: the program stands behind it."""
+    if chain.behind or not words or words[0] not in OF_BUSYBOX:
+        raise Stays
+    return words, [translated(text=f"{words[0]} of busybox")]
+
+
 LINKS: dict[str, Link] = {
+    "busybox": busybox,
     "tcp-env": tcp_env,
     "relaycheck": relaycheck,
     "softlimit": softlimit,

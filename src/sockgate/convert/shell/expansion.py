@@ -1,7 +1,6 @@
 """Expansion of one piece of a word: literal text with ~, parameters, calculations; `outputs` has the commands."""
 
 import glob
-import os
 import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -178,7 +177,7 @@ def inherited(runner: Runner, name: str, place: Place) -> str:
 
 def host_name(runner: Runner, place: Place, asked: str) -> str:
     """This machine's name, as hostname(1) says it."""
-    name = os.uname().nodename
+    name = runner.state.host.node_name
     return runner.state.ask(
         Question("host name", place, asked, "it is this machine's name", freezes="the name of the machine"), name
     )

@@ -167,7 +167,7 @@ def about_machine(runner: Runner, stage: Stage) -> str | None:
             return host_name(runner, place, asked)
         case ["hostname", "-s"]:
             return host_name(runner, place, asked).partition(".")[0]
-        case ["dnsdomainname"] | ["hostname", "-d"] if "." in os.uname().nodename:
+        case ["dnsdomainname"] | ["hostname", "-d"] if "." in runner.state.host.node_name:
             return host_name(runner, place, asked).partition(".")[2]
     raise NotKnown(NOT_KNOWN)
 
@@ -177,8 +177,7 @@ def account(runner: Runner, place: Place, asked: str, name: str) -> str | None:
     found = runner.state.host.user(name)
     line = ":".join(map(str, found)) if found else None
     answer = f"there is the user {name}" if found else f"there is no user {name}"
-    question = Question(f"account {name}", place, asked, answer, int(bool(found)), freezes="/etc/passwd")
-    return runner.state.ask(question, line, None)
+    return runner.state.ask(Question(f"account {name}", place, asked, answer, freezes="/etc/passwd"), line)
 
 
 def filtered(words: list[str], text: str) -> str:

@@ -17,19 +17,15 @@ OF_GATE = re.compile(r"PROTO$|TCP6?(REMOTE|LOCAL)|TCP6INTERFACE$|SSL(REMOTE|LOCA
 
 
 def access(listener: Listener, answers: Answers) -> None:
-    """-x and -X. A rules file that is missing refuses everybody, unless -X was given."""
+    """-x and -X. While the rules file is missing the gate refuses every client, also with -X."""
     path = listener.rules
     if not path:
         if listener.missing_rules_allow:
             answers.append(("-X", translated(text="without -x it means nothing")))
         return
-    if listener.missing_rules_allow and not os.path.exists(path):
-        text = f"{path!r} does not exist, and -X lets everybody in then: no rules are asked for. Add --rules when "
-        answers.append((f"-X -x {path}", approximated(f"{text}there is a file")))
-        return
     answers.append((f"-x {path}", translated(listener.chain.option("--rules", path))))
     if listener.missing_rules_allow:
-        text = "if the file goes missing everybody is refused; tcpserver let everybody in"
+        text = f"while the file is missing the gate refuses every client; {listener.program} let every client in"
         answers.append(("-X", approximated(text)))
 
 

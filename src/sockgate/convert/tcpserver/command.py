@@ -9,12 +9,13 @@ from ..chain.links import LINKS
 from ..chain.peeling import BadLink, Chain, flags_of, peel
 from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Report
-from ..service import STREAM, Listen, Service
+from ..service import Service
 from ..shell.state import Started
 from ..unit_names import unit_stem
 from .access import access, folders, lookups
 from .account import run_as
 from .command_words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number_of, server_at, shown
+from .families import check_letters, listen_on
 from .kept_programs import report_kept
 from .options import DEFAULT_CONCURRENCY, HARMLESS, WAITED, WITH_VALUE, WITHOUT_VALUE, Listener, option
 from .tls import behind_stunnel
@@ -58,7 +59,7 @@ def build(name: str, command: Started, host: Host, answers: Answers) -> Service 
         text = f"the word {shown([unknown])!r} cannot be known without running the script; write its value out"
         answers.append((shown(command.words), blocked(text)))
         return None
-    listener = listener_of(program, chain, options, answers)
+    listener = listener_of(words[0], chain, options, answers)
     if len(rest) < HOST_PORT_PROGRAM:
         answers.append((shown(words), blocked(f"{program}: host, port or program is missing")))
         return None
@@ -75,9 +76,11 @@ def is_decisive(letter: str, value: str) -> bool:
     return letter not in HARMLESS and not (letter in "ug" and ACCOUNT.fullmatch(value))
 
 
-def listener_of(program: str, chain: Chain, options: list[tuple[str, str]], answers: Answers) -> Listener:
-    """The options of tcpserver."""
-    listener = Listener(chain.host, program, chain.folder, chain, DEFAULT_CONCURRENCY[program])
+def listener_of(path: str, chain: Chain, options: list[tuple[str, str]], answers: Answers) -> Listener:
+    """The options of tcpserver. path: as it is written."""
+    program = path.rpartition("/")[2]
+    binary = os.path.normpath(os.path.join(chain.folder, chain.host.program(path, chain.path)))
+    listener = Listener(chain.host, program, chain.folder, chain, DEFAULT_CONCURRENCY[program], binary=binary)
     if program == "tcpsvd":
         listener.lookup = listener.ident = False
     if program == "sslserver":
@@ -96,7 +99,8 @@ def listener_of(program: str, chain: Chain, options: list[tuple[str, str]], answ
 def record(name: str, command: Started, listener: Listener, rest: list[str], answers: Answers) -> Service | None:
     host, chain = listener.host, listener.chain
     name_of_host, port_name, *server = rest
-    listen = listen_on(host, name_of_host, port_name, answers)
+    check_letters(listener, answers)
+    listen = listen_on(listener, name_of_host, port_name, answers)
     access(listener, answers)
     folders(listener, answers)
     lookups(listener, answers)
@@ -173,26 +177,3 @@ def server_path(host: Host, inside: Chain, server: list[str], answers: Answers) 
         text = f"{path!r} cannot be executed on this machine"
         answers.append((shown(server), approximated(text, f"ExecStart={path}")))
     return path
-
-
-def listen_on(host: Host, name: str, port_name: str, answers: Answers) -> Listen | None:
-    """0 and an empty host stand for every IPv4 address, :0 and :: for IPv6 as well."""
-    number = int(port_name) if port_name.isascii() and port_name.isdigit() else host.port(port_name, "tcp")
-    what = f"{name} {port_name}"
-    if number is None or not 0 < number < 65536:
-        answers.append((what, blocked(f"{port_name!r} is neither a port nor in /etc/services")))
-        return None
-    if name in (":0", "::", ":::"):
-        address = str(number)
-    elif name in ("", "0", "0.0.0.0"):  # noqa: S104  # what the old command line says
-        address = f"0.0.0.0:{number}"
-    else:
-        found = host.address(name, 0)
-        if found is None:
-            answers.append((what, blocked(f"the host {name!r} cannot be resolved here")))
-            return None
-        address = f"[{found}]:{number}" if ":" in found else f"{found}:{number}"
-        if found != name:
-            answers.append((name, approximated(f"{name!r} is {found} now, and the unit keeps it")))
-    answers.append((what, translated(f"ListenStream={address}")))
-    return Listen(STREAM, address)

@@ -1,5 +1,9 @@
 """The links of qmail's chains that stay in front of the server, and what the gate has in their place."""
 
+import shlex
+
+from ...access.dnsbl import DnsList
+from ...core.errors import UsageError
 from ..chain.peeling import BadLink, flags_of
 from ..outcomes import Answer, translated
 from .command_words import shown
@@ -33,6 +37,25 @@ def report_kept(server: list[str], answers: Answers) -> None:
             return
 
 
+def dnsbl(value: str, refuses_for_good: bool) -> str:
+    """What the gate has for -r BASE[:TEXT], "" if it has nothing: its text cannot hold a further @ or *."""
+    base, colon, text = value.partition(":")
+    if "@" in text or "*" in text:
+        return ""
+    words = f"{'-' * refuses_for_good}{text.replace('%IP%', '@', 1)}" if colon else "-*" * refuses_for_good
+    option = f"{base},RBLSMTPD,{words}" if words else f"{base},RBLSMTPD"
+    return f"--dnsbl {shlex.quote(option) if colon else option}" if is_list(option) else ""
+
+
+def is_list(option: str) -> bool:
+    """Whether the gate takes this for a DNS list."""
+    try:
+        DnsList(option)
+    except UsageError:
+        return False
+    return True
+
+
 def rblsmtpd(words: list[str], answers: Answers) -> list[str]:
     """rblsmtpd speaks SMTP with who is listed, so it stays. It looks for a text where DNS lists have an address (RFC
     5782), so what the gate would ask in its place is told and not done.
@@ -42,11 +65,12 @@ def rblsmtpd(words: list[str], answers: Answers) -> list[str]:
     except BadLink:
         return []
     refuses_for_good = [letter for letter, _ in options if letter in "bB"][-1:] == ["b"]
-    text = ",-*" if refuses_for_good else ""
-    lists = [f"--dnsbl {value},RBLSMTPD{text}" for letter, value in options if letter == "r"]
-    lists += [f"--dnsbl-allow {value}" for letter, value in options if letter == "a"]
+    lists = [dnsbl(value, refuses_for_good) for letter, value in options if letter == "r"]
+    lists += [f"--dnsbl-allow {value}" if is_list(value) else "" for letter, value in options if letter == "a"]
     if any(letter == "c" for letter, _ in options):
         lists.append("--dnsbl-fail closed")
+    if "" in lists:
+        lists = []  # the gate cannot ask all of them
     shown_words = shown(words[: len(words) - len(rest)])
     hint = (
         f"; the gate can ask before the server starts, and rblsmtpd then only refuses: {' '.join(lists)}"

@@ -5,15 +5,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ...connection.lookup_options import parse_host_name
+from ...core.errors import UsageError
 from ...host.host import Host
+from ..chain.identity import known_account
 from ..chain.peeling import Chain
-from ..gateoptions import offers
 from ..outcomes import Answer, approximated, blocked, ignored, translated
 from ..shell.state import UNKNOWN
 from .command_words import number_of
 
 # sslserver: those of ucspi-ssl 0.70 and of 0.80 to 0.95 together; no letter has two meanings in them.
-WITH_VALUE = {"tcpserver": "cxBbgult", "sslserver": "cxBbgultTw", "tcpsvd": "cCbulixt"}
+WITH_VALUE = {"tcpserver": "cxBbgultI", "sslserver": "cxBbgultTw", "tcpsvd": "cCbulixt"}
 WITHOUT_VALUE = {"tcpserver": "qQvXU1oOdDhHpPrR46", "sslserver": "qQvVXU1oOdDhHpPrR46seESnNzZmiIaA3", "tcpsvd": "vEhp"}
 # Options whose value decides neither who gets in nor what the server may do.
 HARMLESS = frozenset("cbltTw")
@@ -29,6 +31,8 @@ class Listener:
     client_certificates  sslserver's letter that demands one, "" for none
     handshake, idle      sslserver's -T and -w in seconds
     greeting             sslserver's -B, which goes through TLS
+    binary               the path of the program that would run
+    ipv4_only, mapped    -4 and -6
     """
 
     host: Host
@@ -54,6 +58,9 @@ class Listener:
     idle: int = 3600
     greeting: str = ""
     tcp_variables: bool = False
+    binary: str = ""
+    ipv4_only: bool = False
+    mapped: bool = False
 
 
 def option(listener: Listener, letter: str, value: str) -> Answer | None:
@@ -144,12 +151,13 @@ def group(listener: Listener, value: str) -> Answer | None:
     return None
 
 
-def account(listener: Listener, value: str) -> Answer | None:
-    """tcpsvd -u USER[:GROUP] is setuidgid."""
-    listener.chain.user, _, listener.chain.group = number_of(listener.host, value).partition(":")
-    if ":" in listener.chain.group:
+def account(listener: Listener, value: str) -> Answer:
+    """tcpsvd -u [:]USER[:GROUP]: numbers behind a colon in front."""
+    chain = listener.chain
+    chain.user, _, chain.group = number_of(listener.host, value).removeprefix(":").partition(":")
+    if ":" in chain.group:
         return blocked("several groups are not converted; add SupplementaryGroups= by hand")
-    return None
+    return known_account(chain, chain.user, f"User={chain.user}", *([f"Group={chain.group}"] if chain.group else []))
 
 
 def ident_time(listener: Listener, value: str) -> Answer:
@@ -177,13 +185,30 @@ def seconds(name: str, became: str) -> Callable[[Listener, str], Answer]:
     return handler
 
 
+def mapped(listener: Listener, _: str) -> Answer:
+    """-6 of ucspi-tcp-ipv6."""
+    listener.mapped = True
+    return approximated("an IPv4 client has PROTO=TCP and its own address now; -6 said PROTO=TCP6 and ::ffff:ADDRESS")
+
+
 def local_name(listener: Listener, value: str) -> Answer:
+    """Any text is taken for $TCPLOCALHOST, and --local-name takes host names only."""
     listener.local_name = value
-    if offers("--local-name"):
-        listener.chain.gate = [pair for pair in listener.chain.gate if pair[0] != "--local-name"]
+    listener.chain.gate = [pair for pair in listener.chain.gate if pair[0] != "--local-name"]
+    listener.variables.pop("TCPLOCALHOST", None)
+    if is_local_name(value):
         return translated(listener.chain.option("--local-name", value))
     listener.variables["TCPLOCALHOST"] = value
     return translated(f"--env TCPLOCALHOST={value}")
+
+
+def is_local_name(text: str) -> bool:
+    """Whether --local-name takes this."""
+    try:
+        parse_host_name(text, "--local-name")
+    except UsageError:
+        return False
+    return True
 
 
 def is_number(text: str) -> bool:
@@ -202,7 +227,8 @@ TCPSERVER: Handlers = {
     "t": ident_time, "O": says("Linux drops source routes unless a sysctl allows them"),
     "o": differs("-o keeps IP source routes, which Linux drops unless a sysctl allows them"),
     "1": differs("-1 prints the port when it listens; systemd listens before anything else starts"),
-    "4": says("of the two families the address decides"), "6": says("of the two families the address decides"),
+    "4": set_flag("ipv4_only", value=True), "6": mapped, "I": refuses(
+        "-I is for link-local addresses: write ListenStream=[ADDRESS%INTERFACE]:PORT by hand"),
     "q": JOURNAL, "Q": JOURNAL, "v": JOURNAL,
 }  # fmt: skip
 TCPSVD: Handlers = {

@@ -13,7 +13,7 @@ from ..shell.evaluator import evaluate_script
 from ..shell.state import Started, State
 from ..shell.syntax import ScriptError
 from .command import convert
-from .command_words import SERVERS, server_at, shown
+from .command_words import OTHER_SERVERS, SERVERS, other_server, server_at, shown
 from .options import WITH_VALUE, WITHOUT_VALUE
 from .other_answers import World, explore, report_questions, servers_of
 
@@ -39,7 +39,7 @@ def read_script(path: str, host: Host, report: Report) -> list[Service]:
         return []
     servers = servers_of(shell)
     for command in shell.commands:
-        if command not in servers:
+        if command not in servers and (servers or not other_server(command.words)):
             text = "the script runs this as well, the unit does not; add ExecStartPre= to the socket if it is needed"
             report.entries.append(entry_of(name, command.place, shown(command.words), approximated(text)))
     if not servers:
@@ -95,6 +95,11 @@ def evaluate(shell: State, path: str) -> tuple[Answer, Place] | None:
 
 def nothing_starts(shell: State, name: str, path: str) -> Entry:
     """Why there is nothing to convert."""
+    for command in shell.commands:
+        other = other_server(command.words)
+        if other:
+            answer = blocked(f"{other} is not converted: {OTHER_SERVERS[other]}")
+            return entry_of(name, command.place, shown(command.words), answer)
     perhaps = next((command for command in shell.uncertain if server_at(command.words) is not None), None)
     if perhaps is None:
         text = f"nothing in it starts {', '.join(SERVERS[:-1])} or {SERVERS[-1]}"

@@ -65,8 +65,8 @@ def access_of(command: Started) -> Access | None:
 def starts(host: Host, access: Access) -> bool:
     """Whether the server starts at all: an option without its value takes the next word, and the port is missing."""
     port = access.port
-    is_port = UNKNOWN in port or (port.isascii() and port.isdigit()) or host.port(port, "tcp") is not None
-    return is_port and bool(access.programs)
+    number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else host.port(port, "tcp")
+    return bool(access.programs) and (UNKNOWN in port or bool(number))
 
 
 def stricter(host: Host, one: Started, other: Started) -> str:

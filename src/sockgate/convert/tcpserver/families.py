@@ -1,0 +1,85 @@
+"""Which addresses a server listens on: its host, -4 and -6, and which program it is."""
+
+import os
+import re
+
+from ..outcomes import Answer, approximated, blocked, translated
+from ..service import STREAM, Listen
+from .options import Listener
+
+Answers = list[tuple[str, Answer]]
+BOTH = (":0", "::", ":::")
+WILDCARDS = ("", "0")
+# ucspi-tcp 0.88 listens on IPv4 only; ucspi-tcp-ipv6, whose programs have the same names, on both families.
+USAGE = re.compile(rb"tcpserver: usage: tcpserver \[ -(\w+)")
+LONGEST_PROGRAM = 1 << 24
+
+
+def listen_on(listener: Listener, name: str, port_name: str, answers: Answers) -> Listen | None:
+    """The socket for a host and a port; None if there is none."""
+    host = listener.host
+    number = int(port_name) if port_name.isascii() and port_name.isdigit() else host.port(port_name, "tcp")
+    what = f"{name} {port_name}"
+    if number is None or not 0 < number < 65536:
+        answers.append((what, blocked(f"{port_name!r} is neither a port nor in /etc/services")))
+        return None
+    if name in WILDCARDS:
+        address, answer = wildcard(listener, number)
+        answers.append((what, answer))
+        return Listen(STREAM, address)
+    if name in BOTH:
+        address = str(number)
+    else:
+        found = host.address(name, 0)
+        if found is None:
+            answers.append((what, blocked(f"the host {name!r} cannot be resolved here")))
+            return None
+        address = f"[{found}]:{number}" if ":" in found else f"{found}:{number}"
+        if found != name:
+            answers.append((name, approximated(f"{name!r} is {found} now, and the unit keeps it")))
+    answers.append((what, translated(f"ListenStream={address}")))
+    return Listen(STREAM, address)
+
+
+def wildcard(listener: Listener, number: int) -> tuple[str, Answer]:
+    """The address for the host 0, and the line of the report."""
+    ipv4, both = f"0.0.0.0:{number}", str(number)
+    if listener.ipv4_only:
+        return ipv4, translated(f"ListenStream={ipv4}", text="IPv4 alone, by -4")
+    if listener.mapped:
+        return both, translated(f"ListenStream={both}", text="both families, by -6")
+    if listener.program != "tcpserver":
+        return ipv4, translated(f"ListenStream={ipv4}")
+    letters = option_letters(listener)
+    if letters is None:
+        text = f"tcpserver is not here: that of ucspi-tcp-ipv6 takes IPv6 as well, with ListenStream={both}"
+        return ipv4, approximated(text, f"ListenStream={ipv4}")
+    if "4" in letters:
+        return both, translated(f"ListenStream={both}", text="both families: tcpserver is that of ucspi-tcp-ipv6")
+    return ipv4, translated(f"ListenStream={ipv4}")
+
+
+def option_letters(listener: Listener) -> str | None:
+    """The letters in the usage of the tcpserver that would run; None if it is not here or says none."""
+    path = listener.binary
+    if not listener.host.is_executable(path):
+        return None
+    try:
+        if os.path.getsize(path) > LONGEST_PROGRAM:
+            return None
+        with open(path, "rb") as file:
+            match = USAGE.search(file.read())
+    except (OSError, ValueError):
+        return None
+    return match[1].decode() if match else None
+
+
+def check_letters(listener: Listener, answers: Answers) -> None:
+    """-4 and -6 are options of ucspi-tcp-ipv6. Another tcpserver does not start with them."""
+    given = "4" * listener.ipv4_only or "6" * listener.mapped
+    if not given or listener.program != "tcpserver":
+        return
+    letters = option_letters(listener)
+    if letters is not None and given not in letters:
+        text = f"{listener.binary} does not know it and would not start: it is meant for ucspi-tcp-ipv6"
+        answers.append((f"-{given}", approximated(text)))
