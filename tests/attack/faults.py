@@ -241,7 +241,7 @@ class Swapper:
         link.symlink_to(new.name)
         since = self._clock()
         if swap.how == "missing":
-            self._rules.unlink()
+            self._rules.unlink(missing_ok=True)
         elif swap.how == "link":
             link.rename(self._rules)
         else:

@@ -9,9 +9,9 @@ DENY, ALLOW, RELAY = "deny", "allow", "relay"
 
 # What a process can be told by the kernel where it did nothing wrong: system call, errors.
 ERRORS = (
-    ("accept4", ("EMFILE", "ENFILE", "ENOMEM", "ECONNABORTED", "EPERM", "EINTR", "ENOBUFS", "EPROTO")),
+    ("accept4", ("EMFILE", "ENFILE", "ENOMEM", "ECONNABORTED", "EPERM", "ENOBUFS", "EPROTO")),
     ("openat", ("EMFILE", "ENFILE", "ENOMEM", "EIO", "EACCES", "ELOOP")),
-    ("read", ("EIO", "EINTR", "ENOMEM")),
+    ("read", ("EIO", "ENOMEM")),
     ("newfstatat", ("EIO", "ENOMEM", "EACCES")),
     ("write", ("EIO", "ENOSPC", "EAGAIN", "EPIPE")),
     ("sendmsg", ("ENOBUFS", "ECONNREFUSED", "EAGAIN", "ENOENT", "ENOTCONN")),
@@ -21,8 +21,6 @@ ERRORS = (
     ("clone", ("EAGAIN", "ENOMEM")),
     ("clone3", ("EAGAIN", "ENOMEM")),
     ("socketpair", ("EMFILE", "ENFILE", "ENOBUFS")),
-    ("epoll_wait", ("EINTR",)),
-    ("wait4", ("EINTR",)),
     ("mmap", ("ENOMEM",)),
 )
 # With these alone the gate cannot tell who a client is. It refuses, as it must.
@@ -65,14 +63,15 @@ KINDS = {
     "kill-guardian": 3,
     "kill-helper": 4,  # the child that waits for what a client has not sent yet
     "hangup": 2,  # SIGHUP
-    "stray-signal": 2,  # SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD to the gate or its guardian
+    "stray-signal": 2,  # to the gate or its guardian
     "log-stalls": 2,
     "log-gone": 2,
     "notify-gone": 2,
     "notify-stalls": 1,
     "swap-fast": 2,  # a new file every few milliseconds
 }
-SIGNALS = ("USR1", "USR2", "WINCH", "CHLD", "PIPE", "CONT")
+# The gate is ended by SIGUSR1, as most programs are; its guardian waits for a signal of that name.
+SIGNALS = {"gate": ("WINCH", "CHLD", "PIPE", "CONT"), "guardian": ("USR1", "USR2", "WINCH", "CHLD", "PIPE", "CONT")}
 
 
 def faults(seed: int, seconds: float) -> list[Fault]:
@@ -98,7 +97,8 @@ def argument(kind: str, chance: random.Random) -> str:
     if kind in ("inject", "inject-guardian"):
         return injection(chance)
     if kind == "stray-signal":
-        return f"{chance.choice(('gate', 'guardian'))} {chance.choice(SIGNALS)}"
+        whose = chance.choice(list(SIGNALS))
+        return f"{whose} {chance.choice(SIGNALS[whose])}"
     return ""
 
 

@@ -71,7 +71,8 @@ class Attack:
         if self._engine == "connection":  # a gate that cannot read its own program says so, and refuses
             alarming = [text for text in alarming if "importlib._bootstrap" not in text]
         self.problems += [f"on standard error: {text}" for text in alarming]
-        self.problems += [f"in the journal: {record.partition(NEWLINE)[0]}" for record in self._journal.alarming]
+        records = [record.partition(NEWLINE)[0] for record in self._journal.alarming]
+        self.problems += [f"in the journal: {record}" for record in records if not is_artefact(record)]
         for visit, fault in judge(self.visits, self._history):
             about = visit.faulted or self._about(visit.began)
             self.problems.append(
@@ -105,9 +106,9 @@ class Attack:
         attacker.excuse_orphans()
         self.facts["restarts"] = len(gate.starts) - 1
         self.facts["kB more"] = gate.memory() - memory
-        self.problems += [
-            f"{at:.3f} s: the gate ended by itself, status {status}; {self._about(at)}" for at, status in gate.ends
-        ]
+        for at, status in gate.ends:
+            if not any(map(is_artefact, self._journal.alarming)):
+                self.problems.append(f"{at:.3f} s: the gate ended by itself, status {status}; {self._about(at)}")
         status = gate.stop()
         if status:
             self.problems.append(f"after SIGTERM it ended with status {status}")
@@ -155,9 +156,17 @@ def furnish() -> Journal:
 
 
 def alarms(text: str) -> list[str]:
-    """Tracebacks, each as a whole, and errors of our own."""
-    tracebacks = re.findall(r"Traceback .*\n(?:  .*\n)*.*", text)
-    return [*tracebacks, *(line for line in text.splitlines() if "internal error" in line)]
+    """Tracebacks, each as a whole, and errors of our own.
+
+    Not that Python could not wake the loop for a signal: a write to a socket pair never fails so.
+    """
+    found = re.findall(r"(?:Exception ignored.*\n)?Traceback .*\n(?:  .*\n)*.*|.*internal error.*", text)
+    return [line for line in found if "signal wakeup fd" not in line and not is_artefact(line)]
+
+
+def is_artefact(text: str) -> bool:
+    """strace that lets go of a process within a system call leaves it with this."""
+    return "Function not implemented" in text
 
 
 def report(attack: Attack, engine: str, seed: int) -> bool:
