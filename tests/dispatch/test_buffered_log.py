@@ -1,6 +1,10 @@
 """The log that is not waited for."""
 
+import contextlib
+import fcntl
+import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,7 +108,104 @@ def test_memory_for_a_journal_that_never_reads_is_bounded_and_the_loss_is_told(
     for number in range(15):
         record(log, str(number))
     log.send()
-    assert received(journald) == [*map(str, range(10))]
+    assert received(journald) == [*map(str, range(10)), "5 records were lost: the journal took no more"]
     record(log, "later")
     log.send()
-    assert received(journald) == ["5 records were lost: the journal took no more", "later"]
+    assert received(journald) == ["later"]
+    assert not log.waiting
+
+
+Pair = tuple[int, int]
+
+
+@pytest.fixture(params=["socket", "pipe"])
+def stalled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+    """Both ends of a standard error that takes some kB and has no reader yet."""
+    if request.param == "socket":
+        near, far = socket.socketpair()
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ends = near.detach(), far.detach()
+    else:
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        ends = writer, reader
+    monkeypatch.setattr(buffered_log, "STDERR", ends[0])
+    yield ends
+    os.close(ends[1])
+
+
+def everything_in(descriptor: int) -> bytes:
+    """What can be read now."""
+    os.set_blocking(descriptor, False)
+    text = b""
+    with contextlib.suppress(BlockingIOError):
+        while part := os.read(descriptor, 1 << 16):
+            text += part
+    return text
+
+
+def test_a_reader_of_standard_error_that_stalls_is_not_waited_for_and_misses_nothing(stalled: Pair) -> None:
+    log = BufferedLog("sockgated", "smtp", b"")
+    written = [f"line {number} {'x' * 100}" for number in range(500)]
+    for line in written:
+        log.write_line(line)
+    read, waited = b"", log.waiting
+    while log.waiting:
+        read += everything_in(stalled[1])
+        log.send()
+    assert waited
+    assert (read + everything_in(stalled[1])).decode().splitlines() == written
+    assert os.get_blocking(stalled[0])  # servers have it as well
+
+
+def test_memory_for_standard_error_that_is_never_read_is_bounded_and_the_loss_is_told(
+    stalled: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buffered_log, "MOST_WAITING", 10)
+    log = BufferedLog("sockgated", "smtp", b"")
+    count = 0
+    while not log._lines or len(log._lines.records) < 10:
+        log.write_line(f"line {count} {'x' * 100}")
+        count += 1
+    for _ in range(7):
+        log.write_line("lost")
+    read = everything_in(stalled[1])
+    log.send()
+    log.write_line("later")
+    while log.waiting:
+        read += everything_in(stalled[1])
+        log.send()
+    lines = (read + everything_in(stalled[1])).decode().splitlines()
+    assert len(lines) == count + 2
+    assert lines[-2:] == ["sockgated: smtp: 7 lines were lost: standard error took no more", "later"]
+
+
+def test_the_end_waits_a_moment_for_a_reader_and_not_for_ever(stalled: Pair) -> None:
+    log = BufferedLog("sockgated", "smtp", b"")
+    for number in range(500):
+        log.write_line(f"line {number} {'x' * 100}")
+    start = time.monotonic()
+    log.flush()
+    assert 0.4 < time.monotonic() - start < 3
+
+
+def test_standard_error_of_another_user_is_asked_before_each_line(
+    stalled: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be opened anew."""
+
+    def fail(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr("sockgate.dispatch.nonblocking.os.open", fail)
+    log = BufferedLog("sockgated", "smtp", b"")
+    for number in range(500):
+        log.write_line(f"line {number} {'x' * 100}")
+    assert log.waiting
+
+
+def test_standard_error_without_a_reader_costs_nothing(stalled: Pair) -> None:
+    log = BufferedLog("sockgated", "smtp", b"")
+    os.dup2(os.open("/dev/null", os.O_RDONLY), stalled[1])
+    log.write_line("line")
+    assert not log.waiting

@@ -24,8 +24,7 @@ FAILED_WITH_3, KILLED = 3 << 8, int(signal.SIGKILL)
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was written to standard error."""
     written: list[str] = []
-    for module in ("sockgate.dispatch.records.records", "sockgate.connection.log"):
-        monkeypatch.setattr(f"{module}.write_line", written.append)
+    monkeypatch.setattr(BufferedLog, "write_line", lambda _, text: written.append(text))
     return written
 
 

@@ -1,13 +1,15 @@
 """Stopping, draining and leaving when nobody comes."""
 
 import contextlib
+import os
 import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import Gated
+from tests.dispatch.gated import Gated, wait_until
 
 ECHO = ["/bin/sh", "-c", "echo in; read -r line; echo $line"]
 
@@ -53,6 +55,31 @@ def test_whoever_was_accepted_is_served(gated: Start) -> None:
             thread.join()
         assert answers.count(b"hello\n") == len(one.lines("accepted"))
         assert set(answers) <= {b"hello\n", b""}
+
+
+def test_a_log_that_is_not_read_holds_up_neither_clients_nor_the_end(gated: Start, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = free.getsockname()
+    prelude = f'exec "$@" 2<>"{fifo}"'  # opened for both directions: neither is waited for
+    listen = f"{address[0]}:{address[1]}"
+    one = gated("--log-format", "tcpserver", "/bin/echo", "hello", prelude=prelude, listen=listen)
+    wait_until(lambda: connects(address), lambda: "it does not listen")
+    for _ in range(800):  # 200 bytes each, into 64 kB
+        with socket.create_connection(address, timeout=5) as client:
+            assert client.recv(100) == b"hello\n"
+    start = time.monotonic()
+    assert one.stop() == 0
+    assert time.monotonic() - start < 3
+
+
+def connects(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_draining_waits_for_the_sessions_and_accepts_nobody(gated: Start) -> None:

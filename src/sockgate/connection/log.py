@@ -103,7 +103,11 @@ class Log:
         if self._journal is not None:
             self._send(priority, message_id, message, fields)
         elif priority < DEBUG:
-            write_line(f"{self.program}: {clean(message)}")
+            self.write_line(f"{self.program}: {clean(message)}")
+
+    def write_line(self, text: str) -> None:
+        """One line on standard error."""
+        write_line(text)
 
     def flush(self) -> None:
         """Wait, at most 0.5 s, until journald has read our records. This is needed before an exit, not before an exec.

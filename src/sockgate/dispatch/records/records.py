@@ -9,7 +9,7 @@ import signal
 from functools import lru_cache
 from time import monotonic
 
-from ...connection.log import ACCEPTED, ENDED, INFO, clean, write_line
+from ...connection.log import ACCEPTED, ENDED, INFO, clean
 from ...core.errors import GateError
 from ...core.peer import Peer
 from ...core.verdict import Verdict
@@ -136,18 +136,18 @@ class XinetdLines(Records):
     """xinetd's (log.c), as its FILE and SYSLOG logs have them behind the date."""
 
     def accepted(self, session: Session, decision: Decision) -> None:
-        write_line(f"START: {self._service} pid={session.pid} from={address_of(session.peer)}")
+        self._log.write_line(f"START: {self._service} pid={session.pid} from={address_of(session.peer)}")
 
     def ended(self, session: Session, status: int) -> None:
         how = f"signal={os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status={os.WEXITSTATUS(status)}"
-        write_line(f"EXIT: {self._service} {how} pid={session.pid} duration={session.seconds:.0f}(sec)")
+        self._log.write_line(f"EXIT: {self._service} {how} pid={session.pid} duration={session.seconds:.0f}(sec)")
 
     def refused(self, peer: Peer, verdict: Verdict) -> None:
         reason = XINETD_REASONS.get(verdict.cause.option if verdict.cause else "", "address")
-        write_line(f"FAIL: {self._service} {reason} from={address_of(peer)}")
+        self._log.write_line(f"FAIL: {self._service} {reason} from={address_of(peer)}")
 
     def failed(self, peer: Peer | None, error: GateError) -> None:
-        write_line(f"FAIL: {self._service} fork from={address_of(peer)}")
+        self._log.write_line(f"FAIL: {self._service} fork from={address_of(peer)}")
         super().failed(peer, error)
 
 
@@ -166,17 +166,17 @@ class TcpserverLines(Records):
     """tcpserver's with -v. Where it decides in a child, we have none: a refusal shows the gate's own process id."""
 
     def counted(self, current: int, most: int) -> None:
-        write_line(f"tcpserver: status: {current}/{most}")
+        self._log.write_line(f"tcpserver: status: {current}/{most}")
 
     def accepted(self, session: Session, decision: Decision) -> None:
-        write_line(f"tcpserver: pid {session.pid} from {address_of(session.peer)}")
-        write_line(f"tcpserver: ok {session.pid} {tcpserver_ends(session.peer)}")
+        self._log.write_line(f"tcpserver: pid {session.pid} from {address_of(session.peer)}")
+        self._log.write_line(f"tcpserver: ok {session.pid} {tcpserver_ends(session.peer)}")
 
     def ended(self, session: Session, status: int) -> None:
-        write_line(f"tcpserver: end {session.pid} status {status}")
+        self._log.write_line(f"tcpserver: end {session.pid} status {status}")
 
     def refused(self, peer: Peer, verdict: Verdict) -> None:
-        write_line(f"tcpserver: deny {os.getpid()} {tcpserver_ends(peer)}")
+        self._log.write_line(f"tcpserver: deny {os.getpid()} {tcpserver_ends(peer)}")
 
 
 def make_records(log_format: str, log: BufferedLog) -> Records:

@@ -5,7 +5,7 @@ import signal
 
 from ...connection.banners import say_last_words, send
 from ...connection.blocking import Blocking
-from ...connection.log import write_line
+from ...connection.log import ERROR, FAULT
 from ...connection.needs import Place
 from ...core.errors import INTERNAL_ERROR, REFUSED, GateError, describe
 from ...core.verdict import DENY, Verdict
@@ -39,7 +39,8 @@ def fork_server(client: AdmittedClient, records: Records, parent: ParentChannel 
         elif client.decision:
             code = become_server(client, client.decision, records)
     except Exception as error:  # a fault of ours costs this client, and does not go unsaid
-        write_line(f"sockgated: internal error: {describe(error)}")
+        records.event(ERROR, FAULT, f"internal error: {describe(error)}")
+        records.flush()
     finally:
         os._exit(code)
 
