@@ -4,6 +4,7 @@ So they import no library. `injected` makes the line that calls one of them.
 """
 
 import _socket
+import ctypes
 import os
 import resource
 import signal
@@ -17,7 +18,7 @@ from sockgate.connection.gate import Gate
 from sockgate.core.peer import Peer
 from sockgate.core.questions import Questions
 from sockgate.core.verdict import Verdict
-from sockgate.dispatch import descriptors, dispatcher
+from sockgate.dispatch import descriptors, dispatcher, guardian
 from sockgate.dispatch.accepting.listener import Listener
 from sockgate.dispatch.deciding.decision import EnvironmentTemplate
 from sockgate.dispatch.dispatcher import Dispatcher
@@ -81,23 +82,24 @@ def put_chores_off() -> None:
 
 
 class Failing:
-    """A system call that fails so many times, as it does when there is too little of something."""
+    """A system call that fails so many times, after it has worked so often."""
 
-    def __init__(self, number: int, times: int) -> None:
+    def __init__(self, number: int, times: int, after: int = 0) -> None:
         self._number = number
-        self._left = times
+        self._failing = range(after, after + times)
+        self._calls = 0
 
     def fails(self) -> bool:
-        self._left -= 1
-        return self._left >= 0
+        self._calls += 1
+        return self._calls - 1 in self._failing
 
     def fail(self) -> None:
         if self.fails():
             raise OSError(self._number, os.strerror(self._number))
 
 
-def fail_to_vfork(number: int, times: int) -> None:
-    failing = Failing(number, times)
+def fail_to_vfork(number: int, times: int, after: int = 0) -> None:
+    failing = Failing(number, times, after)
 
     def fail(*arguments: object) -> int:
         failing.fail()
@@ -196,3 +198,16 @@ def fail_at_each_end() -> None:
         raise RuntimeError("a fault")
 
     Sessions.ended = fail  # type: ignore[method-assign, assignment]
+
+
+def fail_to_clone(number: int, times: int, after: int) -> None:
+    """No guardian can be made for a while."""
+    failing, syscall = Failing(number, times, after), guardian.LIBC.syscall
+
+    def fail(*arguments: object) -> int:
+        if failing.fails():
+            ctypes.set_errno(number)
+            return -1
+        return int(syscall(*arguments))
+
+    guardian.LIBC.syscall = fail  # type: ignore[attr-defined]

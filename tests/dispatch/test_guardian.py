@@ -1,5 +1,6 @@
 """Killed at the worst moment, it loses nobody and serves nobody twice."""
 
+import errno
 import os
 import signal
 import threading
@@ -13,7 +14,15 @@ from sockgate.dispatch.servers.start_servers import ServerStarter
 from sockgate.dispatch.sessions.sessions import Sessions
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
-from tests.dispatch.faults import Named, accept_together, be_slow_to_take_over, injected, stuck_in
+from tests.dispatch.faults import (
+    Named,
+    accept_together,
+    be_slow_to_take_over,
+    fail_to_clone,
+    fail_to_vfork,
+    injected,
+    stuck_in,
+)
 from tests.dispatch.gated import Gated, command_line, wait_until
 
 # The gate is stuck here with a client that it has accepted.
@@ -146,6 +155,63 @@ def another_guardian(one: Gated) -> int:
 
     wait_until(later, one.log)
     return later()[0]
+
+
+def test_a_stray_signal_is_not_the_end_of_the_gate(gated: Start) -> None:
+    one = gated(*GREET, code=stuck_in(ServerStarter._launch, call=2))
+    with one.connect() as first:
+        assert first.recv(100) == b"in\n"
+        with one.connect() as second:
+            one.wait_for("stuck")
+            os.kill(one.guardian(), signal.SIGUSR1)
+            time.sleep(0.1)
+            assert len(one.lines("accepted")) == 1  # it serves no client yet
+            one.stop(signal.SIGKILL)
+            for client in (first, second):
+                client.sendall(b"bye\n")
+            assert [everything_from(client) for client in (first, second)] == [b"bye\n", b"in\nbye\n"]
+
+
+def test_after_a_shortage_there_is_a_guardian_again(gated: Start) -> None:
+    one = gated("/bin/echo", "hello", code=injected(fail_to_clone, errno.EAGAIN, 2, after=1))
+    one.wait_for("listening")
+    later = another_guardian(one)
+    assert one.talk() == b"hello\n"
+    assert one.guardian() == later
+    assert one.stop() == 0
+
+
+def test_the_guardian_decides_by_the_rules_that_were_in_force(gated: Start, tmp_path: Path) -> None:
+    """Not by those of its own start, nor by those that are wrong."""
+    rules = tmp_path / "rules"
+    rules.write_text('127.:allow,RELAYCLIENT=""\n:deny\n')
+    show = ("/bin/sh", "-c", 'echo "relay ${RELAYCLIENT-no}"')
+    one = gated("--rules", str(rules), *show, code=stuck_in(ReloadingGate.current, call=4))
+    assert one.talk() == b"relay \n"
+    replace(rules, "127.:allow\n:deny\n")
+    assert one.talk() == b"relay no\n"
+    replace(rules, "127.:alow\n")
+    assert one.talk() == b"relay no\n"
+    with one.connect() as client:
+        one.wait_for("stuck")
+        one.stop(signal.SIGKILL)
+        assert everything_from(client) == b"relay no\n"
+
+
+def replace(file: Path, text: str) -> None:
+    file.with_suffix(".new").write_text(text)
+    file.with_suffix(".new").rename(file)
+
+
+def test_clients_that_wait_for_a_server_are_served_when_it_is_killed(gated: Start) -> None:
+    code = injected(accept_together) + injected(fail_to_vfork, errno.EAGAIN, 6)
+    one = gated("/bin/echo", "hello", code=code)
+    clients = [one.connect() for _ in range(4)]
+    one.wait_for("unable to start a process")
+    one.stop(signal.SIGKILL)
+    assert [everything_from(client) for client in clients] == [b"hello\n"] * 4
+    for client in clients:
+        client.close()
 
 
 def test_nobody_is_lost_however_it_is_killed(gated: Start) -> None:

@@ -64,6 +64,25 @@ def test_a_connection_that_came_to_nothing_is_nothing_to_speak_of(gated: Start, 
     assert len(one.log().splitlines()) <= 3
 
 
+def test_a_failure_to_accept_that_lasts_makes_it_wait_and_say_so(gated: Start) -> None:
+    one = gated("/bin/echo", "hello", code=injected(fail_to_accept, number_of("EPERM"), 1 << 30))
+    with one.connect():
+        one.wait_for("unable to accept a connection: Operation not permitted: accepting nobody")
+        before = one.cpu_seconds()
+        time.sleep(1)
+        assert one.cpu_seconds() - before <= MOST_CPU
+        assert one.stop() == 0
+
+
+def test_a_pause_of_the_rate_is_not_cut_short_by_a_server_that_cannot_be_started(gated: Start) -> None:
+    one = gated("--rate", "2/2", "/bin/echo", "hello", code=injected(fail_to_vfork, number_of("EAGAIN"), 1, after=2))
+    start = time.monotonic()
+    assert [one.talk() for _ in range(3)] == [b"hello\n"] * 3  # the third is one too many, and has to be tried twice
+    one.wait_for("unable to start a process")
+    assert one.talk() == b"hello\n"
+    assert time.monotonic() - start > 1.8
+
+
 def held(one: Gated, count: int) -> list[socket.socket]:
     clients = [one.connect() for _ in range(count)]
     for client in clients:

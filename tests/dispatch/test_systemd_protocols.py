@@ -55,6 +55,10 @@ class Manager:
         wait_until(lambda: any(value in message.get(name, "") for message in self.told()), lambda: str(self.told()))
         return next(message for message in self.told() if value in message.get(name, ""))
 
+    def forget_notifications(self) -> None:
+        """As if the manager had gone."""
+        (self._folder / "notify").unlink()
+
     def talk(self, at: int = 0, source: str = "127.0.0.1") -> bytes:
         name = self.listening[at].getsockname()
         with socket.create_connection(name, timeout=10, source_address=(source, 0)) as client:
@@ -131,6 +135,35 @@ def test_it_reports_at_most_once_a_second(manager: Manager, ended: list[Gated]) 
     manager.wait_for("STATUS", "100 served")
     assert len(manager.told()) < 10
     wait_until(lambda: one.descriptors() <= before, lambda: f"{one.descriptors()} descriptors, not {before}")
+
+
+def test_the_name_of_a_file_adds_no_line_to_a_notification(
+    manager: Manager, ended: list[Gated], tmp_path: Path
+) -> None:
+    """Or who may write into an access folder could trigger the watchdog."""
+    folder = tmp_path / "access"
+    folder.mkdir()
+    (folder / "x\nWATCHDOG=trigger\nb.rpmnew").write_text("")
+    ended.append(manager.start("--courier-access", str(folder), "/bin/true"))
+    status = manager.wait_for("STATUS", "everybody is refused")["STATUS"]
+    assert "x?WATCHDOG=trigger?b.rpmnew" in status
+    assert {name for message in manager.told() for name in message} <= {"READY", "STATUS"}
+
+
+def test_a_notify_socket_that_has_gone_is_told_and_ends_nothing(
+    manager: Manager, ended: list[Gated], tmp_path: Path
+) -> None:
+    one = manager.start("/bin/echo", "hello")
+    ended.append(one)
+    manager.wait_for("READY", "1")
+    manager.forget_notifications()
+    assert [manager.talk() for _ in range(3)] == [b"hello\n"] * 3
+    assert "unable to talk to systemd: " in one.wait_for("unable to talk")[0]
+    (tmp_path / "rules").touch()
+    one.process.send_signal(signal.SIGHUP)
+    assert manager.talk() == b"hello\n"
+    assert len(one.lines("unable to talk")) == 1
+    assert one.stop() == 0
 
 
 def test_a_reload_is_announced_and_reads_the_rules(manager: Manager, ended: list[Gated], tmp_path: Path) -> None:
