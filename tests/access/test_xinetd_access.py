@@ -13,7 +13,7 @@ from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 from tests.core.clients import client, local_user
 
 SINGLE = "xinetd reads it as a single address"
-NOBODY = "nobody (xinetd matches nobody by it)"
+NO_CLIENT = "no client (xinetd matches no client by it)"
 
 
 def mapped_client(ip: str) -> Peer:
@@ -59,8 +59,8 @@ def mapped_client(ip: str) -> Peer:
         ("2001:db8::1", "2001:db8::1/128"),
         ("2001:db8::77/32", "2001:db8::/32"),
         ("::/0", "::/0"),
-        ("::", NOBODY),
-        ("2001:db8::1/128", NOBODY),
+        ("::", NO_CLIENT),
+        ("2001:db8::1/128", NO_CLIENT),
         ("::ffff:10.0.0.1", "::ffff:10.0.0.1/128"),
         # Names
         ("Mail.Example.COM", "the client named mail.example.com"),
@@ -137,7 +137,7 @@ def test_what_refuses_less_than_it_says_is_an_error_in_no_access_alone(text: str
 def test_an_empty_only_from_lets_nobody_in_and_an_empty_no_access_is_an_error() -> None:
     verdict = XinetdAccess(" ", "").decide(client("192.0.2.1"))
     assert (verdict.outcome, str(verdict.cause or "")) == (DENY, "--only-from")
-    assert verdict.reason == "--only-from is empty: nobody may come in"
+    assert verdict.reason == "--only-from is empty: no client may come in"
     with pytest.raises(UsageError, match=r"^--no-access: the list is empty \(name at least one address"):
         XinetdAccess("10.0.0.1", " ")
 

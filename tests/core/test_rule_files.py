@@ -44,7 +44,7 @@ def test_the_keys_before_it_were_considered() -> None:
     considered: list[str] = []
     evaluate(["a", "b", ""], Answers(), considered)
     evaluate([""], Answers(), considered)
-    assert considered == ["answers: no rule for 'a'", "answers: no rule for everybody"]
+    assert considered == ["answers: no rule for 'a'", "answers: no catch-all rule"]
 
 
 def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Builder = Callable[[Settings, Sources], "Check"]
 
-# The options of each dialect, and its file. This is the order in which the checks decide.
+# The options of each dialect, and its file. The checks decide in this order.
 DIALECTS = (
     (("--access-times", "--max-load"), "times_and_load"),
     (("--allow", "--deny"), "address_access"),
@@ -28,10 +28,10 @@ DIALECTS = (
 
 
 class Check:
-    """What the options of one dialect say of a client. It is built once, and does not change afterwards.
+    """The access check of one dialect. It is built once from its options, and does not change afterwards.
 
-    needs_process  whether `decide` may wait for a host name, or a rule changes the process of the connection
-    by_name        whether rules may be about what --hostname and --ident find out
+    needs_process  whether `decide` can wait for a host name, or a rule can change the process of the connection
+    by_name        whether rules can be about the name or the user that --hostname and --ident find out
     lasting        whether the verdict about two addresses stays the same until a file changes
     """
 
@@ -41,20 +41,20 @@ class Check:
 
     @property
     def warnings(self) -> "tuple[RuleWarning, ...]":
-        """What an administrator should know of the rules, although the check works with them."""
+        """What an administrator should know about the rules, although the check can work with them."""
         return ()
 
     def decide(self, peer: "Peer", considered: list[str] | None = None) -> "Verdict":
-        """What this check says of the client. Raises ConfigError where it cannot be decided.
+        """The verdict of this check about the client. Raises ConfigError if the check cannot decide.
 
-        With `considered`, appends a line for each entry that was tried and did not match, for `explain`.
+        With `considered`, it appends a line for each entry that was tried and did not match, for `explain`.
         """
         raise NotImplementedError
 
     def require_succession(self, previous: "Check") -> None:
-        """Raises ConfigError if this check must not take the place of a previous one that is in force.
+        """Raise ConfigError if this check must not replace a previous one that is in force.
 
-        For a file that is right by itself, but looks as if its end was lost.
+        This is for a file that is correct, but seems to have lost its end.
         """
 
 

@@ -18,9 +18,9 @@ def build(settings: "Settings", _: "Sources") -> "AddressAccess":
 class AddressAccess(Check):
     """--allow and --deny: the verdicts of IPAddressAllow= and IPAddressDeny= (systemd.resource-control(5)).
 
-    An address in the allow list is let in; else one in the deny list is refused; else it is let in. One thing
-    differs on purpose: an allow list alone refuses everybody else, where systemd would let them in.
-    A peer without an address (AF_UNIX) is in no list.
+    An address in the allow list is let in. Otherwise an address in the deny list is refused. All others are let in. One
+    thing differs on purpose: an allow list alone refuses all other clients; systemd would let them in. A peer without
+    an address (AF_UNIX) is in no list.
     """
 
     def __init__(self, allow: str, deny: str) -> None:

@@ -1,8 +1,8 @@
 """--courier-access: the text of smtpaccess or imapaccess, as makedat -cidr and couriertcpd 1.0.16 read it.
 
-A line is KEY, one TAB, `deny` or `allow[,VAR[=VALUE]]...`. The one most specific entry decides; an address in no
-entry is let in. What makedat turns into a key that no client has, or couriertcpd into an unwanted "allow", is an
-error here. See sockgate-rules(5).
+A line is KEY, one TAB, `deny` or `allow[,VAR[=VALUE]]...`. The one most specific entry decides. An address in no entry
+is let in. A line is an error here if makedat makes a key of it that no client has, or if couriertcpd reads it as an
+unwanted "allow". See sockgate-rules(5).
 """
 
 import _socket
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     Network = tuple[int, int, int]  # address length in bytes, prefix length, network number
 
-EVERYBODY = "*"
-UNIT_BITS = {4: 8, 16: 16}  # what one step of Courier's keys covers: an octet, or a word of IPv6
+CATCH_ALL = "*"
+UNIT_BITS = {4: 8, 16: 16}  # one part of a key of Courier is an octet of IPv4, or a word of IPv6
 LEFTOVERS = (".rpmnew", ".rpmsave")  # makedat stops at these and at .dpkg-*
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 CONTROL_CHARACTERS = frozenset(map(chr, (*range(ord("\t")), *range(ord("\t") + 1, ord(" ")), 127)))
@@ -32,7 +32,7 @@ KEY_HINT = "write 192.0.2.1, 192.0.2, 192.0.2.0/24, 192.0.2.1-192.0.2.9, :2001:0
 
 
 class Entry:
-    """One line: where it stands, and the variables that it sets, None if it refuses."""
+    """One line: its place, and the variables that it sets, or None if it refuses."""
 
     __slots__ = ("cause", "variables")
 
@@ -52,12 +52,12 @@ def build(settings: "Settings", sources: "Sources") -> "CourierAccess":
 
 
 class CourierAccess(Check):
-    """The entries of one file, or of all files of a directory. Raises ConfigError for whatever is not right."""
+    """The entries of one file, or of all files in a directory. Raises ConfigError for every mistake in them."""
 
     def __init__(self, path: str, sources: "Sources | None" = None) -> None:
         self._path = path
         self._entries: dict[Network, Entry] = {}
-        self._everybody: Entry | None = None
+        self._catch_all: Entry | None = None
         for file in files_of(path, sources):
             self._read(file, sources)
         if self._is_empty():
@@ -69,8 +69,8 @@ class CourierAccess(Check):
         self._require_unambiguous()
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
-        """The verdict of the most specific entry; none says nothing."""
-        entry = self._entry(peer.remote, considered) or self._everybody
+        """The verdict of the most specific entry, or NO_MATCH if there is no entry."""
+        entry = self._entry(peer.remote, considered) or self._catch_all
         if entry is not None:
             return entry.verdict()
         if considered is not None:
@@ -91,11 +91,11 @@ class CourierAccess(Check):
         return None
 
     def _is_empty(self) -> bool:
-        return not self._entries and self._everybody is None
+        return not self._entries and self._catch_all is None
 
     def _read(self, path: str, sources: "Sources | None") -> None:
         """Add the entries of one file."""
-        actions: dict[str, dict[bytes, bytes | None] | None] = {}  # each distinct one is parsed once
+        actions: dict[str, dict[bytes, bytes | None] | None] = {}  # each distinct action is parsed once
         for number, line in enumerate(text_lines(read_file(path, sources=sources), path), 1):
             if not line or line[0] == "#":
                 continue
@@ -109,19 +109,19 @@ class CourierAccess(Check):
                 raise ConfigError(f"{cause}: {error}", error.hint, cause) from None
 
     def _add(self, key: str, entry: Entry) -> None:
-        """Like makedat, which stops at a key that it has already seen. No networks means everybody."""
+        """Add an entry. A key that comes twice is an error, as in makedat. A key without networks is `*`."""
         networks = parse_key(key)
         for network in networks:
             known = self._entries.setdefault(network, entry)
             if known is not entry:
                 raise doubled(cidr(network), entry, known)
-        if not networks and self._everybody:
-            raise doubled("'*'", entry, self._everybody)
+        if not networks and self._catch_all:
+            raise doubled("'*'", entry, self._catch_all)
         if not networks:
-            self._everybody = entry
+            self._catch_all = entry
 
     def _require_unambiguous(self) -> None:
-        """Networks that makedat expands to keys of the same length must not overlap: it finds a key twice."""
+        """Raise ConfigError if networks overlap that makedat expands to keys of the same length: it stops there."""
         for (length, bits, number), entry in self._entries.items():
             for wider in self._lengths[length]:
                 if wider >= bits or specificity(length, wider) < specificity(length, bits):
@@ -162,7 +162,7 @@ def doubled(key: str, entry: Entry, known: Entry) -> ConfigError:
 
 
 def split_line(cause: Cause) -> tuple[str, str]:
-    """Key and action of a line. Behind a key that makedat expands may stand any blanks, behind all others one TAB."""
+    """Key and action of a line. One TAB is between them, or any blanks if makedat expands the key."""
     line = cause.text
     if not CONTROL_CHARACTERS.isdisjoint(line):
         raise ConfigError(f"{cause}: the line holds a control character", "end lines with LF alone", cause)
@@ -175,7 +175,7 @@ def split_line(cause: Cause) -> tuple[str, str]:
 
 
 def parse_action(action: str) -> dict[bytes, bytes | None] | None:
-    """The variables that an action sets, None if it refuses. Raises EntryError."""
+    """The variables that an action sets, or None if the action refuses. Raises EntryError."""
     if action.startswith("deny"):
         return None
     rest = action.removeprefix("allow")
@@ -192,7 +192,7 @@ def parse_action(action: str) -> dict[bytes, bytes | None] | None:
 
 
 def assignments(text: str) -> "Iterator[str]":
-    """What stands between commas; quotes of either kind protect commas and are taken away. Raises EntryError."""
+    """The parts between commas. Quotes of either kind protect commas and are removed. Raises EntryError."""
     word, quote = "", ""
     for character in text:
         if quote:
@@ -211,8 +211,8 @@ def assignments(text: str) -> "Iterator[str]":
 
 
 def parse_key(key: str) -> "list[Network]":
-    """The networks of a key; none for `*`, which is everybody. Raises EntryError."""
-    if key == EVERYBODY:
+    """The networks of a key. Empty for `*`, which matches all other clients. Raises EntryError."""
+    if key == CATCH_ALL:
         return []
     if "/" in key:
         return [parse_cidr(key)]
@@ -224,7 +224,7 @@ def parse_key(key: str) -> "list[Network]":
 
 
 def parse_octets(key: str) -> "Network":
-    """`192.0.2.1`, or fewer octets for a network."""
+    """The network of `192.0.2.1`, or of fewer octets."""
     octets = key.split(".")
     if len(octets) > 4 or not all(is_number(octet) and int(octet) <= 255 for octet in octets):
         raise EntryError(f"no client has the key {key!r}", KEY_HINT)
@@ -232,7 +232,7 @@ def parse_octets(key: str) -> "Network":
 
 
 def parse_words(key: str) -> "Network":
-    """`:2001:0db8`: words as couriertcpd writes them, of four lower-case digits each."""
+    """The network of `:2001:0db8`: words as couriertcpd writes them, each of four lower-case digits."""
     words = key[1:].split(":")
     if len(words) > 8 or not all(len(word) == 4 and not word.strip("0123456789abcdef") for word in words):
         raise EntryError(f"no client has the key {key!r}", KEY_HINT)
@@ -240,7 +240,7 @@ def parse_words(key: str) -> "Network":
 
 
 def parse_cidr(key: str) -> "Network":
-    """`192.0.2.0/24`, `10/8`, `2001:db8::/32`; Net::CIDR masks host bits and completes octets."""
+    """The network of `192.0.2.0/24`, `10/8` or `2001:db8::/32`. Net::CIDR masks host bits and completes octets."""
     address, _, bits = key.partition("/")
     length, number = parse_address(key, address)
     if not is_number(bits) or int(bits) > length * 8:
@@ -249,7 +249,7 @@ def parse_cidr(key: str) -> "Network":
 
 
 def parse_range(key: str) -> "list[Network]":
-    """`192.0.2.1-192.0.2.9`: the fewest networks that cover it."""
+    """The smallest set of networks that covers `192.0.2.1-192.0.2.9`."""
     start, _, end = key.partition("-")
     length, first = parse_address(key, start)
     end_length, last = parse_address(key, end)
@@ -268,7 +268,7 @@ def parse_range(key: str) -> "list[Network]":
 
 
 def parse_address(key: str, text: str) -> tuple[int, int]:
-    """Length in bytes and number of an address; IPv4 may lack octets at the end."""
+    """The length in bytes and the number of an address. An IPv4 address can lack octets at its end."""
     if ":" in text:
         try:
             packed = _socket.inet_pton(_socket.AF_INET6, text)
@@ -282,7 +282,7 @@ def parse_address(key: str, text: str) -> tuple[int, int]:
 
 
 def specificity(length: int, bits: int) -> int:
-    """How many octets or words the keys of a network have, once makedat has expanded it."""
+    """The number of octets or words in the keys of a network after makedat has expanded it."""
     return max(1, -(-bits // UNIT_BITS[length]))
 
 

@@ -1,7 +1,8 @@
 """--courier-access-local: couriertcpd's -access with -accesslocal.
 
-The entries are asked about the client, and then about the address and the port that it connected to: 192.0.2.1.25,
-192.0.2.1, its networks, *.25, and *. Both must let the client in, and the variables of both count, the client's first.
+The entries are asked about the client, and then about the address and the port to which the client connected:
+192.0.2.1.25, 192.0.2.1, its networks, *.25, and *. Both entries must let the client in. The variables of both count; of
+two with the same name, the one for the client counts.
 """
 
 from ..core.peer import Peer
@@ -24,7 +25,7 @@ def build(settings: "Settings", sources: "Sources") -> "CourierAccessLocal":
 
 
 class CourierAccessLocal(CourierAccess):
-    """CourierAccess, whose keys may end with a dot and a port. Raises ConfigError."""
+    """CourierAccess in which keys can end with a dot and a port. Raises ConfigError."""
 
     __slots__ = ("_ports",)
 
@@ -56,7 +57,7 @@ class CourierAccessLocal(CourierAccess):
         entry = entry or self._entry(peer.local, considered) or self._ports.get((b"", peer.local_port))
         if entry is None and considered is not None:
             considered.append(f"{self._path}: no entry for *.{peer.local_port}")
-        return entry or self._everybody
+        return entry or self._catch_all
 
     def _add(self, key: str, entry: Entry) -> None:
         place = parse_local(key)
@@ -69,7 +70,7 @@ class CourierAccessLocal(CourierAccess):
 
 
 def parse_local(key: str) -> tuple[bytes, int] | None:
-    """Address, empty for every one, and port of 192.0.2.1.25, :2001:...:0001.25 or *.25. None for other keys.
+    """The address and port of 192.0.2.1.25, :2001:...:0001.25 or *.25 (empty address). None for other keys.
 
     Raises EntryError.
     """

@@ -1,7 +1,7 @@
-"""--dnsbl, --dnsbl-allow, --dnsbl-fail: what follows from a client's being in a DNS list (RFC 5782).
+"""--dnsbl, --dnsbl-allow, --dnsbl-fail: what happens to a client that is in a DNS list (RFC 5782).
 
-The variables are those of couriertcpd's -block and -allow, and rblsmtpd's if the variable is RBLSMTPD. Who is in a
-list is found out by resolve/lists.py; `Peer.listings` has the answers.
+The variables are those of couriertcpd's -block and -allow, or that of rblsmtpd if the variable is RBLSMTPD.
+resolve/dns_lists.py asks the lists, and `Peer.listings` has the answers.
 """
 
 from ..core.addresses import AddressList
@@ -13,14 +13,14 @@ from ..core.verdict import DENY, NO_MATCH, Cause, Verdict
 
 FORM = "write --dnsbl ZONE[/127.0.0.N][,VAR[,TEXT]]"
 CHOICES = ("open", "closed")
-LONGEST_ZONE = 253 - 64  # in front of it come 32 nibbles of an IPv6 address, each with a dot
+LONGEST_ZONE = 253 - 64  # the name before the zone has 32 nibbles of an IPv6 address, each with a dot
 ZONE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 RELAYCLIENT = b"RELAYCLIENT"
-EXEMPTING = (b"BLOCK", b"RBLSMTPD")  # set empty by a rule: rblsmtpd and Courier let such a client alone
+EXEMPTING = (b"BLOCK", b"RBLSMTPD")  # if a rule sets one to "", rblsmtpd and Courier do not block
 TEMPORARY = b"451 4.7.1 Your address cannot be checked at the moment, try again later\r\n"
 
-# Addresses that belong to no one sender in the Internet: a list cannot know them, and must not be told of them.
+# Addresses that are not public. A list cannot know them, and must not learn them from a question.
 NOT_PUBLIC = (
     "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 224.0.0.0/3 "
     "::/127 fc00::/7 fe80::/9 ff00::/8"
@@ -30,10 +30,10 @@ NOT_PUBLIC = (
 class DnsList:
     """One --dnsbl or --dnsbl-allow.
 
-    zone      in lower case, without a final dot
-    code      the one A record that counts, packed; empty for any
-    variable  to be set for a client that is listed; empty if it is to be refused
-    text      for that variable or that client, with `@` for its address and `*` for the list's own text
+    zone      the zone in lower case, without a final dot
+    code      the only A record that counts, packed; empty if any counts
+    variable  the variable to set for a listed client; empty if the client is refused
+    text      the text for that variable or that client, with `@` for its address and `*` for the list's own text
     """
 
     __slots__ = ("code", "text", "variable", "zone")
@@ -62,14 +62,14 @@ class DnsList:
         return self.code in listing.addresses if self.code else bool(listing.addresses)
 
     def words(self, peer: Peer, listing: Listing) -> str:
-        """The text about this client; empty where it is refused and no text was given."""
+        """The text about this client. Empty if the client is refused and no text was given."""
         if not self.text and not self.variable:
             return ""
         before, star, after = (self.text or "*").replace("@", peer.remote_ip or "", 1).partition("*")
         return before + (listing.text or f"Blacklisted by {self.zone}") * bool(star) + after
 
     def variables(self, peer: Peer, listing: Listing) -> "dict[bytes, bytes | None]":
-        """couriertcpd's: the variable itself, and what it is from."""
+        """The variables of couriertcpd: the variable itself, and those that name its origin."""
         values = {self.variable: self.words(peer, listing).encode()} | origin(self.variable, self, listing)
         if listing.text:
             values[self.variable + b"_TXT"] = listing.text.encode()
@@ -77,7 +77,7 @@ class DnsList:
 
 
 class DnsLists:
-    """All of them. Raises UsageError."""
+    """All --dnsbl and --dnsbl-allow of a gate. Raises UsageError."""
 
     __slots__ = ("_closed", "_not_public", "allowing", "blocking")
 
@@ -91,7 +91,7 @@ class DnsLists:
         self._not_public = AddressList(NOT_PUBLIC, "--dnsbl")
 
     def exempt(self, peer: Peer, variables: "dict[bytes, bytes | None]", relay: str | None) -> str:
-        """Why no list is asked about this client; empty if they are."""
+        """Why no list is asked about this client. Empty if the lists are asked."""
         if not peer.remote:
             return "it has no address"
         if relay is not None:
@@ -101,7 +101,7 @@ class DnsLists:
         return "its address is not a public one" if self._not_public.find(peer.remote) else ""
 
     def zones(self, peer: Peer, variables: "dict[bytes, bytes | None]", relay: str | None) -> dict[str, bool]:
-        """What to ask: zone to whether its text is wanted."""
+        """The zones to ask, each with True if its text is wanted."""
         if self.exempt(peer, variables, relay):
             return {}
         zones: dict[str, bool] = {}
@@ -116,8 +116,10 @@ class DnsLists:
     def decide(
         self, peer: Peer, variables: "dict[bytes, bytes | None]", relay: str | None, considered: list[str] | None
     ) -> Verdict:
-        """A refusal, or NO_MATCH with the variables to set beside those that the rules set. A list that was not
-        asked, because a rule has set its variable or in `explain`, has nothing to say."""
+        """A refusal, or NO_MATCH with the variables to set in addition to those of the rules.
+
+        A list that was not asked (a rule has set its variable, or this is `explain`) does not count.
+        """
         exempt = self.exempt(peer, variables, relay)
         if exempt:
             self._report(f"is asked about this client: {exempt}", considered)
@@ -132,7 +134,7 @@ class DnsLists:
             listing = self._answer(entry, peer, considered)
             if entry.variable in found or settled(entry, variables) or not entry.has(listing):
                 continue
-            if failed:  # an allow list might have had it
+            if failed:  # an allow list did not answer, and may have this client
                 return failed
             if not entry.variable:
                 return refusal(entry, peer, listing)
@@ -141,7 +143,7 @@ class DnsLists:
         return failed or Verdict(NO_MATCH, variables=found)
 
     def _allowed_by(self, entry: DnsList, listing: Listing) -> "dict[bytes, bytes | None]":
-        """What couriertcpd's -allow sets, for each variable of a --dnsbl."""
+        """The variables that couriertcpd's -allow sets, for each variable of a --dnsbl."""
         values: dict[bytes, bytes | None] = {}
         names = dict.fromkeys(other.variable for other in self.blocking if other.variable)
         for number, name in enumerate(names):
@@ -161,7 +163,7 @@ class DnsLists:
 
 
 def origin(variable: bytes, entry: DnsList, listing: Listing) -> "dict[bytes, bytes | None]":
-    """What a variable is from."""
+    """The variables that name the origin of a variable: the answer and the zone."""
     return {
         variable + b"_IP": ".".join(map(str, entry.code or listing.addresses[0])).encode(),
         variable + b"_ZONE": entry.zone.encode(),
@@ -169,7 +171,7 @@ def origin(variable: bytes, entry: DnsList, listing: Listing) -> "dict[bytes, by
 
 
 def settled(entry: DnsList, variables: "dict[bytes, bytes | None]") -> bool:
-    """Whether a rule has decided what this list is about: by its variable, or one of those that exempt a client."""
+    """Whether a rule has already decided what this list is asked: by its variable, or by one that exempts a client."""
     if entry.variable:
         return entry.variable in variables
     return any(variables.get(name) == b"" for name in EXEMPTING)
@@ -183,7 +185,7 @@ def refusal(entry: DnsList, peer: Peer, listing: Listing) -> Verdict:
 
 
 def first_failure(entries: list[DnsList], peer: Peer) -> Verdict | None:
-    """The refusal of --dnsbl-fail closed, if one of these lists gave no answer."""
+    """The refusal of --dnsbl-fail closed if one of these lists gave no answer, else None."""
     for entry in entries:
         listing = peer.listings.get(entry.zone)
         if listing and listing.problem:

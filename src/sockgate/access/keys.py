@@ -1,7 +1,7 @@
-"""Keys: what a peer is looked up by, from most to least specific.
+"""The keys by which a peer is looked up, from the most to the least specific.
 
-A key is the address part of a rule in its normal form. Deriving keys from a peer and looking a key up
-(evaluate) are different functions: each dialect has its own keys, and any store can answer them.
+A key is the address part of a rule in its normal form. One function makes the keys of a peer, and another (evaluate)
+looks them up. So each dialect can have its own keys, and each store can answer them.
 """
 
 from ..core.peer import Peer, text_of
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Store(Protocol):
-        name: str  # for people: the path of the file
+        name: str  # the path of the file, for messages
 
         def find(self, key: str) -> Verdict | None:
-            """The verdict of the rule with exactly this key; None if there is none. Raises ConfigError."""
+            """The verdict of the rule with exactly this key. None if there is no such rule. Raises ConfigError."""
 
 
 DOTTED_LENGTHS = (24, 16, 8)  # networks that tcprules writes as `10.1.2.`, `10.1.` and `10.`
 
 
 def tcprules_keys(peer: Peer, networks: "Callable[[Peer], list[str]]") -> list[str]:
-    """The keys of tcpserver 0.88 in the order of its rules.c; `networks` gives those between host and suffixes.
+    """The keys of tcpserver 0.88, in the order of its rules.c. `networks` gives the keys between host and suffixes.
 
-    Info and host name count only where they are known; a peer without an address (AF_UNIX) has the last key alone.
+    Info and host name count only if they are known. A peer without an address (AF_UNIX) has only the last key.
     """
     ip, host, info = peer.remote_ip, peer.host, peer.info
     keys = []
@@ -59,7 +59,7 @@ def network_keys(packed: bytes, lengths: "Iterable[int]") -> list[str]:
 
 
 def textual_prefixes(ip: str) -> list[str]:
-    """The address cut back to each dot, as tcpserver 0.88 does; and to each colon, as ucspi-tcp-ipv6 does."""
+    """The address, cut after each of its dots as tcpserver 0.88 does, and after each colon as ucspi-tcp-ipv6 does."""
     return [ip[:end] for end in range(len(ip), 0, -1) if ip[end - 1] in ".:"]
 
 
@@ -75,5 +75,5 @@ def evaluate(keys: "Iterable[str]", store: "Store", considered: list[str] | None
         if verdict is not None:
             return verdict
         if considered is not None:
-            considered.append(f"{store.name}: no rule for {key!r}" if key else f"{store.name}: no rule for everybody")
+            considered.append(f"{store.name}: no rule for {key!r}" if key else f"{store.name}: no catch-all rule")
     return Verdict(NO_MATCH)

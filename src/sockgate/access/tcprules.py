@@ -1,8 +1,8 @@
-"""The language of tcprules(1), as ucspi-tcp 0.88 compiles it and beyond: see sockgate-rules(5).
+"""The language of tcprules(1), as ucspi-tcp 0.88 compiles it, with extensions: see sockgate-rules(5).
 
-A rule is one line, `ADDRESS:allow` or `ADDRESS:deny`, each followed by any number of `,VAR="VALUE"`. What the
-old compiler drops or misreads in silence is an error here. A text is handled as Latin-1, so every byte of a
-value stays what it is.
+A rule is one line, `ADDRESS:allow` or `ADDRESS:deny`, followed by any number of `,VAR="VALUE"`. A line that the old
+compiler drops or misreads without a message is an error here. A text is read as Latin-1, so every byte of a value stays
+what it is.
 """
 
 import _socket
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
-QUOTES = "\"'|/!#%&*+;@^~"  # any character may quote a value; these are tried in turn to write one
-MESSAGE = b"DIEMSG"  # of a refusal, named as in qmail's "limits" patch for tcpserver
+QUOTES = "\"'|/!#%&*+;@^~"  # any character can quote a value; to write one, these are tried in turn
+MESSAGE = b"DIEMSG"  # the message of a refusal; the name is that of qmail's "limits" patch for tcpserver
 ADDRESS_FORMS = "write 192.0.2.1, 192.0.2., 192.0.2.0/24, 2001:db8::/32, =host or =.domain"
-PADDING = (".0.0.0", ".0.0", ".0")  # what one to three octets lack
+PADDING = (".0.0.0", ".0.0", ".0")  # completes one, two and three octets to an address
 
 
 class RuleError(ValueError):
@@ -32,7 +32,7 @@ class RuleError(ValueError):
 
 
 class Action:
-    """What a rule does: the verdict and the variables that it sets."""
+    """The action of a rule: its verdict, and the variables that it sets."""
 
     __slots__ = ("outcome", "variables")
 
@@ -49,9 +49,9 @@ class Action:
 
 
 def parse(lines: "Iterable[str]", path: str) -> "Iterator[tuple[int, list[str], Action]]":
-    """Line number, keys and action of each rule. Raises ConfigError for the first line that is none.
+    """Line number, keys and action of each rule. Raises ConfigError for the first line that is no rule.
 
-    The loop is what a gate with a text of rules spends its time in, so each distinct action is parsed once.
+    A gate with a text of rules spends its time in this loop, so each distinct action is parsed only once.
     """
     actions: dict[str, Action] = {}
     for number, line in enumerate(lines, 1):
@@ -70,7 +70,7 @@ def parse(lines: "Iterable[str]", path: str) -> "Iterator[tuple[int, list[str], 
 
 
 def split_rule(rule: str) -> tuple[str, str]:
-    """Address and action. The colon between them is the one before the word, as an IPv6 address has its own."""
+    """Address and action. They are separated by the colon before `allow` or `deny`. IPv6 addresses have colons, too."""
     ends = [at for at in (rule.find(":allow"), rule.find(":deny")) if at >= 0]
     if not ends:
         hint = "the line ends in CR LF" if rule.endswith("\r") else 'write ADDRESS:allow,VAR="VALUE" or ADDRESS:deny'
@@ -89,7 +89,7 @@ def parse_action(word: str) -> Action:
 
 
 def parse_variable(text: str) -> tuple[str, str, str]:
-    """Name, value and what follows of a `,VAR="VALUE"` at the start of the text. Raises RuleError."""
+    """Name and value of a `,VAR="VALUE"` at the start of the text, and the rest of the text. Raises RuleError."""
     name, equals, value = text[1:].partition("=")
     if text[0] != "," or not equals:
         raise RuleError(f"{text!r} is no variable", 'after allow or deny only ,VAR="VALUE" may follow')
@@ -105,9 +105,9 @@ def parse_variable(text: str) -> tuple[str, str, str]:
 
 
 def address_keys(address: str) -> list[str]:
-    """The keys in normal form that a rule's address stands for: several for a range, else one. Raises RuleError."""
+    """The keys of a rule's address, in normal form: several for a range, else one. Raises RuleError."""
     if address[-1:] != "." and is_ipv4(address):
-        return [address]  # the commonest first
+        return [address]  # the most common form comes first
     if not address:
         return [""]
     if "@" in address:
@@ -122,7 +122,7 @@ def address_keys(address: str) -> list[str]:
 
 
 def is_ipv4(text: str) -> bool:
-    """Four decimal numbers without leading zeros, the only form in which a peer's address is ever looked up."""
+    """Whether these are four decimal numbers without leading zeros. A peer's address is looked up only in this form."""
     try:
         _socket.inet_pton(_socket.AF_INET, text)
     except (OSError, ValueError):
@@ -137,13 +137,13 @@ def dotted_key(address: str) -> str:
 
 
 def is_dotted(text: str) -> bool:
-    """`10.1.`: whole octets."""
+    """Whether this is a prefix of whole octets, such as `10.1.`."""
     dots = text.count(".")
     return text[-1:] == "." and dots <= 3 and is_ipv4(text[:-1] + PADDING[dots - 1])
 
 
 def cidr_key(address: str) -> str:
-    """An IPv6 address, or a network in CIDR form. /8, /16 and /24 have the key of the dotted prefix."""
+    """The key of an IPv6 address or of a network in CIDR form. /8, /16 and /24 have the key of the dotted prefix."""
     text, slash, bits = address.partition("/")
     try:
         packed = pack(text)
@@ -166,7 +166,7 @@ def cidr_key(address: str) -> str:
 
 
 def range_keys(address: str) -> list[str]:
-    """`10.2-3.` and `1.2.3.37-53`: one key for each number. tcprules makes nothing of 53-37, and 255 of 300."""
+    """One key for each number of `10.2-3.` or `1.2.3.37-53`. (tcprules reads 53-37 as empty, and 300 as 255.)"""
     dash = address.index("-")
     start = address.rfind(".", 0, dash) + 1
     end = address.find(".", dash) if "." in address[dash:] else len(address)
@@ -181,12 +181,12 @@ def range_keys(address: str) -> list[str]:
 
 
 def is_number(text: str, highest: int) -> bool:
-    """Decimal digits without a leading zero (int() takes blanks, signs, underscores and foreign digits)."""
+    """Whether these are decimal digits without a leading zero. int() also accepts blanks, signs and foreign digits."""
     return text.isascii() and text.isdigit() and len(text) <= 3 and str(int(text)) == text and int(text) <= highest
 
 
 def host_key(address: str) -> str:
-    """`=host`, `=.suffix`, or `=` for every peer with a name. Names are looked up in lower case."""
+    """The key of `=host`, of `=.suffix`, or of `=` for every peer with a name. Names are looked up in lower case."""
     name = address[1:]
     labels = name.removeprefix(".").split(".") if name else ["a"]
     if name != name.lower():
@@ -199,7 +199,7 @@ def host_key(address: str) -> str:
 
 
 def info_key(address: str) -> str:
-    """`info@address` or `info@=host`; tcpserver never looks up info with a network or a suffix."""
+    """The key of `info@address` or `info@=host`. tcpserver never looks up info with a network or a suffix."""
     info, _, place = address.rpartition("@")
     if not (info.isascii() and info.isprintable()) or " " in info:
         raise RuleError(f"{info!r} never matches", "info is looked up without blanks")
@@ -214,7 +214,7 @@ def info_key(address: str) -> str:
 
 
 def address_hint(text: str) -> str:
-    """What may have been meant by a text that is no address."""
+    """A hint: what the author of a text that is no address may have meant."""
     octets = text.split(".")
     if len(octets) < 4 and is_ipv4(text + PADDING[len(octets) - 1]):
         return f"for the network write {text}. or {text}{PADDING[len(octets) - 1]}/{8 * len(octets)}"
@@ -228,12 +228,12 @@ def address_hint(text: str) -> str:
 
 
 def written(key: str) -> str:
-    """The address of a rule that has this key: `fe80::` alone is none, because it may mean a network."""
+    """The address of a rule with this key. `fe80::` alone is not allowed there, because it can mean a network."""
     return f"{key}/128" if key.endswith("::") and "@" not in key else key
 
 
 def rule_text(address: str, action: Action) -> str:
-    """The rule in normal form: variables in double quotes where they can be."""
+    """The rule in normal form: variables are in double quotes if possible."""
     words = [f"{address}:{action.outcome}"]
     for name, value in action.variables.items():
         text = (value or b"").decode("latin-1")

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from ..core.options import Settings
     from ..core.rule_files import Sources
 
-# In a cdb that `sockgatectl rules compile` made: a key that no peer has (tcpserver's are C strings), whose data
-# is version, source, and the prefix lengths of the CIDR rules for IPv4 and for IPv6, each ended by a NUL.
+# A cdb that `sockgatectl rules compile` made has this key. No peer has it, because the keys of tcpserver are C strings.
+# Its data is: version, source, prefix lengths of the CIDR rules for IPv4, and for IPv6, each with a NUL at its end.
 ABOUT_KEY = b"\0sockgate"
 ABOUT_VERSION = b"1"
 
-# The data of a rule: parts ended by a NUL. tcpserver knows the first two and skips the third.
+# The data of a rule consists of parts with a NUL at their end. tcpserver knows the first two and skips the third.
 PART_DENY, PART_VARIABLE, PART_LINE = b"D", b"+", b"L"
 
 
@@ -33,7 +33,7 @@ def build(settings: "Settings", sources: "Sources") -> "RulesAccess":
 
 
 class RulesAccess(Check):
-    """The rules of one file. A client that matches no rule is neither let in nor refused by it."""
+    """The rules of one file. About a client that matches no rule, this check decides nothing."""
 
     by_name = True
 
@@ -47,7 +47,7 @@ class RulesAccess(Check):
         return (without_catch_all(self.store.end),)
 
     def require_succession(self, previous: Check) -> None:
-        """A file that had a catch-all rule and has none now may have been cut between two lines."""
+        """Refuse a file that had a catch-all rule and has none now: it may have been cut between two lines."""
         if isinstance(previous, RulesAccess) and previous.store.has_catch_all and not self.store.has_catch_all:
             raise ConfigError(
                 f"{self.store.end}: the catch-all rule is gone", "restart the service if that is meant", self.store.end
@@ -60,16 +60,16 @@ class RulesAccess(Check):
 
 
 def without_catch_all(end: Cause) -> RuleWarning:
-    """What to say of rules without a catch-all rule, of which this is the last one."""
+    """The warning about rules without a catch-all rule. `end` is the last rule."""
     message = "no catch-all rule: every client that matches no rule is let in"
     compiling = "" if end.line else ", and compile them anew"
     return RuleWarning(end, message, f"add ':deny' or ':allow' at the end of the rules{compiling}")
 
 
 def load(path: str, sources: "Sources | None") -> "TextRules | CompiledRules":
-    """The store in this file, told by its content: a cdb has a NUL in its header, a text has none anywhere.
+    """The store in this file. Its content tells the kind: a cdb has a NUL in its header, a text has none anywhere.
 
-    So no cdb, however damaged, is ever taken for a text. Raises ConfigError.
+    So no cdb, also no damaged one, is ever taken for a text. Raises ConfigError.
     """
     descriptor, status = open_file(path, sources)
     try:
@@ -83,7 +83,7 @@ def load(path: str, sources: "Sources | None") -> "TextRules | CompiledRules":
 
 
 class TextRules:
-    """A store of the rules in a text, all of it read and checked. Of two rules with one key the first counts.
+    """A store of the rules in a text. All of it is read and checked. Of two rules with one key the first counts.
 
     end  the last rule
     """
@@ -120,15 +120,15 @@ class TextRules:
         return network_keys(peer.remote, self._lengths[len(peer.remote)])
 
     def require_unchanged(self) -> None:
-        """A text was read as a whole: what happens to its file later is nothing to this store."""
+        """Never raises: the text was read as a whole, so later changes of its file do not matter to this store."""
 
 
 class CompiledRules:
-    """A store of the rules in a cdb of ours or of tcprules. Of the latter, only what tcpserver looks up counts.
+    """A store of the rules in a cdb that sockgate or tcprules made. In the latter, only keys of tcpserver count.
 
     end            the file
-    has_catch_all  whether there is a rule for every client
-    source         the text that ours was compiled from, empty for one of tcprules
+    has_catch_all  whether there is a catch-all rule
+    source         the text from which sockgate compiled it; empty for a cdb of tcprules
     """
 
     __slots__ = ("_cdb", "_lengths", "end", "has_catch_all", "name", "source")
@@ -163,9 +163,9 @@ class CompiledRules:
         self._cdb.require_unchanged()
 
     def read_rule(self, key: str, data: bytes) -> tuple[Action, Cause]:
-        """Action of a rule's data, and where the rule stands.
+        """The action in a rule's data, and the place of the rule.
 
-        Raises ConfigError for anything that tcprules does not write.
+        Raises ConfigError for data that tcprules does not write.
         """
         outcome, cause = ALLOW, Cause(file=self.name)
         variables: dict[bytes, bytes | None] = {}
@@ -212,7 +212,7 @@ def prefix_lengths(keys: "Iterable[str]") -> dict[int, frozenset[int]]:
 
 
 def read_lengths(text: bytes, longest: int) -> frozenset[int]:
-    """Raises ValueError."""
+    """The prefix lengths in this text. Raises ValueError."""
     lengths = frozenset(int(number) for number in text.split(b",") if number)
     if not lengths <= set(range(longest + 1)):
         raise ValueError

@@ -1,7 +1,7 @@
-"""--access-times and --max-load: when a service is open at all, as xinetd 2.3.15 decides it (access.c, time.c).
+"""--access-times and --max-load: when a service is open, as xinetd 2.3.15 decides it (access.c, time.c).
 
-Local time, both ends of an interval inclusive. Unlike there, 22:00-6:00 runs across midnight and 24:00 ends a day;
-xinetd disables a service for either.
+Times are local times. Both ends belong to an interval. Two things differ from xinetd: 22:00-6:00 crosses midnight, and
+24:00 is the end of a day. For both, xinetd disables the service.
 """
 
 import posix
@@ -26,12 +26,12 @@ def build(settings: "Settings", _: "Sources") -> "Schedule":
 
 
 class Schedule(Check):
-    """Refuses everybody outside the intervals, and while the load of the last minute is too high."""
+    """Refuses every client outside the intervals, and while the load of the last minute is too high."""
 
     lasting = False
 
     def __init__(self, access_times: str, max_load: str | None) -> None:
-        """`access_times` is empty, and `max_load` None, where the option was not given. Raises UsageError."""
+        """If an option was not given, `access_times` is empty, or `max_load` is None. Raises UsageError."""
         self._text = " ".join(access_times.split())
         self._intervals = [parse_interval(word) for word in access_times.split()]
         if access_times and not self._intervals:
@@ -56,7 +56,7 @@ class Schedule(Check):
         return Verdict(NO_MATCH)
 
     def is_open(self, minute: int) -> bool:
-        """Whether one of the intervals has this minute of the day."""
+        """Whether this minute of the day belongs to one of the intervals."""
         return any(
             start <= minute <= end if start <= end else minute >= start or minute <= end
             for start, end in self._intervals
@@ -64,7 +64,7 @@ class Schedule(Check):
 
 
 def parse_interval(word: str) -> tuple[int, int]:
-    """First and last minute of the day of `H:M-H:M`. Raises UsageError."""
+    """The first and the last minute of the day in `H:M-H:M`. Raises UsageError."""
     start, _, end = word.partition("-")
     first, last = parse_time(start), parse_time(end)
     if first is None or last is None or first in (last, MINUTES_OF_A_DAY):
@@ -74,7 +74,7 @@ def parse_interval(word: str) -> tuple[int, int]:
 
 
 def parse_time(text: str) -> int | None:
-    """Minute of the day of `H:M`, 0:00 to 24:00; None if it is none."""
+    """The minute of the day of `H:M`, from 0:00 to 24:00. None if the text is not such a time."""
     hour, _, minute = text.partition(":")
     if not all(part.isascii() and part.isdigit() and len(part) <= 2 for part in (hour, minute)):
         return None

@@ -1,8 +1,9 @@
 """--only-from and --no-access: the address forms and verdicts of xinetd 2.3.15 (addr.c, access.c).
 
-Both lists match: refused. Most forms mean something else than they seem to: `10.0.0.0` is 10.0.0.0/8 and
-`192.168.10` is 192.168.0.10. Each keeps its meaning, and `meaning()` tells it. What xinetd skips in silence is an
-error here, and so is an entry of --no-access that refuses less than it says. See sockgate-rules(5).
+A client that both lists match is refused. Most forms mean something else than they seem to: `10.0.0.0` is 10.0.0.0/8,
+and `192.168.10` is 192.168.0.10. Each form keeps its meaning, and `meaning()` tells it. An entry that xinetd skips
+without a message is an error here. An entry of --no-access that refuses less than it says is an error, too. See
+sockgate-rules(5).
 """
 
 import _socket
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
     from ..core.options import Settings
     from ..core.rule_files import Sources
 
-Network = tuple[int, int, int]  # address length in bytes, host bits, network number, as AddressList has it
+Network = tuple[int, int, int]  # address length in bytes, host bits, network number, as in AddressList
 
 NETWORKS_FILE = "/etc/networks"  # networks(5)
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
-NOBODY = "xinetd matches nobody by it"
+NO_CLIENT = "xinetd matches no client by it"
 FORMS = "see sockgate-rules(5) for xinetd's forms of addresses"
 
 
 class Entry:
     """One word of a list.
 
-    networks  what it covers
-    name      instead of them, a host name or .domain to compare with the peer's own name, in lower case
-    caveat    why it matches less than it says; such an entry only ever keeps somebody out
+    networks  the networks that it covers
+    name      instead of networks, a host name or .domain for the peer's own name, in lower case
+    caveat    why it matches less than it says; such an entry can never let a client in by mistake
     """
 
     __slots__ = ("caveat", "name", "networks", "text")
@@ -47,7 +48,7 @@ class Entry:
     def covers(self, peer: Peer) -> bool:
         """Whether one of its networks has the peer's address.
 
-        xinetd compares the IPv4 client of an IPv6 socket with IPv6 rules as well, by its mapped address.
+        xinetd also compares the IPv4 client of an IPv6 socket with IPv6 entries, by its mapped address.
         """
         packed = (peer.remote, MAPPED_PREFIX + peer.remote) if peer.mapped else (peer.remote,)
         return any(
@@ -57,18 +58,18 @@ class Entry:
         )
 
     def names(self, host: HostName) -> bool:
-        """Whether the peer's name, however sure, is meant by this entry."""
+        """Whether this entry matches the peer's name, confirmed or not."""
         return host.text.endswith(self.name) if self.name.startswith(".") else host.text == self.name
 
     def meaning(self) -> str:
-        """What it matches: for `check` and `explain`."""
+        """The clients that it matches, as text for `check` and `explain`."""
         if self.name:
             return f"clients whose name ends in {self.name}" if self.name[0] == "." else f"the client named {self.name}"
-        networks = " ".join(cidr(network) for network in self.networks) or "nobody"
+        networks = " ".join(cidr(network) for network in self.networks) or "no client"
         return f"{networks} ({self.caveat})" if self.caveat else networks
 
     def shown(self) -> str:
-        """As it was written, with its networks where they look different: `10.0.0.0, that is 10.0.0.0/8`."""
+        """The entry as it was written, with its networks if they look different: `10.0.0.0, that is 10.0.0.0/8`."""
         networks = " ".join(cidr(network) for network in self.networks)
         plain = self.name or networks in (self.text, f"{self.text}/32", f"{self.text}/128")
         return self.text if plain else f"{self.text}, that is {networks}"
@@ -79,7 +80,7 @@ def build(settings: "Settings", sources: "Sources") -> "XinetdAccess":
 
 
 class XinetdAccess(Check):
-    """The verdict of both lists. Given as "" a list is absent; given as a blank it is there and empty."""
+    """The check of both lists. "" stands for a list that is not given, a blank for a list that is empty."""
 
     def __init__(self, only_from: str, no_access: str, sources: "Sources | None" = None) -> None:
         self._only_from = read_list(only_from, "--only-from", sources) if only_from else None
@@ -108,7 +109,7 @@ class XinetdAccess(Check):
 
 
 def refused_by(entries: list[Entry], peer: Peer, considered: list[str] | None) -> Verdict | None:
-    """The refusal of --no-access, if it has one. A name counts even unconfirmed; one that nobody knows refuses."""
+    """The refusal of --no-access, or None. An unconfirmed name counts, too. A failed look-up refuses."""
     entry = find(entries, peer)
     named = [entry for entry in entries if entry.name]
     if entry is None and named:
@@ -124,7 +125,7 @@ def refused_by(entries: list[Entry], peer: Peer, considered: list[str] | None) -
 
 
 def let_in_by(entries: list[Entry], peer: Peer, considered: list[str] | None) -> Verdict:
-    """The verdict of --only-from. A name lets in only if it leads back to the client: anyone can claim a name."""
+    """The verdict of --only-from. A name counts only if it leads back to the client: a client can claim any name."""
     entry = find(entries, peer)
     problem = ""
     named = [entry for entry in entries if entry.name]
@@ -136,7 +137,7 @@ def let_in_by(entries: list[Entry], peer: Peer, considered: list[str] | None) ->
         return Verdict(ALLOW, Cause("--only-from", entry.text), f"in --only-from {entry.shown()}")
     report(entries, "--only-from", considered)
     if not entries:
-        return Verdict(DENY, Cause("--only-from"), "--only-from is empty: nobody may come in")
+        return Verdict(DENY, Cause("--only-from"), "--only-from is empty: no client may come in")
     cause = Cause("--only-from", " ".join(entry.text for entry in entries))
     return Verdict(DENY, cause, f"not in {cause}{problem}")
 
@@ -155,7 +156,7 @@ def report(entries: list[Entry], option: str, considered: list[str] | None) -> N
 
 
 def read_list(text: str, option: str, sources: "Sources | None") -> list[Entry]:
-    """The entries of a list, separated by blanks. Raises UsageError for the first that is wrong."""
+    """The entries of a list, separated by blanks. Raises UsageError for the first wrong entry."""
     entries = []
     for word in text.split():
         try:
@@ -170,7 +171,7 @@ def read_list(text: str, option: str, sources: "Sources | None") -> list[Entry]:
 
 
 def parse_entry(text: str, sources: "Sources | None" = None) -> Entry:
-    """What xinetd's parsers, in the order in which they are tried, make of one word. Raises ValueError."""
+    """The entry that xinetd makes of one word. Its parsers are tried in xinetd's order. Raises ValueError."""
     if "{" in text:
         return Entry(text, factorised(text))
     if "," in text:
@@ -180,7 +181,7 @@ def parse_entry(text: str, sources: "Sources | None" = None) -> Entry:
         return masked(text, address, bits)
     if ":" in text:
         number = inet_pton6(text)
-        return Entry(text, ((16, 0, number),)) if number else Entry(text, caveat=NOBODY)
+        return Entry(text, ((16, 0, number),)) if number else Entry(text, caveat=NO_CLIENT)
     try:
         number = inet_aton(text)
     except ValueError:
@@ -190,7 +191,7 @@ def parse_entry(text: str, sources: "Sources | None" = None) -> Entry:
 
 
 def trailing_zero_octets(number: int) -> int:
-    """How many octets at the end of an IPv4 address are zero: xinetd takes all of them for "any"."""
+    """The number of zero octets at the end of an IPv4 address. xinetd lets each of them match any number."""
     count = 0
     while count < 4 and not number >> count * 8 & 0xFF:
         count += 1
@@ -198,7 +199,7 @@ def trailing_zero_octets(number: int) -> int:
 
 
 def masked(text: str, address: str, bits: str) -> Entry:
-    """`address/bits`. Raises ValueError."""
+    """The entry of `address/bits`. Raises ValueError."""
     length = 16 if ":" in address else 4
     number = inet_pton6(address) if length == 16 else inet_aton(address)
     size = prefix_length(text, bits, length)
@@ -206,16 +207,16 @@ def masked(text: str, address: str, bits: str) -> Entry:
     if missing and number >> 32 - min(size, 32) != inet_aton(address + ".0" * missing) >> 32 - min(size, 32):
         raise ValueError(f"{text!r}: write all four octets, since xinetd reads {address} as {dotted(number)}")
     if size == 128 and length == 16:
-        return Entry(text, caveat=NOBODY)
+        return Entry(text, caveat=NO_CLIENT)
     host_bits = max(length * 8 - size, 0)
     caveat = "xinetd reads it as a single address" if size > length * 8 else ""
     return Entry(text, ((length, host_bits, number >> host_bits),), caveat=caveat)
 
 
 def prefix_length(text: str, bits: str, length: int) -> int:
-    """What xinetd reads behind the slash: the first number, so that a mask such as 255.255.255.0 is 255.
+    """The number that xinetd reads behind the slash. It is the first number, so a mask such as 255.255.255.0 is 255.
 
-    Raises ValueError where that lets in more than is written (/24x, /0x18, /24.0.0.0), or is beyond all sense.
+    Raises ValueError if that lets in more than is written (/24x, /0x18, /24.0.0.0), or makes no sense.
     """
     first, *others = bits.split(".")
     valid = is_octet(first) and (length == 4 or int(first) <= 128)
@@ -227,7 +228,7 @@ def prefix_length(text: str, bits: str, length: int) -> int:
 
 
 def factorised(text: str) -> tuple[Network, ...]:
-    """`10.1.{2,3}`: one network for each item, as long as the octets up to it. Raises ValueError."""
+    """One network for each item of `10.1.{2,3}`. The octets up to the item are its prefix. Raises ValueError."""
     head, _, tail = text.partition("{")
     octets = head.split(".")
     items = tail.removesuffix("}").split(",")
@@ -245,7 +246,7 @@ def is_octet(text: str) -> bool:
 
 
 def named(text: str, sources: "Sources | None") -> Entry:
-    """A host name, a .domain, or a network of networks(5). Raises ValueError."""
+    """The entry of a host name, a .domain, or a name of networks(5). Raises ValueError."""
     name = text.lower()
     last = name.rpartition(".")[2]
     if not NAME_CHARACTERS.issuperset(name) or not last or last.isdigit() or ".." in name:
@@ -253,14 +254,14 @@ def named(text: str, sources: "Sources | None") -> Entry:
     network = known_networks(sources).get(name)
     if network is None:
         return Entry(text, name=name)
-    # The C library completes the number of a network to four octets, so xinetd finds no class in it.
+    # The C library completes the number of a network to four octets, so xinetd cannot see its class (/8, /16, /24).
     return Entry(text, ((4, 0, network),), caveat="xinetd compares with the network's own address alone")
 
 
 def known_networks(sources: "Sources | None") -> dict[str, int]:
-    """Name to number of what networks(5) lists; 0.0.0.0 is no network to xinetd. Raises ConfigError."""
+    """The networks in networks(5): name to number. For xinetd 0.0.0.0 is no network. Raises ConfigError."""
     if not exists(NETWORKS_FILE, sources):
-        return {}  # getnetbyname(3) knows none either
+        return {}  # then getnetbyname(3) knows no networks either
     networks: dict[str, int] = {}
     for line in read_file(NETWORKS_FILE, sources=sources).decode("latin-1").splitlines():
         name, number, *aliases = [*line.partition("#")[0].split(), "", ""]
@@ -272,7 +273,7 @@ def known_networks(sources: "Sources | None") -> dict[str, int]:
 
 
 def inet_pton6(text: str) -> int:
-    """An IPv6 address. One with a scope is refused: xinetd accepts it and ignores the scope."""
+    """The number of an IPv6 address. A scope is an error: xinetd accepts it and ignores it."""
     try:
         return int.from_bytes(_socket.inet_pton(_socket.AF_INET6, text), "big")
     except (OSError, ValueError):

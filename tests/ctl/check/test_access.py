@@ -98,7 +98,7 @@ CASES: Cases = {
         unit("--allow 10.0.0.0/8") | {SOCKET: SOCKET_UNIT + "IPAddressDeny=any\n"},
         [],
     ),
-    "nobody": (unit("--only-from fd00::1/128"), finding("fd00::1/128", "nobody (xinetd matches nobody by it)")),
+    "nobody": (unit("--only-from fd00::1/128"), finding("fd00::1/128", "no client (xinetd matches no client by it)")),
 }
 
 
