@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -95,7 +97,8 @@ def test_a_port_that_is_taken_is_taken_by_its_process(
 
 @pytest.mark.parametrize(("bound", "wanted", "conflict"), [
     ("127.0.0.1", "127.0.0.1", True), ("127.0.0.1", "127.0.0.2", False), ("0.0.0.0", "127.0.0.2", True),
-    ("127.0.0.1", "", True), ("::1", "127.0.0.1", False), ("::1", "::1", True), ("::", "127.0.0.1", True),
+    ("127.0.0.1", "", True), ("::1", "127.0.0.1", False), ("::1", "::1", True), ("::", "::1", True),
+    ("::", "127.0.0.1", False), ("::", "", True),  # a server for IPv6 alone
 ])  # fmt: skip
 def test_a_port_is_taken_only_on_the_same_address(bound: str, wanted: str, conflict: bool) -> None:
     family = socket.AF_INET6 if ":" in bound else socket.AF_INET
@@ -106,6 +109,42 @@ def test_a_port_is_taken_only_on_the_same_address(bound: str, wanted: str, confl
         )
         assert end is not None
         assert bool(sockets_on(end)) == conflict
+
+
+@pytest.mark.parametrize(("protocol", "kind"), [("tcp", socket.SOCK_STREAM), ("udp", socket.SOCK_DGRAM)])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_server_for_ipv6_alone_leaves_the_port_of_ipv4(protocol: str, kind: socket.SocketKind, alone: bool) -> None:
+    with socket.socket(socket.AF_INET6, kind) as other:
+        other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, alone)
+        other.bind(("::", 0))
+        if protocol == "tcp":
+            other.listen()
+        port = other.getsockname()[1]
+        inode = str(os.fstat(other.fileno()).st_ino)
+        families = {number: endpoint.families for endpoint, number in listeners(protocol)}[inode]
+        assert families == ((16,) if alone else (4, 16))
+        for text, taken in ((f"0.0.0.0:{port}", not alone), (str(port), True), (f"[::1]:{port}", True)):
+            wanted = parse_listen(text, protocol)
+            assert wanted is not None
+            assert bool(conflicting_processes(wanted)) is taken, text
+
+
+def test_what_another_family_has_is_no_conflict_where_our_own_socket_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel refuses the address because systemd listens on it already, and not because of the other program."""
+    monkeypatch.setattr("sockgate.host.ports.MANAGER", os.getpid())
+    with socket.create_server(("0.0.0.0", 0)) as own:
+        port = own.getsockname()[1]
+        wanted = parse_listen(f"0.0.0.0:{port}", "tcp")
+        assert wanted is not None
+        script = (
+            f"import socket; s = socket.create_server(('::', {port}), family=socket.AF_INET6); print(1, flush=True)"
+        )
+        command = [sys.executable, "-c", f"{script}; input()"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"1\n"
+            assert conflicting_processes(wanted) == []
+            other.communicate()
 
 
 def test_a_mapped_address_of_the_kernel_is_ipv4() -> None:

@@ -78,6 +78,36 @@ def test_a_file_that_only_root_can_read_is_found(smtp: Machine) -> None:
     assert check(smtp, "smtp") == (0, "")
 
 
+def test_a_missing_table_of_libwrap_is_no_fault_unless_its_folder_is_closed(smtp: Machine) -> None:
+    options = "SOCKGATE_OPTIONS=--hosts-access smtpd,/etc/tables\nSOCKGATE_SERVER=/bin/cat\n"
+    smtp.write("/etc/default/sockgate-smtp", options)
+    smtp.write("/etc/tables/hosts.allow", "ALL: 127.0.0.1\n")
+    assert check(smtp, "smtp") == (0, "")
+    smtp.path("/etc/tables").chmod(0o700)
+    code, said = check(smtp, "smtp")
+    assert code == 1
+    assert said.splitlines()[0].startswith(
+        "/etc/default/sockgate-smtp:1: error: smtp@.service: unable to read '/etc/tables/hosts.allow' as user 'mail'"
+    )
+
+
+def test_a_port_that_only_another_family_has_is_not_taken(smtp: Machine) -> None:
+    """Also while the socket itself listens, so that the kernel refuses the port to everybody."""
+    smtp.write("/etc/default/sockgate-smtp", "SOCKGATE_OPTIONS=--allow localhost\nSOCKGATE_SERVER=/bin/cat\n")
+    smtp.write("/etc/systemd/system/smtp.socket.d/4.conf", "[Socket]\nListenStream=\nListenStream=0.0.0.0:25\n")
+    listen = "import socket, time; s = socket.create_server(('::', 25), family=socket.AF_INET6); time.sleep(60)"
+    smtp.systemctl("daemon-reload")
+    smtp.systemctl("start", "smtp.socket")
+    try:
+        smtp.run("systemd-run", "--quiet", "--unit=other", "/usr/bin/python3", "-c", listen)
+        smtp.wait_for(lambda: "[::]:25" in smtp.run("ss", "-Hltn", "sport", "=", "25").stdout, "it to listen")
+        assert check(smtp, "smtp") == (0, "")
+    finally:
+        smtp.run("rm", "/etc/systemd/system/smtp.socket.d/4.conf")
+        smtp.systemctl("stop", "smtp.socket", "other.service")
+        smtp.systemctl("daemon-reload")
+
+
 def test_a_wrong_option_fails_the_socket_with_one_clear_line(smtp: Machine) -> None:
     smtp.write("/etc/default/sockgate-smtp", "SOCKGATE_OPTIONS=--alow any\nSOCKGATE_SERVER=/bin/cat\n")
     assert smtp.systemctl("start", "smtp.socket", check=False).returncode

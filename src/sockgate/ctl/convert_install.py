@@ -104,7 +104,7 @@ def taken_ports(service: Service, program: str) -> Iterator[str]:
     """A warning for each port on which a program listens now. Most often that is the old daemon."""
     protocol = "udp" if service.listens[0].kind == DATAGRAM else "tcp"
     for listen in service.listens:
-        wanted = parse_listen(listen.address, protocol)
+        wanted = parse_listen(listen.address, protocol, only_ipv6=service.ipv6_only == "ipv6-only")
         inodes = sockets_on(wanted) if wanted else set()
         if not (wanted and inodes):
             continue

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..core.peer import pack, unmap
+from . import ipv6_only
 
 STATES = {"tcp": "0A", "udp": "07"}  # TCP_LISTEN; a UDP socket without a peer (net/tcp_states.h)
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
@@ -65,6 +66,7 @@ def parse_listen(text: str, protocol: str, *, only_ipv6: bool = False) -> Endpoi
 
 def listeners(protocol: str) -> Iterator[tuple[Endpoint, str]]:
     """All endpoints with a listening socket in this network namespace, and the inode of the socket."""
+    only_ipv6 = ipv6_only.inodes(protocol)
     for file in (f"/proc/net/{protocol}", f"/proc/net/{protocol}6"):
         try:
             with open(file, encoding="ascii") as lines:
@@ -72,7 +74,9 @@ def listeners(protocol: str) -> Iterator[tuple[Endpoint, str]]:
                 for line in lines:
                     fields = line.split()
                     if fields[3] == STATES[protocol]:
-                        yield kernel_endpoint(fields[1], protocol), fields[9]
+                        endpoint = kernel_endpoint(fields[1], protocol)
+                        alone = fields[9] in only_ipv6
+                        yield endpoint._replace(families=(16,)) if alone else endpoint, fields[9]
         except OSError:
             continue  # IPv6 is switched off
 

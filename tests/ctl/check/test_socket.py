@@ -22,6 +22,17 @@ from tests.ctl.check.good_units import (
 )
 from tests.units.tree import write_tree
 
+DATAGRAMS = "[Socket]\nListenDatagram=69\n"
+DATAGRAM_SERVICE = (
+    "[Service]\nExecStart=/usr/sbin/sockgate --allow localhost -- /usr/bin/server\nUser=mail\nStandardInput=socket\n"
+    "StandardError=journal\nSyslogLevelPrefix=no\n"
+)
+TWO_SOCKETS = (
+    "StandardInput=socket, which is for one socket, and gets 2: systemd does not start it, and no client is served"
+    " (write a socket and a service for each address)"
+)
+MORE = f"{ETC}/more.socket"
+
 CASES: Cases = {
     "per connection program in a resident service": (
         {
@@ -90,6 +101,23 @@ CASES: Cases = {
         {SOCKET: edit(SOCKET_UNIT, "=25", "=192.168.0.1:25\nFreeBind=true")},
         [],
     ),
+    "two sockets for a gate that takes one": (
+        {
+            SOCKET: DATAGRAMS.replace("=69", "=127.0.0.1:69\nListenDatagram=127.0.0.2:69"),
+            RESIDENT: DATAGRAM_SERVICE,
+        },
+        [f"{SOCKET}:3: error: mail.service has {TWO_SOCKETS}"],
+    ),
+    "a second socket unit for a gate that takes one": (
+        {
+            SOCKET: DATAGRAMS,
+            RESIDENT: DATAGRAM_SERVICE,
+            MORE: "[Socket]\nListenDatagram=70\nService=mail.service\n",
+            f"{ETC}/sockets.target.wants/more.socket": f"-> {MORE}",
+        },
+        [f"{MORE}:2: error: mail.service has {TWO_SOCKETS}"],
+    ),
+    "one socket for a gate that takes one": ({SOCKET: DATAGRAMS, RESIDENT: DATAGRAM_SERVICE}, []),
     "no socket": (
         {SOCKET: "", f"{ETC}/x.target.wants/mail@.service": f"-> {TEMPLATE}"},
         [
@@ -111,3 +139,14 @@ def test_polling_is_limited_where_systemd_limits_it(tmp_path: Path) -> None:
         "warning: PollLimitBurst= is not set: systemd accepts at most 75 connections a second"
         f" (put PollLimitBurst=400 under [Socket] with {EDIT_SOCKET})"
     ]
+
+
+@pytest.mark.parametrize("kind", ["ListenStream", "ListenDatagram"])
+def test_a_converted_wait_line_of_two_addresses_is_found_although_it_has_no_gate(tmp_path: Path, kind: str) -> None:
+    socket = f"[Socket]\n{kind}=127.0.0.1:20152\n{kind}=127.0.0.2:20152\n"
+    service = "[Service]\nExecStart=/usr/bin/x x\nStandardInput=socket\n"
+    units = {f"{ETC}/x.socket": socket, f"{ETC}/x.service": service}
+    write_tree(tmp_path, GOOD | units | {f"{ETC}/sockets.target.wants/x.socket": f"-> {ETC}/x.socket"})
+    assert check(tmp_path, "--systemd", "252") == (1, [f"{ETC}/x.socket:3: error: x.service has {TWO_SOCKETS}"])
+    write_tree(tmp_path, {f"{ETC}/x.service": service.replace("StandardInput=socket\n", "")})
+    assert check(tmp_path, "--systemd", "252") == (0, [])

@@ -39,7 +39,8 @@ def log_type(draft: Draft, value: Value) -> Answer:
         server = f"{name}.service" if draft.wait else f"{name}@*"
         return approximated(
             f"everything goes to the journal instead of {value.words[1]!r}: "
-            f'read it with "sockgatectl log {name}" or "journalctl -u {name}.socket -u \'{server}\'"'
+            f"read it with \"journalctl -u {name}.socket -u '{server}'\", "
+            f'or, if it has a gate, with "sockgatectl log {name}"'
         )
     if kind == "SYSLOG" and 2 <= len(value.words) <= 3:
         return syslog(draft, value)

@@ -13,6 +13,8 @@ from ...core.errors import GateError, UsageError
 from ...host.host import Host
 from ...units.reader import Place
 from ..gated_service import GatedService, find_named, gate_names
+from .problem import Problem
+from .socket import without_gate
 from .table import ERROR, INSPECTIONS, LEVELS
 
 # Each round mends what stopped further inspections. Most often one round is enough.
@@ -57,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = units or gate_names(host.search)
     wanted = [name for name in names if units or arguments.all or host.uses(name)]
     findings = check_all(wanted, host, levels)
+    findings += [] if units else sockets_without_gate(host, all_=arguments.all)
     if arguments.fix:
         findings = fix_and_check_again(wanted, findings, host, levels, sys.stderr if arguments.json else sys.stdout)
     report(findings, as_json=arguments.json)
@@ -90,6 +93,16 @@ def check_all(names: list[str], host: Host, levels: tuple[str, ...]) -> list[Fin
     return [finding for name in names for finding in check(name, host, levels)]
 
 
+def sockets_without_gate(host: Host, *, all_: bool) -> list[Finding]:
+    """What keeps a socket from serving any client, although no gate is to blame."""
+    return [
+        finding_of(ERROR, problem)
+        for name in host.search.names("socket")
+        for problem in without_gate(name, host.search)
+        if all_ or host.uses(name)
+    ]
+
+
 def check(name: str, host: Host, levels: tuple[str, ...]) -> Iterator[Finding]:
     """The findings about one unit. If the unit cannot be read, that is a finding."""
     try:
@@ -104,9 +117,11 @@ def findings_of(gated: GatedService, host: Host, levels: tuple[str, ...]) -> Ite
     for inspection in INSPECTIONS:
         if inspection.level in levels:
             for problem in inspection.find(gated, host):
-                yield Finding(
-                    inspection.level, problem.unit.name, problem.place, problem.message, problem.hint, problem.lines
-                )
+                yield finding_of(inspection.level, problem)
+
+
+def finding_of(level: str, problem: Problem) -> Finding:
+    return Finding(level, problem.unit.name, problem.place, problem.message, problem.hint, problem.lines)
 
 
 def report(findings: list[Finding], *, as_json: bool) -> None:

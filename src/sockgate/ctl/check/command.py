@@ -184,12 +184,19 @@ def may(path: str, mode: int, gated: GatedService, host: Host) -> bool:
 
 def files_unreadable(gated: GatedService, host: Host) -> Iterator[Problem]:
     for file in gated.files:
-        if not may(file, READABLE, gated, host):
+        if not may_read(file, gated, host):
             user = gated.service.value("Service", "User")
             yield Problem(
                 gated.service, place_of_file(file, gated), f"unable to read {file!r} as user {user!r}",
                 f"chmod +r {shlex.quote(file)}, and +x for the folders above it",
             )  # fmt: skip
+
+
+def may_read(file: str, gated: GatedService, host: Host) -> bool:
+    """Whether the gate can read it, or see that it is missing. libwrap's tables may be missing: they have no rules."""
+    if os.path.lexists(host.search.host_path(file)):
+        return may(file, READABLE, gated, host)
+    return may(os.path.dirname(file), EXECUTABLE, gated, host)
 
 
 def files_hidden(gated: GatedService, _: Host) -> Iterator[Problem]:

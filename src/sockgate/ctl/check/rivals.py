@@ -50,7 +50,8 @@ def super_server_enabled(gated: GatedService, host: Host) -> Iterator[Problem]:
     own = [endpoint for endpoint, _ in endpoints(gated.socket)]
     for service in old_services(enabled):
         for listen in service.listens:
-            theirs = parse_listen(listen.address, LISTEN_KEYS.get(listen.kind, ""))
+            only_ipv6 = service.ipv6_only == "ipv6-only"
+            theirs = parse_listen(listen.address, LISTEN_KEYS.get(listen.kind, ""), only_ipv6=only_ipv6)
             if theirs and any(theirs.overlaps(endpoint) for endpoint in own):
                 yield Problem(
                     gated.socket, gated.socket.place_of("Socket", "ListenStream"),

@@ -4,10 +4,15 @@ from collections.abc import Iterator
 
 from ...host.host import Host
 from ...host.ports import Endpoint, conflicting_processes, parse_listen
+from ...units.search import UnitSearch
 from ...units.unit import Unit
-from ..gated_service import PER_CONNECTION, RESIDENT, GatedService, service_of
+from ..gated_service import PER_CONNECTION, RESIDENT, GatedService, runs_a_gate, service_of
 from .problem import ZERO, Problem, by_setting, switch_off
 
+LISTENS = (
+    "ListenStream", "ListenDatagram", "ListenSequentialPacket", "ListenFIFO", "ListenSpecial", "ListenNetlink",
+    "ListenMessageQueue", "ListenUSBFunction",
+)  # fmt: skip
 LISTEN_KEYS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
 
 
@@ -59,6 +64,34 @@ def port_shared(gated: GatedService, host: Host) -> Iterator[Problem]:
                     f"port {theirs.port} is also that of {name}, which is enabled", f"systemctl disable --now {name}",
                 )  # fmt: skip
                 break
+
+
+def several_sockets(gated: GatedService, host: Host) -> Iterator[Problem]:
+    """StandardInput=socket, to which systemd gives exactly one socket."""
+    if gated.socket and not gated.is_template:
+        yield from too_many_sockets(gated.socket, gated.service, host.search)
+
+
+def without_gate(name: str, search: UnitSearch) -> Iterator[Problem]:
+    """The same of a socket whose service runs no gate, such as one that was converted from a `wait` line of inetd."""
+    socket = search.load(name)
+    service = search.load(service_of(socket)) if socket else None
+    if socket and service and not socket.is_true("Socket", "Accept") and not runs_a_gate(service):
+        yield from too_many_sockets(socket, service, search)
+
+
+def too_many_sockets(socket: Unit, service: Unit, search: UnitSearch) -> Iterator[Problem]:
+    if service.value("Service", "StandardInput") != "socket":
+        return
+    units = [unit for name in search.names("socket") if (unit := search.load(name)) and unit.name != socket.name]
+    same = [socket, *(unit for unit in units if service_of(unit) == service.name and search.enabled(unit.name))]
+    lines = [line for unit in same for key in LISTENS for line in unit.list("Socket", key)]
+    if len(lines) > 1:
+        yield Problem(
+            socket, lines[1].place,
+            f"{service.name} has StandardInput=socket, which is for one socket, and gets {len(lines)}: systemd does not"
+            " start it, and no client is served", "write a socket and a service for each address",
+        )  # fmt: skip
 
 
 def no_socket(gated: GatedService, _: Host) -> Iterator[Problem]:

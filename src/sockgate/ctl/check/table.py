@@ -36,6 +36,7 @@ INSPECTIONS = (
     Inspection(ERROR, limits.memory_short),
     Inspection(ERROR, state.socket_failed),
     Inspection(ERROR, socket.accept_mismatch),
+    Inspection(ERROR, socket.several_sockets),
     Inspection(ERROR, socket.port_taken),
     Inspection(WARNING, socket.port_shared),
     Inspection(WARNING, rivals.rival_enabled),
