@@ -1,4 +1,4 @@
-"""The writer of files: whole or not at all, and nothing that stands elsewhere changes, whatever others do meanwhile."""
+"""The writer of files: whole or not at all, and no file elsewhere changes, also if other users interfere."""
 
 import json
 import os

@@ -101,7 +101,7 @@ def test_the_page_describes_what_the_units_expand() -> None:
     assert described("IN THE UNITS") == used
 
 
-def test_whatever_servers_are_said_to_read_is_set_by_someone() -> None:
+def test_all_variables_that_servers_are_said_to_read_are_set() -> None:
     """A variable of the gate's that a reader's paragraph names has an entry above."""
     named = set(re.findall(r"_((?:TCP6?|UNIX|SSL_|RELAY)[A-Z_]+[A-Z])_", section(PAGE, "#", "READERS")))
     assert named <= described("SET FOR THE SERVER")

@@ -99,7 +99,7 @@ def test_imports_go_one_way() -> None:
     assert against == []
 
 
-# Circles that are there today. Whoever takes one apart deletes its line; then it cannot come back.
+# Circles that exist today. When a circle is resolved, delete its line. Then it cannot come back.
 KNOWN_CIRCLES = {
     "ctl.check: __init__ fix",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_network
 
 # Ranks in the order of tcpserver: the lowest wins, then the earlier line.
-INFO_ADDRESS, INFO_HOST, ADDRESS, HOST, NETWORK, SUFFIX, ANY_NAME, ANYBODY = range(8)
+INFO_ADDRESS, INFO_HOST, ADDRESS, HOST, NETWORK, SUFFIX, ANY_NAME, CATCH_ALL = range(8)
 Rank = tuple[int, int]
 
 
@@ -32,7 +32,7 @@ def address_of(rule: str) -> str:
 def rank_of(address: str, peer: NaivePeer) -> Rank | None:
     """How well an address fits a peer, None if it does not."""
     if address == "":
-        return (ANYBODY, 0)
+        return (CATCH_ALL, 0)
     if "@" in address:
         return rank_of_info(address, peer)
     if address.startswith("="):

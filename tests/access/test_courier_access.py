@@ -72,7 +72,7 @@ def test_the_one_most_specific_entry_decides(
     assert verdict.variables == variables
 
 
-def test_who_is_in_no_entry_is_let_in_unless_everybody_else_has_one(file: Path) -> None:
+def test_a_client_in_no_entry_is_let_in_unless_all_others_have_an_entry(file: Path) -> None:
     access = read(file, "10.1\tdeny\n")
     assert access.decide(client("10.2.0.1")).outcome == NO_MATCH
     assert access.decide(local_user()).outcome == NO_MATCH
@@ -129,7 +129,7 @@ def test_each_error_names_its_line(file: Path, text: str, message: str) -> None:
 def test_a_file_that_holds_nothing_or_cannot_be_read_refuses(file: Path, tmp_path: Path) -> None:
     for data, message in (
         (b"", f"{str(file)!r} is empty (without an entry every client would be let in)"),
-        (b"# nobody\n", f"{str(file)!r} holds no entries (without an entry every client would be let in)"),
+        (b"# no entry\n", f"{str(file)!r} holds no entries (without an entry every client would be let in)"),
         (b"10\tdeny\n\0", f"{str(file)!r} is neither text nor a complete cdb: it holds a NUL byte"),
     ):
         file.write_bytes(data)

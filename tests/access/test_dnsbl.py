@@ -135,12 +135,12 @@ def test_a_list_that_does_not_answer_lets_in_or_puts_off_as_asked() -> None:
     assert verdict.reason == "no answer from the DNS list a.example: no answer in time"
 
 
-def test_nobody_is_refused_for_good_while_a_list_that_might_allow_him_is_silent() -> None:
+def test_no_client_is_refused_for_good_while_a_list_that_may_allow_it_is_silent() -> None:
     answers = {"a.example": listed(), "wl.example": Listing(problem="SERVFAIL")}
     assert decide(lists("a.example,,554 no", allow=("wl.example",)), answers).message == b"554 no\r\n"
     verdict = decide(lists("a.example,,554 no", allow=("wl.example",), fail="closed"), answers)
     assert (str(verdict.cause or ""), verdict.message) == ("--dnsbl-fail closed", TEMPORARY)
-    nothing = answers | {"a.example": Listing()}  # whoever is in no list needs no permission
+    nothing = answers | {"a.example": Listing()}  # a client in no list needs no permission
     assert decide(lists("a.example", allow=("wl.example",), fail="closed"), nothing).outcome == NO_MATCH
     known = {"a.example": Listing(problem="x"), "b.example": listed()}
     assert decide(lists("a.example", "b.example,,554 no", fail="closed"), known).message == b"554 no\r\n"

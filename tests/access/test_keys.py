@@ -26,11 +26,11 @@ def test_an_empty_info_is_known() -> None:
     assert tcprules_keys(client("10.1.2.3", info=""), prefixes)[:2] == ["@10.1.2.3", "10.1.2.3"]
 
 
-def test_a_peer_without_an_address_has_the_rule_for_everybody_alone() -> None:
+def test_a_peer_without_an_address_has_only_the_catch_all_key() -> None:
     assert tcprules_keys(local_user(), prefixes) == [""]
 
 
-def test_a_network_has_one_key_whatever_address_of_it_is_given() -> None:
+def test_a_network_has_one_key_for_each_of_its_addresses() -> None:
     for ip, length, key in (
         ("10.1.2.3", 32, "10.1.2.3"), ("10.1.2.3", 31, "10.1.2.2/31"), ("10.1.2.3", 24, "10.1.2."),
         ("10.1.2.3", 16, "10.1."), ("10.1.2.3", 8, "10."), ("10.129.2.3", 9, "10.128.0.0/9"),

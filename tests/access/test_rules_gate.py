@@ -33,7 +33,7 @@ def test_a_refused_client_is_told_the_message_and_its_server_never_runs(launcher
     assert (outcome.server, outcome.said) == (None, b"")
 
 
-def test_rules_that_cannot_be_read_refuse_everybody_with_one_line(launcher: Launcher, tmp_path: Path) -> None:
+def test_rules_that_cannot_be_read_refuse_every_client_with_one_line(launcher: Launcher, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "bad").write_text("127.0.0.1:allow\n10.1:deny\n:allow\n")
     for name, reason in (
@@ -48,7 +48,7 @@ def test_rules_that_cannot_be_read_refuse_everybody_with_one_line(launcher: Laun
         assert reason in outcome.log
 
 
-def test_a_server_that_may_not_read_the_rules_serves_nobody(launcher: Launcher, rules: str) -> None:
+def test_a_server_that_cannot_read_the_rules_serves_no_client(launcher: Launcher, rules: str) -> None:
     os.chmod(rules, 0)
     prelude = AS_GIVEN
     if os.geteuid() == 0:  # without the capability to read everything, root is a user like any other

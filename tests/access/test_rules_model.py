@@ -1,4 +1,4 @@
-"""--rules against a naive model: whatever the rules and the client, text and cdb decide as the manual says."""
+"""--rules against a naive model: for all rules and clients, text and cdb decide as the manual says."""
 
 from ipaddress import ip_network
 

@@ -130,7 +130,7 @@ def test_a_cdb_of_tcprules_is_read_as_it_is(tmp_path: Path) -> None:
     assert str(verdict.cause or "") == f"{tmp_path}/cdb"
 
 
-def test_a_cdb_of_tcprules_may_lack_a_rule_for_everybody(tmp_path: Path) -> None:
+def test_a_cdb_of_tcprules_can_lack_a_catch_all_rule(tmp_path: Path) -> None:
     assert of_tcprules(tmp_path, "10.1.2.3:deny\n").decide(client("10.1.2.4")).outcome == NO_MATCH
 
 

@@ -83,7 +83,7 @@ def test_what_is_no_load_is_an_error(text: str) -> None:
     assert str(caught.value) == f"--max-load: {text!r} is not a load (write a number above 0, such as 2.5)"
 
 
-def test_outside_its_times_a_service_refuses_everybody_by_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_its_times_a_service_refuses_every_client_by_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
     for zone in ("UTC0", "XYZ-5:45"):
         monkeypatch.setenv("TZ", zone)
         time.tzset()

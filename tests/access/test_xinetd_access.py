@@ -134,7 +134,7 @@ def test_what_refuses_less_than_it_says_is_an_error_in_no_access_alone(text: str
         XinetdAccess("", text)
 
 
-def test_an_empty_only_from_lets_nobody_in_and_an_empty_no_access_is_an_error() -> None:
+def test_an_empty_only_from_lets_no_client_in_and_an_empty_no_access_is_an_error() -> None:
     verdict = XinetdAccess(" ", "").decide(client("192.0.2.1"))
     assert (verdict.outcome, str(verdict.cause or "")) == (DENY, "--only-from")
     assert verdict.reason == "--only-from is empty: no client may come in"

@@ -74,7 +74,7 @@ def test_a_name_refuses_even_unconfirmed_and_so_does_one_that_cannot_be_found_ou
     assert (verdict.outcome, verdict.reason) == (outcome, reason)
 
 
-def test_nobody_is_asked_for_a_name_that_decides_nothing() -> None:
+def test_a_name_that_decides_nothing_is_not_looked_up() -> None:
     peer = named_client(CONFIRMED, "www.example.com")
     assert XinetdAccess("192.0.2.0 .example.com", "").decide(peer).outcome == ALLOW
     assert XinetdAccess("", "192.0.2.0 .example.com").decide(peer).outcome == DENY
@@ -88,7 +88,7 @@ def test_a_list_with_names_needs_a_process_that_may_wait() -> None:
     assert not XinetdAccess("10.0.0.1", "::1").needs_process
 
 
-def test_without_anybody_to_ask_names_let_nobody_in() -> None:
+def test_without_a_name_service_names_let_no_client_in() -> None:
     assert XinetdAccess(".example.com", "").decide(client("192.0.2.1")).outcome == DENY
     verdict = XinetdAccess("", ".example.com").decide(client("192.0.2.1"))
     assert verdict.reason.endswith("names are not looked up here")

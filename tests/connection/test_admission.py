@@ -197,7 +197,7 @@ def test_a_remembered_verdict_is_not_decided_again(tmp_path: Path) -> None:
     assert outcome.verdict is known
 
 
-def test_what_the_gate_calls_itself_is_known_whatever_the_outcome() -> None:
+def test_the_local_name_is_known_for_every_outcome() -> None:
     for options in (("--deny", "any"), ()):
         outcome = Driver().finish(admission(gate("--local-name", "mx.example", *options), client("192.0.2.7")))
         assert outcome.peer.local_host == "mx.example"

@@ -42,7 +42,7 @@ def gate_of(*checks: Fixed) -> Gate:
     return result
 
 
-def test_a_gate_without_access_options_lets_everybody_in() -> None:
+def test_a_gate_without_access_options_lets_every_client_in() -> None:
     verdict = gate().decide(client())
     assert (verdict.outcome, str(verdict.cause or ""), verdict.reason, verdict.variables) == (ALLOW, "", "", {})
 

@@ -183,7 +183,7 @@ def fill_queue(path: str) -> None:
             filler.sendto(b"x", path)
 
 
-def test_a_journal_that_does_not_read_holds_nobody_up(
+def test_a_journal_that_does_not_read_delays_no_client(
     journal: socket.socket, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_module, "JOURNAL_TIMEOUT", 20_000)

@@ -201,7 +201,7 @@ def test_a_malformed_line_is_refused_with_its_fault(pair: Pair, header: bytes, f
     "header",
     [b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN ff:: ff:: 1 2\r\n", b"PROXY UNKNOWN " + b"x" * 91 + b"\r\n"],
 )
-def test_unknown_keeps_the_real_peer_whatever_the_line_says(pair: Pair, header: bytes) -> None:
+def test_unknown_keeps_the_real_peer_with_any_line(pair: Pair, header: bytes) -> None:
     ours, theirs = pair
     theirs.sendall(header + b"next")
     peer = receive(ours)
@@ -246,7 +246,7 @@ def test_a_header_that_no_proxy_sends_is_not_seen_before_it_is_read(pair: Pair) 
         proxy.peek_header(ours)
 
 
-def test_a_stranger_is_refused_whatever_it_sends() -> None:
+def test_a_sender_that_is_not_trusted_is_refused_with_any_header() -> None:
     stranger = internet_peer(bytes([192, 0, 2, 99]), 1, bytes([10, 0, 0, 1]), 25)
     with pytest.raises(Refused) as caught:
         proxy.ProxyProtocol(AddressList("10.0.0.9", "--proxy-protocol")).check_sender(stranger)
@@ -277,7 +277,7 @@ def test_the_server_reads_the_first_command_of_the_segment_that_brought_the_head
     assert "accepted 192.0.2.1:123 on 198.51.100.2:321 via 127.0.0.1:" in outcome.log
 
 
-def test_without_the_option_a_header_is_the_servers_business_and_nobody_else(launcher: Launcher) -> None:
+def test_without_the_option_a_header_goes_to_the_server(launcher: Launcher) -> None:
     assert gated(launcher, LINE).said == b"127.0.0.1   " + LINE
 
 

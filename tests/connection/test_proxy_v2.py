@@ -112,7 +112,7 @@ LOCAL = [
 
 
 @pytest.mark.parametrize("header", LOCAL)
-def test_local_keeps_the_real_peer_and_skips_whatever_the_block_holds(header: bytes) -> None:
+def test_local_keeps_the_real_peer_and_skips_the_block(header: bytes) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(header + b"next")
@@ -143,7 +143,7 @@ OF_THE_SESSION = set(NAMES) - OF_THE_CERTIFICATE
         (0x07, 0, set(NAMES)),
         (0x03, 0, set(NAMES)),
         (0x05, 0, set(NAMES)),
-        (0x07, 18, OF_THE_SESSION),  # self-signed: anybody's word
+        (0x07, 18, OF_THE_SESSION),  # self-signed: proves nothing
         (0x07, 1 << 24, OF_THE_SESSION),
         (0x01, 0, OF_THE_SESSION),
         (0x06, 0, {b"SSL_TLS_SNI_SERVERNAME"}),

@@ -204,7 +204,7 @@ def test_by_hand_it_answers_on_the_terminal(launcher: Launcher) -> None:
         os.close(ours)
 
 
-def test_what_nobody_expected_is_one_line_with_its_place(launcher: Launcher) -> None:
+def test_an_unexpected_error_is_one_line_with_its_place(launcher: Launcher) -> None:
     add_to_launcher(launcher, "import sockgate.shim as shim; shim.parse = lambda words: 1 / 0")
     outcome = launcher.run(internet(), ["/bin/echo"])
     assert (outcome.code, outcome.said) == (111, b"")

@@ -42,7 +42,7 @@ def annotations_of(kind: type) -> set[str]:
         (["--once=", "prog"], "", "", ["prog"]),
         (["--once", "", "prog"], "", "", ["prog"]),
         (["--once", "-", "prog"], "-", "", ["prog"]),
-        (["--once", "--many", "prog"], "--many", "", ["prog"]),  # a value is a value, whatever it looks like
+        (["--once", "--many", "prog"], "--many", "", ["prog"]),  # any word can be a value
         (["--list", "a,b", "--list=c", "prog"], "", "a,b c", ["prog"]),
         (["--list=", "prog"], "", " ", ["prog"]),
         (["--list=", "--list=a", "prog"], "", " a", ["prog"]),

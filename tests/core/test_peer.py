@@ -66,7 +66,7 @@ def test_credentials_are_process_user_and_group() -> None:
     assert peer_of(connection).credentials == (os.getpid(), user, group)
 
 
-def test_the_descriptor_stays_open_whatever_it_is() -> None:
+def test_a_descriptor_of_any_kind_stays_open() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     reads, writes = os.pipe()
     unconnected = socket.socket()

@@ -38,7 +38,7 @@ def on_a_terminal(python: list[str]) -> str:
         try:
             while chunk := os.read(own, 4096):
                 received += chunk
-        except OSError:  # Linux: nobody holds the other end any more
+        except OSError:  # Linux: the other end is closed everywhere
             pass
         os.close(own)
     assert process.returncode == 0

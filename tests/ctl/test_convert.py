@@ -122,7 +122,7 @@ def test_install_twice_replaces_its_own_units(tmp_path: Path) -> None:
     assert "ListenStream=9\n" in (tmp_path / "etc/systemd/system/probe.socket").read_text()
 
 
-def test_install_does_not_hide_a_unit_of_somebody_else(tmp_path: Path) -> None:
+def test_install_does_not_hide_a_foreign_unit(tmp_path: Path) -> None:
     other = tmp_path / "usr/lib/systemd/system/probe.socket"
     other.parent.mkdir(parents=True)
     other.write_text("[Socket]\nListenStream=1\n")
@@ -145,7 +145,7 @@ def shipped(root: Path) -> None:
     (linked / "60-new-255.conf").write_text("[Socket]\nPollLimitBurst=1\n")
 
 
-def test_a_template_of_ours_that_nobody_uses_gives_way_with_its_drop_ins(tmp_path: Path) -> None:
+def test_an_unused_template_of_ours_gives_way_with_its_drop_ins(tmp_path: Path) -> None:
     shipped(tmp_path)
     installation = install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
     for name in ("50-more.conf", "60-new-255.conf"):

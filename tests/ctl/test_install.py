@@ -123,7 +123,7 @@ def test_what_is_enabled_is_restarted_after_a_change_and_not_removed(
 
 
 @pytest.mark.parametrize("path", [f"{ETC}/echo.socket", "/usr/lib/systemd/system/echo@.service"])
-def test_a_unit_of_somebody_else_is_not_touched(root: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_foreign_unit_is_not_touched(root: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_tree(root, {path: "[Unit]\n"})
     assert ctl(root, "install", *OWN) == 1
     assert capsys.readouterr().err == (

@@ -51,7 +51,7 @@ def test_every_verb_has_help_and_refuses_what_it_does_not_know(verb: Verb, capsy
     assert error.count("\n") == 1
 
 
-def test_output_that_nobody_reads_ends_it_quietly() -> None:
+def test_output_without_a_reader_ends_it_quietly() -> None:
     command = [sys.executable, "-m", "sockgate.ctl.main", "--help"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PYTHONPATH": "src", "PYTHONUNBUFFERED": "1"}

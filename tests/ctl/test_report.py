@@ -67,7 +67,7 @@ def test_the_time_line_has_at_most_sixty_intervals(seconds: int, width: int, int
 
 
 def test_no_name_in_a_table_is_taken_for_html() -> None:
-    """Anybody on the machine can write a record with a service of such a name."""
+    """Every user of the machine can write a record with a service of such a name."""
     page = as_page(Summary(NOON, NOON + SECOND, services={HOSTILE: ServiceFigures(allowed=1)}))
     assert HOSTILE not in page
     assert "<td>&lt;script&gt;alert(" in page

@@ -85,7 +85,7 @@ def test_a_maildir_that_cannot_be_written_is_a_temporary_failure(
     (tmp_path / "Maildir").touch()
     replies = converse(message(b"Subject: x"), maildir(tmp_path))
     later = "451 unable to store the message, try again later (#4.3.0)"
-    assert replies[-4] == later, replies  # the text, which nobody asked for, is then no command
+    assert replies[-4] == later, replies  # the text, sent without a 354, is then no command
     assert f"unable to store a message: [Errno 17] File exists: '{tmp_path}/Maildir/'" in capsys.readouterr().err
 
 

@@ -17,7 +17,7 @@ runs = itertools.count(1)
 def verdict(
     at: float, kind: str = ACCEPTED, service: str = "smtp", remote: str = "192.0.2.7", **more: str | int
 ) -> Record:
-    """Seconds after noon, one connection from a port that nobody else has."""
+    """Seconds after noon, one connection from a port of its own."""
     number = next(runs)
     unit = f"{service}@{number}-192.0.2.1:25-{remote}:{10000 + number}.service"
     return {

@@ -22,7 +22,7 @@ Zone = dict[tuple[str, str], int | list[Record] | Odd]
 
 
 def wire(*labels: bytes) -> bytes:
-    """A name of these labels, whatever bytes they have."""
+    """A name of these labels, which can hold any bytes."""
     return b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
 
 

@@ -77,7 +77,7 @@ def test_of_all_bytes_in_all_places_only_those_of_names_pass(before: bytes, afte
 
 
 @given(st.binary(max_size=60))
-def test_whatever_comes_there_is_a_clean_name_or_none(noise: bytes) -> None:
+def test_any_answer_gives_a_clean_name_or_none(noise: bytes) -> None:
     for reply in (noise, PREFIX + noise, PREFIX + noise + b"\r\n"):
         user = user_in(reply, REMOTE, LOCAL)
         assert user is None or (0 < len(user) <= LONGEST_USER and set(user) <= USABLE)
@@ -171,7 +171,7 @@ def test_an_ident_server_may_say_what_it_likes(network: Namespace, serve: Serve,
         assert time.monotonic() - begin < 2
 
 
-def test_where_there_is_no_ident_server_nobody_waits(network: Namespace) -> None:
+def test_without_an_ident_server_no_client_waits(network: Namespace) -> None:
     begin = time.monotonic()
     with pytest.raises(Unable, match=r"^Connection refused$"):
         ask_for_user(network)
@@ -192,7 +192,7 @@ def test_a_silent_ident_server_is_given_up_in_time(
 
 
 def test_one_that_drops_what_it_is_sent_is_given_up_in_time(network: Namespace) -> None:
-    """A full queue of connections: the kernel ignores whoever tries."""
+    """A full queue of connections: the kernel ignores further clients."""
 
     def fill() -> list[socket.socket]:
         server = socket.socket()

@@ -149,7 +149,7 @@ def test_a_forged_answer_does_not_keep_the_right_one_away(network: Namespace) ->
     assert says(look_up(network, "two")) == (["127.0.0.2"], "", "")
 
 
-def test_an_answer_from_somebody_else_does_not_count(network: Namespace) -> None:
+def test_an_answer_from_another_sender_does_not_count(network: Namespace) -> None:
     """The right one in all but where it comes from: another port of the same server."""
     server, forger = network.run(lambda: [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)])
     server.bind(("127.0.2.1", 53))
@@ -193,7 +193,7 @@ def test_the_next_server_is_asked_where_one_is_silent_or_closed_or_fails(
     try:
         with serving(network, failing, "127.0.1.2"), serving(network, ZONE, "127.0.1.3"):
             begin = time.monotonic()
-            assert says(look_up(network, "bl")) == (["127.0.0.2"], "", "")  # nobody at the first, the second fails
+            assert says(look_up(network, "bl")) == (["127.0.0.2"], "", "")  # no server at the first, the second fails
             assert time.monotonic() - begin < 0.5
         with serving(network, silent, "127.0.1.1"), serving(network, ZONE, "127.0.1.2"):
             begin = time.monotonic()

@@ -137,7 +137,7 @@ def test_a_good_answer_is_read() -> None:
         b"\xff\xff" + RECORD[2:],  # a pointer beyond the end
         b"\xc0\x2b" + RECORD[2:],  # to itself
         b"\1a\xc0\x2b" + RECORD[2:],  # to its own beginning, for ever
-        b"\x40" + RECORD[2:],  # a kind of label that nobody knows
+        b"\x40" + RECORD[2:],  # an unknown kind of label
         b"\x3f" + b"a" * 20,
         (b"\x3f" + b"a" * 63) * 4 + b"\0" + RECORD[2:],  # too long
         RECORD[:10] + b"\xff\xff" + RECORD[12:],
@@ -167,7 +167,7 @@ def test_a_message_for_another_purpose_is_no_answer() -> None:
         read_answer(QUESTION, good[:2] + b"\x83" + good[3:])
 
 
-def test_aliases_are_followed_as_far_as_anybody_needs() -> None:
+def test_aliases_are_followed_up_to_a_limit() -> None:
     def chain(length: int) -> bytes:
         names = [ASKED, *(f"n{number}.example.com" for number in range(length))]
         answer = dns.message.make_response(oracle_question())

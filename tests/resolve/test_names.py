@@ -197,7 +197,7 @@ def test_a_child_that_cannot_be_started_is_a_look_up_that_failed(monkeypatch: py
             assert Resolver(5).is_in_netgroup("x", "y") is None
 
 
-def test_a_netgroup_that_nobody_knows_has_no_members() -> None:
+def test_an_unknown_netgroup_has_no_members() -> None:
     assert Resolver(5).is_in_netgroup("no-such-group-here", "mail.example.com") is False
 
 

@@ -1,4 +1,4 @@
-"""Compiling rules: what is in the cdb, who may read it, and that nobody ever sees half of one."""
+"""Compiling rules: the content of the cdb, the users that can read it, and that no reader ever sees half of one."""
 
 import io
 import os
@@ -64,7 +64,7 @@ def test_tcprulescheck_reads_it(source: Path, tmp_path: Path) -> None:
         assert subprocess.run(command, env={"TCPREMOTEIP": ip}, capture_output=True, text=True).stdout == said
 
 
-def test_a_text_without_a_rule_for_everybody_can_be_compiled(tmp_path: Path) -> None:
+def test_a_text_without_a_catch_all_rule_can_be_compiled(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("10.:deny\n")
     warning = compile_rules(str(tmp_path / "text"), str(tmp_path / "cdb")).warning
     assert str(warning).startswith(f"{tmp_path}/text:1: no catch-all rule")
@@ -113,7 +113,7 @@ def test_errors_say_what_is_wrong(source: Path, tmp_path: Path) -> None:
         assert error_of(tmp_path / given_source, tmp_path / target) == message.format(tmp_path)
 
 
-def test_a_new_cdb_is_readable_by_whoever_can_read_the_text(source: Path, tmp_path: Path) -> None:
+def test_a_new_cdb_is_readable_by_users_that_can_read_the_text(source: Path, tmp_path: Path) -> None:
     source.chmod(0o640)
     compile_rules(str(source), str(tmp_path / "cdb"))
     assert stat.S_IMODE((tmp_path / "cdb").stat().st_mode) == 0o640

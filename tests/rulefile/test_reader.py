@@ -22,7 +22,7 @@ def compiled(path: Path, text: str) -> str:
     return str(path)
 
 
-def test_the_normal_form_is_one_line_for_each_key_and_ends_with_the_rule_for_everybody(tmp_path: Path) -> None:
+def test_the_normal_form_is_one_line_for_each_key_and_ends_with_the_catch_all_rule(tmp_path: Path) -> None:
     text = (
         "# comment\n\n:deny\n10.2-3.:deny  \n10.4.0.0/16:allow,A='1'\n10.3.:allow\n2001:DB8::/32:allow,Q=/\"/\n"
         "10.0.0.0/9:deny,DIEMSG=|no|\n"

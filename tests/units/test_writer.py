@@ -103,7 +103,7 @@ def test_a_value_of_another_type_than_its_key_takes_is_a_fault_of_the_program() 
 
 
 @given(st.sampled_from(text_keys), strategies.plain.filter(lambda text: text.isprintable() and text))
-def test_systemd_reads_literal_text_back_whatever_key_it_has(key: str, text: str) -> None:
+def test_systemd_reads_literal_text_back_with_every_key(key: str, text: str) -> None:
     assert expand(read_back(key, text).value, NAME) == text
 
 

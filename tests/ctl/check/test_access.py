@@ -52,7 +52,7 @@ CASES: Cases = {
         ],
     ),
     "a relay for networks": (unit("--relay 192.0.2.0/24,10."), []),
-    "a proxy that is anybody": (
+    "a proxy that is every address": (
         unit("--allow localhost --proxy-protocol any"),
         [
             f"{TEMPLATE}:5: warning: --proxy-protocol trusts every sender: a client can claim any address"

@@ -46,6 +46,6 @@ def test_a_list_that_is_no_longer_run_is_found(network: Namespace, tmp_path: Pat
     ])  # fmt: skip
 
 
-def test_without_network_nobody_is_asked(tmp_path: Path) -> None:
+def test_without_network_no_list_is_asked(tmp_path: Path) -> None:
     write_tree(tmp_path, GOOD | {TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", OPTIONS)})
     assert check(tmp_path, "--systemd", "252") == (0, [])

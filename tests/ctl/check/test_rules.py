@@ -30,7 +30,7 @@ CASES: Cases = {
             " (add ':deny' or ':allow' at the end of the rules)"
         ],
     ),
-    "rules about names that nobody looks up": (
+    "rules about names that are not looked up": (
         {TEMPLATE: WITH_RULES, "/etc/rules": "joe@=a.b:deny\n=.example.com:deny\n:allow\n"},
         [
             f"{TEMPLATE}:5: warning: rules about host names match no client without --hostname: 'joe@=a.b'"
