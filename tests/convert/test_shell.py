@@ -135,7 +135,7 @@ def test_a_users_home_comes_from_the_accounts() -> None:
         ("while x; do exec a; done", 1, "while", "'while' is not evaluated"),
         ("case `x` in y) exec a;; *) exec b;; esac", 1, "case", "which of its branches runs cannot be known"),
         ("if grep -q x /etc/passwd; then A=1; fi", 1, "if", "the condition cannot be known"),
-        ("A=${X//./-}", 1, "${X//./-}", "this expansion is not understood"),
+        ("#!/bin/bash\nA=${X//./-}", 2, "${X//./-}", "this expansion is not understood"),
         ("A=$((1 + * 3))", 1, "`(1 + * 3)`",
          "this calculation is not understood"),
         ("A=`expr 1 / 0`", 1, "`expr 1 / 0`", "this calculation divides by nothing"),

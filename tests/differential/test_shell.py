@@ -5,9 +5,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from sockgate.convert.shell.evaluator import evaluate_text
 from sockgate.convert.shell.state import UNKNOWN, State
-from sockgate.convert.shell.syntax import ScriptError
+from sockgate.convert.shell.syntax import Dialect, ScriptError
 from sockgate.host.host import Host
 
 from .scale import SEED, amount
@@ -28,11 +30,21 @@ CONDITIONS = (
 )  # fmt: skip
 
 
-class Writer:
-    """One script from one seed."""
+# What dash and bash read in two ways: the script goes on in both, or ends in dash.
+FOREIGN_WORDS = ("$'a\\tb'", "${A[@]}", '"${A[@]}"', "${A[1]}", "${#A[@]}", "$A", "{a", "a}", "$UID", "${EUID}")
+FOREIGN_CONDITIONS = (
+    '[ "$X" == a ]', "[[ $X == a ]]", '[[ "$X" = a* && -n $Y ]]', "[[ $X == b || $# -gt 1 ]]", "[[ ! -d / ]]",
+    "[[ -z $Z ]]", '[[ ( "$X" < b ) && $X != c ]]', "[[ $# -eq 2 ]]",
+)  # fmt: skip
 
-    def __init__(self, seed: int) -> None:
+
+class Writer:
+    """One script from one seed. is_foreign: with what dash and bash read in two ways."""
+
+    def __init__(self, seed: int, is_foreign: bool = False) -> None:
         self.random = random.Random(seed)  # noqa: S311
+        self.all_words = WORDS + FOREIGN_WORDS if is_foreign else WORDS
+        self.is_foreign = is_foreign
 
     def script(self) -> str:
         functions = [f"f{number}() {self.body(number)}" for number in (0, 1)]
@@ -46,7 +58,7 @@ class Writer:
         return f"{{\n{inner}\n}}" if self.random.random() < 0.8 else f"(\n{inner}\n)"
 
     def words(self, most: int = 4) -> str:
-        return " ".join(self.random.choices(WORDS, k=self.random.randint(0, most)))
+        return " ".join(self.random.choices(self.all_words, k=self.random.randint(0, most)))
 
     def printing(self) -> str:
         return f"{PRINTER} {FORMAT} - {self.words()}"
@@ -61,6 +73,8 @@ class Writer:
             lambda: f"{self.condition(calls)} {self.random.choice(('&&', '||'))} {self.printing()}",
             lambda: "eval 'X=$Y; Z=\"$1\"'", lambda: f"Z= {self.printing()}", lambda: ": ${V:=l}", lambda: "unset Z",
         ]  # fmt: skip
+        if self.is_foreign:
+            simple += [lambda: "X+=c", lambda: "Y+=$X", lambda: "let X=1", lambda: "declare Z=q", lambda: "A=$X"]
         if calls:
             simple += [lambda: f"f{self.random.randrange(calls)} {self.words(2)}"] * 2
         compound: list[Callable[[], str]] = [
@@ -80,6 +94,8 @@ class Writer:
         return f"{self.random.choice('XYZW')}={self.random.choice([word for word in WORDS if word != '$@'])}"
 
     def condition(self, calls: int) -> str:
+        if self.is_foreign and self.random.random() < 0.5:
+            return self.random.choice(FOREIGN_CONDITIONS)
         return self.random.choice([text for text in CONDITIONS if calls or text != "f0 a"])
 
     def case(self, depth: int, calls: int) -> str:
@@ -90,18 +106,90 @@ class Writer:
         return f"case {self.random.choice(WORDS[:9])} in\n{chr(10).join(clauses)}\n*) {self.printing()};;\nesac"
 
 
-def said(script: str, folder: Path) -> str | None:
-    """What all commands would print; None if it is said that something cannot be known."""
-    shell = State(Host(asks_services=False), str(folder), variables={"PATH": "/usr/bin:/bin"})
+def said(script: str, folder: Path, dialect: Dialect = Dialect.DASH, *, may_start_others: bool = False) -> str | None:
+    """What all commands would print; None if it is said that something cannot be known.
+
+    may_start_others: what is an operand to one shell is a program to the other, which is not there
+    """
+    shell = State(Host(asks_services=False), str(folder), dialect, variables={"PATH": "/usr/bin:/bin"})
     try:
         evaluate_text(shell, script, "run")
     except ScriptError:  # eval of a part that is no script
         return None
+    shell.doubts = [doubt for doubt in shell.doubts if not doubt.text.endswith(GOES_ON)]
     words = [command.words for command in shell.commands]
     if shell.doubts or shell.uncertain or any(UNKNOWN in word for command in words for word in command):
         return None
-    assert all(command[:2] == (PRINTER, FORMAT) for command in words), words
+    if not all(command[:2] == (PRINTER, FORMAT) for command in words):
+        assert may_start_others, words
+        return None
     return "".join(f"_{word}_" for command in words for word in command[2:])
+
+
+GOES_ON = ("does not find it and goes on", "takes this for no test: it fails")
+
+
+def compare_dialect(script: str, dialect: Dialect, folder: Path) -> bool:
+    """Whether everything in it is known; then this shell must start the same."""
+    shown = said(script, folder, dialect, may_start_others=True)
+    if shown is None:
+        return False
+    command = [f"/bin/{dialect}", "-c", script, "run"]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert shown == run.stdout, f"{dialect}:\n{script}\n{run.stderr}"
+    return True
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_each_shell_starts_what_is_said_of_scripts_that_both_read_in_their_own_way(
+    dialect: Dialect, tmp_path: Path
+) -> None:
+    count = amount(150, 4000)
+    scripts = [Writer(SEED + number, is_foreign=True).script() for number in range(count)]
+    known = sum(compare_dialect(script, dialect, tmp_path) for script in scripts)
+    assert known > count / 4
+
+
+P = f"{PRINTER} {FORMAT}"
+ONE_OF_TWO = [
+    f'A=x; A+=b; exec {P} "$A"', f'A=x; [ "$A" == x ] && exec {P} y; exec {P} n', f"[[ a = a ]] && {P} y; exec {P} n",
+    f"[[ -d / && -d /nonexistent ]] || {P} or; exec {P} end",
+    f"source /dev/null && {P} sourced; exec {P} end", f'declare X=1; exec {P} "$X"', f'typeset X=1; exec {P} "$X."',
+    f"exec {P} $'a\\tb'", f'exec {P} "$UID" "$EUID"', f'shopt -s nullglob; exec {P} "$?"',
+    f'[ "" == "" ]; exec {P} $?', f'f() {{ local A=2; A+=3; {P} "$A"; }}; A=1; f; {P} $A',
+    f'B="a b"; [[ -n $B ]] && {P} one; exec {P} end',
+    f"X='*'; [[ ab = $X ]] && {P} y; [[ ab = \"$X\" ]] || exec {P} n",
+    f'exec {P} "$((0x10 + 010))" "$((1 ? 2 : 3))" $((8*1000*1000)) $(( -7 % 3 )) $((5 > 3 && !0)) $((1 << 3 | 1))',
+    f"I=0; for x in a b c d; do [ $x = b ] && continue; [ $x = d ] && break; I=$((I + 1)); done; exec {P} $I",
+    f"IFS=:; X=a:b::c:; exec {P} $X", f"IFS=' :'; X=' a : b  c:: d'; exec {P} $X",
+    f'IFS=,; set -- a b; exec {P} "$*"', f"cd /; exec {P} et[c] no[n]e '*' \"et*\" \\et*",
+    f"X=`false` || exec {P} failed; exec {P} $?", f"(exit 7); exec {P} $?", f"f() {{ return 300; }}; f; exec {P} $?",
+    f"(exit 300); exec {P} $?", f"f() {{ X=2; [ a = b ]; }}; f; exec {P} $? $X", f"A=~root/x:~:y; exec {P} $A a~root",
+    f'X="a b"; export A=$X B=~root:~; f() {{ local C=$X; {P} "$C"; }}; f; readonly D=*; exec {P} "$A" $B "$D"',
+    f"for x in a b; do for y in c d; do break 2; done; done; exec {P} $x$y",
+]  # fmt: skip
+ENDS = [
+    "export A+=b; {P} on", "function f() { :; }; {P} on", "A=(a b); {P} on", "set -o pipefail; {P} on",
+    "function f {\n:\n}\n{P} on", "readonly A+=1; {P} on", "cat <<< a; {P} on", "set -euo pipefail; {P} on",
+    "for ((i=0;i<2;i++)); do :; done; {P} on", "X=a; echo ${X/a/b}; {P} on", "echo ${X:0:1}; {P} on", "shift 2; {P} on",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+@pytest.mark.parametrize("script", ONE_OF_TWO)
+def test_a_construct_of_one_shell_means_in_the_other_what_that_makes_of_it(
+    script: str, dialect: Dialect, tmp_path: Path
+) -> None:
+    assert compare_dialect(script, dialect, tmp_path)
+
+
+@pytest.mark.parametrize("script", ENDS)
+def test_where_dash_ends_the_script_is_refused(script: str, tmp_path: Path) -> None:
+    script = script.replace("{P}", P)
+    run = subprocess.run(["/bin/dash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.returncode, "on" in run.stdout) == (2, False)
+    with pytest.raises(ScriptError):
+        evaluate_text(State(Host(asks_services=False), str(tmp_path)), script, "run")
 
 
 def compare(seed: int, folder: Path) -> bool:

@@ -85,7 +85,8 @@ def source(runner: Runner, call: Call) -> int | None:
     question = Question(f". {path}", call.place, f". {name}", "it can be read", freezes=path, is_secret=is_secret(path))
     before, state.sourcing = state.sourcing, state.sourcing | {question.key}
     try:
-        runner.run_file(path)
+        if path != "/dev/null":
+            runner.run_file(path)
     except Unreadable as error:
         state.doubt(call.place, f". {name}", f"unable to read {name!r}: {error}; what it sets is missing")
     except ScriptError as error:
@@ -117,14 +118,15 @@ def exit_(runner: Runner, call: Call) -> int | None:
         state.doubt(call.place, "exit", "the script would stop here on this machine; the unit does not look")
         return None
     state.done = True
-    return number_of(runner, call)
+    number = number_of(runner, call)
+    return None if number is None else number & 255
 
 
 def number_of(runner: Runner, call: Call) -> int | None:
     """The status behind exit and return; without one it is that of the last command."""
     if not call.arguments:
         return runner.state.status
-    return int(call.arguments[0]) & 255 if re.fullmatch(r"\d{1,9}", call.arguments[0], re.ASCII) else None
+    return int(call.arguments[0]) if re.fullmatch(r"\d{1,9}", call.arguments[0], re.ASCII) else None
 
 
 def return_(runner: Runner, call: Call) -> int | None:
@@ -132,7 +134,8 @@ def return_(runner: Runner, call: Call) -> int | None:
     runner.state.returning = True
     if runner.state.in_doubt:
         runner.state.doubt(call.place, "return", "whether the function ends here cannot be known")
-    return number_of(runner, call)
+    number = number_of(runner, call)
+    return number if number is None or runner.state.dialect is Dialect.DASH else number & 255
 
 
 def leave(runner: Runner, call: Call) -> int:
@@ -183,7 +186,9 @@ def set_(runner: Runner, call: Call) -> int:
 def shift(runner: Runner, call: Call) -> int:
     words = call.arguments
     count = int(words[0]) if words and re.fullmatch(r"\d{1,3}", words[0], re.ASCII) else 1
-    if count > len(runner.state.arguments) and runner.state.dialect is Dialect.BASH:
+    if count > len(runner.state.arguments):
+        if runner.state.dialect is Dialect.DASH:
+            raise ScriptError(call.place.line, f"shift {count}: there are fewer arguments, and the shell ends here")
         return FAILED
     runner.state.arguments = runner.state.arguments[count:]
     return OK
@@ -306,6 +311,15 @@ def not_here(runner: Runner, call: Call) -> int:
     return NOT_FOUND
 
 
+def unknown(runner: Runner, call: Call) -> None:
+    """A command of bash that sets variables in ways that are not followed here."""
+    runner.state.doubt(call.place, " ".join(call.words), "what this sets is not known")
+    for word in call.arguments:
+        name = re.match(r"[A-Za-z_][A-Za-z0-9_]*", word, re.ASCII)
+        if name:
+            runner.state.assign(name[0], UNKNOWN, NO_KEYS, call.place)
+
+
 BUILTINS: dict[str, Builtin] = {
     "export": export, "unset": unset, ".": source, "exec": exec_, "exit": exit_, "eval": eval_, "set": set_,
     "cd": folder, "[": test, "test": test, "ulimit": ulimit, "umask": umask, "shift": shift, "return": return_,
@@ -315,9 +329,10 @@ BUILTINS: dict[str, Builtin] = {
 }  # fmt: skip
 OF_BASH: dict[str, Builtin] = {
     "source": source, "declare": declare, "typeset": declare, "builtin": command, "shopt": nothing,
+    **dict.fromkeys(("let", "mapfile", "readarray", "pushd", "popd"), unknown),
 }  # fmt: skip
 # Words that only bash takes for commands of its own.
-ONLY_IN_BASH = frozenset((*OF_BASH, "[[", "function", "let", "pushd", "popd", "select", "mapfile", "readarray"))
+ONLY_IN_BASH = frozenset((*OF_BASH, "[[", "function", "select"))
 
 
 def builtin_named(name: str, dialect: Dialect) -> Builtin | None:

@@ -17,7 +17,7 @@ from .builtins import builtin_named
 from .conditions import bash_test
 from .expansion import assigned_text, pattern_of, text_of
 from .fields import fields_of
-from .parser import parse
+from .parser import ASSIGNMENT, parse
 from .runner import Call
 from .starting import dialect_of, start, starts_a_server
 from .state import NO_KEYS, UNKNOWN, Function, Keys, Question, State
@@ -32,6 +32,7 @@ from .syntax import (
     For,
     Group,
     If,
+    Literal,
     Loop,
     Piece,
     Pipeline,
@@ -42,6 +43,7 @@ from .syntax import (
 
 Found = TypeVar("Found")
 CHANGE_WHAT_IS_INHERITED = frozenset(("ulimit", "umask", "cd"))
+DECLARE_VARIABLES = frozenset(("export", "readonly", "local", "declare", "typeset"))
 MOST_WORDS = 100  # of a `for` that is run for each
 FIRST_LINE = re.compile(r"#!\s*(\S+)(?:[ \t]+(\S+))?")
 
@@ -331,12 +333,21 @@ class Evaluator:
         words: list[str] = []
         keys: list[Keys] = []
         for word in command.words:
-            texts, found = self.watched(lambda: self.fields(word, place))  # noqa: B023  # called at once
+            declares = bool(words) and words[0] in DECLARE_VARIABLES
+            texts, found = self.watched(lambda: self.argument(word, place, declares))  # noqa: B023  # called at once
             words += texts
             keys += [found] * len(texts)
         assigned = [self.assigned(assignment, place) for assignment in command.assignments if words]
         values = {name: value for name, value, _ in assigned}
         return Call(words, keys, values, {name: found for name, _, found in assigned}, place)
+
+    def argument(self, word: Word, place: Place, declares: bool) -> list[str]:
+        """The fields of a word of a command. Behind `export` NAME=VALUE is an assignment: it is not split."""
+        first = word.pieces[0] if word.pieces else None
+        if declares and isinstance(first, Literal) and not first.is_quoted and (match := ASSIGNMENT.match(first.text)):
+            value = Literal(first.text[match.end() :], False)
+            return [match[0] + assigned_text(self, Word((value, *word.pieces[1:]), word.line), place)]
+        return self.fields(word, place)
 
     def assign(self, assignment: Assignment, place: Place) -> None:
         state = self.state

@@ -9,11 +9,11 @@ from ..input_files import Place
 from .arithmetic import NotCalculated, calculate
 from .runner import NotKnown, Runner
 from .state import NO_KEYS, UNKNOWN, Question
-from .syntax import Arithmetic, Dialect, Literal, Parameter, Piece, Substitution, Word
+from .syntax import Arithmetic, Dialect, Literal, Parameter, Piece, ScriptError, Substitution, Word
 
 LONGEST_CUT, LONGEST_PATTERN = 1000, 40  # characters; each cut tries all lengths
 WEIGHT_OF_CUT = 50  # characters that cost as much as a command
-HOME = re.compile(r"~([A-Za-z_][A-Za-z0-9_-]*)?(?=/|$)")
+HOME = re.compile(r"\A~([A-Za-z_][A-Za-z0-9_-]*)?(?=/|$)")
 HOME_IN_LIST = re.compile(r"(?:^|(?<=:))~([A-Za-z_][A-Za-z0-9_-]*)?(?=[/:]|$)")
 INHERITED = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 SET_BY_BASH = {"UID": "0", "EUID": "0", "IFS": " \t\n", "OPTIND": "1"}
@@ -119,9 +119,12 @@ def parameter(runner: Runner, piece: Parameter, place: Place) -> str:
 
 
 def not_understood(runner: Runner, piece: Parameter, place: Place) -> str:
-    quotes = "the quotes in this expansion do not match"
-    text = quotes if piece.written.count('"') % 2 else "this expansion is not understood"
-    return unknown(runner, place, f"${{{piece.written}}}", text)
+    shown = f"${{{piece.written}}}"
+    if piece.written.count('"') % 2:
+        return unknown(runner, place, shown, "the quotes in this expansion do not match")
+    if runner.state.dialect is Dialect.DASH:
+        raise ScriptError(place.line, f"{shown} is not known to {runner.state.dialect}, which ends here")
+    return unknown(runner, place, shown, "this expansion is not understood")
 
 
 def lookup(runner: Runner, name: str, subscript: str = "") -> str | None:

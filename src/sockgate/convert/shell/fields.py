@@ -48,10 +48,15 @@ class Fields:
 
     def split(self, text: str) -> None:
         """What was expanded without quotes."""
-        for number, part in enumerate(parts_of(text, self.separators)):
+        blanks = "".join(character for character in self.separators if character in BLANKS)
+        stripped = text.lstrip(blanks)
+        self.begun = self.begun and stripped == text
+        parts = parts_of(stripped, self.separators)
+        makes_empty = blanks != self.separators  # an empty part between two signs is a field
+        for number, part in enumerate(parts):
             if number:
                 self.begun = False
-            if part:
+            if part or (makes_empty and number < len(parts) - 1):
                 self.current().add(part, True)
 
 

@@ -85,13 +85,13 @@ def stage_of(runner: Runner, command: Simple, place: Place) -> Stage:
     call = runner.expanded(command)
     source, quiet, silent = "", False, False
     for redirection in command.redirections:
-        target = runner.fields(redirection.target, place) if redirection.target else []
+        target = runner.fields(redirection.target, place)
         if any(UNKNOWN in word for word in (*call.words, *target)):
             raise NotKnown("")
         if redirection.operator == "<" and len(target) == 1:
             source = target[0]
         quiet |= redirection.operator == "2>" and target == ["/dev/null"]
-        silent |= redirection.operator in ELSEWHERE and redirection.target is not None
+        silent |= redirection.operator in ELSEWHERE
     if any(UNKNOWN in word for word in call.words):
         raise NotKnown("")  # a doubt says why
     return Stage(call, source, quiet, silent)
@@ -103,6 +103,8 @@ def run(runner: Runner, stages: list[Stage]) -> tuple[str | None, bool | None]:
     if first.words[:1] in (["["], ["test"]) and not filters:
         status = test(runner, first.call)
         return "", None if status is None else not status
+    if first.words == ["false"]:
+        return "", False
     text = printed_by(runner, first)
     for stage in filters:
         text = text if text is None else filtered(stage.words, text)

@@ -375,12 +375,7 @@ class Parser:
 
     def redirection(self, operator: Operator) -> Redirection:
         self.at += 1
-        token = self.token()
-        target = None
-        if isinstance(token, RawWord):
-            target = self.word(token)
-            self.at += 1
-        return Redirection(operator.descriptor + operator.text, target)
+        return Redirection(operator.descriptor + operator.text, self.next_word())
 
     # --- words
 
@@ -420,11 +415,11 @@ class Parser:
         if match is None:
             return not_understood
         length, name, subscript, operator, rest = (match[number] or "" for number in range(1, 6))
-        if length and (operator or rest):
+        if (length and (operator or rest)) or (subscript and self.dialect is Dialect.DASH):
             return not_understood
         if length:
             return Parameter(name, "length", (), subscript, raw.text, raw.is_quoted)
-        if (rest and not operator) or (subscript and self.dialect is Dialect.DASH):
+        if rest and not operator:
             return not_understood
         words = self.argument(rest, line)
         return not_understood if words is None else Parameter(name, operator, words, subscript, raw.text, raw.is_quoted)

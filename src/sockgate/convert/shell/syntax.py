@@ -92,10 +92,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Redirection:
-    """operator: with the number of the descriptor in front, as in `2>`. target: None where there is no word."""
+    """operator: with the number of the descriptor in front, as in `2>`."""
 
     operator: str
-    target: Word | None
+    target: Word
 
 
 @dataclass(frozen=True, slots=True)
