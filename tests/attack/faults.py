@@ -31,6 +31,7 @@ class Attacker:
 
     def run(self, fault: Fault) -> None:
         wait_until(fault.at, self._clock)
+        self._gate.wait_until_ready()
         since = self._clock()
         with contextlib.suppress(ProcessLookupError, FileNotFoundError), self._make(fault):
             wait_until(since + fault.lasts, self._clock)

@@ -119,9 +119,15 @@ class Resident:
         self._stderr = StandardError(folder / "stderr")
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._keeper.start()
+        self.wait_until_ready()
+        assert self.notifications.ready, (folder / "stderr").read_text()
+
+    def wait_until_ready(self) -> None:
+        """Until the last gate that was started says so: before that, it may end for want of anything."""
         deadline = time.monotonic() + READY_SECONDS
-        while not self.notifications.ready:
-            assert time.monotonic() < deadline, (folder / "stderr").read_text()
+        while self.notifications.ready < len(self.starts) or not self.starts:
+            if time.monotonic() > deadline:
+                return
             time.sleep(0.01)
 
     @property
@@ -168,6 +174,10 @@ class Resident:
             self._expected.add(pid)
             os.kill(pid, signal.SIGKILL)
 
+    def doing(self) -> str:
+        """Where the gate and its forks wait, for a client that was not answered."""
+        return "; ".join(f"{pid} {state_of(pid)}" for pid in (self.pid, *self.forks()) if pid) or "there is no gate"
+
     def memory(self) -> int:
         """Resident kilobytes."""
         status = Path(f"/proc/{self.pid}/status").read_text()
@@ -180,6 +190,16 @@ class Resident:
             return -1
         self.process.terminate()
         return self.process.wait(READY_SECONDS)
+
+
+def state_of(pid: int) -> str:
+    """The state, where in the kernel, and in which system call (proc(5))."""
+    found = []
+    for name in ("stat", "wchan", "syscall"):
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/{pid}/{name}").read_text()
+            found.append(text.rpartition(")")[2].split()[0] if name == "stat" else " ".join(text.split()[:4]))
+    return " ".join(found)
 
 
 class PerConnection:

@@ -15,11 +15,15 @@ LATE_SECONDS = 0.3  # until the PROXY header of a slow client is whole
 
 
 class Load:
-    """So many threads, each of which is one client after the other until `stop`."""
+    """So many threads, each of which is one client after the other until `stop`.
+
+    doing  what the gate does, asked for when a client gives up
+    """
 
     def __init__(self, threads: int, seed: int, clock: Callable[[], float], pause: float, *, proxied: bool) -> None:
         self._clock, self._pause, self._proxied = clock, pause, proxied
         self._stopping = threading.Event()
+        self.doing: Callable[[], str] = str
         self.visits: list[Visit] = []
         self.by_address: dict[tuple[str, int], Visit] = {}
         self._threads = [
@@ -53,7 +57,7 @@ class Load:
                 self._introduce(client, source, chance)
                 self._talk(client, visit, chance)
             except TimeoutError:
-                visit.told = self._clock()
+                visit.told, visit.said = self._clock(), self.doing()
             except OSError as error:
                 self._end(visit, str(error))
         self.visits.append(visit)

@@ -93,6 +93,7 @@ class Attack:
         memory = gate.memory()
         keeper.start()
         load = Load(CLIENT_THREADS, self._seed, self._clock, CLIENT_PAUSE, proxied=proxied)
+        load.doing = gate.doing
         attacker = Attacker(gate, self._journal, swapper, self._history, self._clock)
         for fault in plan.faults(self._seed, self._seconds):
             if fault.kind in self.without:
