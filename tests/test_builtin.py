@@ -4,23 +4,24 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from sockgate import builtin
+from tests.connection.launch import SOURCE
 
 COMMAND = [sys.executable, "-I", builtin.__file__]
 
 
 @contextmanager
-def connected(*words: str) -> Iterator[socket.socket]:
+def connected(*words: str, command: Sequence[str] = COMMAND) -> Iterator[socket.socket]:
     """The client's end of a stream whose other end the program has."""
     near, far = socket.socketpair()
     far.settimeout(10)
-    with far, subprocess.Popen([*COMMAND, *words], stdin=near.fileno()) as process:
+    with far, subprocess.Popen([*command, *words], stdin=near.fileno()) as process:
         near.close()
         yield far
         far.close()
@@ -108,19 +109,78 @@ def test_a_datagram_from_another_server_is_not_answered() -> None:
         pytest.skip("only root can send from a privileged port")
 
 
-def test_redirect_copies_both_ways_until_one_side_ends() -> None:
+@contextmanager
+def redirected(backend: Callable[[socket.socket], object], command: Sequence[str] = COMMAND) -> Iterator[socket.socket]:
+    """A client that is redirected to this backend."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
 
-        def backend() -> None:
+        def serve() -> None:
             with listener.accept()[0] as connection:
-                connection.sendall(b"hello " + connection.recv(100))
+                backend(connection)
 
-        thread = threading.Thread(target=backend)
+        thread = threading.Thread(target=serve)
         thread.start()
-        with connected("redirect", "127.0.0.1", str(listener.getsockname()[1])) as client:
-            client.sendall(b"world")
-            assert everything(client) == b"hello world"
+        with connected("redirect", "127.0.0.1", str(listener.getsockname()[1]), command=command) as client:
+            yield client
         thread.join()
+
+
+def test_redirect_copies_both_ways() -> None:
+    with redirected(lambda end: end.sendall(b"hello " + end.recv(100))) as client:
+        client.sendall(b"world")
+        client.shutdown(socket.SHUT_WR)
+        assert everything(client) == b"hello world"
+
+
+def test_redirect_goes_on_while_one_side_still_speaks() -> None:
+    """A client that has said all gets the whole answer, and a server that has said all hears the client out."""
+
+    def answer_at_the_end(end: socket.socket) -> None:
+        end.sendall(b"got %d" % len(everything(end)))
+
+    with redirected(answer_at_the_end) as client:
+        client.sendall(b"x" * 1_000_000)
+        client.shutdown(socket.SHUT_WR)
+        assert everything(client) == b"got 1000000"
+
+    heard: list[bytes] = []
+
+    def greet_and_listen(end: socket.socket) -> None:
+        end.sendall(b"hello")
+        end.shutdown(socket.SHUT_WR)
+        heard.append(everything(end))
+
+    with redirected(greet_and_listen) as client:
+        assert everything(client) == b"hello"
+        client.sendall(b"still here")
+        client.shutdown(socket.SHUT_WR)
+    assert heard == [b"still here"]
+
+
+def test_redirect_does_not_wait_for_a_side_that_does_not_read() -> None:
+    """Both send more than the buffers hold before they read."""
+
+    def talk_first(end: socket.socket) -> None:
+        end.sendall(b"s" * 8_000_000)
+        end.shutdown(socket.SHUT_WR)
+        assert len(everything(end)) == 8_000_000
+
+    with redirected(talk_first) as client:
+        sender = threading.Thread(target=client.sendall, args=[b"c" * 8_000_000])
+        sender.start()
+        assert len(everything(client)) == 8_000_000
+        sender.join()
+        client.shutdown(socket.SHUT_WR)
+
+
+def test_redirect_ends_when_one_side_has_ended_and_the_other_is_silent() -> None:
+    impatient = "import sys; sys.path[:0] = [{!r}]; from sockgate import builtin; builtin.HALF_CLOSED_SECONDS = 0.2;"
+    command = [sys.executable, "-c", f"{impatient.format(str(SOURCE))} builtin.main()"]
+    released = threading.Event()
+    with redirected(lambda end: released.wait(30), command) as client:
+        client.shutdown(socket.SHUT_WR)
+        assert everything(client) == b""
+        released.set()
 
 
 def test_wrong_usage_says_what_is_right() -> None:

@@ -5,6 +5,7 @@ on descriptor 0, and `redirect HOST PORT`. On a datagram socket it answers one d
 front of it checks the sender of each datagram.
 """
 
+import contextlib
 import os
 import select
 import socket
@@ -17,6 +18,7 @@ BLOCK = 65536
 LINE_LENGTH = 72
 PRINTABLE = bytes(range(33, 127))
 CONNECT_SECONDS = 30.0
+HALF_CLOSED_SECONDS = 600.0
 # A datagram from a lower port comes from another server. Two servers that answer each other never stop (CVE-1999-0103).
 LOWEST_CLIENT_PORT = 1024
 USAGE = "usage: sockgate-builtin echo|discard|chargen|daytime|time | redirect HOST PORT"
@@ -106,21 +108,46 @@ DATAGRAMS: dict[str, Callable[[bytes], bytes | None]] = {
 }
 
 
+class Direction:
+    """What goes from one side to the other. At most one block waits, so that a slow reader slows the writer down."""
+
+    def __init__(self, source: socket.socket, sink: socket.socket) -> None:
+        self.source = source
+        self.sink = sink
+        self.waiting = b""
+        self.ended = False
+
+    def read(self) -> None:
+        self.waiting = self.source.recv(BLOCK)
+        if not self.waiting:
+            self.ended = True
+            self.sink.shutdown(socket.SHUT_WR)
+
+    def write(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self.waiting = self.waiting[self.sink.send(self.waiting, socket.MSG_DONTWAIT) :]
+
+
 def redirect(host: str, port: str) -> None:
-    """Copy both ways until one side ends, as xinetd does."""
+    """Copy both ways until both sides have ended. When one has, the other may be silent for HALF_CLOSED_SECONDS."""
     client = socket.socket(fileno=os.dup(0))
     server = socket.create_connection((host, int(port)), CONNECT_SECONDS)
     server.settimeout(None)
     for end in (client, server):
         if end.family != socket.AF_UNIX:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    other = {client: server, server: client}
-    while True:
-        for end in select.select(list(other), [], [])[0]:
-            data = end.recv(BLOCK)
-            if not data:
-                return
-            other[end].sendall(data)
+    both = (Direction(client, server), Direction(server, client))
+    while open_ways := [way for way in both if not way.ended]:
+        readers = {way.source: way for way in open_ways if not way.waiting}
+        writers = {way.sink: way for way in open_ways if way.waiting}
+        patience = None if len(open_ways) == len(both) else HALF_CLOSED_SECONDS
+        readable, writable, _ = select.select(list(readers), list(writers), [], patience)
+        if not (readable or writable):
+            return
+        for end in writable:
+            writers[end].write()
+        for end in readable:
+            readers[end].read()
 
 
 if __name__ == "__main__":
