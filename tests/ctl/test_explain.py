@@ -226,3 +226,48 @@ def test_what_follows_from_dns_lists_is_shown_without_the_network(capsys: pytest
     assert relays.splitlines()[-1] == "  DNS lists: none is asked about this client: --relay 192.0.2.9 has it"
     assert run(["explain", *options, *spammer, "--listed", "a b"]) == 2
     assert capsys.readouterr().err.startswith("sockgatectl: --listed: 'a b' is not the name of a zone")
+
+
+@pytest.mark.parametrize(
+    ("options", "table", "words", "verdict"),
+    [
+        ("--only-from .example.org", "", [], "depends on the name: give --host"),
+        ("--only-from .example.org", "", ["--host", "mail.example.org"], "allow"),
+        ("--only-from .example.org", "", ["--host", "mail.example.com"], "deny"),
+        ("--only-from .example.org", "", ["--host", ""], "deny"),
+        ("--only-from '192.0.2.1 .example.org'", "", [], "allow"),  # the address decides
+        ("--deny 192.0.2.1 --only-from .example.org", "", [], "deny"),
+        ("--no-access .example.org --only-from 192.0.2.1", "", [], "depends on the name: give --host"),
+        ("--hosts-access x,TMP", "ALL: .example.org", [], "depends on the name: give --host"),
+        ("--hosts-access x,TMP", "ALL: 192.0.2.1", [], "allow"),
+        ("--hosts-access x,TMP", "y: .example.org", [], "deny"),
+        ("--rules RULES", "=.example.org:allow", [], "deny"),  # without --hostname the gate finds no name
+        ("--hostname --rules RULES", "=.example.org:allow", [], "depends on the name: give --host"),
+        ("--hostname --rules RULES", "=:allow", [], "depends on the name: give --host"),
+        ("--hostname --rules RULES", "192.0.2.1:allow\n=.example.org:deny", [], "allow"),
+        ("--hostname --rules RULES", "=.example.org:allow", ["--host", "a.example.org"], "allow"),
+        ("--hostname --rules RULES", "joe@192.0.2.1:allow", [], "deny"),
+        ("--ident --rules RULES", "joe@192.0.2.1:allow", [], "depends on the user: give --info"),
+        ("--ident --rules RULES", "joe@192.0.2.2:allow", [], "deny"),
+        ("--ident --rules RULES", "joe@192.0.2.1:allow", ["--info", "joe"], "allow"),
+        ("--ident --hostname --rules RULES", "joe@=a.example:allow", [], "depends on the name: give --host"),
+        ("--ident --hostname --rules RULES", "joe@=a.example:allow", ["--host", "a.example"],
+         "depends on the user: give --info"),
+    ],
+)  # fmt: skip
+def test_what_depends_on_a_name_that_was_not_given_is_no_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: str, table: str, words: list[str], verdict: str
+) -> None:
+    (tmp_path / "hosts.allow").write_text(f"{table}\n" if "hosts-access" in options else "")
+    (tmp_path / "hosts.deny").write_text("ALL: ALL\n")
+    (tmp_path / "rules").write_text(f"{table}\n:deny\n" if "--rules" in options else ":allow\n")
+    options = options.replace("TMP", str(tmp_path)).replace("RULES", f"{tmp_path}/rules")
+    asked = ["--options", options, "--ip", "192.0.2.1", *words]
+    assert said(capsys, *asked).splitlines()[0].partition(": ")[0] == verdict.partition(": ")[0]
+    answer = json.loads(said(capsys, *asked, "--json"))
+    if verdict.startswith("depends"):
+        assert (answer["verdict"], answer["reason"], answer["rule"], answer["environment"]) == (
+            "depends", verdict, None, None,
+        )  # fmt: skip
+    else:
+        assert answer["verdict"] == verdict

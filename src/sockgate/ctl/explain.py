@@ -21,9 +21,12 @@ from ..core.verdict import DENY, Verdict
 from ..resolve.host_lookup import why_unusable
 from ..resolve.ident import why_no_user
 from ..units.search import UnitSearch
+from .dependence import NAME, USER, depends_on
 from .gated_service import PROGRAMS, RESIDENT, find_named
 
 ERROR = "error"
+DEPENDS = "depends"
+GIVEN_BY = {NAME: "--host", USER: "--info"}
 LISTED = pack("127.0.0.2")  # the answer of a list that has only one answer (RFC 5782)
 SERVER = "SERVER"  # stands for the program if --options names none
 
@@ -42,7 +45,7 @@ class Rule:
 class Explanation:
     """The answer. Its fields are those of --json.
 
-    verdict      allow, deny, or error (which also refuses)
+    verdict      allow, deny, error (which also refuses), or depends (the gate would ask the network first)
     rule         the rule that decided, None if no rule matched and nothing refuses
     reason       the rule as one line, or the error
     relay        the entry of --relay that covers the client
@@ -87,6 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
         gate, variables = options_gate(arguments.options), {}
     untold = tell(peer, gate, arguments)
     explanation = explain(gate, peer, variables, untold)
+    if explanation.verdict != ERROR:
+        what = depends_on(gate, peer, host=arguments.host is not None, info=arguments.info is not None)
+        explanation = dependent(explanation, what) if what else explanation
     print(json.dumps(asdict(explanation)) if arguments.json else as_text(explanation))
     return 1 if explanation.verdict == ERROR else 0
 
@@ -188,6 +194,12 @@ def explain(gate: Gate, peer: Peer, variables: dict[bytes, bytes], untold: Seque
     )
 
 
+def dependent(explanation: Explanation, what: str) -> Explanation:
+    """The answer where the gate would ask the network first."""
+    reason = f"depends on {what}: give {GIVEN_BY[what]}"
+    return Explanation(DEPENDS, None, reason, None, 0, None, None, explanation.considered)
+
+
 def rule_of(verdict: Verdict) -> Rule | None:
     cause = verdict.cause
     if cause is None:
@@ -199,7 +211,8 @@ def rule_of(verdict: Verdict) -> Rule | None:
 
 def known(environment: dict[bytes, bytes], peer: Peer) -> dict[str, str]:
     """The environment in alphabetical order, without ports that were not given."""
-    unknown = (b"REMOTEPORT",) * (not peer.remote_port) + (b"LOCALPORT",) * (not peer.local_port)
+    ports = ((b"REMOTEPORT", peer.remote_port), (b"LOCALPORT", peer.local_port))
+    unknown = tuple(name for name, port in ports if not port)
     return {
         name.decode("utf-8", "replace"): value.decode("utf-8", "replace")
         for name, value in sorted(environment.items())
@@ -208,7 +221,8 @@ def known(environment: dict[bytes, bytes], peer: Peer) -> dict[str, str]:
 
 
 def as_text(explanation: Explanation) -> str:
-    lines = [f"{explanation.verdict}: {explanation.reason or 'nothing refuses, and no rule matches'}"]
+    said = explanation.reason or "nothing refuses, and no rule matches"
+    lines = [said if explanation.verdict == DEPENDS else f"{explanation.verdict}: {said}"]
     if explanation.relay is not None:
         lines.append(f"relay: --relay {explanation.relay}")
     if explanation.delay:
