@@ -125,7 +125,7 @@ class Resident:
     def wait_until_ready(self) -> None:
         """Until the last gate that was started says so: before that, it may end for want of anything."""
         deadline = time.monotonic() + READY_SECONDS
-        while self.notifications.ready < len(self.starts) or not self.starts:
+        while not self.pid or self.notifications.ready < len(self.starts):
             if time.monotonic() > deadline:
                 return
             time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import time
@@ -267,3 +268,14 @@ def test_a_child_that_has_died_is_no_fault() -> None:
         assert child.read() == b""
         child.answer("1")
         child.close()
+
+
+def test_a_client_that_was_waited_for_is_served_also_if_its_child_has_no_descriptor_left(gated: Start) -> None:
+    one = gated(*PROXY, "/bin/echo", "served")
+    with one.connect() as client:
+        wait_until(one.children, one.log)
+        (child,) = one.children()
+        used = 1 + max(int(name) for name in os.listdir(f"/proc/{child}/fd"))
+        resource.prlimit(child, resource.RLIMIT_NOFILE, (used, used))
+        client.sendall(header("192.0.2.1"))
+        assert everything_from(client) == b"served\n"

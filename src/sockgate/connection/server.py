@@ -201,7 +201,7 @@ class Server:
     def run(self, environment: dict[bytes, bytes], actions: "Actions | None" = None) -> "NoReturn":
         """Become the server on the client's socket (descriptors 0 and 1), or raise a GateError."""
         path, arguments = self.find(environment), self.arguments()
-        log = posix.dup(2)
+        log = posix.dup(2) if self.stderr == "socket" else 2  # there may be no descriptor left
         arrange_descriptors(self.stderr)
         restore_signals()
         try:
@@ -217,7 +217,8 @@ class Server:
         except OSError as error:
             raise exec_failure(path, error) from None
         finally:
-            posix.dup2(log, 2)  # exec has failed: the error goes to the log, not to the client
+            if log != 2:
+                posix.dup2(log, 2)  # exec has failed: the error goes to the log, not to the client
 
 
 def is_file(path: bytes) -> bool:
