@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.access.hosts_options import Options, split_options
+from sockgate.access.hosts_options import Options, Reading, split_options
 from sockgate.connection.rule_actions import carry_out
 from sockgate.core.actions import Actions
 from sockgate.core.errors import SystemFailure
 from sockgate.core.host_names import CONFIRMED
 from sockgate.core.peer import Peer
 from sockgate.core.verdict import Verdict
-from tests.access.hosts_tables import DAEMON, error_of, named, read
+from tests.access.hosts_tables import DAEMON, named, read
 from tests.connection.launch import Launcher, internet
 from tests.core.clients import client, local_user
 
@@ -75,15 +75,29 @@ def test_a_banner_is_the_file_named_after_the_daemon(tmp_path: Path) -> None:
         verdict = actions_of(tmp_path, options)
         assert verdict.actions is not None
         assert verdict.actions.banner == b"Hello 192.0.2.1\r\n100% end"
-    (folder / DAEMON).write_text("%y")
-    assert error_of(tmp_path, f"ALL: ALL: banners {folder}\n").endswith("'%y' stands for nothing in '%y'")
+
+
+def test_a_banner_that_is_not_right_is_left_out_as_by_libwrap(tmp_path: Path) -> None:
+    folder = tmp_path / "banners"
+    folder.mkdir()
+    (folder / DAEMON).write_text("a%yb")
+    for path, banner, reason in (
+        (folder, b"ab", "'%y' stands for nothing in 'a%yb'"),
+        (tmp_path / "none", b"", f"banners: there is no folder '{tmp_path}/none'"),
+        (folder / DAEMON, b"", f"banners: unable to read '{folder}/{DAEMON}/{DAEMON}': Not a directory"),
+    ):
+        access = read(tmp_path, f"ALL: ALL: banners {path}\n", "ALL: ALL\n")
+        verdict = access.decide(client("192.0.2.1"))
+        assert verdict.actions is not None
+        assert (verdict.outcome, verdict.actions.banner) == ("allow", banner)
+        assert [warning.message for warning in access.warnings] == [f"{reason}: it is left out"]
 
 
 def test_colons_in_a_value_are_escaped_and_one_at_the_end_means_nothing() -> None:
     assert split_options("setenv A a\\:b : nice=5 :Allow") == [("setenv", "A a:b"), ("nice", "5"), ("allow", "")]
     assert split_options("allow:") == [("allow", "")]
     assert split_options("") == []
-    assert Options("", DAEMON, ident=False).outcome is None
+    assert Options("", Reading(DAEMON, ident=False)).outcome is None
 
 
 def test_the_server_gets_what_its_rule_says(launcher: Launcher, tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.access.hosts_patterns import match_text, match_wildcards
+from sockgate.access.hosts_words import match_text, match_wildcards
 from sockgate.core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED
 from sockgate.core.peer import internet_peer, pack
 from sockgate.core.verdict import ALLOW, DENY
-from tests.access.hosts_tables import Names, error_of, is_matched, named, read
+from tests.access.hosts_tables import Names, is_matched, named, read
 from tests.core.clients import client, local_user
 
 
@@ -118,10 +118,11 @@ def test_users_are_compared_where_ident_is_asked_for(tmp_path: Path) -> None:
         assert (access.decide(client("192.0.2.1", info=user)).outcome == ALLOW) == matches
 
 
-def test_files_of_patterns_that_name_each_other_are_an_error(tmp_path: Path) -> None:
+def test_files_of_patterns_that_name_each_other_are_told(tmp_path: Path) -> None:
     (tmp_path / "a").write_text(f"{tmp_path}/b")
     (tmp_path / "b").write_text(f"{tmp_path}/a")
-    assert error_of(tmp_path, f"ALL: {tmp_path}/a\n").endswith("files of patterns that name files, without end")
+    (warning,) = read(tmp_path, f"ALL: {tmp_path}/a\n").warnings
+    assert warning.message.endswith("files of patterns that name files, without end: it lets no client in")
 
 
 def naive_wildcards(pattern: str, text: str) -> bool:

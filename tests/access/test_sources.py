@@ -162,6 +162,24 @@ def test_two_looks_that_saw_different_files_are_never_current(tmp_path: Path) ->
     assert not is_current(sources)
 
 
+@pytest.mark.parametrize("words", ["ALL: {}/list", "ALL: ALL: banners {}"])
+def test_a_build_fails_as_a_whole_where_a_part_could_not_be_read_by_chance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    (tmp_path / "hosts.deny").write_text(words.format(tmp_path) + "\n")
+    for name in ("list", "smtpd"):
+        (tmp_path / name).write_text("10.\n")
+    opened = posix.open
+
+    def fail(path: str, flags: int) -> int:
+        if path.endswith(("list", "smtpd")):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opened(path, flags)
+
+    monkeypatch.setattr(rule_files.posix, "open", fail)  # type: ignore[attr-defined]
+    assert UNSTEADY in sources_of_failure("--hosts-access", f"smtpd,{tmp_path}").values()
+
+
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO])
 def test_a_look_that_failed_by_chance_is_never_current(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

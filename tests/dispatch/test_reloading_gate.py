@@ -167,6 +167,8 @@ def test_a_file_that_a_rule_names_before_it_is_there_is_read_when_it_comes(tmp_p
     before = outcome(gate)
     assert before != DENY
     (tmp_path / "hosts.deny").write_text(f"ALL: {tmp_path}/bad\n")
+    assert outcome(gate) == DENY  # the rule may be about this client
+    (tmp_path / "bad").write_text("192.0.2.2\n")
     assert outcome(gate) == before
     (tmp_path / "bad").write_text("192.0.2.1\n")
     assert outcome(gate) == DENY

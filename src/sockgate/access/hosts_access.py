@@ -1,141 +1,34 @@
 """--hosts-access: hosts.allow and hosts.deny, decided as libwrap 7.6.q-32 does for xinetd. See hosts_access(5).
 
-The first rule that matches decides: hosts.allow, then hosts.deny, and who matches neither comes in. Only rules that
-can be about this daemon are looked at closely. Whatever libwrap logs and skips there is an error, and where a rule
-hangs on a host name that cannot be found out, it counts as matching if it refuses, and as not if it lets in.
+The first rule that matches decides: hosts.allow, then hosts.deny. A client that matches no rule is let in. Where a rule
+hangs on a host name that cannot be found out, it counts as matching if it refuses, and as not matching if it lets in.
+
+The cost of a decision does not grow with the tables: rules are found by the address and the name of the client. Only
+rules with other patterns, such as wildcards, are compared one by one. To read a table is cheap as well: a rule that
+holds addresses and names alone is not built before it is needed.
 """
 
-from ..core.errors import ConfigError, UsageError
+from ..core.errors import UsageError
 from ..core.peer import Peer
-from ..core.rule_files import exists, read_file, text_lines
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
+from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, RuleWarning, Verdict
 from . import Check
-from .hosts_options import Options
-from .hosts_patterns import HostPattern, Request, any_of, match_text
+from .hosts_options import Reading, options_of
+from .hosts_patterns import plain_keys
+from .hosts_request import ClientKeys, Request
+from .hosts_rules import ALWAYS, NEVER, Rule, about_daemon
+from .hosts_table import logical_lines, split, split_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..core.options import Settings
     from ..core.rule_files import Sources
-    from .hosts_patterns import Match
+    from .hosts_request import Key
 
 DIRECTORY = "/etc"
 TABLES = (("hosts.allow", ALLOW), ("hosts.deny", DENY))
-SEPARATORS = str.maketrans(",\t\r", "   ")
-LONGEST_RULE = 2046  # libwrap stops reading a table at a longer one
-
-
-class WordList:
-    """`a b EXCEPT c EXCEPT d`, which is (a b) but not (c but not d)."""
-
-    __slots__ = ("exceptions", "words")
-
-    def __init__(self, words: "list[ServerWord | ClientWord]", exceptions: "WordList | None") -> None:
-        self.words = words
-        self.exceptions = exceptions
-
-    def match(self, request: Request) -> "Match":
-        matched = any_of(word.match(request) for word in self.words)
-        if matched is False or self.exceptions is None:
-            return matched
-        excepted = self.exceptions.match(request)
-        if excepted:
-            return False
-        return None if excepted is None else matched
-
-    def all_words(self) -> "list[ServerWord | ClientWord]":
-        return [*self.words, *(self.exceptions.all_words() if self.exceptions else [])]
-
-
-class Reading:
-    """How the tables are read: for which daemon, whether a client's user is known, and what was looked at."""
-
-    __slots__ = ("daemon", "ident", "sources")
-
-    def __init__(self, daemon: str, ident: bool, sources: "Sources | None") -> None:
-        self.daemon = daemon
-        self.ident = ident
-        self.sources = sources
-
-
-class ServerWord:
-    """`daemon`, `port`, or either of them with `@host`: where the client connected to."""
-
-    __slots__ = ("_daemon", "_port", "patterns")
-
-    def __init__(self, text: str, reading: Reading) -> None:
-        self._daemon, at, host = split(text, "@")
-        self._port = port_number(self._daemon)
-        self.patterns = [host_pattern(text, host, reading)] if at else []
-
-    def match(self, request: Request) -> "Match":
-        if self._port is not None and self._port != request.port:
-            return False
-        if self._port is None and not match_text(self._daemon, request.daemon):
-            return False
-        return self.patterns[0].match(request.server) if self.patterns else True
-
-
-class ClientWord:
-    """`host` or `user@host`. Raises ValueError for a user where nobody asks for one."""
-
-    __slots__ = ("_user", "patterns")
-
-    def __init__(self, text: str, reading: Reading) -> None:
-        first, at, host = split(text, "@")
-        self._user = first if at else ""
-        self.patterns = [host_pattern(text, host if at else first, reading)]
-        if at and first.lower() != "all" and not reading.ident:
-            raise ValueError(f"{text!r} is about the client's user, which only --ident asks for")
-
-    def match(self, request: Request) -> "Match":
-        matched = self.patterns[0].match(request.client)
-        if matched is False or not self._user:
-            return matched
-        return matched if match_text(self._user, request.user) else False
-
-
-class Rule:
-    """One rule that may be about our daemon."""
-
-    __slots__ = ("_clients", "_daemons", "_options", "cause", "outcome")
-
-    def __init__(self, cause: Cause, fields: list[str], outcome: str, reading: Reading) -> None:
-        self.cause = cause
-        self._daemons = parse_list(fields[0], ServerWord, reading)
-        self._clients = parse_list(fields[1], ClientWord, reading)
-        self._options = None
-        if len(fields) > 2:
-            self._options = Options(fields[2], reading.daemon, reading.ident, reading.sources)
-        self.outcome = (self._options and self._options.outcome) or outcome
-
-    @property
-    def needs_process(self) -> bool:
-        acts = self._options is not None and self._options.needs_process
-        return acts or any(pattern.needs_name for pattern in self._patterns())
-
-    @property
-    def names_port(self) -> bool:
-        return self._options is not None and self._options.names_port
-
-    def _patterns(self) -> list[HostPattern]:
-        words = self._daemons.all_words() + self._clients.all_words()
-        return [pattern for word in words for pattern in word.patterns]
-
-    def decide(self, request: Request) -> Verdict | None:
-        """The verdict if this rule decides, else None."""
-        matched = self._daemons.match(request)
-        if matched is not False:
-            clients = self._clients.match(request)
-            matched = clients and matched if clients is not None else None
-        if matched is False or (matched is None and self.outcome == ALLOW):
-            return None
-        reason = f"{self.cause}: {self.cause.text}"
-        if matched is None:
-            problem = request.client.problem or request.server.problem or "no name service"
-            return Verdict(DENY, self.cause, f"{reason}: unable to tell whether that is this client: {problem}")
-        variables, actions = self._options.for_client(request) if self._options else (None, None)
-        return Verdict(self.outcome, self.cause, reason, variables=variables, actions=actions)
+MOST_WARNINGS = 100  # a longer list helps no administrator
 
 
 def build(settings: "Settings", sources: "Sources") -> "HostsAccess":
@@ -144,126 +37,117 @@ def build(settings: "Settings", sources: "Sources") -> "HostsAccess":
 
 
 class HostsAccess(Check):
-    """The rules of both tables. Raises ConfigError for whatever is not right in them."""
+    """The rules of both tables. Raises ConfigError for a table that is not whole."""
 
     by_name = True
 
     def __init__(self, value: str, *, ident: bool, sources: "Sources | None" = None) -> None:
         """`value` is DAEMON[,DIR], that of --hosts-access."""
-        self._daemon, comma, directory = value.partition(",")
-        if not self._daemon or not self._daemon.isprintable() or " " in self._daemon or (comma and not directory):
+        daemon, comma, directory = value.partition(",")
+        if not daemon or not daemon.isprintable() or " " in daemon or (comma and not directory):
             cause = Cause("--hosts-access", value)
             raise UsageError(f"--hosts-access: {value!r} is not DAEMON or DAEMON,DIR", cause=cause)
-        reading = Reading(self._daemon, ident, sources)
-        self._rules: list[Rule] = []
+        self._reading = Reading(daemon, ident, sources)
+        self._lines: list[tuple[str, int, str, str]] = []  # path, line, text and outcome, in the order of decision
+        self._rules: dict[int, Rule] = {}  # those that are built, by their place in that order
+        self._keys = ClientKeys()
+        self._always: list[int] = []  # the places of rules that can only be found by comparing
+        self._first_named: int | None = None  # the place of the first rule that is found by name
+        self._refusing_named: list[int] = []  # and of those that refuse
+        self._warnings: list[RuleWarning] = []
+        self.needs_process = False
+        self.lasting = True
         for name, outcome in TABLES:
-            self._rules += read_table(f"{directory or DIRECTORY}/{name}", outcome, reading)
-        self.needs_process = any(rule.needs_process for rule in self._rules)
-        self.lasting = not any(rule.names_port for rule in self._rules)
+            self._read_table(f"{directory or DIRECTORY}/{name}", outcome)
+
+    @property
+    def warnings(self) -> tuple[RuleWarning, ...]:
+        return tuple(self._warnings)
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:
-        request = Request(self._daemon, peer)
-        for rule in self._rules:
-            verdict = rule.decide(request)
+        request = Request(self._reading.daemon, peer)
+        decided, verdict = len(self._lines), None
+        for place in self._candidates(request):
+            verdict = self._rule(place).decide(request)
             if verdict is not None:
-                return verdict
-            if considered is not None:
-                considered.append(f"{rule.cause}: {rule.cause.text}: not about this client")
-        return Verdict(NO_MATCH)
+                decided = place
+                break
+        if considered is not None:
+            causes = map(self._cause, range(decided))
+            considered += [f"{cause}: {cause.text}: not about this client" for cause in causes]
+        return verdict or Verdict(NO_MATCH)
 
+    def _candidates(self, request: Request) -> "Iterator[int]":
+        """The places of the rules that can be about this client. Its name is asked for when a rule by name is due."""
+        waiting = sorted({*self._always, *self._keys.of_address(request.client)}, reverse=True)
+        while waiting and (self._first_named is None or waiting[-1] <= self._first_named):
+            yield waiting.pop()
+        if self._first_named is not None:
+            name = request.client.find_name()
+            by_name = self._refusing_named if name is None else self._keys.of_name(name)
+            yield from sorted({*waiting, *by_name})
 
-def read_table(path: str, outcome: str, reading: Reading) -> list[Rule]:
-    """The rules of one table that may be about this daemon. Raises ConfigError."""
-    rules = []
-    for number, line in logical_lines(path, reading.sources):
-        cause = Cause(file=path, line=number, text=line.strip())
-        fields = split_fields(line)
-        if len(fields) < 2 or not fields[0].strip(", \t\r"):
-            raise ConfigError(f"{cause}: {line!r} is not DAEMONS : CLIENTS", cause=cause)
-        try:
-            if any(may_be_about(word, reading.daemon) for word in words_of(fields[0])):
-                rules.append(Rule(cause, fields, outcome, reading))
-        except (ValueError, ConfigError) as error:
-            raise ConfigError(f"{cause}: {error}", cause=cause) from None
-    return rules
+    def _read_table(self, path: str, outcome: str) -> None:
+        """Raises ConfigError."""
+        about: dict[str, str] = {}
+        for number, text in logical_lines(path, self._reading.sources):
+            daemons, colon, rest = text.partition(":") if "[" not in text else split(f" {text}", ":")
+            if daemons not in about:
+                about[daemons] = about_daemon(daemons, self._reading.daemon)
+            if about[daemons] == NEVER and colon:
+                continue
+            place = len(self._lines)
+            self._lines.append((path, number, text, outcome))
+            if about[daemons] != ALWAYS or not self._add_plain(place, rest, outcome):
+                self._add_rule(place)
 
+    def _add_plain(self, place: int, rest: str, outcome: str) -> bool:
+        """Add a rule without building it, if its clients are addresses and names alone. Returns whether they are."""
+        clients, _, text = rest.partition(":")
+        keys = plain_keys(clients.replace(",", " ")) if ":" not in text else None
+        if keys is None:
+            return False
+        options = options_of(text, self._reading)
+        if options is not None:
+            if options.refusing or options.left_out:
+                return False
+            outcome = options.outcome or outcome
+            self.needs_process = self.needs_process or options.needs_process
+            self.lasting = self.lasting and not options.names_port
+        self._add_keys(place, *keys, outcome)
+        return True
 
-def logical_lines(path: str, sources: "Sources | None") -> list[tuple[int, str]]:
-    """Number and text of each rule; a backslash at the end of a line continues it, even that of a comment."""
-    if not exists(path, sources):
-        return []  # hosts_access(5)
-    data = read_file(path, sources=sources)
-    if not data.strip():
-        return []
-    rules = []
-    first, joined = 0, ""
-    for number, line in enumerate(text_lines(data, path), 1):
-        first = first if joined else number
-        joined += line.removesuffix("\\")
-        if line.endswith("\\"):
-            continue
-        if len(joined) > LONGEST_RULE:
-            cause = Cause(file=path, line=first)
-            raise ConfigError(f"{cause}: the rule is longer than {LONGEST_RULE} characters", cause=cause)
-        if joined.strip(" \t\r") and joined[0] != "#":
-            rules.append((first, joined))
-        joined = ""
-    if joined:
-        cause = Cause(file=path, line=first)
-        raise ConfigError(f"{cause}: the last line continues, and nothing follows", cause=cause)
-    return rules
+    def _add_keys(self, place: int, keys: "list[Key]", names: list[str], outcome: str) -> None:
+        """Note the clients of a rule that is found by them alone."""
+        self._keys.add(place, keys, names)
+        if not names:
+            return
+        self.needs_process = True
+        if self._first_named is None:
+            self._first_named = place
+        # Where the name is not known, rules that refuse decide: up to the first that hangs on nothing but the name.
+        if outcome == DENY and (not self._refusing_named or self._refusing_named[-1] in self._rules):
+            self._refusing_named.append(place)
 
-
-def split(text: str, delimiter: str) -> tuple[str, str, str]:
-    """Like partition, but not inside brackets, where an IPv6 address stands, and not at the first character."""
-    depth = 0
-    for at, character in enumerate(text):
-        depth += (character == "[") - (character == "]")
-        if character == delimiter and depth == 0 and at:
-            return text[:at], delimiter, text[at + 1 :]
-    return text, "", ""
-
-
-def split_fields(line: str) -> list[str]:
-    """Daemons, clients, and options if there are any."""
-    daemons, colon, rest = split(" " + line, ":")
-    clients, second, options = split(" " + rest, ":")
-    return [daemons, clients, options][: 1 + bool(colon) + bool(second)]
-
-
-def words_of(text: str) -> list[str]:
-    return text.translate(SEPARATORS).split()
-
-
-def may_be_about(word: str, daemon: str) -> bool:
-    """Whether a word of a daemon list can match our daemon on some address or port."""
-    name = split(word, "@")[0]
-    return port_number(name) is not None or match_text(name, daemon)
-
-
-def port_number(text: str) -> int | None:
-    """The port that a word stands for, None if it is a daemon's name."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535 else None
-
-
-def parse_list(text: str, kind: "type[ServerWord] | type[ClientWord]", reading: Reading) -> WordList:
-    """Raises ValueError, also for a list, or an exception from it, that names nobody."""
-    groups: list[list[ServerWord | ClientWord]] = [[]]
-    for word in words_of(text):
-        if word.lower() == "except":
-            groups.append([])
+    def _add_rule(self, place: int) -> None:
+        """Build a rule of which more is to be known than its clients."""
+        rule = self._rule(place)
+        keys = rule.keys()
+        if keys is None:
+            self._always.append(place)
         else:
-            groups[-1].append(kind(word, reading))
-    if not all(groups):
-        raise ValueError(f"{text.strip()!r} names nobody" + (" on one side of EXCEPT" if len(groups) > 1 else ""))
-    result: WordList | None = None
-    for words in reversed(groups):
-        result = WordList(words, result)
-    assert result is not None
-    return result
+            self._add_keys(place, *keys, rule.outcome)
+        self.needs_process = self.needs_process or rule.needs_process
+        self.lasting = self.lasting and not rule.names_port
+        if len(self._warnings) < MOST_WARNINGS:
+            self._warnings += rule.warnings()
 
+    def _rule(self, place: int) -> Rule:
+        if place not in self._rules:
+            _, _, text, outcome = self._lines[place]
+            self._rules[place] = Rule(self._cause(place), split_line(text), outcome, self._reading)
+        return self._rules[place]
 
-def host_pattern(text: str, host: str, reading: Reading) -> HostPattern:
-    if not host:
-        raise ValueError(f"{text!r} names no host behind '@'")
-    return HostPattern(host, reading.sources)
+    def _cause(self, place: int) -> Cause:
+        path, number, text, _ = self._lines[place]
+        return Cause(file=path, line=number, text=text.strip())

@@ -1,20 +1,19 @@
-"""What a rule of hosts.allow or hosts.deny does beside matching: hosts_options(5), as libwrap 7.6.q-32 reads it.
-
-An option that cannot be honoured is an error: a rule that is half carried out is none.
-"""
+"""What a rule of hosts.allow or hosts.deny does beside matching: hosts_options(5), as libwrap 7.6.q-32 reads it."""
 
 import posix
 
 from ..core.actions import Actions
+from ..core.errors import ConfigError, PassingError
 from ..core.rule_files import exists, read_file
 from ..core.verdict import ALLOW, DENY
+from .hosts_words import Flaw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..core.rule_files import Sources
-    from .hosts_patterns import Request
+    from .hosts_request import Request
 
     Variables = dict[bytes, bytes | None]
 
@@ -29,7 +28,6 @@ FACILITIES = {
     **{f"local{number}": 16 + number for number in range(8)},
 }  # fmt: skip
 
-NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 # What the client can bring in by an expansion; everything else becomes an underscore (percent_x.c).
 SAFE_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!@%-_=+:,./")
 EXPANSIONS: "dict[str, Callable[[Request], str]]" = {
@@ -50,37 +48,51 @@ EXPANSIONS: "dict[str, Callable[[Request], str]]" = {
 }
 
 
+class Reading:
+    """How the tables are read: for which daemon, whether a client's user is known, and what was looked at.
+
+    options  those that were read before, by their text
+    """
+
+    __slots__ = ("daemon", "ident", "options", "sources")
+
+    def __init__(self, daemon: str, ident: bool, sources: "Sources | None" = None) -> None:
+        self.daemon = daemon
+        self.ident = ident
+        self.sources = sources
+        self.options: dict[str, Options] = {}
+
+
 class Options:
-    """The options of one rule, in their order. Raises ValueError for a wrong one.
+    """The options of one rule, in their order.
 
     outcome        what the option allow or deny makes of the rule, None if it has neither
+    refusing       what cannot be honoured: the rule lets no client in
+    left_out       what cannot be honoured, and changes nothing about who comes in
     needs_process  whether a process of the connection's own is to be changed, or spoken of, or a name looked up
     names_port     whether it says which port the client has
     """
 
-    __slots__ = ("_actions", "_banner", "_ident", "_sources", "_variables", "names_port", "needs_process", "outcome")
+    __slots__ = (
+        "_actions", "_banner", "_reading", "_variables", "left_out", "names_port", "needs_process", "outcome",
+        "refusing",
+    )  # fmt: skip
 
-    def __init__(self, text: str, daemon: str, ident: bool, sources: "Sources | None" = None) -> None:
-        self._sources = sources
+    def __init__(self, text: str, reading: Reading) -> None:
         self.outcome: str | None = None
+        self.refusing: list[Flaw] = []
+        self.left_out: list[Flaw] = []
         self.needs_process = False
         self.names_port = False
-        self._ident = ident
+        self._reading = reading
         self._actions = Actions()
         self._banner = ""
         self._variables: list[tuple[bytes, str]] = []
         for key, value in split_options(text):
-            if self.outcome:
-                raise ValueError(f"the option {self.outcome!r} must be the last one")
-            if key == "banners":
-                self._add_banner(value, daemon)
-            elif key == "setenv":
-                self._add_variable(value)
-            elif key in (ALLOW, DENY):
-                self.outcome = key
-            else:
-                ACTIONS[key](self._actions, value)
-                self.needs_process = self.needs_process or key != "severity"
+            try:
+                self._add(key, value)
+            except Flaw as flaw:
+                self.refusing.append(flaw)
 
     def for_client(self, request: "Request") -> "tuple[Variables, Actions]":
         """What the rule does for the client that it has decided about."""
@@ -89,32 +101,63 @@ class Options:
         variables: Variables = {name: expand(value, request).encode("latin-1") for name, value in self._variables}
         return variables, actions
 
-    def _add_banner(self, directory: str, daemon: str) -> None:
-        """The file with the daemon's name, its lines ended by CR LF; a daemon without one has no banner."""
-        path = f"{directory}/{daemon}"
-        if not exists(path, self._sources):
-            if not exists(directory, self._sources):
-                raise ValueError(f"banners: there is no directory {directory!r}")
+    def _add(self, key: str, value: str) -> None:
+        """Raises Flaw for an option that cannot be honoured."""
+        check_option(key, value)
+        if self.outcome:
+            raise Flaw(f"the option {self.outcome!r} must be the last one")
+        if key == "banners":
+            self._add_banner(value)
+        elif key == "setenv":
+            self._add_variable(value)
+        elif key in (ALLOW, DENY):
+            self.outcome = key
+        else:
+            ACTIONS[key](self._actions, value)
+            self.needs_process = self.needs_process or key != "severity"
+
+    def _add_banner(self, folder: str) -> None:
+        """The file with the daemon's name, its lines ended by CR LF. What cannot be read is left out, as by libwrap."""
+        path = f"{folder}/{self._reading.daemon}"
+        if not exists(path, self._reading.sources):
+            if not exists(folder, self._reading.sources):
+                self.left_out.append(Flaw(f"banners: there is no folder {folder!r}"))
             return
-        text = read_file(path, LARGEST_BANNER, self._sources).decode("latin-1").replace("\n", "\r\n")
-        self._check_expansions(text)
+        try:
+            text = read_file(path, LARGEST_BANNER, self._reading.sources).decode("latin-1").replace("\n", "\r\n")
+        except PassingError:
+            raise
+        except ConfigError as error:
+            self.left_out.append(Flaw(f"banners: {error.message}", error.hint))
+            return
+        self._note_expansions(text)
         self._banner += text
 
     def _add_variable(self, text: str) -> None:
         name, _, value = text.replace("\t", " ").partition(" ")
-        if not name or name[0].isdigit() or not NAME_CHARACTERS.issuperset(name):
-            raise ValueError(f"setenv: {text!r} is not a variable and its value")
-        self._check_expansions(value)
+        if not (name.isascii() and name.isidentifier()):
+            raise Flaw(f"setenv: {text!r} is not a variable and its value")
+        self._note_expansions(value)
         self._variables.append((name.encode(), value.strip()))
 
-    def _check_expansions(self, text: str) -> None:
+    def _note_expansions(self, text: str) -> None:
+        """libwrap puts nothing in place of an expansion that it does not know."""
         for letter in (part[1] for part in parts(text) if len(part) > 1):
             if letter not in EXPANSIONS:
-                raise ValueError(f"'%{letter}' stands for nothing in {text.strip()!r}")
-            if letter == "u" and not self._ident:
-                raise ValueError("'%u' is the client's user, which only --ident asks for")
+                self.left_out.append(Flaw(f"'%{letter}' stands for nothing in {text.strip()!r}"))
+            if letter == "u" and not self._reading.ident:
+                self.left_out.append(Flaw("'%u' is the client's user, which only --ident asks for"))
             self.needs_process = self.needs_process or letter in "nNp"
             self.names_port = self.names_port or letter == "r"
+
+
+def options_of(text: str, reading: Reading) -> Options | None:
+    """Of many rules with the same options, they are read once."""
+    if not text:
+        return None
+    if text not in reading.options:
+        reading.options[text] = Options(text, reading)
+    return reading.options[text]
 
 
 def set_keepalive(actions: Actions, value: str) -> None:
@@ -124,21 +167,21 @@ def set_keepalive(actions: Actions, value: str) -> None:
 def set_nice(actions: Actions, value: str) -> None:
     digits = value[1:] if value[:1] in ("+", "-") else value
     if value and not (digits.isascii() and digits.isdigit() and len(digits) <= 2):
-        raise ValueError(f"nice: {value!r} is not a nice value")
+        raise Flaw(f"nice: {value!r} is not a nice value")
     actions.nice += int(value) if value else DEFAULT_NICE
 
 
 def set_severity(actions: Actions, value: str) -> None:
     facility, dot, level = value.lower().rpartition(".")
     if level not in LEVELS or (dot and facility not in FACILITIES):
-        raise ValueError(f"severity: {value!r} is not [FACILITY.]LEVEL of syslog(3)")
+        raise Flaw(f"severity: {value!r} is not [FACILITY.]LEVEL of syslog(3)")
     actions.priority = LEVELS.index(level)
     actions.facility = FACILITIES.get(facility)
 
 
 def set_umask(actions: Actions, value: str) -> None:
     if value.strip("01234567") or int(value, 8) > 0o777:
-        raise ValueError(f"umask: {value!r} is not an octal mask")
+        raise Flaw(f"umask: {value!r} is not an octal mask")
     actions.umask = int(value, 8)
 
 
@@ -149,24 +192,26 @@ WITH_OR_WITHOUT = ("nice",)
 
 
 def split_options(text: str) -> list[tuple[str, str]]:
-    """Keyword and value of each option, `KEYWORD [=] VALUE` between colons; `\\:` is a colon. Raises ValueError."""
+    """Keyword and value of each option, `KEYWORD [=] VALUE` between colons; `\\:` is a colon."""
     options = []
     fields = text.replace("\\:", "\0").split(":")
-    if not fields[-1]:
+    if not fields[-1].strip():
         fields.pop()  # libwrap warns of a colon at the end of a rule, and goes on
     for field in fields:
         field = field.replace("\0", ":").strip()
         end = next((at for at, character in enumerate(field) if character in "= \t"), len(field))
-        key = field[:end].lower()
-        value = field[end:].lstrip(" \t").removeprefix("=").lstrip(" \t")
-        if key in NOT_HERE:
-            raise ValueError(f"the option {key!r} cannot be honoured here")
-        if key not in WITHOUT_VALUE + WITH_VALUE + WITH_OR_WITHOUT:
-            raise ValueError(f"{field!r} is not an option of hosts_options(5)")
-        if bool(value) != (key in WITH_VALUE) and key not in WITH_OR_WITHOUT:
-            raise ValueError(f"the option {key!r} " + ("takes no value" if value else "needs a value"))
-        options.append((key, value))
+        options.append((field[:end].lower(), field[end:].lstrip(" \t").removeprefix("=").lstrip(" \t")))
     return options
+
+
+def check_option(key: str, value: str) -> None:
+    """Raises Flaw for an option that is not here, or that is not written right."""
+    if key in NOT_HERE:
+        raise Flaw(f"the option {key!r} cannot be honoured here")
+    if key not in WITHOUT_VALUE + WITH_VALUE + WITH_OR_WITHOUT:
+        raise Flaw(f"{f'{key} {value}'.strip()!r} is not an option of hosts_options(5)")
+    if bool(value) != (key in WITH_VALUE) and key not in WITH_OR_WITHOUT:
+        raise Flaw(f"the option {key!r} " + ("takes no value" if value else "needs a value"))
 
 
 def parts(text: str) -> list[str]:
@@ -181,7 +226,11 @@ def parts(text: str) -> list[str]:
 
 
 def expand(text: str, request: "Request") -> str:
-    return "".join(safe(EXPANSIONS[part[1]](request)) if len(part) > 1 else part for part in parts(text))
+    return "".join(expanded(part[1], request) if len(part) > 1 else part for part in parts(text))
+
+
+def expanded(letter: str, request: "Request") -> str:
+    return safe(EXPANSIONS[letter](request)) if letter in EXPANSIONS else ""
 
 
 def safe(text: str) -> str:

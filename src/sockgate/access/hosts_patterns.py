@@ -1,183 +1,200 @@
 """The patterns of hosts.allow and hosts.deny, as libwrap 7.6.q-32 (hosts_access.c) compares them: hosts_access(5).
 
-A match is True, False, or None where it hangs on a host name that could not be found out; whoever asks decides
-what that means. A pattern that no client can ever match, which libwrap skips in silence, is an error.
+A match is True, False, or None where the answer is not known: a host name could not be found out, or the pattern is
+not written right. libwrap skips a pattern that no client can match. Here such a pattern gives None for the clients
+that it may be about, so that a rule refuses them, and lets none of them in by it.
 """
 
 import _socket
 
-from ..core.addresses import inet_aton
-from ..core.host_names import CONFIRMED, FAILED, UNCONFIRMED, HostName
-from ..core.peer import Peer, pack, text_of
+from ..core.errors import ConfigError, PassingError
+from ..core.peer import pack, text_of
 from ..core.rule_files import read_file
+from .hosts_request import ALL, PARANOID, UNKNOWN, ClientKeys, End
+from .hosts_words import (
+    ALL_ONES,
+    DIGITS,
+    KEYWORDS,
+    KNOWN,
+    LOCAL,
+    NAME_CHARACTERS,
+    NUMERIC,
+    Flaw,
+    address_key,
+    any_of,
+    bare_flaw,
+    comments_aside,
+    dotted_quad,
+    in_brackets,
+    ipv4_mask,
+    match_text,
+    name_key,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..core.rule_files import Sources
+    from .hosts_request import Key
+    from .hosts_words import Match
 
-    Match = bool | None
-
-UNKNOWN, PARANOID = "unknown", "paranoid"  # libwrap's words for no name, and for one that leads elsewhere
-NUMERIC = "0123456789./"
-PATTERN_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*?")
 DEEPEST_FILE = 8  # files of patterns that name files of patterns
 
 
-class End:
-    """One end of a connection, as patterns see it.
-
-    address  textual, with the scope of a link-local one (fe80::1%eth0); "unknown" if it has none
-    packed   the same in network byte order
-    name     what libwrap would call it, once somebody asked; None if it could not be found out
-    problem  why it could not
-    """
-
-    __slots__ = ("_peer", "address", "asked", "name", "packed", "problem")
-
-    def __init__(self, peer: Peer, packed: bytes, ip: str | None) -> None:
-        self._peer = peer
-        self.packed = packed
-        self.address = (f"{ip}%{peer.interface}" if peer.interface else ip) if ip else UNKNOWN
-        self.asked = False
-        self.name: str | None = None
-        self.problem = ""
-
-    def find_name(self) -> str | None:
-        if not self.asked:
-            self.asked = True
-            host = self._peer.name_of(self.packed)
-            self.name, self.problem = libwrap_name(host), host.problem
-        return self.name
-
-    def is_in_netgroup(self, group: str) -> "Match":
-        name, names = self.find_name(), self._peer.names
-        if name is None or names is None:
-            return None
-        answer = names.is_in_netgroup(group, name)
-        self.problem = f"nobody knows the netgroup {group}" if answer is None else ""
-        return answer
-
-    def shown(self) -> str:
-        """What %h stands for: the name where a pattern has asked for it, else the address."""
-        return self.name if self.name and self.name not in (UNKNOWN, PARANOID) else self.address
-
-
-class Request:
-    """One connection, as rules see it."""
-
-    __slots__ = ("client", "daemon", "port", "remote_port", "server", "user")
-
-    def __init__(self, daemon: str, peer: Peer) -> None:
-        self.daemon = daemon
-        self.client = End(peer, peer.remote, peer.remote_ip)
-        self.server = End(peer, peer.local, peer.local_ip)
-        self.port = peer.local_port
-        self.remote_port = peer.remote_port
-        self.user = peer.info or UNKNOWN
-
-
-def libwrap_name(host: HostName) -> str | None:
-    """An alias is not believed either, but for localhost (socket.c)."""
-    if host.state == FAILED:
-        return None
-    if host.state == UNCONFIRMED or (host.state == CONFIRMED and not host.canonical and host.text != "localhost"):
-        return PARANOID
-    return host.text or UNKNOWN
-
-
-def match_text(pattern: str, text: str) -> bool:
-    """libwrap's string_match, which it uses for names, addresses, daemons and users alike. Ignores case."""
-    pattern, text = pattern.lower(), text.lower()
-    if "*" in pattern or "?" in pattern:
-        return match_wildcards(pattern, text)
-    if pattern.startswith("."):
-        return len(text) > len(pattern) and text.endswith(pattern)
-    if pattern == "all":
-        return True
-    if pattern == "known":
-        return text != UNKNOWN
-    return text.startswith(pattern) if pattern.endswith(".") else text == pattern
-
-
-def match_wildcards(pattern: str, text: str) -> bool:
-    """`*` stands for any characters, `?` for one, in at most len(pattern) * len(text) steps.
-
-    Behind a `*` that is not the last character libwrap wants something to be left: `a**` does not match `a`.
-    """
-    reached = {0}  # how much of the text the pattern so far can have matched
-    for at, character in enumerate(pattern, 1):
-        if character != "*":
-            reached = {next + 1 for next in reached if next < len(text) and character in ("?", text[next])}
-        elif reached:
-            reached = set(range(min(reached), len(text) + (at == len(pattern))))
-    return len(text) in reached
-
-
 class HostPattern:
-    """One word that a host is compared with. Raises ValueError for one that no host can match."""
+    """One word that a host is compared with.
 
-    __slots__ = ("_compare", "_sources", "needs_name", "text")
+    keys        the addresses and networks that it matches, as ClientKeys has them; None if it can match others
+    names       the names that it matches, in the same form; only where `keys` is not None
+    needs_name  whether it asks for the name of the host
+    flaws       what is not written right
+    """
 
-    def __init__(self, text: str, sources: "Sources | None" = None, depth: int = 0) -> None:
-        self.text = text
-        self._sources = sources
-        self.needs_name = True
-        word = text.lower()
-        if word.startswith("@"):
-            self._compare: Callable[[End], Match] = lambda end: end.is_in_netgroup(text[1:])
-        elif word.startswith("/"):
-            self._compare = self._file(depth)
-        elif word == "known":
-            self._compare = is_known
-        elif word == "local":
-            self._compare = is_local
+    __slots__ = ("flaws", "keys", "match", "names", "needs_name")
+
+    def __init__(
+        self, match: "Callable[[End], Match]", keys: "Iterable[Key] | None" = None, names: "Iterable[str]" = (),
+        *, needs_name: bool = False, flaws: "Iterable[Flaw]" = (),
+    ) -> None:  # fmt: skip
+        self.match = match
+        self.keys = None if keys is None else tuple(keys)
+        self.names = tuple(names)
+        self.needs_name = needs_name
+        self.flaws = tuple(flaws)
+
+    def doubted(self, flaw: Flaw) -> "HostPattern":
+        """The same, where the answer counts for refusals alone."""
+        return HostPattern(
+            lambda end: False if self.match(end) is False else None, needs_name=self.needs_name, flaws=(flaw,)
+        )
+
+    def commented(self, flaw: Flaw) -> "HostPattern":
+        """The same behind a `#`, where a name that is not known counts as no match."""
+        return HostPattern(lambda end: None if self.match(end) else False, needs_name=self.needs_name, flaws=(flaw,))
+
+
+def read_pattern(text: str, sources: "Sources | None" = None, depth: int = 0) -> HostPattern:
+    """The pattern of one word. A word that is not written right may be about the clients of `meant_by`.
+
+    Raises PassingError.
+    """
+    try:
+        return parse_pattern(text, sources, depth)
+    except Flaw as flaw:
+        return meant_by(text).doubted(flaw)
+    except PassingError:
+        raise
+    except ConfigError as error:
+        return EVERY_HOST.doubted(Flaw(error.message, error.hint))
+
+
+def parse_pattern(text: str, sources: "Sources | None", depth: int) -> HostPattern:
+    """Raises Flaw, or ConfigError for a file of patterns that cannot be read."""
+    word = text.lower()
+    if word in KEYWORDS:
+        return KEYWORD_PATTERNS[word]
+    if word[0] == "@":
+        return HostPattern(lambda end: end.is_in_netgroup(text[1:]), needs_name=True)
+    if word[0] == "/":
+        return file_pattern(text, sources, depth)
+    bracket, closed, size = text.partition("]")
+    if text[0] == "[" and closed:
+        return ipv6_pattern(text, bracket[1:], size)
+    if ":" in text:
+        return text_pattern(word, depth)
+    if "/" in text:
+        return ipv4_pattern(text)
+    key = address_key(word)
+    if key is not None:
+        return HostPattern(lambda end: match_text(word, end.address), (key,))
+    if not NAME_CHARACTERS.issuperset(word.replace("*", "").replace("?", "")):
+        raise Flaw(f"no client can match {text!r}")
+    if not word.strip(NUMERIC):
+        return numeric_pattern(text)
+    name = name_key(word)
+    names = () if name is None else (name,)
+    return HostPattern(lambda end: match_host(word, end), () if names else None, names, needs_name=True)
+
+
+def plain_keys(text: str) -> "tuple[list[Key], list[str]] | None":
+    """The addresses and the names that a list of clients stands for; None if it holds other patterns as well.
+
+    This is the short way for lists of thousands of addresses: no pattern is built.
+    """
+    keys: list[Key] = []
+    names = []
+    for word in text.lower().split():
+        key = address_key(word)
+        if key is None and "/" in word and word[0] in DIGITS:
+            key = network_key(word)
+        if key is not None:
+            keys.append(key)
+        elif word == ALL:
+            keys.append(ALL)
+        elif word != "except" and (name := name_key(word)) is not None:
+            names.append(name)
         else:
-            self._compare = self._address_or_name()
-
-    def match(self, end: End) -> "Match":
-        return self._compare(end)
-
-    def _address_or_name(self) -> "Callable[[End], Match]":
-        text = self.text
-        bracket, closed, size = text.partition("]")
-        if text.startswith("[") and closed:
-            self.needs_name = False
-            return ipv6_pattern(text, bracket[1:], size)
-        if "/" in text:
-            self.needs_name = False
-            return ipv4_pattern(text)
-        if not PATTERN_CHARACTERS.issuperset(text):
-            raise ValueError(f"no client can match {text!r}")
-        if not text.strip(NUMERIC):
-            self.needs_name = False
-            require_address(text)
-            return lambda end: match_text(text, end.address)
-        self.needs_name = text.lower() != "all"
-        return lambda end: match_text(text, end.address) or match_name(text, end)
-
-    def _file(self, depth: int) -> "Callable[[End], Match]":
-        """Patterns separated by blanks, in a file of their own."""
-        if depth == DEEPEST_FILE:
-            raise ValueError(f"{self.text!r}: files of patterns that name files, without end")
-        words = read_file(self.text, sources=self._sources).decode("latin-1").split()
-        patterns = [HostPattern(word, self._sources, depth + 1) for word in words]
-        self.needs_name = any(pattern.needs_name for pattern in patterns)
-        return lambda end: any_of(pattern.match(end) for pattern in patterns)
+            return None
+    return (keys, names) if keys or names else None
 
 
-def any_of(matches: "Iterable[Match]") -> "Match":
-    """True if one is, else None if one is, else False; asks no further than it must."""
-    result: Match = False
-    for match in matches:
-        if match:
+def network_key(word: str) -> "Key | None":
+    """The key of `net/mask` or `net/bits`; None if it is not written right, or has no key."""
+    net, _, size = word.partition("/")
+    network, mask = dotted_quad(net), ipv4_mask(size)
+    return None if network is None or mask is None or network & mask != network else key_of(network, mask)
+
+
+def numeric_pattern(text: str) -> HostPattern:
+    """Digits and dots alone that are no address: only an ending such as `.5` can match."""
+    if text.startswith("."):
+        return HostPattern(lambda end: match_text(text, end.address))
+    hint = "" if text.endswith(".") else f"write {text}. for a network"
+    raise Flaw(f"no client can match {text!r}", hint)
+
+
+def file_pattern(path: str, sources: "Sources | None", depth: int) -> HostPattern:
+    """Patterns in a file of their own, separated by blanks. Raises Flaw, or ConfigError."""
+    if depth == DEEPEST_FILE:
+        raise Flaw(f"{path!r}: files of patterns that name files, without end")
+    found = ClientKeys()
+    others = []
+    for line in read_file(path, sources=sources).decode("latin-1").splitlines():
+        plain = plain_keys(line)
+        if plain is not None:
+            found.add(0, *plain)
+            continue
+        for word, comment in comments_aside(line.split()):
+            pattern = read_pattern(word, sources, depth + 1)
+            pattern = pattern if comment is None else pattern.commented(comment)
+            if pattern.keys is None:
+                others.append(pattern)
+            else:
+                found.add(0, pattern.keys, pattern.names)
+
+    def match(end: End) -> "Match":
+        if found.of_address(end):
             return True
-        result = None if match is None else result
-    return result
+        by_name = match_names(found, end) if found.names else False
+        return by_name or any_of([*(pattern.match(end) for pattern in others), by_name])
+
+    return HostPattern(
+        match, None if others else found.addresses, found.names,
+        needs_name=bool(found.names) or any(pattern.needs_name for pattern in others),
+        flaws=(flaw for pattern in others for flaw in pattern.flaws),
+    )  # fmt: skip
 
 
-def match_name(pattern: str, end: End) -> "Match":
+def match_names(found: ClientKeys, end: End) -> "Match":
+    name = end.find_name()
+    return None if name is None else bool(found.of_name(name))
+
+
+def match_host(pattern: str, end: End) -> "Match":
+    """Against the address, and then against the name."""
+    if match_text(pattern, end.address):
+        return True
     name = end.find_name()
     return None if name is None else match_text(pattern, name)
 
@@ -192,42 +209,83 @@ def is_local(end: End) -> "Match":
     return None if name is None else "." not in name and name not in (UNKNOWN, PARANOID)
 
 
-def require_address(text: str) -> None:
-    """Of digits and dots alone, only a whole address or one that begins or ends with a dot can match."""
-    if text.startswith(".") or text.endswith("."):
-        return
+EVERY_HOST = HostPattern(lambda end: True, (ALL,))
+EVERY_IPV4 = HostPattern(lambda end: len(end.packed) == 4)
+EVERY_IPV6 = HostPattern(lambda end: len(end.packed) == 16)
+KEYWORD_PATTERNS = {
+    ALL: EVERY_HOST,
+    KNOWN: HostPattern(is_known, needs_name=True),
+    LOCAL: HostPattern(is_local, needs_name=True),
+    PARANOID: HostPattern(lambda end: match_host(PARANOID, end), needs_name=True),
+    UNKNOWN: HostPattern(lambda end: match_host(UNKNOWN, end), needs_name=True),
+}
+
+
+def meant_by(text: str) -> HostPattern:
+    """The hosts that a word may be about which is not written right."""
+    net, slash, size = text.partition("/")
+    if ":" in text or "[" in text:
+        return meant_by_colons(text)
+    if net.strip(NUMERIC):
+        return EVERY_HOST
+    if not slash:
+        prefix = f"{text.rstrip('.')}."
+        return EVERY_IPV4 if address_key(prefix) is None else parse_pattern(prefix, None, 0)
+    number, mask = dotted_quad(net), ipv4_mask(size)
+    return EVERY_IPV4 if number is None or mask is None else masked_pattern(number & mask, mask)
+
+
+def meant_by_colons(text: str) -> HostPattern:
+    """An IPv6 address without brackets, or an IPv4 address in brackets: `[10.0.0.1]` or `[::ffff:10.0.0.1]`."""
+    bracketed = in_brackets(text)
     try:
-        pack(text)
+        if bracketed:
+            return parse_pattern(bracketed, None, 0)
+        packed = pack(text.partition("/")[0].strip("[]"))
     except ValueError:
-        raise ValueError(f"no client can match {text!r}: write {text}. for a network") from None
+        return EVERY_IPV6
+    return HostPattern(lambda end: end.packed == packed) if len(packed) == 4 else EVERY_IPV6
 
 
-def ipv4_pattern(text: str) -> "Callable[[End], Match]":
-    """`net/mask` or `net/bits`."""
-    net, _, mask = text.partition("/")
-    network, bits = dotted_quad(net), dotted_quad(mask)
-    if bits is None and mask.isascii() and mask.isdigit() and len(mask) <= 2 and 1 <= int(mask) <= 32:
-        bits = 0xFFFFFFFF << 32 - int(mask) & 0xFFFFFFFF
-    if network is None or bits is None:
-        raise ValueError(f"no client can match {text!r}: it is not NET/MASK or NET/1 to NET/32")
-    if network & bits != network:
-        masked = text_of((network & bits).to_bytes(4, "big"))
-        raise ValueError(f"no client can match {text!r}: write {masked}/{mask}")
-    known: int = bits
-    return lambda end: len(end.packed) == 4 and int.from_bytes(end.packed, "big") & known == network
+def text_pattern(word: str, depth: int) -> HostPattern:
+    """An IPv6 address without brackets. A table cannot hold one, but a file of patterns can. Raises Flaw.
+
+    libwrap compares it as text, with the usual form of the client's address.
+    """
+    if not in_brackets(word):
+        raise Flaw(f"no client can match {word!r}")
+    if not depth or "/" in word or "%" in word or text_of(pack(word)) != word:
+        raise bare_flaw(word)
+    return HostPattern(lambda end: end.address == word, (word,))
 
 
-def dotted_quad(text: str) -> int | None:
-    """An address of four parts as inet_addr(3) reads it, which takes 255.255.255.255 for an error."""
-    try:
-        number = inet_aton(text) if text.count(".") == 3 else None
-    except ValueError:
-        return None
-    return None if number == 0xFFFFFFFF else number
+def ipv4_pattern(text: str) -> HostPattern:
+    """`net/mask` or `net/bits`. Raises Flaw."""
+    net, _, size = text.partition("/")
+    network, mask = dotted_quad(net), ipv4_mask(size)
+    if network is None or mask is None:
+        raise Flaw(f"no client can match {text!r}", "it is not NET/MASK or NET/1 to NET/32")
+    if network & mask != network:
+        raise Flaw(f"no client can match {text!r}", f"write {text_of((network & mask).to_bytes(4, 'big'))}/{size}")
+    return masked_pattern(network, mask)
 
 
-def ipv6_pattern(text: str, inside: str, size: str) -> "Callable[[End], Match]":
-    """`[address]`, `[address%scope]` or `[net]/bits`."""
+def masked_pattern(network: int, mask: int) -> HostPattern:
+    key = key_of(network, mask)
+    return HostPattern(
+        lambda end: len(end.packed) == 4 and int.from_bytes(end.packed, "big") & mask == network,
+        None if key is None else (key,),
+    )
+
+
+def key_of(network: int, mask: int) -> "Key | None":
+    """A mask with gaps, such as 255.0.255.0, has no key."""
+    bits = mask.bit_count()
+    return (4, bits, network >> 32 - bits) if mask == ALL_ONES << 32 - bits & ALL_ONES else None
+
+
+def ipv6_pattern(text: str, inside: str, size: str) -> HostPattern:
+    """`[address]`, `[address%scope]` or `[net]/bits`. Raises Flaw."""
     address, _, scope = inside.partition("%")
     bits = size.removeprefix("/") if size else "128"
     try:
@@ -236,12 +294,12 @@ def ipv6_pattern(text: str, inside: str, size: str) -> "Callable[[End], Match]":
         host_bits = 128 - int(bits)
         network = int.from_bytes(_socket.inet_pton(_socket.AF_INET6, address), "big") >> host_bits
     except (OSError, ValueError):  # ValueError: also a negative shift
-        raise ValueError(f"no client can match {text!r}: it is not [ADDRESS] or [NET]/BITS") from None
+        raise Flaw(f"no client can match {text!r}", "it is not [ADDRESS] or [NET]/BITS") from None
     if host_bits <= 32 and network >> 32 - host_bits == 0xFFFF:
-        raise ValueError(f"no client can match {text!r}: write IPv4 addresses as such")
+        raise Flaw(f"no client can match {text!r}", "write IPv4 addresses as such")
 
-    def compare(end: End) -> bool:
+    def match(end: End) -> bool:
         has_scope = not scope or end.address.partition("%")[2] == scope
         return len(end.packed) == 16 and has_scope and int.from_bytes(end.packed, "big") >> host_bits == network
 
-    return compare
+    return HostPattern(match, ((16, 128 - host_bits, network),))

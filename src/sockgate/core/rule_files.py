@@ -11,7 +11,7 @@ build fails. As long as `is_current` holds for a record, another build would rea
 import errno
 import posix
 
-from .errors import ConfigError
+from .errors import ConfigError, PassingError
 from .verdict import Cause
 
 FILE_TYPE, REGULAR_FILE, DIRECTORY = 0o170000, 0o100000, 0o040000  # S_IFMT, S_IFREG, S_IFDIR
@@ -53,8 +53,11 @@ def note(sources: Sources | None, path: str, signature: Signature) -> None:
 
 def note_failure(sources: Sources | None, path: str, before: Signature, error: OSError | ValueError) -> None:
     """Record a look that failed. If memory or descriptors were missing, the file is not the cause: build again."""
-    lasting = isinstance(error, ValueError) or error.errno in LASTING_ERRORS
-    note(sources, path, before if lasting else UNSTEADY)
+    note(sources, path, before if is_lasting(error) else UNSTEADY)
+
+
+def is_lasting(why: Exception | str) -> bool:
+    return not isinstance(why, OSError) or why.errno in LASTING_ERRORS
 
 
 def open_file(path: str, sources: Sources | None = None) -> tuple[int, posix.stat_result]:
@@ -85,7 +88,7 @@ def read_open_file(
     except OSError as error:
         raise unreadable(path, error) from None
     if len(data) != status.st_size or changed(descriptor, status):
-        raise ConfigError(f"{path!r} changed while it was read", REPLACE_HINT, Cause(file=path))
+        raise PassingError(f"{path!r} changed while it was read", REPLACE_HINT, Cause(file=path))
     return data
 
 
@@ -145,7 +148,8 @@ def names_in(folder: str, sources: Sources | None = None) -> list[str]:
 def unreadable(path: str, why: Exception | str, hint: str = "") -> ConfigError:
     """The error for a file or a folder that cannot be read."""
     reason = getattr(why, "strerror", None) or why
-    return ConfigError(f"unable to read {path!r}: {reason}", hint, Cause(file=path))
+    kind = ConfigError if is_lasting(why) else PassingError
+    return kind(f"unable to read {path!r}: {reason}", hint, Cause(file=path))
 
 
 def changed(descriptor: int, status: posix.stat_result) -> bool:
