@@ -11,9 +11,10 @@ from sockgate.ctl.main import run
 from sockgate.ctl.report import summarize
 from sockgate.ctl.report.page import as_page
 from sockgate.ctl.report.summary import ServiceFigures, Summary, network_of
-from sockgate.ctl.report.text import sparkline
+from sockgate.ctl.report.text import as_text, sparkline
 from sockgate.journal.history import Query
-from tests.journal.export import write_journal
+from sockgate.journal.senders import GateUnit
+from tests.journal.export import Record, write_journal
 from tests.journal.records import NOON, SECOND, failure, in_order, refusal, success, verdict
 
 PERIOD = ["--since", "2026-11-22 12:00:00", "--until", "2026-11-22 12:01:00"]
@@ -66,6 +67,33 @@ def test_the_time_line_has_at_most_sixty_intervals(seconds: int, width: int, int
     assert (summary.width, summary.intervals) == (width, intervals)
 
 
+def test_clients_that_systemd_dropped_at_the_limits_of_the_socket_are_counted(tmp_path: Path) -> None:
+    def pid_1(at: float, message: str, unit: str = "smtp.socket", pid: int = 1) -> Record:
+        return {
+            "__REALTIME_TIMESTAMP": NOON + round(at * SECOND), "_PID": pid, "UNIT": unit, "PRIORITY": 4,
+            "MESSAGE": f"{unit}: {message}",
+        }  # fmt: skip
+
+    full = "Too many incoming connections (200), dropping connection."
+    one = "Too many incoming connections (20) from source {}, dropping connection."
+    records = in_order(
+        verdict(1), pid_1(2, full), pid_1(3, one.format("192.0.2.7")), pid_1(4, one.format("2001:db8::1")),
+        pid_1(5, "Listening on smtp.socket."), pid_1(6, full, pid=4711), pid_1(7, full, unit="other.socket"),
+        pid_1(61, full),
+    )  # fmt: skip
+    write_journal(tmp_path, records)
+    found = summarize(Query(directory=str(tmp_path), since=NOON, until=NOON + 60 * SECOND))
+    assert found.services == {"smtp": ServiceFigures(allowed=1, dropped=3)}
+    assert found.refused == {2: 1, 3: 1, 4: 1}
+    assert found.reasons == {"MaxConnections=": 1, "MaxConnectionsPerSource=": 2}
+    assert (found.sources["192.0.2.7"], found.refused_sources["192.0.2.7"]) == (2, 1)
+    assert as_text(found).splitlines()[1] == "  1 let in, 0 refused, 0 failed, 3 dropped at the socket, 2 sources"
+    named = summarize(
+        Query(services=(GateUnit("other", "other"),), directory=str(tmp_path), since=NOON, until=NOON + 60 * SECOND)
+    )
+    assert named.services == {"other": ServiceFigures(dropped=1)}
+
+
 def test_no_name_in_a_table_is_taken_for_html() -> None:
     """Every user of the machine can write a record with a service of such a name."""
     page = as_page(Summary(NOON, NOON + SECOND, services={HOSTILE: ServiceFigures(allowed=1)}))
@@ -89,7 +117,7 @@ def test_the_text_has_every_section(journal: str, capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().out.splitlines()
     assert shown[:2] == [
         "Connections, 2026-11-22 12:00 to 2026-11-22 12:01 UTC",
-        "  4 let in, 3 refused, 1 failed, 4 sources",
+        "  4 let in, 3 refused, 1 failed, 0 dropped at the socket, 4 sources",
     ]
     assert "  --deny 192.0.2.0/24                  2  ████████████████████████████████████████" in shown
     assert "  imap          1        0       0         2.0 s" in shown
@@ -100,7 +128,7 @@ def test_nothing_to_report_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run(["report", "--directory", str(tmp_path), "--output", str(tmp_path / "report.html"), *PERIOD]) == 0
     assert "<p>No client was refused.</p>" in (tmp_path / "report.html").read_text()
     assert run(["report", "--directory", str(tmp_path)]) == 0
-    assert "  0 let in, 0 refused, 0 failed, 0 sources" in capsys.readouterr().out
+    assert "  0 let in, 0 refused, 0 failed, 0 dropped at the socket, 0 sources" in capsys.readouterr().out
 
 
 class Checker(HTMLParser):

@@ -15,7 +15,7 @@ from sockgate.connection import log
 from sockgate.connection.log import REFUSED
 from sockgate.dispatch.records import records
 from tests.system.machine import Machine
-from tests.system.services import client, failed_units, install_server, wait_until_idle
+from tests.system.services import client, failed_units, install_server, listen, wait_until_idle
 
 # Seven: every fifth session is refused, whatever it would have said.
 WORDS = ("status-0", "status-3", "signal-KILL", "status-255", "signal-SEGV", "status-1", "status-0")
@@ -27,6 +27,7 @@ PORTS = {"sockgate": 7001, "sockgated": 7002}
 SERVICES = {"sockgate": "each", "sockgated": "all"}
 SESSIONS = int(os.environ.get("SOCKGATE_LOG_SESSIONS", "600"))
 PARALLEL = 4
+BRIEF = 300
 # Seconds. The server starts after the verdict and before its client hears of it: on a busy machine that takes its time.
 # `make log-sessions` shows how many are within 50 ms.
 TOLERANCE, USUAL, MOST = 0.05, 0.5, 5.0
@@ -235,6 +236,47 @@ def test_status_top_and_the_metrics_see_who_is_there(machine: Machine) -> None:
         return [service["clients"] for service in now] == [0, 0]
 
     machine.wait_for(nobody_is_left, "status to see that all have gone")
+
+
+CROWD = """
+import socket, sys
+held = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20, ("127.0.0.1", 0)) for _ in range(7)]
+print([client.recv(100) for client in held].count(b"ready\\n"))
+"""
+
+
+def test_the_report_has_the_clients_that_systemd_dropped(machine: Machine) -> None:
+    begin = f"@{time.time():.6f}"
+    for name, port, limits in (("full", 7007, "MaxConnections=3"), ("each-full", 7008, "MaxConnectionsPerSource=2")):
+        text = EACH_SOCKET.replace("7001", str(port)).replace("MaxConnections=200\nMaxConnectionsPerSource=20", limits)
+        machine.write(f"/etc/systemd/system/{name}.socket", text)
+        machine.write(f"/etc/systemd/system/{name}@.service", EACH_SERVICE)
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", "full.socket", "each-full.socket")
+    assert machine.python(CROWD, "7007").stdout == "3\n"
+    assert machine.python(CROWD, "7008").stdout == "2\n"
+    machine.run("journalctl", "--sync")
+    shown = machine.run("sockgatectl", "report", "--since", begin, "full", "each-full").stdout
+    for line in (r" +full +3 +0 +0 +4 ", r" +each-full +2 +0 +0 +5 ", r" +127\.0\.0\.1 +10 +5$"):
+        assert re.search(f"^{line}", shown, re.MULTILINE), (line, shown)
+    assert "5 let in, 0 refused, 0 failed, 9 dropped at the socket" in shown
+    machine.systemctl("stop", "full.socket", "each-full.socket")
+
+
+def test_brief_sessions_of_a_gate_without_a_name_are_found_by_the_unit(machine: Machine) -> None:
+    """Of a sender that has gone before journald looks at it, journald does not know the unit."""
+    begin = f"@{time.time():.6f}"
+    machine.write("/etc/systemd/system/brief.socket", EACH_SOCKET.replace("7001", "7009"))
+    service = EACH_SERVICE.replace("--name %p ", "").replace("/usr/local/bin/obey", "/bin/true")
+    machine.write("/etc/systemd/system/brief@.service", service)
+    machine.systemctl("daemon-reload")
+    machine.systemctl("start", "brief.socket")
+    for _ in range(BRIEF // 60):
+        listen(machine, 7009, times=60)
+    lines = logged(machine, "brief", "--since", begin)
+    assert len(lines) == BRIEF
+    assert {line["service"] for line in lines} == {"true"}
+    assert logged(machine, "true", "--since", begin) == lines
 
 
 def test_status_knows_what_is_wrong_and_what_went_over_the_socket(machine: Machine) -> None:

@@ -226,4 +226,10 @@ def hidden_folders(gated: GatedService) -> dict[str, str]:
 
 
 def place_of_file(file: str, gated: GatedService) -> Place:
-    return next((word.place for word in gated.words if file in word.text), gated.command.place)
+    """Where the words are written that name a file, or the folder that it is in (--hosts-access DAEMON,DIR)."""
+    return next((word.place for word in gated.words if names_file(word.text, file)), gated.command.place)
+
+
+def names_file(text: str, file: str) -> bool:
+    folders = (part for part in text.replace("=", ",").split(",") if part.startswith("/"))
+    return file in text or any(file.startswith(f"{folder}/") for folder in folders)

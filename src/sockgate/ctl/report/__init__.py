@@ -9,7 +9,9 @@ from dataclasses import replace
 
 from ...atomic_write import write_atomically
 from ...core.errors import UsageError
+from ...journal.dropped import dropped
 from ...journal.history import Endings, Query, current_boot, history
+from ...journal.senders import prefix_of
 from ..console import ProgressBar
 from ..log import IgnoredFailures, add_query_options, make_query, tell_of_unknown
 from .page import as_page
@@ -43,6 +45,7 @@ def summarize(query: Query) -> Summary:
     if since >= until:
         raise UsageError("--since is not before --until")
     summary = Summary(since, until)
+    names = {gate.prefix: gate.name for gate in query.services or query.senders.gates.values()}
     endings = Endings(query.directory, "" if query.directory else current_boot())
     failures = IgnoredFailures()
     with ProgressBar("reading the journal") as show:
@@ -50,4 +53,7 @@ def summarize(query: Query) -> Summary:
             show(connection.start - since, until - since)
             open_, vague = endings.is_open(connection), failures.ignored(connection)
             summary.add(connection, ending, open_=open_, vague=vague)
+            names[prefix_of(connection.unit)] = connection.service
+    for client in dropped(names, query.directory, since, until):
+        summary.add_dropped(names[client.prefix] or client.prefix, client)
     return summary

@@ -35,6 +35,7 @@ def totals(summary: Summary) -> list[tuple[str, str]]:
         ("let in", f"{summary.total('allowed'):,}"),
         ("refused", f"{summary.total('refused'):,}"),
         ("failed", f"{summary.total('failed'):,}"),
+        ("dropped at the socket", f"{summary.total('dropped'):,}"),
         ("sources", f"{len(summary.sources):,}"),
     ]
 
@@ -51,7 +52,14 @@ def bars(summary: Summary) -> list[Bars]:
 
 def tables(summary: Summary) -> list[Table]:
     services = [
-        (name, f"{each.allowed:,}", f"{each.refused:,}", f"{each.failed:,}", mean(each.seconds, each.allowed))
+        (
+            name,
+            f"{each.allowed:,}",
+            f"{each.refused:,}",
+            f"{each.failed:,}",
+            f"{each.dropped:,}",
+            mean(each.seconds, each.allowed),
+        )
         for name, each in sorted(summary.services.items())
     ]
     sources = [
@@ -59,7 +67,7 @@ def tables(summary: Summary) -> list[Table]:
         for address, count in summary.sources.most_common(MOST_ROWS)
     ]
     return [
-        Table("Services", ("service", "let in", "refused", "failed", "mean session"), services),
+        Table("Services", ("service", "let in", "refused", "failed", "dropped", "mean session"), services),
         Table("Busiest sources", ("source", "connections", "of which refused"), sources),
     ]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ...core.verdict import DENY
 from ...journal.connection import Connection, Ending
+from ...journal.dropped import Dropped
 from ..log import describe_end
 
 MICROSECONDS = 1_000_000
@@ -19,11 +20,15 @@ NETWORK_PREFIX = {4: 24, 6: 48}
 
 @dataclass(slots=True)
 class ServiceFigures:
-    """One service: the number of clients let in, refused and failed, and the total time of the sessions."""
+    """One service: the number of clients let in, refused and failed, and the total time of the sessions.
+
+    dropped  clients that systemd turned away at the limits of the socket
+    """
 
     allowed: int = 0
     refused: int = 0
     failed: int = 0
+    dropped: int = 0
     seconds: float = 0.0
 
 
@@ -62,13 +67,22 @@ class Summary:
             self.sources[connection.remote_address] += 1
         if connection.allowed:
             figures.allowed += 1
-            self.allowed[self._interval(connection)] += 1
+            self.allowed[self._interval(connection.start)] += 1
             self._add_session(figures, ending, describe_end(ending, open_=open_, vague=vague))
         elif connection.verdict != "gone":
             self._add_refusal(figures, connection)
 
-    def _interval(self, connection: Connection) -> int:
-        return (connection.start - self.since) // (self.width * MICROSECONDS)
+    def add_dropped(self, service: str, client: Dropped) -> None:
+        self.services.setdefault(service, ServiceFigures()).dropped += 1
+        self.refused[self._interval(client.at)] += 1
+        self.reasons["MaxConnectionsPerSource=" if client.source else "MaxConnections="] += 1
+        if client.source:
+            self.sources[client.source] += 1
+            self.refused_sources[client.source] += 1
+            self.networks[network_of(client.source)] += 1
+
+    def _interval(self, at: int) -> int:
+        return (at - self.since) // (self.width * MICROSECONDS)
 
     def _add_session(self, figures: ServiceFigures, ending: Ending | None, how: str) -> None:
         self.endings["unknown" if how == "-" else how] += 1
@@ -81,7 +95,7 @@ class Summary:
             figures.refused += 1
         else:
             figures.failed += 1
-        self.refused[self._interval(connection)] += 1
+        self.refused[self._interval(connection.start)] += 1
         self.reasons[connection.rule or connection.reason or "unknown"] += 1
         if connection.remote_address:
             self.networks[network_of(connection.remote_address)] += 1
