@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,13 @@ from tests.resolve.nameserver import (
     SERVFAIL,
     SILENT,
     Odd,
+    Record,
     Zone,
     address_of,
     alias,
     entry,
     listed,
+    name_to_wire,
     record,
     right_answer,
     serving,
@@ -55,6 +58,13 @@ def late(query: bytes, answer: bytes) -> list[bytes]:
     return [right("late", answer)]
 
 
+def aliases(name: str, length: int) -> list[Record]:
+    """So many aliases, the last of a name that is listed."""
+    names = [name, *(f"n{number}.elsewhere" for number in range(length))]
+    records: list[Record] = [(owner, "CNAME", name_to_wire(target)) for owner, target in pairwise(names)]
+    return [*records, (names[-1], "A", TWO)]
+
+
 OTHER_QUESTION = bytes((0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0))
 ZONE: Zone = (
     listed(SPAMMER, "bl", "127.0.0.2", text=b"spam\r\nand more")
@@ -75,6 +85,8 @@ ZONE: Zone = (
     | odd("short", lambda query, answer: [right("short", answer)[:-1]])
     | odd("owner", lambda _, answer: [with_records(answer, record("other.owner", "A", TWO))])
     | odd("length", lambda _, answer: [with_records(answer, record(entry(SPAMMER, "length"), "A", b"\x7f\0\2"))])
+    | {(entry(SPAMMER, "loop"), "A"): [(entry(SPAMMER, "loop"), "CNAME", name_to_wire(entry(SPAMMER, "loop")))]}
+    | {(entry(SPAMMER, "chain"), "A"): aliases(entry(SPAMMER, "chain"), 17)}
     | odd("count", lambda _, answer: [answer[:6] + b"\xff\xff" + answer[8:]])
     | odd("long", lambda _, answer: [answer[:2] + b"\x83" + answer[3:]])
     | {(f"tcp.{entry(SPAMMER, 'long')}", "A"): [(entry(SPAMMER, "long"), "A", TWO)] * 40}
@@ -127,6 +139,8 @@ def test_a_client_is_listed_or_it_is_not(network: Namespace) -> None:
         ("refused", "REFUSED"),
         ("short", "a malformed answer"),
         ("count", "a malformed answer"),
+        ("loop", "a malformed answer"),
+        ("chain", "a malformed answer"),
         ("length", "it answers nonsense, which is no listing"),
     ],
 )

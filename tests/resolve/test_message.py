@@ -51,21 +51,21 @@ def answers(draw: st.DrawFn) -> dns.message.Message:
     return answer
 
 
-def addresses_in(answer: dns.message.Message) -> list[bytes]:
-    """By dnspython's own records: those of the name, or of what it is an alias of."""
+def addresses_in(answer: dns.message.Message) -> list[bytes] | None:
+    """By dnspython's own records: those of the name, or of what it is an alias of. None for aliases without an end."""
 
     def texts(owner: dns.name.Name, kind: dns.rdatatype.RdataType) -> list[str]:
         return [record.to_text() for rrset in answer.answer if (rrset.name, rrset.rdtype) == (owner, kind)
                 for record in rrset]  # fmt: skip
 
     wanted = dns.name.from_text(f"{ASKED}.")
-    for _ in range(8):
+    for _ in range(10):
         found = texts(wanted, dns.rdatatype.A)
         aliases = texts(wanted, dns.rdatatype.CNAME)
         if found or not aliases:
             return [bytes(map(int, text.split("."))) for text in found]
         wanted = dns.name.from_text(aliases[0])
-    return []
+    return None
 
 
 def test_a_question_is_written_as_dnspython_writes_it() -> None:
@@ -78,8 +78,13 @@ def test_a_question_is_written_as_dnspython_writes_it() -> None:
 def test_every_answer_that_dnspython_writes_is_read(answer: dns.message.Message) -> None:
     wire = answer.to_wire()
     assert is_answer_to(QUESTION, wire)
+    expected = addresses_in(answer)
+    if expected is None:
+        with pytest.raises(Malformed):
+            read_answer(QUESTION, wire)
+        return
     code, records = read_answer(QUESTION, wire)
-    assert (code, sorted(records)) == (answer.rcode(), sorted(addresses_in(answer)))
+    assert (code, sorted(records)) == (answer.rcode(), sorted(expected))
 
 
 @settings(max_examples=30)
@@ -167,20 +172,46 @@ def test_a_message_for_another_purpose_is_no_answer() -> None:
         read_answer(QUESTION, good[:2] + b"\x83" + good[3:])
 
 
-def test_aliases_are_followed_up_to_a_limit() -> None:
-    def chain(length: int) -> bytes:
-        names = [ASKED, *(f"n{number}.example.com" for number in range(length))]
-        answer = dns.message.make_response(oracle_question())
-        for owner, target in pairwise(names):
-            answer.answer.append(dns.rrset.from_text(f"{owner}.", 60, "IN", "CNAME", f"{target}."))
-        answer.answer.append(dns.rrset.from_text(f"{names[-1]}.", 60, "IN", "A", "127.0.0.2"))
-        return answer.to_wire()
+def answer_with_aliases(*names: str) -> bytes:
+    """Each name is an alias of the next, and the last one is listed."""
+    answer = dns.message.make_response(oracle_question())
+    for owner, target in pairwise(names):
+        answer.answer.append(dns.rrset.from_text(f"{owner}.", 60, "IN", "CNAME", f"{target}."))
+    answer.answer.append(dns.rrset.from_text(f"{names[-1]}.", 60, "IN", "A", "127.0.0.2"))
+    return answer.to_wire()
 
-    assert read_answer(QUESTION, chain(7))[1] == [b"\x7f\0\0\2"]
-    assert read_answer(QUESTION, chain(8))[1] == []
+
+def chain(length: int) -> bytes:
+    return answer_with_aliases(ASKED, *(f"n{number}.example.com" for number in range(length)))
+
+
+@pytest.mark.parametrize("length", [0, 1, 8, 9, 16])
+def test_aliases_are_followed(length: int) -> None:
+    assert read_answer(QUESTION, chain(length))[1] == [b"\x7f\0\0\2"]
+
+
+def test_too_many_aliases_are_a_failure_and_not_the_answer_that_there_is_nothing() -> None:
+    with pytest.raises(Malformed):
+        read_answer(QUESTION, chain(17))
+
+
+@pytest.mark.parametrize(
+    "names", [(ASKED, ASKED), (ASKED, "a.example", ASKED), (ASKED, "a.example", "b.example", "a.example")]
+)
+def test_a_loop_of_aliases_is_a_failure(names: tuple[str, ...]) -> None:
     loop = dns.message.make_response(oracle_question())
-    loop.answer.append(dns.rrset.from_text(f"{ASKED}.", 60, "IN", "CNAME", f"{ASKED}."))
-    assert read_answer(QUESTION, loop.to_wire())[1] == []
+    for owner, target in pairwise(names):
+        loop.answer.append(dns.rrset.from_text(f"{owner}.", 60, "IN", "CNAME", f"{target}."))
+    with pytest.raises(Malformed):
+        read_answer(QUESTION, loop.to_wire())
+
+
+def test_two_aliases_of_one_name_are_a_failure() -> None:
+    answer = dns.message.make_response(oracle_question())
+    for target in ("a.example.", "b.example."):
+        answer.answer.append(dns.rrset.from_text(f"{ASKED}.", 60, "IN", "CNAME", target))
+    with pytest.raises(Malformed):
+        read_answer(QUESTION, answer.to_wire())
 
 
 def test_a_text_is_its_strings() -> None:

@@ -17,7 +17,7 @@ HEADER = Struct(">6H")
 QUESTION = Struct(">2H")
 RECORD = Struct(">2HIH")  # type, class, time to live, length of the data
 LONGEST_NAME = 255  # bytes, as it is written in a message
-MOST_ALIASES = 8
+MOST_ALIASES = 16
 
 
 class Malformed(Exception):
@@ -58,13 +58,16 @@ def read_answer(question: bytes, message: bytes) -> tuple[int, list[bytes]]:
     wanted, _ = read_name(question, HEADER.size)
     (kind, _) = QUESTION.unpack_from(question, len(question) - QUESTION.size)
     records = list(read_records(message, len(question), count))
-    for _ in range(MOST_ALIASES):
+    for _ in range(MOST_ALIASES + 1):
         found = [data for owner, its_kind, data, _ in records if (owner, its_kind) == (wanted, kind)]
-        aliases = [at for owner, its_kind, _, at in records if (owner, its_kind) == (wanted, CNAME)]
+        places = [at for owner, its_kind, _, at in records if (owner, its_kind) == (wanted, CNAME)]
+        aliases = {read_name(message, at)[0] for at in places}
         if found or not aliases:
             return flags & CODE, found
-        wanted, _ = read_name(message, aliases[0])
-    return flags & CODE, []
+        if len(aliases) > 1:  # RFC 2181, 10.1
+            raise Malformed
+        wanted = aliases.pop()
+    raise Malformed  # a loop of aliases, or a chain of them, does not say whether there is a record
 
 
 def read_records(message: bytes, at: int, count: int) -> list[tuple[bytes, int, bytes, int]]:
