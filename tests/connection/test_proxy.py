@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sockgate.access.xinetd_access import XinetdAccess
 from sockgate.connection import proxy
 from sockgate.connection.gate import Gate
 from sockgate.core.addresses import AddressList
 from sockgate.core.errors import Refused, UsageError
 from sockgate.core.options import parse
-from sockgate.core.peer import internet_peer
+from sockgate.core.peer import MAPPED_PREFIX, Peer, internet_peer, pack
+from sockgate.core.verdict import DENY
 from tests.connection.launch import Launcher, Outcome, internet
-from tests.connection.proxy_headers import CLIENTS, LINE, LINE6, VALID, receive, refusal, ssl, tlv, v2
+from tests.connection.proxy_headers import CLIENTS, LINE, LINE6, SENDER, VALID, receive, refusal, ssl, tlv, v2
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -303,3 +305,29 @@ def test_no_bytes_crash_the_parser_or_make_it_ask_for_more_than_a_header(data: b
     except proxy.Malformed:
         return
     assert taken <= 16 + 65535
+
+
+def at_dual_stack(packed: bytes) -> Peer:
+    """A proxy with this address, on an IPv6 socket that takes both families."""
+    mapped = packed if len(packed) == 16 else MAPPED_PREFIX + packed
+    return internet_peer(mapped, 999, MAPPED_PREFIX + bytes([10, 0, 0, 1]), 25)
+
+
+@pytest.mark.parametrize("proxy_address", ["10.0.0.9", "fd00::9"])
+@pytest.mark.parametrize("header", [b"PROXY TCP4 192.0.2.1 198.51.100.2 123 321\r\n", v2()])
+@pytest.mark.parametrize("entry", ["::/0", "::ffff:0:0/96", "0.0.0.0", "192.0.2.0"])
+def test_an_ipv4_client_behind_a_proxy_is_in_xinetds_lists_as_one_that_came_to_the_socket_itself(
+    proxy_address: str, header: bytes, entry: str
+) -> None:
+    reader = proxy.ProxyProtocol(AddressList("10.0.0.9 fd00::9", "--proxy-protocol"))
+    conveyed = reader.apply(header, at_dual_stack(pack(proxy_address)))
+    direct = internet_peer(MAPPED_PREFIX + bytes([192, 0, 2, 1]), 123, MAPPED_PREFIX + bytes([198, 51, 100, 2]), 321)
+    for lists in (("", entry), (entry, "")):
+        refused = XinetdAccess(*lists).decide(conveyed).outcome == DENY
+        assert refused == (XinetdAccess(*lists).decide(direct).outcome == DENY) == (lists[0] == "")
+
+
+def test_on_an_ipv4_socket_an_ipv4_client_is_in_no_entry_of_ipv6_as_with_xinetd() -> None:
+    reader = proxy.ProxyProtocol(AddressList("10.0.0.9", "--proxy-protocol"))
+    assert XinetdAccess("", "::/0").decide(reader.apply(LINE, SENDER)).outcome != DENY
+    assert XinetdAccess("", "::/0").decide(SENDER).outcome != DENY

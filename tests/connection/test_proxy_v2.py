@@ -11,7 +11,16 @@ from proxyprotocol.v1 import ProxyProtocolV1
 from proxyprotocol.v2 import ProxyProtocolV2
 
 from sockgate.connection import proxy
-from tests.connection.proxy_headers import receive, refusal, ssl, tlv, v2, with_crc32c
+from sockgate.connection.gate import Gate
+from sockgate.core.addresses import AddressList
+from sockgate.core.listing import Listing
+from sockgate.core.options import parse
+from sockgate.core.peer import pack
+from sockgate.resolve.host_lookup import why_unusable
+from sockgate.resolve.ident import why_no_user
+from tests.connection.proxy_headers import SENDER, receive, refusal, ssl, tlv, v2, with_crc32c
+
+FUNCTION = b"() { :; }; echo hello"
 
 # Address lengths by family and transport; what is no TCP is as good as unspecified.
 TCP = {0x11: 12, 0x21: 36}
@@ -158,10 +167,25 @@ def test_extensions_become_variables_as_far_as_the_proxy_vouches_for_them(
     assert conveyed.variables == {name: NAMES[name] for name in set_names}
 
 
-@pytest.mark.parametrize("value", [b"a\nb", b"a\x00b", b"\x1b[2J", "ü".encode(), b"x" * 256])
+@pytest.mark.parametrize("value", [b"a\nb", b"a\x00b", b"\x1b[2J", "ü".encode(), b"x" * 256, FUNCTION, b"()"])
 def test_an_extension_that_is_not_plain_text_leaves_its_variable_unset(value: bytes) -> None:
     assert proxy.parse(v2(extensions=tlv(0x02, value))).variables == {}
     assert not OF_THE_CERTIFICATE & proxy.parse(v2(extensions=ssl(0x07, name=value))).variables.keys()
+
+
+def test_no_text_of_the_network_becomes_a_function_of_the_shell() -> None:
+    """CVE-2014-6271: what bash once took for a function, by each way on which a text reaches the environment."""
+    extensions = tlv(0x02, FUNCTION) + tlv(
+        0x20, bytes((0x07, 0, 0, 0, 0)) + b"".join(tlv(kind, FUNCTION) for kind in (0x21, 0x22, 0x23))
+    )
+    peer = proxy.ProxyProtocol(AddressList("10.0.0.0/8", "--proxy-protocol")).apply(v2(extensions=extensions), SENDER)
+    peer.listings["bl.example"] = Listing((pack("127.0.0.2"),), FUNCTION.decode())
+    assert why_unusable(FUNCTION.decode())
+    assert why_no_user(FUNCTION.decode())
+    gate = Gate(parse(["--dnsbl", "bl.example,BLOCK", "--dnsbl", "bl.example,RBLSMTPD,*", "server"]))
+    variables = gate.environment({}, peer, gate.decide(peer), None)
+    assert variables[b"BLOCK"] == variables[b"BLOCK_TXT"] == variables[b"RBLSMTPD"] == b"{ :; }; echo hello"
+    assert not [name for name, value in variables.items() if value.startswith(b"()")]
 
 
 def test_crc32c_agrees_with_the_published_vectors() -> None:

@@ -82,6 +82,8 @@ class ProxyProtocol:
             if is_local(remote):
                 raise Refused(CAUSE, f"the PROXY header claims the local address {text_of(remote)}")
             client = internet_peer(*conveyed.endpoints)
+            # To xinetd's lists an IPv4 client of an IPv6 socket is one, also where a proxy stands between the two.
+            client.mapped = client.mapped or (client.protocol == "TCP" and (peer.mapped or peer.protocol == "TCP6"))
             client.via = peer.source
         client.variables = conveyed.variables
         return client
@@ -262,8 +264,12 @@ def split_tlvs(data: bytes, start: int) -> list[tuple[int, int, bytes]]:
 
 
 def set_variable(conveyed: Conveyed, name: bytes, value: bytes) -> None:
-    """Set the variable if the value is printable ASCII of reasonable length. Otherwise it stays unset."""
-    if len(value) <= LONGEST_VALUE and value.isascii() and value.decode("ascii").isprintable():
+    """Set the variable if the value is printable ASCII of reasonable length. Otherwise it stays unset.
+
+    Nor is a value accepted that begins as a function does: old versions of bash ran it (CVE-2014-6271).
+    """
+    plain = len(value) <= LONGEST_VALUE and value.isascii() and value.decode("ascii").isprintable()
+    if plain and not value.lstrip().startswith(b"()"):
         conveyed.variables[name] = value
 
 
