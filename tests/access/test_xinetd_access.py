@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.access.xinetd_access import Entry, XinetdAccess, parse_entry
+from sockgate.access.xinetd_access import Entry, EntryList, XinetdAccess, parse_entry
 from sockgate.core.errors import UsageError
+from sockgate.core.host_names import CONFIRMED, HostName
 from sockgate.core.peer import MAPPED_PREFIX, Peer, internet_peer, pack
 from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
-from tests.core.clients import client, local_user
+from tests.core.clients import client, local_user, steps
 
 SINGLE = "xinetd reads it as a single address"
 NO_CLIENT = "no client (xinetd matches no client by it)"
@@ -211,8 +212,8 @@ def test_an_entry_covers_exactly_what_it_is_said_to_mean(text: str, anywhere: in
     networks = [ip_network(network) for network in networks_of(entry)]
     edge = (int(networks[0][0]) + beside) % 2 ** networks[0].max_prefixlen
     for address in (ip_address(anywhere), type(networks[0][0])(edge)):
-        peer = client(str(address))
-        assert entry.covers(peer) == any(address in network for network in networks)
+        found = EntryList("--only-from", [entry]).find(client(str(address)))
+        assert (found is entry) == any(address in network for network in networks)
 
 
 @given(st.lists(forms), st.lists(forms), st.integers(0, 2**32 - 1))
@@ -239,3 +240,40 @@ def test_every_text_is_read_or_refused_with_one_line(text: str) -> None:
     else:
         message = ""
     assert message.isprintable()
+
+
+@given(st.lists(forms, min_size=1), st.integers(0, 2**32 - 1))
+def test_the_first_entry_that_covers_a_client_is_the_one_that_is_named(words: list[str], number: int) -> None:
+    peer = client(str(ip_address(number)))
+    entries = [parse_entry(word) for word in words]
+    alone = [entry for entry in entries if EntryList("--only-from", [entry]).find(peer)]
+    assert EntryList("--only-from", entries).find(peer) is (alone[0] if alone else None)
+
+
+def test_a_list_of_thousands_costs_a_client_what_a_short_one_costs() -> None:
+    addresses = [f"203.0.{high}.{low}" for high in range(1, 81) for low in range(1, 251)]
+    stranger = client("192.0.2.1")
+    for only_from in (True, False):
+
+        def cost(listed: list[str], only_from: bool = only_from) -> int:
+            access = XinetdAccess(" ".join(listed), "") if only_from else XinetdAccess("", " ".join(listed))
+            return steps(lambda: access.decide(stranger))
+
+        assert cost(addresses) == cost(addresses[:20])
+    assert XinetdAccess("", " ".join(addresses)).decide(client(addresses[-1])).outcome == DENY
+    assert len(XinetdAccess(" ".join(addresses), "").decide(stranger).reason) < 1100
+
+
+def test_names_are_found_among_thousands_as_among_few() -> None:
+    names = [f".d{number}.example" for number in range(20000)]
+    one = EntryList("--no-access", [parse_entry(name) for name in (*names, "mail.d7.example", ".example")])
+
+    def found(name: str) -> str | None:
+        entry = one.find_name(HostName(CONFIRMED, name))
+        return entry.text if entry else None
+
+    assert found("mail.d7.example") == ".d7.example"
+    assert found("d7.example") == ".example"
+    assert found("d20000.example") == ".example"
+    assert found("example") is None
+    assert found("") is None

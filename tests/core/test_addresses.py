@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sockgate.core.addresses import NAMED, AddressList, parse_network
 from sockgate.core.errors import UsageError
 from sockgate.core.peer import pack
+from tests.core.clients import steps
 
 ANY_FORM = "write addresses, networks such as 192.168.0.0/24, or one of: any link-local localhost multicast"
 
@@ -191,3 +192,19 @@ def test_the_names_are_those_of_systemd() -> None:
         "multicast": ["224.0.0.0/4", "ff00::/8"],
     }
     assert parse_network("fe80::/64") == (16, 64, 0xFE80 << 48)
+
+
+def test_a_list_of_thousands_costs_a_client_what_a_short_one_costs() -> None:
+    addresses = [str(ipaddress.ip_address((203 << 24) + number)) for number in range(20000)]
+    few, many = AddressList(" ".join(addresses[:20]), "--deny"), AddressList(" ".join(addresses), "--deny")
+    stranger = pack("192.0.2.1")
+    assert steps(lambda: many.find(stranger)) == steps(lambda: few.find(stranger))
+    assert many.find(pack(addresses[-1])) == addresses[-1]
+    assert len(many.text) < 1100
+
+
+def test_the_first_of_the_entries_that_cover_an_address_is_named_whatever_their_sizes() -> None:
+    text = "10.1.0.0/16 10.0.0.0/8 10.1.2.0/24 any ::1"
+    assert covers(text, "10.1.2.3") == "10.1.0.0/16"
+    assert covers(text, "10.2.0.0") == "10.0.0.0/8"
+    assert covers(text, "::1") == "any"

@@ -12,7 +12,40 @@ NAMED = {
     "multicast": ("224.0.0.0/4", "ff00::/8"),
 }
 
+LONGEST_SHOWN = 1000  # as much as a log line takes
 EMPTY_HINT = "name at least one address, or leave the option out"
+
+
+Network = tuple[int, int, int]  # length of its addresses in bytes, host bits, network number
+
+
+class Networks:
+    """Networks with a number each. A look-up takes a step for each prefix length, however many networks there are."""
+
+    __slots__ = ("_tables",)
+
+    def __init__(self) -> None:
+        self._tables: dict[tuple[int, int], dict[int, int]] = {}  # length and host bits -> network -> its number
+
+    def add(self, network: Network, number: int) -> None:
+        """Numbers must not fall: of two equal networks, the first counts."""
+        length, host_bits, prefix = network
+        self._tables.setdefault((length, host_bits), {}).setdefault(prefix, number)
+
+    def find(self, packed: bytes) -> int | None:
+        """The lowest number of a network that has this packed address. None if there is none."""
+        size, value = len(packed), int.from_bytes(packed, "big")
+        found = [
+            table[value >> host_bits]
+            for (length, host_bits), table in self._tables.items()
+            if length == size and value >> host_bits in table
+        ]
+        return min(found) if found else None
+
+
+def shortened(text: str) -> str:
+    """A list for messages: one with thousands of entries would cost each refusal more than the decision."""
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."
 
 
 class AddressList:
@@ -22,34 +55,34 @@ class AddressList:
     gate; in systemd they match no client. With `dotted`, the prefixes of relaycheck and tcprules are also allowed:
     `192.168.0.` is 192.168.0.0/24. Any other entry raises UsageError, so that no mistake matches, or fails to match,
     without a message.
+
+    text  the list as it was written, as far as messages show it
     """
 
-    __slots__ = ("_networks", "text")
+    __slots__ = ("_entries", "_networks", "text")
 
     def __init__(self, text: str, option: str, *, dotted: bool = False) -> None:
-        self.text = text
-        self._networks: list[tuple[int, int, int, str]] = []  # address length, shift, network >> shift, entry
-        for entry in text.replace(",", " ").split():
+        self.text = shortened(text)
+        self._entries = text.replace(",", " ").split()
+        self._networks = Networks()
+        for number, entry in enumerate(self._entries):
             try:
                 for network in NAMED.get(entry) or (entry,):
-                    self._networks.append((*parse_network(network, dotted=dotted), entry))
+                    self._networks.add(parse_network(network, dotted=dotted), number)
             except ValueError as error:
                 hint = hint_for(entry, dotted=dotted)
                 raise UsageError(f"{option}: {error}", hint, Cause(option, entry)) from None
-        if not self._networks:
+        if not self._entries:
             raise UsageError(f"{option}: the list is empty", EMPTY_HINT, Cause(option))
 
     def find(self, packed: bytes) -> str | None:
         """The first entry that covers this packed address, as it was written. None if there is none."""
-        value = int.from_bytes(packed, "big")
-        for length, shift, network, entry in self._networks:
-            if length == len(packed) and value >> shift == network:
-                return entry
-        return None
+        number = self._networks.find(packed)
+        return None if number is None else self._entries[number]
 
 
-def parse_network(entry: str, *, dotted: bool = False) -> tuple[int, int, int]:
-    """(address length in bytes, host bits, network number) of one entry. Raises ValueError."""
+def parse_network(entry: str, *, dotted: bool = False) -> Network:
+    """The network of one entry. Raises ValueError."""
     if dotted and entry.endswith("."):
         entry = expand_prefix(entry)
     address, slash, bits = entry.partition("/")
