@@ -9,6 +9,7 @@ import time
 
 from ..core.errors import SystemFailure, UsageError
 from ..core.peer import Peer
+from ..core.rule_files import exists
 from ..core.verdict import DENY, NO_MATCH, Cause, Verdict
 from . import Check
 
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     from ..core.rule_files import Sources
 
 MINUTES_OF_A_DAY = 24 * 60
+LOCAL_TIME = "/etc/localtime"
+ZONES = "/usr/share/zoneinfo"
 INTERVAL_HINT = "write intervals such as 8:00-17:00 or 22:00-6:00"
 
 
-def build(settings: "Settings", _: "Sources") -> "Schedule":
+def build(settings: "Settings", sources: "Sources") -> "Schedule":
+    if settings.access_times:
+        read_time_zone(sources)
     return Schedule(settings.access_times, settings.max_load)
 
 
@@ -88,6 +93,28 @@ def parse_load(text: str) -> float:
         cause = Cause("--max-load", text)
         raise UsageError(f"--max-load: {text!r} is not a load", "write a number above 0, such as 2.5", cause)
     return float(text)
+
+
+def read_time_zone(sources: "Sources") -> None:
+    """Have the C library read the time zone anew. A gate that is built again follows a change of the zone's file.
+
+    The library reads the file of TZ only if the value of TZ changes, and /etc/localtime where TZ is not set.
+    """
+    zone = posix.environ.get(b"TZ")
+    exists(zone_file(zone), sources)
+    if zone is not None:
+        posix.putenv(b"TZ", b"UTC0")
+        time.tzset()
+        posix.putenv(b"TZ", zone)
+    time.tzset()
+
+
+def zone_file(zone: bytes | None) -> str:
+    """The file that tzset(3) reads. It does not exist if TZ holds a rule such as CET-1CEST."""
+    if zone is None:
+        return LOCAL_TIME
+    name = zone.decode("utf-8", "surrogateescape").removeprefix(":")
+    return name if name.startswith("/") else f"{ZONES}/{name or 'Universal'}"
 
 
 def load_of_last_minute() -> float:
