@@ -1,6 +1,7 @@
-"""For all tests: on a build machine nothing is skipped."""
+"""For all tests: on a build machine nothing is skipped, and no signal is inherited."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -18,6 +19,21 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 IN_CI = bool(os.environ.get("CI"))
+
+
+def heed_all_signals() -> None:
+    """Undo what the tests were started with: nohup and a shell's background ignore signals, and children inherit that.
+
+    SIGPIPE and SIGXFSZ stay as CPython has them; `subprocess` gives children the default.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_configure() -> None:
+    heed_all_signals()
 
 
 @pytest.hookimpl(wrapper=True)
