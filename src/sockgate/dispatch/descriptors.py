@@ -1,4 +1,4 @@
-"""What there is among the descriptors of a process that shares or inherits the gate's."""
+"""The descriptors of a process that shares or inherits those of the gate."""
 
 import _socket
 import os
@@ -8,13 +8,13 @@ from ..core.peer import SO_ACCEPTCONN
 
 
 def stream_sockets() -> Iterator[_socket.socket]:
-    """Those above descriptor 2: the clients' connections, and the listening sockets. Each is the caller's to detach."""
+    """The stream sockets above descriptor 2: clients' connections, and listening sockets. The caller detaches each."""
     for descriptor in sorted(map(int, os.listdir("/proc/self/fd"))):
         if descriptor <= 2:
             continue
         try:
             found = _socket.socket(fileno=descriptor)
-        except OSError:  # no socket, or what the folder was read with
+        except OSError:  # no socket, or the descriptor with which the folder was read
             continue
         if found.type == _socket.SOCK_STREAM:
             yield found
@@ -27,13 +27,14 @@ def is_listening(stream: _socket.socket) -> bool:
 
 
 def take_over(connection: _socket.socket) -> None:
-    """Have this client on descriptor 0, and close the other connections and the ports, or they would stay open here.
+    """Put this client on descriptor 0. No other connection and no port stays open in this process.
 
-    They are replaced by this client's connection, not closed: copies of the gate's objects may close them later.
+    Their descriptors become copies of this client's connection, because copies of the gate's objects may still close
+    them later.
     """
     descriptor = connection.fileno()
     os.dup2(descriptor, 0)
-    os.close(descriptor)  # to look at the others takes one, which may have been the last
+    os.close(descriptor)  # to look at the others needs a descriptor, and this may have been the last
     for stream in stream_sockets():
         os.dup2(0, stream.detach(), inheritable=False)
     os.dup2(0, descriptor, inheritable=False)

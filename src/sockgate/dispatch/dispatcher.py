@@ -1,10 +1,10 @@
 """The accept loop: listen, accept, decide, start, follow, end.
 
-One thread does everything: it accepts a few clients, decides about all of them, then starts their servers. With more
-threads, what they cost each other (locks, and memory that is mapped on several processors) was more than what they
-gained: a tenth of the time that a small server takes from start to end.
+One thread does everything: it accepts a few clients, decides about all of them, then starts their servers. More threads
+were slower: their locks, and memory that is mapped on several processors, cost a tenth of the time that a small server
+takes from start to end.
 
-Clients come first. Chores, which can wait, are done a hundred times a second at most, for all that has come together.
+Clients come first. Chores can wait: they are done at most a hundred times a second, for all that has happened since.
 """
 
 import os
@@ -33,17 +33,17 @@ from .signals import Signals
 from .status import Status
 from .systemd import Notifier
 
-AT_ONCE = 8  # clients that are accepted in a row before the first of them gets its server
-CROWD_SECONDS = 0.0001  # if a client is there that soon after the last ones, there may be more
-STATUS_SECONDS = 1.0  # between two reports: PID 1 has better things to do than to hear of each client
+AT_ONCE = 8  # so many clients are accepted in a row before the first of them gets its server
+CROWD_SECONDS = 0.0001  # if a client comes so soon after the last ones, more clients may wait
+STATUS_SECONDS = 1.0  # between two reports to systemd, so that PID 1 is not told of each client
 CHORES_SECONDS = 0.01  # from the first client after a quiet time until the chores
 BUSY_SECONDS = 0.03  # from chores to chores, while clients come all the time
-JOURNAL_SECONDS = 0.1  # until it is tried again when it took no more
+JOURNAL_SECONDS = 0.1  # until the next attempt, if the journal took no more records
 FAULT_SECONDS = 1.0
-GUARDIAN_SECONDS = 0.5  # until there is another guardian: what kills them must not keep the gate busy
+GUARDIAN_SECONDS = 0.5  # until the gate makes another guardian, so that repeated deaths do not keep the gate busy
 LAST_SECONDS = 5.0  # half of TimeoutStopSec=
-LEFT_SECONDS = 60.0  # for the guardian: as long as a client may wait for its server
-FRESH_SECONDS = 5.0  # options that are this old may have been mended: systemd gives them only at the start
+LEFT_SECONDS = 60.0  # for the guardian: the longest time that a client can wait for its server
+FRESH_SECONDS = 5.0  # options of this age may have been mended since: systemd passes them only at the start
 
 
 class Dispatcher:
@@ -58,7 +58,7 @@ class Dispatcher:
         self._records = records
         self._poller, self._timers = Poller(), Timers()
         self._guardian = Guardian()
-        self._guarded: RulesInForce | None = None  # the rules that the guardian has
+        self._guarded: RulesInForce | None = None  # the rules of the present guardian
         self._sessions = Sessions(options.limits)
         self._ended = EndedServers(self._sessions, records, self._guardian)
         self._accepting = Accepting(listeners, self._poller, self._timers, records)
@@ -70,7 +70,7 @@ class Dispatcher:
         self._starter = ServerStarter(self._sessions, self._children, records, self._guardian)
         self._status = Status(self._sessions, self._accepting, gate, notifier, records)
         self._fresh_until = monotonic() + FRESH_SECONDS
-        self._received = 0.0  # when the last clients had been seen to
+        self._received = 0.0  # when the last clients had been dealt with
         self._chores_expected = False
         self._quiet = True  # no client has come since the last chores
         self._draining = False
@@ -108,7 +108,7 @@ class Dispatcher:
                 if source is not None:
                     self._expect_chores(CHORES_SECONDS)
                     self._deal_with(source)
-        except Exception as error:  # a fault of ours in the loop itself: systemd starts us anew, sessions go on
+        except Exception as error:  # an error in the loop itself: systemd starts us again, sessions go on
             self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
             sleep(FAULT_SECONDS)
             self._exit_code = INTERNAL_ERROR
@@ -127,13 +127,13 @@ class Dispatcher:
 
     @property
     def _is_full(self) -> bool:
-        """Whether clients are to wait in the queue."""
+        """Whether clients have to wait in the queue."""
         return self._sessions.full and not self._options.limits.refuse
 
     def _receive(self, listener: Listener) -> None:
-        """Clients have come. Whether there are more is only asked when many come: that costs as much as a client."""
+        """Clients have come. Only if many come, ask whether more wait: that costs as much as a client."""
         if self._gate.options_are_wrong and monotonic() >= self._fresh_until:
-            self._leave()  # they may have been mended: systemd starts us for this client with the options as they are
+            self._leave()  # the options may be mended: systemd starts us for this client with the present ones
             return
         self._quiet = False
         left = AT_ONCE if monotonic() - self._received < CROWD_SECONDS else 1
@@ -145,7 +145,7 @@ class Dispatcher:
             client = self._reception.receive(connection, self._gate)
             if client:
                 clients.append(client)
-                # One that must be asked takes more descriptors, which must not all be spent on those behind it.
+                # A client that needs a child takes more descriptors. The clients behind it must not use all of them.
                 if client.decision is None or self._is_full:
                     break
             if self._accepting.paused:
@@ -156,12 +156,12 @@ class Dispatcher:
         self._received = monotonic()
 
     def _look_at_rules(self) -> None:
-        """Have the rules in force for the next client."""
+        """Get the rules for the next client."""
         if self._gate.current() is not self._guarded or self._gate.has_news:
             self._note_rules()
 
     def _start(self, clients: Sequence[AdmittedClient]) -> None:
-        """Start their servers. If the system is short of something, clients wait, and no other one is accepted."""
+        """Start the servers of these clients. If resources are short, clients wait, and no other client is accepted."""
         shortage = self._starter.start(clients)
         if shortage:
             self._wait_out(shortage)
@@ -171,13 +171,13 @@ class Dispatcher:
         self._timers.set(Timer.START_WAITING, OVERLOAD_SECONDS)
 
     def _try_waiting(self) -> None:
-        """Start the servers of those who wait, as far as that is possible now."""
+        """Start the servers of the clients that wait, as far as that is possible now."""
         shortage = self._starter.start_waiting()
         if shortage:
             self._wait_out(shortage)
 
     def _start_waiting(self, seconds: float) -> None:
-        """At the end: no other process will serve the clients that wait."""
+        """Start the servers of all clients that wait, because the gate ends and no other process will serve them."""
         give_up = monotonic() + seconds
         while self._starter.waiting and monotonic() < give_up:
             self._ended.take_leave()
@@ -210,11 +210,11 @@ class Dispatcher:
             self._timers.set(Timer.CHORES, seconds)
 
     def _do_chores(self) -> None:
-        """See to what follows from all that was."""
+        """Do the chores: ended servers, records, status, guardian."""
         self._chores_expected = False
         if self._quiet or self._sessions.full:
             self._signals.collect(signal.SIGCHLD)
-        else:  # while clients come, to look for ended servers every 30 ms is cheaper than one signal for each
+        else:  # under load, a look at ended servers every 30 ms is cheaper than one SIGCHLD for each
             self._expect_chores(BUSY_SECONDS)
         self._quiet = True
         self._ended.take_leave()
@@ -234,7 +234,7 @@ class Dispatcher:
             self._reconsider_leaving()
 
     def _reconsider_leaving(self) -> None:
-        """There is no session to stay for, or there is one again."""
+        """Without sessions, leave if the gate is draining, else set the timer of --idle-exit. With one, cancel it."""
         self._timers.cancel(Timer.LEAVE_UNUSED)
         if self._sessions.count == 0:
             if self._draining:
@@ -254,7 +254,7 @@ class Dispatcher:
                 self._stop()
 
     def _expect_ends(self) -> None:
-        """One server has ended. More will until the chores: they need not tell us each."""
+        """One server has ended. More will end before the chores, so no further signal is needed for them."""
         self._signals.stop_collecting(signal.SIGCHLD)
         if self._sessions.full:  # a client may be waiting for it
             self._do_chores()
@@ -266,7 +266,7 @@ class Dispatcher:
         self._status.report("READY=1")
 
     def _stop(self) -> None:
-        """Told to stop: at once, or with --drain when the last session is over, or when told once more."""
+        """A signal says stop. Stop at once or, with --drain, when the last session is over or a second signal comes."""
         if self._draining or not self._options.process.drain:
             self._leave()
             return
@@ -282,7 +282,7 @@ class Dispatcher:
     # The rules, and the guardian, which has to have the same.
 
     def _note_rules(self) -> None:
-        """Other rules are in force, or there is another problem with them."""
+        """The rules in force have changed, or the problem with them has: log it, and report it to systemd."""
         if self._gate.has_news:
             self._gate.has_news = False
             self._log_rules()
@@ -298,10 +298,10 @@ class Dispatcher:
             self._records.event(ERROR, GATE_BROKEN, f"everybody is refused: {self._gate.problem}")
 
     def _post_guardian(self) -> None:
-        """Have a second process stand by that has the rules in force; in place of the one before."""
+        """Start a guardian with the rules in force, in place of the one before."""
         self._guardian.dismiss()
         if not self._guardian.start():
-            self._guarded = self._gate.rules  # those before stay in memory until here, as in the guardian before
+            self._guarded = self._gate.rules  # until here, this keeps the old rules in memory, as the old guardian does
             if self._guardian.is_wanted:
                 self._timers.set(Timer.GUARDIAN, GUARDIAN_SECONDS)
             return
@@ -313,7 +313,7 @@ class Dispatcher:
             os._exit(0)
 
     def _forget(self) -> None:
-        """In the guardian: what the gate knows by now is the gate's to see to, and so are the descriptors."""
+        """Called in the guardian: the clients so far and their descriptors remain the gate's."""
         self._records.forget()
         self._sessions.forget()
         self._children.forget()
@@ -321,7 +321,7 @@ class Dispatcher:
         self._refusals.forget()
 
     def _serve_left(self) -> None:
-        """In the guardian, when the gate is no more."""
+        """Called in the guardian after the gate has died: serve the clients that it left."""
         for connection in self._guardian.clients_left():
             self._gate.current()
             client = self._reception.receive(connection, self._gate)

@@ -4,11 +4,11 @@ Between accept(2) and the start of its server a client is known to the gate alon
 the kernel closes the connection, and the client is lost without a word. So a second process, the guardian, shares the
 gate's table of descriptors (clone(2) with CLONE_FILES): what the gate accepts is open in the guardian, too. It sleeps
 until the gate has ended. Then it looks for connections that no server has, decides about them, starts their servers,
-and leaves. If the gate ends by itself, it dismisses the guardian first.
+and ends. If the gate ends by itself, it dismisses the guardian first.
 
-The guardian is a copy of the gate, with the rules that were in force when it was made, and goes on as the gate would
-have. So whenever other rules come into force, the gate replaces it. While there is none (it was killed, or the system
-is short of processes) the gate serves on, and tries again to make one.
+The guardian is a copy of the gate, with the rules that were in force when it was made, and works as the gate would. So
+when other rules come into force, the gate replaces the guardian. If there is no guardian (it was killed, or the system
+is short of processes), the gate goes on, and tries again to make one.
 """
 
 import _socket
@@ -26,23 +26,24 @@ from .signals import block_all, ignore_call, let_go_of_pipe, unblock_all
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_FILES, PR_SET_PDEATHSIG = 0x400, 1  # linux/sched.h, linux/prctl.h
-# clone(3) wants a stack and a C function, and RestrictNamespaces= takes clone3(2) away. The older call has another
-# number and, on s390, another order of arguments on each machine. On one that is missing here there is no guardian.
+# clone(3) needs a stack and a C function, and RestrictNamespaces= forbids clone3(2). The older call has another number
+# on each architecture and, on s390, another order of arguments. On an architecture that is missing here, there is no
+# guardian.
 SYS_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220, "ppc64le": 120, "armv7l": 120}
-FORBIDDEN = (errno.ENOSYS, errno.EPERM)  # what clone(2) says where it will never work
+FORBIDDEN = (errno.ENOSYS, errno.EPERM)  # the errors of clone(2) where it can never work
 MOST_DESCRIPTORS = 1 << 16
-# A child that was just forked has a copy of each connection until it lets go of it, and into a process that is just
-# ending we may not look: both are over by then. A server is not.
+# A new child has a copy of each connection until it closes it, and we cannot look into a process that is just ending.
+# Both states are over after this time. A server still runs then.
 DOUBT_SECONDS = 2.0
 TCP_INFO_SIZE, DATA_SEGS_OUT = 232, slice(156, 160)  # struct tcp_info, linux/tcp.h
 END_OF_GATE = signal.SIGUSR1
 
 
 class Guardian:
-    """Knows which connections have no server yet: by marks in memory that both processes see.
+    """Knows which connections have no server yet, by marks in memory that both processes share.
 
-    pid        of the second process, 0 if there is none
-    is_wanted  whether to try again to have one
+    pid        the second process, 0 if there is none
+    is_wanted  whether to try again to make one
     """
 
     def __init__(self) -> None:
@@ -56,15 +57,15 @@ class Guardian:
         return self._is_possible and not self.pid
 
     def keep(self, connection: _socket.socket) -> None:
-        """It was accepted."""
+        """Mark this connection: it was accepted."""
         self._unserved[connection.fileno() % MOST_DESCRIPTORS] = 1
 
     def release(self, connection: _socket.socket) -> None:
-        """Its server is being started, or the client is refused."""
+        """Remove the mark: the server of this connection is being started, or the client is refused."""
         self._unserved[connection.fileno() % MOST_DESCRIPTORS] = 0
 
     def start(self) -> bool:
-        """Make the second process. Returns True there: it is to call os._exit() in the end, and to close nothing."""
+        """Make the second process. Returns True in it. It must end by os._exit(), and must close nothing."""
         number = SYS_CLONE.get(os.uname().machine, -1)
         block_all()
         pid = int(LIBC.syscall(number, CLONE_FILES | signal.SIGCHLD, None, None, None, None))
@@ -77,28 +78,28 @@ class Guardian:
         return not pid
 
     def note_end(self, pid: int) -> None:
-        """A process of ours has ended that served no client."""
+        """A child process has ended that served no client. If it was the guardian, another one is wanted."""
         if pid == self.pid:
             self.pid = 0
 
     def dismiss(self) -> None:
-        """It has nothing to do, or is to be replaced."""
+        """End the second process: it is no longer needed, or will be replaced."""
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             self.pid = 0
 
     def wait_for_end_of_gate(self) -> None:
-        """In the second process. A signal that comes from elsewhere is not the end of the gate."""
+        """Called in the second process. The same signal from another sender does not count."""
         signal.signal(END_OF_GATE, ignore_call)
         signal.pthread_sigmask(signal.SIG_BLOCK, [END_OF_GATE])
         LIBC.prctl(PR_SET_PDEATHSIG, END_OF_GATE)
-        while os.getppid() == self._gate:  # else it ended before prctl(2), or has ended now
+        while os.getppid() == self._gate:  # otherwise the gate ended before prctl(2), or has ended now
             signal.sigwait([END_OF_GATE])
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [END_OF_GATE])  # or servers would inherit that
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [END_OF_GATE])  # else servers would inherit a blocked signal
 
     def clients_left(self) -> Iterator[_socket.socket]:
-        """The clients that no server has. Of some it takes a moment to see whether one does."""
+        """The clients that have no server. For some of them it takes a moment to find this out."""
         doubtful = []
         for stream in stream_sockets():
             if is_listening(stream):
@@ -120,7 +121,7 @@ class Guardian:
 
 
 def was_answered(connection: _socket.socket) -> bool:
-    """Whether a server has sent something, so that the end came after its start. A local socket does not tell."""
+    """Whether a server has already sent something to this client. For an AF_UNIX socket this is not known."""
     if connection.family == _socket.AF_UNIX:
         return True
     info = connection.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, TCP_INFO_SIZE)
@@ -128,9 +129,9 @@ def was_answered(connection: _socket.socket) -> bool:
 
 
 def may_be_held_elsewhere(connection: _socket.socket) -> bool:
-    """Whether another process of this service has it: if the gate had begun to start the server, only the server.
+    """Whether another process of this service has this connection. Only the server that the gate was starting can.
 
-    A process that we may not look into might have it.
+    If we may not look into a process, it counts as having the connection.
     """
     link = f"socket:[{os.fstat(connection.fileno()).st_ino}]"
     for pid in group_members():
@@ -143,22 +144,22 @@ def may_be_held_elsewhere(connection: _socket.socket) -> bool:
 
 
 def group_members() -> list[int]:
-    """The processes of this control group, also those that ProtectProc= hides."""
+    """The processes of this control group, with those that ProtectProc= hides."""
     try:
         with open("/proc/self/cgroup") as file:
             path = next(line.strip().removeprefix("0::") for line in file if line.startswith("0::"))
         with open(f"/sys/fs/cgroup{path}/cgroup.procs") as file:
             return [int(line) for line in file]
-    except (OSError, StopIteration):  # no systemd that would have made one for us
+    except (OSError, StopIteration):  # without systemd there is no control group of ours
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
 def links_of(pid: int) -> list[str] | None:
-    """What the descriptors of this process are; None if that is not to be seen."""
+    """The targets of the descriptors of this process. None if we may not look at them."""
     links = []
     try:
         for name in os.listdir(f"/proc/{pid}/fd"):
-            with suppress(FileNotFoundError):  # it has just been closed
+            with suppress(FileNotFoundError):  # the descriptor has just been closed
                 links.append(os.readlink(f"/proc/{pid}/fd/{name}"))
     except OSError:
         return None
@@ -166,13 +167,13 @@ def links_of(pid: int) -> list[str] | None:
 
 
 def may_be_server(pid: int) -> bool:
-    """Whether this process, which we may not look into, lives, and can have been started by the gate."""
+    """Whether this process, into which we may not look, lives, and can have been started by the gate."""
     state, start = state_of(pid)
     return pid in group_members() and state != "Z" and start >= state_of(os.getpid())[1]
 
 
 def state_of(pid: int) -> tuple[str, float]:
-    """Its state, and when it started in clock ticks since the boot (proc_pid_stat(5)), if that is to be seen."""
+    """The state of a process, and its start in clock ticks since the boot (proc_pid_stat(5)), if we may see them."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             fields = file.read().rpartition(")")[2].split()

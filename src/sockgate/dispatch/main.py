@@ -1,7 +1,7 @@
 """sockgated: the resident gate, one process for each service.
 
-Takes the listening sockets from systemd or opens its own, and starts a server for every client that the gate
-lets in. What it decides, and what the server is told, is the same as with `sockgate`.
+It takes the listening sockets from systemd or opens its own, and starts a server for every client that the gate lets
+in. It decides as `sockgate` does, and gives the server the same things.
 """
 
 import os
@@ -23,7 +23,7 @@ from .signals import Signals, restore_defaults
 from .systemd import Notifier, inherited_sockets
 
 ORDERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
-FAILURE_SECONDS = 1.0  # before the end of a start that failed: systemd may try again at once, for ever
+FAILURE_SECONDS = 1.0  # to wait after a start that failed, because systemd may try again at once, for ever
 
 
 def main() -> None:
@@ -58,11 +58,10 @@ def run(words: list[str]) -> int:
 def prepare(
     words: list[str], environment: dict[bytes, bytes], signals: Signals, log: BufferedLog
 ) -> Dispatcher:  # fmt: skip
-    """Everything that has to work before the first client is accepted. Raises GateError.
+    """Prepare all that must work before the first client is accepted. Raises GateError.
 
-    With sockets from systemd, wrong options do not count as such. If this process ended, systemd would start it over
-    and over while clients wait. So each client is refused until the options are mended, and `systemctl status` says
-    why.
+    With sockets from systemd, wrong options do not end this process: systemd would start it again and again while
+    clients wait. Instead each client is refused until the options are mended, and `systemctl status` says why.
     """
     from_systemd = is_listen_process(environment)
     settings, options, problem = ResidentSettings({}, []), ResidentOptions(), None
@@ -80,8 +79,8 @@ def prepare(
         listeners += [adopt(descriptor) for descriptor in inherited_sockets()]
     notifier = Notifier(environment)
     if not listeners:
-        # Systemd starts this service with its socket, whatever that has for Accept=. A service that was never ready
-        # is not measured by SuccessExitStatus= of the shipped units. So this one is ready, for a moment.
+        # systemd starts this service with its socket, also if the socket has Accept=yes. SuccessExitStatus= of the
+        # shipped units does not count for a service that was never ready. So this one reports that it is ready first.
         notifier.send("READY=1", "STATUS=no socket to listen on")
         raise UsageError("no socket to listen on", "start it from a .socket unit with Accept=no, or give --listen")
     records = make_records(options.process.log_format, log)
@@ -89,7 +88,7 @@ def prepare(
 
 
 def arrange_inherited(environment: dict[bytes, bytes]) -> None:
-    """Have something on descriptors 0 to 2, where the next socket would be else. Close what systemd did not pass."""
+    """Open descriptors 0 to 2, which the next socket would take otherwise. Close those that systemd did not pass."""
     open_standard_descriptors()
     passed = int(environment.get(b"LISTEN_FDS", b"0")) if is_listen_process(environment) else 0
     os.closerange(FIRST_INHERITED + passed, 1 << 30)

@@ -1,4 +1,4 @@
-"""Writing without waiting for a reader."""
+"""Write without waiting for a reader."""
 
 import _socket
 import os
@@ -6,11 +6,11 @@ import select
 import stat
 from contextlib import suppress
 
-MOST_AT_ONCE = 4096  # PIPE_BUF: a pipe of which poll(2) says that it takes something takes so much
+MOST_AT_ONCE = 4096  # PIPE_BUF: if poll(2) says that a pipe can be written, it takes at least so much
 
 
 def send_now(connection: _socket.socket, data: bytes) -> bytes:
-    """Send what the client takes now. Returns the rest, nothing if the client does not read any more."""
+    """Send as much as the client takes now. Returns the rest, or nothing if the client does not read any more."""
     try:
         while data:
             data = data[connection.send(data, _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL) :]
@@ -22,7 +22,7 @@ def send_now(connection: _socket.socket, data: bytes) -> bytes:
 
 
 class Stream:
-    """A descriptor that is shared with other programs, which write to it and wait: it stays in blocking mode."""
+    """A descriptor that other programs share. They write to it and wait, so it must stay in blocking mode."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -39,10 +39,10 @@ class Stream:
 
     def __del__(self) -> None:
         if self._socket:
-            self._socket.detach()  # it is not ours to close
+            self._socket.detach()  # the descriptor stays open
 
     def write(self, data: bytes) -> bytes:
-        """Write what is taken now. Returns the rest, nothing if there is no reader any more."""
+        """Write as much as is taken now. Returns the rest, or nothing if there is no reader any more."""
         if self._socket:
             return send_now(self._socket, data)
         try:
@@ -55,11 +55,11 @@ class Stream:
         return data
 
     def _reopen(self) -> None:
-        """Have a pipe or a terminal by a descriptor of our own, which does not block; else ask before each write."""
+        """Open a pipe or a terminal again, so that writes do not block. If that fails, poll before each write."""
         try:
             flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
             self._descriptor = os.open(f"/proc/self/fd/{self._descriptor}", flags)
-        except OSError:  # it belongs to another user
+        except OSError:  # the file belongs to another user
             with suppress(OSError):
                 self._poll = select.poll()
                 self._poll.register(self._descriptor, select.POLLOUT)

@@ -1,4 +1,4 @@
-"""sockgated's own options, which stand beside the gate's on its command line, and what they mean."""
+"""sockgated's own options. They stand on its command line together with the gate's options."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -133,7 +133,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """How this process listens, logs and ends; times in seconds."""
+    """How this process listens, logs and ends. Times are in seconds."""
 
     listen: tuple[str, ...] = ()
     log_format: str = LOG_FORMATS[0]
@@ -143,7 +143,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class ResidentOptions:
-    """All of sockgated's own."""
+    """All of sockgated's own options."""
 
     limits: Limits = Limits()
     process: Process = Process()

@@ -1,12 +1,12 @@
-"""When the system is short of something."""
+"""The error for a system that is short of processes, descriptors or memory."""
 
 import errno
 
 from ..core.errors import SystemFailure
 
 OVERLOADED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS, errno.ENOSPC))
-OVERLOAD_SECONDS = 0.25  # until the same is tried again
+OVERLOAD_SECONDS = 0.25  # until the next attempt
 
 
 class Overloaded(SystemFailure):
-    """The system is short of something. The same may well work in a moment."""
+    """The system is short of processes, descriptors or memory. The same may work in a moment."""

@@ -1,4 +1,4 @@
-"""Waiting for the next thing to happen: a descriptor that has something to say, or a time that has come."""
+"""Wait for the next event: a descriptor is ready, or a time has come."""
 
 import select
 from enum import IntEnum, auto
@@ -10,20 +10,20 @@ FOREVER = float("inf")
 
 
 class Source(Protocol):
-    """What can be waited for."""
+    """An object with a descriptor that can be watched."""
 
     def fileno(self) -> int: ...
 
 
 class Poller:
-    """The sources that are waited for."""
+    """The watched sources."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._sources: dict[int, Source] = {}
 
     def watch(self, source: Source, events: int = select.EPOLLIN) -> None:
-        """Raises OSError if the system is short of memory, or of watches (max_user_watches in epoll(7))."""
+        """Watch a source. Raises OSError if memory or watches are short (max_user_watches in epoll(7))."""
         self._epoll.register(source.fileno(), events)
         self._sources[source.fileno()] = source
 
@@ -32,9 +32,9 @@ class Poller:
         self._epoll.unregister(source.fileno())
 
     def wait(self, seconds: float) -> Source | None:
-        """The next source that is ready, None after so many seconds, -1 for no end.
+        """The next source that is ready, or None after this time (-1 for no limit).
 
-        One at a time, so that no source starves another.
+        It returns one source at a time, so that no source starves another.
         """
         for descriptor, _events in self._epoll.poll(seconds, 1):
             return self._sources[descriptor]
@@ -42,7 +42,7 @@ class Poller:
 
 
 class Timer(IntEnum):
-    """What the accept loop does later, without a client that would remind it."""
+    """The things that the accept loop does at a later time."""
 
     CHORES = auto()
     REPORT = auto()
@@ -55,14 +55,14 @@ class Timer(IntEnum):
 
 
 class Timers:
-    """When each of these is due."""
+    """The times when these things are due."""
 
     def __init__(self) -> None:
         self._due: dict[Timer, float] = {}
         self._next_due = FOREVER
 
     def set(self, timer: Timer, seconds: float) -> None:
-        """Due once, so much later. If it is already due earlier, then only earlier."""
+        """Make this timer due once, after these seconds. If it is already due earlier, that stays."""
         due = monotonic() + seconds
         if due < self._due.get(timer, FOREVER):
             self._due[timer] = due
@@ -72,11 +72,11 @@ class Timers:
         self._due.pop(timer, None)
 
     def seconds_left(self) -> float:
-        """Until the next one is due; -1 if none is set."""
+        """The seconds until the next timer is due. -1 if none is set."""
         return -1 if self._next_due == FOREVER else max(0.0, self._next_due - monotonic())
 
     def take_due(self) -> Timer | None:
-        """The one that is due for the longest time, which is no longer set; None if none is due yet."""
+        """Delete and return the timer that has been due for the longest time. None if no timer is due."""
         if monotonic() < self._next_due:
             return None
         timer, due = min(self._due.items(), key=itemgetter(1), default=(None, FOREVER))

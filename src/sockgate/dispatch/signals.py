@@ -1,7 +1,8 @@
-"""Signals as something to be read from a descriptor, so that the accept loop waits for them like for everything else.
+"""Signals that are read from a descriptor, so that the accept loop can wait for them as for all other events.
 
-By a handler that writes to a pipe (signal.set_wakeup_fd), not by blocking them for signalfd(2): servers would inherit
-the mask. A child has the pipe of its parent, so signals are blocked around each fork until the child has let go of it.
+A handler writes each signal to a pipe (signal.set_wakeup_fd). signalfd(2) would need blocked signals, and servers would
+inherit that mask. A child inherits the pipe of its parent. So signals are blocked around each fork, until the child no
+longer uses the pipe.
 """
 
 import os
@@ -10,12 +11,12 @@ from collections.abc import Iterable
 from types import FrameType
 
 UNTOUCHABLE = frozenset((signal.SIGKILL, signal.SIGSTOP))
-# CPython ignores these two, and subprocess gives them back to what it starts.
+# CPython ignores these two. subprocess restores them for the programs that it starts.
 CPYTHONS = frozenset((signal.SIGPIPE, signal.SIGXFSZ))
 
 
 class Signals:
-    """Collects these signals. There is only one of these in a process."""
+    """Collects these signals. A process has only one such object."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -27,11 +28,11 @@ class Signals:
         return self._reader
 
     def collect(self, number: int) -> None:
-        """Have this signal come by the pipe from now on."""
+        """From now on, this signal comes by the pipe."""
         signal.signal(number, ignore_call)
 
     def stop_collecting(self, number: int) -> None:
-        """Leave this signal to what it does by itself."""
+        """Give this signal its default action again."""
         signal.signal(number, signal.SIG_DFL)
 
     def read(self) -> set[int]:
@@ -43,26 +44,26 @@ class Signals:
 
 
 def ignore_call(_number: int, _frame: FrameType | None) -> None:
-    """A handler, so that the signal is written to the pipe. The work is done where the pipe is read."""
+    """A handler that does nothing. It is needed so that the signal is written to the pipe."""
 
 
 def block_all() -> None:
-    """Before a fork: a signal to the child must not be written to the pipe of its parent."""
+    """Block all signals before a fork: a signal to the child must not be written to the pipe of its parent."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 
 def unblock_all() -> None:
-    """After it, on both sides; in the child once it has let go of the pipe."""
+    """Unblock all signals after the fork, in both processes; in the child after let_go_of_pipe()."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def let_go_of_pipe() -> None:
-    """In a child."""
+    """Stop using the pipe of the parent. Called in a child."""
     signal.set_wakeup_fd(-1)
 
 
 def restore_defaults() -> None:
-    """Undo what the parent of the gate ignored or blocked: servers are to have all signals as usual."""
+    """Restore all signals that the parent of the gate ignored or blocked, because servers inherit them."""
     for number in signal.valid_signals() - UNTOUCHABLE - CPYTHONS:
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""How things stand, for `systemctl status`."""
+"""The state of the gate, for `systemctl status`."""
 
 from .accepting.accepting import Accepting
 from .deciding.reloading_gate import ReloadingGate
@@ -24,12 +24,12 @@ class Status:
         self._known: Snapshot | None = None
 
     def has_changed(self) -> bool:
-        """Whether something has happened since the last call."""
+        """Whether the state has changed since the last call."""
         before, self._known = self._known, self._snapshot()
         return self._known != before
 
     def report(self, *states: str) -> None:
-        """Tell systemd, together with READY=1 and the like."""
+        """Send the state to systemd, together with READY=1 and the like."""
         failure = self._notifier.send(*states, f"STATUS={self.text()}")
         text = self._limiter.pass_on(failure) if failure else ""
         if text:

@@ -1,7 +1,6 @@
-"""What passes between this process and systemd: sockets at the start, its state after that.
+"""Communication with systemd: it passes sockets at the start, and gets the state of this process afterwards.
 
-The only module that imports systemd-python, and only when there is a systemd to talk to: with --listen
-sockgated runs without either.
+Only this module imports systemd-python, and only if systemd is there. With --listen, sockgated runs without both.
 """
 
 import os
@@ -24,7 +23,7 @@ def inherited_sockets() -> list[int]:
 
 
 class Notifier:
-    """Tells systemd how things stand (sd_notify(3)). Does nothing if no service manager asked for it."""
+    """Sends the state to systemd (sd_notify(3)). Does nothing if no service manager asked for it."""
 
     def __init__(self, environment: dict[bytes, bytes]) -> None:
         """Raises SystemFailure."""
@@ -33,9 +32,9 @@ class Notifier:
         self._keep_descriptor()
 
     def send(self, *lines: str) -> str:
-        """Returns why that was not possible; nothing if it was.
+        """Send these lines. Returns why that was not possible, or "".
 
-        Each is cleaned: a line break in a file's name would make another line of it, which systemd would obey.
+        Each line is cleaned: a line break in the name of a file would start another line, which systemd would obey.
         """
         if self._notify is None:
             return ""
@@ -49,7 +48,7 @@ class Notifier:
         return ""
 
     def _free_descriptor(self) -> None:
-        """Each notification takes one for a moment: above all that none is left is to be known."""
+        """Close the reserved descriptor. Each notification needs one, also the one that says that none is left."""
         if self._spare >= 0:
             os.close(self._spare)
             self._spare = -1

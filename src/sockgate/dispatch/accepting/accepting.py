@@ -1,4 +1,4 @@
-"""Accepting clients, as long as one more can be served. Otherwise they wait in the kernel's queue."""
+"""Accept clients while one more can be served. Otherwise clients wait in the kernel's queue."""
 
 import _socket
 import errno
@@ -13,18 +13,19 @@ from ..records.rate_limiter import RateLimiter
 from ..records.records import Records
 from .listener import Listener
 
-# What accept(2) says of a connection that came to nothing, or that a firewall forbids: the next one may be good.
+# Errors of accept(2) about one connection: it was aborted, or a firewall forbids it. The next connection may be good.
 NOT_A_CLIENT = frozenset((
     errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET,
     errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EAGAIN, errno.ETIMEDOUT,
 ))  # fmt: skip
-MOST_FAILURES = 100  # of these in a row, before they are taken for something that lasts
+MOST_FAILURES = 100  # after so many of these errors in a row, the gate pauses
 
 
 class Accepting:
-    """
+    """Whether and how clients are accepted now.
+
     paused   no client is accepted for the moment
-    trouble  why, for people; empty while clients are accepted, or wait for others to leave
+    trouble  the reason of the pause, as text; empty while clients are accepted, or wait for other clients to leave
     """
 
     def __init__(self, listeners: Sequence[Listener], poller: Poller, timers: Timers, records: Records) -> None:
@@ -41,7 +42,7 @@ class Accepting:
         self.trouble = ""
 
     def accept(self, listener: Listener) -> _socket.socket | None:
-        """The next client's connection, None if there is none just now."""
+        """The connection of the next client. None if no client waits."""
         try:
             connection = listener.accept()
         except OSError as error:
@@ -57,7 +58,7 @@ class Accepting:
         return connection
 
     def pause(self, seconds: float, reason: str) -> None:
-        """Accept no client for so long. A longer pause that has begun already goes on."""
+        """Accept no client for this time. If a longer pause has already begun, it goes on."""
         text = self._limiter.pass_on(f"{reason}: accepting nobody for {seconds:g} s")
         if text:
             self._records.event(WARNING, PAUSED, text)
@@ -69,7 +70,7 @@ class Accepting:
         self._timers.set(Timer.END_OF_PAUSE, seconds)
 
     def end_pause(self) -> None:
-        """Go on, unless a longer pause has begun meanwhile."""
+        """End the pause, unless a longer one has begun meanwhile."""
         seconds = self._paused_until - monotonic()
         if seconds > 0:
             self._timers.set(Timer.END_OF_PAUSE, seconds)
@@ -78,7 +79,7 @@ class Accepting:
             self.trouble = ""
 
     def adjust(self, *, full: bool) -> None:
-        """Wait for clients, or do not, whichever is right now."""
+        """Watch the listening sockets, or stop watching them while no client may be accepted."""
         wanted = not (full or self.paused or self._closed_for_good)
         if wanted == bool(self._watched):
             return

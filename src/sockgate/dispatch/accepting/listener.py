@@ -1,4 +1,4 @@
-"""The sockets that clients connect to: systemd's, or our own with --listen."""
+"""The sockets to which clients connect: systemd's, or our own with --listen."""
 
 import _socket
 import os
@@ -8,11 +8,11 @@ from ...core.errors import SystemFailure, UsageError
 from ...core.peer import SO_ACCEPTCONN, endpoint, pack
 from ...core.verdict import Cause
 
-BACKLOG = 4096  # what systemd asks for, too; the kernel cuts it to net.core.somaxconn
+BACKLOG = 4096  # the same as systemd's; the kernel cuts it to net.core.somaxconn
 
 
 class Listener:
-    """A listening stream socket, never blocking and never inherited by a server."""
+    """A listening stream socket. It never blocks, and no server inherits it."""
 
     __slots__ = ("_family", "_socket", "address")
 
@@ -27,8 +27,8 @@ class Listener:
         return self._socket.fileno()
 
     def accept(self) -> _socket.socket:
-        """The next client's connection, blocking and closed at exec. Raises what accept(2) says."""
-        # Not socket.accept(): a C object instead of a Python one, and three system calls less.
+        """The connection of the next client, blocking and closed at exec. Raises the error of accept(2)."""
+        # socket.accept() would make a Python object instead of a C object, with three more system calls.
         descriptor, _address = self._socket._accept()  # type: ignore[attr-defined]  # typeshed leaves it out
         return _socket.socket(self._family, _socket.SOCK_STREAM, 0, fileno=descriptor)
 
@@ -55,7 +55,7 @@ def listen(where: str) -> Listener:
         else:
             listening.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
         if family == _socket.AF_INET6:
-            listening.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 0)  # as a .socket unit does
+            listening.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 0)  # as in a .socket unit
         listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as error:
@@ -65,7 +65,7 @@ def listen(where: str) -> Listener:
 
 
 def parse_address(where: str) -> tuple[int, str | tuple[str, int]]:
-    """(address family, what bind takes)."""
+    """The address family, and the argument for bind(2)."""
     if where.startswith("/"):
         return _socket.AF_UNIX, where
     if where.startswith("@"):
@@ -86,7 +86,7 @@ def parse_address(where: str) -> tuple[int, str | tuple[str, int]]:
 
 
 def remove_stale(path: str) -> None:
-    """A socket file that an earlier run left would make bind(2) fail; anything else is not ours to remove."""
+    """Remove a socket file of an earlier run, which would make bind(2) fail. Any other file stays."""
     try:
         if stat.S_ISSOCK(os.lstat(path).st_mode) and not somebody_listens(path):
             os.unlink(path)
@@ -106,7 +106,7 @@ def somebody_listens(path: str) -> bool:
 
 
 def address_of(listening: _socket.socket) -> str:
-    """For the log and for `systemctl status`."""
+    """The address as text, for the log and for `systemctl status`."""
     name = listening.getsockname()
     if listening.family == _socket.AF_UNIX:
         return "@" + name[1:].decode("utf-8", "replace") if isinstance(name, bytes) else str(name)

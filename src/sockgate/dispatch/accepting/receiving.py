@@ -1,4 +1,4 @@
-"""Deciding about a client that was accepted: the driver of admissions that never waits."""
+"""Decide about an accepted client: the driver of admissions that never waits."""
 
 import _socket
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Reception:
-    """Lets each client in or refuses it. What would have to be waited for is left to a process of the client's own."""
+    """Lets each client in, or refuses it. An admission that has to wait goes on in a child process of its own."""
 
     def __init__(
         self, limits: Limits, accepting: Accepting, sessions: Sessions, refusals: Refusals, records: Records,
@@ -44,7 +44,7 @@ class Reception:
         self._refuse_at_limit = limits.refuse
 
     def receive(self, connection: _socket.socket, gate: ReloadingGate) -> AdmittedClient | None:
-        """The client on this connection, if it may come in; else the connection is closed, now or soon."""
+        """The client on this connection, if it may come in. Otherwise the connection is closed, now or soon."""
         peer = None
         try:
             ends, rules = ends_of(connection), gate.rules
@@ -61,7 +61,7 @@ class Reception:
             self._records.gone()
         except GateError as error:
             self._records.failed(peer, error)
-        except Exception as error:  # a fault of ours costs this client, not the others
+        except Exception as error:  # an error in this program costs this client, not the others
             self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
         connection.close()
         return None
@@ -69,7 +69,7 @@ class Reception:
     def _receive_again(
         self, connection: _socket.socket, peer: Peer, rules: RulesInForce, known: Decision
     ) -> AdmittedClient | None:  # fmt: skip
-        """The steps of an admission where the verdict is known and nothing needs an answer: most clients come again."""
+        """The admission of a client with a remembered verdict, which needs no answers. Most clients come again."""
         gate, verdict = rules.gate, known.verdict
         unsent = send_now(connection, gate.greeting) if gate.greeting else b""
         admitted = verdict if verdict.outcome == DENY else self.count(peer)
@@ -83,7 +83,7 @@ class Reception:
         self._refusals.refuse(connection, peer, why, message)
 
     def count(self, peer: Peer, *, is_proxy: bool = False) -> Session | Verdict:
-        """The session that begins, or the verdict if a limit refuses the client. Of a proxy the client is not known."""
+        """The new session, or the verdict if a limit refuses the client. Behind a proxy the client is not known yet."""
         if self._rate and self._rate.exceeded():
             reason = f"too many clients per second ({self._rate.cause})"
             if self._refuse_at_limit:
@@ -91,7 +91,7 @@ class Reception:
             self._accepting.pause(self._rate.pause, reason)
         begin = self._sessions.begin_behind_proxy if is_proxy else self._sessions.begin
         admitted = begin(peer)
-        if isinstance(admitted, Verdict):  # because of others, who may have left already
+        if isinstance(admitted, Verdict):  # the limit is reached, but some of its clients may have left already
             self._ended.take_leave()
             admitted = begin(peer)
         return admitted
@@ -101,7 +101,7 @@ class Reception:
 
 
 class Arrival:
-    """One client about which nothing is remembered. Meets at once what its admission needs, or leaves it to a child."""
+    """One client without a remembered verdict. Meets at once what its admission needs, or starts a child for it."""
 
     def __init__(
         self, reception: Reception, connection: _socket.socket, ends: "Ends", rules: RulesInForce
@@ -116,7 +116,7 @@ class Arrival:
         self._header = b""
 
     def admit(self, peer: Peer) -> AdmittedClient | None:
-        """None if the client is refused."""
+        """Run the admission. Returns None if the client is refused."""
         try:
             return self._run(peer)
         except Exception:
@@ -137,11 +137,11 @@ class Arrival:
         return self._finish(need)
 
     def _meet(self, need: "Need") -> bool:
-        """Whether that was possible at once. Raises Refused."""
+        """Meet this need, if that is possible without waiting. Returns whether it was. Raises Refused."""
         if isinstance(need, Send):
             self._unsent = send_now(self._connection, need.data)
         elif isinstance(need, ProxyHeader):
-            self._header = peek_header(self._connection) or b""  # a real proxy's header comes with the connection
+            self._header = peek_header(self._connection) or b""  # the header of most proxies comes with the connection
             return bool(self._header)
         elif isinstance(need, Place):
             if need.verdict:
@@ -152,7 +152,7 @@ class Arrival:
         return True
 
     def _hand_over(self, machine: "Admission", need: "Need", peer: Peer) -> AdmittedClient | None:
-        """To a child, which goes on with the same admission."""
+        """Hand the admission over to a child, which goes on with it."""
         try:
             session = self._session or taken(self._reception.count(peer, is_proxy=True))
         except Refused as refusal:
@@ -168,7 +168,7 @@ class Arrival:
         if not outcome.admitted:
             self._give_place_back()
             if self._decision is None and outcome.error is None:
-                self._rules.decision(self._ends, outcome.peer, outcome.verdict)  # to be remembered
+                self._rules.decision(self._ends, outcome.peer, outcome.verdict)  # this call remembers the verdict
             self._reception.refuse(self._connection, outcome.peer, outcome.error or outcome.verdict, self._unsent)
             return None
         assert self._session
@@ -184,7 +184,7 @@ class Arrival:
 
 
 def taken(admitted: Session | Verdict) -> Session:
-    """Raises Refused if there is no place."""
+    """The session. Raises Refused if there is no place for the client."""
     if isinstance(admitted, Verdict):
         assert admitted.cause
         raise Refused(admitted.cause, admitted.reason)

@@ -1,4 +1,4 @@
-"""Telling clients that they are refused, without waiting for those who do not read."""
+"""Send refused clients their message, without waiting for clients that do not read."""
 
 import _socket
 import select
@@ -14,12 +14,12 @@ from ..poller import Poller, Timer, Timers
 from ..records.records import Records
 from ..sessions.sessions import Sessions
 
-MOST = 100  # clients at a time that are slow to read; then the one that has been given the most time must go
+MOST = 100  # slow readers at a time; above it, the one that has had the most time is dropped
 SECONDS = 5.0  # as long as sockgate waits
 
 
 class SlowReader:
-    """A client that has not taken all of its message yet."""
+    """A client that has not read all of its message yet."""
 
     def __init__(self, connection: _socket.socket, unsent: bytes) -> None:
         self.connection = connection
@@ -31,7 +31,7 @@ class SlowReader:
 
 
 class Refusals:
-    """Sends each client that is refused its message, then closes the connection."""
+    """Sends each refused client its message, then closes the connection."""
 
     def __init__(
         self, poller: Poller, timers: Timers, sessions: Sessions, records: Records, guardian: Guardian
@@ -44,7 +44,7 @@ class Refusals:
         self._slow: dict[SlowReader, None] = {}  # the oldest first
 
     def refuse(self, connection: _socket.socket, peer: Peer, why: Verdict | GateError, message: bytes) -> None:
-        """An error is not the client's fault: the record is another, so that no client is banned for it."""
+        """Log and send the refusal. An error on this side has another kind of record, so that no client is banned."""
         self._sessions.refused += 1
         self._guardian.release(connection)
         if isinstance(why, Verdict):
@@ -54,7 +54,7 @@ class Refusals:
         self.send(connection, message)
 
     def send(self, connection: _socket.socket, message: bytes) -> None:
-        """Send this message, and close the connection when the client has read it, or does not read."""
+        """Send this message. Close the connection when the client has read it, or does not read it."""
         unsent = send_now(connection, message)
         if not unsent:
             close(connection)
@@ -64,20 +64,20 @@ class Refusals:
         reader = SlowReader(connection, unsent)
         try:
             self._poller.watch(reader, select.EPOLLOUT)
-        except OSError:  # the system is short of something: this client gets no more
+        except OSError:  # the system is short of resources: this client gets no more
             close(connection)
             return
         self._slow[reader] = None
         self._timers.set(Timer.SLOW_READERS, SECONDS)
 
     def go_on(self, reader: SlowReader) -> None:
-        """This client takes more."""
+        """Send more to this client, which can take it now."""
         reader.unsent = send_now(reader.connection, reader.unsent)
         if not reader.unsent:
             self._give_up(reader)
 
     def give_up_late(self) -> None:
-        """Those that had all the time that there is."""
+        """Drop the clients whose time is over."""
         now = monotonic()
         for reader in list(self._slow):
             if now < reader.given_up_at:
@@ -86,7 +86,7 @@ class Refusals:
             self._give_up(reader)
 
     def forget(self) -> None:
-        """In the guardian: these clients are the gate's, and so are the descriptors."""
+        """Called in the guardian: these clients and their descriptors belong to the gate."""
         for reader in self._slow:
             reader.connection.detach()
         self._slow.clear()

@@ -1,1 +1,1 @@
-"""What is decided about a client, and what is remembered of it for the next one."""
+"""Decisions about clients, and the memory of them for the next client."""

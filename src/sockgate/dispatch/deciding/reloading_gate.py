@@ -14,18 +14,18 @@ from .decision import Decision, Memory
 if TYPE_CHECKING:
     from ...core.peer import Ends
 
-RETRY_SECONDS = 1.0  # between two attempts while the rules cannot be read, or the time of a file says too little
-MOST_TIME = 0.1  # of all time: what such attempts may take
-GRAIN_NS = 20_000_000  # two changes of a file that are closer to each other may leave the same time
-COARSE_GRAIN_NS = 2_000_000_000  # the same where a file system keeps whole seconds, or only the even ones (FAT)
+RETRY_SECONDS = 1.0  # between two attempts while the rules cannot be read, or while the time of a file is unclear
+MOST_TIME = 0.1  # the share of time that such attempts can take
+GRAIN_NS = 20_000_000  # two changes of a file within this time can leave the same time of change
+COARSE_GRAIN_NS = 2_000_000_000  # the same for a file system that keeps whole seconds, or only even ones (FAT)
 SECOND_NS = 1_000_000_000
 
 
 class RulesInForce:
-    """A gate that could be built completely, and what it has decided so far.
+    """A gate that was built completely, and its decisions so far.
 
-    arguments         the words that its server is started with
-    stderr_is_client  whether the server writes its errors to the client, too
+    arguments         the words of the command with which its server is started
+    stderr_is_client  whether the server's standard error is the client
     """
 
     def __init__(self, gate: Gate, inherited: dict[bytes, bytes]) -> None:
@@ -36,43 +36,43 @@ class RulesInForce:
         self._memory = Memory() if gate.is_lasting else None
 
     def remembered(self, ends: "Ends") -> Decision | None:
-        """What was decided about another connection between the same addresses, if that holds for this one."""
+        """The decision about an earlier connection between the same addresses, if it holds for this one. Else None."""
         return self._memory.find(ends) if self._memory else None
 
     def decision(self, ends: "Ends", peer: Peer, verdict: Verdict) -> Decision:
-        """All that follows from this verdict on a client. It is remembered if it holds for others."""
+        """The decision with this verdict about a client. It is remembered if it holds for other connections."""
         decision = Decision(self.gate, self._base, peer, verdict)
         if self._memory:
             self._memory.keep(ends, decision)
         return decision
 
     def single_decision(self, peer: Peer, verdict: Verdict) -> Decision:
-        """The same for this client alone."""
+        """The decision with this verdict for this client alone."""
         return Decision(self.gate, self._base, peer, verdict)
 
     def forget_decisions(self) -> None:
-        """A file has changed. Each check then says itself whether what it read of the file still holds."""
+        """Forget all decisions, because a file has changed. Each check then finds out itself whether it still holds."""
         if self._memory:
             self._memory = Memory()
 
 
 class ReloadingGate:
-    """Keeps the rules in force. Rules that cannot be read completely never come into force: those from before stay.
+    """Keeps the rules in force. If new rules cannot be read completely, the old ones stay in force.
 
-    rules              None while there have never been good rules: then each client is refused
-    problem            why the options and files, as they are now, make no gate; None if they do
-    has_news           other rules are in force, or there is another problem, since this was last set to False
-    options_are_wrong  no change of a file can mend that
+    rules              the rules in force; None if there never were good rules: then each client is refused
+    problem            why the options and files make no gate as they are now; None if they do
+    has_news           whether the rules or the problem have changed since this was last set to False
+    options_are_wrong  whether the options themselves are wrong, so that no change of a file can mend them
     """
 
     def __init__(self, settings: Settings, inherited: dict[bytes, bytes], problem: GateError | None = None) -> None:
-        """With a problem, no gate can be built from these settings, whatever the files say."""
+        """With `problem`, no gate can be built from these settings, also if the files change."""
         self._settings = settings
         self._inherited = inherited
-        self._sources: Sources = {}  # of the last build, also if it failed
+        self._sources: Sources = {}  # the record of the last build, also of one that failed
         self._paths: tuple[str, ...] = ()
         self._signatures: list[tuple[int, int]] = []
-        self._read_again: float | None = None  # when that is due although no file has changed
+        self._read_again: float | None = None  # when to read again although no file has changed
         self.options_are_wrong = problem is not None
         self.rules: RulesInForce | None = None
         self.problem = problem
@@ -81,19 +81,19 @@ class ReloadingGate:
 
     @property
     def name(self) -> str:
-        """The name of the service, which is known even without a good gate."""
+        """The name of the service. It is known even without a good gate."""
         return self._settings.name or (self._settings.command or [""])[0].rpartition("/")[2]
 
     @property
     def message_without_rules(self) -> bytes:
-        """What clients are told that are refused because there are no rules."""
+        """The message for clients that are refused because there are no rules."""
         try:
             return self._settings.deny_message
         except UsageError:
             return b""
 
     def current(self) -> RulesInForce | None:
-        """The rules for the next client. Looks whether a file has changed (a stat(2) for each), and reads again."""
+        """The rules for the next client. If a file has changed (one stat(2) for each), this reads them again."""
         if (self._read_again is not None and monotonic() >= self._read_again) or (
             self._paths and list(map(sign, self._paths)) != self._signatures
         ):
@@ -113,13 +113,13 @@ class ReloadingGate:
         self._sources = {}
         self.problem = self._build()
         self.has_news |= str(self.problem) != problem or (self._sources != sources and not self.problem)
-        # What changed while it was read differs from its signature, so that the next client has it read again.
+        # A file that changed while it was read differs from its signature. So it is read again for the next client.
         self._paths = tuple(path for path, signature in self._sources.items() if signature != UNSTEADY)
         self._signatures = [self._sources[path] for path in self._paths]
         self._plan(begin, monotonic() - start)
 
     def _build(self) -> GateError | None:
-        """Put other rules in force. Returns the problem that keeps the rules from before in force, if there is one."""
+        """Build a gate and put its rules in force. If that fails, return the problem: the old rules stay in force."""
         try:
             gate = Gate(self._settings, self._sources)
             if self.rules:
@@ -127,24 +127,24 @@ class ReloadingGate:
             if gate.lookups is not None:
                 from ...resolve import load_everything
 
-                load_everything()  # or each child would, which is a third of what it costs
+                load_everything()  # else each child would do it, at a third of its cost
             self.rules = RulesInForce(gate, self._inherited)
             return None
         except GateError as error:
             problem = error
         except MemoryError:
             problem = SystemFailure("unable to read the rules: there is not enough memory")
-        except OSError as error:  # a module of ours cannot be read for want of a descriptor
+        except OSError as error:  # no descriptor was left to read a module of ours
             problem = SystemFailure(f"unable to read the rules: {error.strerror or error}")
         if self.rules:
             self.rules.forget_decisions()
         return problem
 
     def _plan(self, begin: int, seconds: float) -> None:
-        """When the rules are to be read again although no file has changed.
+        """Plan when to read the rules again although no file has changed.
 
-        A file that was changed shortly before it was read may change again and keep its time. How soon that shows is
-        a question of cost: at once for the grain of a clock, but not for every client for as long as a second.
+        A file that was changed shortly before it was read can change again and keep its time. Within the grain of the
+        clock, the rules are read again for each client. For a longer time that would cost too much.
         """
         later = max(RETRY_SECONDS, seconds / MOST_TIME)
         unsettled = [changed for changed, _ in self._signatures if is_unsettled(changed, begin)]
@@ -157,11 +157,11 @@ class ReloadingGate:
 
 
 def is_unsettled(changed: int, begin: int) -> bool:
-    """Whether a file with this time of its last change, read at `begin`, may have changed once more with that time."""
+    """Whether a file with this time of change, read at `begin`, can have changed again without a new time."""
     grain = GRAIN_NS if changed % SECOND_NS else COARSE_GRAIN_NS
     return changed > begin - grain
 
 
 def is_unclear_for_long(changed: int) -> bool:
-    """Whether the time says little for longer than the grain of the clock: whole seconds, or a time to come."""
+    """Whether the time stays unclear for longer than the grain of the clock: whole seconds, or a time in the future."""
     return not changed % SECOND_NS or changed > time_ns()

@@ -1,1 +1,1 @@
-"""What sockgated logs."""
+"""The records of sockgated, and the log that never waits."""

@@ -1,4 +1,4 @@
-"""The log of a process that must not wait for it."""
+"""A log for a process that must not wait for the log's reader."""
 
 import _socket
 from collections import deque
@@ -8,12 +8,12 @@ from ...connection.log import JOURNAL_SOCKET, STDERR, Field, Log, journal_record
 from ..nonblocking import Stream
 
 WARNING = 4  # syslog(3)
-MOST_WAITING = 20_000  # records, some 10 MB: by then their reader has been stuck for seconds
+MOST_WAITING = 20_000  # records, about 10 MB: then the reader has been stuck for seconds
 FLUSH_SECONDS, FLUSH_STEP = 0.5, 0.002
 
 
 class Backlog:
-    """Records that nothing has taken yet. Of too many, the last are thrown away and counted."""
+    """Records that the reader has not taken yet. If there are too many, new ones are thrown away and counted."""
 
     def __init__(self) -> None:
         self.records: deque[bytes] = deque()
@@ -29,7 +29,7 @@ class Backlog:
             self.records.append(record)
 
     def take_loss(self) -> int:
-        """How many were thrown away, once there is room to say so; else 0."""
+        """The number of records that were thrown away, if there is room for a record about it. Else 0."""
         if not self._lost or len(self.records) >= MOST_WAITING:
             return 0
         lost, self._lost = self._lost, 0
@@ -41,10 +41,10 @@ class Backlog:
 
 
 class BufferedLog(Log):
-    """Collects records, and keeps them while the journal, or the reader of standard error, takes no more.
+    """Collects records. It keeps them while the journal, or the reader of standard error, takes no more.
 
-    In the journal each goes in a datagram of its own. Of several in one, with an empty line between them, journald of
-    systemd 252 takes all, for less than half the cost, but that of 257 only the first.
+    Each record goes to the journal in its own datagram. One datagram can hold several records with empty lines between
+    them, at less than half the cost. journald of systemd 252 takes all of them, but that of 257 only the first.
     """
 
     __slots__ = ("_connected", "_lines", "_stderr", "_waiting")
@@ -52,7 +52,7 @@ class BufferedLog(Log):
     def __init__(self, program: str, service: str, journal_stream: bytes) -> None:
         super().__init__(program, service, journal_stream)
         self._waiting = Backlog()  # for the journal
-        self._lines = Backlog()  # for standard error; the first may have been written in part
+        self._lines = Backlog()  # for standard error; a part of the first may already be written
         self._stderr = Stream(STDERR)
         self._connected = False
         if self._journal is not None:
@@ -67,14 +67,14 @@ class BufferedLog(Log):
         return bool(self._waiting or self._lines)
 
     def send(self) -> None:
-        """Send what is waiting, as far as it is taken now."""
+        """Send the waiting records, as far as they are taken now."""
         if self._lines:
             self._send_lines()
         if self._waiting:
             self._send_records()
 
     def flush(self) -> None:
-        """Before an exit: wait for a moment until everything has been taken."""
+        """Wait for a moment until all records have been taken. Called before an exit."""
         for _ in range(int(FLUSH_SECONDS / FLUSH_STEP)):
             if not self._lines:
                 break
@@ -83,17 +83,17 @@ class BufferedLog(Log):
         super().flush()
 
     def forget(self) -> None:
-        """In a child: what is waiting is for its parent to send."""
+        """Called in a child: its parent sends the waiting records."""
         self._waiting.clear()
         self._lines.clear()
 
     def add(self, record: bytes) -> None:
-        """One in the journal's own form."""
+        """Add one record in the journal's own form."""
         self._tell_lost_records()
         self._waiting.add(record)
 
     def write_line(self, text: str) -> None:
-        """One line on standard error: at once, or after those that wait."""
+        """Write one line to standard error, at once or after the lines that wait."""
         line = text.encode() + b"\n"
         if not self._lines:
             line = self._stderr.write(line)
@@ -128,15 +128,15 @@ class BufferedLog(Log):
         while records and journal is not None:
             was_connected = self._connected
             try:
-                if not was_connected:  # or the kernel would look for the path each time
+                if not was_connected:  # without a connection, the kernel would look up the path each time
                     journal.connect(JOURNAL_SOCKET)
                     self._connected = True
                 journal.send(records[0], _socket.MSG_NOSIGNAL)
                 records.popleft()
                 self._tell_lost_records()
-            except BlockingIOError:  # its queue is full
+            except BlockingIOError:  # the queue of the journal is full
                 return
-            except OSError:  # it may have another socket by now
+            except OSError:  # journald may have a new socket by now
                 self._connected = False
                 if not was_connected:
                     return

@@ -1,4 +1,4 @@
-"""Saying the same thing once a minute, however often it happens."""
+"""Log a message that is repeated often only once a minute."""
 
 from time import monotonic
 
@@ -6,14 +6,14 @@ SECONDS = 60.0
 
 
 class RateLimiter:
-    """Counts messages, and lets each through once in a while."""
+    """Counts messages, and passes each one on only from time to time."""
 
     def __init__(self) -> None:
-        self._last: dict[str, float] = {}  # by message; there are few different ones
+        self._last: dict[str, float] = {}  # by message; there are only a few different ones
         self._unsaid: dict[str, int] = {}
 
     def pass_on(self, message: str) -> str:
-        """What is to be said now that this happens; empty if it was said a short time ago."""
+        """The message to log now. Empty if it was logged a short time ago."""
         now = monotonic()
         if now - self._last.get(message, -SECONDS) < SECONDS:
             self._unsaid[message] = self._unsaid.get(message, 0) + 1

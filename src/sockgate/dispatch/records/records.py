@@ -1,7 +1,7 @@
-"""What sockgated logs, and in whose words: --log-format.
+"""The records of sockgated, in the form of --log-format.
 
-START, FAIL and EXIT of each client, as records of the journal or as the lines that log readers of xinetd and
-tcpserver know; and what happens to the gate itself, which is always a record of ours.
+START, FAIL and EXIT of each client are records of the journal, or lines that log readers of xinetd and tcpserver know.
+Events of the gate itself are always records in sockgate's own form.
 """
 
 import os
@@ -21,11 +21,11 @@ BRIEF_SECONDS = 0.1
 
 
 class Records:
-    """Ours: what the log makes of them, records of the journal or one line each on standard error."""
+    """Records in sockgate's own form: in the journal, or one line each on standard error."""
 
     def __init__(self, log: BufferedLog) -> None:
         self._log = log
-        self._service = clean(log.service)  # of a server without --name, what stands behind its last slash
+        self._service = clean(log.service)  # without --name, the last part of the server's path
 
     def accepted(self, session: Session, decision: Decision) -> None:
         self._log.verdict(session.peer, decision.verdict, allowed=True, note=decision.note)
@@ -34,7 +34,7 @@ class Records:
         self._log.record(INFO, ENDED, end_message(session, status))
 
     def counted(self, current: int, most: int) -> None:
-        """How many clients there are now, after each change."""
+        """The number of clients has changed."""
 
     def refused(self, peer: Peer, verdict: Verdict) -> None:
         self._log.verdict(peer, verdict, allowed=False)
@@ -46,7 +46,7 @@ class Records:
         self._log.gone()
 
     def event(self, priority: int, message_id: str, message: str) -> None:
-        """Something that concerns the gate itself."""
+        """Write an event of the gate itself."""
         self._log.record(priority, message_id, message)
 
     @property
@@ -54,30 +54,30 @@ class Records:
         return self._log.waiting
 
     def write_starts(self, *, everything: bool = False) -> bool:
-        """Write the starts that were put off until now, or all of them. Returns whether there are more for later."""
+        """Write the delayed starts that are due, or all of them. Returns whether some remain for later."""
         return False
 
     def send(self) -> None:
-        """Let the journal have what was recorded, as far as it takes it now."""
+        """Send the records to the journal, as far as it takes them now."""
         self._log.send()
 
     def flush(self) -> None:
-        """Before an exit: the journal finds the service of a record only while its sender lives."""
+        """Wait for the journal before an exit: it finds the service of a record only while its sender lives."""
         self.write_starts(everything=True)
         self._log.send()
         self._log.flush()
 
     def forget(self) -> None:
-        """In a child: what its parent has not sent yet is its parent's to send."""
+        """Called in a child: its parent sends the records that wait."""
         self._log.forget()
 
 
 class JournalRecords(Records):
-    """START and EXIT as text: with lists of fields they take three times as long.
+    """START and EXIT in the journal. They are made as text: lists of fields would take three times as long.
 
-    The fields of START are those of Log.verdict, and the server's process id. Of a session that is over within
-    BRIEF_SECONDS it is the only record, with the fields of EXIT: half as much for the journal to do and to keep, and
-    such sessions are the many.
+    The fields of START are those of Log.verdict, and the server's process id. A session that is over within
+    BRIEF_SECONDS has only this record, with the fields of EXIT in it. Most sessions are so short, so the journal has
+    half the work, and half the data.
     """
 
     def __init__(self, log: BufferedLog) -> None:
@@ -85,7 +85,7 @@ class JournalRecords(Records):
         self._start = self._head(ACCEPTED) + field_lines(("SOCKGATE_VERDICT", "allow"))
         self._end = self._head(ENDED)
         self._message = f"MESSAGE={self._service}: "
-        self._begun: dict[Session, Decision] = {}  # those whose START is not written yet, the oldest first
+        self._begun: dict[Session, Decision] = {}  # sessions without a written START, the oldest first
 
     def accepted(self, session: Session, decision: Decision) -> None:
         self._begun[session] = decision
@@ -133,7 +133,7 @@ class JournalRecords(Records):
 
 
 class XinetdLines(Records):
-    """xinetd's (log.c), as its FILE and SYSLOG logs have them behind the date."""
+    """The lines of xinetd (log.c), as they follow the date in its FILE and SYSLOG logs."""
 
     def accepted(self, session: Session, decision: Decision) -> None:
         self._log.write_line(f"START: {self._service} pid={session.pid} from={address_of(session.peer)}")
@@ -163,7 +163,7 @@ XINETD_REASONS = {
 
 
 class TcpserverLines(Records):
-    """tcpserver's with -v. Where it decides in a child, we have none: a refusal shows the gate's own process id."""
+    """The lines of tcpserver -v. tcpserver refuses in a child. Here a refusal shows the process id of the gate."""
 
     def counted(self, current: int, most: int) -> None:
         self._log.write_line(f"tcpserver: status: {current}/{most}")
@@ -196,7 +196,7 @@ def end_message(session: Session, status: int) -> str:
 
 @lru_cache(maxsize=256)
 def described(status: int) -> tuple[str, str]:
-    """What waitpid(2) says of a server: for a message, and as a field of the journal."""
+    """The status of waitpid(2) about a server: as words for a message, and as a field of the journal."""
     if not os.WIFSIGNALED(status):
         code = os.WEXITSTATUS(status)
         return f"status {code}", f"SOCKGATE_STATUS={code}\n"
@@ -213,6 +213,6 @@ def address_of(peer: Peer | None) -> str:
 
 
 def tcpserver_ends(peer: Peer) -> str:
-    """LOCALHOST:LOCALIP:LOCALPORT REMOTEHOST:REMOTEIP:REMOTEINFO:REMOTEPORT, nothing where nothing is known."""
+    """LOCALHOST:LOCALIP:LOCALPORT REMOTEHOST:REMOTEIP:REMOTEINFO:REMOTEPORT. An unknown part is empty."""
     local = f"{peer.local_host or ''}:{peer.local_ip or ''}:{peer.local_port}"
     return clean(f"{local} {peer.host or ''}:{peer.remote_ip or ''}:{peer.info or ''}:{peer.remote_port}")

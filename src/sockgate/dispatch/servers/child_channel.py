@@ -1,7 +1,8 @@
-"""Between a child that asks its client who it is, and the gate, which counts clients.
+"""The channel between the gate, which counts clients, and a child that finishes the admission of its client.
 
-The child sends the client's addresses. The gate answers how many of its source there are now, or why the client may
-not come in. The child says so if it turns the client away; that it became the server shows when exec closes its end.
+The child sends the client's addresses. The gate answers with the number of clients from the same source, or with the
+reason why the client may not come in. If the child refuses the client, it says so. If it becomes the server, exec
+closes its end of the channel.
 """
 
 import _socket
@@ -17,7 +18,7 @@ from ..sessions.sessions import Session, Sessions
 from .ended_servers import EndedServers
 
 LONGEST = 1 << 12
-PATIENCE = 0.1  # seconds until a child looks whether its parent is still there
+PATIENCE = 0.1  # seconds between two looks of a child whether its parent still lives
 AS_BEFORE, TURNED_AWAY, HEARD = b"as before", b"turned away", "heard"
 
 
@@ -25,12 +26,12 @@ class ParentChannel:
     """The child's end."""
 
     def __init__(self, channel: _socket.socket, pid: int) -> None:
-        """`pid` is the parent's."""
+        """`pid` is the process id of the parent."""
         self._channel = channel
         self._pid = pid
 
     def take_place(self, session: Session) -> None:
-        """Have this client counted, now that it is known. Raises Refused if that is more than the limits allow."""
+        """Have the gate count this client, which is known now. Raises Refused if a limit forbids the client."""
         answer = self._ask(encode_peer(session.peer))
         if answer.isdigit():
             session.number = int(answer)
@@ -38,16 +39,16 @@ class ParentChannel:
             raise decode_refusal(answer)
 
     def turned_away(self) -> None:
-        """Say so, and wait until that is heard: the parent must not see this process end first, as a server would."""
+        """Say that the client is refused, and wait until the parent has read it, before this process ends."""
         self._ask(TURNED_AWAY)
 
     def close(self) -> None:
         self._channel.close()
 
     def _ask(self, question: bytes) -> str:
-        """ "" if the parent has gone: it was told to stop, and its clients are to be served nevertheless.
+        """The answer to a question. "" if the parent has gone: it has stopped, and its clients are served all the same.
 
-        That does not show by an end of file: other children may have a copy of the parent's end.
+        There is no end of file for this, because other children can have a copy of the parent's end.
         """
         try:
             self._channel.send(question, _socket.MSG_NOSIGNAL)
@@ -60,7 +61,7 @@ class ParentChannel:
 
 
 class AskingChild:
-    """The gate's end: one child that finds out who the client of a session is."""
+    """The gate's end of the channel to one child, which finishes the admission of its client."""
 
     def __init__(self, session: Session, channel: _socket.socket) -> None:
         self.session = session
@@ -70,7 +71,7 @@ class AskingChild:
         return self._channel.fileno()
 
     def read(self) -> bytes:
-        """What it says; empty when it has become the server, or has died. A death resets the connection."""
+        """The words of the child. Empty when it has become the server, or has died (then the connection is reset)."""
         try:
             return self._channel.recv(LONGEST)
         except OSError:
@@ -80,7 +81,7 @@ class AskingChild:
         try:
             self._channel.send(text.encode(), _socket.MSG_NOSIGNAL)
         except OSError:
-            return  # the child has died, which costs its own client only
+            return  # the child has died, which costs only its own client
 
     def close(self) -> None:
         self._channel.close()
@@ -91,7 +92,7 @@ class AskingChild:
 
 
 class AskingChildren:
-    """Those that ask at the moment."""
+    """The children that finish an admission now."""
 
     def __init__(self, poller: Poller, sessions: Sessions, ended: EndedServers) -> None:
         self._poller = poller
@@ -100,7 +101,7 @@ class AskingChildren:
         self._children: set[AskingChild] = set()
 
     def connect(self, session: Session) -> tuple[AskingChild, ParentChannel]:
-        """Both ends for a child that is about to be started. Raises Overloaded."""
+        """Both ends of the channel for a child that will be started. Raises Overloaded."""
         try:
             ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
         except OSError as error:
@@ -116,7 +117,7 @@ class AskingChildren:
         return child, ParentChannel(theirs, os.getpid())
 
     def hear(self, child: AskingChild) -> None:
-        """Take what this child has to say, and answer."""
+        """Read the words of this child, and answer them."""
         message, session = child.read(), child.session
         if not message:
             self.disconnect(child)
@@ -126,7 +127,7 @@ class AskingChildren:
         else:
             peer = decode_peer(message) or session.peer
             excess = self._sessions.name_client(session, peer)
-            if excess:  # because of others, who may have left already
+            if excess:  # the limit is reached, but some of its clients may have left already
                 self._ended.take_leave()
                 excess = self._sessions.name_client(session, peer)
             child.answer(encode_refusal(excess) if excess else str(session.number))
@@ -137,19 +138,19 @@ class AskingChildren:
         child.close()
 
     def disconnect_all(self) -> None:
-        """In the guardian, which counts no clients: its children go on without an answer."""
+        """Called in the guardian, which counts no clients: its children go on without an answer."""
         for child in self._children.copy():
             self.disconnect(child)
 
     def forget(self) -> None:
-        """In the guardian: these children are the gate's, and so are the descriptors."""
+        """Called in the guardian: these children and their descriptors belong to the gate."""
         for child in self._children:
             child.detach()
         self._children.clear()
 
 
 def encode_refusal(verdict: Verdict) -> str:
-    """Of a limit: an option and its value, and the reason."""
+    """The refusal of a limit as bytes: the option, its value, and the reason."""
     assert verdict.cause is not None
     return f"{verdict.cause.option}\n{verdict.cause.text}\n{verdict.reason}"
 
@@ -160,7 +161,7 @@ def decode_refusal(answer: str) -> Refused:
 
 
 def encode_peer(peer: Peer) -> bytes:
-    """The client's addresses; of a user of an AF_UNIX socket the parent knows already all there is to know."""
+    """The client's addresses as bytes. The parent already knows all about a client of an AF_UNIX socket."""
     words = (peer.remote.hex(), peer.remote_port, peer.local.hex(), peer.local_port, peer.via or "")
     return " ".join(map(str, words)).encode() if peer.remote else AS_BEFORE
 

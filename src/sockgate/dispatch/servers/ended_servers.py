@@ -1,4 +1,4 @@
-"""Servers that have ended."""
+"""End the sessions of servers that have ended."""
 
 import os
 
@@ -8,7 +8,7 @@ from ..sessions.sessions import Sessions
 
 
 class EndedServers:
-    """Takes leave of them: their sessions count no longer, and their end is recorded."""
+    """Ends sessions: they no longer count, and their end is recorded."""
 
     def __init__(self, sessions: Sessions, records: Records, guardian: Guardian) -> None:
         self._sessions = sessions
@@ -16,7 +16,7 @@ class EndedServers:
         self._guardian = guardian
 
     def take_leave(self) -> None:
-        """Of every server that has ended by now."""
+        """End the session of every server that has ended by now."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""What a child of the gate does before it becomes the server: all that would hold up the accept loop."""
+"""The work of a child of the gate before it becomes the server: all that would delay the accept loop."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def fork_server(client: AdmittedClient, records: Records, parent: ParentChannel 
             code = finish_admission(client, parent, records)
         elif client.decision:
             code = become_server(client, client.decision, records)
-    except Exception as error:  # a fault of ours costs this client, and does not go unsaid
+    except Exception as error:  # an error in this program costs this client, and is logged
         records.event(ERROR, FAULT, f"internal error: {describe(error)}")
         records.flush()
     finally:
@@ -46,7 +46,7 @@ def fork_server(client: AdmittedClient, records: Records, parent: ParentChannel 
 
 
 def fork() -> int:
-    """As fork(2), with signals as usual in the child, which has a process group of its own. Raises Overloaded."""
+    """fork(2). The child has default signals and a process group of its own. Raises Overloaded."""
     block_all()
     try:
         pid = os.fork()
@@ -65,7 +65,7 @@ def fork() -> int:
 
 
 class Counted(Blocking):
-    """The driver of an admission in a child, whose parent counts the clients."""
+    """The driver of an admission in a child. The parent of the child counts the clients."""
 
     def __init__(self, seconds: float, session: Session, parent: ParentChannel) -> None:
         super().__init__(0, seconds)
@@ -78,7 +78,7 @@ class Counted(Blocking):
 
 
 def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Records) -> int:
-    """Wait for what the gate could not wait for; then become the server, or tell the client why it may not come in."""
+    """Finish an admission that has to wait. Then become the server, or refuse the client."""
     assert client.pending
     session = client.session
     outcome = Counted(client.rules.gate.timeout, session, parent).finish(*client.pending)
@@ -101,7 +101,7 @@ def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Rec
 
 
 def become_server(client: AdmittedClient, decision: Decision, records: Records) -> int:
-    """Its connection is on descriptor 0. Returns an exit code if that is not possible."""
+    """Become the server of the client on descriptor 0. Returns an exit code if that is not possible."""
     session, gate = client.session, client.rules.gate
     try:
         variables = decision.environment.variables(session.peer.remote_port, session.number)

@@ -1,4 +1,4 @@
-"""Starting the servers of clients that were let in."""
+"""Start the servers of clients that were let in."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,18 +18,19 @@ from .vfork_server import pipe_of_failures, start_server
 
 
 class VforkPlan(NamedTuple):
-    """What start_server() wants of one client."""
+    """The arguments of start_server() for one client."""
 
     path: bytes
     environment: list[bytes]
 
 
-Plan = VforkPlan | Exception | None  # an error is raised when it is the client's turn; None if a fork is needed
+Plan = VforkPlan | Exception | None  # an exception is raised later, in the client's turn; None if a fork is needed
 
 
 class ServerStarter:
-    """
-    waiting  clients whose server could not be started, because the system is short of something
+    """Starts servers, and keeps the clients whose server must wait.
+
+    waiting  clients whose server could not be started because the system is short of resources
     """
 
     def __init__(
@@ -40,12 +41,12 @@ class ServerStarter:
         self._records = records
         self._guardian = guardian
         self.waiting: list[AdmittedClient] = []
-        pipe_of_failures()  # it takes descriptors, of which none may be left later
+        pipe_of_failures()  # this needs descriptors, of which none may be left later
 
     def start(self, clients: Sequence[AdmittedClient]) -> str:
-        """Returns what the system is short of, if a client has to wait; else nothing.
+        """Start the servers of these clients. If a client has to wait, return what the system is short of, else "".
 
-        What can be done for all of them in a row comes first: each start leaves the processor's caches cold.
+        The work that can be done for all clients in a row comes first: each start leaves the processor's caches cold.
         """
         shortage = ""
         for client, plan in zip(clients, list(map(make_plan, clients)), strict=True):
@@ -61,25 +62,25 @@ class ServerStarter:
             except GateError as error:
                 self._records.failed(client.session.peer, error)
                 self._give_up(client)
-            except Exception as error:  # a fault of ours costs this client, not the others
+            except Exception as error:  # an error in this program costs this client, not the others
                 self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
                 if not client.session.pid:
                     self._give_up(client)
         return shortage
 
     def start_waiting(self) -> str:
-        """Try those again that had to wait. Returns what the system is still short of."""
+        """Start the servers of the clients that wait. Returns what the system is still short of, or ""."""
         clients, self.waiting = self.waiting, []
         return self.start(clients)
 
     def forget(self) -> None:
-        """In the guardian: these clients are the gate's, and so are the descriptors."""
+        """Called in the guardian: these clients and their descriptors belong to the gate."""
         for client in self.waiting:
             client.connection.detach()
         self.waiting.clear()
 
     def _start(self, client: AdmittedClient, plan: Plan) -> None:
-        """Raises GateError."""
+        """Start the server of one client. Raises GateError."""
         session = client.session
         session.pid = self._launch(client, plan)
         self._sessions.started(session)
@@ -89,7 +90,7 @@ class ServerStarter:
             self._records.accepted(session, client.decision)
 
     def _launch(self, client: AdmittedClient, plan: Plan) -> int:
-        """Returns a process id. Raises GateError."""
+        """Start the process. Returns its id. Raises GateError."""
         if isinstance(plan, VforkPlan):
             rules = client.rules
             return start_server(
@@ -115,7 +116,7 @@ class ServerStarter:
 
 
 def make_plan(client: AdmittedClient) -> Plan:
-    """How its server will be started."""
+    """The plan for the start of this client's server."""
     decision, session = client.decision, client.session
     if decision is None:
         return None
@@ -125,5 +126,5 @@ def make_plan(client: AdmittedClient) -> Plan:
     try:
         environment = decision.environment
         return VforkPlan(server.find(environment.search), environment.words(session.peer.remote_port, session.number))
-    except Exception as error:  # of this client, not of those beside it: raised when it is its turn
+    except Exception as error:  # it concerns this client only, so it is raised in its turn
         return error

@@ -1,11 +1,11 @@
-"""Starting a server at once, on the connection of a client that nothing more is to be asked or told."""
+"""Start a server at once, for a client whose admission is finished."""
 
 import os
 import select
 import sys
 
-# The C half of `subprocess`: Popen itself takes longer than a small server. As Popen does, it uses vfork(2), which
-# spares the C library's posix_spawn(3) 25 us of the 100 until the server runs (glibc 2.36): no stack to be made.
+# The C half of `subprocess`. Popen itself takes longer than a small server. Both use vfork(2): the server runs after
+# 75 us, but after 100 us with posix_spawn(3) of the C library (glibc 2.36), which makes a stack.
 from _posixsubprocess import fork_exec
 from collections.abc import Sequence
 from functools import cache
@@ -15,20 +15,21 @@ from ...connection.server import exec_failure
 from ..overload import OVERLOADED, Overloaded
 
 FAILED = 255  # the exit status of a child that could not become its server (_posixsubprocess.c)
-ENDING_SECONDS, ENDING_CHECKS = 0.001, 100  # from what it writes to its end
-NOT_GIVEN = -1  # of a descriptor or a number
-VFORK = (True,) if sys.version_info < (3, 14) else ()  # it was a question until then
+ENDING_SECONDS, ENDING_CHECKS = 0.001, 100  # the wait between the last words of a failed child and its end
+NOT_GIVEN = -1  # a descriptor or a number that is not given
+VFORK = (True,) if sys.version_info < (3, 14) else ()  # an argument that was removed in 3.14
 
 
 def start_server(
     path: bytes, arguments: Sequence[bytes], environment: list[bytes], connection: int, *, stderr: bool
 ) -> int:  # fmt: skip
-    """Returns the server's process id, raises Overloaded or another GateError. With `stderr`, that is the client, too.
+    """Start a server. Returns its process id. Raises Overloaded or another GateError.
 
-    Nothing but the connection and standard error survives exec. Its signals are ours, which is to say as usual.
+    With `stderr`, standard error is the client's connection, too. Only the connection and standard error stay open at
+    exec. The server has default signals, as the gate has.
 
-    It gets a process group of its own, but not a session: with setsid(2) a Linux that has CONFIG_SCHED_AUTOGROUP makes
-    a scheduling group for each, which costs 0.2 ms of the 0.7 that a small server takes from start to end.
+    The server gets its own process group, but no session. With setsid(2), Linux with CONFIG_SCHED_AUTOGROUP makes a
+    scheduling group for each server. That takes 0.2 ms of the 0.7 ms of a small server.
     """
     failures = pipe_of_failures()
     try:
@@ -52,9 +53,9 @@ def start_server(
 
 
 class Failures:
-    """What children write if they do not get as far as exec, before the parent goes on: KIND:ERRNO:TEXT.
+    """The failures of children that did not reach exec. They write KIND:ERRNO:TEXT before the parent goes on.
 
-    One pipe for all of them. The gate never waits for it.
+    There is one pipe for all of them. The gate never waits for it.
     """
 
     def __init__(self) -> None:
@@ -63,8 +64,8 @@ class Failures:
         self._poll.register(self.reader, select.POLLIN)
 
     def take(self) -> int:
-        """The errno of the latest child, 0 if it has become its server."""
-        if not self._poll.poll(0):  # to read in vain would raise an exception, which takes longer
+        """The errno of the latest child. 0 if it has become its server."""
+        if not self._poll.poll(0):  # a read without data would raise an exception, which takes longer
             return 0
         return int(os.read(self.reader, 1 << 12).split(b":")[1], 16)
 
@@ -72,8 +73,8 @@ class Failures:
 def has_failed(pid: int) -> bool:
     """Whether this is the child that could not become its server.
 
-    Where vfork(2) fails, CPython falls back to fork(2). Such a child may write later, and must not be taken for the
-    next one. Its end is in the log with the status that it has then.
+    If vfork(2) fails, CPython uses fork(2). Such a child can write later, and must not be taken for the next one. The
+    log then shows its end with its status.
     """
     for _ in range(ENDING_CHECKS):
         end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -85,5 +86,5 @@ def has_failed(pid: int) -> bool:
 
 @cache
 def pipe_of_failures() -> Failures:
-    """The one of this process."""
+    """The pipe of this process."""
     return Failures()

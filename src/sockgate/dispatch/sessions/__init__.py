@@ -1,1 +1,1 @@
-"""The clients that are being served, and the counts that limits go by."""
+"""The clients that are being served, and the counts for the limits."""

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 class Pending(NamedTuple):
-    """An admission that has to wait for something, and for what."""
+    """An admission that has to wait, and what it needs."""
 
     machine: "Admission"
     need: "Need"
 
 
 class AdmittedClient(NamedTuple):
-    """One that was let in, or that a child of the gate will decide about.
+    """A client that was let in, or about which a child of the gate will decide.
 
-    rules     in force when it came
+    rules     the rules that were in force when it came
     decision  None if there is none yet
-    unsent    what it is still to be told before anything else
-    header    bytes of a PROXY header that is known and still to be read, so that the server does not see it
-    pending   what is left to be done until there is a decision
+    unsent    bytes that it must be sent before any others
+    header    the length of a PROXY header that must still be read, so that the server does not see it
+    pending   the rest of its admission, if there is no decision yet
     """
 
     connection: _socket.socket
@@ -39,9 +39,9 @@ class AdmittedClient(NamedTuple):
     pending: Pending | None = None
 
     def without_header(self) -> "AdmittedClient":
-        """The same once the header has been read; all of it is there."""
+        """Read the header, which has come completely. Returns the same client without it."""
         left = self.header
-        with suppress(OSError):  # the connection was reset meanwhile, as the server will see
+        with suppress(OSError):  # the connection was reset meanwhile; the server will notice it
             while left and (read := len(self.connection.recv(left))):
                 left -= read
         return self._replace(header=0)

@@ -1,4 +1,4 @@
-"""How many clients there are, from where, and how fast they come."""
+"""The number of clients, by source and network, and the rate at which they come."""
 
 from time import monotonic
 
@@ -11,7 +11,7 @@ Origin = tuple[Network, Network | None]  # source and network, None if networks 
 
 
 def network_of(peer: Peer, prefix: tuple[int, int]) -> Network:
-    """The network that this client is counted with; prefix in bits: (IPv4, IPv6)."""
+    """The network with which this client is counted. The prefix is in bits: (IPv4, IPv6)."""
     length = len(peer.remote)
     if not length:
         return 0, peer.credentials[1] if peer.credentials else -1
@@ -20,7 +20,7 @@ def network_of(peer: Peer, prefix: tuple[int, int]) -> Network:
 
 
 class ClientCounts:
-    """Clients by source and by network. One more of them is counted, or the limit that is in the way is named."""
+    """Counts clients by source and by network, and enforces the limits."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -28,12 +28,12 @@ class ClientCounts:
         self.networks: dict[Network, int] = {}
 
     def origin(self, peer: Peer) -> Origin:
-        """What this client is counted under."""
+        """The source and the network of this client."""
         source = network_of(peer, self._limits.source_prefix)
         return source, network_of(peer, NETWORK_PREFIX) if self._limits.per_network else None
 
     def enter(self, origin: Origin) -> int | Verdict:
-        """Count this client. Returns how many there are from its source then, or the refusal of one too many."""
+        """Count this client. Returns the number of clients from its source, or the refusal if a limit is reached."""
         source, network = origin
         limits = self._limits
         number = self.sources.get(source, 0) + 1
@@ -55,7 +55,7 @@ class ClientCounts:
 
 
 def decrement(counts: dict[Network, int], key: Network) -> None:
-    """A count of 0 is not kept: a resident gate sees new sources for years."""
+    """Subtract one. A count of 0 is deleted: a resident gate sees new sources for years."""
     left = counts.pop(key) - 1
     if left:
         counts[key] = left
@@ -67,10 +67,10 @@ def refusal(option: str, limit: int, where: str = "") -> Verdict:
 
 
 class Rate:
-    """--rate N/SECONDS, what xinetd has cps for: more than N clients per second on average, and a pause begins.
+    """--rate N/SECONDS, like xinetd's cps: if more than N clients per second come on average, a pause begins.
 
-    A token bucket that holds N: a burst of N is always welcome. xinetd divides by whole seconds instead, and pauses
-    already for a steady N per second (access.c, 2.3.15).
+    It is a token bucket that holds N tokens, so a burst of N is always served. xinetd divides by whole seconds instead,
+    and already pauses at a steady N per second (access.c, 2.3.15).
     """
 
     def __init__(self, most: int, pause: int) -> None:
@@ -81,7 +81,7 @@ class Rate:
         self._paused_until = 0.0
 
     def exceeded(self) -> bool:
-        """Count a client. True if it is one too many, and for all that come during the pause that it begins."""
+        """Count a client. True if it is one too many, which begins a pause, and for all clients during the pause."""
         now = monotonic()
         if now < self._paused_until:
             return True

@@ -1,4 +1,4 @@
-"""The sessions: clients that were let in, each with its server."""
+"""The sessions: admitted clients, each with its server process, until that ends."""
 
 from time import monotonic
 
@@ -10,13 +10,13 @@ from .client_counts import ClientCounts, Origin, refusal
 
 
 class Session:
-    """A client that was let in: from the verdict until its server has ended.
+    """One session, from the verdict until the server has ended.
 
-    origin   what it is counted under; None until that is known
-    number   how many of its source were connected when it came, itself included; 0 until that is known
-    refused  it was let in only to be asked who it is, and was turned away then
-    seconds  how long it took, once it is over
-    text     of the record of its start, for the record of its end
+    origin   source and network of the client; None until they are known
+    number   how many clients of its source were connected when it came, itself included; 0 until it is known
+    refused  whether a child finished its admission and refused it
+    seconds  the duration, after the end
+    text     text from the record of its start, for the record of its end
     """
 
     __slots__ = ("number", "origin", "peer", "pid", "refused", "seconds", "since", "text")
@@ -33,12 +33,13 @@ class Session:
 
 
 class Sessions:
-    """
-    most     sessions at a time
-    count    sessions at the moment
-    full     whether there are as many as there may be
-    served   clients that got a server so far
-    refused  clients that were refused so far
+    """All sessions of the gate.
+
+    most     the limit of sessions at a time
+    count    the number of sessions now
+    full     whether the limit is reached
+    served   the number of clients that got a server so far
+    refused  the number of clients that were refused so far
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -52,7 +53,7 @@ class Sessions:
         self.refused = 0
 
     def begin(self, peer: Peer) -> Session | Verdict:
-        """Count a client in; or the verdict that refuses it."""
+        """Begin a session for this client. Returns the verdict instead if a limit refuses it."""
         session = Session(peer)
         excess = refusal("--max-connections", self.most) if self.full else self._count(session)
         if excess is None:
@@ -60,39 +61,39 @@ class Sessions:
         return excess or session
 
     def begin_behind_proxy(self, proxy: Peer) -> Session | Verdict:
-        """Count a client in whose address comes later, from this proxy."""
+        """Begin a session for a client behind this proxy. Its address comes later."""
         if self.full:
             return refusal("--max-connections", self.most)
         self._add_one()
         return Session(proxy)
 
     def name_client(self, session: Session, peer: Peer) -> Verdict | None:
-        """The client behind the proxy is this one. Returns the verdict that refuses it, if one does."""
+        """The client behind the proxy is known now. Returns the verdict if a limit refuses it, else None."""
         if session.number:
             return None
         session.peer = peer
         return self._count(session)
 
     def started(self, session: Session) -> None:
-        """Its process runs."""
+        """The process of this session runs."""
         self.served += 1
         self._running[session.pid] = session
 
     def turned_away(self, session: Session) -> None:
-        """Its process, which asked the client who it is, refuses it."""
+        """The child that finished the admission refuses the client."""
         session.refused = True
         self.served -= 1
         self.refused += 1
 
     def ended(self, pid: int) -> Session | None:
-        """A process has ended. Returns the session that is over, None if it was no client's."""
+        """A process has ended. Returns its session, which is over, or None if the process had none."""
         session = self._running.pop(pid, None)
         if session:
             self.end(session)
         return session
 
     def end(self, session: Session) -> None:
-        """It is over; or its process could not be started."""
+        """End this session: its server has ended, or could not be started."""
         session.seconds = monotonic() - session.since
         self.count -= 1
         self.full = False
@@ -100,7 +101,7 @@ class Sessions:
             self._counts.leave(session.origin)
 
     def forget(self) -> None:
-        """In the guardian: the clients that are connected now may have left when it serves one."""
+        """Called in the guardian: the clients that are connected now may have left before it serves one."""
         self._counts = ClientCounts(self._limits)
         self._running.clear()
         self.count, self.full = 0, False
