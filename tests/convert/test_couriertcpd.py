@@ -68,14 +68,14 @@ def test_access_rules_are_taken_over_as_they_are(tmp_path: Path) -> None:
         ("MAXPERC=3", "MAXPERC=3", Outcome.APPROXIMATED,
          "systemd has no limit per network; sockgated(8) has: --max-per-network 3"),
         ("PORT=nonsense", "PORT=nonsense", Outcome.REFUSED,
-         "'nonsense' is neither a port nor in /etc/services; the service is not converted"),
+         "'nonsense' with protocol tcp is neither in /etc/services nor a port; the service is not converted"),
         ("MAXPERIP=x", "MAXPERIP=x", Outcome.REFUSED, "'x' is no number; the service is not converted"),
         ("DROP=-drop", "DROP=-drop", Outcome.TRANSLATED, "the lists refuse"),
         ("DROP=-haproxy", "DROP=-haproxy", Outcome.REFUSED,
          "-haproxy is not converted: it decides who gets in; add the gate's own option, see sockgate(8); "
          "the service is not converted"),
-        ("IMAPACCESSFILE=/nonexistent", "IMAPACCESSFILE=/nonexistent", Outcome.APPROXIMATED, "'/nonexistent' does not "
-         "exist here: until it does, the gate refuses everybody"),
+        ("IMAPACCESSFILE=/nonexistent", "IMAPACCESSFILE=/nonexistent", Outcome.BROKEN, "'/nonexistent' does not "
+         "exist here: until it does, the gate refuses every client"),
     ],
 )  # fmt: skip
 def test_setting_is_reported(text: str, what: str, outcome: Outcome, said: str, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_rules_that_may_have_been_lost_let_nobody_in(compiled: bool, tmp_path: P
         os.utime(tmp_path / "imapaccess.dat", (0, 0))
     conversion = convert(tmp_path, f"IMAPACCESSFILE={rules}")
     assert f"--courier-access {rules}" in units(conversion)
-    assert any("refuses everybody" in entry.text for entry in conversion.report.entries)
+    assert any("refuses every client" in entry.text for entry in conversion.report.entries)
 
 
 @pytest.mark.parametrize(

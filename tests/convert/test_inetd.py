@@ -69,7 +69,7 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
         ("26 stream tcp nowait 0day /bin/cat",
          "systemd does not take '0day' for the name of an account; give its number"),
         ("26 stream tcp nowait root internal",
-         "there is no internal service 'port-26' but chargen daytime discard echo time"),
+         "there is no internal service '26' but chargen daytime discard echo time"),
         ("26 stream tcp wait root /usr/sbin/tcpd in.x",
          "nothing can ask hosts.allow for the connections that a server with wait accepts"),
         ("nowhere.invalid:26 stream tcp nowait root /bin/cat",

@@ -66,7 +66,7 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
          "value out"),
         ("tcpserver -RH 0 7", "tcpserver: host, port or program is missing"),
         ("tcpserver -RHy 0 7 /bin/cat", "tcpserver: the option -y is not known"),
-        ("tcpserver -RH 0 nonsense /bin/cat", "'nonsense' is neither a port nor in /etc/services"),
+        ("tcpserver -RH 0 nonsense /bin/cat", "'nonsense' with protocol tcp is neither in /etc/services nor a port"),
         ("tcpserver -RHU 0 7 /bin/cat", "$UID and $GID are not set by envuidgid in front of it; write -u and -g"),
         ("softlimit -m `cat /nonexistent` tcpserver -RH 0 7 /bin/cat", "softlimit: the limit cannot be known without "
          "running the script; write its value out"),

@@ -66,6 +66,18 @@ def test_exit_code_is_2_for_wrong_usage(words: list[str], message: str, capsys: 
     assert capsys.readouterr().err.startswith(f"sockgatectl: {message}")
 
 
+@pytest.mark.parametrize(
+    "prefix", ["../q", "a/b", "/etc/x", ".", "..", "-x", "a b", "%n", "a\n", "x@", "\u00e9", "a" * 101]
+)
+def test_a_prefix_that_leads_to_another_folder_or_is_no_units_name_is_wrong_usage(
+    prefix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["convert", "xinetd", write(tmp_path, CLEAN % 7), "--output", str(tmp_path / "units"), f"--prefix={prefix}"]
+    assert main.run(words) == 2
+    assert "cannot begin the name of a unit" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["xinetd.conf"]
+
+
 def test_json_lists_services_units_and_one_entry_per_attribute(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

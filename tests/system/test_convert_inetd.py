@@ -56,7 +56,9 @@ def others(machine: Machine, inetd: str) -> list[str]:
     asked = [("echo", "127.0.0.1", "7"), ("udp", "192.168.0.1", "7"), ("tcp", "127.0.0.1", "9"),
              ("tcp", "127.0.0.1", "13"), ("udp", "192.168.0.1", "13"), ("tcp", "127.0.0.1", "37"),
              ("tcp", "127.0.0.1", "19"), ("udp", "127.0.0.1", "7001"), ("tcp", "127.0.0.1", "7002"),
-             ("tcp", "127.0.0.1", "7002"), ("udp", "127.0.0.1", "7001"), ("echo", "::1", "7")]  # fmt: skip
+             ("tcp", "127.0.0.1", "7002"), ("udp", "127.0.0.1", "7001"), ("echo", "::1", "7"),
+             *(("tcp", address, port) for port in ("7003", "7005") for address in ("127.0.0.1", "127.0.0.2")),
+             ("udp", "192.168.0.1", "7004"), ("udp", "127.0.0.2", "7004")]  # fmt: skip
     if inetd == "openbsd-inetd":
         asked.append(("unix", "/run/unix.sock", ""))
     return [f"{words}: {without_time(services.client(machine, 'datagram', *filter(None, words)))}" for words in asked]

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ..host.host import Host
-from .outcomes import Answer, approximated, blocked, translated
+from .outcomes import Answer, blocked, broken, translated
 
 # What systemd takes for a name (user-util.c: valid_user_group_name), stricter in that digits never come first:
 # systemd up to 233 ran `User=0day` as root (CVE-2017-1000082).
@@ -36,7 +36,7 @@ def named_user(host: Host, name: str) -> tuple[Account, Answer]:
             f"there is no user {name!r} on this machine: the old program would not have started the service, "
             "and the unit cannot start before there is"
         )
-        return Account(name), approximated(text, f"User={name}")
+        return Account(name), broken(text, f"User={name}")
     if known.pw_uid == 0:
         return Account(uid=0), translated(text="root is the default")
     if WARNED_OF.fullmatch(name):
@@ -83,5 +83,5 @@ def any_group(host: Host, name: str) -> tuple[str, Answer]:
             f"there is no group {name!r} on this machine: the old program would not have started the service, "
             "and the unit cannot start before there is"
         )
-        return name, approximated(text, f"Group={name}")
+        return name, broken(text, f"Group={name}")
     return name, translated(f"Group={name}")

@@ -3,6 +3,9 @@
 Names are those that xinetd.d files use; numbers are IANA's, or what every distribution's services(5) used to say.
 """
 
+from ..host.host import Host
+from .outcomes import Answer, approximated, blocked
+
 PORTS = {
     "tcp": {
         "echo": 7, "discard": 9, "systat": 11, "daytime": 13, "netstat": 15, "qotd": 17, "chargen": 19, "ftp": 21,
@@ -21,3 +24,17 @@ PORTS = {
         "tftp": 69, "netbios-ns": 137, "biff": 512, "comsat": 512, "talk": 517, "ntalk": 518, "amanda": 10080,
     },
 }  # fmt: skip
+
+
+def port_of(host: Host, text: str, protocol: str) -> tuple[int | None, Answer | None]:
+    """The port that a number or a name of services(5) stands for, and what the report has to say about it."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else host.port(text, protocol)
+    if number is not None and 0 < number < 65536:
+        return number, None
+    assigned = PORTS[protocol].get(text)
+    if assigned is None:
+        return None, blocked(f"{text!r} with protocol {protocol} is neither in /etc/services nor a port")
+    return assigned, approximated(
+        f"{text!r} with protocol {protocol} is not in this machine's /etc/services: the old program would not have "
+        f"served it here; the port that is assigned to this name, {assigned}, is taken"
+    )

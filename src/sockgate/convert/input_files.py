@@ -1,7 +1,10 @@
 """Where things stand in the old configuration, and reading it."""
 
 import os
+import stat
 from dataclasses import dataclass
+
+LARGEST = 16 << 20  # bytes of one file
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,15 +25,37 @@ class Unreadable(Exception):
 def read_text(path: str) -> str:
     """A configuration file, with bytes that are not UTF-8 kept as surrogates.
 
-    Regular files only: a FIFO or a device in a configuration folder would block the converter for good.
+    Only a regular file of a sensible size is read. A FIFO, a device or a file of the kernel's could block the
+    converter, or never end.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            if not os.path.isfile(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise Unreadable("not a regular file")
-            return file.read().decode("utf-8", "surrogateescape")
+            return read_whole(descriptor).decode("utf-8", "surrogateescape")
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise Unreadable(getattr(error, "strerror", None) or str(error)) from None
+
+
+def read_whole(descriptor: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while piece := os.read(descriptor, 1 << 16):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST:
+            raise Unreadable(f"larger than {LARGEST >> 20} MiB")
+    return b"".join(pieces)
+
+
+def names_in(folder: str) -> list[str]:
+    """The names in a folder, sorted as C programs sort them. Raises Unreadable."""
+    try:
+        return sorted(os.listdir(folder), key=os.fsencode)
+    except (OSError, ValueError) as error:
         raise Unreadable(getattr(error, "strerror", None) or str(error)) from None
 
 

@@ -12,12 +12,14 @@ class Answer:
 
     became  the directives or options, as they are in the unit
     blocks  the service cannot be written without it: access would change, or the old program did not run it either
+    advice  what to change in the unit, if one is written
     """
 
     outcome: Outcome
     text: str = ""
     became: tuple[str, ...] = ()
     blocks: bool = False
+    advice: str = ""
 
 
 def translated(*became: str, text: str = "") -> Answer:
@@ -28,8 +30,13 @@ def approximated(text: str, *became: str) -> Answer:
     return Answer(Outcome.APPROXIMATED, text, became)
 
 
-def ignored(text: str) -> Answer:
-    return Answer(Outcome.IGNORED, text)
+def broken(text: str, *became: str) -> Answer:
+    """Written, but the service refuses every client, or cannot start, until this is mended."""
+    return Answer(Outcome.BROKEN, text, became)
+
+
+def ignored(text: str, *, advice: str = "") -> Answer:
+    return Answer(Outcome.IGNORED, text, advice=advice)
 
 
 def refused(text: str) -> Answer:
@@ -45,4 +52,4 @@ def blocked(text: str) -> Answer:
 def entry_of(service: str, place: Place, what: str, answer: Answer) -> Entry:
     """The line of the report for an answer."""
     text = f"{answer.text}; the service is not converted" if answer.blocks else answer.text
-    return Entry(answer.outcome, place, service, what, answer.became, text, answer.blocks)
+    return Entry(answer.outcome, place, service, what, answer.became, text, answer.blocks, answer.advice)

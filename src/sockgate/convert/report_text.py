@@ -1,36 +1,58 @@
-"""The report as text, for somebody who sees it for the first time."""
+"""The report as text, for a reader who sees one for the first time."""
 
 from dataclasses import replace
 
-from .input_files import printable
+from .input_files import Place, printable
 from .report import Entry, Outcome
 from .result import Conversion
 
 HEADINGS = {
+    Outcome.BROKEN: "Broken: refuses every client, or cannot start, until this is mended",
     Outcome.REFUSED: "Refused: not carried over",
     Outcome.APPROXIMATED: "Approximated: works, with this difference",
     Outcome.IGNORED: "Ignored by the old program: never had the effect that was probably meant",
     Outcome.TRANSLATED: "Translated: means the same",
 }
+OF_A_UNIT = (Outcome.BROKEN, Outcome.APPROXIMATED, Outcome.TRANSLATED)
+LONG = 60  # characters of a text that is told once
 
 
 def render_text(conversion: Conversion, folder: str) -> str:
     """What needs attention comes first; a summary and what to do next come last, where a terminal shows them."""
     lines: list[str] = []
+    left_out = [entry for entry in conversion.report.entries if is_of_no_unit(entry, conversion.unwritten)]
     for outcome, heading in HEADINGS.items():
-        entries = [entry for entry in conversion.report.entries if entry.outcome is outcome]
+        entries = [one for one in conversion.report.entries if one.outcome is outcome and one not in left_out]
         if entries:
             lines += [f"{heading} ({len(entries)})", *("  " + line for line in render_entries(entries)), ""]
+    if left_out:
+        what = "line" if len(left_out) == 1 else "lines"
+        lines += [f"Not shown: {len(left_out)} {what} about services that are not converted (--json has them).", ""]
     lines += summary(conversion, folder)
     return "\n".join(lines) + "\n"
 
 
+def is_of_no_unit(entry: Entry, unwritten: set[str]) -> bool:
+    """Whether this says what stands in a unit that was not written."""
+    return entry.outcome in OF_A_UNIT and entry.service in unwritten
+
+
 def render_entries(entries: list[Entry]) -> list[str]:
-    """One line for each; what a line of defaults means for many services in the same words is one line as well."""
+    """One line for each; what a line of defaults means for many services in the same words is one line as well.
+
+    A long text is told once: the lines behind it refer to the first.
+    """
     services: dict[Entry, list[str]] = {}
     for entry in entries:
         services.setdefault(replace(entry, service=""), []).append(printable(entry.service))
-    return [render_entry(entry, ", ".join(filter(None, dict.fromkeys(names)))) for entry, names in services.items()]
+    told: dict[str, Place] = {}
+    lines = []
+    for entry, names in services.items():
+        first = told.setdefault(entry.text, entry.place)
+        again = first != entry.place and len(entry.text) > LONG
+        shown = replace(entry, text=f"as for {first}") if again else entry
+        lines.append(render_entry(shown, ", ".join(filter(None, dict.fromkeys(names)))))
+    return lines
 
 
 def render_entry(entry: Entry, names: str) -> str:
@@ -48,10 +70,12 @@ def summary(conversion: Conversion, folder: str) -> list[str]:
     counts = ", ".join(f"{conversion.report.count(outcome)} {outcome}" for outcome in Outcome)
     units = " ".join(unit.name for unit in conversion.units) or "none"
     refused = " ".join(printable(name) for name in conversion.refused)
+    broken = " ".join(conversion.broken)
     return [
         *conversion.report.notes,
         f"Services converted: {len(conversion.services)}. Of everything read: {counts}.",
-        *([f"Refused, and served by nobody afterwards: {refused}"] if refused else []),
+        *([f"Broken, until what is said above is mended: {broken}"] if broken else []),
+        *([f"Refused, and without a unit: {refused}"] if refused else []),
         f"Units in {folder}: {units}",
         *(f"For {file.path}, which {units_of(file.name)} needs: {file.name}" for file in conversion.files),
     ]

@@ -52,6 +52,18 @@ class Conversion:
         return tuple(file for one in self.converted for file in one.files)
 
     @property
+    def unwritten(self) -> set[str]:
+        """The services, by the old name, of which no unit is written, whatever the reason is."""
+        blocked = {entry.service for entry in self.report.entries if entry.blocks and entry.service}
+        return blocked - {service.old_name for service in self.services}
+
+    @property
+    def broken(self) -> list[str]:
+        """The units' names of services that would serve no client yet."""
+        named = {entry.service for entry in self.report.entries if entry.outcome is Outcome.BROKEN}
+        return [service.name for service in self.services if {service.name, service.old_name} & named]
+
+    @property
     def refused(self) -> list[str]:
         """The services, by the old name, that the old program served and that have no unit now."""
         blocked = (entry.service for entry in self.report.entries if entry.blocks and entry.outcome is Outcome.REFUSED)
@@ -74,13 +86,13 @@ class Conversion:
 def check_gate(service: Service, report: Report) -> None:
     """Build the gate that the unit will run: options that cannot work refuse the service (raises UsageError).
 
-    A file that is missing may come later; until then the gate refuses everybody, which the report says.
+    A file that is missing may come later; until then the gate refuses every client, which the report says.
     """
     try:
         Gate(parse([*gate_words(service), "--", *map(str, service.command)]))
     except ConfigError as error:
-        text = f"{error}: until this is mended the gate refuses everybody"
-        report.add(Outcome.APPROXIMATED, service.place, service.name, f"service {service.name}", text)
+        text = f"{error}: until this is mended the gate refuses every client"
+        report.add(Outcome.BROKEN, service.place, service.name, f"service {service.name}", text)
 
 
 def build(services: Iterable[Service], report: Report, host: Host, prefix: str = "") -> Conversion:
@@ -96,6 +108,7 @@ def build(services: Iterable[Service], report: Report, host: Host, prefix: str =
             report.entries.append(Entry(Outcome.REFUSED, service.place, service.name, what, (), text, blocks=True))
             continue
         converted.append(one)
+    report.give_advice({one.service.old_name for one in converted})
     if converted:
         report.notes.append(FOR_EVERY_SERVICE)
     return Conversion(tuple(converted), report)

@@ -36,6 +36,7 @@ class Service:
     """A service in systemd's and the gate's terms.
 
     name             of the units, without suffix, with the prefix that was asked for
+    old_name         what the report calls it
     place            where it stood
     wait             the server takes the listening socket itself, instead of one connection
     ipv6_only        BindIPv6Only=: "both", "ipv6-only", or "" where it does not matter
@@ -62,7 +63,7 @@ class Service:
     place: Place
     listens: tuple[Listen, ...]
     command: tuple[Word, ...]
-    origin: str = ""
+    old_name: str = ""
     prefix: str = ""
     wait: bool = False
     ipv6_only: str = ""

@@ -47,7 +47,7 @@ def path_of(name: str) -> str:
     return f"{FOLDER}/{name}.conf"
 
 
-def config_file(name: str, origin: Place | str, tls: Tls, account: tuple[str, str], words: list[str], argv0: str
+def config_file(name: str, origin: Place, tls: Tls, account: tuple[str, str], words: list[str], argv0: str
                 ) -> ExtraFile:  # fmt: skip
     """stunnel's file for a server: its account (user, group; "" for root) and words. Raises ConfigError."""
     lines = [

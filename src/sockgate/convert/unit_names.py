@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ..core.errors import UsageError
 from .service import DATAGRAM, Service
 
 LONGEST = 100
@@ -13,6 +14,12 @@ LONGEST = 100
 def unit_stem(name: str) -> str:
     """A unit's name without suffix: what systemd does not allow becomes `-`, and `@` would make it a template."""
     return re.sub(r"[^A-Za-z0-9:_.-]+", "-", name).strip("-.")[:LONGEST] or "service"
+
+
+def check_prefix(prefix: str) -> None:
+    """Raises UsageError for what cannot begin the name of a unit, or would lead to another folder."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9:_.-]*", prefix) or len(prefix) > LONGEST:
+        raise UsageError(f"--prefix: {prefix!r} cannot begin the name of a unit", "letters, digits and : _ . - only")
 
 
 def make_unique(services: Iterable[Service], prefix: str = "") -> list[Service]:

@@ -21,8 +21,7 @@ Directives = Iterator[Directive]
 def unit_files(service: Service, host: Host) -> tuple[UnitFile, UnitFile]:
     """The socket and the service. Raises ConfigError for words that no unit file can hold."""
     prefixed = f", with --prefix {service.prefix}" if service.prefix else ""
-    place = service.origin or service.place
-    header = (printable(f"Converted from {place} by sockgatectl{prefixed}; see sockgate-migrating(7)."),)
+    header = (printable(f"Converted from {service.place} by sockgatectl{prefixed}; see sockgate-migrating(7)."),)
     return (
         UnitFile(
             f"{service.name}.socket", header,
@@ -47,9 +46,8 @@ def extra_files(service: Service) -> tuple[ExtraFile, ...]:
     if service.tls is None:
         return ()
     account = (service.user, service.group)
-    origin = service.origin or service.place
     words = list(map(literal_word, service.command))
-    return (stunnel.config_file(service.name, origin, service.tls, account, words, service.argv0),)
+    return (stunnel.config_file(service.name, service.place, service.tls, account, words, service.argv0),)
 
 
 def literal_word(word: Word) -> str:

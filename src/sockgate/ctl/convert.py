@@ -9,6 +9,7 @@ from ..atomic_write import Access, write_atomically
 from ..convert import programs
 from ..convert.report_text import render_text
 from ..convert.result import Conversion
+from ..convert.unit_names import check_prefix
 from ..core.errors import UsageError
 from ..host.host import this_host
 from ..units.search import UnitSearch
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     missing = [file for file in arguments.files if not os.path.exists(file)]
     if missing:
         raise UsageError(f"convert: {missing[0]!r} does not exist")
+    if arguments.prefix:
+        check_prefix(arguments.prefix)
     host = this_host(arguments.systemd or 0)
     conversion = programs.convert(arguments.program, arguments.files, host, arguments.prefix)
     if arguments.now:

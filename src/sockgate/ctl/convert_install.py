@@ -79,6 +79,9 @@ def refuse_losses(conversion: Conversion) -> None:
         lost = " ".join(conversion.refused) or "any service"
         raise ConfigError(f"unable to convert {lost}: nothing is installed or switched over",
                           "see the report of the same command without --now")  # fmt: skip
+    if conversion.broken:
+        raise ConfigError(f"{' '.join(conversion.broken)} would serve no client: nothing is installed or switched over",
+                          "see the report of the same command without --now")  # fmt: skip
 
 
 def switch_over(installation: Installation) -> None:

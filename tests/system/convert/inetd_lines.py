@@ -56,6 +56,11 @@ time stream tcp nowait root internal
 chargen stream tcp nowait root internal
 7001 dgram udp wait daemon /opt/upper upper
 7002 stream tcp wait daemon /opt/waits waits
+127.0.0.1,127.0.0.2:7003 stream tcp4 wait daemon /opt/waits waits
+192.168.0.1,127.0.0.2:7004 dgram udp4 wait daemon /opt/upper upper
+127.0.0.1,127.0.0.2:
+7005 stream tcp4 wait daemon /opt/waits waits
+*:
 """
 # GNU's inetd has no sockets in the file system.
 UNIX = "/run/unix.sock stream unix nowait prober /opt/probe probe\n"

@@ -2,7 +2,7 @@
 
 import re
 
-from ..outcomes import Answer, approximated, blocked, translated
+from ..outcomes import Answer, approximated, blocked, broken, translated
 from ..shell.parser import ASSIGNMENT
 from .peeling import BadLink, Chain, Result, Stays, first, flags_of
 
@@ -43,9 +43,7 @@ def known_account(chain: Chain, name: str, *became: str, text: str = "") -> Answ
     if not ACCOUNT.fullmatch(name):
         return blocked(f"{name!r} is no account")
     if not (name.isascii() and name.isdigit()) and chain.host.user(name) is None:
-        return approximated(
-            f"there is no user {name!r} on this machine; the unit cannot start before there is", *became
-        )
+        return broken(f"there is no user {name!r} on this machine; the unit cannot start before there is", *became)
     return translated(*became, text=text)
 
 

@@ -3,7 +3,8 @@
 import os
 
 from ...courier import SETTINGS_FOLDER
-from ..outcomes import approximated, translated
+from ..input_files import Unreadable, names_in, read_text
+from ..outcomes import approximated, broken, translated
 from .settings import Settings
 
 ACCESS, LOCAL = "--courier-access", "--courier-access-local"
@@ -29,8 +30,8 @@ def access(settings: Settings) -> None:
     settings.gate.append((option, path))
     became = f"{option} {path}"
     if not is_text:
-        text = f"{path!r} does not exist here: until it does, the gate refuses everybody"
-        settings.answer(variable, approximated(text, became))
+        text = f"{path!r} does not exist here: until it does, the gate refuses every client"
+        settings.answer(variable, broken(text, became))
     elif is_made and newest(path) > os.path.getmtime(f"{path}.dat"):
         text = f"it was changed after {path}.dat was made of it: what is new in it counts now, and did not before"
         settings.answer(variable, approximated(text, became))
@@ -51,24 +52,38 @@ def default_rules(settings: Settings) -> str:
 
 def newest(path: str) -> float:
     """When a file, or one in a folder, was last changed."""
-    return max(os.path.getmtime(name) for name in [path, *files_in(path)])
+    return max(filter(None, map(changed, [path, *files_in(path)])), default=0)
+
+
+def changed(path: str) -> float | None:
+    try:
+        return os.path.getmtime(path)
+    except OSError:  # a link to nothing
+        return None
 
 
 def holds_nothing(path: str) -> bool:
     """As Debian installs imapaccess: a folder without files, or comments alone. What cannot be read may hold rules."""
     try:
-        return os.path.exists(path) and not any(holds_entries(file) for file in files_in(path) or [path])
-    except OSError:
+        return os.path.exists(path) and not any(map(holds_entries, entries_of(path)))
+    except Unreadable:
         return False
+
+
+def entries_of(path: str) -> list[str]:
+    """The files of a folder, or the file itself. Raises Unreadable."""
+    return [f"{path}/{name}" for name in names_in(path)] if os.path.isdir(path) else [path]
 
 
 def holds_entries(file: str) -> bool:
-    if os.path.isdir(file):
-        return False
-    with open(file, "rb") as lines:
-        return any(line.strip() and not line.startswith(b"#") for line in lines)
+    """Whether a file has an entry. Raises Unreadable."""
+    lines = [] if os.path.isdir(file) else read_text(file).split("\n")
+    return any(line.strip() and not line.startswith("#") for line in lines)
 
 
 def files_in(path: str) -> list[str]:
-    """What is in a folder; nothing if it is none."""
-    return [entry.path for entry in os.scandir(path)] if os.path.isdir(path) else []
+    """What is in a folder; nothing if it is none, or if it cannot be read."""
+    try:
+        return entries_of(path) if os.path.isdir(path) else []
+    except Unreadable:
+        return []

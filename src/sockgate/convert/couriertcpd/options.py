@@ -1,6 +1,5 @@
 """TCPDOPTS, BLACKLISTS and DROP: options of couriertcpd."""
 
-import os
 import re
 
 from ...access.dnsbl import DnsLists, allow_list
@@ -8,7 +7,7 @@ from ...core.errors import UsageError
 from ..gateoptions import offers
 from ..input_files import Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, ignored, translated
-from .access import rules_of
+from .access import files_in, rules_of
 from .settings import Settings
 
 
@@ -52,11 +51,11 @@ def drop(settings: Settings, value: str) -> Answer:
 
 def setting_of(path: str, variable: str) -> str:
     """The line of the access rules that gives a variable a value; "" for none."""
-    files = sorted(entry.path for entry in os.scandir(path)) if os.path.isdir(path) else [path] * bool(path)
+    files = files_in(path) or [path] * bool(path)
     for file in files:
         try:
             lines = read_text(file).split("\n")
-        except Unreadable:  # and then the gate refuses everybody
+        except Unreadable:  # and then the gate refuses every client
             continue
         for number, line in enumerate(lines, 1):
             if re.search(rf"[\t, ]{re.escape(variable)}[ \t]*=[ \t]*[^ \t,]", line) and not line.startswith("#"):

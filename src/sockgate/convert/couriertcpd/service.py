@@ -11,6 +11,7 @@ from ...courier import FOLDERS, LIMITS, SERVERS, SETTINGS_FOLDER, TLS_USER
 from ...host.host import Host
 from ...units.model import Command, File, Word, Words
 from ..accounts import any_group, named_user
+from ..assigned_ports import port_of
 from ..input_files import Place, Unreadable, read_text
 from ..outcomes import approximated, blocked, entry_of, translated
 from ..report import Report
@@ -92,7 +93,7 @@ def build(settings: Settings) -> Service | None:
         return None
     environment = f"/run/sockgate/{settings.name}.env"
     return Service(
-        name=settings.name, place=Place(settings.path, 0), listens=listens, command=command,
+        name=settings.name, old_name=settings.name, place=Place(settings.path, 0), listens=listens, command=command,
         ipv6_only="both" if any(listen.is_ipv6 for listen in listens) else "",
         user=user, group=group, needs_gate=True, gate=tuple(settings.gate),
         options_from=LIMITS if settings.server.limit else "",
@@ -160,9 +161,10 @@ def listening(settings: Settings) -> tuple[Listen, ...]:
     listens = []
     for entry in settings.values.get(f"{prefix}PORT", settings.server.port).split(","):
         own, _, port = entry.strip().rpartition(".")
-        number = int(port) if port.isascii() and port.isdigit() else settings.host.port(port, "tcp")
-        if number is None or UNKNOWN in entry:
-            settings.answer(f"{prefix}PORT", blocked(f"{entry!r} is neither a port nor in /etc/services"))
+        number, answer = port_of(settings.host, port, "tcp")
+        if answer is not None:
+            settings.answer(f"{prefix}PORT", answer)
+        if number is None:
             return ()
         where = address_of(settings, own or address)
         wildcard = where in ("", "0", "0.0.0.0", "::")  # noqa: S104  # what the old settings say

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...host.host import GNU, OPENBSD, Host
-from ..input_files import Place
+from ..input_files import Place, names_in
 from ..outcomes import Answer, blocked, entry_of
 from ..report import Report
 
@@ -38,10 +38,10 @@ class Line:
 
 
 def files_of(path: str) -> list[str]:
-    """The files of a folder such as inetutils-inetd's /etc/inetd.d."""
+    """The files of a folder such as inetutils-inetd's /etc/inetd.d. Raises Unreadable."""
     if not os.path.isdir(path):
         return [path]
-    return [f"{path}/{name}" for name in sorted(os.listdir(path)) if not name.startswith(".")]
+    return [f"{path}/{name}" for name in names_in(path) if not name.startswith(".")]
 
 
 def entries(text: str, file: str, host: Host, report: Report) -> Iterator[tuple[Place, list[str]]]:

@@ -1,9 +1,10 @@
 """As whom a line's server runs, and what is run: tcpd and other programs in front of it, internal services."""
 
 from ..accounts import any_group, named_user
+from ..assigned_ports import PORTS
 from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
-from ..outcomes import approximated, blocked, ignored, translated
+from ..outcomes import approximated, blocked, broken, ignored, translated
 from ..service import STREAM
 from .lines import Line
 
@@ -30,16 +31,21 @@ def account(line: Line, text: str) -> tuple[str, str]:
 
 
 def program(
-    line: Line, name: str, server: str, arguments: list[str], kind: str, waits: bool
+    line: Line, server: str, arguments: list[str], kind: str, waits: bool
 ) -> tuple[tuple[str, ...], str, Chain]:
     """The server's words, the name that it runs under, and what the programs in front of it became."""
     links = Chain(line.host)
     if server == "internal":
-        if name not in INTERNAL:
-            line.answer(server, blocked(f"there is no internal service {name!r} but {' '.join(sorted(INTERNAL))}"))
-        line.answer(server, translated(f"sockgate-builtin {name}"))
-        return (f"{line.host.programs}/sockgate-builtin", name), "", links
+        return (f"{line.host.programs}/sockgate-builtin", internal(line)), "", links
     argv0, *rest = arguments or [server]
+    if is_forgotten(server, argv0):
+        line.answer(
+            " ".join([server, *arguments]),
+            approximated(
+                f"{argv0!r} is the name that the server runs under, as it was, and no argument: inetd takes the first "
+                f"word for that; probably meant: {' '.join([server, server.rpartition('/')[2], *arguments])}"
+            ),
+        )
     if server.rpartition("/")[2] == "tcpd":
         server = tcpd(line, links, argv0, kind, waits)
         argv0 = server
@@ -56,9 +62,29 @@ def program(
     if line.host.is_executable(path):
         line.answer(what, translated(f"ExecStart={path}"))
     else:
-        line.answer(what, approximated(f"{path!r} cannot be executed on this machine", f"ExecStart={path}"))
+        line.answer(what, broken(f"{path!r} cannot be executed on this machine", f"ExecStart={path}"))
     named = argv0 if argv0 and argv0 not in (server, path, path.rpartition("/")[2]) else ""
     return (path, *rest), named, links
+
+
+def internal(line: Line) -> str:
+    """The name of an internal service; inetd does not know these by their ports."""
+    name = line.words[0].rpartition(":")[2]
+    if name not in INTERNAL:
+        meant = next((known for known in sorted(INTERNAL) if str(PORTS["tcp"][known]) == name), "")
+        hint = f"; probably meant: {meant}" if meant else ""
+        line.answer(
+            "internal", blocked(f"there is no internal service {name!r} but {' '.join(sorted(INTERNAL))}{hint}")
+        )
+    line.answer("internal", translated(f"sockgate-builtin {name}"))
+    return name
+
+
+def is_forgotten(server: str, argv0: str) -> bool:
+    """Whether the first word behind the server is an argument, where the server's name was meant."""
+    if argv0.startswith("-"):
+        return True
+    return "/" in argv0 and argv0.rpartition("/")[2] != server.rpartition("/")[2] != "tcpd"
 
 
 def tcpd(line: Line, links: Chain, daemon: str, kind: str, waits: bool) -> str:

@@ -3,17 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
 
 from ...host.host import GNU, OPENBSD, Host
 from ..input_files import Place, Unreadable, read_text
 from ..outcomes import approximated, blocked, entry_of, ignored, translated
-from ..report import Outcome, Report
+from ..report import Entry, Outcome, Report
 from ..service import DATAGRAM, STREAM, Listen, Service
 from ..unit_names import unit_stem
 from .lines import BadField, Line, entries, files_of
 from .program import account, program
-from .sockets import sockets
+from .sockets import Family, sockets
 
 FIELDS = ("service", "socket type", "protocol", "wait", "user", "server")
 STARTS_A_MINUTE = 256  # openbsd-inetd, inetd(8)
@@ -26,14 +25,27 @@ ABOVE_IT = {
 
 def read(files: list[str], host: Host, report: Report) -> list[Service]:
     services: list[Service] = []
-    for file in chain.from_iterable(map(files_of, files)):
-        try:
-            text = read_text(file)
-        except Unreadable as error:
-            report.entries.append(entry_of("", Place(file, 0), file, blocked(f"unable to read {file!r}: {error}")))
-            continue
+    for file, text in (found for path in files for found in texts_of(path, report)):
         services += read_lines(text, file, host, report)
     return list(without_rivals(merge_families(services), report))
+
+
+def texts_of(path: str, report: Report) -> Iterator[tuple[str, str]]:
+    """A file, or those in a folder, with their text. One that cannot be read is reported and costs no other."""
+    try:
+        files = files_of(path)
+    except Unreadable as error:
+        report.entries.append(unreadable(path, error))
+        return
+    for file in files:
+        try:
+            yield file, read_text(file)
+        except Unreadable as error:
+            report.entries.append(unreadable(file, error))
+
+
+def unreadable(path: str, error: Unreadable) -> Entry:
+    return entry_of("", Place(path, 0), path, blocked(f"unable to read {path!r}: {error}"))
 
 
 def read_lines(text: str, file: str, host: Host, report: Report) -> Iterator[Service]:
@@ -92,7 +104,9 @@ def services_of(line: Line) -> list[Service]:
     kind = STREAM if socket_type == "stream" else DATAGRAM
     families, stem = sockets(line, name, protocol, kind)
     account_user, group = account(line, user)
-    command, argv0, links = program(line, stem, server, arguments, kind, waits)
+    if waits and sum(len(listens) for listens, _ in families) > 1:
+        line.answer(name, translated(text="a pair of units for each address: such a server takes one socket"))
+    command, argv0, links = program(line, server, arguments, kind, waits)
     if kind == DATAGRAM and not waits:
         line.answer(wait, blocked("a dgram service with nowait: every datagram starts a server, and all read the same "
                                   "socket; use wait if the server can"))  # fmt: skip
@@ -103,13 +117,19 @@ def services_of(line: Line) -> list[Service]:
         line.socket.append(("SocketUser", account_user))
     return [
         Service(
-            name=unit_stem(stem), place=line.place, listens=listens, command=command, wait=waits, ipv6_only=ipv6_only,
-            argv0=argv0, user=account_user, group=group, gate=tuple(links.gate), needs_gate=links.needs_gate,
+            name=unit_stem(stem), old_name=name, place=line.place, listens=listens, command=command, wait=waits,
+            ipv6_only=ipv6_only, argv0=argv0, user=account_user, group=group,
+            gate=tuple(links.gate), needs_gate=links.needs_gate,
             limits=tuple(links.limits.items()), directives=tuple(links.directives), socket=tuple(line.socket),
             rate=rate,
         )
-        for listens, ipv6_only in families
+        for listens, ipv6_only in (apart(families) if waits else families)
     ]  # fmt: skip
+
+
+def apart(families: list[Family]) -> list[Family]:
+    """One by one: systemd hands a server that waits no more than one socket as its standard input."""
+    return [((listen,), ipv6_only if listen.is_ipv6 else "") for listens, ipv6_only in families for listen in listens]
 
 
 def waiting(line: Line, text: str) -> tuple[bool, tuple[int, int]]:

@@ -6,6 +6,7 @@ import socket
 
 from ...host.host import GNU, OPENBSD
 from ...units.writer import report_form
+from ..assigned_ports import port_of
 from ..outcomes import approximated, blocked, translated
 from ..service import STREAM, Listen
 from .lines import Line
@@ -68,9 +69,9 @@ def buffers(line: Line, options: list[str]) -> None:
 
 
 def port(line: Line, service: str, protocol: str) -> int:
-    number = int(service) if re.fullmatch(r"\d{1,5}", service, re.ASCII) else line.host.port(service, protocol)
-    if number is None or not 0 < number < 65536:
-        line.answer(service, blocked(f"{service!r} with protocol {protocol} is neither in /etc/services nor a port"))
+    number, answer = port_of(line.host, service, protocol)
+    if answer is not None:
+        line.answer(service, answer)
     assert number is not None
     return number
 

@@ -7,7 +7,7 @@ from ...units.model import Folder, Value
 from ..accounts import by_setpriv
 from ..chain.links import LINKS
 from ..chain.peeling import BadLink, Chain, flags_of, peel
-from ..outcomes import Answer, approximated, blocked, entry_of, translated
+from ..outcomes import Answer, approximated, blocked, broken, entry_of, translated
 from ..report import Report
 from ..service import Service
 from ..shell.state import Started
@@ -117,7 +117,8 @@ def record(name: str, command: Started, listener: Listener, rest: list[str], ans
     path = server_path(host, inside, server, answers)
     report_kept(server, answers)
     service = Service(
-        name=unit_stem(name), place=command.place, listens=(listen,), ipv6_only="both" if listen.is_ipv6 else "",
+        name=unit_stem(name), old_name=name, place=command.place, listens=(listen,),
+        ipv6_only="both" if listen.is_ipv6 else "",
         command=(*inside.keep, path, *server[1:]), argv0=inside.argv0 or name_of(inside, server, path),
         user=account.user, group=account.group, clear_groups=account.clear_groups,
         limits=tuple({**chain.limits, **inside.limits}.items()),
@@ -175,5 +176,5 @@ def server_path(host: Host, inside: Chain, server: list[str], answers: Answers) 
         answers.append((shown(server), translated(f"ExecStart={path}")))
     else:
         text = f"{path!r} cannot be executed on this machine"
-        answers.append((shown(server), approximated(text, f"ExecStart={path}")))
+        answers.append((shown(server), broken(text, f"ExecStart={path}")))
     return path

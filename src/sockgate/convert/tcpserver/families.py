@@ -3,6 +3,7 @@
 import os
 import re
 
+from ..assigned_ports import port_of
 from ..outcomes import Answer, approximated, blocked, translated
 from ..service import STREAM, Listen
 from .options import Listener
@@ -18,10 +19,11 @@ LONGEST_PROGRAM = 1 << 24
 def listen_on(listener: Listener, name: str, port_name: str, answers: Answers) -> Listen | None:
     """The socket for a host and a port; None if there is none."""
     host = listener.host
-    number = int(port_name) if port_name.isascii() and port_name.isdigit() else host.port(port_name, "tcp")
+    number, problem = port_of(host, port_name, "tcp")
     what = f"{name} {port_name}"
-    if number is None or not 0 < number < 65536:
-        answers.append((what, blocked(f"{port_name!r} is neither a port nor in /etc/services")))
+    if problem is not None:
+        answers.append((what, problem))
+    if number is None:
         return None
     if name in WILDCARDS:
         address, answer = wildcard(listener, number)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ...host.host import Host
 from ..extra_files import FOLDER
 from ..input_files import Unreadable, read_text
-from ..outcomes import Answer, approximated, blocked, translated
+from ..outcomes import Answer, approximated, blocked, broken, translated
 from ..service import Service
 from ..stunnel import PROGRAM, Tls
 from .access import rules_of
@@ -42,7 +42,7 @@ def behind_stunnel(
         answers.append(("sslserver", translated(f"{program} {FOLDER}/", text="stunnel ends TLS, and has a file there")))
     else:
         text = "stunnel ends TLS, and is not installed: apt install stunnel4"
-        answers.append(("sslserver", approximated(text, program)))
+        answers.append(("sslserver", broken(text, program)))
     if service.listens[0].address.startswith("0.0.0.0:"):
         text = "0.90 and newer took clients with IPv6 addresses as well: ListenStream= with the port alone for those"
         answers.append(("host 0", approximated(text)))
@@ -143,8 +143,8 @@ def certificate_of(listener: Listener, values: dict[str, str], answers: Answers)
         text = "it is not set, and what sslserver was built with cannot be known: export it in the script"
         answers.append((name, blocked(text)))
     elif not os.path.exists(path):
-        text = f"{path!r} does not exist on this machine: until it does, stunnel refuses everybody"
-        answers.append((f"{name}={path}", approximated(text, f"cert = {path}")))
+        text = f"{path!r} does not exist on this machine: until it does, stunnel refuses every client"
+        answers.append((f"{name}={path}", broken(text, f"cert = {path}")))
     else:
         answers.append((f"{name}={path}", translated(f"cert = {path}")))
     return name, path
@@ -156,8 +156,8 @@ def needs_its_key(path: str, name: str, answers: Answers) -> None:
         text = read_text(path)
     except Unreadable as error:
         if name == "KEYFILE":
-            text = f"unable to read {path!r}: {error}; until stunnel can, it refuses everybody"
-            answers.append((f"{name}={path}", approximated(text, f"key = {path}")))
+            text = f"unable to read {path!r}: {error}; until stunnel can, it refuses every client"
+            answers.append((f"{name}={path}", broken(text, f"key = {path}")))
         return
     if "ENCRYPTED" in text:
         text = "the key has a password, and nobody is there to type it: `openssl pkey -in KEY -out NEW` leaves it out"

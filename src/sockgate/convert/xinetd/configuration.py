@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ..input_files import Place, Unreadable, read_text
+from ..input_files import Place, Unreadable, names_in, read_text
 from ..report import Entry, Outcome, Report
 from .attributes import ATTRIBUTES, IN_DEFAULTS, IN_DEFAULTS_ONLY, Arity, suggestion
 from .draft import Value
@@ -86,9 +86,9 @@ class Configuration:
             self.read(item.path, item.place, depth + 1)
             return
         try:
-            names = sorted(os.listdir(item.path), key=os.fsencode)
-        except OSError as error:
-            self.refuse(item.place, f"includedir {item.path}", f"unable to read {item.path!r}: {error.strerror}")
+            names = names_in(item.path)
+        except Unreadable as error:
+            self.refuse(item.place, f"includedir {item.path}", f"unable to read {item.path!r}: {error}")
             return
         for name in names:
             path = f"{item.path}/{name}"

@@ -13,6 +13,7 @@ def record_of(draft: Draft) -> Service:
     listen = Listen(STREAM if draft.socket_type == "stream" else DATAGRAM, listen_address(draft))
     return Service(
         name=unit_stem(draft.id),
+        old_name=draft.id,
         place=draft.place,
         listens=(listen,),
         command=(draft.server, *arguments),

@@ -9,7 +9,7 @@ from ..assigned_ports import PORTS
 from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
 from ..input_files import Place
-from ..outcomes import Answer, approximated, blocked, entry_of, ignored, translated
+from ..outcomes import Answer, approximated, blocked, broken, entry_of, ignored, translated
 from ..report import Report
 from ..service import Service
 from .attributes import ATTRIBUTES
@@ -178,6 +178,9 @@ def name_in_arguments(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     elif draft.flags_line > candidate.values["server_args"].settings[0].place.line:
         yield blocked("flags = NAMEINARGS stands after server_args: xinetd starts the server without a name, and it "
                       "fails; put it before")  # fmt: skip
+    elif draft.arguments[0].startswith("-"):
+        yield approximated(f"{draft.arguments[0]!r} is the name that the server runs under, as it was, and no option: "
+                           "flags = NAMEINARGS takes the first word for that")  # fmt: skip
 
 
 def tcp_wrappers(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
@@ -250,7 +253,7 @@ def executable(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
         yield blocked(f"{server!r} cannot be executed on this machine, and there is another line 'server', which "
                       "counts if xinetd could not either; remove one of them")  # fmt: skip
     else:
-        yield approximated(f"{server!r} cannot be executed on this machine: xinetd would not have started the "
+        yield broken(f"{server!r} cannot be executed on this machine: xinetd would not have started the "
                            "service")  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import ipaddress
 import re
 import socket
 
-from ..outcomes import Answer, approximated, blocked, ignored, refused, translated
+from ..outcomes import Answer, approximated, blocked, broken, ignored, refused, translated
 from .draft import Draft, Value, invalid
 
 TYPES = frozenset(["RPC", "INTERNAL", "UNLISTED", "SPECIAL", "TCPMUX", "TCPMUXPLUS"])
@@ -127,7 +127,8 @@ def v6only(draft: Draft, value: Value) -> Answer:
         return translated("BindIPv6Only=ipv6-only")
     return ignored(
         "in a service xinetd takes 'no' for 'yes': IPv4 clients could not connect, and still cannot "
-        "(BindIPv6Only=ipv6-only). Set BindIPv6Only=both if they should"
+        "(BindIPv6Only=ipv6-only)",
+        advice="Set BindIPv6Only=both if they should",
     )
 
 
@@ -142,7 +143,7 @@ def redirect(draft: Draft, value: Value) -> Answer:
     draft.redirect = (host, str(number))
     address = draft.host.address(host, socket.AF_INET6 if ":" in host else socket.AF_INET)
     if address is None:
-        return approximated(
+        return broken(
             f"{host!r} cannot be resolved here now; xinetd would not have started the service",
             f"sockgate-builtin redirect {host} {number}",
         )
