@@ -120,7 +120,7 @@ def test_the_text_has_every_section(journal: str, capsys: pytest.CaptureFixture[
         "  4 let in, 3 refused, 1 failed, 0 dropped at the socket, 4 sources",
     ]
     assert "  --deny 192.0.2.0/24                  2  ████████████████████████████████████████" in shown
-    assert "  imap          1        0       0         2.0 s" in shown
+    assert "  imap          1        0       0        0         2.0 s" in shown
     assert "  192.0.2.7              5                 2" in shown
 
 
