@@ -1,5 +1,7 @@
 """What a run script asks of this machine: each answer has its line, and no answer opens a door."""
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,14 @@ from sockgate.units.writer import format_unit
 
 HOST = Host(systemd=257, asks_services=False)
 SERVER = "exec tcpserver -RHl0 $X 0 2525 $P /bin/cat"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that every user may enter: pytest's own is for its user alone."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # the folders above it are open as well
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def convert(folder: Path, script: str) -> Conversion:
@@ -77,9 +87,9 @@ OPEN = [
 
 @pytest.mark.parametrize(("script", "question"), OPEN, ids=[script for script, _ in OPEN])
 def test_where_the_other_answer_lets_in_fewer_clients_the_service_is_refused(
-    script: str, question: str | None, tmp_path: Path
+    script: str, question: str | None, folder: Path
 ) -> None:
-    conversion = convert(tmp_path, f"{script}\n{SERVER}")
+    conversion = convert(folder, f"{script}\n{SERVER}")
     assert conversion.units == ()
     refusals = [entry for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED]
     assert all("fewer clients may come in" in entry.text for entry in refusals)
@@ -104,13 +114,13 @@ STRICT = [
 
 
 @pytest.mark.parametrize(("script", "words"), STRICT, ids=[script for script, _ in STRICT])
-def test_the_stricter_answer_is_kept(script: str, words: str, tmp_path: Path) -> None:
-    assert words in units(convert(tmp_path, f"{script}\n{SERVER}"))
+def test_the_stricter_answer_is_kept(script: str, words: str, folder: Path) -> None:
+    assert words in units(convert(folder, f"{script}\n{SERVER}"))
 
 
-def test_a_line_says_what_was_asked_what_this_machine_says_and_what_follows(tmp_path: Path) -> None:
+def test_a_line_says_what_was_asked_what_this_machine_says_and_what_follows(folder: Path) -> None:
     conversion = convert(
-        tmp_path, f'[ -f there ] && X="-x there"\n[ -d gone ] && Y=1\n[ -f gone ] && ulimit -n 9\n{SERVER}'
+        folder, f'[ -f there ] && X="-x there"\n[ -d gone ] && Y=1\n[ -f gone ] && ulimit -n 9\n{SERVER}'
     )
     assert told(conversion, "[ -f there ]") == [
         "it is a file; otherwise tcpserver -RHl0 0 2525 /bin/cat, and the unit does not ask again"
@@ -123,8 +133,8 @@ def test_a_line_says_what_was_asked_what_this_machine_says_and_what_follows(tmp_
     assert (entry.place.line, entry.outcome) == (3, Outcome.TRANSLATED)
 
 
-def test_a_guard_that_would_start_nothing_is_told(tmp_path: Path) -> None:
-    conversion = convert(tmp_path, f"if [ ! -x program ]; then exit 0; fi\n{SERVER}")
+def test_a_guard_that_would_start_nothing_is_told(folder: Path) -> None:
+    conversion = convert(folder, f"if [ ! -x program ]; then exit 0; fi\n{SERVER}")
     assert told(conversion, "[ -x program ]") == [
         "it can be executed; otherwise the script starts no server, and the unit does not ask"
     ]
@@ -147,11 +157,11 @@ def test_a_guard_that_would_start_nothing_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_that_the_unit_keeps_is_named_with_the_file_that_no_longer_counts(
-    script: str, asked: str, file: str, tmp_path: Path
+    script: str, asked: str, file: str, folder: Path
 ) -> None:
 
-    (tmp_path / "settings").write_text("X=-c7\n")
-    conversion = convert(tmp_path, f"{script}\n{SERVER}")
+    (folder / "settings").write_text("X=-c7\n")
+    conversion = convert(folder, f"{script}\n{SERVER}")
     assert conversion.units
     (text,) = told(conversion, asked)
-    assert text.endswith(f"the unit keeps that, and {file.replace('FOLDER', str(tmp_path))} no longer counts")
+    assert text.endswith(f"the unit keeps that, and {file.replace('FOLDER', str(folder))} no longer counts")

@@ -35,7 +35,7 @@ def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Out
     for name in SCRIPTS:
         machine.write(f"/service/{name}/run", text_of(name), 0o755)
         for file, text in FILES.items():
-            machine.write(f"/service/{name}/{file}", text, 0o755)
+            machine.write(f"/service/{name}/{file}", text, 0o600 if file == "secret" else 0o755)
     machine.shell("""
         cd /service
         for folder in *; do (cd $folder; for f in rules not-looked-up blocked; do tcprules $f.cdb tmp < $f; done); done
@@ -77,6 +77,11 @@ def test_nobody_gets_in_whom_tcpserver_refused(converted: Outcome) -> None:
     before, after, _ = converted
     assert oracle.admitted(after) <= oracle.admitted(before)
     assert set(before) > oracle.admitted(before)
+
+
+def test_a_secret_is_in_no_unit_and_in_no_report(machine: Machine, converted: Outcome) -> None:
+    assert "s3 cr" not in str(converted[2])
+    assert not machine.shell("grep -lF 's3 cr' /etc/systemd/system/*.service", check=False).stdout
 
 
 def test_systemd_has_nothing_to_say_about_the_units(machine: Machine, converted: Outcome) -> None:

@@ -63,7 +63,7 @@ def render_entry(entry: Entry, names: str) -> str:
 
 
 def units_of(name: str) -> str:
-    return f"{name.removesuffix('.conf')}.socket"
+    return f"{name.rpartition('.')[0]}.socket"
 
 
 def summary(conversion: Conversion, folder: str) -> list[str]:

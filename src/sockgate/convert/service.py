@@ -46,6 +46,7 @@ class Service:
     clear_groups     run without the user's further groups
     limits           (name as in setrlimit(2), in lower case; value as Limit*= takes it)
     environment      (name, value)
+    secrets          (name, value) of variables that only root may read: they go to a file of their own
     pass_env         of the inherited variables only these; None for all
     gate             (gate option, value or None) that the service needs; without any it runs bare
     needs_gate       runs behind a gate even so, for the variables that it sets
@@ -73,6 +74,7 @@ class Service:
     clear_groups: bool = False
     limits: tuple[tuple[str, str], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[tuple[str, str], ...] = ()
     pass_env: tuple[str, ...] | None = None
     gate: tuple[tuple[str, str | None], ...] = ()
     needs_gate: bool = False

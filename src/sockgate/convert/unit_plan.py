@@ -5,14 +5,16 @@ from itertools import starmap
 
 from ..core.errors import ConfigError
 from ..host.host import Host
-from ..units.model import Command, Directive, Environment, Section, UnitFile, Variable, Word, section
+from ..units.envfile import format_assignment
+from ..units.model import Command, Directive, Environment, File, Section, UnitFile, Variable, Word, section
 from . import stunnel
-from .extra_files import ExtraFile
+from .extra_files import FOLDER, ExtraFile
 from .input_files import printable
 from .service import Service
 
 # MaxConnections= must be set, or systemd takes 64. More than this one machine hardly holds.
 NO_LIMIT = 65536
+MODE_OF_SECRETS = 0o600
 SETPRIV = "/usr/bin/setpriv"
 
 Directives = Iterator[Directive]
@@ -42,12 +44,21 @@ def unit_files(service: Service, host: Host) -> tuple[UnitFile, UnitFile]:
 
 
 def extra_files(service: Service) -> tuple[ExtraFile, ...]:
-    """What the units need beside them. Raises ConfigError for words that it cannot hold."""
-    if service.tls is None:
-        return ()
-    account = (service.user, service.group)
-    words = list(map(literal_word, service.command))
-    return (stunnel.config_file(service.name, service.place, service.tls, account, words, service.argv0),)
+    """What the units need beside them. Raises ConfigError for words that they cannot hold."""
+    files = []
+    if service.tls:
+        account = (service.user, service.group)
+        words = list(map(literal_word, service.command))
+        files.append(stunnel.config_file(service.name, service.place, service.tls, account, words, service.argv0))
+    if service.secrets:
+        lines = [f"# Converted from {printable(str(service.place))} by sockgatectl; see sockgate-migrating(7).\n"]
+        lines += [format_assignment(name, value) for name, value in service.secrets]
+        files.append(ExtraFile(secrets_path(service), "".join(lines), MODE_OF_SECRETS))
+    return tuple(files)
+
+
+def secrets_path(service: Service) -> str:
+    return f"{FOLDER}/{service.name}.env"
 
 
 def literal_word(word: Word) -> str:
@@ -111,6 +122,8 @@ def service_section(service: Service, host: Host) -> Directives:
     if not any(key == "UMask" for key, _ in service.directives):
         yield Directive("UMask", "0022")
     yield from starmap(Directive, service.directives)
+    if service.secrets:
+        yield Directive("EnvironmentFile", File((secrets_path(service),)))
     if not service.gated:
         yield Directive("IgnoreSIGPIPE", "no")  # a server that writes to a client that has gone ended by it
         for name, value in service.limits:
@@ -161,7 +174,7 @@ def gate_words(service: Service) -> list[str]:
     for option, value in service.gate:
         words += [option] if value is None else given(option, value)
     if service.pass_env is not None:
-        words += ["--pass-env", " ".join(service.pass_env)]
+        words += ["--pass-env", " ".join((*service.pass_env, *(name for name, _ in service.secrets)))]
     for name, value in service.environment:
         words += ["--env", f"{name}={value}"]
     for name, value in service.limits:

@@ -68,6 +68,8 @@ def convert_only(machine: Machine, program: str, *files: str) -> Report:
     )
     assert done.returncode in (0, 1), done.stderr
     report: Report = json.loads(done.stdout)
+    for path in map(str, report["files"]):  # what --install does
+        machine.shell(f"mkdir -p {path.rpartition('/')[0]}; mv /etc/systemd/system/{path.rpartition('/')[2]} {path}")
     return report
 
 

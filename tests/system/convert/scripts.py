@@ -27,6 +27,7 @@ FILES = {
     "env/FROM_ENVDIR": "one  \nignored\n",
     "env/EMPTY": "",
     "settings": "MAX=9\nHOST=192.168.0.1\nexport SETTING='from settings'\n",
+    "secret": "SECRET='s3 cr$et %n \\\"q'\n",
     "probe": '#!/bin/sh\nexec /opt/probe "$@"\n',
 }
 T = "tcpserver -vRHl0"
@@ -87,6 +88,7 @@ SCRIPTS = {
     "relay": f"RELAYCLIENT= RBLSMTPD=x\nexport RELAYCLIENT RBLSMTPD\nexec {T} 0 PORT /opt/probe",
     "pgrphack": f"exec pgrphack {T} 0 PORT fghack /opt/probe",
     "logger": f"{T} 0 PORT /opt/probe 2>&1 | cat",
+    "secret": f". ./secret\nexport SECRET\nexec {T} 0 PORT /opt/probe -p \"$SECRET\" \"x$SECRET\"",
     "tcpsvd": "exec tcpsvd -u prober -l me -c 5 0 PORT /opt/probe",
 }  # fmt: skip
 PORTS = {name: FIRST_PORT + number for number, name in enumerate(SCRIPTS)}

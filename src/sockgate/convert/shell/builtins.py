@@ -59,6 +59,8 @@ def local(runner: Runner, call: Call) -> int:
 
 
 def declare(runner: Runner, call: Call) -> int:
+    if runner.state.functions_around and "-g" not in call.arguments:
+        local(runner, call)
     return takes_assignments(runner, call, exports="-x" in call.arguments)
 
 

@@ -66,7 +66,7 @@ def test(runner: Runner, call: Call) -> int | None:
         words = words[:-1]
     if not words:
         return FALSE
-    shown = " ".join(word or "''" for word in call.words)
+    shown = runner.state.told(call.words, call.keys)
     evaluation = Evaluation(runner, call.place, words, shown)
     try:
         result = evaluation.either()
@@ -235,8 +235,8 @@ def primary(runner: Runner, tree: Primary, place: Place) -> bool | None:
     texts = [runner.text(word.pieces, place) for word in tree.words]
     keys = frozenset(runner.state.touched)
     runner.state.touched |= before
-    shown = " ".join(["[[", *texts, "]]"])
-    call = Call(texts, [keys], {}, {}, place)
+    call = Call(texts, [keys] * len(texts), {}, {}, place)
+    shown = f"[[ {runner.state.told(call.words, call.keys)} ]]"
     match texts:
         case [text]:
             return depends(runner, call, shown, None if UNKNOWN in text else bool(text))

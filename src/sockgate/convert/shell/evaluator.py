@@ -220,7 +220,7 @@ class Evaluator:
             return
         if self.state.may_be_otherwise(keys):
             others = [at for at in range(len(command.clauses) + 1) if at != number]
-            shown = f"case {value} in"
+            shown = f"case {self.state.told([value], [keys])} in"
             question = Question(f"case {place}", place, shown, "this branch runs", len(others))
             number = self.state.ask(question, number, *others)
         if number < len(command.clauses) and command.clauses[number][1]:
@@ -392,8 +392,10 @@ class Evaluator:
             state.assign(name, value, call.assigned_keys[name], call.place)
         function = state.functions[call.name]
         local_names, state.local_names = state.local_names, {}
+        state.functions_around += 1
         with state.one_deeper(call.place):
             state.status = Evaluator(state, function.file, self.depth).command(function.body)
+        state.functions_around -= 1
         state.restore_locals()
         state.arguments, state.loops, state.returning, state.local_names = arguments, loops, False, local_names
         return state.status

@@ -17,6 +17,7 @@ MOST_COMMANDS = 5000
 MOST_TEXTS = 200  # scripts, words of eval and calls of functions that are read for one script
 DEEPEST = 8
 LONGEST_VALUE = 1 << 16  # characters; a script can double a value at each of its lines
+HIDDEN = "..."  # in the report, for a word that only some users may read
 OTHERS_MAY_READ = 0o004
 
 Keys = frozenset[str]
@@ -57,6 +58,7 @@ class Started:
     keys     of the questions whose answers are in each word
     exported_keys  the same for exported variables
     other_keys  the same for limits, umask and folder
+    secret_keys  those among all of these whose answers only some users may read
     """
 
     words: tuple[str, ...]
@@ -69,9 +71,18 @@ class Started:
     keys: tuple[Keys, ...] = ()
     exported_keys: Mapping[str, Keys] = field(default_factory=dict)
     other_keys: Keys = NO_KEYS
+    secret_keys: Keys = NO_KEYS
 
-    def keys_of(self, number: int) -> Keys:
-        return self.keys[number] if number < len(self.keys) else NO_KEYS
+    @property
+    def secret_words(self) -> frozenset[str]:
+        """The words in which something stands that only some users may read."""
+        pairs = zip(self.words, self.keys, strict=False)
+        return frozenset(word for word, keys in pairs if not keys.isdisjoint(self.secret_keys))
+
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """The exported variables of which the same is true."""
+        return frozenset(name for name, keys in self.exported_keys.items() if not keys.isdisjoint(self.secret_keys))
 
     @property
     def all_keys(self) -> Keys:
@@ -113,7 +124,7 @@ class State:
     first_arguments  of the script itself
     status     of the last command, None if it is not known
     returning  a function has come to its `return`
-    loops      around the command that runs
+    loops, functions_around  around the command that runs
     leaving    rounds of loops that `break` still has to leave; -1 and less for `continue`
     in_doubt   how many parts around what is run now may run or not
     printed    the status of the last command substitution
@@ -148,6 +159,7 @@ class State:
     returning: bool = False
     leaving: int = 0
     loops: int = 0
+    functions_around: int = 0
     in_doubt: int = 0
     more_set: bool = False
     ran: int = 0
@@ -165,6 +177,17 @@ class State:
     def follows_another_answer(self) -> bool:
         """What is evaluated now rests on an answer that is not this machine's."""
         return not self.touched.isdisjoint(self.world)
+
+    @property
+    def secret_keys(self) -> Keys:
+        return frozenset(key for key, question in self.questions.items() if question.is_secret)
+
+    def told(self, words: list[str], keys: list[Keys]) -> str:
+        """Words for a report that more users read than may read what stands in them."""
+        secret = self.secret_keys
+        return " ".join(
+            (word or "''") if found.isdisjoint(secret) else HIDDEN for word, found in zip(words, keys, strict=True)
+        )
 
     def may_be_otherwise(self, keys: Keys) -> bool:
         """What follows from these answers could be something else: they are this machine's, not those of the world."""

@@ -18,6 +18,7 @@ from .command_words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number
 from .families import check_letters, listen_on
 from .kept_programs import report_kept
 from .options import DEFAULT_CONCURRENCY, HARMLESS, WAITED, WITH_VALUE, WITHOUT_VALUE, Listener, option
+from .secrets import hidden, keep_apart, tell_options, words_apart
 from .tls import behind_stunnel
 
 Answers = list[tuple[str, Answer]]
@@ -29,6 +30,7 @@ def convert(name: str, command: Started, host: Host, report: Report) -> Service 
     """The record of one command line; None if a part of it blocks."""
     answers: Answers = []
     service = build(name, command, host, answers)
+    answers = hidden(command, answers)
     report.entries += [entry_of(name, command.place, what, answer) for what, answer in answers]
     return None if any(answer.blocks for _, answer in answers) else service
 
@@ -116,14 +118,18 @@ def record(name: str, command: Started, listener: Listener, rest: list[str], ans
         answers[:] = [(what, by_setpriv(answer)) for what, answer in answers]
     path = server_path(host, inside, server, answers)
     report_kept(server, answers)
+    own, secrets = keep_apart(command, variables(command, listener, inside, answers), answers)
+    words, secret_words = words_apart(command, server[1:], answers)
+    gate = chain.gate + inside.gate
+    tell_options(command, gate, answers)
     service = Service(
         name=unit_stem(name), old_name=name, place=command.place, listens=(listen,),
         ipv6_only="both" if listen.is_ipv6 else "",
-        command=(*inside.keep, path, *server[1:]), argv0=inside.argv0 or name_of(inside, server, path),
+        command=(*inside.keep, path, *words), argv0=inside.argv0 or name_of(inside, server, path),
         user=account.user, group=account.group, clear_groups=account.clear_groups,
         limits=tuple({**chain.limits, **inside.limits}.items()),
-        environment=variables(command, listener, inside, answers), pass_env=chain.pass_env,
-        gate=tuple(chain.gate + inside.gate), needs_gate=True, socket=tuple(listener.socket),
+        environment=tuple(own.items()), secrets=tuple({**secrets, **secret_words}.items()), pass_env=chain.pass_env,
+        gate=tuple(gate), needs_gate=True, socket=tuple(listener.socket),
         directives=tuple(directives(command, chain, inside, server, answers)),
         max_connections=listener.concurrency, max_per_source=listener.per_source,
     )  # fmt: skip
@@ -147,7 +153,7 @@ def directives(
     return [*found.items(), ("WorkingDirectory", Folder(inside.folder, optional=True))]
 
 
-def variables(command: Started, listener: Listener, inside: Chain, answers: Answers) -> tuple[tuple[str, str], ...]:
+def variables(command: Started, listener: Listener, inside: Chain, answers: Answers) -> dict[str, str]:
     """What the script exports, and what env(1) and others set."""
     host, chain = listener.host, listener.chain
     exported = {} if chain.cleared else command.exported
@@ -160,7 +166,7 @@ def variables(command: Started, listener: Listener, inside: Chain, answers: Answ
         known[name] = number_of(host, value)
         if name in exported:
             answers.append((f"export {name}", translated(f"--env {name}={known[name]}")))
-    return tuple(known.items())
+    return known
 
 
 def name_of(inside: Chain, server: list[str], path: str) -> str:

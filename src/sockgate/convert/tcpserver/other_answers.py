@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Report
-from ..shell.state import Question, Started, State
+from ..shell.state import HIDDEN, Question, Started, State
 from .command_words import server_at, shown
 from .strictness import stricter
 
 MOST_WORLDS = 60
 MOST_COMMANDS = 5000  # of all worlds together
 World = Mapping[str, int]
-HIDDEN = "..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,6 @@ def report_questions(
 ) -> frozenset[int]:
     """A line for each question; the numbers of the servers that are refused. names: of the servers."""
     servers = servers_of(state)
-    secrets = frozenset(key for key, question in state.questions.items() if question.is_secret)
     refused: list[tuple[int, frozenset[Question]]] = []
     for one in elsewhere:
         for number, server in enumerate(servers):
@@ -75,14 +73,14 @@ def report_questions(
             )
             if other and reason and not is_told:
                 refused.append((number, frozenset(one.questions)))
-                answer = blocked(fewer(one.questions, f"{reason}: {told(other, secrets)}"))
+                answer = blocked(fewer(one.questions, f"{reason}: {told(other)}"))
                 asked = " and ".join(dict.fromkeys(question.asked for question in one.questions))
                 report.entries.append(entry_of(names[number], one.questions[-1].place, shown([asked]), answer))
     used = frozenset().union(*(server.all_keys for server in servers))
     for question in state.questions.values():
         alone = [one for one in elsewhere if one.questions == (question,)]
         if not question.is_doubled and not any(questions == {question} for _, questions in refused):
-            answer = consequence(question, servers, alone, used, secrets)
+            answer = consequence(question, servers, alone, used)
             report.entries.append(entry_of(name, question.place, shown([question.asked]), answer))
     return frozenset(number for number, _ in refused)
 
@@ -103,9 +101,8 @@ def counterpart(server: Started, number: int, others: tuple[Started, ...]) -> St
 
 
 def consequence(
-    question: Question, servers: tuple[Started, ...], elsewhere: list[Elsewhere], used: frozenset[str],
-    secrets: frozenset[str],
-) -> Answer:  # fmt: skip
+    question: Question, servers: tuple[Started, ...], elsewhere: list[Elsewhere], used: frozenset[str]
+) -> Answer:
     """What this machine says, and what follows from it."""
     frozen = bool(question.freezes) and question.key in used
     if frozen:
@@ -115,13 +112,13 @@ def consequence(
             return approximated(f"{question.answer}; otherwise the script starts no server, and the unit does not ask")
         for server, other in zip(servers, one.servers, strict=False):
             if server.words != other.words:
-                text = f"{question.answer}; otherwise {told(other, secrets)}, and the unit does not ask again"
+                text = f"{question.answer}; otherwise {told(other)}, and the unit does not ask again"
                 return approximated(text)
             if inherited(server) != inherited(other):
                 return approximated(f"{question.answer}; otherwise the server has other variables or limits")
         if len(one.servers) > len(servers):
             last = one.servers[-1]
-            return approximated(f"{question.answer}; otherwise the script would start {told(last, secrets)} as well")
+            return approximated(f"{question.answer}; otherwise the script would start {told(last)} as well")
     return translated(text=f"{question.answer}; nothing that is started depends on it")
 
 
@@ -130,7 +127,6 @@ def inherited(server: Started) -> tuple[object, ...]:
     return server.exported, server.folder, server.limits, server.umask, server.path
 
 
-def told(server: Started, secrets: frozenset[str]) -> str:
+def told(server: Started) -> str:
     """The words of a server for the report, without what only some users may read."""
-    words = [HIDDEN if server.keys_of(number) & secrets else word for number, word in enumerate(server.words)]
-    return shown(words)
+    return shown([HIDDEN if word in server.secret_words else word for word in server.words])

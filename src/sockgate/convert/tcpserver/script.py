@@ -15,7 +15,7 @@ from ..shell.syntax import ScriptError
 from .command import convert
 from .command_words import OTHER_SERVERS, SERVERS, other_server, server_at, shown
 from .options import WITH_VALUE, WITHOUT_VALUE
-from .other_answers import World, explore, report_questions, servers_of
+from .other_answers import World, explore, report_questions, servers_of, told
 
 
 def read(files: list[str], host: Host, report: Report) -> list[Service]:
@@ -41,7 +41,7 @@ def read_script(path: str, host: Host, report: Report) -> list[Service]:
     for command in shell.commands:
         if command not in servers and (servers or not other_server(command.words)):
             text = "the script runs this as well, the unit does not; add ExecStartPre= to the socket if it is needed"
-            report.entries.append(entry_of(name, command.place, shown(command.words), approximated(text)))
+            report.entries.append(entry_of(name, command.place, told(command), approximated(text)))
     if not servers:
         report.entries.append(nothing_starts(shell, name, path))
     names = [name if len(servers) == 1 else f"{name}-{port_of(command)}" for command in servers]
