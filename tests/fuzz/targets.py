@@ -145,7 +145,7 @@ def rules_records(data: bytes) -> None:
 
 def rules_address(data: bytes) -> None:
     try:
-        keys = address_keys(data.decode("latin-1"))
+        keys = list(address_keys(data.decode("latin-1")))
     except RuleError:
         return
     assert 1 <= len(keys) <= 256

@@ -77,7 +77,7 @@ def test_rules_without_effect_are_found(tmp_path: Path) -> None:
     path = written(tmp_path / "a", text)
     assert [(dead.where, dead.text, dead.reason) for dead in dead_entries(path)] == [
         (f"{path}:1", '10.1.:deny,A="1",DIEMSG="no"', "a client that is refused gets no A"),
-        (f"{path}:3", "10.2.:allow", "an earlier rule has the same key"),
+        (f"{path}:3", "10.2-3.:allow", "an earlier rule has the same key"),
         (f"{path}:4", "10.1.:allow", "an earlier rule has the same key"),
     ]
     cdb = compiled(tmp_path / "b", text)

@@ -9,7 +9,7 @@ from ..core.verdict import NO_MATCH, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Protocol
 
     class Store(Protocol):
@@ -77,3 +77,77 @@ def evaluate(keys: "Iterable[str]", store: "Store", considered: list[str] | None
         if considered is not None:
             considered.append(f"{store.name}: no rule for {key!r}" if key else f"{store.name}: no catch-all rule")
     return Verdict(NO_MATCH)
+
+
+class OctetRange:
+    """The keys of `10.2-3.` or `1.2.3.37-53`: one for each number. They are never listed only to be looked up."""
+
+    __slots__ = ("frame", "high", "low")
+
+    def __init__(self, before: str, low: int, high: int, after: str) -> None:
+        self.frame = before, after
+        self.low = low
+        self.high = high
+
+    def __iter__(self) -> "Iterator[str]":
+        before, after = self.frame
+        return (f"{before}{octet}{after}" for octet in range(self.low, self.high + 1))
+
+    def __str__(self) -> str:
+        before, after = self.frame
+        return f"{before}{self.low}-{self.high}{after}"
+
+    @property
+    def octets(self) -> int:
+        """A bit for each number."""
+        return (1 << self.high + 1) - (1 << self.low)
+
+
+class FirstNumbers:
+    """For each key the number of the first rule that has it. A range costs as much as an address."""
+
+    __slots__ = ("_covered", "_numbers", "_ranges")
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._covered: dict[tuple[str, str], int] = {}  # by frame: the octets that have a rule, as bits
+        self._ranges: dict[tuple[str, str], list[tuple[int, int]]] = {}  # and those that a rule was the first to have
+
+    def add(self, number: int, keys: "list[str] | OctetRange") -> None:
+        if isinstance(keys, list):
+            for key in keys:
+                self._numbers.setdefault(key, number)
+            return
+        covered = self._covered.get(keys.frame, 0)
+        new = keys.octets & ~covered
+        if new:
+            self._covered[keys.frame] = covered | new
+            self._ranges.setdefault(keys.frame, []).append((new, number))
+
+    def find(self, key: str) -> int | None:
+        number = self._numbers.get(key)
+        if self._ranges and key[:1].isdigit():
+            found = [*self._in_ranges(key), *([] if number is None else [number])]
+            return min(found, default=None)
+        return number
+
+    def has_all(self, keys: "list[str] | OctetRange") -> bool:
+        """Whether there is a rule for each of these keys."""
+        if isinstance(keys, OctetRange) and not keys.octets & ~self._covered.get(keys.frame, 0):
+            return True
+        return all(self.find(key) is not None for key in keys)
+
+    def keys(self) -> "Iterable[str]":
+        """All keys but those of ranges."""
+        return self._numbers
+
+    def _in_ranges(self, key: str) -> "Iterator[int]":
+        """The numbers of the ranges that have this address or dotted prefix."""
+        start = 0
+        for part in key.split("."):
+            end = start + len(part)
+            if part.isdigit():
+                for octets, number in self._ranges.get((key[:start], key[end:]), ()):
+                    if octets >> int(part) & 1:
+                        yield number
+            start = end + 1

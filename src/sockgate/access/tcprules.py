@@ -10,7 +10,7 @@ import _socket
 from ..core.errors import ConfigError
 from ..core.peer import pack, text_of
 from ..core.verdict import ALLOW, DENY, Cause, Verdict
-from .keys import network_key
+from .keys import OctetRange, network_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Action:
         return Verdict(DENY, cause, reason, message=message + b"\r\n" if message else b"")
 
 
-def parse(lines: "Iterable[str]", path: str) -> "Iterator[tuple[int, list[str], Action]]":
+def parse(lines: "Iterable[str]", path: str) -> "Iterator[tuple[int, list[str] | OctetRange, Action]]":
     """Line number, keys and action of each rule. Raises ConfigError for the first line that is no rule.
 
     A gate with a text of rules spends its time in this loop, so each distinct action is parsed only once.
@@ -104,7 +104,7 @@ def parse_variable(text: str) -> tuple[str, str, str]:
     return name, value, rest
 
 
-def address_keys(address: str) -> list[str]:
+def address_keys(address: str) -> list[str] | OctetRange:
     """The keys of a rule's address, in normal form: several for a range, else one. Raises RuleError."""
     if address[-1:] != "." and is_ipv4(address):
         return [address]  # the most common form comes first
@@ -165,7 +165,7 @@ def cidr_key(address: str) -> str:
     return network_key(packed, length)
 
 
-def range_keys(address: str) -> list[str]:
+def range_keys(address: str) -> OctetRange:
     """One key for each number of `10.2-3.` or `1.2.3.37-53`. (tcprules reads 53-37 as empty, and 300 as 255.)"""
     dash = address.index("-")
     start = address.rfind(".", 0, dash) + 1
@@ -177,7 +177,7 @@ def range_keys(address: str) -> list[str]:
     sample = before + low + after
     if not (is_ipv4(sample) or is_dotted(sample)):
         raise RuleError(f"{address!r} is not a range of addresses or dotted prefixes", address_hint(sample))
-    return [f"{before}{octet}{after}" for octet in range(int(low), int(high) + 1)]
+    return OctetRange(before, int(low), int(high), after)
 
 
 def is_number(text: str, highest: int) -> bool:

@@ -8,7 +8,7 @@ from ..core.peer import Peer
 from ..core.rule_files import COMPILE_HINT, EMPTY_HINT, open_file, read_open_file, text_lines, unreadable
 from ..core.verdict import ALLOW, DENY, Cause, RuleWarning, Verdict
 from . import Check
-from .keys import DOTTED_LENGTHS, evaluate, network_keys, tcprules_keys, textual_prefixes
+from .keys import DOTTED_LENGTHS, FirstNumbers, evaluate, network_keys, tcprules_keys, textual_prefixes
 from .tcprules import Action, parse, rule_text, written
 
 TYPE_CHECKING = False
@@ -93,24 +93,23 @@ class TextRules:
     def __init__(self, data: bytes, path: str) -> None:
         self.name = path
         self._lines = text_lines(data, path)
-        self._numbers: dict[str, int] = {}
+        self._numbers = FirstNumbers()
         self._actions: dict[int, Action] = {}
         last = 0
         for last, keys, action in parse(self._lines, path):
             self._actions[last] = action
-            for key in keys:
-                self._numbers.setdefault(key, last)
-        self._lengths = prefix_lengths(self._numbers)
+            self._numbers.add(last, keys)
+        self._lengths = prefix_lengths(self._numbers.keys())
         if not last:
             raise ConfigError(f"{path!r} holds no rules", EMPTY_HINT, Cause(file=path))
         self.end = Cause(file=path, line=last, text=self._lines[last - 1])
 
     @property
     def has_catch_all(self) -> bool:
-        return "" in self._numbers
+        return self._numbers.find("") is not None
 
     def find(self, key: str) -> Verdict | None:
-        number = self._numbers.get(key)
+        number = self._numbers.find(key)
         if number is None:
             return None
         text = self._lines[number - 1].rstrip(" \t")

@@ -1,10 +1,10 @@
 """Read every rule of a text or a cdb, to show the rules and to find those that can never match."""
 
 from collections.abc import Iterator
-from itertools import count, groupby
 from struct import unpack
 from typing import NamedTuple
 
+from ..access.keys import FirstNumbers, OctetRange
 from ..access.tcprules import MESSAGE, Action, RuleError, address_keys, parse, rule_text, written
 from ..access.tcprules_access import ABOUT_KEY, CompiledRules, without_catch_all
 from ..core.cdb import Cdb
@@ -16,12 +16,17 @@ LARGEST_SOURCE = 1 << 32  # as much as a cdb can hold
 
 
 class Rule(NamedTuple):
-    """One key of a rules file. `where` is file:line, or only the file if it is a cdb without line numbers."""
+    """A rule of a text, or a key of a cdb. `where` is file:line, or only the file if the cdb has no line numbers."""
 
-    key: str
+    keys: list[str] | OctetRange
     action: Action
     where: str
     foreign: bool  # from a cdb that tcprules made: only keys that tcpserver looks up can match
+
+    @property
+    def key(self) -> str:
+        """The only key, or the range as it is written."""
+        return self.keys[0] if isinstance(self.keys, list) else str(self.keys)
 
     @property
     def text(self) -> str:
@@ -49,13 +54,12 @@ def is_cdb(beginning: bytes) -> bool:
 
 
 def read_rules(path: str) -> Iterator[Rule]:
-    """Every key of a text or cdb, in the order of the file. Raises ConfigError."""
+    """Every rule of a text, or every key of a cdb, in the order of the file. Raises ConfigError."""
     if is_compiled(path):
         yield from read_compiled(path)
         return
     for number, keys, action in parse(text_lines(read_file(path, LARGEST_SOURCE), path), path):
-        for key in keys:
-            yield Rule(key, action, f"{path}:{number}", foreign=False)
+        yield Rule(keys, action, f"{path}:{number}", foreign=False)
 
 
 def read_compiled(path: str) -> Iterator[Rule]:
@@ -65,7 +69,7 @@ def read_compiled(path: str) -> Iterator[Rule]:
         if key != ABOUT_KEY:
             text = key.decode("latin-1")
             action, cause = store.read_rule(text, data)
-            yield Rule(text, action, str(cause), foreign=not store.source)
+            yield Rule([text], action, str(cause), foreign=not store.source)
 
 
 def records(path: str) -> Iterator[tuple[bytes, bytes]]:
@@ -80,18 +84,20 @@ def records(path: str) -> Iterator[tuple[bytes, bytes]]:
 
 def show_rules(path: str) -> Iterator[str]:
     """The rules in normal form, the catch-all rule last. What a text cannot express becomes a comment."""
-    seen = set()
+    seen = FirstNumbers()
     end = ""
     for rule in read_rules(path):
-        if rule.key in seen:
-            continue
-        seen.add(rule.key)
-        if not rule.key:
-            end = rule.text
-        elif rule.foreign and (reason := why_unwritable(rule.key)):
-            yield f"# left out: {rule.text} ({reason})"
-        else:
-            yield rule.text
+        for key in rule.keys:
+            if seen.find(key) is not None:
+                continue
+            single = rule._replace(keys=[key])
+            if not key:
+                end = rule.text
+            elif rule.foreign and (reason := why_unwritable(key)):
+                yield f"# left out: {single.text} ({reason})"
+            else:
+                yield single.text
+        seen.add(0, rule.keys)
     if end:
         yield end
 
@@ -119,23 +125,24 @@ def is_colon_prefix(key: str) -> bool:
 
 def dead_entries(path: str) -> Iterator[DeadEntry]:
     """Rules and parts of rules without effect. A range is reported only if all of it has none. Raises ConfigError."""
-    seen: set[str] = set()
-    for rules in by_line(path):
-        where, text, action = rules[0].where, rules[0].text, rules[0].action
-        if rules[0].foreign and (reason := why_dead(rules[0].key)):
-            yield DeadEntry(where, text, reason)
-        if all(rule.key in seen for rule in rules):
-            yield DeadEntry(where, text, "an earlier rule has the same key")
-        for reason in idle_variables(action):
-            yield DeadEntry(where, text, reason)
-        seen.update(rule.key for rule in rules)
+    seen = FirstNumbers()
+    for rule in by_line(path):
+        if rule.foreign and (reason := why_dead(rule.key)):
+            yield DeadEntry(rule.where, rule.text, reason)
+        if seen.has_all(rule.keys):
+            yield DeadEntry(rule.where, rule.text, "an earlier rule has the same key")
+        for reason in idle_variables(rule.action):
+            yield DeadEntry(rule.where, rule.text, reason)
+        seen.add(0, rule.keys)
 
 
-def by_line(path: str) -> Iterator[list[Rule]]:
-    """The rules of each line of the source. Without line numbers, each rule is a group of its own."""
-    number = count()
-    for _, group in groupby(read_rules(path), key=lambda rule: next(number) if rule.foreign else rule.where):
-        yield list(group)
+def by_line(path: str) -> Iterator[Rule]:
+    """The rules of a file. Of the keys that a cdb has of one line of its source, only the first counts."""
+    last = ""
+    for rule in read_rules(path):
+        if rule.foreign or rule.where != last:
+            yield rule
+        last = rule.where
 
 
 def why_dead(key: str) -> str:
@@ -151,6 +158,8 @@ def why_dead(key: str) -> str:
         keys = address_keys(key)
     except RuleError as error:
         return str(error)
+    if isinstance(keys, OctetRange):
+        return f"{key!r} is not an address"
     return "" if keys == [key] else f"{key!r} is looked up as {keys[0]!r}"
 
 
