@@ -67,7 +67,7 @@ def test_a_scope_counts_where_the_pattern_has_one(tmp_path: Path) -> None:
         ("UNKNOWN", [(NONE,)], [(CONFIRMED, "mail"), (UNCONFIRMED, "mail")]),
         ("PARANOID", [(UNCONFIRMED, "mail")], [(CONFIRMED, "mail"), (NONE,)]),
         ("@mailers", [(CONFIRMED, "mail.example.com")], [(CONFIRMED, "www.example.com"), (NONE,)]),
-        # One that nobody can find out lets nobody in.
+        # One that nobody can find out lets no client in.
         ("UNKNOWN", [], [(FAILED, "", "no answer"), (FAILED, "mail", "no answer")]),
         ("*", [(FAILED, "", "no answer")], []),  # which the address is
     ],

@@ -226,7 +226,7 @@ def test_rules_without_an_entry_let_everybody_in_as_before(content: dict[str, st
     conversion = convert(tmp_path, f"IMAPACCESSFILE={rules}")
     assert "--courier-access" not in units(conversion)
     assert [entry.text for entry in conversion.report.entries if entry.what.startswith("IMAPACCESSFILE=")] == [
-        f"{str(rules)!r} holds no entries: everybody gets in, as before; add --courier-access when there are rules"
+        f"{str(rules)!r} holds no entries: every client gets in, as before; add --courier-access when there are rules"
     ]
 
 

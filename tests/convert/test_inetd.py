@@ -163,7 +163,7 @@ def test_quotes_group_words_for_gnu_alone(inetd: str, words: str, tmp_path: Path
 def test_root_keeps_its_own_groups(tmp_path: Path) -> None:
     conversion = convert(tmp_path, "26 stream tcp nowait root:mail /bin/cat")
     assert "Group=" not in units(conversion)
-    assert "inetd keeps root's own groups, whatever group is named" in [
+    assert "inetd keeps root's own groups, also if the line names a group" in [
         entry.text for entry in conversion.report.entries
     ]
 

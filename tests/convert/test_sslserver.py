@@ -104,7 +104,7 @@ def test_line_becomes_this_in_the_units(line: str, directive: str, tmp_path: Pat
         ("sslserver -RHl0 0 7 /bin/cat", "CERTFILE=`x`",
          "its value cannot be known without running the script; write it out"),
         ("sslserver -RHl0 0 7 /bin/cat", "CERTFILE=cert.pem KEYFILE=locked.pem",
-         "the key has a password, and nobody is there to type it: `openssl pkey -in KEY -out NEW` leaves it out"),
+         "the key has a password, which no service can type: `openssl pkey -in KEY -out NEW` leaves it out"),
         ("sslserver -RHl0 0 7 /bin/cat", "CERTFILE=cert.pem CIPHERS=nonsense",
          "OpenSSL here knows none of these ciphers, and stunnel would not start: unset it, or name others"),
         ("sslserver -RHl0 -m 0 7 /bin/cat", "CERTFILE=cert.pem",
@@ -154,8 +154,8 @@ def test_line_is_refused_and_nothing_is_written(line: str, variables: str, reaso
         ("sslserver -RHl0 0 7 /bin/cat", "CERTCHAINFILE=/gone",
          "'/gone' does not exist on this machine: until it does, stunnel refuses every client"),
         ("sslserver -Hl0 0 7 /bin/cat", "A=b",
-         "sslserver up to 0.70 asks ident without -r, newer ones do not: nobody is asked; add --ident if TCPREMOTEINFO "
-         "is needed"),
+         "sslserver up to 0.70 asks ident without -r, newer ones do not: the gate does not ask; add --ident if "
+         "TCPREMOTEINFO is needed"),
     ],
 )  # fmt: skip
 def test_what_differs_is_said(line: str, variables: str, difference: str, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_line_is_reported(line: str, outcome: Outcome, text: str, tmp_path: Path
          "later on the same day (across midnight xinetd needs two intervals: 22:00-23:59 00:00-06:00); xinetd drops "
          "the service"),
         ({"instances": "0"}, REFUSED,
-         "0 lets nobody in, for which systemd has no setting; without a unit it is the same"),
+         "0 lets no client in, for which systemd has no setting; without a unit it is the same"),
         ({"env": "A"}, IGNORED, "'A' has no '='; xinetd drops the service"),
         ({"server": "cat"}, IGNORED, "'cat' is not an absolute path; xinetd drops the service"),
         ({"server": "/bin/"}, REFUSED, "'/bin/' is a folder, which cannot be executed"),
@@ -142,7 +142,7 @@ def test_line_is_reported(line: str, outcome: Outcome, text: str, tmp_path: Path
         ({"max_load": "0"}, IGNORED, "'0' is not a load other than 0; xinetd drops the service"),
         ({"deny_time": "x"}, IGNORED, "'x' is neither a number of minutes nor FOREVER nor NEVER; xinetd drops the "
          "service"),
-        ({"max_load": "-1"}, REFUSED, "'-1' is below zero, so xinetd lets nobody in; without a unit it is the same"),
+        ({"max_load": "-1"}, REFUSED, "'-1' is below zero, so xinetd lets no client in; without a unit it is the same"),
         ({"port": "65536"}, IGNORED, "'65536' is no port number; xinetd drops the service"),
         ({"no_access": "10.0.0.1/x"}, REFUSED, "'10.0.0.1/x' has no valid prefix length (0 to 32)"),
     ],
@@ -167,8 +167,8 @@ def test_service_is_not_written(changed: dict[str, str], outcome: Outcome, text:
         ({"type": "INTERNAL UNLISTED"}, IGNORED,
          "there is no internal service 'probe' but chargen daytime discard echo time; xinetd drops the service"),
         ({"wait": "yes", "only_from": "10.0.0.0"}, REFUSED, "--only-from: a TCP server with wait = yes accepts "
-         "its clients itself, so nothing can check them; xinetd 2.3.15.3 refused everybody for this, 2.3.15.4 let "
-         "everybody in. Use wait = no if the server can, or the server's own access rules"),
+         "its clients itself, so nothing can check them; xinetd 2.3.15.3 refused every client for this, 2.3.15.4 let "
+         "every client in. Use wait = no if the server can, or the server's own access rules"),
         ({"flags": "NAMEINARGS"}, IGNORED, "flags = NAMEINARGS without server_args; xinetd drops the service"),
         ({"server_args": "x", "flags": "NAMEINARGS"}, REFUSED, "flags = NAMEINARGS stands after server_args: xinetd "
          "starts the server without a name, and it fails; put it before"),

@@ -107,7 +107,7 @@ def test_above_the_rate_clients_wait_for_the_pause_to_end(gated: Start) -> None:
     start = time.monotonic()
     assert [one.talk() for _ in range(6)] == [b"hello\n"] * 6
     assert 0.9 < time.monotonic() - start < 6
-    assert len(one.lines(r"too many clients per second \(--rate 3/1\): accepting nobody for 1 s")) == 1
+    assert len(one.lines(r"too many clients per second \(--rate 3/1\): accepting no clients for 1 s")) == 1
 
 
 def test_above_the_rate_clients_are_refused_if_so_wished(gated: Start) -> None:

@@ -38,8 +38,8 @@ def test_a_client_whose_server_cannot_be_started_now_is_served_later(
     clients = [one.connect() for _ in range(5)]
     assert [client.recv(100) for client in clients] == [b"hello\n"] * 5
     assert time.monotonic() - start > 0.2
-    (line,) = one.lines("accepting nobody")
-    assert f"unable to start a process: {os.strerror(number)}: accepting nobody for 0.25 s" in line
+    (line,) = one.lines("accepting no clients")
+    assert f"unable to start a process: {os.strerror(number)}: accepting no clients for 0.25 s" in line
     for client in clients:
         client.close()
 
@@ -52,22 +52,22 @@ def test_clients_that_cannot_be_accepted_now_are_accepted_later(gated: Start, na
     start = time.monotonic()
     assert [one.talk() for _ in range(3)] == [b"hello\n"] * 3
     assert 0.4 < time.monotonic() - start < 5
-    (line,) = one.lines("accepting nobody")
-    assert f"unable to accept a connection: {os.strerror(number)}: accepting nobody for 0.25 s" in line
+    (line,) = one.lines("accepting no clients")
+    assert f"unable to accept a connection: {os.strerror(number)}: accepting no clients for 0.25 s" in line
 
 
 @pytest.mark.parametrize("name", ["EAGAIN", "ECONNABORTED", "EPROTO", "EPERM", "ENETDOWN", "EHOSTUNREACH"])
 def test_a_connection_that_came_to_nothing_is_nothing_to_speak_of(gated: Start, name: str) -> None:
     one = gated("/bin/echo", "hello", code=injected(fail_to_accept, number_of(name), 5))
     assert one.talk() == b"hello\n"
-    assert one.lines("accepting nobody") == []
+    assert one.lines("accepting no clients") == []
     assert len(one.log().splitlines()) <= 3
 
 
 def test_a_failure_to_accept_that_lasts_makes_it_wait_and_say_so(gated: Start) -> None:
     one = gated("/bin/echo", "hello", code=injected(fail_to_accept, number_of("EPERM"), 1 << 30))
     with one.connect():
-        one.wait_for("unable to accept a connection: Operation not permitted: accepting nobody")
+        one.wait_for("unable to accept a connection: Operation not permitted: accepting no clients")
         before = one.cpu_seconds()
         time.sleep(1)
         assert one.cpu_seconds() - before <= MOST_CPU
@@ -102,11 +102,11 @@ def was_dropped(client: socket.socket) -> bool:
 def test_out_of_descriptors_it_waits_without_spinning_and_goes_on_by_itself(gated: Start, limit: int) -> None:
     one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "60", *HOLD, prelude=f'ulimit -n {limit}; exec "$@"')
     silent = [one.connect() for _ in range(30)]  # each costs a descriptor, as long as it does not say who it is
-    one.wait_for("accepting nobody")
+    one.wait_for("accepting no clients")
     before = one.cpu_seconds()
     time.sleep(1)
     assert one.cpu_seconds() - before <= MOST_CPU
-    assert len(one.lines("accepting nobody")) <= 2  # one for each reason
+    assert len(one.lines("accepting no clients")) <= 2  # one for each reason
     assert [client for client in silent if was_dropped(client)] == []
     for client in silent:
         client.close()
@@ -119,6 +119,6 @@ def test_out_of_descriptors_it_waits_without_spinning_and_goes_on_by_itself(gate
 def test_nobody_is_lost_when_it_is_told_to_stop_meanwhile(gated: Start, times: int) -> None:
     one = gated("/bin/echo", "hello", code=injected(fail_to_vfork, number_of("ENOMEM"), times))
     with one.connect() as client:
-        one.wait_for("accepting nobody")
+        one.wait_for("accepting no clients")
         assert one.stop() == 0
         assert client.recv(100) == b"hello\n"

@@ -145,7 +145,7 @@ def test_the_name_of_a_file_adds_no_line_to_a_notification(
     folder.mkdir()
     (folder / "x\nWATCHDOG=trigger\nb.rpmnew").write_text("")
     ended.append(manager.start("--courier-access", str(folder), "/bin/true"))
-    status = manager.wait_for("STATUS", "everybody is refused")["STATUS"]
+    status = manager.wait_for("STATUS", "every client is refused")["STATUS"]
     assert "x?WATCHDOG=trigger?b.rpmnew" in status
     assert {name for message in manager.told() for name in message} <= {"READY", "STATUS"}
 
@@ -192,10 +192,10 @@ def test_with_wrong_options_everybody_is_refused_and_the_port_stays(
 ) -> None:
     one = manager.start("--name", "smtp", *words)
     ended.append(one)
-    assert f"everybody is refused: {message}" in manager.wait_for("READY", "1")["STATUS"]
+    assert f"every client is refused: {message}" in manager.wait_for("READY", "1")["STATUS"]
     assert [manager.talk() for _ in range(3)] == [b""] * 3
     assert one.process.poll() is None
-    assert len(one.lines("everybody is refused")) == 1
+    assert len(one.lines("every client is refused")) == 1
     assert message in one.wait_for("refused 127.0.0.1", 3)[0]
 
 
@@ -206,7 +206,7 @@ def test_rules_that_are_mended_are_in_force_without_a_word(
     rules.write_text("nonsense\n")
     words = ("--rules", str(rules), "--deny-message", "421 closed for repair", "/bin/echo", "hello")
     ended.append(manager.start(*words))
-    assert "everybody is refused" in manager.wait_for("READY", "1")["STATUS"]
+    assert "every client is refused" in manager.wait_for("READY", "1")["STATUS"]
     assert manager.talk() == b"421 closed for repair\r\n"
     rules.write_text(":allow\n")
     wait_until(lambda: manager.talk() == b"hello\n", ended[0].log)
@@ -215,8 +215,8 @@ def test_rules_that_are_mended_are_in_force_without_a_word(
     manager.wait_for("STATUS", f"the rules from before are in force: {rules}:1: ")
     rules.write_text(":deny\n")
     assert manager.talk() == b"421 closed for repair\r\n"
-    assert [line.partition("echo: ")[2].partition(":")[0] for line in ended[0].lines("rules .*force|everybody")] == [
-        "everybody is refused", "the rules have been read and are in force", "the rules from before stay in force",
+    assert [line.partition("echo: ")[2].partition(":")[0] for line in ended[0].lines("rules .*force|every client")] == [
+        "every client is refused", "the rules have been read and are in force", "the rules from before stay in force",
         "the rules have been read and are in force",
     ]  # fmt: skip
 

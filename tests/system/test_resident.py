@@ -229,7 +229,7 @@ def test_with_wrong_options_the_port_stays_and_mending_them_is_enough(smtp: Mach
     write_options(smtp, "SOCKGATE_OPTIONS=--relya localhost")
     assert [text for _, text in services.listen(smtp, 25, times=20)] == [""] * 20
     assert state(smtp) == "active"
-    wait_for_status(smtp, "everybody is refused: unknown option '--relya'")
+    wait_for_status(smtp, "every client is refused: unknown option '--relya'")
     write_options(smtp, "")
     smtp.wait_for(lambda: greeted(smtp), "the options to be read again")
 
@@ -238,6 +238,6 @@ def test_with_wrong_rules_the_port_stays_and_mending_them_is_enough(smtp: Machin
     smtp.write("/etc/sockgate.rules", ":allwo\n")
     write_options(smtp, 'SOCKGATE_OPTIONS=--rules /etc/sockgate.rules --deny-message "421 later"')
     assert [text for _, text in services.listen(smtp, 25, times=20)] == ["421 later\r\n"] * 20
-    wait_for_status(smtp, "everybody is refused: /etc/sockgate.rules:1: ")
+    wait_for_status(smtp, "every client is refused: /etc/sockgate.rules:1: ")
     smtp.write("/etc/sockgate.rules", ":allow\n")
     smtp.wait_for(lambda: greeted(smtp), "the rules to be read again")

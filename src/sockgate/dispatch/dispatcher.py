@@ -295,7 +295,7 @@ class Dispatcher:
         elif self._gate.rules:
             self._records.event(ERROR, GATE_BROKEN, f"the rules from before stay in force: {self._gate.problem}")
         else:
-            self._records.event(ERROR, GATE_BROKEN, f"everybody is refused: {self._gate.problem}")
+            self._records.event(ERROR, GATE_BROKEN, f"every client is refused: {self._gate.problem}")
 
     def _post_guardian(self) -> None:
         """Start a guardian with the rules in force, in place of the one before."""

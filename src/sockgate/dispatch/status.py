@@ -38,7 +38,7 @@ class Status:
     def text(self) -> str:
         count, served, refused, trouble, problem = self._snapshot()
         if problem:
-            in_force = "the rules from before are in force" if self._gate.rules else "everybody is refused"
+            in_force = "the rules from before are in force" if self._gate.rules else "every client is refused"
             problem = f"{in_force}: {problem}"
         counts = f"{count} of {self._sessions.most} connections, {served:,} served, {refused:,} refused"
         return "; ".join(filter(None, (counts, trouble, problem)))

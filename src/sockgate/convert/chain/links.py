@@ -53,7 +53,7 @@ def relaycheck(chain: Chain, words: list[str]) -> Result:
     exact = [entry for entry in entries if not entry.endswith(".")]
     text = "in place of relaycheck"
     if not entries:
-        return words[1:], [translated(text=f"{text}; the list is empty, so nobody may relay")]
+        return words[1:], [translated(text=f"{text}; the list is empty, so no client may relay")]
     if exact:
         text += f"; {exact[0]!r} is that one address now, where relaycheck took it for the beginning of others as well"
         return words[1:], [translated(became, text=text)]

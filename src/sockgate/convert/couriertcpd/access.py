@@ -8,7 +8,7 @@ from ..outcomes import approximated, broken, translated
 from .settings import Settings
 
 ACCESS, LOCAL = "--courier-access", "--courier-access-local"
-OPEN = "everybody gets in, as before; add --courier-access when there are rules"
+OPEN = "every client gets in, as before; add --courier-access when there are rules"
 
 
 def access(settings: Settings) -> None:

@@ -121,9 +121,7 @@ def dns_list(settings: Settings, option: str, value: str) -> Answer:
     if "*" in text and text != "*":
         return approximated("the list's own text takes the place of the asterisk", f"{option} {became}")
     if not text:
-        text = (
-            "couriertcpd sets the variable itself only if there is a text behind it, and else blocks nobody; here it "
-        )
-        text += "refuses whom the list has" if refuses else "is set to the list's own text"
+        text = "couriertcpd sets the variable only if a text stands behind it, and else blocks no client; here it "
+        text += "refuses the clients that the list has" if refuses else "is set to the list's own text"
         return approximated(f"{text}, as its manual says", f"{option} {became}")
     return translated(f"{option} {became}")

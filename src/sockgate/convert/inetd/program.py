@@ -21,7 +21,7 @@ def account(line: Line, text: str) -> tuple[str, str]:
     line.answer(text, answer)
     group = found.group
     if group_name and found.uid == 0:
-        line.answer(text, ignored("inetd keeps root's own groups, whatever group is named"))
+        line.answer(text, ignored("inetd keeps root's own groups, also if the line names a group"))
     elif group_name:
         group, answer = any_group(line.host, group_name)
         line.answer(text, answer)

@@ -82,7 +82,7 @@ def undecided_ident(listener: Listener, is_needed: bool) -> tuple[str, Answer]:
     text = "sslserver up to 0.70 asks ident without -r, newer ones do not"
     if is_needed:
         return "without -r", blocked(f"{text}; {listener.rules!r} has rules by user: write -r or -R")
-    return "without -r", approximated(f"{text}: nobody is asked; add --ident if TCPREMOTEINFO is needed")
+    return "without -r", approximated(f"{text}: the gate does not ask; add --ident if TCPREMOTEINFO is needed")
 
 
 def ident(listener: Listener) -> list[str]:

@@ -105,7 +105,7 @@ def without_further_groups(host: Host, user: str, group: str, answers: Answers) 
     """tcpserver -g, setuidgid and chpst leave the server one group; User= would add the user's others."""
     account = host.account(user) if user else None
     if user.isdigit() and account is None and group:
-        answers.append((user, translated("setpriv", text="nobody has this number, and User= takes only accounts")))
+        answers.append((user, translated("setpriv", text="no account has this number, and User= takes only accounts")))
         return RunAs(user, group, clear_groups=True)
     further = host.further_groups(account) if account else []
     if account is None or not [number for number in further if number != group]:

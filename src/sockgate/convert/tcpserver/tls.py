@@ -160,7 +160,7 @@ def needs_its_key(path: str, name: str, answers: Answers) -> None:
             answers.append((f"{name}={path}", broken(text, f"key = {path}")))
         return
     if "ENCRYPTED" in text:
-        text = "the key has a password, and nobody is there to type it: `openssl pkey -in KEY -out NEW` leaves it out"
+        text = "the key has a password, which no service can type: `openssl pkey -in KEY -out NEW` leaves it out"
         answers.append((f"{name}={path}", blocked(text)))
     elif name == "KEYFILE":
         answers.append((f"{name}={path}", translated(f"key = {path}")))

@@ -25,8 +25,8 @@ def address_list(draft: Draft, value: Value) -> Answer:
     if problem:
         return blocked(problem)
     if not words and value.name == "no_access":
-        return translated(text="the list refuses nobody")
-    return translated(draft.restrict(option, " ".join(words)), text="" if words else "the list lets nobody in")
+        return translated(text="the list refuses no client")
+    return translated(draft.restrict(option, " ".join(words)), text="" if words else "the list lets no client in")
 
 
 def unmatched_removal(value: Value) -> str | None:
@@ -75,7 +75,7 @@ def max_load(draft: Draft, value: Value) -> Answer:
     if not load:
         return invalid(f"{value.word!r} is not a load other than 0")
     if load < 0:
-        return blocked(f"{value.word!r} is below zero, so xinetd lets nobody in; without a unit it is the same")
+        return blocked(f"{value.word!r} is below zero, so xinetd lets no client in; without a unit it is the same")
     if not math.isfinite(load) or load > MOST_LOAD:
         return translated(text="no load is as high as this")
     return translated(draft.restrict("--max-load", f"{max(load, 1e-6):f}".rstrip("0").rstrip(".")))
@@ -98,7 +98,7 @@ def instances(draft: Draft, value: Value) -> Answer:
     if number is None:
         return invalid(f"{value.word!r} is neither a number nor UNLIMITED")
     if number == 0:
-        return blocked(NOBODY)
+        return blocked(NO_CLIENT)
     draft.max_connections = None if number == UNLIMITED else number
     if draft.wait:
         return translated(text="one server at a time, as it always was with wait = yes")
@@ -114,13 +114,13 @@ def per_source(draft: Draft, value: Value) -> Answer:
     if draft.wait:
         return approximated("with wait = yes there is one server at a time, so a limit per source has nothing to count")
     if number == 0:  # systemd takes MaxConnectionsPerSource=0 for no limit
-        return blocked(NOBODY)
+        return blocked(NO_CLIENT)
     draft.max_per_source = number
     return translated(f"MaxConnectionsPerSource={number}")
 
 
 UNLIMITED = -1
-NOBODY = "0 lets nobody in, for which systemd has no setting; without a unit it is the same"
+NO_CLIENT = "0 lets no client in, for which systemd has no setting; without a unit it is the same"
 
 
 def count_of(word: str) -> int | None:
@@ -199,5 +199,5 @@ def deny_time(draft: Draft, value: Value) -> Answer:
     if not re.fullmatch(r"[+-]?\d{1,9}|FOREVER|NEVER", value.word.upper(), re.ASCII):
         return invalid(f"{value.word!r} is neither a number of minutes nor FOREVER nor NEVER")
     if "SENSOR" in draft.flags:
-        return refused("there is no SENSOR, so nobody is put on a deny list")
+        return refused("there is no SENSOR, so no client is put on a deny list")
     return ignored("it only matters together with flags = SENSOR")

@@ -11,7 +11,7 @@ def usable_addresses(draft: Draft, value: Value) -> tuple[list[str], str]:
     """The words that the gate takes with xinetd's meaning; or the reason why one of them cannot be taken.
 
     Taking a word out of only_from never lets anybody in. Out of no_access it might, so there a word goes only if it
-    is certain that xinetd refused nobody by it.
+    is certain that xinetd refused no client by it.
     """
     words: list[str] = []
     comment = False
@@ -60,13 +60,13 @@ def usable_name(draft: Draft, value: Value, word: str, comment: bool) -> str:
     elif resolved:
         text = "a client whose name cannot be found out is refused now; xinetd let it in"
     else:
-        text = f"{word!r} cannot be resolved here, so xinetd refused nobody by it; the gate does"
+        text = f"{word!r} cannot be resolved here, so xinetd refused no client by it; the gate does"
     draft.note(word, approximated(text))
     return word
 
 
 def skipped(value: Value, word: str, reason: str, comment: bool) -> str:
-    effect = "let nobody in" if value.name == "only_from" else "refused nobody"
+    effect = "let no client in" if value.name == "only_from" else "refused no client"
     if comment:
         return f"{reason}; xinetd {effect} by it. A comment must stand on a line of its own"
     return f"{reason}; xinetd {effect} by it, and neither does the gate"

@@ -294,7 +294,7 @@ def waiting_access(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     options = " ".join(option for option, _ in draft.access)
     yield blocked(
         f"{options}: a TCP server with wait = yes accepts its clients itself, so nothing can check them; xinetd "
-        "2.3.15.3 refused everybody for this, 2.3.15.4 let everybody in. Use wait = no if the server can, or the "
+        "2.3.15.3 refused every client for this, 2.3.15.4 let every client in. Use wait = no if the server can, or the "
         "server's own access rules"
     )
 

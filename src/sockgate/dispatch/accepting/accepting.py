@@ -59,7 +59,7 @@ class Accepting:
 
     def pause(self, seconds: float, reason: str) -> None:
         """Accept no client for this time. If a longer pause has already begun, it goes on."""
-        text = self._limiter.pass_on(f"{reason}: accepting nobody for {seconds:g} s")
+        text = self._limiter.pass_on(f"{reason}: accepting no clients for {seconds:g} s")
         if text:
             self._records.event(WARNING, PAUSED, text)
         end = monotonic() + seconds
