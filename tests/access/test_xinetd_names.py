@@ -2,6 +2,7 @@
 
 import pytest
 
+from sockgate.access import xinetd_access
 from sockgate.access.xinetd_access import XinetdAccess
 from sockgate.core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED, GivenName, HostName
 from sockgate.core.peer import Peer, pack
@@ -115,3 +116,18 @@ def test_what_did_not_match_is_told_with_its_meaning() -> None:
         "--only-from 10.1.{2,3}: not 10.1.2.0/24 10.1.3.0/24",
         "--only-from .example.com: not clients whose name ends in .example.com",
     ]
+
+
+def test_a_list_of_thousands_of_names_reads_networks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def count(sources: object) -> dict[str, int]:
+        read.append("networks")
+        return {"office": 10 << 24}
+
+    monkeypatch.setattr(xinetd_access, "read_networks", count)
+    access = XinetdAccess(" ".join(f"host{number}.example.com" for number in range(2000)) + " office", "")
+    assert read == ["networks"]
+    assert access.entries()[-1].caveat
+    XinetdAccess("10.0.0.0", "")
+    assert read == ["networks"]

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 CATCH_ALL = "*"
 UNIT_BITS = {4: 8, 16: 16}  # one part of a key of Courier is an octet of IPv4, or a word of IPv6
 LEFTOVERS = (".rpmnew", ".rpmsave")  # makedat stops at these and at .dpkg-*
-NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 CONTROL_CHARACTERS = frozenset(map(chr, (*range(ord("\t")), *range(ord("\t") + 1, ord(" ")), 127)))
 KEY_HINT = "write 192.0.2.1, 192.0.2, 192.0.2.0/24, 192.0.2.1-192.0.2.9, :2001:0db8, 2001:db8::/32 or *"
 
@@ -185,7 +184,7 @@ def parse_action(action: str) -> dict[bytes, bytes | None] | None:
     for assignment in assignments(rest[1:]):
         name, _, value = assignment.partition("=")
         name, value = name.lstrip(" \t"), value.rstrip(" \t")
-        if not name or name[0].isdigit() or not NAME_CHARACTERS.issuperset(name):
+        if not (name.isascii() and name.isidentifier()):
             raise EntryError(f"{assignment!r} is not VAR or VAR=VALUE")
         variables[name.encode("latin-1")] = value.encode("latin-1")
     return variables

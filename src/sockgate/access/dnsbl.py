@@ -6,6 +6,7 @@ resolve/dns_lists.py asks the lists, and `Peer.listings` has the answers.
 
 from ..core.addresses import AddressList
 from ..core.errors import UsageError
+from ..core.host_names import HOST_NAME_CHARACTERS
 from ..core.listing import LONGEST_TEXT, Listing, is_listing
 from ..core.options import to_bytes
 from ..core.peer import Peer, pack
@@ -14,8 +15,6 @@ from ..core.verdict import DENY, NO_MATCH, Cause, Verdict
 FORM = "write --dnsbl ZONE[/127.0.0.N][,VAR[,TEXT]]"
 CHOICES = ("open", "closed")
 LONGEST_ZONE = 253 - 64  # the name before the zone has 32 nibbles of an IPv6 address, each with a dot
-ZONE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
-NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 RELAYCLIENT = b"RELAYCLIENT"
 EXEMPTING = (b"BLOCK", b"RBLSMTPD")  # if a rule sets one to "", rblsmtpd and Courier do not block
 TEMPORARY = b"451 4.7.1 Your address cannot be checked at the moment, try again later\r\n"
@@ -49,7 +48,7 @@ class DnsList:
         cause = Cause(option, value)
         if not is_zone(self.zone):
             raise UsageError(f"{option}: {zone!r} is not the name of a zone", FORM, cause)
-        if not NAME_CHARACTERS.issuperset(variable) or variable[:1].isdigit():
+        if variable and not (variable.isascii() and variable.isidentifier()):
             raise UsageError(f"{option}: {variable!r} is not the name of a variable", FORM, cause)
         if not text.isprintable() or len(text) > LONGEST_TEXT:
             raise UsageError(f"{option}: {text!r} is not a line of at most {LONGEST_TEXT} characters", cause=cause)
@@ -65,8 +64,8 @@ class DnsList:
         """The text about this client. Empty if the client is refused and no text was given."""
         if not self.text and not self.variable:
             return ""
-        before, star, after = (self.text or "*").replace("@", peer.remote_ip or "", 1).partition("*")
-        return before + (listing.text or f"Blacklisted by {self.zone}") * bool(star) + after
+        text = (self.text or "*").replace("@", peer.remote_ip or "", 1)
+        return text.replace("*", listing.text or f"Blacklisted by {self.zone}", 1)
 
     def variables(self, peer: Peer, listing: Listing) -> "dict[bytes, bytes | None]":
         """The variables of couriertcpd: the variable itself, and those that name its origin."""
@@ -216,5 +215,5 @@ def parse_code(text: str, value: str, option: str) -> bytes:
 def is_zone(name: str) -> bool:
     labels = name.split(".")
     return len(name) <= LONGEST_ZONE and all(
-        0 < len(label) < 64 and ZONE_CHARACTERS.issuperset(label) for label in labels
+        0 < len(label) < 64 and HOST_NAME_CHARACTERS.issuperset(label) for label in labels
     )

@@ -8,6 +8,7 @@ that it may be about, so that a rule refuses them, and lets none of them in by i
 import _socket
 
 from ..core.errors import ConfigError, PassingError
+from ..core.host_names import HOST_NAME_CHARACTERS
 from ..core.peer import pack, text_of
 from ..core.rule_files import read_file
 from .hosts_request import ALL, PARANOID, UNKNOWN, ClientKeys, End
@@ -17,7 +18,6 @@ from .hosts_words import (
     KEYWORDS,
     KNOWN,
     LOCAL,
-    NAME_CHARACTERS,
     NUMERIC,
     Flaw,
     address_key,
@@ -108,7 +108,7 @@ def parse_pattern(text: str, sources: "Sources | None", depth: int) -> HostPatte
     key = address_key(word)
     if key is not None:
         return HostPattern(lambda end: match_text(word, end.address), (key,))
-    if not NAME_CHARACTERS.issuperset(word.replace("*", "").replace("?", "")):
+    if not HOST_NAME_CHARACTERS.issuperset(word.replace("*", "").replace("?", "")):
         raise Flaw(f"no client can match {text!r}")
     if not word.strip(NUMERIC):
         return numeric_pattern(text)

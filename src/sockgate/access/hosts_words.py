@@ -3,6 +3,7 @@
 import _socket
 
 from ..core.addresses import inet_aton, is_number
+from ..core.host_names import HOST_NAME_CHARACTERS
 from .hosts_request import ALL, PARANOID, UNKNOWN
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ KEYWORDS = (ALL, KNOWN, LOCAL, PARANOID, UNKNOWN)
 COMMENT = "#"
 DIGITS = frozenset("0123456789")
 NUMERIC = "0123456789./"
-NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 ALL_ONES = 0xFFFFFFFF
 
 
@@ -101,7 +101,7 @@ def address_key(word: str) -> "Key | None":
 
 def name_key(word: str) -> str | None:
     """The key of a word in lower case that stands for one name, or for all names that end so; else None."""
-    if word in KEYWORDS or not NAME_CHARACTERS.issuperset(word) or word[-1] == "." or not word.strip(NUMERIC):
+    if word in KEYWORDS or not HOST_NAME_CHARACTERS.issuperset(word) or word[-1] == "." or not word.strip(NUMERIC):
         return None
     return word
 

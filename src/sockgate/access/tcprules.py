@@ -8,6 +8,7 @@ what it is.
 import _socket
 
 from ..core.errors import ConfigError
+from ..core.host_names import HOST_NAME_CHARACTERS
 from ..core.peer import pack, text_of
 from ..core.verdict import ALLOW, DENY, Cause, Verdict
 from .keys import OctetRange, network_key
@@ -16,7 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 QUOTES = "\"'|/!#%&*+;@^~"  # any character can quote a value; to write one, these are tried in turn
 MESSAGE = b"DIEMSG"  # the message of a refusal; the name is that of qmail's "limits" patch for tcpserver
 ADDRESS_FORMS = "write 192.0.2.1, 192.0.2., 192.0.2.0/24, 2001:db8::/32, =host or =.domain"
@@ -193,7 +193,7 @@ def host_key(address: str) -> str:
         raise RuleError(f"{name!r} never matches", f"names are looked up in lower case: write ={name.lower()}")
     if "*" in name:
         raise RuleError(f"{name!r} never matches", "for all names of a domain write =.example.com")
-    if not all(labels) or len(name) > 254 or not HOST_CHARACTERS.issuperset(name) or labels[-1].isdigit():
+    if not all(labels) or len(name) > 254 or not HOST_NAME_CHARACTERS.issuperset(name) or labels[-1].isdigit():
         raise RuleError(f"{name!r} is not a host name", "labels of letters, digits, - and _, the last not a number")
     return address
 
@@ -222,7 +222,7 @@ def address_hint(text: str) -> str:
         return "without blanks"
     if text.endswith(":"):
         return "for an IPv6 network write its CIDR form"
-    if HOST_CHARACTERS.issuperset(text) and text.strip("0123456789.-"):
+    if HOST_NAME_CHARACTERS.issuperset(text) and text.strip("0123456789.-"):
         return f"for a host name write ={text}"
     return ADDRESS_FORMS
 

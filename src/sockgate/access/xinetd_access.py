@@ -10,7 +10,7 @@ import _socket
 
 from ..core.addresses import EMPTY_HINT, Network, Networks, inet_aton, shortened
 from ..core.errors import UsageError
-from ..core.host_names import CONFIRMED, FAILED, HostName
+from ..core.host_names import CONFIRMED, FAILED, HOST_NAME_CHARACTERS, HostName
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
 from ..core.rule_files import exists, read_file
 from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 ONLY_FROM, NO_ACCESS = "--only-from", "--no-access"
 NETWORKS_FILE = "/etc/networks"  # networks(5)
-NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 NO_CLIENT = "xinetd matches no client by it"
 FORMS = "see sockgate-rules(5) for xinetd's forms of addresses"
 
@@ -166,9 +165,10 @@ def let_in_by(entries: EntryList, peer: Peer, considered: list[str] | None) -> V
 def read_list(text: str, option: str, sources: "Sources | None") -> list[Entry]:
     """The entries of a list, separated by blanks. Raises UsageError for the first wrong entry."""
     entries = []
+    known = KnownNetworks(sources)
     for word in text.split():
         try:
-            entry = parse_entry(word, sources)
+            entry = parse_entry(word, known)
         except ValueError as error:
             raise UsageError(f"{option}: {error}", FORMS, Cause(option, word)) from None
         if entry.caveat and option == NO_ACCESS:
@@ -178,7 +178,7 @@ def read_list(text: str, option: str, sources: "Sources | None") -> list[Entry]:
     return entries
 
 
-def parse_entry(text: str, sources: "Sources | None" = None) -> Entry:
+def parse_entry(text: str, known: "KnownNetworks | None" = None) -> Entry:
     """The entry that xinetd makes of one word. Its parsers are tried in xinetd's order. Raises ValueError."""
     if "{" in text:
         return Entry(text, factorised(text))
@@ -193,7 +193,7 @@ def parse_entry(text: str, sources: "Sources | None" = None) -> Entry:
     try:
         number = inet_aton(text)
     except ValueError:
-        return named(text, sources)
+        return named(text, known or KnownNetworks())
     host_bits = trailing_zero_octets(number) * 8
     return Entry(text, ((4, host_bits, number >> host_bits),))
 
@@ -253,20 +253,34 @@ def is_octet(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255
 
 
-def named(text: str, sources: "Sources | None") -> Entry:
+def named(text: str, known: "KnownNetworks") -> Entry:
     """The entry of a host name, a .domain, or a name of networks(5). Raises ValueError."""
     name = text.lower()
     last = name.rpartition(".")[2]
-    if not NAME_CHARACTERS.issuperset(name) or not last or last.isdigit() or ".." in name:
+    if not text.isascii() or not HOST_NAME_CHARACTERS.issuperset(name) or not last or last.isdigit() or ".." in name:
         raise ValueError(f"{text!r} is neither an address nor a host name")
-    network = known_networks(sources).get(name)
+    network = known.find(name)
     if network is None:
         return Entry(text, name=name)
     # The C library completes the number of a network to four octets, so xinetd cannot see its class (/8, /16, /24).
     return Entry(text, ((4, 0, network),), caveat="xinetd compares with the network's own address alone")
 
 
-def known_networks(sources: "Sources | None") -> dict[str, int]:
+class KnownNetworks:
+    """The names of networks(5). The file is read once, and only if there is a name to look up."""
+
+    def __init__(self, sources: "Sources | None" = None) -> None:
+        self._sources = sources
+        self._networks: dict[str, int] | None = None
+
+    def find(self, name: str) -> int | None:
+        """Raises ConfigError."""
+        if self._networks is None:
+            self._networks = read_networks(self._sources)
+        return self._networks.get(name)
+
+
+def read_networks(sources: "Sources | None") -> dict[str, int]:
     """The networks in networks(5): name to number. For xinetd 0.0.0.0 is no network. Raises ConfigError."""
     if not exists(NETWORKS_FILE, sources):
         return {}  # then getnetbyname(3) knows no networks either

@@ -4,6 +4,7 @@ This module is imported only if one of these options is given.
 """
 
 from ..core.errors import UsageError
+from ..core.host_names import HOST_NAME_CHARACTERS
 from ..core.verdict import Cause
 
 TYPE_CHECKING = False
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from ..core.questions import Questions
     from ..core.verdict import Verdict
 LONGEST_NAME = 253  # RFC 1035
-NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
 
 
 class LookUps:
@@ -68,6 +68,7 @@ def dns_lists(settings: "Settings") -> "DnsLists | None":
 
 def parse_host_name(text: str, option: str) -> str:
     """--local-name, in place of a look-up. Raises UsageError."""
-    if not text or len(text) > LONGEST_NAME or not NAME_CHARACTERS.issuperset(text):
+    known = text.isascii() and HOST_NAME_CHARACTERS.issuperset(text.lower())
+    if not text or len(text) > LONGEST_NAME or not known:
         raise UsageError(f"{option}: {text!r} is not a host name", cause=Cause(option, text))
     return text

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
             """Whether the netgroup (netgroup(5)) has this host. None if that cannot be found out. Never raises."""
 
 
+# Of names in lower case, as they are looked up and compared.
+HOST_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
+
 CONFIRMED = "confirmed"  # the address has this name, and the name has this address
 UNCONFIRMED = "not confirmed"  # the address has this name, but the name leads elsewhere: any client can claim a name
 NONE = "none"  # the address has no name
