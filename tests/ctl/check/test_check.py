@@ -66,6 +66,7 @@ CASE_MODULES = (
 # These need a port in use, another user or a running systemd: tests/system/test_check.py and test_doctor.py. Or another
 # version, a compiled file, or a name server.
 TESTED_ELSEWHERE = {
+    "rules_costly",
     "port_taken", "files_unreadable", "socket_failed", "not_listening", "not_reloaded", "failures_left",
     "sessions_left", "super_server_enabled", "poll_limit", "rules_stale", "list_dead",
 }  # fmt: skip

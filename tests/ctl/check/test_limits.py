@@ -40,7 +40,10 @@ CASES: Cases = {
     "memory for the gate and not for its list": (
         {
             "/etc/default/mail": "OPTIONS=--allow any --rules /etc/r\n",
-            "/etc/r": "#" * 900_000 + "\n:allow\n",
+            "/etc/r": "#" * 100_000
+            + "\n"
+            + "".join(f"10.0.{n % 256}.{n // 256}:allow\n" for n in range(9000))
+            + ":allow\n",
             TEMPLATE: TEMPLATE_UNIT + "LimitAS=24M\n",
         },
         [

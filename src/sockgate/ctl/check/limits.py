@@ -1,12 +1,12 @@
 """Inspections of the limits of the service: memory, processes, records, clients that wait."""
 
-import os
 from collections.abc import Iterator
 
 from ...dispatch.options import parse, read_limits, read_process
 from ...host.host import Host
 from ...units.timespan import parse_timespan
 from ..gated_service import GatedService
+from .cost import Cost, cost_of
 from .problem import ZERO, Problem, by_setting
 from .service import is_resident
 
@@ -24,26 +24,21 @@ STOP_MARGIN = 10  # seconds for the gate to end after its sessions are over
 
 def memory_short(gated: GatedService, host: Host) -> Iterator[Problem]:
     """Memory limits from the old start script of a C program. The gate is Python and does not start under them."""
-    for key, least in LEAST.items():
-        size = parse_size(gated.service.value("Service", key))
-        needed = least + mapped_files(gated, host) * (key == "LimitAS")
-        if size is not None and size < needed:
-            option = f", and give the server its own with --rlimit {key[5:].lower()}={size}" * key.startswith("Limit")
+    sizes = {key: size for key in LEAST if (size := parse_size(gated.service.value("Service", key))) is not None}
+    cost = cost_of(gated, host.search) if sizes else Cost()
+    times = 2 if is_resident(gated) else 1  # when a file changes, it has the new rules and the old ones
+    for key, size in sizes.items():
+        needed = LEAST[key] + times * (cost.space if key == "LimitAS" else cost.data)
+        if size < needed:
+            option = ""
+            if key.startswith("Limit"):
+                option = f", and give the server its own with --rlimit {key.removeprefix('Limit').lower()}={size}"
             problem = by_setting(
                 gated.service, gated.service.place_of("Service", key),
                 f"{key}={gated.service.value('Service', key)} is too little for the gate, which would not start",
                 f"{key}={-(-max(needed, ENOUGH) // MEGABYTE)}M",
             )  # fmt: skip
             yield problem._replace(hint=problem.hint + option)
-
-
-def mapped_files(gated: GatedService, host: Host) -> int:
-    """The size in bytes of the files that the gate maps or reads. A file that cannot be seen counts as 0."""
-    total = 0
-    for file in gated.files:
-        path = host.search.host_path(file)
-        total += os.path.getsize(path) if os.path.exists(path) else 0
-    return total
 
 
 def parse_size(text: str) -> int | None:

@@ -21,10 +21,10 @@ def socket_failed(gated: GatedService, host: Host) -> Iterator[Problem]:
     state = host.state(gated.name)
     if gated.socket and state.get("ActiveState") == "failed":
         result = state.get("Result", "")
-        why = WHY.get(result, "").format(gated.name)
+        why = f"; {WHY[result].format(gated.name)}" if result in WHY else ""
         units = gated.name if gated.is_template else f"{gated.name} {gated.service.name}"
         yield Problem(
-            gated.socket, None, f"it has failed ({result}): the port is closed" + f"; {why}" * bool(why),
+            gated.socket, None, f"it has failed ({result}): the port is closed{why}",
             f"systemctl reset-failed {units}; systemctl start {gated.name}",
         )  # fmt: skip
 

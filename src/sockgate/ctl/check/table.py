@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ...host.host import Host
 from ..gated_service import GatedService
-from . import access, command, dns_lists, limits, rivals, rules, sandbox, service, socket, state, unit_files
+from . import access, command, cost, dns_lists, limits, rivals, rules, sandbox, service, socket, state, unit_files
 from .problem import Problem
 
 ERROR, WARNING = "error", "warning"
@@ -74,6 +74,7 @@ INSPECTIONS = (
     Inspection(WARNING, rules.rules_not_asked_for),
     Inspection(WARNING, rules.rules_believe_anybody),
     Inspection(WARNING, rules.rules_stale),
+    Inspection(WARNING, cost.rules_costly),
     Inspection(WARNING, dns_lists.list_dead),
     Inspection(WARNING, state.not_listening),
     Inspection(WARNING, state.not_reloaded),
