@@ -174,7 +174,8 @@ class Settings:
     A field is read when it is asked for: what is wrong with one option does not hide the others. The language of an
     access dialect is read by the dialect (access/); its field is the text, empty where the option is not given.
 
-    texts  what stands behind each option that was given
+    texts    what stands behind each option that was given
+    options  the rows of the table, by name
     """
 
     if TYPE_CHECKING:
@@ -217,7 +218,7 @@ class Settings:
     ) -> None:
         self.texts = texts
         self.command = command
-        self._table = table
+        self.options = {option.name: option for option in table}
 
     def __contains__(self, option: str) -> bool:
         """Whether this option was given."""
@@ -228,7 +229,7 @@ class Settings:
         def __getattr__(self, field: str) -> object:
             """The value of a field that is read for the first time. Raises UsageError."""
             name = "--" + field.replace("_", "-")
-            option = next((option for option in self._table if option.name == name), None)
+            option = self.options.get(name)
             if option is None:
                 raise AttributeError(field)
             value = option.value_of(self.texts[name]) if name in self.texts else option.default
@@ -242,13 +243,13 @@ def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Setting
     Accepts `--option VALUE` and `--option=VALUE`, but no abbreviations. An OPTIONAL option without a value gets "".
     Raises UsageError.
     """
-    known = {option.name: option for option in table}
-    texts: dict[str, list[str]] = {}
+    settings = Settings({}, [], table)
+    texts = settings.texts
     at = 0
     while at < len(words) and words[at].startswith("-") and words[at] != "--":
         name, equals, value = words[at].partition("=")
         at += 1
-        option = known.get(name)
+        option = settings.options.get(name)
         if option is None:
             raise UsageError(f"unknown option {name!r}", USAGE_HINT, Cause(name))
         if name in texts and option.arity not in (MANY, LIST):
@@ -263,7 +264,8 @@ def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Setting
         texts.setdefault(name, []).append(value)
     if at < len(words) and words[at] == "--":
         at += 1
-    return Settings(texts, words[at:], table)
+    settings.command = words[at:]
+    return settings
 
 
 def check_equals(option: Option, equals: str, value: str) -> None:
