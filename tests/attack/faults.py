@@ -16,6 +16,7 @@ from tests.attack.plan import Fault, Swap, is_of_one_client, policy
 
 SETTLE_SECONDS = 1.3  # the gate tries once a second to read what it could not
 ATTACH_SECONDS = 2.0
+START_SECONDS = 2.0
 FAST_SECONDS, FIRST_FAST = 0.005, 100_000
 ORPHANED_SECONDS = 0.6  # until a guardian that was killed is replaced
 
@@ -31,7 +32,7 @@ class Attacker:
 
     def run(self, fault: Fault) -> None:
         wait_until(fault.at, self._clock)
-        self._gate.wait_until_ready()
+        self._gate.wait_until_ready(START_SECONDS)
         since = self._clock()
         with contextlib.suppress(ProcessLookupError, FileNotFoundError), self._make(fault):
             wait_until(since + fault.lasts, self._clock)

@@ -35,7 +35,7 @@ class Notifications:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.reads = True
-        self.ready = 0  # how often a gate said so
+        self.ready = 0.0  # when a gate last said so, by time.monotonic()
         self._socket: socket.socket | None = None
         self.open()
         threading.Thread(target=self._read, daemon=True).start()
@@ -60,7 +60,8 @@ class Notifications:
                 time.sleep(0.02)
                 continue
             with contextlib.suppress(OSError):
-                self.ready += b"READY=1" in sock.recv(65536)
+                if b"READY=1" in sock.recv(65536):
+                    self.ready = time.monotonic()
 
 
 class Journal(Notifications):
@@ -112,6 +113,7 @@ class Resident:
         self._listener = listener()
         self.notifications = Notifications(folder / "notify")
         self.starts: list[float] = []
+        self._started = 0.0
         self.ends: list[tuple[float, int]] = []
         self._expected: set[int] = set()
         self._stopping = False
@@ -119,13 +121,13 @@ class Resident:
         self._stderr = StandardError(folder / "stderr")
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._keeper.start()
-        self.wait_until_ready()
+        self.wait_until_ready(READY_SECONDS)
         assert self.notifications.ready, (folder / "stderr").read_text()
 
-    def wait_until_ready(self) -> None:
-        """Until the last gate that was started says so: before that, it may end for want of anything."""
-        deadline = time.monotonic() + READY_SECONDS
-        while not self.pid or self.notifications.ready < len(self.starts):
+    def wait_until_ready(self, seconds: float) -> None:
+        """Until the gate that was started last says so: before that, it may end for want of anything."""
+        deadline = time.monotonic() + seconds
+        while not self.pid or self.notifications.ready < self._started:
             if time.monotonic() > deadline:
                 return
             time.sleep(0.01)
@@ -144,6 +146,7 @@ class Resident:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         self.starts.append(self._clock())
+        self._started = time.monotonic()
         environment = {
             "PATH": "/usr/bin:/bin", "LISTEN_FDS": "1", "NOTIFY_SOCKET": str(self.notifications.path),
             "JOURNAL_STREAM": self._stderr.journal_stream,

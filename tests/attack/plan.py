@@ -11,7 +11,6 @@ DENY, ALLOW, RELAY = "deny", "allow", "relay"
 ERRORS = (
     ("accept4", ("EMFILE", "ENFILE", "ENOMEM", "ECONNABORTED", "EPERM", "ENOBUFS", "EPROTO")),
     ("openat", ("EMFILE", "ENFILE", "ENOMEM", "EIO", "EACCES", "ELOOP")),
-    ("read", ("EIO", "ENOMEM")),
     ("newfstatat", ("EIO", "ENOMEM", "EACCES")),
     ("write", ("EIO", "ENOSPC", "EAGAIN", "EPIPE")),
     ("sendmsg", ("ENOBUFS", "ECONNREFUSED", "EAGAIN", "ENOENT", "ENOTCONN")),

@@ -23,6 +23,7 @@ from sockgate.dispatch.accepting.listener import Listener
 from sockgate.dispatch.deciding.decision import EnvironmentTemplate
 from sockgate.dispatch.dispatcher import Dispatcher
 from sockgate.dispatch.servers import forked_server, vfork_server
+from sockgate.dispatch.servers.child_channel import AskingChild
 from sockgate.dispatch.sessions.sessions import Session, Sessions
 
 P = ParamSpec("P")
@@ -183,6 +184,15 @@ def fail_to_make_environment_once() -> None:
         return words(self, port, number)
 
     EnvironmentTemplate.words = fail  # type: ignore[method-assign]
+
+
+def fail_to_answer_children() -> None:
+    """As where the system has no memory for a message."""
+
+    def fail(_self: AskingChild, _text: str) -> bool:
+        return False
+
+    AskingChild.answer = fail  # type: ignore[method-assign, assignment]
 
 
 def limit_descriptors(count: int) -> None:

@@ -16,7 +16,13 @@ from sockgate.dispatch.sessions.sessions import Session
 from tests.connection.launch import everything_from
 from tests.core.clients import client, local_user
 from tests.dispatch.conftest import Start
-from tests.dispatch.faults import accept_together, hear_late_of_starts, injected, limit_descriptors
+from tests.dispatch.faults import (
+    accept_together,
+    fail_to_answer_children,
+    hear_late_of_starts,
+    injected,
+    limit_descriptors,
+)
 from tests.dispatch.gated import Gated, wait_until
 
 PROXY = ["--proxy-protocol", "127.0.0.1", "--timeout", "20"]
@@ -279,3 +285,15 @@ def test_a_client_that_was_waited_for_is_served_also_if_its_child_has_no_descrip
         resource.prlimit(child, resource.RLIMIT_NOFILE, (used, used))
         client.sendall(header("192.0.2.1"))
         assert everything_from(client) == b"served\n"
+
+
+def test_a_child_whose_answer_cannot_be_sent_waits_for_none(gated: Start) -> None:
+    code = injected(fail_to_answer_children)
+    one = gated(*PROXY, "--max-per-source", "1", *SHOW, code=code)
+    with one.connect() as first, one.connect() as second:
+        wait_until(lambda: len(one.children()) == 2, one.log)
+        first.sendall(header("192.0.2.1"))
+        assert first.recv(100).startswith(b"192.0.2.1 ")
+        second.sendall(header("192.0.2.1"))
+        assert everything_from(second) == b"", "it is one too many"
+    wait_until(lambda: not one.children(), one.log)

@@ -8,6 +8,8 @@ closes its end of the channel.
 import _socket
 import os
 import select
+import signal
+from contextlib import suppress
 
 from ...core.errors import Refused
 from ...core.peer import Peer, internet_peer
@@ -77,11 +79,18 @@ class AskingChild:
         except OSError:
             return b""
 
-    def answer(self, text: str) -> None:
+    def answer(self, text: str) -> bool:
+        """Return whether the answer was sent. Not if the child has died, or the system is short of memory."""
         try:
             self._channel.send(text.encode(), _socket.MSG_NOSIGNAL)
         except OSError:
-            return  # the child has died, which costs only its own client
+            return False
+        return True
+
+    def hang_up(self) -> None:
+        """Let the child see the end, although other children may have a copy of this end."""
+        with suppress(OSError):
+            self._channel.shutdown(_socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._channel.close()
@@ -123,14 +132,18 @@ class AskingChildren:
             self.disconnect(child)
         elif message == TURNED_AWAY:
             self._sessions.turned_away(session)
-            child.answer(HEARD)
+            if not child.answer(HEARD):
+                child.hang_up()
         else:
             peer = decode_peer(message) or session.peer
             excess = self._sessions.name_client(session, peer)
             if excess:  # the limit is reached, but some of its clients may have left already
                 self._ended.take_leave()
                 excess = self._sessions.name_client(session, peer)
-            child.answer(encode_refusal(excess) if excess else str(session.number))
+            if not child.answer(encode_refusal(excess) if excess else str(session.number)):
+                if excess and session.pid:  # without an answer the child would become the server
+                    os.kill(session.pid, signal.SIGKILL)
+                child.hang_up()
 
     def disconnect(self, child: AskingChild) -> None:
         self._children.discard(child)
