@@ -158,7 +158,7 @@ def another_guardian(one: Gated) -> int:
 
 
 def test_a_stray_signal_is_not_the_end_of_the_gate(gated: Start) -> None:
-    one = gated(*GREET, code=stuck_in(ServerStarter._launch, call=2))
+    one = gated(*GREET, code=stuck_in(ReloadingGate.current, call=2))
     with one.connect() as first:
         assert first.recv(100) == b"in\n"
         with one.connect() as second:

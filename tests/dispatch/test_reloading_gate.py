@@ -226,6 +226,16 @@ def test_rules_that_became_wrong_leave_the_last_good_ones_in_force(rules: Path) 
     assert gate.problem is None
 
 
+def test_rules_that_lost_their_catch_all_rule_may_have_been_cut_and_stay_out(rules: Path) -> None:
+    rules.write_text("198.51.100.7:allow\n:deny\n")
+    gate = gate_of("--rules", rules)
+    replace(rules, "198.51.100.7:allow\n")
+    assert outcome(gate) == DENY
+    assert "the catch-all rule is gone" in str(gate.problem)
+    replace(rules, "198.51.100.7:allow\n:allow\n")
+    assert outcome(gate) == "allow"
+
+
 def test_rules_that_are_mended_are_in_force_for_the_next_client(rules: Path) -> None:
     gate = gate_of("--rules", rules, "--deny-message", "421 later")
     assert outcome(gate) == NO_RULES
@@ -337,8 +347,9 @@ def test_news_are_other_rules_and_other_problems(rules: Path) -> None:
     assert [news(), news()] == [True, False]
     rules.unlink()
     assert [news(), news()] == [True, False]
-    replace(rules, DENY_ALL)
-    assert [news(), news()] == [True, False]
+    for text in (DENY_ALL, ALLOW_ALL):
+        replace(rules, text)
+        assert [news(), news()] == [True, False]
     gate.reload()
     assert gate.has_news
 

@@ -12,7 +12,7 @@ import signal
 from collections.abc import Sequence
 from time import monotonic, monotonic_ns, sleep
 
-from ..connection.log import ERROR, FAULT, GATE_BROKEN, GATE_READ, INFO, STARTED, STOPPED
+from ..connection.log import ERROR, FAULT, INFO, STARTED, STOPPED
 from ..core.errors import INTERNAL_ERROR, describe
 from .accepting.accepting import Accepting
 from .accepting.listener import Listener
@@ -27,7 +27,6 @@ from .records.records import BRIEF_SECONDS, Records
 from .servers.child_channel import AskingChild, AskingChildren
 from .servers.ended_servers import EndedServers
 from .servers.start_servers import ServerStarter
-from .sessions.admitted_client import AdmittedClient
 from .sessions.sessions import Sessions
 from .signals import Signals
 from .status import Status
@@ -76,8 +75,6 @@ class Dispatcher:
         self._draining = False
         self._exit_code: int | None = None
 
-    # From the start to the end of the gate.
-
     def run(self) -> int:
         """Serve clients until a signal ends it. Returns the exit code."""
         self._post_guardian()
@@ -123,8 +120,6 @@ class Dispatcher:
         else:
             self._take_signals()
 
-    # Clients.
-
     @property
     def _is_full(self) -> bool:
         """Whether clients have to wait in the queue."""
@@ -150,7 +145,7 @@ class Dispatcher:
                     break
             if self._accepting.paused:
                 break
-        self._start(clients)
+        self._wait_out(self._starter.start(clients))
         if self._sessions.full:
             self._do_chores()
         self._received = monotonic()
@@ -160,21 +155,11 @@ class Dispatcher:
         if self._gate.current() is not self._guarded or self._gate.has_news:
             self._note_rules()
 
-    def _start(self, clients: Sequence[AdmittedClient]) -> None:
-        """Start the servers of these clients. If resources are short, clients wait, and no other client is accepted."""
-        shortage = self._starter.start(clients)
-        if shortage:
-            self._wait_out(shortage)
-
     def _wait_out(self, shortage: str) -> None:
-        self._accepting.pause(OVERLOAD_SECONDS, shortage)
-        self._timers.set(Timer.START_WAITING, OVERLOAD_SECONDS)
-
-    def _try_waiting(self) -> None:
-        """Start the servers of the clients that wait, as far as that is possible now."""
-        shortage = self._starter.start_waiting()
+        """If resources are short, clients wait for their servers, and no other client is accepted."""
         if shortage:
-            self._wait_out(shortage)
+            self._accepting.pause(OVERLOAD_SECONDS, shortage)
+            self._timers.set(Timer.START_WAITING, OVERLOAD_SECONDS)
 
     def _start_waiting(self, seconds: float) -> None:
         """Start the servers of all clients that wait, because the gate ends and no other process will serve them."""
@@ -183,8 +168,6 @@ class Dispatcher:
             self._ended.take_leave()
             if self._starter.start_waiting():
                 sleep(OVERLOAD_SECONDS)
-
-    # What is done later, for all clients together.
 
     def _do_later_work(self, timer: Timer) -> None:
         match timer:
@@ -196,7 +179,7 @@ class Dispatcher:
             case Timer.END_OF_PAUSE:
                 self._accepting.end_pause()
             case Timer.START_WAITING:
-                self._try_waiting()
+                self._wait_out(self._starter.start_waiting())
             case Timer.SLOW_READERS:
                 self._refusals.give_up_late()
             case Timer.GUARDIAN:
@@ -229,12 +212,10 @@ class Dispatcher:
                 self._timers.set(Timer.CHORES, JOURNAL_SECONDS)
 
     def _note_change(self) -> None:
-        if self._status.has_changed():
-            self._timers.set(Timer.REPORT, STATUS_SECONDS)
-            self._reconsider_leaving()
-
-    def _reconsider_leaving(self) -> None:
-        """Without sessions, leave if the gate is draining, else set the timer of --idle-exit. With one, cancel it."""
+        """Report a change soon. Without sessions, leave if the gate is draining, else set the timer of --idle-exit."""
+        if not self._status.has_changed():
+            return
+        self._timers.set(Timer.REPORT, STATUS_SECONDS)
         self._timers.cancel(Timer.LEAVE_UNUSED)
         if self._sessions.count == 0:
             if self._draining:
@@ -242,22 +223,17 @@ class Dispatcher:
             elif self._options.process.idle_exit:
                 self._timers.set(Timer.LEAVE_UNUSED, self._options.process.idle_exit)
 
-    # Signals, and the end.
-
     def _take_signals(self) -> None:
         for number in self._signals.read():
             if number == signal.SIGCHLD:
-                self._expect_ends()
+                # One server has ended. More will until the chores: they need not tell us each.
+                self._signals.stop_collecting(signal.SIGCHLD)
+                if self._sessions.full:  # a client may be waiting for it
+                    self._do_chores()
             elif number == signal.SIGHUP:
                 self._reload()
             else:
                 self._stop()
-
-    def _expect_ends(self) -> None:
-        """One server has ended. More will end before the chores, so no further signal is needed for them."""
-        self._signals.stop_collecting(signal.SIGCHLD)
-        if self._sessions.full:  # a client may be waiting for it
-            self._do_chores()
 
     def _reload(self) -> None:
         self._status.report("RELOADING=1", f"MONOTONIC_USEC={monotonic_ns() // 1000}")
@@ -279,23 +255,13 @@ class Dispatcher:
     def _leave(self) -> None:
         self._exit_code = self._exit_code or 0
 
-    # The rules, and the guardian, which has to have the same.
-
     def _note_rules(self) -> None:
         """The rules in force have changed, or the problem with them has: log it, and report it to systemd."""
         if self._gate.has_news:
             self._gate.has_news = False
-            self._log_rules()
+            self._records.rules_read(self._gate.problem, in_force=self._gate.rules is not None)
         if self._gate.rules is not self._guarded:
             self._post_guardian()
-
-    def _log_rules(self) -> None:
-        if not self._gate.problem:
-            self._records.event(INFO, GATE_READ, "the rules have been read and are in force")
-        elif self._gate.rules:
-            self._records.event(ERROR, GATE_BROKEN, f"the rules from before stay in force: {self._gate.problem}")
-        else:
-            self._records.event(ERROR, GATE_BROKEN, f"every client is refused: {self._gate.problem}")
 
     def _post_guardian(self) -> None:
         """Start a guardian with the rules in force, in place of the one before."""

@@ -9,7 +9,7 @@ import signal
 from functools import lru_cache
 from time import monotonic
 
-from ...connection.log import ACCEPTED, ENDED, INFO, clean
+from ...connection.log import ACCEPTED, ENDED, ERROR, GATE_BROKEN, GATE_READ, INFO, clean
 from ...core.errors import GateError
 from ...core.peer import Peer
 from ...core.verdict import Verdict
@@ -48,6 +48,15 @@ class Records:
     def event(self, priority: int, message_id: str, message: str) -> None:
         """Write an event of the gate itself."""
         self._log.record(priority, message_id, message)
+
+    def rules_read(self, problem: GateError | None, *, in_force: bool) -> None:
+        """Other rules are in force, or those from before, because there is a problem; or none at all."""
+        if not problem:
+            self.event(INFO, GATE_READ, "the rules have been read and are in force")
+        elif in_force:
+            self.event(ERROR, GATE_BROKEN, f"the rules from before stay in force: {problem}")
+        else:
+            self.event(ERROR, GATE_BROKEN, f"every client is refused: {problem}")
 
     @property
     def waiting(self) -> bool:
