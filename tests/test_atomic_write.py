@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.atomic_write import Access, link_once, located, write_atomically
+from sockgate.atomic_write import FileAccess, link_once, located, write_atomically
 from sockgate.core.errors import ConfigError
 from tests.connection.launch import SOURCE
 
@@ -16,7 +16,7 @@ from tests.connection.launch import SOURCE
 def test_a_file_is_replaced_as_a_whole_with_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "folder/file"
     for text, mode in (("one\n", 0o600), ("two\n", 0o644)):
-        write_atomically(str(path), text, Access(mode))
+        write_atomically(str(path), text, FileAccess(mode))
         assert (path.read_text(), path.stat().st_mode & 0o777) == (text, mode)
     assert list(path.parent.iterdir()) == [path]
 

@@ -28,7 +28,7 @@ MOST_LINKS = 40  # as the kernel
 ROOT = 0
 
 
-class Access(NamedTuple):
+class FileAccess(NamedTuple):
     """Who may do what with a file. Without an owner, the file belongs to the user who writes it."""
 
     mode: int
@@ -36,7 +36,7 @@ class Access(NamedTuple):
     gid: int = -1
 
 
-READABLE, PRIVATE = Access(0o644), Access(0o600)
+READABLE, PRIVATE = FileAccess(0o644), FileAccess(0o600)
 
 
 class Target(NamedTuple):
@@ -46,7 +46,7 @@ class Target(NamedTuple):
     name: str
 
 
-def write_atomically(path: str, text: str, access: Access = READABLE, *, durable: bool = True) -> None:
+def write_atomically(path: str, text: str, access: FileAccess = READABLE, *, durable: bool = True) -> None:
     """Write the whole file, or leave the old one. Make its folder if that is missing. Raises ConfigError.
 
     durable  the file survives a power failure; this waits for the disk, 3 ms and more for each file
@@ -138,7 +138,7 @@ def open_folder(parent: int, name: str, *, make: bool) -> int:
 
 
 @contextlib.contextmanager
-def replacement(target: Target, access: Access, *, durable: bool = True) -> Iterator[BinaryIO]:
+def replacement(target: Target, access: FileAccess, *, durable: bool = True) -> Iterator[BinaryIO]:
     """A new file that takes the place of the old one when the block ends well. Raises OSError.
 
     Until its owner and mode are set, only this user can read it. No reader ever sees half of it.

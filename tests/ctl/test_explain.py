@@ -164,7 +164,7 @@ def test_options_and_variables_are_those_of_the_unit(tmp_path: Path) -> None:
     )
     gate, variables = explain.unit_gate("smtp", UnitSearch(str(tmp_path)))
     explanation = explain.explain(gate, client("10.2.3.4"), variables)
-    assert explanation.rule == explain.Rule(f"{tmp_path}/rules:4", f"{tmp_path}/rules", 4, ":allow")
+    assert explanation.rule == explain.DecidingRule(f"{tmp_path}/rules:4", f"{tmp_path}/rules", 4, ":allow")
     assert explanation.environment is not None
     assert "NOTHING" in explanation.environment
     assert "RULES" not in explanation.environment

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sockgate.demo.channel import Channel, Disconnected, TimedOut
-from sockgate.demo.delivery import Maildir, Store
-from sockgate.demo.session import Client, Service, Session
+from sockgate.demo.delivery import Maildir, MessageStore
+from sockgate.demo.session import Client, SmtpService, SmtpSession
 
 ENVELOPE = b"EHLO client\r\nMAIL FROM:<a@client.test>\r\nRCPT TO:<b@example.test>\r\n"
 GATE = {"TCPREMOTEIP": "192.0.2.7", "TCPLOCALIP": "192.0.2.1"}
 
 
 def converse(
-    said: bytes, store: Store, environment: Mapping[str, str] = GATE, *, size: int = 100_000, timeout: float = 5
+    said: bytes, store: MessageStore, environment: Mapping[str, str] = GATE, *, size: int = 100_000, timeout: float = 5
 ) -> list[str]:
     """The server's replies, the greeting left out."""
     ours, theirs = socket.socketpair()
@@ -24,9 +24,9 @@ def converse(
             ours.sendall(said)
             if timeout == 5:
                 ours.shutdown(socket.SHUT_WR)
-            service = Service("server.test", ["localhost", "Example.Test."], store, size)
+            service = SmtpService("server.test", ["localhost", "Example.Test."], store, size)
             with contextlib.suppress(Disconnected, TimedOut):
-                Session(Channel(theirs.fileno(), theirs.fileno(), timeout), service, Client(environment)).run()
+                SmtpSession(Channel(theirs.fileno(), theirs.fileno(), timeout), service, Client(environment)).run()
         ours.settimeout(5)
         with ours.makefile("rb") as replies:
             lines = replies.read().decode("ascii").split("\r\n")
@@ -35,7 +35,7 @@ def converse(
     return lines
 
 
-def last_reply(said: bytes, store: Store, environment: Mapping[str, str] = GATE) -> str:
+def last_reply(said: bytes, store: MessageStore, environment: Mapping[str, str] = GATE) -> str:
     return converse(said, store, environment)[-1]
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-from ..atomic_write import Access, write_atomically
+from ..atomic_write import FileAccess, write_atomically
 from ..convert import programs
 from ..convert.report_text import render_text
 from ..convert.result import Conversion
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         for unit in conversion.units:
             write_atomically(os.path.join(arguments.output, unit.name), format_unit(unit), durable=False)
         for file in conversion.files:
-            write_atomically(os.path.join(arguments.output, file.name), file.text, Access(file.mode), durable=False)
+            write_atomically(os.path.join(arguments.output, file.name), file.text, FileAccess(file.mode), durable=False)
     installation = install(conversion, arguments.program, UnitSearch("/")) if arguments.install else None
     show(conversion, arguments, installation)
     if installation and arguments.now:

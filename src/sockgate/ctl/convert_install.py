@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..atomic_write import Access, link_once, write_atomically
+from ..atomic_write import FileAccess, link_once, write_atomically
 from ..convert.conflicts import MASKED, converted_from, local_drop_ins, obstacle, vendor_drop_ins
 from ..convert.result import Conversion
 from ..convert.service import DATAGRAM, Service
@@ -48,7 +48,7 @@ def install(conversion: Conversion, program: str, search: UnitSearch) -> Install
         return Installation(("No service was converted: nothing is installed.",), (), ())
     refuse_conflicts(conversion, search)
     for file in conversion.files:
-        write_atomically(search.host_path(file.path), file.text, Access(file.mode))
+        write_atomically(search.host_path(file.path), file.text, FileAccess(file.mode))
     for unit in conversion.units:
         write_atomically(search.host_path(f"{UNIT_FOLDER}/{unit.name}"), format_unit(unit))
     masks = [mask for unit in conversion.units for mask in vendor_drop_ins(search.root, unit.name)]

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from ..atomic_write import PRIVATE, Access, write_atomically
+from ..atomic_write import PRIVATE, FileAccess, write_atomically
 from ..core.errors import ConfigError, UsageError
 from ..courier import FOLDERS, LIMITS, MAILDIR, SERVERS, SETTINGS_FOLDER, TLS_USER, Server
 from ..units import envfile
@@ -99,7 +99,7 @@ def renew_tls_cache(path: str) -> None:
     if not path:
         return
     try:
-        access = Access(0o660, pwd.getpwnam(TLS_USER).pw_uid, grp.getgrnam(TLS_USER).gr_gid)
+        access = FileAccess(0o660, pwd.getpwnam(TLS_USER).pw_uid, grp.getgrnam(TLS_USER).gr_gid)
     except KeyError:
         print(f"sockgatectl: there is no user {TLS_USER!r} for the TLS session cache {path!r}", file=sys.stderr)
         access = PRIVATE

@@ -32,7 +32,7 @@ SERVER = "SERVER"  # stands for the program if --options names none
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class DecidingRule:
     """What decided: an option with its entry, or a line of a file (no line in a cdb that tcprules made)."""
 
     where: str
@@ -56,7 +56,7 @@ class Explanation:
     """
 
     verdict: str
-    rule: Rule | None
+    rule: DecidingRule | None
     reason: str
     relay: str | None
     delay: float
@@ -200,13 +200,13 @@ def dependent(explanation: Explanation, what: str) -> Explanation:
     return Explanation(DEPENDS, None, reason, None, 0, None, None, explanation.considered)
 
 
-def rule_of(verdict: Verdict) -> Rule | None:
+def rule_of(verdict: Verdict) -> DecidingRule | None:
     cause = verdict.cause
     if cause is None:
         return None
     if not cause.file:
-        return Rule(str(cause), None, None, str(cause))
-    return Rule(str(cause), cause.file, cause.line or None, cause.text)
+        return DecidingRule(str(cause), None, None, str(cause))
+    return DecidingRule(str(cause), cause.file, cause.line or None, cause.text)
 
 
 def known(environment: dict[bytes, bytes], peer: Peer) -> dict[str, str]:

@@ -106,7 +106,7 @@ def load(verb: Verb) -> VerbModule:
 
 
 def parser_of(verb: Verb, module: VerbModule) -> argparse.ArgumentParser:
-    parser = Parser(
+    parser = VerbParser(
         prog=f"sockgatectl {verb.name}", description=module.__doc__, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -114,7 +114,7 @@ def parser_of(verb: Verb, module: VerbModule) -> argparse.ArgumentParser:
     return parser
 
 
-class Parser(argparse.ArgumentParser):
+class VerbParser(argparse.ArgumentParser):
     """A parser that reports wrong usage in one line, as all of sockgate does."""
 
     def error(self, message: str) -> NoReturn:

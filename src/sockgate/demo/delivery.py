@@ -37,7 +37,7 @@ class Message(Protocol):
         """Close the message, committed or not. Never raises."""
 
 
-class Store(Protocol):
+class MessageStore(Protocol):
     """Something that takes messages."""
 
     def open(self, sender: str, recipients: Sequence[str]) -> Message:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from .channel import BareNewline, Channel, LineTooLong, TimedOut
-from .delivery import NotQueued, Store
+from .delivery import MessageStore, NotQueued
 from .incoming import TOO_BIG, Incoming, received_field
 from .syntax import Path, Refusal, parse_path
 
@@ -29,20 +29,20 @@ class Client:
         self.relay = environment.get("RELAYCLIENT")  # an empty value also counts as set
 
 
-class Service:
+class SmtpService:
     """What is the same for every client: the server's name, limits, and the destination of the mail."""
 
-    def __init__(self, hostname: str, local_domains: list[str], store: Store, size: int) -> None:
+    def __init__(self, hostname: str, local_domains: list[str], store: MessageStore, size: int) -> None:
         self.hostname = hostname
         self.local_domains = frozenset(domain.lower().rstrip(".") for domain in local_domains)
         self.store = store
         self.size = size
 
 
-class Session:
+class SmtpSession:
     """The state of one session: the name that the client gave, and the envelope so far."""
 
-    def __init__(self, channel: Channel, service: Service, client: Client) -> None:
+    def __init__(self, channel: Channel, service: SmtpService, client: Client) -> None:
         self.channel = channel
         self.service = service
         self.client = client
@@ -203,10 +203,11 @@ class Session:
         raise Refusal("502 command not implemented (#5.5.1)")
 
 
-COMMANDS: Mapping[str, Callable[[Session, str], str]] = {
-    "HELO": Session.helo_, "EHLO": Session.ehlo, "MAIL": Session.mail, "RCPT": Session.rcpt, "DATA": Session.data,
-    "RSET": Session.rset, "NOOP": Session.noop, "VRFY": Session.vrfy, "EXPN": Session.expn, "HELP": Session.help,
-    "QUIT": Session.quit,
+COMMANDS: Mapping[str, Callable[[SmtpSession, str], str]] = {
+    "HELO": SmtpSession.helo_, "EHLO": SmtpSession.ehlo, "MAIL": SmtpSession.mail,
+    "RCPT": SmtpSession.rcpt, "DATA": SmtpSession.data, "RSET": SmtpSession.rset,
+    "NOOP": SmtpSession.noop, "VRFY": SmtpSession.vrfy, "EXPN": SmtpSession.expn,
+    "HELP": SmtpSession.help, "QUIT": SmtpSession.quit,
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import socket
 
 from .channel import Channel, Disconnected, TimedOut
 from .delivery import Maildir, Queue
-from .session import Client, Service, Session
+from .session import Client, SmtpService, SmtpSession
 
 LOCAL_DOMAINS = ["localhost", "example.test"]
 MEGABYTE = 1 << 20
@@ -39,9 +39,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # for a person who tries it: Ctrl-C ends it, without a traceback
     options = arguments()
     store = Queue(options.queue) if options.queue else Maildir(options.maildir)
-    service = Service(options.hostname, options.local_domain or LOCAL_DOMAINS, store, options.size)
+    service = SmtpService(options.hostname, options.local_domain or LOCAL_DOMAINS, store, options.size)
     try:
-        Session(Channel(0, 1, options.timeout), service, Client(os.environ)).run()
+        SmtpSession(Channel(0, 1, options.timeout), service, Client(os.environ)).run()
     except (Disconnected, TimedOut):
         return  # often clients leave without a QUIT, or stop reading
 

@@ -15,7 +15,7 @@ from ..access.tcprules_access import (
     prefix_lengths,
     without_catch_all,
 )
-from ..atomic_write import Access, Target, located, replacement, unable_to_write
+from ..atomic_write import FileAccess, Target, located, replacement, unable_to_write
 from ..core.errors import ConfigError
 from ..core.rule_files import EMPTY_HINT, open_file, read_open_file, text_lines
 from ..core.verdict import DENY, Cause, RuleWarning
@@ -109,9 +109,9 @@ def status_of_compiled(place: Target, shown: str) -> os.stat_result | None:
         os.close(descriptor)
 
 
-def access_like(status: os.stat_result) -> Access:
+def access_like(status: os.stat_result) -> FileAccess:
     """The mode and owner of the old file: the same users as before can read and write the new one."""
     mode = stat.S_IMODE(status.st_mode) & 0o666
     if (status.st_uid, status.st_gid) == (os.geteuid(), os.getegid()):
-        return Access(mode)
-    return Access(mode, status.st_uid, status.st_gid)
+        return FileAccess(mode)
+    return FileAccess(mode, status.st_uid, status.st_gid)

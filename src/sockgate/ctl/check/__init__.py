@@ -7,33 +7,17 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from ...core.errors import GateError, UsageError
 from ...host.host import Host
-from ...units.reader import Place
 from ..gated_service import GatedService, find_named, gate_names
-from .problem import Problem
+from .finding import Finding, finding_of
 from .socket import without_gate
 from .table import ERROR, INSPECTIONS, LEVELS
 
 # Each round mends what stopped further inspections. Most often one round is enough.
 MOST_ROUNDS = 4
-
-
-class Finding(NamedTuple):
-    """One thing that is wrong: place, level, text, how to mend it, and the `lines` of a drop-in if they can mend it."""
-
-    level: str
-    unit: str
-    place: Place | None
-    message: str
-    hint: str
-    lines: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        place = f"{self.place}: " if self.place else ""
-        return f"{place}{self.level}: {self.unit}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -118,10 +102,6 @@ def findings_of(gated: GatedService, host: Host, levels: tuple[str, ...]) -> Ite
         if inspection.level in levels:
             for problem in inspection.find(gated, host):
                 yield finding_of(inspection.level, problem)
-
-
-def finding_of(level: str, problem: Problem) -> Finding:
-    return Finding(level, problem.unit.name, problem.place, problem.message, problem.hint, problem.lines)
 
 
 def report(findings: list[Finding], *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from ...host.host import Host
 from ...units.reader import Place
 from ..gated_service import GatedService
 from .command import place_of
-from .problem import MOST, ZERO, Problem, by_setting
+from .fault import MOST, ZERO, Fault, by_setting
 
 # No client has these addresses (RFC 5737). A gate that lets all three do something lets every client do it.
 STRANGERS = ("192.0.2.7", "198.51.100.7", "203.0.113.7")
@@ -23,12 +23,12 @@ CLIENT_SPEAKS_FIRST = ("couriertls", "stunnel", "stunnel3", "stunnel4", "git", "
 FILTERS = ("IPAddressAllow", "IPAddressDeny")
 
 
-def entries_misleading(gated: GatedService, _: Host) -> Iterator[Problem]:
+def entries_misleading(gated: GatedService, _: Host) -> Iterator[Fault]:
     for check in gated.gate.checks if gated.gate else ():
         for entry in check.entries() if isinstance(check, XinetdAccess) else ():
             if is_misleading(entry):
                 place = place_of(gated, Cause(text=entry.text))
-                yield Problem(gated.service, place, f"{entry.text!r} means {entry.meaning()}", "write what you mean")
+                yield Fault(gated.service, place, f"{entry.text!r} means {entry.meaning()}", "write what you mean")
 
 
 def is_misleading(entry: Entry) -> bool:
@@ -42,26 +42,26 @@ def is_misleading(entry: Entry) -> bool:
     return False
 
 
-def rules_not_as_meant(gated: GatedService, host: Host) -> Iterator[Problem]:
+def rules_not_as_meant(gated: GatedService, host: Host) -> Iterator[Fault]:
     """The warnings of the access checks about their files."""
     for check in gated.gate.checks if gated.gate else ():
         for warning in islice(check.warnings, MOST):
             file, line = warning.cause.file.removeprefix(host.search.root), warning.cause.line
             if file and line:
-                yield Problem(gated.service, Place(file, line), warning.message, warning.hint)
+                yield Fault(gated.service, Place(file, line), warning.message, warning.hint)
             else:
                 message = f"{file!r}: {warning.message}" if file else warning.message
-                yield Problem(gated.service, place_of(gated, warning.cause), message, warning.hint)
+                yield Fault(gated.service, place_of(gated, warning.cause), message, warning.hint)
 
 
 def strangers() -> list[Peer]:
     return [internet_peer(pack(address), 40000, pack("192.0.2.1"), 25) for address in STRANGERS]
 
 
-def open_relay(gated: GatedService, _: Host) -> Iterator[Problem]:
+def open_relay(gated: GatedService, _: Host) -> Iterator[Fault]:
     gate = gated.gate
     if gate and all(relays(gate, peer) for peer in strangers()):
-        yield Problem(
+        yield Fault(
             gated.service, place_of(gated, Cause("--relay"), Cause("--rules")),
             "RELAYCLIENT is set for every client: an open relay",
             "name the networks that may relay in --relay or the rules",
@@ -79,7 +79,7 @@ def relays(gate: Gate, peer: Peer) -> bool:
     return any(verdict.variables.get(b"RELAYCLIENT") is not None for verdict in verdicts)
 
 
-def proxy_is_anybody(gated: GatedService, _: Host) -> Iterator[Problem]:
+def any_proxy_trusted(gated: GatedService, _: Host) -> Iterator[Fault]:
     proxy = gated.gate.proxy if gated.gate else None
     if proxy is None:
         return
@@ -88,13 +88,13 @@ def proxy_is_anybody(gated: GatedService, _: Host) -> Iterator[Problem]:
             proxy.check_sender(peer)
     except Refused:
         return
-    yield Problem(
+    yield Fault(
         gated.service, place_of(gated, Cause("--proxy-protocol")),
         "--proxy-protocol trusts every sender: a client can claim any address", "name the proxies' own addresses",
     )  # fmt: skip
 
 
-def one_source(gated: GatedService, _: Host) -> Iterator[Problem]:
+def one_source(gated: GatedService, _: Host) -> Iterator[Fault]:
     """systemd's limit for one source. Behind a proxy, systemd sees one source for all clients."""
     socket = gated.socket
     value = socket.value("Socket", "MaxConnectionsPerSource", "0") if socket else "0"
@@ -106,18 +106,18 @@ def one_source(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def nobody_is_patient(gated: GatedService, _: Host) -> Iterator[Problem]:
+def client_speaks_first(gated: GatedService, _: Host) -> Iterator[Fault]:
     """--greet-delay for a protocol in which the client speaks first, such as TLS. It refuses every client."""
     gate = gated.gate
     if gate and gate.greet_delay and os.path.basename(gate.server.command[0]) in CLIENT_SPEAKS_FIRST:
-        yield Problem(
+        yield Fault(
             gated.service, place_of(gated, Cause("--greet-delay")),
             f"--greet-delay refuses every client: in front of {gate.server.command[0]!r} the client speaks first",
             "leave it out",
         )  # fmt: skip
 
 
-def filter_alone(gated: GatedService, _: Host) -> Iterator[Problem]:
+def filter_alone(gated: GatedService, _: Host) -> Iterator[Fault]:
     """systemd's packet filter in place of a gate. It gives no message, and has no effect in many containers."""
     if gated.gate is None or gated.gate.checks:
         return
@@ -126,7 +126,7 @@ def filter_alone(gated: GatedService, _: Host) -> Iterator[Problem]:
             assignment = unit.last(section, key) if unit else None
             if unit and assignment:
                 option = f"--{key.removeprefix('IPAddress').lower()} '{assignment.value}'"
-                yield Problem(
+                yield Fault(
                     unit, assignment.place,
                     f"{key}= is the only gate: it logs nothing, and does nothing where BPF is not to be had, as in"
                     " many containers", f"say {option} to sockgate as well",

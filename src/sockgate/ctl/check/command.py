@@ -16,7 +16,7 @@ from ...units.command import parse_commands
 from ...units.environment import environment_files, matching
 from ...units.reader import Place
 from ..gated_service import GatedService
-from .problem import Problem
+from .fault import Fault
 from .service import identity_of
 
 # Text that a shell would replace. A dollar sign by itself can be part of a password.
@@ -29,39 +29,39 @@ LIST_HINT = 'a list with blanks stands in quotes: --allow "192.0.2.1 192.0.2.2"'
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def gate_missing(gated: GatedService, host: Host) -> Iterator[Problem]:
+def gate_missing(gated: GatedService, host: Host) -> Iterator[Fault]:
     program = gated.command.program
     if program.startswith("/") and not os.access(host.search.host_path(program), os.X_OK):
-        yield Problem(
+        yield Fault(
             gated.service, gated.command.place, f"unable to run {program!r}: it does not exist or is not executable",
             "is sockgate installed there?",
         )  # fmt: skip
 
 
-def environment_broken(gated: GatedService, _: Host) -> Iterator[Problem]:
+def environment_broken(gated: GatedService, _: Host) -> Iterator[Fault]:
     for trouble in gated.troubles:
         if trouble.fatal and trouble.file not in written_at_start(gated):
-            yield Problem(gated.service, trouble.place, trouble.text, "create it, or write EnvironmentFile=-...")
+            yield Fault(gated.service, trouble.place, trouble.text, "create it, or write EnvironmentFile=-...")
 
 
-def environment_ignored(gated: GatedService, _: Host) -> Iterator[Problem]:
+def environment_ignored(gated: GatedService, _: Host) -> Iterator[Fault]:
     for trouble in gated.troubles:
         if not trouble.fatal:
-            yield Problem(gated.service, trouble.place, trouble.text)
+            yield Fault(gated.service, trouble.place, trouble.text)
 
 
-def variables_misspelt(gated: GatedService, _: Host) -> Iterator[Problem]:
+def variables_misspelt(gated: GatedService, _: Host) -> Iterator[Fault]:
     """A misspelt variable such as SOCKGATE_OPTION=. It has no effect, and no other program reports it."""
     used = set(re.findall(r"\w+", " ".join(gated.command.words)))
     for name, variable in gated.variables.items():
         if name.startswith(OWN_PREFIX) and name not in OWN | used:
-            yield Problem(
+            yield Fault(
                 gated.service, variable.place, f"no command uses {name!r}",
                 f"those of {gated.service.name} are {' '.join(sorted(used & OWN))}" if used & OWN else "",
             )  # fmt: skip
 
 
-def environment_expands(gated: GatedService, host: Host) -> Iterator[Problem]:
+def environment_expands(gated: GatedService, host: Host) -> Iterator[Fault]:
     """`$NAME` in an environment file that a shell used to read. systemd does not expand it."""
     files, _ = environment_files(gated.service)
     for file in files:
@@ -69,7 +69,7 @@ def environment_expands(gated: GatedService, host: Host) -> Iterator[Problem]:
             for name, value, line in assignments_in(path, host):
                 if found := SHELL.search(value):
                     socket = gated.socket.name if gated.socket else "the socket"
-                    yield Problem(
+                    yield Fault(
                         gated.service, Place(path, line), f"systemd does not expand {found[0]!r} in {name}=",
                         f"for Courier's: sockgatectl courier-environment {path} --output /run/sockgate/NAME.env as"
                         f" ExecStartPre= of {socket}, and that file here",
@@ -98,9 +98,9 @@ def written_at_start(gated: GatedService) -> set[str]:
     return paths
 
 
-def options_wrong(gated: GatedService, _: Host) -> Iterator[Problem]:
+def options_wrong(gated: GatedService, _: Host) -> Iterator[Fault]:
     if gated.error is not None:
-        yield Problem(gated.service, place_of(gated, gated.error.cause), gated.error.message, gated.error.hint)
+        yield Fault(gated.service, place_of(gated, gated.error.cause), gated.error.message, gated.error.hint)
 
 
 def place_of(gated: GatedService, *causes: Cause | None) -> Place:
@@ -113,27 +113,27 @@ def place_of(gated: GatedService, *causes: Cause | None) -> Place:
     return gated.command.place
 
 
-def server_unusable(gated: GatedService, host: Host) -> Iterator[Problem]:
+def server_unusable(gated: GatedService, host: Host) -> Iterator[Fault]:
     if gated.gate is None:
         return
     name = gated.gate.server.command[0]
     place = next((word.place for word in gated.words if word.text == name), gated.command.place)
     if "/" in name and not name.startswith("/"):
-        yield Problem(
+        yield Fault(
             gated.service, place, f"unable to run {name!r}: not an absolute path",
             LIST_HINT if is_entry(name) else "services start in /",
         )  # fmt: skip
         return
     path = find_program(name, gated, host)
     if path is None:
-        yield Problem(
+        yield Fault(
             gated.service, place, f"unable to run {name!r}: not found on PATH",
             LIST_HINT if is_entry(name) else "write its absolute path",
         )  # fmt: skip
         return
     code = cannot_run(path, gated, host)
     if code:
-        yield Problem(
+        yield Fault(
             gated.service, place, f"unable to run {path!r}: {os.strerror(code)}",
             f"install it, or name another{where_to_name_it(gated)}",
         )  # fmt: skip
@@ -182,11 +182,11 @@ def may(path: str, mode: int, gated: GatedService, host: Host) -> bool:
     return is_allowed(path, mode, identity)
 
 
-def files_unreadable(gated: GatedService, host: Host) -> Iterator[Problem]:
+def files_unreadable(gated: GatedService, host: Host) -> Iterator[Fault]:
     for file in gated.files:
         if not may_read(file, gated, host):
             user = gated.service.value("Service", "User")
-            yield Problem(
+            yield Fault(
                 gated.service, place_of_file(file, gated), f"unable to read {file!r} as user {user!r}",
                 f"chmod +r {shlex.quote(file)}, and +x for the folders above it",
             )  # fmt: skip
@@ -199,7 +199,7 @@ def may_read(file: str, gated: GatedService, host: Host) -> bool:
     return may(os.path.dirname(file), EXECUTABLE, gated, host)
 
 
-def files_hidden(gated: GatedService, _: Host) -> Iterator[Problem]:
+def files_hidden(gated: GatedService, _: Host) -> Iterator[Fault]:
     """Files that ProtectHome= and PrivateTmp= hide. With them, the command works in a shell but not in the service."""
     if gated.gate is None:
         return
@@ -207,7 +207,7 @@ def files_hidden(gated: GatedService, _: Host) -> Iterator[Problem]:
     for file in (*gated.files, gated.gate.server.command[0]):
         for folder, setting in hidden.items():
             if file.startswith(folder + "/"):
-                yield Problem(
+                yield Fault(
                     gated.service, place_of_file(file, gated), f"{file!r} is hidden from the service by {setting}",
                     "move it, or allow it with BindReadOnlyPaths=",
                 )  # fmt: skip

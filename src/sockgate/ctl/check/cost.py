@@ -13,7 +13,7 @@ from ...host.host import Host
 from ...units.search import UnitSearch
 from ..gated_service import GatedService, build_gate
 from .command import place_of_file
-from .problem import Problem
+from .fault import Fault
 from .service import is_resident
 
 WORTH_A_LOOK = 1 << 14  # bytes of files: less costs nothing to speak of
@@ -81,7 +81,7 @@ def size(file: str, search: UnitSearch) -> int:
     return os.path.getsize(path) if os.path.isfile(path) else 0
 
 
-def rules_costly(gated: GatedService, host: Host) -> Iterator[Problem]:
+def rules_costly(gated: GatedService, host: Host) -> Iterator[Fault]:
     """Rules that take longer than all the rest of the gate."""
     seconds = cost_of(gated, host.search).seconds
     resident = is_resident(gated)
@@ -89,7 +89,7 @@ def rules_costly(gated: GatedService, host: Host) -> Iterator[Problem]:
         return
     file = max(gated.files, key=lambda file: size(file, host.search))
     when = "whenever a file changes, and clients wait meanwhile" if resident else "for each connection"
-    yield Problem(
+    yield Fault(
         gated.service, place_of_file(file, gated),
         f"the rules take {seconds:.2f} s of CPU {when}; the largest file is {file!r}", remedy(gated, file, host),
     )  # fmt: skip

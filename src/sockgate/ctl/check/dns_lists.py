@@ -11,7 +11,7 @@ from ...resolve.dns_client import known_servers
 from ...resolve.dns_lists import listing_of
 from ...resolve.tasks import run
 from ..gated_service import GatedService
-from .problem import Problem
+from .fault import Fault
 
 if TYPE_CHECKING:
     from ...resolve.tasks import Task
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ALWAYS, NEVER = pack("127.0.0.2"), pack("127.0.0.1")
 
 
-def list_dead(gated: GatedService, host: Host) -> Iterator[Problem]:
+def list_dead(gated: GatedService, host: Host) -> Iterator[Fault]:
     if not host.asks_network or gated.gate is None or not gated.gate.lookups or not gated.gate.lookups.lists:
         return
     lists = gated.gate.lookups.lists
@@ -30,7 +30,7 @@ def list_dead(gated: GatedService, host: Host) -> Iterator[Problem]:
         for zone, (always, never) in entries_of(zones, gated.gate.timeout).items():
             message = what_is_wrong(zone, always, never)
             if message:
-                yield Problem(gated.service, place, message, f"ask its owner, or remove {option} {zone}")
+                yield Fault(gated.service, place, message, f"ask its owner, or remove {option} {zone}")
 
 
 def what_is_wrong(zone: str, always: Listing, never: Listing) -> str:

@@ -12,8 +12,8 @@ from ...units.model import Directive, Section, Written
 from ...units.search import UnitSearch
 from ...units.unit import Unit
 from ...units.writer import format_file, report_form
-from . import Finding
-from .problem import section_of
+from .fault import section_of
+from .finding import Finding
 
 MARKER = "Written by `sockgatectl check --fix`; remove this file to undo that."
 FOLDER = "/etc/systemd/system"

@@ -7,7 +7,7 @@ from ...host.host import Host
 from ...units.timespan import parse_timespan
 from ..gated_service import GatedService
 from .cost import Cost, cost_of
-from .problem import ZERO, Problem, by_setting
+from .fault import ZERO, Fault, by_setting
 from .service import is_resident
 
 MEGABYTE = 1 << 20
@@ -22,7 +22,7 @@ DEFAULT_STOP = "90s"  # DefaultTimeoutStopSec= in systemd-system.conf(5)
 STOP_MARGIN = 10  # seconds for the gate to end after its sessions are over
 
 
-def memory_short(gated: GatedService, host: Host) -> Iterator[Problem]:
+def memory_short(gated: GatedService, host: Host) -> Iterator[Fault]:
     """Memory limits from the old start script of a C program. The gate is Python and does not start under them."""
     sizes = {key: size for key in LEAST if (size := parse_size(gated.service.value("Service", key))) is not None}
     cost = cost_of(gated, host.search) if sizes else Cost()
@@ -50,7 +50,7 @@ def parse_size(text: str) -> int | None:
     return int(digits) * SUFFIXES[suffix]
 
 
-def processes_short(gated: GatedService, _: Host) -> Iterator[Problem]:
+def processes_short(gated: GatedService, _: Host) -> Iterator[Fault]:
     """A limit of processes that is too low. Every session of a resident gate is at least one process of its unit."""
     text = gated.service.value("Service", "TasksMax")
     if not is_resident(gated) or gated.error or not text.isdigit():
@@ -64,7 +64,7 @@ def processes_short(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def drain_cut_off(gated: GatedService, _: Host) -> Iterator[Problem]:
+def drain_cut_off(gated: GatedService, _: Host) -> Iterator[Fault]:
     """--drain longer than TimeoutStopSec=. Then systemd kills a gate that still waits for its sessions."""
     if not is_resident(gated) or gated.error:
         return
@@ -80,7 +80,7 @@ def drain_cut_off(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def records_dropped(gated: GatedService, _: Host) -> Iterator[Problem]:
+def records_dropped(gated: GatedService, _: Host) -> Iterator[Fault]:
     service = gated.service
     values = [service.value("Service", key) for key in ("LogRateLimitIntervalSec", "LogRateLimitBurst")]
     if is_resident(gated) and not any(ZERO.match(value) for value in values):
@@ -91,7 +91,7 @@ def records_dropped(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def queue_short(gated: GatedService, _: Host) -> Iterator[Problem]:
+def queue_short(gated: GatedService, _: Host) -> Iterator[Fault]:
     socket = gated.socket
     text = socket.value("Socket", "Backlog") if socket else ""
     if socket and text.isdigit() and int(text) < LEAST_BACKLOG:

@@ -7,7 +7,7 @@ from ...core.errors import GateError
 from ...host.host import Host
 from ...host.ports import parse_listen
 from ..gated_service import GatedService
-from .problem import Problem, switch_off
+from .fault import Fault, switch_off
 from .socket import LISTEN_KEYS, endpoints
 
 MAIL = (25, 465, 587)
@@ -27,14 +27,14 @@ SUPER_SERVERS = ("xinetd", "openbsd-inetd", "inetutils-inetd", "inetd")
 SYSV_LINK = "/etc/rc[2-5].d/S[0-9][0-9]{}"
 
 
-def rival_enabled(gated: GatedService, host: Host) -> Iterator[Problem]:
+def rival_enabled(gated: GatedService, host: Host) -> Iterator[Fault]:
     if gated.socket is None:
         return
     own = [endpoint.port for endpoint, _ in endpoints(gated.socket)]
     for name, ports in RIVALS.items():
         for port in own:
             if port in ports and starts_at_boot(name, host):
-                yield Problem(
+                yield Fault(
                     gated.socket, gated.socket.place_of("Socket", "ListenStream"),
                     f"{name}.service is enabled and wants port {port} too: at boot one of the two fails",
                     switch_off(f"{name}.service"),
@@ -42,7 +42,7 @@ def rival_enabled(gated: GatedService, host: Host) -> Iterator[Problem]:
                 break
 
 
-def super_server_enabled(gated: GatedService, host: Host) -> Iterator[Problem]:
+def super_server_enabled(gated: GatedService, host: Host) -> Iterator[Fault]:
     """A super-server that serves the same port. Only on the running system: its files name each other by path."""
     if gated.socket is None or not host.live:
         return
@@ -53,7 +53,7 @@ def super_server_enabled(gated: GatedService, host: Host) -> Iterator[Problem]:
             only_ipv6 = service.ipv6_only == "ipv6-only"
             theirs = parse_listen(listen.address, LISTEN_KEYS.get(listen.kind, ""), only_ipv6=only_ipv6)
             if theirs and any(theirs.overlaps(endpoint) for endpoint in own):
-                yield Problem(
+                yield Fault(
                     gated.socket, gated.socket.place_of("Socket", "ListenStream"),
                     f"{enabled[0]}.service is enabled and has port {theirs.port} from {service.place}: at boot one of"
                     " the two fails", f"{switch_off(f'{enabled[0]}.service')}; or take it out there",

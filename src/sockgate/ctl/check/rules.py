@@ -10,20 +10,20 @@ from ...host.host import Host
 from ...rulefile.reader import dead_entries, read_rules
 from ...units.reader import Place
 from ..gated_service import GatedService
-from .problem import MOST, Problem
+from .fault import MOST, Fault
 
 
-def rules_in_vain(gated: GatedService, host: Host) -> Iterator[Problem]:
+def rules_in_vain(gated: GatedService, host: Host) -> Iterator[Fault]:
     for path in rules_files(gated):
         shown = path.removeprefix(host.search.root)
         for entry in islice(dead_entries(path), MOST):
             file, _, line = entry.where.removeprefix(host.search.root).rpartition(":")
             place = Place(file, int(line)) if line.isdigit() else option_place(gated)
             where = "" if line.isdigit() else f"{shown!r}: "
-            yield Problem(gated.service, place, f"{where}{entry.text!r} has no effect: {entry.reason}")
+            yield Fault(gated.service, place, f"{where}{entry.text!r} has no effect: {entry.reason}")
 
 
-def rules_not_asked_for(gated: GatedService, host: Host) -> Iterator[Problem]:
+def rules_not_asked_for(gated: GatedService, host: Host) -> Iterator[Fault]:
     """Rules about a name or a user that the gate does not look up. They match no client, so a deny has no effect."""
     given = {word.text.partition("=")[0] for word in gated.words}
     for path in rules_files(gated):
@@ -34,10 +34,10 @@ def rules_not_asked_for(gated: GatedService, host: Host) -> Iterator[Problem]:
         ):
             if found and option not in given:
                 message = f"rules about {meant} match no client without {option}: {found[0]!r}"
-                yield Problem(gated.service, option_place(gated), message, f"add {option}")
+                yield Fault(gated.service, option_place(gated), message, f"add {option}")
 
 
-def rules_believe_anybody(gated: GatedService, host: Host) -> Iterator[Problem]:
+def rules_trust_the_client(gated: GatedService, host: Host) -> Iterator[Fault]:
     """Rules that let a client in because of what it says about itself."""
     lookups = gated.gate.lookups if gated.gate else None
     if lookups is None:
@@ -47,14 +47,14 @@ def rules_believe_anybody(gated: GatedService, host: Host) -> Iterator[Problem]:
         named = [key for key in allowing if key.startswith("=") or "@=" in key]
         if named and lookups.hostname and not lookups.paranoid:
             message = f"{named[0]!r} lets in every client that gives its address this name"
-            yield Problem(gated.service, option_place(gated), message, "add --paranoid")
+            yield Fault(gated.service, option_place(gated), message, "add --paranoid")
         told = [key for key in allowing if "@" in key]
         if told and lookups.ident is not None:
             message = f"{told[0]!r} lets in every client that claims to be this user: the client's own machine is asked"
-            yield Problem(gated.service, option_place(gated), message, "let no client in by that alone")
+            yield Fault(gated.service, option_place(gated), message, "let no client in by that alone")
 
 
-def rules_stale(gated: GatedService, host: Host) -> Iterator[Problem]:
+def rules_stale(gated: GatedService, host: Host) -> Iterator[Fault]:
     for store in stores(gated):
         if not isinstance(store, CompiledRules) or not store.source:
             continue
@@ -63,7 +63,7 @@ def rules_stale(gated: GatedService, host: Host) -> Iterator[Problem]:
             shown = compiled.removeprefix(host.search.root)
             message = f"{store.source!r} has changed since it was compiled to {shown!r}"
             hint = f"sockgatectl rules compile {store.source} {shown}"
-            yield Problem(gated.service, option_place(gated), message, hint)
+            yield Fault(gated.service, option_place(gated), message, hint)
 
 
 def stores(gated: GatedService) -> Iterator[TextRules | CompiledRules]:

@@ -8,7 +8,7 @@ from ...connection.gate import LOOKUP_OPTIONS
 from ...host.host import Host
 from ...units.unit import Unit
 from ..gated_service import GatedService
-from .problem import Problem, by_setting
+from .fault import Fault, by_setting
 from .service import ROOT
 
 # Programs that start a setuid program (qmail-queue, postdrop) and fail under NoNewPrivileges=.
@@ -33,7 +33,7 @@ BECOMES_OWNER = ("imaplogin", "pop3login")
 OWNER_CAPABILITIES = ("CAP_SETGID", "CAP_SETUID")
 
 
-def setuid_blocked(gated: GatedService, host: Host) -> Iterator[Problem]:
+def setuid_blocked(gated: GatedService, host: Host) -> Iterator[Fault]:
     program = setuid_program(gated, host)
     if program is None:
         return
@@ -76,7 +76,7 @@ def blocking_settings(gated: GatedService, host: Host) -> Iterator[str]:
         yield "SystemCallFilter"
 
 
-def courier_shut_in(gated: GatedService, _: Host) -> Iterator[Problem]:
+def courier_shut_in(gated: GatedService, _: Host) -> Iterator[Fault]:
     """Settings with which Courier's login servers cannot become the mailbox's owner (measured on 252)."""
     words = gated.gate.server.command if gated.gate else ()
     program = next((word for word in words if os.path.basename(word) in BECOMES_OWNER), None)
@@ -87,7 +87,7 @@ def courier_shut_in(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def look_ups_shut_in(gated: GatedService, _: Host) -> Iterator[Problem]:
+def look_ups_shut_in(gated: GatedService, _: Host) -> Iterator[Fault]:
     """Settings with which the gate itself cannot ask the network. A list that never answers refuses no client."""
     if gated.gate is None or gated.gate.lookups is None:
         return

@@ -8,13 +8,13 @@ from ...host.host import Host
 from ...host.identity import Identity
 from ...units.command import PREFIXES
 from ..gated_service import PER_CONNECTION, RESIDENT, GatedService
-from .problem import ZERO, Problem, by_setting
+from .fault import ZERO, Fault, by_setting
 
 ROOT = ("", "root", "0")
 NO = ("no", "false", "off", "0", "n", "f")  # systemd's parse_boolean
 
 
-def account_missing(gated: GatedService, host: Host) -> Iterator[Problem]:
+def account_missing(gated: GatedService, host: Host) -> Iterator[Fault]:
     if gated.service.is_true("Service", "DynamicUser"):
         return
     for key, find in (("User", host.account), ("Group", host.group_id), ("SupplementaryGroups", host.group_id)):
@@ -23,16 +23,16 @@ def account_missing(gated: GatedService, host: Host) -> Iterator[Problem]:
             for name in assignment.value.split():
                 if "%" not in name and not name.isdigit() and find(name) is None:
                     kind = "user" if key == "User" else "group"
-                    yield Problem(
+                    yield Fault(
                         gated.service, assignment.place, f"{key}={name}: there is no such {kind}",
                         f"create it, or name another with `systemctl edit {gated.service.name}`",
                     )  # fmt: skip
 
 
-def account_shared(gated: GatedService, _: Host) -> Iterator[Problem]:
+def account_shared(gated: GatedService, _: Host) -> Iterator[Fault]:
     assignment = gated.service.last("Service", "User")
     if assignment and assignment.value == "nobody":
-        yield Problem(
+        yield Fault(
             gated.service, assignment.place, "User=nobody is shared with all programs that have no user of their own",
             "make one: useradd --system NAME",
         )  # fmt: skip
@@ -57,7 +57,7 @@ def identity_of(gated: GatedService, host: Host) -> Identity | None:
     return Identity(account.pw_uid, gid, (*os.getgrouplist(account.pw_name, gid), *extra))
 
 
-def stderr_to_client(gated: GatedService, _: Host) -> Iterator[Problem]:
+def stderr_to_client(gated: GatedService, _: Host) -> Iterator[Fault]:
     service = gated.service
     if service.value("Service", "StandardInput") == "socket" and not service.value("Service", "StandardError"):
         yield by_setting(
@@ -67,7 +67,7 @@ def stderr_to_client(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def level_prefix(gated: GatedService, _: Host) -> Iterator[Problem]:
+def level_prefix(gated: GatedService, _: Host) -> Iterator[Fault]:
     service = gated.service
     if not service.value("Service", "SyslogLevelPrefix"):
         yield by_setting(
@@ -76,7 +76,7 @@ def level_prefix(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def failed_units_stay(gated: GatedService, _: Host) -> Iterator[Problem]:
+def failed_units_stay(gated: GatedService, _: Host) -> Iterator[Fault]:
     service = gated.service
     if gated.is_template and service.value("Unit", "CollectMode") != "inactive-or-failed":
         yield by_setting(
@@ -85,19 +85,19 @@ def failed_units_stay(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def endings_hidden(gated: GatedService, _: Host) -> Iterator[Problem]:
+def endings_hidden(gated: GatedService, _: Host) -> Iterator[Fault]:
     prefixes = gated.command.prefixes
     if gated.is_template and "-" in prefixes:
         own = prefixes.replace("-", "")
         line = own + gated.service.list("Service", "ExecStart")[-1].value.lstrip(PREFIXES)
-        yield Problem(
+        yield Fault(
             gated.service, gated.command.place,
             "ExecStart= with `-` keeps systemd from logging how a server failed: sockgatectl log cannot tell",
             f"write ExecStart={own}{gated.command.program} ...", ("ExecStart=", f"ExecStart={line}"),
         )  # fmt: skip
 
 
-def restarted(gated: GatedService, _: Host) -> Iterator[Problem]:
+def restarted(gated: GatedService, _: Host) -> Iterator[Fault]:
     value = gated.service.value("Service", "Restart", "no")
     if gated.is_template and gated.program == PER_CONNECTION and value != "no":
         yield by_setting(
@@ -111,7 +111,7 @@ def is_resident(gated: GatedService) -> bool:
     return gated.program == RESIDENT and not gated.is_template
 
 
-def sessions_killed(gated: GatedService, _: Host) -> Iterator[Problem]:
+def sessions_killed(gated: GatedService, _: Host) -> Iterator[Fault]:
     value = gated.service.value("Service", "KillMode", "control-group")
     if is_resident(gated) and value != "process":
         yield by_setting(
@@ -120,7 +120,7 @@ def sessions_killed(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def servers_first(gated: GatedService, _: Host) -> Iterator[Problem]:
+def servers_first(gated: GatedService, _: Host) -> Iterator[Fault]:
     """Nice= without the settings that keep it from the servers. Nice= is for the gate, but servers inherit it.
 
     systemd reads the second of the two settings only if the first is given (core/execute.c, 252).
@@ -130,14 +130,14 @@ def servers_first(gated: GatedService, _: Host) -> Iterator[Problem]:
         return
     for name, wanted in (("CPUSchedulingPolicy", "other"), ("CPUSchedulingResetOnFork", "yes")):
         if gated.service.value("Service", name) in ("", *NO):
-            yield Problem(
+            yield Fault(
                 gated.service, gated.service.place_of("Service", "Nice"),
                 f"Nice={value} without {name}=: servers, too, go before everything else on this machine",
                 f"write {name}={wanted}", (f"{name}={wanted}",),
             )  # fmt: skip
 
 
-def start_limit(gated: GatedService, _: Host) -> Iterator[Problem]:
+def start_limit(gated: GatedService, _: Host) -> Iterator[Fault]:
     value = gated.service.value("Unit", "StartLimitIntervalSec", "10s")
     if is_resident(gated) and not ZERO.match(value):
         yield by_setting(

@@ -7,7 +7,7 @@ from ...host.ports import Endpoint, conflicting_processes, parse_listen
 from ...units.search import UnitSearch
 from ...units.unit import Unit
 from ..gated_service import PER_CONNECTION, RESIDENT, GatedService, runs_a_gate, service_of
-from .problem import ZERO, Problem, by_setting, switch_off
+from .fault import ZERO, Fault, by_setting, switch_off
 
 LISTENS = (
     "ListenStream", "ListenDatagram", "ListenSequentialPacket", "ListenFIFO", "ListenSpecial", "ListenNetlink",
@@ -26,31 +26,31 @@ def endpoints(socket: Unit) -> Iterator[tuple[Endpoint, str]]:
                 yield endpoint, assignment.value
 
 
-def accept_mismatch(gated: GatedService, _: Host) -> Iterator[Problem]:
+def accept_mismatch(gated: GatedService, _: Host) -> Iterator[Fault]:
     expected = PER_CONNECTION if gated.is_template or takes_datagrams(gated) else RESIDENT
     if gated.program != expected:
         accept = "yes" if gated.is_template else "no"
-        yield Problem(
+        yield Fault(
             gated.service, gated.command.place,
             f"{gated.program} cannot serve a socket with Accept={accept}: {gated.service.name} must run {expected}",
             f"or set Accept={'no' if gated.is_template else 'yes'} in the socket",
         )  # fmt: skip
 
 
-def port_taken(gated: GatedService, host: Host) -> Iterator[Problem]:
+def port_taken(gated: GatedService, host: Host) -> Iterator[Fault]:
     if gated.socket is None or not host.live or not host.privileged:
         return
     for endpoint, text in endpoints(gated.socket):
         for process in conflicting_processes(endpoint):
             address = f" ({text})" if text != str(endpoint.port) else ""
-            yield Problem(
+            yield Fault(
                 gated.socket, gated.socket.place_of("Socket", "ListenStream"),
                 f"port {endpoint.port}{address} is taken by {process.name} (pid {process.pid})",
                 switch_off(process.unit) if process.unit else f"kill {process.pid}",
             )  # fmt: skip
 
 
-def port_shared(gated: GatedService, host: Host) -> Iterator[Problem]:
+def port_shared(gated: GatedService, host: Host) -> Iterator[Fault]:
     """Another socket unit that is enabled for the same port. At boot, one of the two fails."""
     if gated.socket is None:
         return
@@ -59,20 +59,20 @@ def port_shared(gated: GatedService, host: Host) -> Iterator[Problem]:
         other = host.search.load(name) if name != gated.socket.name and host.search.enabled(name) else None
         for theirs, _ in endpoints(other) if other else ():
             if any(theirs.overlaps(endpoint) for endpoint, _ in own):
-                yield Problem(
+                yield Fault(
                     gated.socket, gated.socket.place_of("Socket", "ListenStream"),
                     f"port {theirs.port} is also that of {name}, which is enabled", f"systemctl disable --now {name}",
                 )  # fmt: skip
                 break
 
 
-def several_sockets(gated: GatedService, host: Host) -> Iterator[Problem]:
+def several_sockets(gated: GatedService, host: Host) -> Iterator[Fault]:
     """StandardInput=socket, to which systemd gives exactly one socket."""
     if gated.socket and not gated.is_template:
         yield from too_many_sockets(gated.socket, gated.service, host.search)
 
 
-def without_gate(name: str, search: UnitSearch) -> Iterator[Problem]:
+def without_gate(name: str, search: UnitSearch) -> Iterator[Fault]:
     """The same of a socket whose service runs no gate, such as one that was converted from a `wait` line of inetd."""
     socket = search.load(name)
     service = search.load(service_of(socket)) if socket else None
@@ -80,28 +80,28 @@ def without_gate(name: str, search: UnitSearch) -> Iterator[Problem]:
         yield from too_many_sockets(socket, service, search)
 
 
-def too_many_sockets(socket: Unit, service: Unit, search: UnitSearch) -> Iterator[Problem]:
+def too_many_sockets(socket: Unit, service: Unit, search: UnitSearch) -> Iterator[Fault]:
     if service.value("Service", "StandardInput") != "socket":
         return
     units = [unit for name in search.names("socket") if (unit := search.load(name)) and unit.name != socket.name]
     same = [socket, *(unit for unit in units if service_of(unit) == service.name and search.enabled(unit.name))]
     lines = [line for unit in same for key in LISTENS for line in unit.list("Socket", key)]
     if len(lines) > 1:
-        yield Problem(
+        yield Fault(
             socket, lines[1].place,
             f"{service.name} has StandardInput=socket, which is for one socket, and gets {len(lines)}: systemd does not"
             " start it, and no client is served", "write a socket and a service for each address",
         )  # fmt: skip
 
 
-def no_socket(gated: GatedService, _: Host) -> Iterator[Problem]:
+def no_socket(gated: GatedService, _: Host) -> Iterator[Fault]:
     if gated.socket is None:
         prefix = gated.service.unit_name.prefix
-        yield Problem(
+        yield Fault(
             gated.service, None, f"no socket unit starts it: there is no {prefix}.socket, or it starts another unit"
         )
     elif service_of(gated.socket) != gated.service.name:
-        yield Problem(gated.service, None, f"{gated.socket.name} starts {service_of(gated.socket)}")
+        yield Fault(gated.service, None, f"{gated.socket.name} starts {service_of(gated.socket)}")
 
 
 def accepts(gated: GatedService) -> Unit | None:
@@ -114,7 +114,7 @@ def takes_datagrams(gated: GatedService) -> bool:
     return bool(gated.socket and gated.socket.list("Socket", "ListenDatagram"))
 
 
-def trigger_limit(gated: GatedService, _: Host) -> Iterator[Problem]:
+def trigger_limit(gated: GatedService, _: Host) -> Iterator[Fault]:
     socket = gated.socket
     if socket is None or takes_datagrams(gated):  # here the limit is useful: it stops a server that fails at once
         return
@@ -128,7 +128,7 @@ def trigger_limit(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def poll_limit(gated: GatedService, host: Host) -> Iterator[Problem]:
+def poll_limit(gated: GatedService, host: Host) -> Iterator[Fault]:
     socket = accepts(gated)
     if socket is None or not host.slows_down:
         return
@@ -139,7 +139,7 @@ def poll_limit(gated: GatedService, host: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def max_connections(gated: GatedService, _: Host) -> Iterator[Problem]:
+def max_connections(gated: GatedService, _: Host) -> Iterator[Fault]:
     socket = accepts(gated)
     if socket and not socket.value("Socket", "MaxConnections"):
         yield by_setting(
@@ -148,7 +148,7 @@ def max_connections(gated: GatedService, _: Host) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def free_bind(gated: GatedService, _: Host) -> Iterator[Problem]:
+def free_bind(gated: GatedService, _: Host) -> Iterator[Fault]:
     if gated.socket is None or gated.socket.is_true("Socket", "FreeBind"):
         return
     for endpoint, text in endpoints(gated.socket):

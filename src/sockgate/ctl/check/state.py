@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ...host.host import Host
 from ..console import counted
 from ..gated_service import GatedService
-from .problem import Problem
+from .fault import Fault
 from .service import is_resident
 
 WHY = {
@@ -16,49 +16,49 @@ WHY = {
 }
 
 
-def socket_failed(gated: GatedService, host: Host) -> Iterator[Problem]:
+def socket_failed(gated: GatedService, host: Host) -> Iterator[Fault]:
     """A socket in the state `failed`. systemd does not start it again, and the port is closed."""
     state = host.state(gated.name)
     if gated.socket and state.get("ActiveState") == "failed":
         result = state.get("Result", "")
         why = f"; {WHY[result].format(gated.name)}" if result in WHY else ""
         units = gated.name if gated.is_template else f"{gated.name} {gated.service.name}"
-        yield Problem(
+        yield Fault(
             gated.socket, None, f"it has failed ({result}): the port is closed{why}",
             f"systemctl reset-failed {units}; systemctl start {gated.name}",
         )  # fmt: skip
 
 
-def not_listening(gated: GatedService, host: Host) -> Iterator[Problem]:
+def not_listening(gated: GatedService, host: Host) -> Iterator[Fault]:
     state = host.state(gated.name)
     if gated.socket and state.get("ActiveState") == "inactive" and host.search.enabled(gated.name):
-        yield Problem(gated.socket, None, "it is enabled and does not listen", f"systemctl start {gated.name}")
+        yield Fault(gated.socket, None, "it is enabled and does not listen", f"systemctl start {gated.name}")
 
 
-def not_reloaded(gated: GatedService, host: Host) -> Iterator[Problem]:
+def not_reloaded(gated: GatedService, host: Host) -> Iterator[Fault]:
     for unit in filter(None, (gated.socket, None if gated.is_template else gated.service)):
         if host.state(unit.name).get("NeedDaemonReload") == "yes":
-            yield Problem(
+            yield Fault(
                 unit, None, "its files have changed, and systemd still goes by the old ones", "systemctl daemon-reload"
             )
 
 
-def failures_left(gated: GatedService, host: Host) -> Iterator[Problem]:
+def failures_left(gated: GatedService, host: Host) -> Iterator[Fault]:
     failed = host.instances(f"{stem(gated)}@*.service", "failed")
     if gated.is_template and failed:
-        yield Problem(
+        yield Fault(
             gated.service, None,
             f"failed connections have left {counted(len(failed), 'unit')} behind, such as {failed[0]}",
             f"systemctl reset-failed '{stem(gated)}@*.service'",
         )  # fmt: skip
 
 
-def sessions_left(gated: GatedService, host: Host) -> Iterator[Problem]:
+def sessions_left(gated: GatedService, host: Host) -> Iterator[Fault]:
     """Sessions of a socket that was stopped, or of the gate (sockgate or sockgated) that the service had before."""
     if is_resident(gated) or host.state(gated.name).get("ActiveState") == "inactive":
         running = host.instances(f"{stem(gated)}@*.service", "active")
         if running:
-            yield Problem(
+            yield Fault(
                 gated.service, None,
                 f"still running: {counted(len(running), 'session')} of {stem(gated)}@.service,"
                 " which no socket starts now",
@@ -66,7 +66,7 @@ def sessions_left(gated: GatedService, host: Host) -> Iterator[Problem]:
             )  # fmt: skip
     left = host.left_over(f"{stem(gated)}.service")
     if left:
-        yield Problem(
+        yield Fault(
             gated.service, None,
             f"still running: {counted(len(left), 'process')} of an earlier run of {stem(gated)}.service",
             f"wait, or systemctl kill {stem(gated)}.service",

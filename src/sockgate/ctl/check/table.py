@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ...host.host import Host
 from ..gated_service import GatedService
 from . import access, command, cost, dns_lists, limits, rivals, rules, sandbox, service, socket, state, unit_files
-from .problem import Problem
+from .fault import Fault
 
 ERROR, WARNING = "error", "warning"
 LEVELS = (ERROR, WARNING)
@@ -16,7 +16,7 @@ class Inspection(NamedTuple):
     """One row. `error`: connections will fail, the socket must not start. `warning`: it works, but not as it should."""
 
     level: str
-    find: Callable[[GatedService, Host], Iterator[Problem]]
+    find: Callable[[GatedService, Host], Iterator[Fault]]
 
 
 INSPECTIONS = (
@@ -25,7 +25,7 @@ INSPECTIONS = (
     Inspection(ERROR, command.variables_misspelt),
     Inspection(ERROR, command.options_wrong),
     Inspection(ERROR, command.server_unusable),
-    Inspection(ERROR, access.nobody_is_patient),
+    Inspection(ERROR, access.client_speaks_first),
     Inspection(ERROR, command.files_unreadable),
     Inspection(ERROR, command.files_hidden),
     Inspection(ERROR, service.account_missing),
@@ -66,13 +66,13 @@ INSPECTIONS = (
     Inspection(WARNING, command.environment_expands),
     Inspection(WARNING, access.entries_misleading),
     Inspection(WARNING, access.open_relay),
-    Inspection(WARNING, access.proxy_is_anybody),
+    Inspection(WARNING, access.any_proxy_trusted),
     Inspection(WARNING, access.one_source),
     Inspection(WARNING, access.filter_alone),
     Inspection(WARNING, rules.rules_in_vain),
     Inspection(WARNING, access.rules_not_as_meant),
     Inspection(WARNING, rules.rules_not_asked_for),
-    Inspection(WARNING, rules.rules_believe_anybody),
+    Inspection(WARNING, rules.rules_trust_the_client),
     Inspection(WARNING, rules.rules_stale),
     Inspection(WARNING, cost.rules_costly),
     Inspection(WARNING, dns_lists.list_dead),

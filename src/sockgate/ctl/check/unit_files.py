@@ -8,7 +8,7 @@ from ...host.host import Host
 from ...units.search import UnitSearch
 from ...units.unit import Unit
 from ..gated_service import GatedService
-from .problem import Problem
+from .fault import Fault
 
 NEWER_DROP_IN = re.compile(r"-(\d{3})\.conf$")
 # Files in the folder of drop-ins that were never meant as one: hidden files, and copies of editors and packages.
@@ -19,21 +19,21 @@ def units_of(gated: GatedService) -> Iterator[Unit]:
     yield from filter(None, (gated.socket, gated.service))
 
 
-def started_twice(gated: GatedService, _: Host) -> Iterator[Problem]:
+def started_twice(gated: GatedService, _: Host) -> Iterator[Fault]:
     service = gated.service
     lines = service.list("Service", "ExecStart")
     if len(lines) > 1 and service.value("Service", "Type") != "oneshot":
         last = lines[-1]
-        yield Problem(
+        yield Fault(
             service, last.place, "a second ExecStart=: systemd refuses the unit",
             "put an empty ExecStart= before it", ("ExecStart=", f"ExecStart={last.value}"),
         )  # fmt: skip
 
 
-def drop_in_unseen(gated: GatedService, host: Host) -> Iterator[Problem]:
+def drop_in_unseen(gated: GatedService, host: Host) -> Iterator[Fault]:
     for unit in units_of(gated):
         for path in sorted(strange_files(unit, host.search)):
-            yield Problem(
+            yield Fault(
                 unit, None, f"systemd ignores {path!r}: the name of a drop-in ends in .conf", f"mv {path} {path}.conf"
             )
 
@@ -46,18 +46,18 @@ def strange_files(unit: Unit, search: UnitSearch) -> Iterator[str]:
                     yield f"{folder}/{name}"
 
 
-def newer_drop_in(gated: GatedService, host: Host) -> Iterator[Problem]:
+def newer_drop_in(gated: GatedService, host: Host) -> Iterator[Fault]:
     for unit in units_of(gated):
         for path in unit.drop_ins:
             match = NEWER_DROP_IN.search(path)
             if match and int(match[1]) > host.systemd_version:
-                yield Problem(
+                yield Fault(
                     unit, None, f"{path!r} is for systemd {match[1]} and newer, this is {host.systemd_version}",
                     f"rm {path}",
                 )  # fmt: skip
 
 
-def ignored_lines(gated: GatedService, _: Host) -> Iterator[Problem]:
+def ignored_lines(gated: GatedService, _: Host) -> Iterator[Fault]:
     for unit in units_of(gated):
         for line in unit.ignored:
-            yield Problem(unit, line.place, f"systemd ignores this line: {line.text}")
+            yield Fault(unit, line.place, f"systemd ignores this line: {line.text}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .model import FILE, FOLDER, UNIT, Program, Value, Verb
+from .model import FILE, FOLDER, UNIT, Choice, Program, VerbWords
 
 UNITS = "$(systemctl list-unit-files --type=socket,service --plain --no-legend 2> /dev/null | cut -d ' ' -f 1)"
 
@@ -16,7 +16,7 @@ def script(program: Program) -> Iterator[str]:
     if program.has_verbs:
         names = " ".join(verb.name for verb in program.verbs)
         yield "    if ((COMP_CWORD == 1)); then"
-        yield f"        {complete(Value('VERB', words=(*names.split(), '--help', '--version')))}"
+        yield f"        {complete(Choice('VERB', words=(*names.split(), '--help', '--version')))}"
         yield "        return"
         yield "    fi"
     else:
@@ -35,14 +35,14 @@ def script(program: Program) -> Iterator[str]:
     yield f"complete -F _{program.name} {program.name}"
 
 
-def verb_cases(verb: Verb) -> Iterator[str]:
+def verb_cases(verb: VerbWords) -> Iterator[str]:
     flags = " ".join(flag.name for flag in verb.flags)
-    yield f"        {verb.name}:-*) {complete(Value('OPTION', words=tuple(flags.split())))} ;;"
+    yield f"        {verb.name}:-*) {complete(Choice('OPTION', words=tuple(flags.split())))} ;;"
     if verb.operands:
         yield f"        {verb.name}:*) {complete(verb.operands)} ;;"
 
 
-def complete(value: Value) -> str:
+def complete(value: Choice) -> str:
     if value.kind in (FILE, FOLDER):
         how = "-f" if value.kind == FILE else "-d"
         return f'compopt -o filenames; mapfile -t COMPREPLY < <(compgen {how} -- "$word")'

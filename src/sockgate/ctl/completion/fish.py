@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .model import FILE, FOLDER, UNIT, Flag, Program, Value, Verb
+from .model import FILE, FOLDER, UNIT, Choice, Flag, Program, VerbWords
 
 UNITS = "(systemctl list-unit-files --type=socket,service --plain --no-legend 2> /dev/null | string split -f1 ' ')"
 
@@ -20,7 +20,7 @@ def script(program: Program) -> Iterator[str]:
         yield from (f"{complete}{condition} {rest}" for rest in verb_lines(verb))
 
 
-def verb_lines(verb: Verb) -> Iterator[str]:
+def verb_lines(verb: VerbWords) -> Iterator[str]:
     for flag in verb.flags:
         yield f"-l {flag.name.removeprefix('--')}{value(flag)} -d {quote(flag.summary)}"
     if verb.operands:
@@ -39,7 +39,7 @@ def value(flag: Flag) -> str:
     return f" -x -a {quote(words)}" if words else " -x"
 
 
-def words_of(what: Value) -> str:
+def words_of(what: Choice) -> str:
     return UNITS if what.kind == UNIT else " ".join(what.words)
 
 

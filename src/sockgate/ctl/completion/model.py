@@ -12,7 +12,7 @@ KINDS = {"FILE": FILE, "CDB": FILE, "DIR": FOLDER, "UNIT": UNIT}
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class Choice:
     """A value that can be completed: its name, and one of KINDS, or a list of words, or neither."""
 
     name: str
@@ -26,23 +26,23 @@ class Flag:
 
     name: str
     summary: str
-    value: Value | None
+    value: Choice | None
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
+class VerbWords:
     """One verb of a program, or a whole program without verbs. `operands` are its arguments that are no options."""
 
     name: str
     summary: str
     flags: tuple[Flag, ...]
-    operands: Value | None
+    operands: Choice | None
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     name: str
-    verbs: tuple[Verb, ...]
+    verbs: tuple[VerbWords, ...]
 
     @property
     def has_verbs(self) -> bool:
@@ -59,14 +59,14 @@ def program(name: str) -> Program:
 def gate(name: str, table: tuple[Option, ...]) -> Program:
     flags = [Flag(option.name, option.summary, gate_value(option)) for option in table]
     flags += [Flag("--help", "show the options", None), Flag("--version", "show the version", None)]
-    return Program(name, (Verb("", "", tuple(flags), Value("PROGRAM", FILE)),))
+    return Program(name, (VerbWords("", "", tuple(flags), Choice("PROGRAM", FILE)),))
 
 
-def gate_value(option: Option) -> Value | None:
+def gate_value(option: Option) -> Choice | None:
     if option.arity in (FLAG, OPTIONAL):  # the next word is not the value of such an option
         return None
     words = tuple(option.metavar.split("|")) if "|" in option.metavar else ()
-    return Value(option.metavar, KINDS.get(option.metavar, ""), words)
+    return Choice(option.metavar, KINDS.get(option.metavar, ""), words)
 
 
 def ctl() -> Program:
@@ -76,7 +76,7 @@ def ctl() -> Program:
         flags = [flag_of(action) for action in actions if action.option_strings]
         operands = [value_of(action) for action in actions if not action.option_strings]
         unique = tuple({flag.name: flag for flag in flags}.values())
-        verbs.append(Verb(verb.name, verb.summary, unique, operands[0] if operands else None))
+        verbs.append(VerbWords(verb.name, verb.summary, unique, operands[0] if operands else None))
     return Program("sockgatectl", tuple(verbs))
 
 
@@ -97,6 +97,6 @@ def flag_of(action: argparse.Action) -> Flag:
     return Flag(name, summary, None if action.nargs == 0 else value_of(action))
 
 
-def value_of(action: argparse.Action) -> Value:
+def value_of(action: argparse.Action) -> Choice:
     metavar = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
-    return Value(metavar, KINDS.get(metavar, ""), tuple(action.choices or ()))
+    return Choice(metavar, KINDS.get(metavar, ""), tuple(action.choices or ()))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .model import FILE, FOLDER, UNIT, Flag, Program, Value, Verb
+from .model import FILE, FOLDER, UNIT, Choice, Flag, Program, VerbWords
 
 UNITS = "_sockgate_units"
 LIST = "systemctl list-unit-files --type=socket,service --plain --no-legend 2> /dev/null"
@@ -39,7 +39,7 @@ def script(program: Program) -> Iterator[str]:
     yield "esac"
 
 
-def arguments(verb: Verb) -> Iterator[str]:
+def arguments(verb: VerbWords) -> Iterator[str]:
     specifications = [flag_specification(flag) for flag in verb.flags]
     if verb.operands:
         specifications.append(quote(f"*:{verb.operands.name}:{action(verb.operands)}"))
@@ -56,7 +56,7 @@ def flag_specification(flag: Flag) -> str:
     return quote(f"*{flag.name}=[{summary}]:{name}:{action(flag.value)}")
 
 
-def action(value: Value) -> str:
+def action(value: Choice) -> str:
     if value.words:
         return f"({' '.join(value.words)})"
     return {FILE: "_files", FOLDER: "_directories", UNIT: UNITS}.get(value.kind, "")

@@ -12,7 +12,7 @@ MOST = 20  # findings that are shown of one file
 OF_EVERY_UNIT = ("CollectMode", "StartLimitIntervalSec")
 
 
-class Problem(NamedTuple):
+class Fault(NamedTuple):
     """What is wrong, in which unit, at which place (None if it is not written), and how to mend it.
 
     hint   for a person: a command, or what to write
@@ -26,10 +26,10 @@ class Problem(NamedTuple):
     lines: tuple[str, ...] = ()
 
 
-def by_setting(unit: Unit, place: Place | None, message: str, *lines: str) -> Problem:
+def by_setting(unit: Unit, place: Place | None, message: str, *lines: str) -> Fault:
     """A problem that these settings can mend."""
     wanted = " and ".join(lines)
-    return Problem(
+    return Fault(
         unit, place, message, f"put {wanted} under [{section_of(unit, lines[0])}] with `systemctl edit {unit.name}`",
         lines,
     )  # fmt: skip
