@@ -22,7 +22,7 @@ def usable_addresses(draft: Draft, value: Value) -> tuple[list[str], str]:
         except ValueError as error:
             if value.name == "no_access" and not is_no_address(word):
                 return [], str(error)
-            draft.note(word, ignored(skipped(value, word, str(error), comment)))
+            draft.note(word, ignored(skipped(value, str(error), comment)))
             continue
         kept = usable_entry(draft, value, word, entry, comment)
         if kept:
@@ -40,7 +40,7 @@ def usable_entry(draft: Draft, value: Value, word: str, entry: Entry, comment: b
     if entry.name:
         return usable_name(draft, value, word, comment)
     if not entry.networks:
-        draft.note(word, ignored(skipped(value, word, entry.caveat, comment)))
+        draft.note(word, ignored(skipped(value, entry.caveat, comment)))
         return ""
     if entry.caveat:
         meaning = " ".join(map(cidr, entry.networks))
@@ -53,7 +53,7 @@ def usable_name(draft: Draft, value: Value, word: str, comment: bool) -> str:
     """A host name counts if it could be resolved when xinetd read it; a .domain always does."""
     resolved = word.startswith(".") or draft.host.address(word, socket.AF_UNSPEC) is not None
     if not resolved and (comment or value.name == "only_from"):
-        draft.note(word, ignored(skipped(value, word, f"{word!r} cannot be resolved", comment)))
+        draft.note(word, ignored(skipped(value, f"{word!r} cannot be resolved", comment)))
         return ""
     if value.name == "only_from":
         text = "the name of a client must lead back to its address now; xinetd believed any name"
@@ -65,7 +65,7 @@ def usable_name(draft: Draft, value: Value, word: str, comment: bool) -> str:
     return word
 
 
-def skipped(value: Value, word: str, reason: str, comment: bool) -> str:
+def skipped(value: Value, reason: str, comment: bool) -> str:
     effect = "let no client in" if value.name == "only_from" else "refused no client"
     if comment:
         return f"{reason}; xinetd {effect} by it. A comment must stand on a line of its own"
