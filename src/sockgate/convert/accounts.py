@@ -1,4 +1,4 @@
-"""Accounts of the old configuration as User= and Group= take them."""
+"""Accounts of the old configuration, in the form of User= and Group=."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,13 +11,13 @@ from .outcomes import Answer, blocked, broken, translated
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}", re.ASCII)
 NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 LARGEST = 0xFFFFFFFE
-# Names that systemd logs a warning about at every load of the unit, not so their numbers.
+# systemd logs a warning about these names at every load of the unit, but not about their numbers.
 WARNED_OF = re.compile(r"nobody|.*\..*")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """user and group as User= and Group= take them, "" for root or the user's own; uid is None if unknown."""
+    """The values of User= and Group=; "" means root, or the user's own group. `uid` is None if it is unknown."""
 
     user: str = ""
     group: str = ""
@@ -25,7 +25,7 @@ class Account:
 
 
 def named_user(host: Host, name: str) -> tuple[Account, Answer]:
-    """The account of this name. One that this machine does not know is written all the same: it fails closed."""
+    """The account of this name. An unknown name is written all the same: then the service does not start."""
     if not NAME.fullmatch(name):
         return Account(), blocked(f"systemd does not take {name!r} for the name of an account; give its number")
     known = host.user(name)
@@ -46,7 +46,7 @@ def named_user(host: Host, name: str) -> tuple[Account, Answer]:
 
 
 def by_setpriv(answer: Answer) -> Answer:
-    """The answer about an account that setpriv changes to: the unit has neither User= nor Group= then."""
+    """The answer about an account to which setpriv changes. The unit then has neither User= nor Group=."""
     return replace(answer, became=tuple(one for one in answer.became if not one.startswith(("User=", "Group="))))
 
 
@@ -58,7 +58,7 @@ def unknown_with_dot(kind: str, name: str) -> str:
 
 
 def numbered_user(number: str) -> tuple[Account, Answer]:
-    """A user by number, whose group is taken to have the same number, as xinetd and couriertcpd do."""
+    """A user by number. Its group is assumed to have the same number, as xinetd and couriertcpd do."""
     if not NUMBER.fullmatch(number) or int(number) > LARGEST:
         return Account(), blocked(f"{number!r} is no user")
     if int(number) == 0:
@@ -68,7 +68,7 @@ def numbered_user(number: str) -> tuple[Account, Answer]:
 
 
 def any_group(host: Host, name: str) -> tuple[str, Answer]:
-    """Group= for a group by name or number."""
+    """The value of Group= for the name or number of a group."""
     if NUMBER.fullmatch(name) and int(name) <= LARGEST:
         return str(int(name)), translated(f"Group={int(name)}")
     if not NAME.fullmatch(name):

@@ -1,6 +1,6 @@
-"""Ports that are assigned to the names of old services, for a machine whose services(5) has become shorter.
+"""The ports of old services by name. Newer versions of services(5) no longer have all of them.
 
-Names are those that xinetd.d files use; numbers are IANA's, or what every distribution's services(5) used to say.
+The names are those in files of xinetd.d. The numbers are IANA's, or those that services(5) used to have.
 """
 
 from ..host.host import Host

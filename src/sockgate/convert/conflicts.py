@@ -1,7 +1,7 @@
-"""What stands in the way of a converted unit: units of the same name, and drop-ins that were meant for another.
+"""Conflicts of a converted unit: other units with the same name, and drop-ins that were made for another unit.
 
-A unit that somebody else wrote stays. The templates that sockgate ships (smtp, imap, pop3) give way while they are not
-enabled, and so must their drop-ins, which would change the converted unit.
+A unit that sockgatectl did not write stays. A converted unit may hide a template that sockgate ships (smtp, imap, pop3)
+while that is not enabled. Then the drop-ins of the template are masked, because they would change the converted unit.
 """
 
 import glob
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 LOCAL_FOLDERS = ("etc/systemd/system", "run/systemd/system")
 VENDOR_FOLDERS = ("usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
-# sockgate-generator links them into the search path, and nothing says when it has been asked last.
+# sockgate-generator links drop-ins of units into the search path. It is not known when it ran last.
 GENERATED_FROM = ("usr/local/lib/sockgate/drop-ins", "usr/lib/sockgate/drop-ins")
 # A unit's first line, or that of a file of stunnel's.
 ORIGIN = re.compile("[#;] Converted from (.+?) by sockgatectl(?:, with --prefix ([^;]+))?;")
 SHIPPED = "Documentation=man:sockgate(8)"
-MASKED = "/dev/null"  # what systemd finds in place of a unit or drop-in that it must not read
+MASKED = "/dev/null"  # systemd does not read a unit or a drop-in that is a link to this file
 
 
 def obstacle(root: str, name: str) -> str:
@@ -29,7 +29,7 @@ def obstacle(root: str, name: str) -> str:
 
 
 def gives_way(root: str, folder: str, name: str) -> bool:
-    """Whether it is a template of ours that nobody uses."""
+    """Whether this is a template of sockgate that is not enabled."""
     if folder not in VENDOR_FOLDERS or SHIPPED not in lines(f"{root}/{folder}/{name}"):
         return False
     return not glob.glob(f"{root}/etc/systemd/system/*.wants/{glob.escape(socket_of(name))}")
@@ -40,12 +40,12 @@ def socket_of(name: str) -> str:
 
 
 def converted_from(path: str) -> str:
-    """The place that a unit or a file beside it was converted from, as FILE:LINE; "" if it was not."""
+    """The place from which a unit or an extra file was converted, as FILE:LINE. "" if it was not converted."""
     return origin_of(path)[0]
 
 
 def origin_of(path: str) -> tuple[str, str]:
-    """The place that a unit was converted from, and the prefix that was put before its name."""
+    """The place from which a unit was converted, and the prefix of its name."""
     found = ORIGIN.match(next(iter(lines(path)), ""))
     return (found[1], found[2] or "") if found else ("", "")
 
@@ -66,7 +66,7 @@ def vendor_drop_ins(root: str, name: str) -> list[str]:
 
 
 def local_drop_ins(root: str, name: str) -> Iterator[str]:
-    """The administrator's drop-ins for a unit of this name, which go on to count; not those that mask another."""
+    """The administrator's drop-ins for a unit of this name, which still count. (Without those that mask another.)"""
     for path in sorted(glob.glob(f"{root}/etc/systemd/system/{glob.escape(name)}.d/*.conf")):
         if os.path.realpath(path) != MASKED:
             yield path.removeprefix(root)

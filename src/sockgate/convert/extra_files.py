@@ -1,4 +1,4 @@
-"""Files that a converted service needs beside its units."""
+"""Files that a converted service needs in addition to its units."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ FOLDER = "/etc/sockgate"
 
 @dataclass(frozen=True, slots=True)
 class ExtraFile:
-    """A file: where it must be, its text, and who may read it.
+    """A file: its path, its text, and its access mode.
 
-    Its first line says in a comment where it was converted from, so that another conversion may replace it.
+    A comment on the first line says from which place it was converted. So another conversion may replace it.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""What this version of the gate can do: the converter writes no option that the gate would refuse."""
+"""The options of this version of the gate. The converter writes no option that the gate would refuse."""
 
 from ..core.options import GATE_OPTIONS
 

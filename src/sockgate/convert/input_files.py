@@ -1,4 +1,4 @@
-"""Where things stand in the old configuration, and reading it."""
+"""Read files of the old configuration, and name places in them."""
 
 import os
 import stat
@@ -19,7 +19,7 @@ class Place:
 
 
 class Unreadable(Exception):
-    """A file of the old configuration that cannot be read; the text is the reason."""
+    """A file of the old configuration cannot be read. The text says why."""
 
 
 def read_text(path: str) -> str:

@@ -1,4 +1,4 @@
-"""What becomes of one thing that was read: the answers that a handler can give."""
+"""The answers that a handler can give: what became of one thing that was read."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from .report import Entry, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler made of a value, a word or a line.
+    """The answer of a handler about a value, a word or a line.
 
-    became  the directives or options, as they are in the unit
-    blocks  the service cannot be written without it: access would change, or the old program did not run it either
+    became  the directives or options, as they stand in the unit
+    blocks  whether the service cannot be written: access would change, or the old program did not run it either
     advice  what to change in the unit, if one is written
     """
 

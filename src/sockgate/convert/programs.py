@@ -20,6 +20,6 @@ NAMES = tuple(READERS)
 
 
 def convert(program: str, files: list[str], host: Host, prefix: str = "") -> Conversion:
-    """Everything that these files say, as units and a report. Never raises for what stands in them."""
+    """Convert these files to units and a report. No content of a file makes it raise."""
     report = Report()
     return result.build(READERS[program](files, host, report), report, host, prefix)

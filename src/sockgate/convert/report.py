@@ -1,4 +1,4 @@
-"""What became of everything that was read: one entry per attribute or option, with its file and line."""
+"""The report: what became of all that was read, with one entry for each attribute or option, with file and line."""
 
 from collections.abc import Container
 from dataclasses import dataclass, field, replace
@@ -10,11 +10,11 @@ from .input_files import Place, printable
 class Outcome(StrEnum):
     """What became of one thing in the old configuration."""
 
-    BROKEN = "broken"  # written, and the service refuses every client or cannot start; the text says what mends it
+    BROKEN = "broken"  # written, but the service refuses every client or cannot start; the text says how to mend it
     TRANSLATED = "translated"  # means the same afterwards
-    APPROXIMATED = "approximated"  # nearly; the text says how it differs
+    APPROXIMATED = "approximated"  # means nearly the same; the text names the difference
     REFUSED = "refused"  # not carried over; the text says why, and what to do instead
-    IGNORED = "ignored"  # the old program never honoured it; the text says what was probably meant
+    IGNORED = "ignored"  # the old program never obeyed it; the text says what was probably meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Entry:
     """One line of the report.
 
     what     the attribute, option or statement as it was written
-    became   the directives or gate options that stand for it now, each as it is in the unit
-    text     how it differs, why it is refused, why the old program ignored it; what to do
-    blocks   the whole service is not converted for it
-    advice   what to change in the unit; it is not told if there is no unit
+    became   the directives or gate options that replace it, each as it stands in the unit
+    text     the difference, why it is refused, or why the old program ignored it; and what to do
+    blocks   whether the whole service is not converted because of it
+    advice   what to change in the unit; left out if no unit is written
     """
 
     outcome: Outcome
@@ -57,7 +57,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Report:
-    """Every entry of one conversion, in the order in which things were found; and notes that concern all of it."""
+    """All entries of one conversion, in the order in which they were found, and notes about the whole conversion."""
 
     entries: list[Entry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Report:
         self.entries.append(Entry(outcome, place, service, what, became, text))
 
     def give_advice(self, written: Container[str]) -> None:
-        """Let the texts end with their advice, for the services of these names; drop it for the others."""
+        """Add the advice to the texts for the services with these names. Drop it for all others."""
         self.entries = [with_advice(entry, written) for entry in self.entries]
 
     def count(self, outcome: Outcome) -> int:
@@ -76,7 +76,7 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """Everything means afterwards what it meant before."""
+        """Whether all means the same afterwards."""
         return all(entry.outcome is Outcome.TRANSLATED for entry in self.entries)
 
 

@@ -18,7 +18,7 @@ LONG = 60  # characters of a text that is told once
 
 
 def render_text(conversion: Conversion, folder: str) -> str:
-    """What needs attention comes first; a summary and what to do next come last, where a terminal shows them."""
+    """The whole text. What needs attention comes first. A summary, and what to do next, come last."""
     lines: list[str] = []
     left_out = [entry for entry in conversion.report.entries if is_of_no_unit(entry, conversion.unwritten)]
     for outcome, heading in HEADINGS.items():
@@ -33,14 +33,14 @@ def render_text(conversion: Conversion, folder: str) -> str:
 
 
 def is_of_no_unit(entry: Entry, unwritten: set[str]) -> bool:
-    """Whether this says what stands in a unit that was not written."""
+    """Whether this entry is about the content of a unit that was not written."""
     return entry.outcome in OF_A_UNIT and entry.service in unwritten
 
 
 def render_entries(entries: list[Entry]) -> list[str]:
-    """One line for each; what a line of defaults means for many services in the same words is one line as well.
+    """One line for each entry. If a line of defaults means the same for many services, that is also only one line.
 
-    A long text is told once: the lines behind it refer to the first.
+    A long text is written once. Later lines refer to the first.
     """
     services: dict[Entry, list[str]] = {}
     for entry in entries:

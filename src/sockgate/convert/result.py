@@ -20,7 +20,7 @@ FOR_EVERY_SERVICE = "What differs for every service, standard error first of all
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """One service with all that it needs: its socket unit, its service unit, and files beside them."""
+    """One service with all that it needs: its socket unit, its service unit, and extra files."""
 
     service: Service
     socket_unit: UnitFile
@@ -34,7 +34,7 @@ class Converted:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What was converted, and what became of everything else."""
+    """The converted services, and what became of all the rest."""
 
     converted: tuple[Converted, ...]
     report: Report
@@ -53,19 +53,19 @@ class Conversion:
 
     @property
     def unwritten(self) -> set[str]:
-        """The services, by the old name, of which no unit is written, whatever the reason is."""
+        """The old names of the services without a unit, for any reason."""
         blocked = {entry.service for entry in self.report.entries if entry.blocks and entry.service}
         return blocked - {service.old_name for service in self.services}
 
     @property
     def broken(self) -> list[str]:
-        """The units' names of services that would serve no client yet."""
+        """The names of units that would serve no client yet."""
         named = {entry.service for entry in self.report.entries if entry.outcome is Outcome.BROKEN}
         return [service.name for service in self.services if {service.name, service.old_name} & named]
 
     @property
     def refused(self) -> list[str]:
-        """The services, by the old name, that the old program served and that have no unit now."""
+        """The old names of the services that the old program served and that have no unit now."""
         blocked = (entry.service for entry in self.report.entries if entry.blocks and entry.outcome is Outcome.REFUSED)
         return list(dict.fromkeys(filter(None, blocked)))
 
@@ -84,9 +84,9 @@ class Conversion:
 
 
 def check_gate(service: Service, report: Report) -> None:
-    """Build the gate that the unit will run: options that cannot work refuse the service (raises UsageError).
+    """Build the gate that the unit will run. Raises UsageError for options that cannot work: the service is refused.
 
-    A file that is missing may come later; until then the gate refuses every client, which the report says.
+    A missing file may come later. Until then the gate refuses every client, and the report says so.
     """
     try:
         Gate(parse([*gate_words(service), "--", *map(str, service.command)]))
@@ -96,7 +96,7 @@ def check_gate(service: Service, report: Report) -> None:
 
 
 def build(services: Iterable[Service], report: Report, host: Host, prefix: str = "") -> Conversion:
-    """Units for each service. One that no unit file can express is refused and costs no other."""
+    """Make units for each service. A service that no unit file can express is refused; the others still count."""
     converted: list[Converted] = []
     for service in make_unique(services, prefix):
         try:

@@ -1,4 +1,4 @@
-"""The service record: what every reader makes of an old service, and all that the plan knows."""
+"""The service record. Each reader makes it of an old service, and the unit plan reads nothing else."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Listen:
     """One listening socket.
 
     kind     the directive: STREAM or DATAGRAM, or SEQUENTIAL
-    address  as systemd takes it: 25, 127.0.0.1:25, [::1]:25 or a path
+    address  in systemd's form: 25, 127.0.0.1:25, [::1]:25 or a path
     """
 
     kind: str
@@ -22,12 +22,12 @@ class Listen:
 
     @property
     def is_addressed(self) -> bool:
-        """Bound to one address of the machine, which may come up later than the socket."""
+        """Whether it is bound to one address of the machine. The address may come up later than the socket."""
         return ":" in self.address and not self.address.startswith(("0.0.0.0:", "[::]:"))
 
     @property
     def is_ipv6(self) -> bool:
-        """An IPv6 address or, where systemd is given nothing but a port, the wildcard of both families."""
+        """Whether it is an IPv6 address, or only a port, which is the wildcard of both families."""
         return self.address.startswith("[") or self.address.isdigit()
 
 
@@ -35,29 +35,29 @@ class Listen:
 class Service:
     """A service in systemd's and the gate's terms.
 
-    name             of the units, without suffix, with the prefix that was asked for
-    old_name         what the report calls it
-    place            where it stood
-    wait             the server takes the listening socket itself, instead of one connection
+    name             the name of the units, with the prefix of --prefix, without suffix
+    old_name         its name in the report
+    place            its place in the old configuration
+    wait             whether the server gets the listening socket itself, instead of one connection
     ipv6_only        BindIPv6Only=: "both", "ipv6-only", or "" where it does not matter
-    command          the server's words, the first one its path; systemd expands none but Variable and Specifier
-    argv0            the name it runs under, "" for the last part of the path
-    user, group      "" for the manager's own
-    clear_groups     run without the user's further groups
+    command          the server's words, the first is its path; systemd expands only Variable and Specifier
+    argv0            the server's argv[0], "" for the last part of the path
+    user, group      "" for root
+    clear_groups     whether it runs without the user's further groups
     limits           (name as in setrlimit(2), in lower case; value as Limit*= takes it)
     environment      (name, value)
-    secrets          (name, value) of variables that only root may read: they go to a file of their own
-    pass_env         of the inherited variables only these; None for all
-    gate             (gate option, value or None) that the service needs; without any it runs bare
-    needs_gate       runs behind a gate even so, for the variables that it sets
+    secrets          (name, value) of variables that only root may read; they go to their own file
+    pass_env         the only inherited variables that are kept; None for all
+    gate             (gate option, value or None) that the service needs; without options it has no gate
+    needs_gate       whether it has a gate even without options, for the gate's variables
     options_from     a variable of the unit that holds further gate options, "" for none
     unit             further directives of [Unit] of the service
     socket           further directives of [Socket]
     directives       further directives of [Service]
     max_connections  None for no limit
     max_per_source   None for no limit
-    rate             (connections, in that many seconds); 0 connections for no limit
-    tls              ended by stunnel, between the gate and the server; None where nobody does
+    rate             (connections, in this many seconds); 0 connections for no limit
+    tls              what stunnel needs, between the gate and the server; None without TLS
     """
 
     name: str
@@ -89,6 +89,6 @@ class Service:
 
     @property
     def gated(self) -> bool:
-        """setpriv cannot start the server under another name, and env(1) only from coreutils 9.5 on: the gate can."""
+        """Whether it has a gate. A gate can also set argv[0]: setpriv cannot, and env(1) only from coreutils 9.5 on."""
         renamed = self.clear_groups and bool(self.argv0)
         return self.needs_gate or bool(self.gate) or self.pass_env is not None or renamed

@@ -14,7 +14,7 @@ from .input_files import Place, printable
 PROGRAM = "stunnel"
 LONGEST_LINE = 4000  # characters; stunnel cuts a line at 16 kB
 PLAIN_WORD = re.compile(r"[!-~]+", re.ASCII)
-# What `env -S` takes for more than itself, between double quotes.
+# The characters with a meaning for `env -S` between double quotes.
 ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", " ": "\\_", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\v": "\\v",
            "\f": "\\f"}  # fmt: skip
 
@@ -23,13 +23,13 @@ ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", " ": "\\_", "\n": "\\n", "\t": 
 class Tls:
     """What stunnel needs to know.
 
-    certificate         its file, with further certificates behind it
+    certificate         the file of the certificate, with further certificates behind it
     key                 the key's file, "" if it is in the same one
-    ciphers             a list as OpenSSL takes it, "" for stunnel's own
-    authorities         file of the authorities whose clients may come in, "" for none
+    ciphers             a list in OpenSSL's form, "" for stunnel's own
+    authorities         the file of the authorities for clients' certificates, "" for none
     authority_folder    the same as a folder
-    demands_client      who shows no certificate of theirs is refused
-    handshake           seconds that a client has for it
+    demands_client      whether a client without a certificate of theirs is refused
+    handshake           the seconds that a client has for the TLS handshake
     idle                seconds after which a silent session ends
     """
 
@@ -84,7 +84,7 @@ def settings(tls: Tls) -> list[str]:
 
 
 def server(words: list[str], argv0: str) -> list[str]:
-    """exec and execArgs. stunnel knows no quotes and splits at blanks: env(1) takes words that it could not."""
+    """exec and execArgs. stunnel knows no quotes and splits at blanks, so env(1) starts a command with other words."""
     if all(PLAIN_WORD.fullmatch(word) for word in (argv0 or "x", *words)):
         return [f"exec = {words[0]}", f"execArgs = {' '.join([argv0 or words[0], *words[1:]])}"]
     if "=" in words[0]:

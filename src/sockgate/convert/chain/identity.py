@@ -16,7 +16,7 @@ def setuidgid(chain: Chain, words: list[str]) -> Result:
 
 
 def su(chain: Chain, words: list[str]) -> Result:
-    """su USER, whose -c the shell has taken."""
+    """su USER. The shell reader has already taken its -c."""
     if chain.behind:
         raise Stays
     name, rest = first(words, "the account")
@@ -31,7 +31,7 @@ def envuidgid(chain: Chain, words: list[str]) -> Result:
 
 
 def uid_variables(chain: Chain, name: str) -> Answer:
-    """$UID and $GID, which tcpserver -U takes and hands on."""
+    """$UID and $GID, which tcpserver -U reads and hands on."""
     chain.uid_variables = name
     account = chain.host.user(name)
     if account is not None:

@@ -1,4 +1,4 @@
-"""The links that are known, each with what it becomes: a directive, a gate option, or a link that stays."""
+"""The known links, each with what it becomes: a directive, a gate option, or a link that stays."""
 
 import os
 import re
@@ -69,13 +69,13 @@ def softlimit(chain: Chain, words: list[str]) -> Result:
 
 
 def stays(chain: Chain, name: str, options: list[str]) -> Answer:
-    """A link that goes on standing in front of the server."""
+    """A link that stays in front of the server."""
     chain.keep += [chain.host.program(name, chain.path), *options]
     return translated(" ".join([name, *options]), text=STAYS)
 
 
 def set_limits(chain: Chain, names: tuple[str, ...], value: str) -> list[str]:
-    """Soft limits, no higher than the hard ones; `=` is as high as those."""
+    """Soft limits, not higher than the hard limits. `=` means as high as the hard limit."""
     if UNKNOWN in value:
         raise BadLink("the limit cannot be known without running the script; write its value out")
     if value != "=" and not re.fullmatch(r"\d{1,18}", value, re.ASCII):
@@ -92,7 +92,7 @@ def envdir(chain: Chain, words: list[str]) -> Result:
 
 
 def keep_envdir(chain: Chain, folder: str) -> Answer:
-    """It reads its folder at each start, and values in it may be secret: it stays."""
+    """envdir stays: it reads its folder at each start, and values in the folder may be secret."""
     path = folder if folder.startswith("/") else os.path.normpath(f"{chain.folder}/{folder}")
     chain.keep += [chain.host.program("envdir", chain.path), path]
     chain.in_folders |= {name: first_line(f"{path}/{name}") for name in names_in(path) if "=" not in name}
@@ -107,7 +107,7 @@ def names_in(folder: str) -> list[str]:
 
 
 def first_line(path: str) -> str:
-    """What envdir(8) makes of a file: its first line without blanks at the end."""
+    """The value that envdir(8) reads from a file: the first line without blanks at its end."""
     try:
         return read_text(path).partition("\n")[0].rstrip(" \t")
     except Unreadable:
@@ -115,9 +115,9 @@ def first_line(path: str) -> str:
 
 
 def env(chain: Chain, words: list[str]) -> Result:
-    """env [-i|-] [VAR=VALUE]...; of its other options none is known here."""
+    """env [-i|-] [VAR=VALUE]... The converter knows no other options of env."""
     if chain.behind and words and words[0] in ("-", "-i", "--ignore-environment"):
-        raise Stays  # it takes away what the gate sets, too
+        raise Stays  # it would also remove the variables of the gate
     at = 0
     while at < len(words) and (words[at] in ("-", "-i", "--ignore-environment") or ASSIGNMENT.match(words[at])):
         if ASSIGNMENT.match(words[at]):
@@ -190,7 +190,7 @@ def chpst_option(chain: Chain, letter: str, value: str) -> Answer | None:
         case "b":
             chain.argv0 = value
             return translated(f"--argv0 {value}") if chain.behind else None
-    return None  # -P -v -V, and -0 -1 -2 in front of tcpserver: without a bearing on the server
+    return None  # -P -v -V, and -0 -1 -2 in front of tcpserver: they do not change the server
 
 
 def chpst_account(chain: Chain, letter: str, value: str) -> Answer:

@@ -1,7 +1,7 @@
 """Chains of programs that each do one thing and start the next: `softlimit -m 8000000 setuidgid qmaild qmail-smtpd`.
 
-Every link that the units or the gate can stand in for is taken off the front; the first that is none of them is
-the server, with whatever stands behind it.
+Every link that the units or the gate can replace is taken off the front. The first program that is no such link is the
+server, with all words behind it.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,17 +13,17 @@ from ..outcomes import Answer, blocked
 
 @dataclass(slots=True)
 class Chain:
-    """What the links that were taken off amount to.
+    """The common effect of the links that were taken off.
 
-    folder         where it is run: relative names are meant from there
+    folder         the folder in which the chain runs: relative names start there
     path           $PATH for names without a slash, "" for the usual one
-    behind         it stands behind tcpserver, where the client's variables are set already
-    keeps_groups   the user has its further groups as well, as after a log-in
-    uid_variables  the account whose numbers are $UID and $GID
-    cleared        env - came last: of what was exported before nothing is left
-    limits_stay    what sets limits stays in front of the server: stunnel between would not start under all of them
-    in_folders     variables in the folders of envdir, as they are now
-    keep           links that stay in front of the server, since they read things when they run (envdir)
+    behind         whether the chain stands behind tcpserver, where the client's variables are already set
+    keeps_groups   whether the user keeps all its groups, as after a log-in
+    uid_variables  the account with the numbers in $UID and $GID
+    cleared        whether env - came last, so that no exported variable is left
+    limits_stay    whether links that set limits stay in front of the server: stunnel would not start under all limits
+    in_folders     the variables in the folders of envdir, as they are now
+    keep           links that stay in front of the server, because they read files when they run (envdir)
     """
 
     host: Host
@@ -47,13 +47,13 @@ class Chain:
     needs_gate: bool = False
 
     def option(self, name: str, value: str | None) -> str:
-        """A gate option; the text for the report."""
+        """Add an option of the gate. Returns its text for the report."""
         self.gate.append((name, value))
         return f"{name} {value}" if value is not None else name
 
 
 class BadLink(Exception):
-    """A link whose words do not make sense; the text is the reason."""
+    """The words of a link make no sense. The text says why."""
 
 
 Result = tuple[list[str], list[Answer]]
@@ -61,11 +61,11 @@ Link = Callable[[Chain, list[str]], Result]
 
 
 class Stays(Exception):
-    """A link that only does the same where it stands: it is taken for the server."""
+    """A link that must stay where it stands. It is taken for the server."""
 
 
 def peel(chain: Chain, words: list[str], links: Mapping[str, Link]) -> Result:
-    """Take off the links that are known: the words that remain, and an answer for each link."""
+    """Take off the known links. Returns the words that remain, and an answer for each link."""
     answers: list[Answer] = []
     while words and words[0].rpartition("/")[2] in links:
         name = words[0].rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Who may come in: IMAPACCESSFILE and ACCESSFILE."""
+"""The access rules: IMAPACCESSFILE and ACCESSFILE."""
 
 import os
 
@@ -12,7 +12,7 @@ OPEN = "every client gets in, as before; add --courier-access when there are rul
 
 
 def access(settings: Settings) -> None:
-    """The rules' text, where couriertcpd had a .dat file that was made of it."""
+    """Take the text of the rules in place of the .dat file of couriertcpd, which was made of it."""
     variable = settings.server.access
     if not variable:
         return
@@ -40,7 +40,7 @@ def access(settings: Settings) -> None:
 
 
 def rules_of(settings: Settings) -> tuple[str, str]:
-    """The gate's option for the rules, and their path; empty if there are none."""
+    """The gate's option for the rules, and their path. Empty if there are no rules."""
     return next(((option, value or "") for option, value in settings.gate if option in (ACCESS, LOCAL)), ("", ""))
 
 
@@ -51,7 +51,7 @@ def default_rules(settings: Settings) -> str:
 
 
 def newest(path: str) -> float:
-    """When a file, or one in a folder, was last changed."""
+    """The time of the last change of a file, or of the newest file in a folder."""
     return max(filter(None, map(changed, [path, *files_in(path)])), default=0)
 
 
@@ -63,7 +63,10 @@ def changed(path: str) -> float | None:
 
 
 def holds_nothing(path: str) -> bool:
-    """As Debian installs imapaccess: a folder without files, or comments alone. What cannot be read may hold rules."""
+    """Whether there is no rule: a folder without files, or only comments, as Debian installs imapaccess.
+
+    A file that cannot be read may hold rules.
+    """
     try:
         return os.path.exists(path) and not any(map(holds_entries, entries_of(path)))
     except Unreadable:
@@ -82,7 +85,7 @@ def holds_entries(file: str) -> bool:
 
 
 def files_in(path: str) -> list[str]:
-    """What is in a folder; nothing if it is none, or if it cannot be read."""
+    """The files in a folder. Empty if this is no folder, or if it cannot be read."""
     try:
         return entries_of(path) if os.path.isdir(path) else []
     except Unreadable:

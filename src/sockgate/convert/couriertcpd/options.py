@@ -33,13 +33,16 @@ def lookup(settings: Settings) -> Answer:
 
 
 def dropped_by(word: str) -> str:
-    """-drop[=VARIABLE]: who has a value in it is turned away. Only the last one counts, up to a comma."""
+    """The variable of -drop[=VARIABLE].
+
+    A client with a value in it is refused. Only the last one counts, up to a comma.
+    """
     name, _, value = word.partition("=")
     return (value.partition(",")[0] or "BLOCK") if name == "-drop" else ""
 
 
 def drop(settings: Settings, value: str) -> Answer:
-    """The lists that set this variable refuse by themselves; what else sets one is in the access rules."""
+    """The DNS lists that set this variable now refuse clients themselves. Access rules can set it, too."""
     variable = dropped_by(f"-drop={value}")
     if variable != settings.dropped:
         return ignored(f"-drop={settings.dropped} behind it counts alone")
@@ -50,7 +53,7 @@ def drop(settings: Settings, value: str) -> Answer:
 
 
 def setting_of(path: str, variable: str) -> str:
-    """The line of the access rules that gives a variable a value; "" for none."""
+    """The line of the access rules that gives this variable a value. "" if there is none."""
     files = files_in(path) or [path] * bool(path)
     for file in files:
         try:

@@ -1,7 +1,7 @@
 """A file of Courier's settings as a service record.
 
-The settings are shell. What shapes the units is evaluated here; the rest is the server's environment, which
-`sockgatectl courier-environment` evaluates anew at each start of the socket, as the start script did.
+The settings are shell. The settings that shape the units are evaluated here. All others are the server's environment,
+which `sockgatectl courier-environment` evaluates at each start of the socket, as the start script did.
 """
 
 import os
@@ -55,7 +55,7 @@ def read_settings(path: str, host: Host, report: Report) -> Service | None:
 
 
 def evaluate(path: str, name: str, host: Host, report: Report) -> dict[str, str] | None:
-    """The variables after the base settings beside the file, if they are there, and the file itself."""
+    """The variables after evaluation: first the base settings in the same folder, if there are any, then the file."""
     folder = os.path.dirname(os.path.abspath(path))
     shell = State(host, folder, dialect_of("sh", host.posix_shell))
     shell.variables.update(FOLDERS)
@@ -109,7 +109,7 @@ def build(settings: Settings) -> Service | None:
 
 
 def configuration(settings: Settings) -> str:
-    """The settings that the socket evaluates at its start: they must have their own name."""
+    """The file that the socket evaluates at its start. It must have the name that Courier gives it."""
     path = os.path.abspath(settings.path)
     if os.path.basename(path) == settings.name:
         return path
@@ -119,7 +119,7 @@ def configuration(settings: Settings) -> str:
 
 
 def runs_as(settings: Settings) -> tuple[str, str]:
-    """The user and group of couriertcpd itself; imaplogin and pop3login must be root."""
+    """The user and group of couriertcpd itself. imaplogin and pop3login must run as root."""
     user, group, default = settings.server.runs_as
     if not user:
         return "", ""
@@ -155,7 +155,10 @@ def started(settings: Settings) -> None:
 
 
 def listening(settings: Settings) -> tuple[Listen, ...]:
-    """PORT is a comma list of `port` or `address.port`; ADDRESS is for the entries without one."""
+    """The sockets.
+
+    PORT is a list of `port` or `address.port`, with commas. ADDRESS is for entries without an address.
+    """
     prefix = settings.server.prefix
     address = settings.values.get(f"{prefix}ADDRESS", "0")
     listens = []
@@ -178,7 +181,7 @@ def listening(settings: Settings) -> tuple[Listen, ...]:
 
 
 def address_of(settings: Settings, text: str) -> str:
-    """An address as it is; of a name the first one."""
+    """The address itself, or the first address of a host name."""
     if text in ("", "0") or re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
         return text
     found = None if UNKNOWN in text else settings.host.address(text, 0)
@@ -191,7 +194,7 @@ def address_of(settings: Settings, text: str) -> str:
 
 
 def command_of(settings: Settings) -> tuple[Word, ...]:
-    """The TLS variants have couriertls in front, which takes the client's address from the gate's variables."""
+    """The words of the server. For TLS, couriertls stands in front. It reads the client's address in its variables."""
     words = settings.server.command
     if not settings.server.prefix:
         return words
@@ -221,7 +224,7 @@ def limits(settings: Settings) -> tuple[int, int]:
 
 
 def rest(settings: Settings) -> None:
-    """Everything else is the server's environment, or of no use without couriertcpd."""
+    """The remaining settings: they are the server's environment, or have no use without couriertcpd."""
     prefix = settings.server.prefix
     seen = {"MAXDAEMONS", "MAXPERIP", "MAXPERC", "TCPDOPTS", "BLACKLISTS", "DROP", f"{prefix}PORT", f"{prefix}ADDRESS",
             settings.server.start, settings.server.access, "COURIERTLS" if prefix else ""}  # fmt: skip

@@ -57,7 +57,7 @@ def assignments(text: str) -> dict[str, int]:
 
 
 def server_of(path: str, lines: dict[str, int]) -> str:
-    """Which of Courier's servers a file is for, by its name or by what is set in it; "" for none."""
+    """The server of Courier to which a file belongs, by its name or by its variables. "" for none."""
     base = os.path.basename(path)
     own = [name for name, server in SERVERS.items() if lines.keys() & {server.prefix + "PORT", server.start}]
     by_name = (name for name in SERVERS if base == name or (base.endswith(f"-{name}") and name in own))

@@ -1,4 +1,4 @@
-"""The lines of an inetd.conf, as each inetd takes them apart."""
+"""The lines of an inetd.conf, as each inetd splits them."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ from ..report import Report
 
 
 class BadField(Exception):
-    """A field that cannot be converted; the text is the reason and what to do."""
+    """A field cannot be converted. The text says why, and what to do."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Line:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What tells one service from another: address, service and protocol."""
+        """The identity of a service: address, name and protocol."""
         return (self.address, self.words[0], self.words[2]) if len(self.words) > 2 else ("", "", "")
 
     def answer(self, what: str, answer: Answer) -> None:
@@ -45,7 +45,7 @@ def files_of(path: str) -> list[str]:
 
 
 def entries(text: str, file: str, host: Host, report: Report) -> Iterator[tuple[Place, list[str]]]:
-    """Each line's words. To openbsd-inetd a line that begins with a blank goes on where the one before ends."""
+    """The words of each line. For openbsd-inetd a line that begins with a blank continues the line before."""
     found: list[tuple[Place, list[str]]] = []
     goes_on = False
     for number, line in enumerate(text.split("\n"), 1):
@@ -65,7 +65,7 @@ def entries(text: str, file: str, host: Host, report: Report) -> Iterator[tuple[
 
 
 def split(line: str, host: Host) -> list[str]:
-    """Only GNU's inetd knows quotes."""
+    """Split a line into words. Only GNU's inetd knows quotes."""
     if host.inetd != GNU or line.lstrip().startswith("#"):
         return line.split()
     lexer = shlex.shlex(line, posix=True)

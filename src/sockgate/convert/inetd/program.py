@@ -1,4 +1,4 @@
-"""As whom a line's server runs, and what is run: tcpd and other programs in front of it, internal services."""
+"""The user of a line's server, and its program: tcpd and other programs in front of it, internal services."""
 
 from ..accounts import any_group, named_user
 from ..assigned_ports import PORTS
@@ -33,7 +33,7 @@ def account(line: Line, text: str) -> tuple[str, str]:
 def program(
     line: Line, server: str, arguments: list[str], kind: str, waits: bool
 ) -> tuple[tuple[str, ...], str, Chain]:
-    """The server's words, the name that it runs under, and what the programs in front of it became."""
+    """The server's words, its argv[0], and the effect of the programs in front of it."""
     links = Chain(line.host)
     if server == "internal":
         return (f"{line.host.programs}/sockgate-builtin", internal(line)), "", links
@@ -68,7 +68,7 @@ def program(
 
 
 def internal(line: Line) -> str:
-    """The name of an internal service; inetd does not know these by their ports."""
+    """The name of an internal service. inetd does not know these services by their ports."""
     name = line.words[0].rpartition(":")[2]
     if name not in INTERNAL:
         meant = next((known for known in sorted(INTERNAL) if str(PORTS["tcp"][known]) == name), "")
@@ -88,7 +88,7 @@ def is_forgotten(server: str, argv0: str) -> bool:
 
 
 def tcpd(line: Line, links: Chain, daemon: str, kind: str, waits: bool) -> str:
-    """The gate asks hosts.allow itself and starts the server behind tcpd."""
+    """Replace tcpd: the gate reads hosts.allow itself, and starts the server that stands behind tcpd."""
     if kind == STREAM and waits:
         line.answer("tcpd", blocked("nothing can ask hosts.allow for the connections that a server with wait accepts"))
     if line.host.wraps and not daemon.startswith("/"):

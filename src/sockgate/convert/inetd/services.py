@@ -1,4 +1,4 @@
-"""Each line of an inetd.conf as a service record, and the lines of one service for both families as one."""
+"""Make a service record of each line of an inetd.conf, and one record of the lines of one service for both families."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,10 @@ def read(files: list[str], host: Host, report: Report) -> list[Service]:
 
 
 def texts_of(path: str, report: Report) -> Iterator[tuple[str, str]]:
-    """A file, or those in a folder, with their text. One that cannot be read is reported and costs no other."""
+    """The text of a file, or of each file in a folder.
+
+    A file that cannot be read is reported; the others still count.
+    """
     try:
         files = files_of(path)
     except Unreadable as error:
@@ -49,7 +52,7 @@ def unreadable(path: str, error: Unreadable) -> Entry:
 
 
 def read_lines(text: str, file: str, host: Host, report: Report) -> Iterator[Service]:
-    """Of two lines for one service and protocol both inetds keep the later one."""
+    """The lines that count. Of two lines for one service and protocol, both inetds keep the later one."""
     lines = list(addressed(text, file, host, report))
     kept = {line.key: line for line in lines if len(line.words) >= len(FIELDS)}
     for line in lines:
@@ -62,7 +65,7 @@ def read_lines(text: str, file: str, host: Host, report: Report) -> Iterator[Ser
 
 
 def addressed(text: str, file: str, host: Host, report: Report) -> Iterator[Line]:
-    """The lines, with the address that holds for each."""
+    """The lines, each with the address that holds for it."""
     default_address = ""
     for place, words in entries(text, file, host, report):
         if len(words) == 1 and words[0].endswith(":"):  # `ADDRESS:` holds for the lines that follow
@@ -96,7 +99,7 @@ def quotes(line: Line) -> None:
 
 
 def services_of(line: Line) -> list[Service]:
-    """One line as a record, or one for each family. Raises BadField after a blocking answer."""
+    """The records of one line: one, or one for each family. Raises BadField after a blocking answer."""
     name, socket_type, protocol, wait, user, server, *arguments = line.words
     if socket_type not in ("stream", "dgram"):
         line.answer(socket_type, blocked(f"systemd has no {socket_type!r} sockets for Internet addresses"))
@@ -128,12 +131,12 @@ def services_of(line: Line) -> list[Service]:
 
 
 def apart(families: list[Family]) -> list[Family]:
-    """One by one: systemd hands a server that waits no more than one socket as its standard input."""
+    """Split the families into single sockets: a server that waits gets only one socket as its standard input."""
     return [((listen,), ipv6_only if listen.is_ipv6 else "") for listens, ipv6_only in families for listen in listens]
 
 
 def waiting(line: Line, text: str) -> tuple[bool, tuple[int, int]]:
-    """wait, nowait, nowait.MAX and nowait:MAX (starts a minute), FreeBSD's nowait/CHILDREN/A-MINUTE/PER-SOURCE."""
+    """Read wait, nowait, nowait.MAX, nowait:MAX (starts a minute) and FreeBSD's nowait/CHILDREN/A-MINUTE/PER-SOURCE."""
     word, _, rest = re.sub("[.:]", "/", text, count=1).partition("/")
     if word not in ("wait", "nowait"):
         line.answer(text, blocked(f"{text!r} is neither wait nor nowait"))
@@ -154,7 +157,10 @@ def waiting(line: Line, text: str) -> tuple[bool, tuple[int, int]]:
 
 
 def without_rivals(services: list[Service], report: Report) -> Iterator[Service]:
-    """Of two services for one address and port inetd serves the first: bind(2) fails for the other."""
+    """The services without rivals.
+
+    Of two for one address and port, inetd serves the first: bind(2) fails for the other.
+    """
     taken: dict[Listen, Service] = {}
     for service in services:
         for listen in filter(taken.get, service.listens):

@@ -1,4 +1,4 @@
-"""Which sockets a line asks for: protocol and family, address and port, buffers."""
+"""The sockets of a line: protocol and family, address and port, buffers."""
 
 import ipaddress
 import re
@@ -43,7 +43,7 @@ def sockets(line: Line, name: str, protocol: str, kind: str) -> tuple[list[Famil
 
 
 def families_of(line: Line, suffix: str, address: str) -> list[str]:
-    """tcp is IPv4, but both for openbsd-inetd; tcp6 is IPv6 alone, but both in one socket for GNU's inetd."""
+    """The families of a line. tcp is IPv4; for openbsd-inetd it is both. tcp6 is IPv6; for GNU's inetd it is both."""
     wildcard = address in ("", "*")
     if suffix == "" and line.host.inetd == OPENBSD and (wildcard or not all(map(is_address, address.split(",")))):
         return ["4", "6"]
@@ -94,7 +94,7 @@ def is_address(text: str) -> bool:
 
 
 def one_address(line: Line, text: str, number: int, family: str) -> str:
-    """An address of this family with its port; "" for a name that has none in one of two families."""
+    """An address of this family with its port. "" for a name that has no address in this one of two families."""
     if not is_address(text):
         resolved = line.host.address(text, socket.AF_INET if family == "4" else socket.AF_INET6)
         if resolved is None:

@@ -1,7 +1,7 @@
 """Run scripts of daemontools and runit that end in tcpserver, sslserver or tcpsvd.
 
-`script` finds the command lines, `command` takes one apart, `options` and `access` say what tcpserver's own options
-become, `account` as whom the server runs.
+`script` finds the command lines, and `command` takes one apart. `options` and `access` convert tcpserver's own options,
+`account` the user of the server.
 """
 
 from .script import read

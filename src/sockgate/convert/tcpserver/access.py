@@ -1,4 +1,4 @@
-"""tcpserver's rules, and the look-ups that they and the server rely on."""
+"""tcpserver's rules, and the look-ups that the rules and the server need."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from ..outcomes import Answer, approximated, blocked, translated
 from .options import Listener
 
 Answers = list[tuple[str, Answer]]
-# What the gate itself sets, with --ssl-variables as well.
+# The variables that the gate itself sets, also with --ssl-variables.
 OF_GATE = re.compile(r"PROTO$|TCP6?(REMOTE|LOCAL)|TCP6INTERFACE$|SSL(REMOTE|LOCAL)")
 
 
@@ -30,7 +30,10 @@ def access(listener: Listener, answers: Answers) -> None:
 
 
 def folders(listener: Listener, answers: Answers) -> None:
-    """envdir in front of tcpserver was weaker than tcpserver and its rules, and is stronger behind the gate."""
+    """envdir in front of tcpserver.
+
+    tcpserver and its rules replaced its variables; behind the gate, it replaces theirs.
+    """
     names = listener.chain.in_folders.keys()
     if not names:
         return
@@ -51,7 +54,10 @@ def folders(listener: Listener, answers: Answers) -> None:
 
 
 def lookups(listener: Listener, answers: Answers) -> None:
-    """-h, -p and -r are the default. Rules that need what is not looked up any more would let others in."""
+    """-h, -p and -r, which are tcpserver's defaults.
+
+    Rules that need such a look-up would let in other clients without it.
+    """
     names, infos = needed_by(listener.rules)
     if listener.ident is None:
         answers.append(undecided_ident(listener, infos))
@@ -78,7 +84,7 @@ def lookups(listener: Listener, answers: Answers) -> None:
 
 
 def undecided_ident(listener: Listener, is_needed: bool) -> tuple[str, Answer]:
-    """sslserver asks ident without being told up to 0.70, and does not in newer ones."""
+    """Without -r and -R: sslserver asks ident up to version 0.70, newer versions do not."""
     text = "sslserver up to 0.70 asks ident without -r, newer ones do not"
     if is_needed:
         return "without -r", blocked(f"{text}; {listener.rules!r} has rules by user: write -r or -R")
@@ -86,7 +92,10 @@ def undecided_ident(listener: Listener, is_needed: bool) -> tuple[str, Answer]:
 
 
 def ident(listener: Listener) -> list[str]:
-    """The options for -r. Without -t tcpserver waits for 26 seconds, which nobody asked for: here it is --timeout."""
+    """The options for -r.
+
+    Without -t, tcpserver waits for 26 seconds; that was not asked for, so --timeout holds here.
+    """
     seconds = listener.ident_seconds
     if not seconds:
         return [listener.chain.option("--ident", None)]
@@ -97,7 +106,7 @@ def ident(listener: Listener) -> list[str]:
 
 
 def needed_by(path: str) -> tuple[bool, bool]:
-    """Whether rules ask for host names, and for what ident says. What cannot be read refuses everybody anyway."""
+    """Whether rules need host names, and whether they need ident. (Unreadable rules refuse every client anyway.)"""
     names = infos = False
     for rule in rules_of(path):
         who = rule.key.partition("@")[2] if "@" in rule.key else rule.key

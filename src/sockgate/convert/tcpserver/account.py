@@ -1,4 +1,4 @@
-"""As whom the server runs: tcpserver's -u, -g and -U, setuidgid and chpst in front of it or behind it."""
+"""The user and groups of the server: tcpserver's -u, -g and -U, and setuidgid and chpst in front of it or behind it."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ Answers = list[tuple[str, Answer]]
 
 @dataclass(frozen=True, slots=True)
 class RunAs:
-    """user and group as User= and Group= take them; clear_groups where User= would bring more groups along."""
+    """The values of User= and Group=. `clear_groups` if User= would add more groups."""
 
     user: str = ""
     group: str = ""
@@ -22,7 +22,7 @@ class RunAs:
 
 
 def run_as(host: Host, chain: Chain, inside: Chain, given: tuple[str, str, bool], answers: Answers) -> RunAs:
-    """The last change counts: setuidgid behind tcpserver, its own -u, -g and -U (given), setuidgid in front."""
+    """The last change counts: setuidgid in front, then tcpserver's own -u, -g and -U (given), then one behind it."""
     user, group, takes_variables = given
     if takes_variables:
         user, group = variables(chain, user, group, answers)
@@ -34,7 +34,7 @@ def run_as(host: Host, chain: Chain, inside: Chain, given: tuple[str, str, bool]
 
 
 def variables(chain: Chain, user: str, group: str, answers: Answers) -> tuple[str, str]:
-    """tcpserver -U takes $UID and $GID, over -u and -g."""
+    """tcpserver -U: $UID and $GID replace -u and -g."""
     if chain.uid_variables:
         name = chain.uid_variables
         return f"{ACCOUNT_MARK}u{name}{ACCOUNT_MARK}", f"{ACCOUNT_MARK}g{name}{ACCOUNT_MARK}"
@@ -43,7 +43,7 @@ def variables(chain: Chain, user: str, group: str, answers: Answers) -> tuple[st
 
 
 def whole_account(host: Host, chain: Chain, answers: Answers) -> RunAs:
-    """setuidgid and chpst: the account by name, and no groups but its own or the one that is given; sudo with all."""
+    """setuidgid and chpst: the account by name, with only its own group or the given one. sudo keeps all groups."""
     user, group = chain.user, chain.group
     if not user:
         return RunAs()
@@ -83,7 +83,7 @@ def unknown_group(number: str) -> Answer | None:
 
 
 def resolve(host: Host, letter: str, word: str, answers: Answers) -> tuple[str, str]:
-    """(User=, Group= of the account's own if User= alone would not do)."""
+    """The value of User=, and of Group= if User= alone would not give the account's own group."""
     if not word:
         return "", ""
     named = ACCOUNT.fullmatch(word)
@@ -102,7 +102,7 @@ def resolve(host: Host, letter: str, word: str, answers: Answers) -> tuple[str, 
 
 
 def without_further_groups(host: Host, user: str, group: str, answers: Answers) -> RunAs:
-    """tcpserver -g, setuidgid and chpst leave the server one group; User= would add the user's others."""
+    """Whether to clear groups: tcpserver -g, setuidgid and chpst leave one group, but User= adds all of the user's."""
     account = host.account(user) if user else None
     if user.isdigit() and account is None and group:
         answers.append((user, translated("setpriv", text="no account has this number, and User= takes only accounts")))

@@ -22,7 +22,7 @@ from .secrets import hidden, keep_apart, tell_options, words_apart
 from .tls import behind_stunnel
 
 Answers = list[tuple[str, Answer]]
-# They become the server, and leave a child that still copies when the server has ended.
+# These become the server. They leave a child that still copies data after the server has ended.
 COPIERS = frozenset(("recordio", "fixcrio"))
 
 
@@ -74,7 +74,7 @@ def is_sslserver(command: Started) -> bool:
 
 
 def is_decisive(letter: str, value: str) -> bool:
-    """`id -u NAME` becomes User=NAME, also where there is no such account yet."""
+    """Whether the value must be known. `id -u NAME` becomes User=NAME, also if there is no such account yet."""
     return letter not in HARMLESS and not (letter in "ug" and ACCOUNT.fullmatch(value))
 
 
@@ -87,7 +87,7 @@ def listener_of(path: str, chain: Chain, options: list[tuple[str, str]], answers
         listener.lookup = listener.ident = False
     if program == "sslserver":
         listener.ident = None
-        listener.socket = [("NoDelay", "yes")]  # its default, whatever its manual says
+        listener.socket = [("NoDelay", "yes")]  # its default, although its manual says otherwise
     for letter, value in options:
         answer = option(listener, letter, value)
         if answer:
@@ -154,7 +154,7 @@ def directives(
 
 
 def variables(command: Started, listener: Listener, inside: Chain, answers: Answers) -> dict[str, str]:
-    """What the script exports, and what env(1) and others set."""
+    """The variables that the script exports, and those that env(1) and others set."""
     host, chain = listener.host, listener.chain
     exported = {} if chain.cleared else command.exported
     known = {}
@@ -170,7 +170,7 @@ def variables(command: Started, listener: Listener, inside: Chain, answers: Answ
 
 
 def name_of(inside: Chain, server: list[str], path: str) -> str:
-    """argv[0] as it was, where the path is found only now."""
+    """The old argv[0], if the converter had to find the path."""
     return server[0] if server[0] != path and not inside.keep else ""
 
 

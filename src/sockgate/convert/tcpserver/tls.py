@@ -19,7 +19,7 @@ from .options import Listener
 
 GREETER = ("/bin/sh", "-c", 'printf %s "$0" && exec "$@"')
 PRLIMIT = "/usr/bin/prlimit"
-# What account.py and command.py call by systemd's names stands in stunnel's file here.
+# account.py and command.py use systemd's names for these. Here they stand in stunnel's file.
 RENAMED = {"User=": "setuid = ", "Group=": "setgid = ", "ExecStart=": "exec = "}
 Answers = list[tuple[str, Answer]]
 VARIABLES = (
@@ -61,7 +61,7 @@ def behind_stunnel(
 
 
 def ssl_variables(listener: Listener) -> tuple[str, tuple[str, Answer]]:
-    """sslserver tells the client in SSLREMOTEIP and the like, with -e in TCPREMOTEIP and the like as well."""
+    """sslserver sets SSLREMOTEIP and the like for the client; with -e, also TCPREMOTEIP and the like."""
     if listener.tcp_variables:
         became = "--ssl-variables"
         return became, ("-e", translated(became, text="with PROTO=TCP, as in 0.90 and newer"))
@@ -77,12 +77,12 @@ def in_terms_of_stunnel(answer: Answer) -> Answer:
 
 
 def greeter(listener: Listener) -> list[str]:
-    """What says -B: behind stunnel, so that it goes through TLS as it did."""
+    """The program that sends the text of -B. It stands behind stunnel, so the text goes through TLS as before."""
     return [*GREETER, listener.greeting] if listener.greeting else []
 
 
 def prlimit(service: Service, answers: Answers) -> list[str]:
-    """ulimit is for the server alone: stunnel might not start under it."""
+    """prlimit in place of ulimit, for the server alone: stunnel may not start under such limits."""
     if not service.limits:
         return []
     options = [f"--{name}={value.replace('infinity', 'unlimited')}" for name, value in service.limits]
@@ -91,13 +91,13 @@ def prlimit(service: Service, answers: Answers) -> list[str]:
 
 
 def own_group(host: Host, user: str) -> str:
-    """stunnel keeps root's groups unless it is told one. A user whom nobody knows gets one that nobody knows."""
+    """The group for stunnel, which keeps root's groups without one. An unknown user gets an unknown group."""
     account = host.account(user) if user else None
     return str(account.pw_gid) if account else user
 
 
 def front(listener: Listener, given: dict[str, str], user: str, answers: Answers) -> Tls | None:
-    """What stunnel is told; None if a part of it blocks."""
+    """The settings of stunnel. None if a part of them blocks the service."""
     values = {name: given[name] for name in VARIABLES if given.get(name) or (name == "CCAVERIFY" and name in given)}
     problems = len(answers)
     for name, value in values.items():
@@ -131,7 +131,7 @@ def names_of(variables: dict[bytes, bytes | None]) -> set[str]:
 
 
 def path_of(listener: Listener, path: str) -> str:
-    """A file as sslserver found it: from the folder in which it ran."""
+    """The path of a file, relative to the folder in which sslserver ran."""
     return path if path.startswith("/") or not path else os.path.normpath(f"{listener.chain.folder}/{path}")
 
 
@@ -167,7 +167,7 @@ def needs_its_key(path: str, name: str, answers: Answers) -> None:
 
 
 def own_user(values: dict[str, str], user: str, answers: Answers) -> None:
-    """From 0.80 on TLS could have a user of its own. stunnel becomes the server's, with the key in its memory."""
+    """The user for TLS alone, from 0.80 on. stunnel becomes the server's user instead, with the key in its memory."""
     name = next((name for name in OWN_USER if name in values), None)
     if name is None:
         return
@@ -178,7 +178,7 @@ def own_user(values: dict[str, str], user: str, answers: Answers) -> None:
 
 
 def authorities_of(listener: Listener, values: dict[str, str], answers: Answers) -> tuple[str, str]:
-    """Who vouches for clients, where they must show a certificate: (file, folder), both "" where they need not."""
+    """The authorities if clients must show a certificate: (file, folder). Both are "" if they need not."""
     demand = listener.client_certificates or ("CCAVERIFY" if "CCAVERIFY" in values else "")
     if not demand:
         return "", ""
@@ -199,7 +199,7 @@ def authorities_of(listener: Listener, values: dict[str, str], answers: Answers)
 
 
 def why_not(listener: Listener, values: dict[str, str], demand: str) -> str:
-    """What a certificate was asked for beside its authority, or that cannot be known; "" for nothing."""
+    """What else a certificate was checked for, which stunnel cannot check. "" for nothing."""
     if demand in "iz" and listener.lookup:
         return (
             "the name in the client's certificate had to be its host name, which stunnel does not ask: add -H (or "

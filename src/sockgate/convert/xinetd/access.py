@@ -32,7 +32,7 @@ def address_list(draft: Draft, value: Value) -> Answer:
 def unmatched_removal(value: Value) -> str | None:
     """A word that `-=` takes out and that may stand there in another spelling.
 
-    xinetd compares addresses by value: a spelling that differs could leave somebody in that xinetd takes out.
+    xinetd compares addresses by value. With another spelling, an entry could stay that xinetd removes.
     """
     added = {word.lower() for setting in value.settings if setting.operator != "-=" for word in setting.values}
     removed = (word for setting in value.settings if setting.operator == "-=" for word in setting.values)

@@ -8,10 +8,10 @@ from .draft import Draft, Value
 
 
 def usable_addresses(draft: Draft, value: Value) -> tuple[list[str], str]:
-    """The words that the gate takes with xinetd's meaning; or the reason why one of them cannot be taken.
+    """The words that the gate takes with xinetd's meaning, or the reason why one of them cannot be taken.
 
-    Taking a word out of only_from never lets anybody in. Out of no_access it might, so there a word goes only if it
-    is certain that xinetd refused no client by it.
+    To remove a word from only_from never lets a client in. To remove one from no_access may. So there a word is removed
+    only if it is certain that xinetd refused no client by it.
     """
     words: list[str] = []
     comment = False

@@ -1,6 +1,6 @@
-"""Everything that can stand in a block: one row per attribute, in the order in which a service is built from them.
+"""All that can stand in a block: one row for each attribute, in the order in which a service is built from them.
 
-The rows are those of xinetd 2.3.15.4 (parse.c), and `mdns`, which only its manual knows.
+The rows are those of xinetd 2.3.15.4 (parse.c), and `mdns`, which is only in its manual.
 """
 
 import difflib
@@ -16,7 +16,7 @@ Handler = Callable[[Draft, Value], Answer]
 
 
 class Arity(Enum):
-    """How many values an attribute takes; `count` is 0 where any number will do."""
+    """The number of values of an attribute. `count` is 0 if any number is allowed."""
 
     ONE = 1
     TWO = 2
@@ -32,8 +32,8 @@ class Arity(Enum):
 class Attribute:
     """One row.
 
-    harmless  the service can do without it: a `disable = no` after a value that xinetd cannot use switches the
-              service on again. (A service of services(5) has its port from there.)
+    harmless  the service can run without it: a `disable = no` after a value that xinetd cannot use switches the
+              service on again without that value. (A service of services(5) has its port from there.)
     """
 
     name: str
@@ -43,7 +43,7 @@ class Attribute:
 
 
 def taken_as_read(draft: Draft, value: Value) -> Answer:
-    """What took effect while the blocks were read: id, enabled, disabled."""
+    """id, enabled, disabled: they took effect while the blocks were read."""
     return translated()
 
 
@@ -129,7 +129,7 @@ IN_DEFAULTS_ONLY = frozenset(("enabled", "disabled"))
 
 
 def suggestion(name: str, values: tuple[str, ...] = ()) -> str:
-    """What a misspelt attribute was probably meant to be, for the end of a sentence."""
+    """The attribute that a misspelt one was probably meant to be, for the end of a sentence."""
     if name in IN_DEFAULTS_ONLY:
         return f"; probably meant: disable = {'yes' if (name == 'disabled') == (values != ('no',)) else 'no'}"
     meant = {"access": "only_from", "args": "server_args"}

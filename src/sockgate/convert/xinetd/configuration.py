@@ -15,11 +15,11 @@ from .grammar import Block, Include, Problem, Setting, parse
 
 # Copied from defaults when a service begins: they reach the services that follow.
 COPIED_AT_START = ("only_from", "no_access", "banner", "banner_success", "banner_fail")
-# Where defaults are the start for a service's own `+=`, and reach every service that has nothing of its own.
+# For these, defaults are the start for a service's own `+=`. They reach every service without a value of its own.
 COPIED_AND_FILLED = ("log_on_success", "log_on_failure", "passenv")
-# Filled in after everything was read: they reach all services.
+# These are filled in after all files were read: they reach all services.
 FILLED_AT_END = ("instances", "per_source", "groups", "cps", "max_load", "bind", "v6only", "umask", "log_type")
-# Which take every operator in defaults, and in a service `=` alone (parse.c).
+# These take every operator in defaults, but only `=` in a service (parse.c).
 LISTS_IN_DEFAULTS = ("log_type",)
 SYNONYMS = {"interface": "bind"}
 DEEPEST_INCLUDE = 20
@@ -30,7 +30,7 @@ Values = dict[str, Value]
 
 @dataclass(slots=True)
 class Candidate:
-    """A service entry that was read in full: what it amounts to, before anything is checked."""
+    """A service entry that was read completely. Nothing in it is checked yet."""
 
     name: str
     place: Place
@@ -45,7 +45,7 @@ class Candidate:
 
 @dataclass(slots=True)
 class Configuration:
-    """Everything that the files say, in order."""
+    """All that the files say, in order."""
 
     report: Report
     defaults: Values = field(default_factory=dict)
@@ -54,7 +54,10 @@ class Configuration:
     copied: list[tuple[Setting, int]] = field(default_factory=list)  # with the number of candidates before each
 
     def read(self, path: str, place: Place | None = None, depth: int = 0) -> None:
-        """One file and what it includes. A file that cannot be read is reported and costs no other."""
+        """Read one file and the files that it includes.
+
+        A file that cannot be read is reported; the others still count.
+        """
         if depth > DEEPEST_INCLUDE:
             self.refuse(place or Place(path, 0), f"include {path}", "files include each other without end")
             return
@@ -98,7 +101,7 @@ class Configuration:
                 self.read(path, item.place, depth + 1)
 
     def report_skipped(self, path: str) -> None:
-        """Only if it looks meant: packages leave `.dpkg-dist` and `.rpmnew` files about, and those stay silent."""
+        """Report a file that xinetd skips, if it was probably meant. Leftovers of packages (`.dpkg-dist`) are not."""
         if not os.path.isfile(path) or path.endswith(("~", ".dpkg-dist", ".dpkg-old", ".rpmnew", ".rpmsave", ".swp")):
             return
         if os.path.basename(path).startswith("."):
@@ -148,7 +151,7 @@ class Configuration:
         (report or self.report).add(Outcome.IGNORED, setting.place, service, str(setting), text)
 
     def applies(self, service: str, setting: Setting, values: Values, report: Report | None = None) -> bool:
-        """Whether xinetd takes this line at all; if it merely warns, say what was probably meant."""
+        """Whether xinetd accepts this line. If it only warns, report what was probably meant."""
         row = ATTRIBUTES.get(setting.name)
         if row is None or (setting.name in IN_DEFAULTS_ONLY and values is not self.defaults):
             self.ignored(
@@ -170,7 +173,7 @@ class Configuration:
         return True
 
     def running(self) -> Iterator[Candidate]:
-        """The candidates that `enabled` and `disabled` leave, with the defaults that reach every service."""
+        """The candidates that `enabled` and `disabled` leave, with the defaults that reach all services."""
         enabled, disabled = (self.names(which) for which in ("enabled", "disabled"))
         self.report_unreached()
         for candidate in self.candidates:
@@ -185,7 +188,7 @@ class Configuration:
                 yield candidate
 
     def report_unreached(self) -> None:
-        """Lines of defaults that xinetd copies to services only when it reads these afterwards."""
+        """Report lines of defaults that reach no service: xinetd copies them only to services that it reads later."""
         for setting, count in self.copied:
             before = [one.id for one in self.candidates[:count] if lacks(one, setting.name)]
             if before:
@@ -230,7 +233,7 @@ def is_list(name: str, *, in_defaults: bool) -> bool:
 
 
 def apply(setting: Setting, values: Values, *, additive: bool = False) -> None:
-    """Let one line take effect. In defaults (`additive`) the `=` of a list means `+=`."""
+    """Apply one line. In defaults (`additive`) the `=` of a list means `+=`."""
     previous = values.get(setting.name)
     if previous is None or not is_list(setting.name, in_defaults=additive):
         removes = setting.operator == "-=" and ATTRIBUTES[setting.name].arity is Arity.LIST
@@ -249,7 +252,7 @@ def apply(setting: Setting, values: Values, *, additive: bool = False) -> None:
 
 
 def note_replaced(service: str, setting: Setting, previous: Value | None, report: Report) -> None:
-    """A second `=` for a list in the same block throws away what the first one said."""
+    """Report a second `=` for a list in the same block: it deletes the values of the first."""
     if previous and not previous.inherited and setting.operator == "=" and previous.words != setting.values:
         last = previous.settings[-1]
         report.add(Outcome.IGNORED, last.place, service, str(last),

@@ -1,4 +1,4 @@
-"""What xinetd was told when it was started: options that make it read or limit more than its files say."""
+"""The options with which xinetd was started. They can make it read or limit more than its files say."""
 
 import os
 import re

@@ -14,12 +14,12 @@ from .grammar import Setting
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What an attribute amounts to in the end, and the lines that made it so.
+    """The final value of an attribute, and the lines that made it.
 
     words      the values
-    settings   the lines, the last one last; from defaults if `inherited`
-    replaced   earlier lines of the same block that a later `=` made void; xinetd checks what stands in them, too
-    has_other  there is another value, in a further line or from defaults, that counts if xinetd cannot use this one
+    settings   the lines, in order; from defaults if `inherited`
+    replaced   earlier lines of the same block that a later `=` replaced; xinetd checks their words, too
+    has_other  whether another value, in a further line or from defaults, counts if xinetd cannot use this one
     """
 
     name: str
@@ -31,7 +31,7 @@ class Value:
 
     @property
     def checked(self) -> Iterator[str]:
-        """Everything that xinetd reads, whether or not it counts in the end: one bad word disables the service."""
+        """All words that xinetd checks, also those that do not count in the end. One bad word disables the service."""
         return (word for setting in (*self.replaced, *self.settings) for word in setting.values)
 
     @property
@@ -53,7 +53,7 @@ DROPS = "; xinetd drops the service"
 
 
 def invalid(text: str) -> Answer:
-    """xinetd cannot use this value and drops the whole service: there is nothing to convert."""
+    """The answer about a value that xinetd cannot use. xinetd drops the whole service, so nothing is converted."""
     return Answer(Outcome.IGNORED, text + DROPS, blocks=True)
 
 
@@ -63,7 +63,7 @@ def is_invalid(answer: Answer) -> bool:
 
 @dataclass(slots=True)
 class Draft:
-    """What the handlers know of a service so far. They run in the order of the table in `attributes`."""
+    """What the handlers know about a service so far. They run in the order of the table in `attributes`."""
 
     id: str
     name: str
@@ -110,20 +110,20 @@ class Draft:
         return "UNLISTED" in self.types
 
     def note(self, what: str, answer: Answer) -> None:
-        """A further answer, about a part of the value at hand."""
+        """Add an answer about a part of the present value."""
         self.notes.append((what, answer))
 
     def set(self, key: str, value: unit.Value) -> str:
-        """A directive of [Service]; the text for the report."""
+        """Set a directive of [Service]. Returns its text for the report."""
         self.directives.append((key, value))
         return report_form(key, value)
 
     def set_socket(self, key: str, value: str) -> str:
-        """A directive of [Socket]; the text for the report."""
+        """Set a directive of [Socket]. Returns its text for the report."""
         self.socket.append((key, value))
         return report_form(key, value)
 
     def restrict(self, option: str, value: str) -> str:
-        """A gate option that decides who gets in; the text for the report."""
+        """Set an access option of the gate. Returns its text for the report."""
         self.access.append((option, value))
         return f"{option} {value}"

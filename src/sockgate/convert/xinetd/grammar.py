@@ -1,8 +1,8 @@
 """The lines of an xinetd.conf: blocks of settings, includes, and what xinetd skips.
 
-xinetd reads one line after another and knows neither quoting nor continuation. Keywords and names compare without
-case. What it cannot read it skips up to the next line that is only `}`, which may swallow a good entry; the
-problems say from where to where.
+xinetd reads line by line, without quoting and continuation lines. Upper and lower case of keywords and names do not
+matter. If xinetd cannot read a line, it skips all lines up to the next one that is only `}`. This can include a good
+entry. The problems say which lines were skipped.
 """
 
 import re
@@ -39,7 +39,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that xinetd could not read, and what it did about it."""
+    """A line that xinetd could not read, and what xinetd did then."""
 
     place: Place
     what: str
@@ -98,10 +98,11 @@ class Lines:
         raise StopIteration
 
     def overlook(self) -> tuple[int, str] | None:
-        """Spoil what stands behind a word that is alone on its line; the line that xinetd does not see then, if any.
+        """Imitate a fault of xinetd: after a line that holds a single word, part of the next line is lost.
 
-        It looks for the end of that word beyond the end of its line, and puts a NUL there (get_attr_op in parsesup.c).
-        Behind a line without white space, such as `}`, that is the line's end, which takes the next line with it.
+        xinetd looks for the end of that word beyond the end of its line, and writes a NUL there (get_attr_op in
+        parsesup.c). If the next line has no white space, such as `}`, the NUL replaces its end, and the line after it
+        is lost, too. Returns the line that xinetd does not see, if there is one.
         """
         at = self._next
         if at >= len(self._lines):
@@ -150,14 +151,14 @@ def parse_item(place: Place, line: str, lines: Lines) -> Item:
 
 
 def skipped(place: Place, line: str, reason: str, lines: Lines) -> Problem:
-    """xinetd goes on after the next line that is only `}`."""
+    """The problem of a line after which xinetd skips to the next line that is only `}`."""
     end = skip_entry(lines)
     until = f"line {end}" if end else "the end of the file"
     return Problem(place, line.strip(C_SPACE), f"{reason}; xinetd skips everything up to {until}")
 
 
 def skip_entry(lines: Lines) -> int:
-    """Go on behind the next line that is only `}`; its number, 0 at the end of the file."""
+    """Skip to the next line that is only `}`. Returns its number, or 0 at the end of the file."""
     return next((number for number, line in lines if line.strip(C_SPACE) == "}"), 0)
 
 
@@ -182,14 +183,17 @@ def parse_block(name: str, place: Place, lines: Lines) -> Block:
 
 
 def switches_off(settings: list[Setting]) -> bool:
-    """The last line is a `disable` other than `no`, behind which xinetd reads no further; the first one counts."""
+    """Whether the entry ends with a `disable` other than `no`.
+
+    xinetd reads no further then, and the first one counts.
+    """
     counted = (setting for setting in settings if setting.operator == "=" and len(setting.values) == 1)
     disabling = [setting for setting in counted if setting.name == "disable"]
     return disabling[:1] == settings[-1:] and settings[-1].value.lower() != "no"
 
 
 def behind(problem: Problem, line: str, lines: Lines, *, is_service: bool) -> Problem:
-    """Go on behind a line that could not be read: behind the entry's `}` if it is a service's."""
+    """Go on behind a line that could not be read. In a service, that is behind its `}`."""
     lost = None if END_OF_NAME.search(line.lstrip(C_SPACE)) else lines.overlook()
     end = skip_entry(lines) if is_service else problem.place.line
     if lost is None or (lost[0] < end and lost[1] != "}"):
@@ -201,7 +205,7 @@ def behind(problem: Problem, line: str, lines: Lines, *, is_service: bool) -> Pr
 
 
 def parse_setting(line: str, place: Place) -> Setting | Problem:
-    """`NAME OPERATOR VALUE...`: white space before the operator is needed, after it not."""
+    """The setting in `NAME OPERATOR VALUE...`. White space is needed before the operator, but not behind it."""
     text = line.lstrip(C_SPACE)
     end = next((at for at, c in enumerate(text) if c in C_SPACE or c == "="), len(text))
     name, rest = text[:end], text[end:]

@@ -1,4 +1,4 @@
-"""Handlers: what is logged, and where. The journal takes it all."""
+"""Handlers: what is logged, and where. All of it goes to the journal."""
 
 from ..outcomes import Answer, approximated, refused, translated
 from ..unit_names import unit_stem
@@ -60,7 +60,7 @@ def syslog(draft: Draft, value: Value) -> Answer:
 
 
 def log_flags(draft: Draft, value: Value) -> Answer:
-    """log_on_success and log_on_failure: systemd and the gate always log who came, how it ended and how long."""
+    """log_on_success and log_on_failure. systemd and the gate always log the client, the end and the duration."""
     known = ON_SUCCESS if value.name == "log_on_success" else ON_FAILURE
     unknown = next((word for word in value.checked if word.upper() not in known), None)
     if unknown:

@@ -10,7 +10,7 @@ from ..outcomes import Answer, approximated, blocked, ignored, translated
 from ..report import Outcome
 from .draft import Draft, Value, invalid
 
-# Set for each client, whatever `passenv` says.
+# xinetd sets these for each client, also if `passenv` does not name them.
 XINETDS_OWN = ("REMOTE_HOST",)
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 RLIMITS = {"as": "AS", "cpu": "CPU", "data": "DATA", "files": "NOFILE", "rss": "RSS", "stack": "STACK"}
@@ -18,7 +18,10 @@ MULTIPLES = {"k": 1 << 10, "m": 1 << 20}
 
 
 def user(draft: Draft, value: Value) -> Answer:
-    """A name, or digits: then xinetd takes the number for the group as well, whatever the account's own group is."""
+    """user: a name, or digits.
+
+    With digits, xinetd uses the number for the group as well, not the account's own group.
+    """
     if value.word.isascii() and value.word.isdigit():
         account, answer = numbered_user(value.word)
     else:
@@ -54,7 +57,7 @@ def server(draft: Draft, value: Value) -> Answer:
 
 
 def gives_way(draft: Draft) -> bool:
-    """Whether the server only stands in front of another one, and the gate in its place."""
+    """Whether the server only stands in front of another one, so that the gate replaces it."""
     name = draft.server.rpartition("/")[2]
     return name == "tcpd" or (name in GATE_LINKS and not draft.wait)
 
@@ -93,7 +96,7 @@ def env(draft: Draft, value: Value) -> Answer:
 
 
 def passenv(draft: Draft, value: Value) -> Answer:
-    """Whatever its values are, the server gets no other variable of xinetd's environment. Only a gate can do that."""
+    """passenv: the server gets no other variable of xinetd's environment. Only a gate can do that."""
     names = tuple(name for name in dict.fromkeys(value.words) if can_be_passed(draft, name))
     if draft.wait and draft.socket_type == "stream":
         return approximated(
@@ -112,7 +115,7 @@ def passenv(draft: Draft, value: Value) -> Answer:
 
 
 def can_be_passed(draft: Draft, name: str) -> bool:
-    """Whether the server can get this variable from outside; if not, the report says why."""
+    """Whether the server can get this variable from outside. If not, the report says why."""
     if not VARIABLE_NAME.fullmatch(name):
         draft.note(name, ignored(f"{name!r} is no variable's name: xinetd handed nothing on for it"))
         return False

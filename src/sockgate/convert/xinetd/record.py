@@ -1,4 +1,4 @@
-"""The service record of a draft that is complete."""
+"""Make the service record of a complete draft."""
 
 from ..service import DATAGRAM, STREAM, Listen, Service
 from ..unit_names import unit_stem

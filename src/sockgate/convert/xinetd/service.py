@@ -1,4 +1,4 @@
-"""From a candidate to a service record: every attribute through its handler, then what only the whole can tell."""
+"""From a candidate to a service record: first each attribute by its handler, then what follows from several of them."""
 
 from collections.abc import Callable, Iterator
 
@@ -23,7 +23,7 @@ REFUSED_INTERNAL = frozenset(("tcpmux",))
 
 
 def convert(candidate: Candidate, host: Host, report: Report) -> Service | None:
-    """The record of one service, or None if it cannot be written; everything is in the report either way."""
+    """The record of one service, or None if it cannot be written. In both cases the report has all of it."""
     draft = Draft(candidate.id, candidate.name, candidate.place, host)
     answers: list[tuple[Place, str, Answer]] = []
     for name, row in ATTRIBUTES.items():
@@ -45,10 +45,10 @@ def convert(candidate: Candidate, host: Host, report: Report) -> Service | None:
 
 
 def unless_switched_on(candidate: Candidate, value: Value, answer: Answer, harmless: bool) -> Answer:
-    """A value that xinetd cannot use disables the service, but something else may enable it again, without the value.
+    """The answer about a value that xinetd cannot use. It disables the service, but another line may enable it again.
 
-    What is harmless may be missing in the unit as well; without the others, or with the value of another line, the
-    service would be another one than the administrator believes.
+    Then the service runs without the value. The unit may also lack a harmless attribute. Without any other attribute,
+    or with the value of another line, the service would differ from what the administrator expects.
     """
     switch = switched_on_by(candidate, value)
     if not switch:
@@ -60,10 +60,9 @@ def unless_switched_on(candidate: Candidate, value: Value, answer: Answer, harml
 
 
 def switched_on_by(candidate: Candidate, value: Value) -> str:
-    """What enables a service behind a value that disabled it.
+    """The line that enables a service again, behind a value that disabled it. "" if there is none.
 
-    Nothing does if a further 'disable' comes first: behind any of those xinetd reads no further in an entry that is
-    disabled, whether it sets anything or not.
+    A further 'disable' that comes first prevents this: in a disabled entry, xinetd reads no further behind it.
     """
     switch = candidate.values.get("disable")
     first = min(setting.place for setting in (*value.replaced, *value.settings))  # any of them may be bad
@@ -78,7 +77,7 @@ def switched_on_by(candidate: Candidate, value: Value) -> str:
 
 
 def complete(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
-    """What follows from several attributes together; ends at the first answer that blocks."""
+    """The answers that follow from several attributes together, up to the first that blocks."""
     for step in STEPS:
         for answer in step(draft, candidate):
             yield answer
@@ -136,7 +135,7 @@ def port(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 def builtin(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
-    """Internal services and redirections become a small program of ours."""
+    """Internal services and redirections become sockgate-builtin."""
     if not draft.is_internal:
         if draft.redirect:
             draft.server, draft.arguments = builtin_path(draft), ("redirect", *draft.redirect)
@@ -170,7 +169,10 @@ def builtin_path(draft: Draft) -> str:
 
 
 def name_in_arguments(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
-    """NAMEINARGS: the first argument is the name that the server runs under; tcpd runs that one instead."""
+    """NAMEINARGS: the first argument is the server's argv[0].
+
+    If the server is tcpd, it is the program that tcpd runs.
+    """
     if "NAMEINARGS" not in draft.flags or draft.is_internal:
         return
     if draft.redirect or not draft.arguments:
@@ -184,7 +186,7 @@ def name_in_arguments(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 def tcp_wrappers(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
-    """hosts.allow and hosts.deny hold for every TCP service unless NOLIBWRAP, and for what runs through tcpd."""
+    """hosts.allow and hosts.deny hold for every TCP service without NOLIBWRAP, and for a server behind tcpd."""
     if draft.server.rpartition("/")[2] == "tcpd" and not draft.is_internal:
         yield from tcpd(draft)
         return
@@ -243,7 +245,7 @@ def chained(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 def executable(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
-    """xinetd looks when it starts; the machine that is converted need not have everything yet."""
+    """Whether the server is there. xinetd checks this at its start, but this machine may not have all programs yet."""
     server = draft.server
     if draft.is_internal or draft.redirect:
         server = candidate.values["server"].word if "server" in candidate.values else ""
@@ -258,7 +260,7 @@ def executable(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 def supplementary_groups(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
-    """groups = no is xinetd's default; systemd adds the user's groups to every User=."""
+    """groups = no, xinetd's default. systemd adds the user's groups to every User=."""
     if draft.all_groups:
         yield from primary_group(draft, candidate)
     if draft.all_groups or not draft.uid:
@@ -288,7 +290,7 @@ def primary_group(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 def waiting_access(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
-    """A server with wait = yes on TCP accepts by itself: nobody can look at its clients first."""
+    """Access rules for a TCP server with wait = yes. Such a server accepts itself, so no gate sees its clients."""
     if not (draft.wait and draft.socket_type == "stream" and draft.access):
         return
     options = " ".join(option for option, _ in draft.access)
@@ -300,7 +302,7 @@ def waiting_access(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 def addresses(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
-    """An address of another family than the flags: xinetd makes a socket address of it that holds anything."""
+    """An address of another family than the flags. xinetd makes a socket address of it with random content."""
     family = "IPv6" if "IPV6" in draft.flags else "IPv4" if "IPV4" in draft.flags else ""
     if draft.address and family and (":" in draft.address) != (family == "IPv6"):
         yield blocked(f"flags = {family} do not go with the address {draft.address}: xinetd listened on all addresses "

@@ -1,4 +1,4 @@
-"""Handlers: what the service listens on."""
+"""Handlers: the sockets on which the service listens."""
 
 import ipaddress
 import re
@@ -90,7 +90,7 @@ def port(draft: Draft, value: Value) -> Answer:
 
 
 def bind(draft: Draft, value: Value) -> Answer:
-    """bind and interface: an address of this machine, or a name that stands for one."""
+    """bind and interface: an address of this machine, or a name with one."""
     text = value.word.partition("%")[0]
     try:
         draft.address = str(ipaddress.ip_address(text))
@@ -111,8 +111,10 @@ def bind(draft: Draft, value: Value) -> Answer:
 
 
 def v6only(draft: Draft, value: Value) -> Answer:
-    """A service's own `v6only = no` sets IPV6_V6ONLY as `yes` does, and one from defaults never does: a fault of
-    xinetd (service.c), carried over because it decides which clients can connect."""
+    """v6only. A service's own `v6only = no` sets IPV6_V6ONLY as `yes` does, and one from defaults never does.
+
+    This is a fault of xinetd (service.c). It is kept because it decides which clients can connect.
+    """
     word = value.word.lower()
     if word not in ("yes", "no"):
         return invalid(f"{value.word!r} is neither yes nor no")
