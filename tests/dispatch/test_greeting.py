@@ -50,3 +50,13 @@ def test_a_rule_decides_who_waits(gated: Start, tmp_path: Path) -> None:
     assert one.talk("127.0.0.2", b"EHLO client\r\n") == b"220 ready\n250 EHLO client\r\n"
     assert one.talk("127.0.0.3", b"EHLO client\r\n") == b"220 ready\n250 EHLO client\r\n"
     assert one.talk("127.0.0.4", b"EHLO client\r\n") == b"554 too early\r\n"
+
+
+def test_a_client_whose_delay_is_wrong_takes_no_place(gated: Start, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text('127.0.0.1:allow,GREETDELAY="soon"\n:allow\n')
+    one = gated("--greet-delay", "0.1", "--rules", str(rules), "--max-connections", "1", *SERVER)
+    assert [one.talk() for _ in range(3)] == [b""] * 3
+    assert all("GREETDELAY b'soon' is not" in line for line in one.wait_for("refused", 3))
+    one.stop()
+    assert "0 of 1 connections, 0 served, 3 refused" in one.lines("stopped")[0]
