@@ -164,7 +164,7 @@ def test_options_that_cannot_work_are_refused_when_the_gate_is_built(words: list
 
 def looking(*words: str) -> Gate:
     result = gate(*words)
-    assert result.must_wait
+    assert not result.is_lasting
     return result
 
 
@@ -227,7 +227,7 @@ def test_a_rule_of_hosts_allow_may_be_about_one_connection(tmp_path: Path, optio
 
 def test_the_local_name_is_the_servers_to_see() -> None:
     named = gate("--local-name", "Mail.example.com")
-    assert not named.must_wait
+    assert named.is_lasting
     environment = named.environment({}, client("2001:db8::1"), named.decide(client("2001:db8::1")), None)
     assert environment[b"TCPLOCALHOST"] == environment[b"TCP6LOCALHOST"] == b"Mail.example.com"
 

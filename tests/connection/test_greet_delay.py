@@ -38,7 +38,7 @@ def hold(
             ALLOW, Cause("rules:7"), variables={name.encode(): value for name, value in variables.items()}
         )
         start = time.monotonic()
-        steps = delay_of(text).hold(verdict, None)
+        steps = delay_of(text).wait_for_silence(verdict, None)
         try:
             steps.send(first_words(ours.fileno(), next(steps).seconds))
         except StopIteration as end:
@@ -155,4 +155,4 @@ def test_what_a_proxy_sends_behind_its_header_is_what_the_client_said(launcher: 
 
 
 def test_a_gate_with_a_delay_needs_a_process_for_each_client() -> None:
-    assert Gate(parse(["--greet-delay", "5", "x"])).must_wait
+    assert Gate(parse(["--greet-delay", "5", "x"])).is_lasting is False

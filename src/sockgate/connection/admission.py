@@ -89,7 +89,7 @@ def admission(gate: "Gate", peer: "Peer", known: Verdict | None = None, *, count
             yield questions
             verdict = gate.decide(peer)
         if gate.greet_delay is not None and verdict.outcome != DENY:
-            verdict = yield from gate.greet_delay.hold(verdict, gate.relays_for(peer))
+            verdict = yield from gate.greet_delay.wait_for_silence(verdict, gate.relays_for(peer))
     except Refused as refusal:
         verdict = Verdict(DENY, refusal.cause, refusal.reason)
     except GateError as problem:

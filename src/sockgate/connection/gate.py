@@ -58,19 +58,14 @@ class Gate:
         self._pass_env = settings.pass_env
 
     @property
-    def must_wait(self) -> bool:
-        """Whether a connection needs a process of its own: to wait for the network, or because a rule changes it."""
-        waits = self.proxy is not None or self.greet_delay is not None or self.lookups is not None
-        return waits or any(check.needs_process for check in self.checks)
-
-    @property
     def is_lasting(self) -> bool:
         """Whether a decision about one connection holds for all connections between the same two addresses.
 
         Such a decision holds until one of the files changes. The servers of these connections get the same variables,
         except TCPREMOTEPORT.
         """
-        return not self.must_wait and self._ssl_variables is None and all(check.lasting for check in self.checks)
+        own = (self.proxy, self.greet_delay, self.lookups, self._ssl_variables)
+        return own == (None,) * 4 and all(check.lasting and not check.needs_process for check in self.checks)
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class GreetDelay:
         self.seconds = seconds
         self.message = message
 
-    def hold(self, verdict: Verdict, relay: str | None) -> "Generator[Silence, bytes | None, Verdict]":
+    def wait_for_silence(self, verdict: Verdict, relay: str | None) -> "Generator[Silence, bytes | None, Verdict]":
         """A step of an admission. Returns the verdict again, or the one that refuses the client. Raises ConfigError."""
         seconds = self.seconds_for(verdict, relay)
         if not seconds:

@@ -73,7 +73,7 @@ class Peer:
             return HostName(FAILED, problem="names are not looked up here")
         return self.names.name_of(packed)
 
-    def on_port(self, port: int) -> "Peer":
+    def with_port(self, port: int) -> "Peer":
         """The same client on another connection, which comes from this port."""
         twin = Peer.__new__(Peer)
         twin.__dict__.update(self.__dict__)

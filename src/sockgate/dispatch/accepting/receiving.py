@@ -49,7 +49,7 @@ class Reception:
         try:
             ends, rules = ends_of(connection), gate.rules
             known = rules.remembered(ends) if rules else None
-            peer = known.peer.on_port(ends[0][1]) if known else peer_between(connection, ends)
+            peer = known.peer.with_port(ends[0][1]) if known else peer_between(connection, ends)
             if known and rules:
                 return self._receive_again(connection, peer, rules, known)
             if rules:
