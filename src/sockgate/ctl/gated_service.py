@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 
+from ..access.hosts_access import DIRECTORY
 from ..connection.gate import Gate
 from ..core.errors import ConfigError, GateError, UsageError
 from ..core.options import GATE_OPTIONS, Option, Settings, parse
@@ -16,6 +17,7 @@ from ..units.search import UnitSearch
 from ..units.unit import Unit
 
 # The programs that are a gate, each with its options.
+HOSTS_ACCESS = "--hosts-access"
 PER_CONNECTION, RESIDENT = "sockgate", "sockgated"
 PROGRAMS: dict[str, tuple[Option, ...]] = {PER_CONNECTION: GATE_OPTIONS, RESIDENT: RESIDENT_OPTIONS}
 
@@ -104,6 +106,9 @@ def settings_in_root(settings: Settings, table: tuple[Option, ...], search: Unit
         name: [search.host_path(path) for path in found] if name in files else found
         for name, found in settings.texts.items()
     }
+    if HOSTS_ACCESS in texts:
+        daemon, _, folder = texts[HOSTS_ACCESS][0].partition(",")
+        texts[HOSTS_ACCESS] = [f"{daemon},{search.host_path(folder or DIRECTORY)}"]
     return Settings(texts, settings.command, table)
 
 

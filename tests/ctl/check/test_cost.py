@@ -63,8 +63,16 @@ def test_a_limit_of_memory_has_room_for_the_rules(tmp_path: Path, limit: str) ->
 
 
 def test_a_long_table_of_libwrap_is_told(tmp_path: Path) -> None:
-    write_tree(tmp_path, GOOD | {"/etc/hosts.deny": TABLE})
-    options = f"--hosts-access y,{tmp_path}/etc"
-    found = [each for each in findings(tmp_path, options) if "CPU" in each]
+    found = [each for each in findings(tmp_path, "--hosts-access x", hosts_deny=TABLE) if "CPU" in each]
     assert len(found) == 1
     assert re.search(FOR_EACH.format("/etc/hosts.deny", "with Accept=no, sockgated reads them once"), found[0]), found
+
+
+def test_the_tables_of_libwrap_are_those_of_the_system_that_is_checked(tmp_path: Path) -> None:
+    unit = TEMPLATE_UNIT.replace("--allow localhost", "--hosts-access mail")
+    table = "".join(f"ALL: 10.{number >> 8}.{number & 255}.7: severity loud\n" for number in range(2000))
+    write_tree(tmp_path, GOOD | {TEMPLATE: unit, "/etc/hosts.deny": table})
+    gated = find_named("mail", UnitSearch(str(tmp_path)))
+    assert gated.files == ("/etc/hosts.allow", "/etc/hosts.deny")
+    assert gated.gate is not None
+    assert gated.gate.warnings[0].cause.file == f"{tmp_path}/etc/hosts.deny"
