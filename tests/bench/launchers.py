@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.system.machine import Machine
 
 MOST = 300  # clients at a time
-# What the rules and lists say: everybody may come in, who is in the local network may relay.
+# The rules and lists say: every client may come in, and clients of the local network may relay.
 RULES = """127.:allow,RELAYCLIENT=""
 192.168.0.:allow,RELAYCLIENT=""
 10.1.2.3:deny
@@ -21,7 +21,7 @@ RULES = """127.:allow,RELAYCLIENT=""
 """
 RULES_FILE, CDB, ACCESS = "/etc/bench.rules", "/etc/bench.cdb", "/etc/bench.dat"
 
-# What courieresmtpd wants to know of its client, for the programs that know nothing. Whoever may relay, as the lists
+# What courieresmtpd needs to know about its client, for programs that know nothing. All clients may relay, as the lists
 # have it for 127.0.0.1, gets a longer conversation out of it.
 SUBSTITUTE = {"TCPREMOTEIP": "127.0.0.1", "TCPREMOTEPORT": "1", "RELAYCLIENT": ""}
 

@@ -1,7 +1,7 @@
 """make bench: connections per second of sockgated and of the programs that it replaces, in one run.
 
 They run side by side in a booted machine, in its network namespace, with its journal, and are measured in turns:
-each round takes every program once at every number of clients, those that nobody compares with in every sixth round.
+each round takes every program once at every number of clients; programs that are not compared run in every sixth round.
 What is compared are two programs of one round, which follow each other within seconds: this machine may run a third
 slower for minutes, and then it does so for both. The result is the median of all rounds, with its standard error.
 sockgated runs as the shipped units have it: itself at Nice=-11, its servers at 0 as all others are. All figures are
@@ -170,7 +170,7 @@ def measure_once(machine: Machine, launcher: Launcher, clients: int, dialog: tup
 
 def settle(machine: Machine) -> None:
     """Until what the last program left behind is dealt with: after Accept=yes, PID 1 clears units away for a while, and
-    whoever is measured next would pay for it."""
+    the next measured program would pay for it."""
     for _ in range(MOST_SETTLING):
         before = machine.cpu_seconds()
         time.sleep(SETTLE_SECONDS)

@@ -59,7 +59,7 @@ def exceeds(what: str, ratio: float, most: float) -> bool:
 
 
 def write(folder: Path, lines: int, compiled: bool) -> Path:
-    """Rules about networks, addresses and names, none of them about the client, and one for everybody."""
+    """Rules about networks, addresses and names, none of them about the client, and a catch-all rule."""
     chooser = random.Random(lines)  # noqa: S311 # to be repeated, not to be secret
     rules = [f"{address(chooser, number)}:{chooser.choice(ACTIONS)}\n" for number in range(lines - 1)]
     text = folder / f"{lines}.text"

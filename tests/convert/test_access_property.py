@@ -1,4 +1,4 @@
-"""Whatever stands in an xinetd.conf, the converted service never admits an address that xinetd refused."""
+"""With any xinetd.conf, the converted service never admits an address that xinetd refused."""
 
 import ipaddress
 import tempfile
@@ -107,13 +107,13 @@ def test_the_converted_service_admits_exactly_whom_xinetd_admits(defaults: list[
         file.flush()
         conversion = programs.convert("xinetd", [file.name], HOST)
     if not conversion.units:
-        return  # refused: nobody gets in
+        return  # refused: no client gets in
     access = lists(defaults, service)
     unit = format_unit(conversion.units[1])
     for address in POOL:
         old, new = admitted_by_xinetd(access, address), admitted_by_gate(unit, address)
         assert old or not new, (address, unit)
-        # A name that cannot be resolved is kept in no_access, and refuses whoever's name is not known.
+        # A name that cannot be resolved is kept in no_access, and refuses a client with an unknown name.
         assert old == new or "no-such-host.invalid" in (access["no_access"] or []), (address, unit)
 
 

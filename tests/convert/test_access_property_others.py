@@ -31,7 +31,7 @@ POOL = (
     "192.168.0.0", "192.168.0.10", "192.168.0.255", "192.168.1.0", "172.16.0.1", "172.18.0.1", "::1", "fd00:1::1",
     "fd00:1::2", "fd00:2::1",
 )  # fmt: skip
-CLIENT_NAME, INFO = "mail.example.com", "joe"  # of every client, if somebody asks
+CLIENT_NAME, INFO = "mail.example.com", "joe"  # of every client, if a rule asks
 
 
 def gate_of(conversion: Conversion) -> Settings | None:
@@ -95,7 +95,7 @@ def test_tcpserver(
         Path(folder, "run").write_text(f"{line}\n")
         conversion = programs.convert("tcpserver", [folder], HOST)
         if not conversion.units:
-            return  # refused: nobody gets in
+            return  # refused: no client gets in
         assert "-n " not in server, "a server that starts TLS itself would get it from stunnel"
         if server.startswith("sslserver") and ("-i" in server or "-z" in server or "CCAVERIFY" in variables):
             assert "verifyChain = yes\n" in conversion.files[0].text, line
@@ -151,7 +151,7 @@ KEYS = ("10.0.0.1", "10.0.0", "10", "192.168.0", "192.168.0.10", "127.0.0.1", "1
 
 
 def best_key(keys: dict[str, bool], address: str) -> bool:
-    """Courier's one most specific entry; without one everybody may come."""
+    """Courier's one most specific entry; without one every client may come in."""
     packed = ipaddress.ip_address(address)
     words = packed.exploded.split("." if packed.version == 4 else ":")
     for count in range(len(words), 0, -1):

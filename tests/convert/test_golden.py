@@ -30,7 +30,7 @@ PROGRAMS = ("/bin/cat", "/bin/sh", "/usr/bin/env", "/usr/sbin/tcpd")
 
 
 class Bare(Host):
-    """A machine that has these programs and no other, whatever is installed where the tests run."""
+    """A machine that has these programs and no other. What is installed where the tests run does not count."""
 
     def is_executable(self, path: str) -> bool:
         return path in PROGRAMS

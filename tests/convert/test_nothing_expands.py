@@ -1,4 +1,4 @@
-"""Systemd expands nothing of an old configuration: no `%`, `$`, backslash, quote or line end, whatever value it is in.
+"""Systemd expands nothing of an old configuration: no `%`, `$`, backslash, quote or line end, in any value.
 
 Read back with our own reader of units; tests/system/test_units.py holds that against systemd's.
 """

@@ -89,7 +89,7 @@ def try_rules(outcome: Outcome) -> None:
 
 
 def judge_error(outcome: Outcome, done: "subprocess.CompletedProcess[str]") -> None:
-    """One line that names the file is a refusal; whatever else is on standard error is a fault."""
+    """One line that names the file is a refusal. All else on standard error is a fault."""
     lines = done.stderr.splitlines()
     if "Traceback" in done.stderr or done.returncode not in (0, 1, 2, 100, 111):
         outcome.faults.append(f"exit status {done.returncode}: {lines[-1:] or 'nothing said'}")

@@ -46,7 +46,7 @@ def around(network: str) -> list[str]:
     return [address for address in [*found, digits] if is_possible(address)]
 
 
-BROADCAST = IPv4Address("127.255.255.255")  # whoever binds to it connects from 127.0.0.1
+BROADCAST = IPv4Address("127.255.255.255")  # a program that binds to it connects from 127.0.0.1
 
 
 def is_possible(text: str) -> bool:

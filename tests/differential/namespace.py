@@ -33,7 +33,7 @@ ip link set lo up
 ip route add local 0.0.0.0/0 dev lo
 ip -6 route add local ::/0 dev lo
 """
-# What is written into it is gone with the namespace. /mnt is as good a place as any, since nobody else sees it.
+# What is written into it is gone with the namespace. No other process sees this /mnt, so any place would do.
 OWN_ETC = """
 mount --make-rprivate /
 mount -t tmpfs tmpfs /mnt
@@ -85,14 +85,14 @@ class Namespace:
             process.wait()
 
     def wait_for_port(self, address: str, port: int, seconds: float = 20) -> None:
-        """Return as soon as somebody listens there."""
+        """Return as soon as a process listens there."""
         deadline = time.monotonic() + seconds
         while True:
             with contextlib.suppress(ConnectionRefusedError):
                 self.run(lambda: socket.create_connection((address, port)).close())
                 return
             if time.monotonic() > deadline:
-                raise TimeoutError(f"nobody listens on {address} port {port}")
+                raise TimeoutError(f"no process listens on {address} port {port}")
             time.sleep(0.02)
 
     def _enter(self) -> None:

@@ -173,10 +173,10 @@ def couriertcpd(network: Namespace, port: int, case: Case, is_local: bool = Fals
         yield
 
 
-# Where the two differ, and why: sockgate-rules(5), DIFFERENCES. An error refuses everybody.
+# Where the two differ, and why: sockgate-rules(5), DIFFERENCES. An error refuses every client.
 LET_IN: dict[str, str] = {}
 EXPLAINED = (
-    # Without entries it lets everybody in.
+    # Without entries it lets every client in.
     ("", LET_IN, ConfigError),
     ("# 10.1.2.5\tdeny\n", LET_IN, ConfigError),
     # A key that no client has is skipped.

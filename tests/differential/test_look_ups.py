@@ -131,7 +131,7 @@ IDENT: tuple[tuple[bytes, str | None, str | None], ...] = (
     (b":USERID:UNIX:joe\r\n", "joe", "joe"),
     (b" : USERID : OTHER,US-ASCII : Joe.Doe_1+x-y \r\n", "Joe.Doe_1+x-y", "Joe.Doe_1+x-y"),
     (b" : USERID : UNIX : joe", None, None),
-    # Blanks in a name are left out, whatever the rest is is kept; here such a name is none.
+    # Blanks in a name are left out, and the rest is kept; here such a name is none.
     (b" : USERID : UNIX : joe doe\r\n", "joedoe", None),
     (b" : USERID : UNIX : () { :;}; echo\r\n", "(){:;};echo", None),
     (b" : USERID : UNIX : a\x1b[2Jb\r\n", "a\x1b[2Jb", None),
@@ -152,7 +152,7 @@ def test_a_client_has_the_user_that_it_has_for_tcpserver(tmp_path: Path) -> None
 
     def answer(connection: socket.socket) -> None:
         client = connection.getsockname()[0]
-        if client in clients:  # and not somebody who only looked whether the port is open
+        if client in clients:  # and not a process that only tried whether the port is open
             connection.sendall(asked[-1][1].strip() + IDENT[clients.index(client)][0])
 
     with Namespace() as network, ident_server(network, answer, "0.0.0.0") as asked:
@@ -261,7 +261,7 @@ def test_the_differences_to_couriertcpd_are_those_that_the_manual_tells(tmp_path
     """Option of theirs, ours, the client: variables of theirs, and ours."""
     require(COURIERTCPD)
     cases: tuple[tuple[list[str], list[str], Answer, Answer], ...] = (
-        # Without a text it sets all but the variable itself, so that nobody is blocked.
+        # Without a text it sets all but the variable itself, so that no client is blocked.
         (["-block=bl"], ["--dnsbl", "bl,BLOCK"],
          {}, {"BLOCK": "four 192.0.2.67"}),
         # It shows the address of an IPv4 client as IPv6.
@@ -318,7 +318,7 @@ def refusals(network: Namespace, port: int) -> dict[str, bytes | None]:
 
 
 def test_rblsmtpd_does_with_the_variable_what_the_list_says(tmp_path: Path) -> None:
-    """A gate that only sets RBLSMTPD, in front of the real rblsmtpd that asks nobody."""
+    """A gate that only sets RBLSMTPD, in front of the real rblsmtpd that asks no list."""
     require("rblsmtpd")
     with lists(tmp_path) as network:
         options = ("--dnsbl", "bl,RBLSMTPD,-Blocked: *", "--dnsbl-allow", "wl")

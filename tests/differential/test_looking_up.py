@@ -110,7 +110,7 @@ def test_rules_see_name_and_user(network: Namespace, launcher: Launcher, tmp_pat
 
 
 def network_ident(network: Namespace, user: bytes) -> "ExitStack":
-    """An ident server at GOOD that knows this user's ports, whatever they are."""
+    """An ident server at GOOD that answers for any ports of this user."""
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(b", ".join(asked[-1][1].strip().split(b", ")) + b" : USERID : UNIX : " + user + b"\r\n")

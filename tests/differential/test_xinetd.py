@@ -201,7 +201,7 @@ def test_every_list_and_client_has_xinetds_verdict(network: Namespace, tmp_path:
         compared += len(pairs)
 
 
-# Where the verdicts differ, and why: sockgate-rules(5), DIFFERENCES. None: an error, which refuses everybody.
+# Where the verdicts differ, and why: sockgate-rules(5), DIFFERENCES. None: an error, which refuses every client.
 EXPLAINED: list[tuple[List, str, bytes, bytes | None]] = [
     # It reads digits and skips the rest: more is let in than is written.
     (("10.0.0.0/8x", None, False), "10.2.3.4", ALLOWED, None),
@@ -210,7 +210,7 @@ EXPLAINED: list[tuple[List, str, bytes, bytes | None]] = [
     (("192.168/16", None, False), "192.0.77.1", ALLOWED, None),
     (("10.0.0.{1,300}", None, False), "10.0.1.44", ALLOWED, None),
     (("10.1{2}", None, False), "10.2.0.1", ALLOWED, None),
-    # It logs and skips what it cannot parse: nobody is refused by it.
+    # It logs and skips what it cannot parse: no client is refused by it.
     ((None, "10.1.2.5/xx", False), "10.1.2.5", ALLOWED, None),
     ((None, "10.1.2.", False), "10.1.2.5", ALLOWED, None),
     (("10.1.2.5 10.1.2.6/xx", None, False), "10.1.2.5", ALLOWED, None),

@@ -115,7 +115,7 @@ def start(
 
 
 def end(gated: Gated) -> None:
-    """Whatever happened: nothing of it stays."""
+    """Clean up after any end of the test."""
     if gated.process.poll() is None:
         children = gated._all_children()
         gated.process.kill()

@@ -1,4 +1,4 @@
-"""--greet-delay in sockgated: a child of its own waits with each client, and nobody else does."""
+"""--greet-delay in sockgated: a child of its own waits with each client, and no other process does."""
 
 import time
 from pathlib import Path

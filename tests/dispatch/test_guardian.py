@@ -1,4 +1,4 @@
-"""Killed at the worst moment, it loses nobody and serves nobody twice."""
+"""Killed at the worst moment, the gate loses no client and serves no client twice."""
 
 import errno
 import os

@@ -50,7 +50,7 @@ def test_at_the_limit_an_end_is_noticed_at_once(gated: Start) -> None:
     first, second = enter(one), enter(one)
     time.sleep(0.1)  # the chores are done, and the next ones are an hour away
     first.close()
-    time.sleep(0.1)  # its end was signalled, which ends will not be until the chores unless somebody waits for them
+    time.sleep(0.1)  # its end was signalled; later ends are not signalled until the chores, unless a client waits
     third, fourth = enter(one), enter(one)
     second.close()
     fifth = enter(one)

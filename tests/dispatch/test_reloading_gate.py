@@ -24,7 +24,7 @@ from tests.core.clients import client
 from tests.dispatch.gated import wait_until
 
 ALLOW_ALL, DENY_ALL, BROKEN = ":allow\n", ":deny\n", "192.0.2.1:maybe\n"
-NO_RULES = "nobody decides"
+NO_RULES = "no rules"
 
 
 @pytest.fixture
@@ -367,7 +367,7 @@ def test_a_deny_message_that_is_wrong_itself_is_not_sent() -> None:
     assert (gate.current(), gate.message_without_rules, gate.name) == (None, b"", "smtp")
 
 
-# Whatever happens to the files, the rules are those on the disk once it is quiet.
+# After any changes of the files, the rules are those on the disk once it is quiet.
 
 WORDS = ("192.0.2.1", "192.0.2.2", "198.51.100.7")
 

@@ -77,7 +77,7 @@ def same_way(launcher: Launcher, gated: Start, options: list[str], source: str) 
     return alone, resident
 
 
-# What nobody but the gate may say of a client, and what must be scrubbed.
+# Variables that only the gate may set for a client, and that must be scrubbed.
 PLANT = "export PLANTED=1 RELAYCLIENT=x TCPREMOTEIP=6.6.6.6 TCPREMOTEHOST=evil PROTO=SSL LISTEN_FDS=1;"
 
 

@@ -1,4 +1,4 @@
-"""Stopping, draining and leaving when nobody comes."""
+"""Stopping, draining and leaving when no client comes."""
 
 import contextlib
 import os

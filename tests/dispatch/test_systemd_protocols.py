@@ -78,7 +78,7 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 @pytest.fixture
 def ended() -> Iterator[list[Gated]]:
-    """Whatever is put in here ends with the test."""
+    """All that is put in here ends with the test."""
     ones: list[Gated] = []
     yield ones
     for one in ones:

@@ -1,7 +1,7 @@
 """What is fuzzed: every parser of text or bytes that others write, one function each.
 
 A target takes arbitrary bytes. It lets through the errors that its parser documents and checks what must hold of
-everything that is accepted; whatever else it raises is a bug. `make fuzz` drives them.
+everything that is accepted; any other exception is a bug. `make fuzz` drives them.
 """
 
 import _socket
@@ -62,7 +62,7 @@ MOST_SECONDS = 5.0
 QUESTION = encode_question(0x1234, "7.2.0.192.bl.example.com", A)
 ANSWER = QUESTION[:2] + b"\x81\x80\0\1\0\3\0\0\0\0" + QUESTION[12:]  # three records are to follow
 
-# A converter that asks nobody: neither name services nor other programs.
+# A converter that asks neither name services nor other programs.
 HOST = Host(hosts_files=(), asks_services=False)
 
 
@@ -130,7 +130,7 @@ def rules_cdb(data: bytes) -> None:
 
 
 def rules_records(data: bytes) -> None:
-    """A compiled file whose header is right, whatever its records hold."""
+    """A compiled file with a correct header and any records."""
     file = io.BytesIO()
     writer = CdbWriter(file)
     for record in data.split(b"\n"):

@@ -2,7 +2,7 @@
 
     python -m tests.fuzz.verify [TARGET...]
 
-Whatever it prints is a fault: the units are to be accepted without a word.
+All that it prints is a fault: the units must be accepted without a message.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Certificates, made in a machine: an authority of its own, a server, a client, and one that nobody vouches for."""
+"""Certificates, made in a machine: an authority of its own, a server, a client, and one without an authority."""
 
 from tests.system.machine import Machine
 

@@ -30,7 +30,7 @@ NSPAWN = (
 
 
 class Machine:
-    """`with Machine("bookworm") as machine:` boots one and takes it away again, whatever happened.
+    """`with Machine("bookworm") as machine:` boots one and removes it at the end, also after a failure.
 
     `files`, by their paths, are there before it boots. `bare`: without this tree, as it came from Debian.
     """

@@ -118,7 +118,7 @@ def disable_everything(folder: Path) -> None:
     preset.write_text("disable *\n")
     subprocess.run(["systemctl", "--quiet", f"--root={folder}", "preset-all"], check=True)
     preset.unlink()  # tests see Debian's own policy
-    # Fails where the kernel is the host's; whatever fails at boot would hide in `systemctl --failed` what matters.
+    # This fails because the kernel is the host's. A unit that fails at boot would hide others in `systemctl --failed`.
     subprocess.run(["systemctl", "--quiet", f"--root={folder}", "mask", "systemd-modules-load.service"], check=True)
     for script in folder.glob("etc/rc?.d/S*"):  # what has no unit file: xinetd on bookworm
         script.unlink()

@@ -156,7 +156,7 @@ def compile_static(source: Path, program: Path) -> None:
 
 
 def instances(machine: Machine, service: str) -> list[str]:
-    """The units that systemd has for connections of this service, whatever their state."""
+    """The units that systemd has for connections of this service, in any state."""
     pattern = f"{service}@*.service"
     lines = machine.systemctl("list-units", "--all", "--plain", "--no-legend", pattern).stdout.splitlines()
     return [line.split()[0] for line in lines]

@@ -92,7 +92,7 @@ def test_a_missing_table_of_libwrap_is_no_fault_unless_its_folder_is_closed(smtp
 
 
 def test_a_port_that_only_another_family_has_is_not_taken(smtp: Machine) -> None:
-    """Also while the socket itself listens, so that the kernel refuses the port to everybody."""
+    """Also while the socket itself listens, so that the kernel refuses the port to every program."""
     smtp.write("/etc/default/sockgate-smtp", "SOCKGATE_OPTIONS=--allow localhost\nSOCKGATE_SERVER=/bin/cat\n")
     smtp.write("/etc/systemd/system/smtp.socket.d/4.conf", "[Socket]\nListenStream=\nListenStream=0.0.0.0:25\n")
     listen = "import socket, time; s = socket.create_server(('::', 25), family=socket.AF_INET6); time.sleep(60)"

@@ -48,7 +48,7 @@ def ask_everything(machine: Machine, asked: list[Configured]) -> dict[str, str |
 
 
 def normal(answer: str | None, attributes: dict[str, str]) -> str | None:
-    """Without what differs for every service and is documented, and without what nobody configured."""
+    """Without what differs for every service and is documented, and without what was not configured."""
     if answer is None or "<probe>" not in answer:
         return pattern(answer, attributes.get("name", ""))
     lines = [line for line in answer.split("\n") if not OWN_VARIABLES.match(line)]

@@ -120,7 +120,7 @@ FAULTS = {
         commands="timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; read -r line <&3' || :; sleep 1",
         options="SOCKGATE_SERVER=/bin/false",
     ),
-    # Last: whatever enables a unit has systemd read all of them.
+    # Last, because each command that enables a unit has systemd read all units.
     "stale": Fault(
         "its files have changed, and systemd still goes by the old ones",
         commands="sleep 1; touch /etc/systemd/system/{name}.socket",

@@ -13,7 +13,7 @@ BURST_SECONDS = 1.0  # or it would be none: by itself systemd gives a socket up 
 RESETS = 200
 DELAYS = [0, 1, 3, 10, 30]  # milliseconds
 
-# Nobody but the two limits of the socket decides how many of these get through.
+# Only the two limits of the socket decide how many of these get through.
 UNLIMITED = "[Socket]\nMaxConnections=5000\nMaxConnectionsPerSource=0\n"
 
 

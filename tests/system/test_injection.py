@@ -1,4 +1,4 @@
-"""Foreign bytes in whatever a gate logs: one record each, of the same priority, with nothing in it that they chose.
+"""Foreign bytes in all that a gate logs: one record each, of the same priority, with nothing in it that they chose.
 
 On a real journald, since it is that which splits, forges and judges what it is sent.
 """

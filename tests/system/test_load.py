@@ -43,7 +43,7 @@ def smtp(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 @pytest.fixture
 def alone(smtp: Machine) -> Iterator[None]:
-    """Whatever comes, nobody has to restart it."""
+    """No load makes a restart necessary."""
     yield
     assert smtp.systemctl("show", "--property=NRestarts", "--value", "smtp.service").stdout == "0\n"
 

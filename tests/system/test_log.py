@@ -17,7 +17,7 @@ from sockgate.dispatch.records import records
 from tests.system.machine import Machine
 from tests.system.services import client, failed_units, install_server, listen, wait_until_idle
 
-# Seven: every fifth session is refused, whatever it would have said.
+# Seven, because every fifth session is refused in any case.
 WORDS = ("status-0", "status-3", "signal-KILL", "status-255", "signal-SEGV", "status-1", "status-0")
 ENDS: dict[str, tuple[int | None, str | None]] = {
     "status-0": (0, None), "status-1": (1, None), "status-3": (3, None), "status-255": (255, None),
@@ -136,7 +136,7 @@ def test_the_log_agrees_with_what_every_client_saw(
     differences[f"{machine.release}, {engine}, {SESSIONS} connections"] = apart
     assert max(apart) < MOST
     assert statistics.median(apart) < USUAL
-    # Most servers failed, many times MaxConnectionsPerSource=, and nobody had to be turned away.
+    # Most servers failed, many times MaxConnectionsPerSource=, and no client had to be turned away.
     assert failed_units(machine) == ""
     wait_until_idle(machine, SERVICES[engine])
 

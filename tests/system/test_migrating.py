@@ -10,7 +10,7 @@ Commands = tuple[list[str], list[str]]
 
 
 def install(machine: Machine, program: str, *files: str) -> Commands:
-    """The commands that switch over and back, as they are printed for somebody who copies them."""
+    """The commands that switch over and back, as they are printed for a person who copies them."""
     done = machine.run("sockgatectl", "convert", program, *files, "--install", check=False)
     assert done.returncode in (0, 1), done.stderr
     _, _, rest = done.stdout.partition("To switch over:\n")

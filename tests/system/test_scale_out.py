@@ -140,7 +140,7 @@ def test_a_machine_that_is_drained_first_goes_without_a_loss(site: Site) -> None
     with Load(site.front, seconds=3) as load:
         ask_haproxy(site.front, "set server smtp/one state drain")
         site.gated["one"].wait_for(
-            lambda: "0 of 100" in services.status_text(site.gated["one"], "smtp"), "nobody to be left"
+            lambda: "0 of 100" in services.status_text(site.gated["one"], "smtp"), "no client to be left"
         )
         site.gated["one"].systemctl("stop", "smtp.socket", "smtp.service")
     assert load.failed() == []

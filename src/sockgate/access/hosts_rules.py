@@ -167,7 +167,7 @@ class Rule:
         return Verdict(DENY, self.cause, reason, actions=actions)
 
     def _undecided(self, request: "Request") -> Verdict:
-        """The refusal of a client where nobody can tell whether the rule is about it."""
+        """The refusal of a client if it is not known whether the rule is about it."""
         problem = request.client.problem or request.server.problem or "no name service"
         why = self._doubts[0] if self._doubts else problem
         reason = f"{self.cause}: {self.cause.text}: unable to tell whether that is this client: {why}"
@@ -194,7 +194,7 @@ def read_list(text: str, kind: "type[ServerWord] | type[ClientWord]", reading: "
 
 
 def about_daemon(daemons: str, daemon: str) -> str:
-    """Whether a list of daemons is about ours, whatever the port and the address: ALWAYS, NEVER or PERHAPS."""
+    """Whether a list of daemons is about ours: ALWAYS, NEVER, or PERHAPS if that depends on the port or the address."""
     words = words_of(daemons)
     if not any(may_be_about(word, daemon) for word in words):
         return NEVER if words else PERHAPS

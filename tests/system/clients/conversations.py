@@ -20,7 +20,7 @@ under_way = threading.Barrier(len(wish["sources"]), action=lambda: print("under 
 
 
 class Client(smtplib.SMTP):
-    """It knows where it is connected from, even when nobody greets it."""
+    """It knows its own address, even when no server greets it."""
 
     own = ""
 

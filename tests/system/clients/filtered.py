@@ -1,6 +1,6 @@
 """Runs in a machine: argv[1] is a JSON list of clients, each (its address, the server's, a port).
 
-All connect at once. Prints a JSON list of who got through within a second: a packet filter answers nobody.
+All connect at once. Prints a JSON list of those that got through within a second: a packet filter sends no answer.
 """
 
 import json

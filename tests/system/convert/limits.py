@@ -38,7 +38,7 @@ def answer(client: socket.socket) -> str:
 
 
 def newcomer() -> str:
-    """What somebody who tries again and again meets in the end."""
+    """What a client that tries again and again meets in the end."""
     deadline = time.monotonic() + patience
     while True:
         client, met = enter(sources[0])

@@ -31,7 +31,7 @@ def unusable_defaults(configuration: Configuration, host: Host) -> Unusable:
 def running(configuration: Configuration, unusable: Unusable, *, whole: bool) -> Iterator[Candidate]:
     """The services that are to be converted, if there are lines of defaults that xinetd cannot use.
 
-    It ends at such a line: of the `whole` configuration nobody was served. Where there is no xinetd, a line that one
+    It ends at such a line, so the `whole` configuration served no client. Where there is no xinetd, a line that one
     package brings costs only the services that it would have reached, and none if it says how to log.
     """
     if not unusable:
