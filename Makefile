@@ -184,7 +184,7 @@ soak: build venv attack  ## sockgated under load for a quarter of an hour, as ro
 	SOCKGATE_LOAD=full .venv/bin/pytest -q -s tests/system/test_load.py $(if $(PART),-k '$(PART)')
 
 SEED = $(shell date +%s)
-# For each engine; the first line of the output has the seed. ENGINE=resident, proxied or connection for one of them.
+# For each engine; the first line of the output has the seed. ENGINE=resident, proxied, timed or connection.
 SECONDS = 60
 ENGINE =
 attack: build venv  ## random faults against both engines under load, as root: SECONDS=, SEED=

@@ -8,16 +8,18 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.attack.gates import AS_SERVICE, Journal, Resident
 from tests.attack.oracle import Era, History, Window
-from tests.attack.plan import Fault, Swap, is_of_one_client, policy
+from tests.attack.plan import DENY, SOURCES, Fault, Swap, is_of_one_client, policy
 
 SETTLE_SECONDS = 1.3  # the gate tries once a second to read what it could not
 ATTACH_SECONDS = 2.0
 START_SECONDS = 2.0
 FAST_SECONDS, FIRST_FAST = 0.005, 100_000
+HOME, AWAY = Path("/usr/share/zoneinfo/Etc/UTC"), Path("/usr/share/zoneinfo/Etc/GMT-12")
 ORPHANED_SECONDS = 0.6  # until a guardian that was killed is replaced
 
 
@@ -25,10 +27,13 @@ class Attacker:
     """Makes the faults of a plan against a resident gate, and writes down what they excuse."""
 
     def __init__(
-        self, gate: Resident, journal: Journal, swapper: "Swapper", history: History, clock: Callable[[], float]
-    ) -> None:
+        self, gate: Resident, journal: Journal, swapper: "Swapper", history: History, clock: Callable[[], float],
+        *, proxied: bool,
+    ) -> None:  # fmt: skip
         self._gate, self._journal, self._swapper = gate, journal, swapper
         self._history, self._clock = history, clock
+        # A child that waits for its client may be killed, or need memory that is not there: then this client is lost.
+        self._drops = ("kill-helper", "little-memory") if proxied else ()
 
     def run(self, fault: Fault) -> None:
         wait_until(fault.at, self._clock)
@@ -40,7 +45,7 @@ class Attacker:
 
     def _excuse(self, fault: Fault, since: float) -> None:
         until = self._clock() + SETTLE_SECONDS
-        drops = fault.kind == "kill-helper" or (fault.kind == "inject" and is_of_one_client(fault))
+        drops = fault.kind in self._drops or (fault.kind == "inject" and is_of_one_client(fault))
         stale = not fault.kind.startswith(("log", "notify", "kill-helper", "swap"))
         self._history.windows.append(Window(since, until, f"({fault})", stale=stale, drops=drops))
 
@@ -219,9 +224,12 @@ def is_traced(pid: int) -> bool:
 class Swapper:
     """Puts the rules of each generation in place, and writes down from when to when they were there."""
 
-    def __init__(self, rules: Path, history: History, clock: Callable[[], float]) -> None:
-        self._rules, self._history, self._clock = rules, history, clock
+    def __init__(self, rules: Path, zone: Path, history: History, clock: Callable[[], float]) -> None:
+        self._rules, self._zone, self._history, self._clock = rules, zone, history, clock
+        self._is_away = True
+        self._last = Swap(0.0, -1, "missing", {})
         self.fast = False
+        self._move()
 
     def run(self, swaps: Sequence[Swap], seed: int) -> None:
         """Each at its time; in between, while `fast` is set, others as fast as files can be written."""
@@ -236,23 +244,38 @@ class Swapper:
             self.put(swap)
 
     def put(self, swap: Swap) -> None:
+        since = self._clock()
+        if swap.how == "zone":
+            self._move()
+        else:
+            self._last = swap
+            self._write(swap)
+        now, eras = self._clock(), self._history.eras
+        if eras:
+            eras[-1] = replace(eras[-1], until=now)
+        rules = self._last.policy if self._last.is_good else None
+        everyone = dict.fromkeys(SOURCES, DENY)
+        eras.append(Era(since, float("inf"), self._last.generation, everyone if self._is_away else rules))
+
+    def _write(self, swap: Swap) -> None:
         new = self._rules.with_name(f"rules.{swap.generation}")
         new.write_text(swap.text())
         link = self._rules.with_name("link")
         link.unlink(missing_ok=True)
         link.symlink_to(new.name)
-        since = self._clock()
         if swap.how == "missing":
             self._rules.unlink(missing_ok=True)
         elif swap.how == "link":
             link.rename(self._rules)
         else:
             new.rename(self._rules)
-        now = self._clock()
-        eras = self._history.eras
-        if eras:
-            eras[-1] = Era(eras[-1].since, now, eras[-1].generation, eras[-1].policy)
-        eras.append(Era(since, float("inf"), swap.generation, swap.policy if swap.is_good else None))
+
+    def _move(self) -> None:
+        """The clock on the wall is half a day ahead, or right again."""
+        self._is_away = not self._is_away
+        new = self._zone.with_name("zone.new")
+        new.write_bytes(AWAY.read_bytes() if self._is_away else HOME.read_bytes())
+        new.rename(self._zone)
 
 
 def wait_until(moment: float, clock: Callable[[], float]) -> None:

@@ -16,6 +16,7 @@ UID = 61234  # of the gate: nothing else on the machine has it
 PORT = 2525
 RESTART_SECONDS = 0.1  # RestartSec= of the shipped units
 READY_SECONDS = 10.0
+ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 AS_SERVICE = ("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--bounding-set=-all")
 # Tells the client who it is taken for, then waits for a line.
 SERVER = ("/bin/sh", "-c", 'echo "$TCPREMOTEIP ${GEN-none} ${RELAYCLIENT-no}"; read line; echo "bye $line"')
@@ -147,10 +148,12 @@ class Resident:
     def _start(self) -> "subprocess.Popen[bytes]":
         self.starts.append(self._clock())
         self._started = time.monotonic()
-        environment = {
-            "PATH": "/usr/bin:/bin", "LISTEN_FDS": "1", "NOTIFY_SOCKET": str(self.notifications.path),
+        environment = ENVIRONMENT | {
+            "TZ": str(self._folder / "zone"),
+            "LISTEN_FDS": "1",
+            "NOTIFY_SOCKET": str(self.notifications.path),
             "JOURNAL_STREAM": self._stderr.journal_stream,
-        }  # fmt: skip
+        }
         words = [*AS_SERVICE, str(BIN / "sockgated"), *self._options, "--", *SERVER]
         return subprocess.Popen(
             ["/bin/sh", "-c", 'exec 3<&"$0"; export LISTEN_PID=$$; exec "$@"', str(self._listener.fileno()), *words],
@@ -230,7 +233,11 @@ class PerConnection:
             threading.Thread(target=self._serve, args=(words, connection), daemon=True).start()
 
     def _serve(self, words: list[str], connection: socket.socket) -> None:
-        environment = {"PATH": "/usr/bin:/bin", "JOURNAL_STREAM": self._stderr.journal_stream}
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "TZ": str(self._folder / "zone"),
+            "JOURNAL_STREAM": self._stderr.journal_stream,
+        }
         with connection:
             process = subprocess.Popen(
                 words,

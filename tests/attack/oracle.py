@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from .plan import DENY, RELAY
 
+SEEN_SECONDS = 1.0  # rules that were there for so long were seen: a client has come meanwhile
 PATIENCE = 12.0  # seconds that a client waits for its first byte; no fault lasts as long
 
 
@@ -71,10 +72,12 @@ class History:
             if window.stale and window.until >= since:
                 since = min(since, window.since)
         found = [era for era in self.eras if era.since <= until and era.until >= since]
-        # While there are no good rules, the last good ones stay.
+        # While there are no good rules, the last good ones stay that the gate has seen.
         if found and found[0].policy is None:
-            good = [era for era in self.eras if era.policy is not None and era.since < found[0].since]
-            found[:0] = good[-1:]
+            for era in reversed([era for era in self.eras if era.since < found[0].since]):
+                found.insert(0, era)
+                if era.policy is not None and era.until - era.since > SEEN_SECONDS:
+                    break
         return found
 
 
@@ -95,14 +98,15 @@ def fault_of(visit: Visit, history: History) -> str:
 
 
 def fault_of_service(visit: Visit, possible: Sequence[Era]) -> str:
-    era = next((era for era in possible if era.generation == visit.generation), None)
-    if era is None or era.policy is None:
+    policies = [era.policy for era in possible if era.generation == visit.generation and era.policy]
+    if not policies:
         numbers = [era.generation for era in possible]
         return f"it was served by generation {visit.generation}; in force were {numbers}"
-    if era.policy[visit.source] == DENY:
+    said = {policy[visit.source] for policy in policies}
+    if said == {DENY}:
         return f"it was served, and generation {visit.generation} refuses it"
-    if (era.policy[visit.source] == RELAY) != visit.relays:
-        return f"generation {visit.generation} says {era.policy[visit.source]}, its server was told {visit.relays}"
+    if (RELAY in said) != visit.relays:
+        return f"generation {visit.generation} says {sorted(said)}, its server was told {visit.relays}"
     return f"its session was cut: {visit.said!r}" if visit.session == "cut" else ""
 
 

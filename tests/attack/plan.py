@@ -110,7 +110,8 @@ def is_of_one_client(fault: Fault) -> bool:
 class Swap:
     """The rules file becomes that of another generation.
 
-    how     rename: a new file takes its name; link: a symbolic link does; broken, missing: there are no good rules
+    how     rename: a new file takes its name; link: a symbolic link does; broken, missing: there are no good rules;
+            zone: the rules stay, and the time zone moves out of --access-times, or back
     policy  what becomes of each source
     """
 
@@ -133,12 +134,13 @@ class Swap:
         return self.how in ("rename", "link")
 
 
-def swaps(seed: int, seconds: float) -> Iterator[Swap]:
+def swaps(seed: int, seconds: float, *, zones: bool = False) -> Iterator[Swap]:
     """The first is there from the start, and good; so is the last, some seconds before the end."""
     chance = random.Random(f"swaps {seed}")
     at, generation = 0.0, 0
+    ways, weights = ("rename", "link", "broken", "missing", "zone"), (6, 3, 1, 1, 6 if zones else 0)
     while at < seconds - 4:
-        how = chance.choices(("rename", "link", "broken", "missing"), (6, 3, 1, 1))[0] if generation else "rename"
+        how = chance.choices(ways, weights)[0] if generation else "rename"
         yield Swap(round(at, 3), generation, how, policy(chance))
         at += chance.uniform(0.1, 1.5)
         generation += 1

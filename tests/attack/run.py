@@ -26,7 +26,7 @@ from tests.attack.oracle import History, Visit, Window, counts, judge
 
 NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 JOURNAL = Path("/run/systemd/journal/socket")
-ENGINES = ("resident", "proxied", "connection")
+ENGINES = ("resident", "proxied", "timed", "connection")
 CLIENT_THREADS, CLIENT_PAUSE = 16, 0.05
 MOST_SHOWN = 20
 INJECTIONS = 400
@@ -51,15 +51,23 @@ class Attack:
         self._clock = Clock()
         self._history = History()
         self._rules = folder / "rules"
-        self._options = ["--name", "probe", "--rules", str(self._rules)]
+        self._options = ["--name", "probe", "--rules", str(self._rules), *self._further_options()]
         self.without: list[str] = []
         self.visits: list[Visit] = []
         self.problems: list[str] = []
         self.facts: Counter[str] = Counter()
 
+    def _further_options(self) -> list[str]:
+        if self._engine == "proxied":
+            return ["--proxy-protocol", "10.9.0.100"]
+        if self._engine == "timed":
+            hour = time.gmtime().tm_hour
+            return ["--access-times", f"{(hour - 2) % 24}:00-{(hour + 2) % 24}:59"]
+        return []
+
     def run(self) -> None:
-        swapper = Swapper(self._rules, self._history, self._clock)
-        swaps = list(plan.swaps(self._seed, self._seconds))
+        swapper = Swapper(self._rules, self._folder / "zone", self._history, self._clock)
+        swaps = list(plan.swaps(self._seed, self._seconds, zones=self._engine == "timed"))
         swapper.put(swaps[0])
         keeper = threading.Thread(target=swapper.run, args=(swaps[1:], self._seed), daemon=True)
         if self._engine == "connection":
@@ -88,13 +96,12 @@ class Attack:
 
     def _against_one(self, keeper: threading.Thread, swapper: Swapper) -> None:
         proxied = self._engine == "proxied"
-        options = [*self._options, "--max-connections", "200", *(["--proxy-protocol", "10.9.0.100"] if proxied else [])]
-        gate = Resident(self._folder, options, self._clock)
+        gate = Resident(self._folder, [*self._options, "--max-connections", "200"], self._clock)
         memory = gate.memory()
         keeper.start()
         load = Load(CLIENT_THREADS, self._seed, self._clock, CLIENT_PAUSE, proxied=proxied)
         load.doing = gate.doing
-        attacker = Attacker(gate, self._journal, swapper, self._history, self._clock)
+        attacker = Attacker(gate, self._journal, swapper, self._history, self._clock, proxied=proxied)
         for fault in plan.faults(self._seed, self._seconds):
             if fault.kind in self.without:
                 continue

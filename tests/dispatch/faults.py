@@ -195,6 +195,13 @@ def fail_to_answer_children() -> None:
     AskingChild.answer = fail  # type: ignore[method-assign, assignment]
 
 
+def fail_to_take_over() -> None:
+    def fail(_connection: _socket.socket) -> None:
+        raise MemoryError
+
+    vars(forked_server)["take_over"] = fail
+
+
 def limit_descriptors(count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
 

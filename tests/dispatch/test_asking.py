@@ -19,6 +19,7 @@ from tests.dispatch.conftest import Start
 from tests.dispatch.faults import (
     accept_together,
     fail_to_answer_children,
+    fail_to_take_over,
     hear_late_of_starts,
     injected,
     limit_descriptors,
@@ -297,3 +298,10 @@ def test_a_child_whose_answer_cannot_be_sent_waits_for_none(gated: Start) -> Non
         second.sendall(header("192.0.2.1"))
         assert everything_from(second) == b"", "it is one too many"
     wait_until(lambda: not one.children(), one.log)
+
+
+def test_a_child_without_memory_refuses_its_client_and_says_what_is_missing(gated: Start) -> None:
+    one = gated(*PROXY, "/bin/cat", code=injected(fail_to_take_over))
+    assert one.talk(say=header("192.0.2.1")[:5]) == b""
+    (line,) = one.wait_for("unable to start a server")
+    assert line.endswith("unable to start a server: Cannot allocate memory")

@@ -1,6 +1,7 @@
 """The error for a system that is short of processes, descriptors or memory."""
 
 import errno
+import os
 
 from ..core.errors import SystemFailure
 
@@ -10,3 +11,10 @@ OVERLOAD_SECONDS = 0.25  # until the next attempt
 
 class Overloaded(SystemFailure):
     """The system is short of processes, descriptors or memory. The same may work in a moment."""
+
+
+def shortage_of(error: Exception) -> str:
+    """What the system is short of, in words; empty if the error is another one."""
+    if isinstance(error, MemoryError):
+        return os.strerror(errno.ENOMEM)
+    return os.strerror(error.errno or 0) if isinstance(error, OSError) and error.errno in OVERLOADED else ""

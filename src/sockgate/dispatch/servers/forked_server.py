@@ -7,11 +7,12 @@ from ...connection.banners import say_last_words, send
 from ...connection.blocking import Blocking
 from ...connection.log import ERROR, FAULT
 from ...connection.needs import Place
-from ...core.errors import INTERNAL_ERROR, REFUSED, GateError, describe
+from ...core.errors import INTERNAL_ERROR, REFUSED, GateError, SystemFailure, describe
+from ...core.peer import Peer
 from ...core.verdict import DENY, Verdict
 from ..deciding.decision import Decision
 from ..descriptors import take_over
-from ..overload import OVERLOADED, Overloaded
+from ..overload import OVERLOADED, Overloaded, shortage_of
 from ..records.records import Records
 from ..sessions.admitted_client import AdmittedClient
 from ..sessions.sessions import Session
@@ -38,11 +39,19 @@ def fork_server(client: AdmittedClient, records: Records, parent: ParentChannel 
             code = finish_admission(client, parent, records)
         elif client.decision:
             code = become_server(client, client.decision, records)
-    except Exception as error:  # an error in this program costs this client, and is logged
-        records.event(ERROR, FAULT, f"internal error: {describe(error)}")
-        records.flush()
+    except Exception as error:  # an error in this program, or a shortage, costs this client, and is logged
+        log_failure(records, client.session.peer, error)
     finally:
         os._exit(code)
+
+
+def log_failure(records: Records, peer: Peer, error: Exception) -> None:
+    shortage = shortage_of(error)
+    if shortage:
+        records.failed(peer, SystemFailure(f"unable to start a server: {shortage}"))
+    else:
+        records.event(ERROR, FAULT, f"internal error: {describe(error)}")
+    records.flush()
 
 
 def fork() -> int:
