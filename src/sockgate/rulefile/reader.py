@@ -15,13 +15,17 @@ CDB_HEADER = 2048
 LARGEST_SOURCE = 1 << 32  # as much as a cdb can hold
 
 
-class Rule(NamedTuple):
-    """A rule of a text, or a key of a cdb. `where` is file:line, or only the file if the cdb has no line numbers."""
+class StoredRule(NamedTuple):
+    """A rule of a text, or a key of a cdb.
+
+    cause    the file, and the line if the file tells it
+    foreign  from a cdb that tcprules made: only keys that tcpserver looks up can match
+    """
 
     keys: list[str] | OctetRange
     action: Action
-    where: str
-    foreign: bool  # from a cdb that tcprules made: only keys that tcpserver looks up can match
+    cause: Cause
+    foreign: bool
 
     @property
     def key(self) -> str:
@@ -36,7 +40,7 @@ class Rule(NamedTuple):
 class DeadEntry(NamedTuple):
     """A rule or a part of a rule that has no effect. `sockgatectl check` warns of it."""
 
-    where: str
+    cause: Cause
     text: str
     reason: str
 
@@ -53,23 +57,23 @@ def is_cdb(beginning: bytes) -> bool:
     return b"\0" in beginning
 
 
-def read_rules(path: str) -> Iterator[Rule]:
+def read_rules(path: str) -> Iterator[StoredRule]:
     """Every rule of a text, or every key of a cdb, in the order of the file. Raises ConfigError."""
     if is_compiled(path):
         yield from read_compiled(path)
         return
     for number, keys, action in parse(text_lines(read_file(path, LARGEST_SOURCE), path), path):
-        yield Rule(keys, action, f"{path}:{number}", foreign=False)
+        yield StoredRule(keys, action, Cause(file=path, line=number), foreign=False)
 
 
-def read_compiled(path: str) -> Iterator[Rule]:
+def read_compiled(path: str) -> Iterator[StoredRule]:
     descriptor, status = open_file(path)
     store = CompiledRules(Cdb(descriptor, status, path))
     for key, data in records(path):
         if key != ABOUT_KEY:
             text = key.decode("latin-1")
             action, cause = store.read_rule(text, data)
-            yield Rule([text], action, str(cause), foreign=not store.source)
+            yield StoredRule([text], action, cause, foreign=not store.source)
 
 
 def records(path: str) -> Iterator[tuple[bytes, bytes]]:
@@ -104,13 +108,12 @@ def show_rules(path: str) -> Iterator[str]:
 
 def missing_catch_all(path: str) -> RuleWarning | None:
     """What to say of rules that have no catch-all rule. Raises ConfigError."""
-    where = path
+    end = Cause(file=path)
     for rule in read_rules(path):
         if not rule.key:
             return None
-        where = rule.where
-    file, _, line = where.rpartition(":")
-    return without_catch_all(Cause(file=file, line=int(line)) if line.isdigit() else Cause(file=path))
+        end = rule.cause
+    return without_catch_all(end)
 
 
 def why_unwritable(key: str) -> str:
@@ -128,21 +131,21 @@ def dead_entries(path: str) -> Iterator[DeadEntry]:
     seen = FirstNumbers()
     for rule in by_line(path):
         if rule.foreign and (reason := why_dead(rule.key)):
-            yield DeadEntry(rule.where, rule.text, reason)
+            yield DeadEntry(rule.cause, rule.text, reason)
         if seen.has_all(rule.keys):
-            yield DeadEntry(rule.where, rule.text, "an earlier rule has the same key")
+            yield DeadEntry(rule.cause, rule.text, "an earlier rule has the same key")
         for reason in idle_variables(rule.action):
-            yield DeadEntry(rule.where, rule.text, reason)
+            yield DeadEntry(rule.cause, rule.text, reason)
         seen.add(0, rule.keys)
 
 
-def by_line(path: str) -> Iterator[Rule]:
+def by_line(path: str) -> Iterator[StoredRule]:
     """The rules of a file. Of the keys that a cdb has of one line of its source, only the first counts."""
-    last = ""
+    last = 0
     for rule in read_rules(path):
-        if rule.foreign or rule.where != last:
+        if rule.foreign or rule.cause.line != last:
             yield rule
-        last = rule.where
+        last = rule.cause.line
 
 
 def why_dead(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Rules about what the access options mean."""
+"""Inspections of what the access options mean."""
 
 from pathlib import Path
 

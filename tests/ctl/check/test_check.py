@@ -72,7 +72,7 @@ TESTED_ELSEWHERE = {
 }  # fmt: skip
 
 
-def test_every_rule_has_a_case(tmp_path: Path) -> None:
+def test_every_inspection_has_a_case(tmp_path: Path) -> None:
     tested = set(TESTED_ELSEWHERE)
     cases = [case for module in CASE_MODULES for case in module.CASES.values()]
     for number, (files, _) in enumerate(cases):

@@ -1,4 +1,4 @@
-"""Rules about the gate's command line: variables, options, files, server."""
+"""Inspections of the gate's command line: variables, options, files, server."""
 
 from pathlib import Path
 

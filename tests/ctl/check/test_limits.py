@@ -1,4 +1,4 @@
-"""Rules about the limits of the service."""
+"""Inspections of the limits of the service."""
 
 from pathlib import Path
 

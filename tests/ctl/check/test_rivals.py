@@ -1,4 +1,4 @@
-"""Rules about other programs that are enabled for the same port."""
+"""Inspections of other programs that are enabled for the same port."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rules about what --rules reads."""
+"""Inspections of what --rules reads."""
 
 import os
 from pathlib import Path

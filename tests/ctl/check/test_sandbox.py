@@ -1,4 +1,4 @@
-"""Rules about the sandbox: setuid programs behind the server, and Courier's login."""
+"""Inspections of the sandbox: setuid programs behind the server, and Courier's login."""
 
 from pathlib import Path
 

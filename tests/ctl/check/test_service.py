@@ -1,4 +1,4 @@
-"""Rules about the service unit: its user, its sandbox, what becomes of instances that failed."""
+"""Inspections of the service unit: its user, its sandbox, what becomes of instances that failed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rules about the socket unit: what it listens on, its limits, what it starts."""
+"""Inspections of the socket unit: what it listens on, its limits, what it starts."""
 
 from pathlib import Path
 

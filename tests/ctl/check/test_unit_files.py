@@ -1,4 +1,4 @@
-"""Rules about the unit files themselves: drop-ins and lines that do not do what they were written for."""
+"""Inspections of the unit files themselves: drop-ins and lines that do not do what they were written for."""
 
 from pathlib import Path
 

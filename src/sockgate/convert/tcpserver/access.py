@@ -6,7 +6,7 @@ import re
 from ...core.errors import GateError
 from ...core.options import DEFAULT_TIMEOUT
 from ...core.verdict import ALLOW
-from ...rulefile.reader import Rule, read_rules
+from ...rulefile.reader import StoredRule, read_rules
 from ..gateoptions import offers
 from ..outcomes import Answer, approximated, blocked, translated
 from .options import Listener
@@ -45,7 +45,7 @@ def folders(listener: Listener, answers: Answers) -> None:
     for rule in rules_of(listener.rules):
         both = names & {os.fsdecode(name) for name in rule.action.variables}
         if both and rule.action.outcome == ALLOW:
-            text = f"{min(both)} in its folder would be stronger than {rule.where}: take it out there, and set it in "
+            text = f"{min(both)} in its folder would be stronger than {rule.cause}: take it out there, and set it in "
             answers.append(("envdir", blocked(f"{text}the rules that do not")))
             return
     if listener.rules:
@@ -115,7 +115,7 @@ def needed_by(path: str) -> tuple[bool, bool]:
     return names, infos
 
 
-def rules_of(path: str) -> list[Rule]:
+def rules_of(path: str) -> list[StoredRule]:
     if not path:
         return []
     try:

@@ -107,7 +107,7 @@ def front(listener: Listener, given: dict[str, str], user: str, answers: Answers
         special = next((name for name in VARIABLES if name in names_of(rule.action.variables)), None)
         if special:
             text = (
-                f"{rule.where} sets {special} for some clients, which newer versions of sslserver heed; stunnel cannot"
+                f"{rule.cause} sets {special} for some clients, which newer versions of sslserver heed; stunnel cannot"
             )
             answers.append((f"-x {listener.rules}", blocked(text)))
     if any(answer.blocks for _, answer in answers[problems:]):

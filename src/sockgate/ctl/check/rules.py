@@ -17,10 +17,12 @@ def rules_in_vain(gated: GatedService, host: Host) -> Iterator[Fault]:
     for path in rules_files(gated):
         shown = path.removeprefix(host.search.root)
         for entry in islice(dead_entries(path), MOST):
-            file, _, line = entry.where.removeprefix(host.search.root).rpartition(":")
-            place = Place(file, int(line)) if line.isdigit() else option_place(gated)
-            where = "" if line.isdigit() else f"{shown!r}: "
-            yield Fault(gated.service, place, f"{where}{entry.text!r} has no effect: {entry.reason}")
+            message = f"{entry.text!r} has no effect: {entry.reason}"
+            if entry.cause.line:
+                place = Place(entry.cause.file.removeprefix(host.search.root), entry.cause.line)
+                yield Fault(gated.service, place, message)
+            else:
+                yield Fault(gated.service, option_place(gated), f"{shown!r}: {message}")
 
 
 def rules_not_asked_for(gated: GatedService, host: Host) -> Iterator[Fault]:
