@@ -199,6 +199,46 @@ def test_with_wrong_options_everybody_is_refused_and_the_port_stays(
     assert message in one.wait_for("refused 127.0.0.1", 3)[0]
 
 
+def test_rules_without_a_catch_all_rule_are_in_force_with_a_warning(
+    manager: Manager, ended: list[Gated], tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text("10.:deny\n")
+    ended.append(manager.start("--rules", str(rules), "/bin/echo", "hello"))
+    manager.wait_for("READY", "1")
+    assert manager.talk() == b"hello\n"
+    (line,) = ended[0].wait_for("the rules in force: ")
+    assert f"{rules}:1: no catch-all rule: every client that matches no rule is let in" in line
+
+
+def test_rules_that_lose_their_catch_all_rule_leave_the_last_good_ones_in_force(
+    manager: Manager, ended: list[Gated], tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text("10.:allow\n:deny\n")
+    ended.append(manager.start("--rules", str(rules), "/bin/echo", "hello"))
+    manager.wait_for("READY", "1")
+    assert manager.talk() == b""
+    rules.write_text("10.:allow\n")
+    assert manager.talk() == b""
+    (line,) = ended[0].wait_for("the rules from before stay in force")
+    assert f"{rules}:1: the catch-all rule is gone (restart the service if that is meant)" in line
+    ended[0].process.send_signal(signal.SIGHUP)
+    assert manager.talk() == b""
+    rules.write_text("10.:deny\n:allow\n")
+    wait_until(lambda: manager.talk() == b"hello\n", ended[0].log)
+
+
+def test_of_many_warnings_some_are_logged(manager: Manager, ended: list[Gated], tmp_path: Path) -> None:
+    (tmp_path / "hosts.deny").write_text("ALL: 10.0.0\n" * 9)
+    ended.append(manager.start("--hosts-access", f"smtp,{tmp_path}", "/bin/echo", "hello"))
+    manager.wait_for("READY", "1")
+    lines = ended[0].wait_for("the rules in force: ", 6)
+    assert "hosts.deny:5: no client can match '10.0.0': each client that it may be about is refused" in lines[4]
+    assert "4 more such lines" in lines[5]
+    assert manager.talk() == b"hello\n"
+
+
 def test_rules_that_are_mended_are_in_force_without_a_word(
     manager: Manager, ended: list[Gated], tmp_path: Path
 ) -> None:

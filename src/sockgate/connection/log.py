@@ -15,7 +15,7 @@ from ..core.verdict import Cause, Verdict
 JOURNAL_SOCKET = "/run/systemd/journal/socket"
 
 # syslog(3) priorities
-ERROR, NOTICE, INFO, DEBUG = 3, 5, 6, 7
+ERROR, WARNING, NOTICE, INFO, DEBUG = 3, 4, 5, 6, 7
 
 # One MESSAGE_ID per kind of record. The second group is sockgated's alone.
 ACCEPTED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a01"

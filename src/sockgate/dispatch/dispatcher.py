@@ -82,6 +82,7 @@ class Dispatcher:
         self._records.event(INFO, STARTED, f"listening on {', '.join(self._addresses)}")
         self._gate.has_news = self._gate.problem is not None
         self._note_rules()
+        self._warn_of_rules()
         self._status.report("READY=1")
         self._expect_chores(CHORES_SECONDS)
         while self._exit_code is None:
@@ -239,6 +240,7 @@ class Dispatcher:
         self._status.report("RELOADING=1", f"MONOTONIC_USEC={monotonic_ns() // 1000}")
         self._gate.reload()
         self._note_rules()
+        self._warn_of_rules()
         self._status.report("READY=1")
 
     def _stop(self) -> None:
@@ -260,8 +262,13 @@ class Dispatcher:
         if self._gate.has_news:
             self._gate.has_news = False
             self._records.rules_read(self._gate.problem, in_force=self._gate.rules is not None)
+            self._warn_of_rules()
         if self._gate.rules is not self._guarded:
             self._post_guardian()
+
+    def _warn_of_rules(self) -> None:
+        if self._gate.rules and not self._gate.problem:
+            self._records.rules_warned(self._gate.rules.gate.warnings)
 
     def _post_guardian(self) -> None:
         """Start a guardian with the rules in force, in place of the one before."""

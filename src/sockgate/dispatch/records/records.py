@@ -9,15 +9,16 @@ import signal
 from functools import lru_cache
 from time import monotonic
 
-from ...connection.log import ACCEPTED, ENDED, ERROR, GATE_BROKEN, GATE_READ, INFO, clean
+from ...connection.log import ACCEPTED, ENDED, ERROR, GATE_BROKEN, GATE_READ, INFO, WARNING, clean
 from ...core.errors import GateError
 from ...core.peer import Peer
-from ...core.verdict import Verdict
+from ...core.verdict import RuleWarning, Verdict
 from ..deciding.decision import Decision, RecordText, field_lines
 from ..sessions.sessions import Session
 from .buffered_log import BufferedLog
 
 BRIEF_SECONDS = 0.1
+MOST_WARNINGS = 5  # lines in the log about one reading of the rules
 
 
 class Records:
@@ -57,6 +58,13 @@ class Records:
             self.event(ERROR, GATE_BROKEN, f"the rules from before stay in force: {problem}")
         else:
             self.event(ERROR, GATE_BROKEN, f"every client is refused: {problem}")
+
+    def rules_warned(self, warnings: tuple[RuleWarning, ...]) -> None:
+        """What an administrator should know of the rules in force; of a long list, its beginning."""
+        for warning in warnings[:MOST_WARNINGS]:
+            self.event(WARNING, GATE_READ, f"the rules in force: {warning}")
+        if len(warnings) > MOST_WARNINGS:
+            self.event(WARNING, GATE_READ, f"the rules in force: {len(warnings) - MOST_WARNINGS} more such lines")
 
     @property
     def waiting(self) -> bool:
