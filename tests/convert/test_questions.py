@@ -58,6 +58,7 @@ OPEN = [
     ("[ -f gone ] && exec tcpserver -RHl0 127.0.0.1 2525 /bin/cat", "[ -f gone ]"),
     ("command -v no-such-program >/dev/null 2>&1 && P=no-such-program", "command -v no-such-program"),
     ("if type no-such-program; then P=no-such-program; fi", "type no-such-program"),
+    ("cd gone && X='-x rules'; true", "cd gone"),
     ("hash no-such-program && P=no-such-program", "hash no-such-program"),
     ("P=`which no-such-program 2>/dev/null || :`", "which no-such-program"),
     ('for f in rules.d/*.cdb; do [ -e "$f" ] && X="-x $f"; done', "[ -e rules.d/*.cdb ]"),

@@ -1,5 +1,6 @@
 """The commands of a script that change its own state or ask for programs. Each returns its status."""
 
+import os
 import re
 from collections.abc import Callable
 
@@ -168,20 +169,21 @@ def eval_(runner: Runner, call: Call) -> int | None:
 BASH_SETTINGS = frozenset(("pipefail", "posix", "errtrace", "functrace", "history", "physical", "braceexpand"))
 
 
+SHORT_NAMES = {"allexport": "a", "errexit": "e", "nounset": "u"}
+
+
 def set_(runner: Runner, call: Call) -> int:
-    """set -a, and set -- WORDS; the other options change nothing here."""
-    words = call.arguments
-    state = runner.state
-    for at, word in enumerate(words):
-        if word == "--" or not word.startswith(("-", "+")):
-            break
-        unknown = next(iter(BASH_SETTINGS & set(words[at + 1 : at + 2])), "") if word.endswith("o") else ""
-        if unknown and state.dialect is Dialect.DASH:
-            raise ScriptError(call.place.line, f"set -o {unknown} is not known to {state.dialect}, which ends here")
-    if words == ["-a"]:
-        state.export_all = True
-    elif words[:1] == ["--"] or (words and not words[0].startswith(("-", "+"))):
-        state.arguments = tuple(words[1:] if words[0] == "--" else words)
+    """set -a, -e and -u, and set -- WORDS; the other options change nothing here."""
+    words = list(call.arguments)
+    while words and words[0][:1] in ("-", "+") and words[0] != "--":
+        word = words.pop(0)
+        long_name = words.pop(0) if word.endswith("o") and words else ""
+        if long_name in BASH_SETTINGS and runner.state.dialect is Dialect.DASH:
+            text = f"set -o {long_name} is not known to {runner.state.dialect}, which ends here"
+            raise ScriptError(call.place.line, text)
+        runner.state.set_options(word[1:] + SHORT_NAMES.get(long_name, ""), given=word[0] == "-")
+    if words:
+        runner.state.arguments = tuple(words[1:] if words[0] == "--" else words)
     return OK
 
 
@@ -297,13 +299,29 @@ def fails(_runner: Runner, _call: Call) -> int:
 def folder(runner: Runner, call: Call) -> int | None:
     match call.arguments:
         case [path] | ["--" | "-P" | "-L", path] if UNKNOWN not in path:
-            runner.state.folder = runner.state.path_of(path)
-            return OK
+            return change_folder(runner, call, runner.state.path_of(path))
         case []:
             runner.state.folder = runner.state.variables.get("HOME", "/root")
             return OK
     runner.state.doubt(call.place, "cd", "where this leads cannot be known")
     return None
+
+
+def change_folder(runner: Runner, call: Call, path: str) -> int:
+    """A folder that is not here leaves the script where it is."""
+    here = is_folder(path)
+    answer = "it is a folder" if here else "there is no such folder"
+    if not runner.state.ask(Question(f"-d {path}", call.place, " ".join(call.words), answer, 1), here, not here):
+        return FAILED if runner.state.dialect is Dialect.BASH else WRONG
+    runner.state.folder = path
+    return OK
+
+
+def is_folder(path: str) -> bool:
+    try:
+        return os.path.isdir(path)
+    except ValueError:  # a NUL
+        return False
 
 
 def not_here(runner: Runner, call: Call) -> int:

@@ -57,10 +57,17 @@ def dialect_of_script(text: str, host: Host) -> Dialect:
     return dialect_of(program, host.posix_shell)
 
 
+def options_of(text: str) -> str:
+    """The letters of `#!/bin/sh -e`."""
+    match = FIRST_LINE.match(text)
+    return match[2][1:] if match and match[2] and match[2].startswith("-") else ""
+
+
 def evaluate_script(state: State, path: str) -> None:
     """Evaluate a script as the kernel would start it. Raises Unreadable and ScriptError."""
     text = read_text(path)
     state.dialect = dialect_of_script(text, state.host)
+    state.set_options(options_of(text), given=True)
     evaluate_text(state, text, path)
 
 
@@ -72,6 +79,15 @@ def evaluate_text(state: State, text: str, file: str) -> None:
 def evaluate_file(state: State, path: str) -> None:
     """Evaluate a file as `.` does. Raises Unreadable and ScriptError."""
     Evaluator(state, path).run_file(path)
+
+
+def ends_with_failure(command: Command) -> bool:
+    """Whether set -e looks at its status. In other compound commands it has looked at the commands in them."""
+    return isinstance(command, Simple | BashTest) or (isinstance(command, Group) and command.is_subshell)
+
+
+def line_of(pipeline: Pipeline) -> int:
+    return pipeline.commands[0].line
 
 
 @dataclass(slots=True)
@@ -108,8 +124,8 @@ class Evaluator:
     def statement(self, statement: Statement) -> int | None:
         """In the background it is a subshell: exec does not end the script there."""
         done = self.state.done
-        status = self.pipeline(statement.first)
-        for operator, pipeline in statement.rest:
+        status = self.member(statement.first, is_last=not statement.rest)
+        for number, (operator, pipeline) in enumerate(statement.rest, 1):
             if self.state.stopped:
                 break
             goes_on = None if status is None else (status == 0) == (operator == "&&")
@@ -117,10 +133,23 @@ class Evaluator:
                 self.in_doubt((Statement(pipeline, (), False),))
                 continue
             self.depth += 1
-            status = self.pipeline(pipeline) if goes_on else status
+            status = self.member(pipeline, is_last=number == len(statement.rest)) if goes_on else status
             self.depth -= 1
         if statement.is_background:
             self.state.done = done
+        return status
+
+    def member(self, pipeline: Pipeline, *, is_last: bool) -> int | None:
+        """One pipeline between && and ||. With set -e a failure of the last one ends the script."""
+        state = self.state
+        is_tested = not is_last or pipeline.is_negated or not ends_with_failure(pipeline.commands[-1])
+        state.tested += not is_last or pipeline.is_negated
+        status = self.pipeline(pipeline)
+        state.tested -= not is_last or pipeline.is_negated
+        if status and state.stops_at_failure and not (is_tested or state.tested or state.stopped):
+            if not state.world:
+                state.doubt(self.place(line_of(pipeline)), "set -e", "the script ends here: this fails on this machine")
+            state.done = True
         return status
 
     def pipeline(self, pipeline: Pipeline) -> int | None:
@@ -177,10 +206,13 @@ class Evaluator:
     def condition(self, block: Block) -> int | None:
         """The commands between if and then; the last one's status decides."""
         status: int | None = 0
+        self.state.tested += 1
         for statement in block:
             if self.state.stopped:
-                return None
+                status = None
+                break
             status = self.statement(statement)
+        self.state.tested -= 1
         return status
 
     def conditional(self, command: If) -> None:

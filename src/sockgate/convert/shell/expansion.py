@@ -15,6 +15,7 @@ LONGEST_CUT, LONGEST_PATTERN = 1000, 40  # characters; each cut tries all length
 WEIGHT_OF_CUT = 50  # characters that cost as much as a command
 HOME = re.compile(r"\A~([A-Za-z_][A-Za-z0-9_-]*)?(?=/|$)")
 HOME_IN_LIST = re.compile(r"(?:^|(?<=:))~([A-Za-z_][A-Za-z0-9_-]*)?(?=[/:]|$)")
+NEEDS_VALUE = frozenset(("", "length", "%", "%%", "#", "##"))
 INHERITED = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 SET_BY_BASH = {"UID": "0", "EUID": "0", "IFS": " \t\n", "OPTIND": "1"}
 SET_BY_SH = {"IFS": " \t\n", "OPTIND": "1"}
@@ -94,7 +95,10 @@ def substitution(runner: Runner, piece: Substitution, place: Place) -> str:
     if piece.problem:
         return unknown(runner, place, shown, piece.problem)
     try:
-        return runner.printed(piece.body, place).rstrip("\n")
+        output = runner.printed(piece.body, place).rstrip("\n")
+        if runner.state.dialect is Dialect.BASH:  # $? behind it in the same command is its status there
+            runner.state.status = runner.state.printed
+        return output
     except NotKnown as error:
         runner.state.printed = None
         return unknown(runner, place, shown, str(error)) if str(error) else UNKNOWN
@@ -105,6 +109,8 @@ def parameter(runner: Runner, piece: Parameter, place: Place) -> str:
     if not piece.name:
         return not_understood(runner, piece, place)
     value = lookup(runner, piece.name, piece.subscript)
+    if value is None and piece.operator in NEEDS_VALUE and (piece.operator or piece.subscript not in ("@", "*")):
+        refuse_unset(runner, piece.name, place)
     match piece.operator:
         case "":
             return inherited(runner, piece.name, place) if value is None else value
@@ -116,6 +122,12 @@ def parameter(runner: Runner, piece: Parameter, place: Place) -> str:
             runner.state.count(place, 1 + len(text) // WEIGHT_OF_CUT)
             return UNKNOWN if UNKNOWN in text + pattern else without(text, piece.operator, pattern)
     return conditional(runner, piece, value, place)
+
+
+def refuse_unset(runner: Runner, name: str, place: Place) -> None:
+    """set -u: the shell ends at a variable that is not set. Raises ScriptError."""
+    if runner.state.stops_at_unset and inherited(runner, name, place) == "" and not runner.state.more_set:
+        raise ScriptError(place.line, f"{name} is not set, and the shell ends here (set -u)")
 
 
 def not_understood(runner: Runner, piece: Parameter, place: Place) -> str:
@@ -139,8 +151,8 @@ def lookup(runner: Runner, name: str, subscript: str = "") -> str | None:
         values = state.arrays[name]
         if subscript in "@*":
             return " ".join(values)
-        return values[int(subscript)] if len(subscript) < 6 and int(subscript) < len(values) else ""
-    return state.variables.get(name) if subscript in ("", "0", "@", "*") else ""
+        return values[int(subscript)] if len(subscript) < 6 and int(subscript) < len(values) else None
+    return state.variables.get(name) if subscript in ("", "0", "@", "*") else None
 
 
 def value_of(runner: Runner, name: str) -> str:

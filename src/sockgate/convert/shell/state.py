@@ -114,6 +114,8 @@ class State:
     variables  by name; a value may contain UNKNOWN
     arrays     those of bash, which stand in variables as well, with their first value
     exported   the names that the programs it starts see
+    export_all, stops_at_failure, stops_at_unset  set -a, -e, -u
+    tested     how many conditions are around what is run: a failure in them stops nothing
     keys       by variable: the questions whose answers are in its value
     other_keys  the questions whose answers are in limits, umask and folder
     touched    the questions whose answers were used since this was emptied
@@ -140,6 +142,9 @@ class State:
     arrays: dict[str, tuple[str, ...]] = field(default_factory=dict)
     exported: set[str] = field(default_factory=lambda: {"PATH"})
     export_all: bool = False
+    stops_at_failure: bool = False
+    stops_at_unset: bool = False
+    tested: int = 0
     keys: dict[str, Keys] = field(default_factory=dict)
     other_keys: Keys = NO_KEYS
     touched: set[str] = field(default_factory=set)
@@ -228,8 +233,14 @@ class State:
         return Kept(
             dict(self.variables), dict(self.arrays), dict(self.keys), set(self.exported), dict(self.functions),
             dict(self.limits), self.umask, self.folder, self.arguments, self.done, self.returning, self.leaving,
-            self.loops,
+            self.loops, dict(self.local_names),
         )  # fmt: skip
+
+    def set_options(self, letters: str, *, given: bool) -> None:
+        """The options of `set` and of the shell's own command line."""
+        self.export_all = given if "a" in letters else self.export_all
+        self.stops_at_failure = given if "e" in letters else self.stops_at_failure
+        self.stops_at_unset = given if "u" in letters else self.stops_at_unset
 
     # --- variables
 
@@ -305,12 +316,14 @@ class Kept:
     returning: bool
     leaving: int
     loops: int
+    local_names: dict[str, str | None]
 
     def restore(self, state: State) -> None:
         state.variables, state.arrays, state.keys = dict(self.variables), dict(self.arrays), dict(self.keys)
         state.exported, state.functions, state.limits = set(self.exported), dict(self.functions), dict(self.limits)
         state.umask, state.folder, state.arguments = self.umask, self.folder, self.arguments
         state.done, state.returning, state.leaving, state.loops = self.done, self.returning, self.leaving, self.loops
+        state.local_names = dict(self.local_names)
 
 
 def is_secret(path: str) -> bool:
