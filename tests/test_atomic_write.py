@@ -100,13 +100,18 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
 
 
 # The owner of the folder acts between any two system calls of ours: Python tells of each call before it is made. At the
-# call of this number everything in the folder is renamed away, and links to the target take its place.
+# call of this number everything in the folder, or the folder itself, is renamed away, and links of that user take its
+# place: to the target, or to the folder that the target is in.
 ATTACK = """
 import json, os, sys
 sys.path[:0] = [sys.argv[1]]
 from sockgate.{module} import {function}
 
-folder, target, at = sys.argv[2], sys.argv[3], int(sys.argv[4])
+folder, target, at, what = sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5]
+source = os.path.dirname(folder) + "/source"
+root, attacker = os.geteuid() == 0, 12345
+if not root:
+    os.geteuid = lambda: attacker  # so that no link counts as our own
 calls, attacking = 0, False
 
 def attack(event, arguments):
@@ -117,12 +122,20 @@ def attack(event, arguments):
     if calls != at:
         return
     attacking = True
-    for name in os.listdir(folder):
-        os.rename(folder + "/" + name, folder + "/../moved-" + name)
-        os.symlink(target, folder + "/" + name)
-    if not os.path.lexists(folder + "/file"):
-        os.symlink(target, folder + "/file")
+    if what == "folder":
+        os.rename(folder, folder + "-moved")
+        link(os.path.dirname(target), folder)
+    else:
+        for name in ["file", *(name for name in os.listdir(folder) if name != "file")]:
+            if os.path.lexists(folder + "/" + name):
+                os.rename(folder + "/" + name, folder + "/../moved-" + name)
+            link(target, folder + "/" + name)
     attacking = False
+
+def link(target, path):
+    os.symlink(target, path)
+    if root:
+        os.lchown(path, attacker, attacker)
 
 sys.addaudithook(attack)
 try:
@@ -136,29 +149,29 @@ print(json.dumps(calls))
 WRITERS = {
     "new": ("atomic_write", "write_atomically", "write_atomically(folder + '/file', 'text', durable=True)"),
     "session cache": ("ctl.courier_environment", "renew_tls_cache", "renew_tls_cache(folder + '/file')"),
-    "rules": ("rulefile.compiler", "compile_rules", "compile_rules(folder + '/../source', folder + '/file')"),
+    "rules": ("rulefile.compiler", "compile_rules", "compile_rules(source, folder + '/file')"),
 }  # fmt: skip
 MOST_CALLS = 60
 
 
-def attacked(folder: Path, writer: str, at: int) -> int:
+def attacked(folder: Path, writer: str, what: str, at: int) -> int:
     """How many system calls this writer made, with an attack before call number `at`."""
-    for old in folder.rglob("*"):
-        if not old.is_dir() or old.is_symlink():
-            old.unlink()
-    (folder / "own").mkdir(exist_ok=True)
+    folder = folder / str(at)
+    (folder / "own").mkdir(parents=True)
+    (folder / "elsewhere").mkdir()
     (folder / "source").write_text(":allow\n")
-    target = folder / "target"
+    target = folder / "elsewhere/file"
     target.write_text("secret")
     target.chmod(0o604)
     module, function, call = WRITERS[writer]
     code = ATTACK.format(module=module, function=function, call=call)
     if writer == "session cache":
         code = code.replace("calls, attacking =", f"{OWN_ACCOUNT}\ncalls, attacking =", 1)
-    command = [sys.executable, "-S", "-c", code, str(SOURCE), str(folder / "own"), str(target), str(at)]
+    command = [sys.executable, "-S", "-c", code, str(SOURCE), str(folder / "own"), str(target), str(at), what]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     status = target.stat()
     assert (target.read_text(), oct(status.st_mode), status.st_uid) == ("secret", "0o100604", os.geteuid()), (at, done)
+    assert [path.name for path in target.parent.iterdir()] == ["file"]
     return int(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -170,9 +183,21 @@ grp.getgrnam = lambda name: grp.getgrgid(os.getegid())
 """
 
 
+@pytest.mark.parametrize("what", ["files", "folder"])
 @pytest.mark.parametrize("writer", WRITERS)
-def test_the_owner_of_the_folder_changes_no_file_elsewhere_at_any_step(tmp_path: Path, writer: str) -> None:
-    calls = attacked(tmp_path, writer, 0)
+def test_the_owner_of_the_folder_changes_no_file_elsewhere_at_any_step(tmp_path: Path, writer: str, what: str) -> None:
+    calls = attacked(tmp_path, writer, what, 0)
     assert 3 < calls < MOST_CALLS
     for at in range(1, calls + 1):
-        attacked(tmp_path, writer, at)
+        attacked(tmp_path, writer, what, at)
+
+
+def test_a_file_that_has_the_name_of_the_new_one_already_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but the name stands between them, and that is random: the call must not depend on it."""
+    monkeypatch.setattr(os, "urandom", bytes)
+    (tmp_path / f".sockgate-{bytes(8).hex()}.tmp").write_text("of another user")
+    with pytest.raises(ConfigError, match="File exists"):
+        write_atomically(f"{tmp_path}/file", "text")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["of another user"]
