@@ -44,6 +44,8 @@ class Server:
     access            the setting that names the access rules, "" for none
     rules             the rules if that setting is empty; the server does not start without them; "" for none
     runs_as           the settings that name user and group, and the value of both if they are empty; "" for root
+    behind            the options that the script gives couriertcpd behind TCPDOPTS
+    echoes            the script writes TCPDOPTS with echo(1), into the second shell
     umask, limit      the settings for these; "" or None for none
     copied            variables of the server that get the script's value of another one
     fixed             variables of the server that the script sets itself
@@ -61,6 +63,8 @@ class Server:
     access: str = ""
     rules: str = ""
     runs_as: tuple[str, str, str] = ("", "", "")
+    behind: tuple[str, ...] = ()
+    echoes: bool = False
     umask: str = ""
     limit: Limit | None = None
     copied: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +78,9 @@ class Server:
 
 PROXY = {"PROXY_HOSTNAME": "PROXY_HOSTNAME"}
 MTA_UNITS = ("courier-authdaemon.service", "courier.service", "courierfilter.service")
+
+
+ESMTP_LIMITS = ("-maxprocs", "-maxperc", "-maxperip")
 
 
 def imap(*read: str, unit: str, prefix: str, port: str, start: str, copied: Mapping[str, str] = PROXY,
@@ -98,6 +105,7 @@ def esmtp(*read: str, unit: str, prefix: str, port: str, start: str, fixed: Mapp
     return Server(
         unit, read, read, prefix, port, ("/usr/sbin/courieresmtpd",), start, needs_others=len(read) > 1,
         access="ACCESSFILE", runs_as=("MAILUSER", "MAILGROUP", "courier"), limit=Limit("ULIMIT", "data"),
+        behind=("-user", "-group", "-address", "-access", *(() if prefix else ESMTP_LIMITS)), echoes=not prefix,
         fixed=fixed or {}, wants=MTA_UNITS,
     )  # fmt: skip
 

@@ -10,11 +10,13 @@ from ..host.host import Host
 from ..units.model import UnitFile
 from ..units.writer import format_unit
 from .extra_files import ExtraFile
+from .file_access import remedy, runs_as_root, unreadable
 from .report import Entry, Outcome, Report
 from .service import Service
 from .unit_names import make_unique
 from .unit_plan import extra_files, gate_words, unit_files
 
+NOT_TESTED = "Convert as root to have it tested whether the users of the services can read the files of their gates."
 FOR_EVERY_SERVICE = "What differs for every service, standard error first of all, is listed in sockgate-migrating(7)."
 
 
@@ -83,16 +85,20 @@ class Conversion:
         }
 
 
-def check_gate(service: Service, report: Report) -> None:
+def check_gate(service: Service, host: Host, report: Report) -> None:
     """Build the gate that the unit will run. Raises UsageError for options that cannot work: the service is refused.
 
     A missing file may come later. Until then the gate refuses every client, and the report says so.
     """
     try:
-        Gate(parse([*gate_words(service), "--", *map(str, service.command)]))
+        gate = Gate(parse([*gate_words(service), "--", *map(str, service.command)]))
+        texts = (
+            [] if runs_as_root(service) else [remedy(service, path) for path in unreadable(service, gate.files, host)]
+        )
     except ConfigError as error:
-        text = f"{error}: until this is mended the gate refuses every client"
-        report.add(Outcome.BROKEN, service.place, service.name, f"service {service.name}", text)
+        texts = [f"{error}: until this is mended the gate refuses every client"]
+    for text in texts:
+        report.add(Outcome.BROKEN, service.place, service.old_name, f"service {service.name}", text)
 
 
 def build(services: Iterable[Service], report: Report, host: Host, prefix: str = "") -> Conversion:
@@ -102,7 +108,7 @@ def build(services: Iterable[Service], report: Report, host: Host, prefix: str =
         try:
             one = converted_service(service, host)
             if service.gated:
-                check_gate(service, report)
+                check_gate(service, host, report)
         except GateError as error:
             what, text = f"service {service.name}", f"{error}; the service is not converted"
             report.entries.append(Entry(Outcome.REFUSED, service.place, service.name, what, (), text, blocks=True))
@@ -111,6 +117,8 @@ def build(services: Iterable[Service], report: Report, host: Host, prefix: str =
     report.give_advice({one.service.old_name for one in converted})
     if converted:
         report.notes.append(FOR_EVERY_SERVICE)
+    if not host.privileged and any(one.service.gated and not runs_as_root(one.service) for one in converted):
+        report.notes.append(NOT_TESTED)
     return Conversion(tuple(converted), report)
 
 

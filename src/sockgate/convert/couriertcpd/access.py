@@ -12,22 +12,20 @@ OPEN = "every client gets in, as before; add --courier-access when there are rul
 
 
 def access(settings: Settings) -> None:
-    """Take the text of the rules in place of the .dat file of couriertcpd, which was made of it."""
-    variable = settings.server.access
-    if not variable:
-        return
-    path = settings.values.get(variable, "") or default_rules(settings)
+    """The rules' text, where couriertcpd had a .dat file that was made of it."""
+    variable = "TCPDOPTS" if settings.rules else settings.server.access
+    path = rules_path(settings)
     if not path:
         return
     is_made, is_text = os.path.exists(f"{path}.dat"), os.path.exists(path)
-    if not is_made and not settings.server.rules:
+    if not is_made and (settings.rules or not settings.server.rules):
         settings.answer(variable, approximated(f"'{path}.dat' does not exist here: {OPEN}"))
         return
     if is_made and holds_nothing(path) and newest(path) <= os.path.getmtime(f"{path}.dat"):
         settings.answer(variable, approximated(f"{path!r} holds no entries: {OPEN}"))
         return
-    option = LOCAL if "-accesslocal" in settings.values.get("TCPDOPTS", "").split() else ACCESS
-    settings.gate.append((option, path))
+    option = LOCAL if settings.has_local_rules else ACCESS
+    settings.gate.insert(0, (option, path))
     became = f"{option} {path}"
     if not is_text:
         text = f"{path!r} does not exist here: until it does, the gate refuses every client"
@@ -39,9 +37,11 @@ def access(settings: Settings) -> None:
         settings.answer(variable, translated(became, text="the text, no longer what makedat made of it"))
 
 
-def rules_of(settings: Settings) -> tuple[str, str]:
-    """The gate's option for the rules, and their path. Empty if there are no rules."""
-    return next(((option, value or "") for option, value in settings.gate if option in (ACCESS, LOCAL)), ("", ""))
+def rules_path(settings: Settings) -> str:
+    """The text of the rules: what -access names, or what the start script does; "" for none."""
+    variable = settings.server.access
+    named = settings.values.get(variable, "") or default_rules(settings) if variable else ""
+    return settings.rules or named
 
 
 def default_rules(settings: Settings) -> str:

@@ -1,52 +1,52 @@
 """TCPDOPTS, BLACKLISTS and DROP: options of couriertcpd."""
 
 import re
+from collections.abc import Callable
 
 from ...access.dnsbl import DnsLists, allow_list
 from ...core.errors import UsageError
-from ..gateoptions import offers
+from ...host.accounts import is_number
+from ..accounts import any_group, named_user, numbered_user
 from ..input_files import Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, ignored, translated
-from .access import files_in, rules_of
+from .access import files_in, rules_path
+from .given_options import Given, given_options
 from .settings import Settings
+
+Handler = Callable[[Settings, Given], Answer]
+SELF = "the start script gives {} behind it, and the last one counts"
+SIGNALS = "couriertcpd only signals another couriertcpd with it, and serves no client"
+NO_WARNING = "systemd has no warning before the limit; it logs every connection above it"
+THROUGH_PROXY = "-haproxy is not converted: it decides who gets in; add the gate's own option, see sockgate(8)"
+UNKNOWN_OPTION = "couriertcpd knows no such option, and does not start with it"
 
 
 def options(settings: Settings) -> None:
-    """TCPDOPTS, BLACKLISTS and DROP: options of couriertcpd."""
-    words = settings.values.get("TCPDOPTS", "").split()
-    everything = [*words, *settings.values.get("BLACKLISTS", "").split(), *settings.values.get("DROP", "").split()]
-    settings.dropped = next((name for name in map(dropped_by, reversed(everything)) if name), "")
-    for word in words:
-        settings.answer("TCPDOPTS", tcpd_option(settings, word))
-    if "-nodnslookup" not in words:
-        settings.answer("TCPDOPTS", lookup(settings))
-    for variable in ("BLACKLISTS", "DROP"):
-        for word in settings.values.get(variable, "").split():
-            settings.answer(variable, tcpd_option(settings, word))
+    """Every option of couriertcpd, in its order. What shapes the unit goes into the settings, for all that follows."""
+    given = given_options(settings)
+    settings.dropped = next((name for name in map(dropped_by, reversed(given)) if name), "")
+    behind = settings.behind()
+    for option in given:
+        overridden = option.name in behind
+        answer = ignored(SELF.format(option.name)) if overridden else tcpd_option(settings, option)
+        settings.answer(option.variable, answer)
+    if not any(option.name == "-nodnslookup" for option in given):
+        settings.gate += [("--hostname", None), ("--paranoid", None)]  # couriertcpd believes no other name
+        text = "TCPREMOTEHOST; TCPLOCALHOST stays unset"
+        settings.answer("TCPDOPTS", translated("--hostname --paranoid", text=text))
 
 
-def lookup(settings: Settings) -> Answer:
-    if offers("--paranoid"):  # it believes no other name
-        settings.gate += [("--hostname", None), ("--paranoid", None)]
-        return translated("--hostname --paranoid", text="TCPREMOTEHOST; TCPLOCALHOST stays unset")
-    return approximated("no name is looked up, so there is no TCPREMOTEHOST")
+def dropped_by(option: Given) -> str:
+    """-drop[=VARIABLE]: a client that has a value in it is turned away. Only the last one counts, up to a comma."""
+    return ((option.value or "").partition(",")[0] or "BLOCK") if option.name == "-drop" else ""
 
 
-def dropped_by(word: str) -> str:
-    """The variable of -drop[=VARIABLE].
-
-    A client with a value in it is refused. Only the last one counts, up to a comma.
-    """
-    name, _, value = word.partition("=")
-    return (value.partition(",")[0] or "BLOCK") if name == "-drop" else ""
-
-
-def drop(settings: Settings, value: str) -> Answer:
-    """The DNS lists that set this variable now refuse clients themselves. Access rules can set it, too."""
-    variable = dropped_by(f"-drop={value}")
+def drop(settings: Settings, option: Given) -> Answer:
+    """The lists that set this variable refuse by themselves; what else sets one is in the access rules."""
+    variable = dropped_by(option)
     if variable != settings.dropped:
         return ignored(f"-drop={settings.dropped} behind it counts alone")
-    place = setting_of(rules_of(settings)[1], variable)
+    place = setting_of(rules_path(settings), variable)
     if place:
         return blocked(f"{place} gives {variable} a value, and -drop turns that client away: write deny there")
     return translated("--dnsbl without a variable", text="the lists refuse")
@@ -66,28 +66,107 @@ def setting_of(path: str, variable: str) -> str:
     return ""
 
 
-def tcpd_option(settings: Settings, word: str) -> Answer:
-    name, _, value = word.partition("=")
-    match name:
-        case "-nodnslookup" | "-noidentlookup" | "-listen" | "-proxy":
-            return translated()
-        case "-stderrlogger" | "-stderrloggername" | "-stderr" | "-pid":
-            return translated(text="the journal")
-        case "-denymsg" if offers("--deny-message"):
-            settings.gate.append(("--deny-message", value))
-            return translated(f"--deny-message {value}")
-        case "-warn":
-            return ignored("systemd has no warning before the limit; it logs every connection above it")
-        case "-block" if offers("--dnsbl"):
-            return dns_list(settings, "--dnsbl", value)
-        case "-allow" if offers("--dnsbl-allow"):
-            return dns_list(settings, "--dnsbl-allow", value)
-        case "-drop" if offers("--dnsbl"):
-            return drop(settings, value)
-        case "-accesslocal":
-            option, path = rules_of(settings)
-            return translated(f"{option} {path}") if option else ignored("there are no access rules")
-    return blocked(f"{name} is not converted: it decides who gets in; add the gate's own option, see sockgate(8)")
+def tcpd_option(settings: Settings, option: Given) -> Answer:
+    handler = HANDLERS.get(option.name)
+    return handler(settings, option) if handler else blocked(UNKNOWN_OPTION)
+
+
+def always(answer: Answer) -> Handler:
+    return lambda _settings, _option: answer
+
+
+def to_journal(settings: Settings, option: Given) -> Answer:
+    if str(option) == "-stderr=socket":
+        settings.gate.append(("--stderr", "socket"))
+        return translated("--stderr socket")
+    return translated(text="the journal")
+
+
+def deny_message(settings: Settings, option: Given) -> Answer:
+    if not option.value:
+        return translated()
+    settings.gate.append(("--deny-message", option.value))
+    return translated(f"--deny-message {option.value}")
+
+
+def local_rules(settings: Settings, _option: Given) -> Answer:
+    settings.has_local_rules = True
+    path = rules_path(settings)
+    return translated(f"--courier-access-local {path}") if path else ignored("there are no access rules")
+
+
+def backlog(settings: Settings, option: Given) -> Answer:
+    number = positive(option)
+    if number is None:
+        return blocked(f"couriertcpd does not take {str(option)!r} and does not start")
+    settings.socket.append(("Backlog", number))
+    return translated(f"Backlog={number}")
+
+
+def limit(variable: str) -> Handler:
+    """-maxprocs and its like, which count before the setting of their kind."""
+
+    def handler(settings: Settings, option: Given) -> Answer:
+        number = positive(option)
+        if number is None:
+            return blocked(f"couriertcpd does not take {str(option)!r} and does not start")
+        settings.values[variable] = str(number)
+        return translated(text=f"in place of {variable}")
+
+    return handler
+
+
+def positive(option: Given) -> int | None:
+    value = option.value or ""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 and int(value) else None
+
+
+def address(settings: Settings, option: Given) -> Answer:
+    if not option.value:
+        return blocked("couriertcpd does not take it without an address and does not start")
+    settings.values[f"{settings.server.prefix}ADDRESS"] = option.value
+    return translated(text="in ListenStream=")
+
+
+def user(settings: Settings, option: Given) -> Answer:
+    """By name with the user's groups, or by number with none but root's."""
+    name = option.value or ""
+    if is_number(name):
+        account, answer = numbered_user(name)
+        settings.user, settings.own_group = account.user, "0" if account.user else ""
+        return (
+            answer if answer.blocks else translated(f"User={account.user}", text="its group is root's without -group")
+        )
+    account, answer = named_user(settings.host, name)
+    settings.user, settings.own_group = account.user, account.group
+    return answer
+
+
+def group(settings: Settings, option: Given) -> Answer:
+    settings.group, answer = any_group(settings.host, option.value or "")
+    return answer
+
+
+def rules(settings: Settings, option: Given) -> Answer:
+    path = option.value or ""
+    if not path.endswith(".dat"):
+        return blocked(f"what text {path!r} was made of cannot be known: give the gate that text with --courier-access")
+    settings.rules = path.removesuffix(".dat")
+    return translated(text=f"the rules are in {settings.rules!r}")
+
+
+NOTHING = always(translated())
+HANDLERS: dict[str, Handler] = {
+    "-nodnslookup": NOTHING, "-noidentlookup": NOTHING, "-proxy": NOTHING, "-listen": backlog,
+    "-stderrlogger": to_journal, "-stderrloggername": to_journal, "-stderr": to_journal, "-pid": to_journal,
+    "-denymsg": deny_message, "-warn": always(ignored(NO_WARNING)), "-haproxy": always(blocked(THROUGH_PROXY)),
+    "-restart": always(blocked(SIGNALS)), "-stop": always(blocked(SIGNALS)),
+    "-accesslocal": local_rules, "-access": rules, "-address": address, "-user": user, "-group": group,
+    "-maxprocs": limit("MAXDAEMONS"), "-maxperip": limit("MAXPERIP"), "-maxperc": limit("MAXPERC"),
+    "-block": lambda settings, option: dns_list(settings, "--dnsbl", option.value or ""),
+    "-allow": lambda settings, option: dns_list(settings, "--dnsbl-allow", option.value or ""),
+    "-drop": drop,
+}  # fmt: skip
 
 
 def dns_list(settings: Settings, option: str, value: str) -> Answer:

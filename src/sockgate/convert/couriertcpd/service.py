@@ -81,11 +81,11 @@ def evaluate(path: str, name: str, host: Host, report: Report) -> dict[str, str]
 
 def build(settings: Settings) -> Service | None:
     started(settings)
+    options(settings)
     listens = listening(settings)
     command = command_of(settings)
     user, group = runs_as(settings)
     access(settings)
-    options(settings)
     config = configuration(settings)
     maximum, per_source = limits(settings)
     rest(settings)
@@ -102,6 +102,7 @@ def build(settings: Settings) -> Service | None:
             ("ExecStartPre",
              Command((settings.host.control, "courier-environment", config, "--output", environment))),
             ("KeepAlive", "yes"),
+            *settings.socket,
         ),
         directives=(("EnvironmentFile", File((environment,))), *umask(settings)),
         max_connections=maximum, max_per_source=per_source,
@@ -122,7 +123,7 @@ def runs_as(settings: Settings) -> tuple[str, str]:
     """The user and group of couriertcpd itself. imaplogin and pop3login must run as root."""
     user, group, default = settings.server.runs_as
     if not user:
-        return "", ""
+        return settings.user, settings.group or settings.own_group
     names = settings.values.get(user, default), settings.values.get(group, default)
     account, answer = named_user(settings.host, names[0])
     settings.answer(user, answer)
@@ -200,7 +201,8 @@ def command_of(settings: Settings) -> tuple[Word, ...]:
         return words
     tls = settings.values.get("COURIERTLS", "/usr/bin/couriertls")
     # As courier, once it has its certificate; couriertcpd of SMTP is courier already.
-    words_of_tls = (tls, "-server", "-tcpd", *(() if settings.server.runs_as[0] else (f"-user={TLS_USER}",)))
+    is_root = not (settings.server.runs_as[0] or settings.user)
+    words_of_tls = (tls, "-server", "-tcpd", *((f"-user={TLS_USER}",) if is_root else ()))
     settings.answer("COURIERTLS", translated(" ".join(words_of_tls)))
     return (*words_of_tls, *words)
 

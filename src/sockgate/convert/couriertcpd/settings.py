@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ...courier import SERVERS, Server
 from ...host.host import Host
+from ...units.model import Value
 from ..input_files import Place
 from ..outcomes import Answer, blocked, entry_of
 from ..report import Report
@@ -17,7 +18,11 @@ ASSIGNED = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=", re.AS
 class Settings:
     """One file of settings after evaluation, while its service is built.
 
-    dropped  the variable for which -drop turns a client away, "" for none
+    dropped          the variable for which -drop turns a client away, "" for none
+    user, group      of -user and -group; own_group is the user's, where -group is not given
+    rules            of -access, without .dat
+    has_local_rules  -accesslocal
+    socket           further directives of [Socket]
     """
 
     name: str
@@ -30,12 +35,23 @@ class Settings:
     gate: list[tuple[str, str | None]] = field(default_factory=list)
     blocked: bool = False
     dropped: str = ""
+    user: str = ""
+    group: str = ""
+    own_group: str = ""
+    rules: str = ""
+    has_local_rules: bool = False
+    socket: list[tuple[str, Value]] = field(default_factory=list)
 
     def answer(self, variable: str, answer: Answer) -> None:
         place = Place(self.path, self.lines.get(variable, 0))
         written = f"{variable}={self.values.get(variable, '')}"
         self.report.entries.append(entry_of(self.name, place, written, answer))
         self.blocked = self.blocked or answer.blocks
+
+    def behind(self) -> set[str]:
+        """The options that the start script gives itself behind TCPDOPTS, so that they count."""
+        empty = {"-address": f"{self.server.prefix}ADDRESS", "-access": self.server.access}
+        return {name for name in self.server.behind if name not in empty or self.values.get(empty[name])}
 
     def number(self, variable: str, default: int) -> int:
         text = self.values.get(variable, "")
