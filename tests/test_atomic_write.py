@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.atomic_write import FileAccess, link_once, located, write_atomically
-from sockgate.core.errors import ConfigError
+from sockgate.core import ConfigError
 from tests.connection.launch import SOURCE
 
 

@@ -40,9 +40,8 @@ LEAN_IMPORTS = {
 # What one connection loads beside what the bare interpreter has: each one costs every connection.
 LOADED = {
     "_socket", "errno",
-    "sockgate", "sockgate.shim", "sockgate.core",
-    "sockgate.core.verdict", "sockgate.core.addresses", "sockgate.core.errors",
-    "sockgate.core.options", "sockgate.core.peer", "sockgate.access", "sockgate.access.address_access",
+    "sockgate", "sockgate.shim", "sockgate.core", "sockgate.core.addresses", "sockgate.core.options",
+    "sockgate.core.peer", "sockgate.access", "sockgate.access.address_access",
     "sockgate.connection", "sockgate.connection.admission", "sockgate.connection.gate", "sockgate.connection.server",
     "sockgate.connection.log",
 }  # fmt: skip

@@ -16,7 +16,7 @@ from .convert.conflicts import MASKED, obstacle, origin_of, vendor_drop_ins
 from .convert.report import Outcome, Report
 from .convert.result import Converted, build
 from .convert.xinetd import read_system
-from .core.errors import ConfigError
+from .core import ConfigError
 from .host.host import Host, this_host
 from .units.writer import format_unit
 

@@ -18,10 +18,9 @@ from .connection.server import (
     is_open,
     open_standard_descriptors,
 )
-from .core.errors import INTERNAL_ERROR, REFUSED, DatagramSocket, GateError, PeerGone, UsageError, describe
+from .core import DENY, INTERNAL_ERROR, REFUSED, DatagramSocket, GateError, PeerGone, UsageError, Verdict, describe
 from .core.options import GATE_OPTIONS, parse
 from .core.peer import Peer, from_descriptor
-from .core.verdict import DENY, Verdict
 
 SOCKET, FILE_TYPE = 0o140000, 0o170000  # S_IFSOCK, S_IFMT
 

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from sockgate.access.hosts_access import HostsAccess
-from sockgate.core.errors import ConfigError
+from sockgate.core import ALLOW, ConfigError
 from sockgate.core.host_names import HostName
 from sockgate.core.peer import Peer
-from sockgate.core.verdict import ALLOW
 from tests.core.clients import client
 
 DAEMON = "smtpd"

@@ -3,9 +3,8 @@
 import pytest
 
 from sockgate.access.address_access import AddressAccess
-from sockgate.core.errors import UsageError
+from sockgate.core import ALLOW, DENY, NO_MATCH, UsageError
 from sockgate.core.peer import Peer, internet_peer, pack
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 
 
 def client(address: str) -> Peer:

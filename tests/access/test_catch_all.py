@@ -6,9 +6,8 @@ import pytest
 
 from sockgate.access.tcprules_access import RulesAccess
 from sockgate.connection.gate import Gate
-from sockgate.core.errors import ConfigError
+from sockgate.core import ALLOW, DENY, NO_MATCH, ConfigError
 from sockgate.core.options import parse
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 from sockgate.rulefile.compiler import compile_rules
 from tests.access.damage import tcprules
 from tests.core.clients import client, local_user

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.access.courier_access import CourierAccess
-from sockgate.core.errors import ConfigError
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
+from sockgate.core import ALLOW, DENY, NO_MATCH, ConfigError
 from tests.core.clients import client, local_user
 
 FORMS = "write 192.0.2.1, 192.0.2, 192.0.2.0/24, 192.0.2.1-192.0.2.9, :2001:0db8, 2001:db8::/32 or *"

@@ -6,8 +6,7 @@ import pytest
 
 from sockgate.access.courier_access import CourierAccess
 from sockgate.access.courier_local_access import CourierAccessLocal
-from sockgate.core.errors import ConfigError
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
+from sockgate.core import ALLOW, DENY, NO_MATCH, ConfigError
 from tests.core.clients import client, local_user
 
 CLIENT = "127.0.0.9\tallow,A=client\n"  # connects to 127.0.0.1, port 25

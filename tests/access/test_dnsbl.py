@@ -3,10 +3,9 @@
 import pytest
 
 from sockgate.access.dnsbl import TEMPORARY, DnsList, DnsLists
-from sockgate.core.errors import UsageError
+from sockgate.core import DENY, NO_MATCH, UsageError, Verdict
 from sockgate.core.listing import Listing, clean_text, is_listing
 from sockgate.core.peer import Peer, pack
-from sockgate.core.verdict import DENY, NO_MATCH, Verdict
 from tests.core.clients import client, local_user
 
 FORM = "(write --dnsbl ZONE[/127.0.0.N][,VAR[,TEXT]])"

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from sockgate.access.hosts_access import HostsAccess
 from sockgate.access.hosts_table import LONGEST_RULE
 from sockgate.connection.gate import Gate
-from sockgate.core.errors import ConfigError, UsageError
+from sockgate.core import ALLOW, DENY, NO_MATCH, ConfigError, UsageError
 from sockgate.core.host_names import CONFIRMED, FAILED
 from sockgate.core.options import parse
 from sockgate.core.rule_files import MISSING, Sources
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 from tests.access.hosts_tables import DAEMON, error_of, named, read
 from tests.core.clients import client
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sockgate.access import hosts_access, hosts_rules
+from sockgate.core import ALLOW, DENY, NO_MATCH
 from sockgate.core.host_names import CONFIRMED
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 from tests.access.hosts_tables import named, read
 from tests.core.clients import client
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
+from sockgate.core import ALLOW, DENY, NO_MATCH
 from tests.access.hosts_tables import read
 from tests.core.clients import client
 

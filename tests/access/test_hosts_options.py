@@ -9,11 +9,10 @@ import pytest
 
 from sockgate.access.hosts_options import Options, Reading, split_options
 from sockgate.connection.rule_actions import carry_out
+from sockgate.core import SystemFailure, Verdict
 from sockgate.core.actions import Actions
-from sockgate.core.errors import SystemFailure
 from sockgate.core.host_names import CONFIRMED
 from sockgate.core.peer import Peer
-from sockgate.core.verdict import Verdict
 from tests.access.hosts_tables import DAEMON, named, read
 from tests.connection.launch import Launcher, internet
 from tests.core.clients import client, local_user

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.access.hosts_words import match_text, match_wildcards
+from sockgate.core import ALLOW, DENY
 from sockgate.core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED
 from sockgate.core.peer import internet_peer, pack
-from sockgate.core.verdict import ALLOW, DENY
 from tests.access.hosts_tables import Names, is_matched, named, read
 from tests.core.clients import client, local_user
 

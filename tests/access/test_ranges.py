@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sockgate.access.keys import FirstNumbers, OctetRange
 from sockgate.access.tcprules import address_keys
 from sockgate.access.tcprules_access import RulesAccess
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
+from sockgate.core import ALLOW, DENY, NO_MATCH
 from sockgate.rulefile.reader import dead_entries, read_rules
 from tests.core.clients import client
 

@@ -8,11 +8,10 @@ import pytest
 
 from sockgate.access.tcprules_access import RulesAccess
 from sockgate.connection.gate import Gate
-from sockgate.core.errors import ConfigError
+from sockgate.core import DENY, ConfigError, Verdict
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer
 from sockgate.core.rule_files import EMPTY_HINT
-from sockgate.core.verdict import DENY, Verdict
 from sockgate.rulefile.compiler import compile_rules
 from tests.access.damage import cdb_of, random_bytes, tcprules
 from tests.core.clients import client

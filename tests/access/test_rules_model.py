@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sockgate.access.tcprules_access import RulesAccess
-from sockgate.core.verdict import ALLOW, DENY
+from sockgate.core import ALLOW, DENY
 from sockgate.rulefile.compiler import compile_rules
 from tests.access.naive_rules import NaivePeer, best_rule
 from tests.core.clients import client

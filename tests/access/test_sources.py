@@ -11,8 +11,7 @@ import pytest
 
 from sockgate.access import xinetd_access
 from sockgate.connection.gate import Gate
-from sockgate.core import rule_files
-from sockgate.core.errors import ConfigError
+from sockgate.core import ConfigError, rule_files
 from sockgate.core.options import parse
 from sockgate.core.rule_files import MISSING, UNSTEADY, Sources, exists, is_current, kind_of, names_in, read_file, sign
 

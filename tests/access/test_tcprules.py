@@ -14,8 +14,7 @@ from sockgate.access.tcprules import (
     split_rule,
     written,
 )
-from sockgate.core.errors import ConfigError
-from sockgate.core.verdict import ALLOW, DENY
+from sockgate.core import ALLOW, DENY, ConfigError
 
 FORMS = "write 192.0.2.1, 192.0.2., 192.0.2.0/24, 2001:db8::/32, =host or =.domain"
 DOTTED = "is not a dotted prefix of one to three octets"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sockgate.access.tcprules_access import RulesAccess
+from sockgate.core import ALLOW, DENY, NO_MATCH
 from sockgate.core.peer import Peer
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.compiler import compile_rules
 from tests.access.damage import tcprules

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.access.times_and_load import Schedule
-from sockgate.core.errors import SystemFailure, UsageError
-from sockgate.core.verdict import DENY, NO_MATCH
+from sockgate.core import DENY, NO_MATCH, SystemFailure, UsageError
 from tests.core.clients import client
 
 PEER = client("192.0.2.1")

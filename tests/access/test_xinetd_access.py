@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.access.xinetd_access import Entry, EntryList, XinetdAccess, parse_entry
-from sockgate.core.errors import UsageError
+from sockgate.core import ALLOW, DENY, NO_MATCH, UsageError
 from sockgate.core.host_names import CONFIRMED, HostName
 from sockgate.core.peer import MAPPED_PREFIX, Peer, internet_peer, pack
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 from tests.core.clients import client, local_user, steps
 
 SINGLE = "xinetd reads it as a single address"

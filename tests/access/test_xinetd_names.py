@@ -4,9 +4,9 @@ import pytest
 
 from sockgate.access import xinetd_access
 from sockgate.access.xinetd_access import XinetdAccess
+from sockgate.core import ALLOW, DENY, NO_MATCH
 from sockgate.core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED, GivenName, HostName
 from sockgate.core.peer import Peer, pack
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH
 from tests.core.clients import client
 
 

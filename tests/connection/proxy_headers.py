@@ -8,8 +8,8 @@ import time
 import pytest
 
 from sockgate.connection import proxy
+from sockgate.core import Refused
 from sockgate.core.addresses import AddressList
-from sockgate.core.errors import Refused
 from sockgate.core.peer import Peer, internet_peer
 
 LINE = b"PROXY TCP4 192.0.2.1 198.51.100.2 123 321\r\n"

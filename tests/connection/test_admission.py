@@ -8,12 +8,11 @@ import pytest
 from sockgate.connection.admission import Outcome, admission, advance
 from sockgate.connection.gate import Gate
 from sockgate.connection.needs import Place, ProxyHeader, Send, Silence
-from sockgate.core.errors import GateError, Refused, SystemFailure
+from sockgate.core import ALLOW, DENY, Cause, GateError, Refused, SystemFailure, Verdict
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, pack
 from sockgate.core.questions import Questions
-from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
 from tests.core.clients import client
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ import pytest
 
 from sockgate.connection.banners import LARGEST_BANNER, Banners, discard_input, send
 from sockgate.connection.gate import Gate
+from sockgate.core import DENY, ConfigError, UsageError, Verdict
 from sockgate.core.actions import Actions
-from sockgate.core.errors import ConfigError, UsageError
 from sockgate.core.options import parse
-from sockgate.core.verdict import DENY, Verdict
 from tests.connection.launch import Launcher, everything_from, internet
 
 SERVER = ["/bin/echo", "the server"]

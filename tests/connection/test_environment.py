@@ -3,7 +3,7 @@
 import pytest
 
 from sockgate.connection.server import initial_environment, parse_assignments, parse_names, peer_variables, scrub
-from sockgate.core.errors import UsageError
+from sockgate.core import UsageError
 from sockgate.core.options import to_bytes
 from sockgate.core.peer import Peer, internet_peer, pack
 

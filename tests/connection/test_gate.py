@@ -6,12 +6,11 @@ import pytest
 
 from sockgate.access import Check
 from sockgate.connection.gate import Gate
-from sockgate.core.errors import UsageError
+from sockgate.core import ALLOW, DENY, NO_MATCH, Cause, UsageError, Verdict
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, internet_peer, pack
 from sockgate.core.questions import Questions
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 
 
 def gate(*words: str) -> Gate:

@@ -9,9 +9,8 @@ import pytest
 
 from sockgate.connection.gate import Gate
 from sockgate.connection.greet_delay import GreetDelay, first_words, parse_greet_delay
-from sockgate.core.errors import ConfigError, UsageError
+from sockgate.core import ALLOW, DENY, Cause, ConfigError, UsageError, Verdict
 from sockgate.core.options import parse
-from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
 from tests.connection.launch import Launcher, Outcome, internet
 
 GREETS = ["/bin/sh", "-c", 'echo "220 ready"; read -r line; echo "250 $line"']

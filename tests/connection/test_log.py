@@ -11,8 +11,8 @@ import pytest
 
 from sockgate.connection import log as log_module
 from sockgate.connection.log import INFO, NOTICE, Log, clean, identity
+from sockgate.core import ALLOW, DENY, Cause, Verdict
 from sockgate.core.peer import Peer, internet_peer, pack
-from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
 
 # A Log is never closed: it lives as long as its process.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from sockgate.access.xinetd_access import XinetdAccess
 from sockgate.connection import proxy
 from sockgate.connection.gate import Gate
+from sockgate.core import DENY, Refused, UsageError
 from sockgate.core.addresses import AddressList
-from sockgate.core.errors import Refused, UsageError
 from sockgate.core.options import parse
 from sockgate.core.peer import MAPPED_PREFIX, Peer, internet_peer, pack
-from sockgate.core.verdict import DENY
 from tests.connection.launch import Launcher, Outcome, internet
 from tests.connection.proxy_headers import CLIENTS, LINE, LINE6, SENDER, VALID, receive, refusal, ssl, tlv, v2
 

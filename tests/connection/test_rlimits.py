@@ -6,7 +6,7 @@ from resource import RLIM_INFINITY
 import pytest
 
 from sockgate.connection.rlimits import KEPT, NAMES, lower, parse_limits
-from sockgate.core.errors import UsageError
+from sockgate.core import UsageError
 
 NAME_HINT = f"NAME is one of: {' '.join(sorted(NAMES))}"
 SIZE_HINT = "write 8000000, 8M or infinity"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection.server import Server, exec_failure, parse_stderr
-from sockgate.core.errors import GateError, ServerMissing, ServerUnusable, SystemFailure, UsageError
+from sockgate.core import GateError, ServerMissing, ServerUnusable, SystemFailure, UsageError
 
 
 def server(*command: str, argv0: str = "", stderr: str = "journal") -> Server:

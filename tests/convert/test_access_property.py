@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from sockgate.connection.gate import Gate
 from sockgate.convert import programs
+from sockgate.core import DENY
 from sockgate.core.options import parse
 from sockgate.core.peer import MAPPED_PREFIX, internet_peer
-from sockgate.core.verdict import DENY
 from sockgate.host.host import Host
 from sockgate.units import reader
 from sockgate.units.command import parse_commands

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from sockgate.connection.gate import Gate
 from sockgate.convert import programs
 from sockgate.convert.result import Conversion
-from sockgate.core.errors import ConfigError
+from sockgate.core import DENY, ConfigError
 from sockgate.core.options import Settings, parse
-from sockgate.core.verdict import DENY
 from sockgate.host.host import GNU, OPENBSD, Host
 from sockgate.units import reader
 from sockgate.units.command import parse_commands

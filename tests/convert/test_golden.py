@@ -16,7 +16,7 @@ from sockgate.convert.report import Outcome
 from sockgate.convert.report_text import render_text
 from sockgate.convert.result import Conversion
 from sockgate.convert.xinetd.configuration import Configuration
-from sockgate.core.errors import GateError
+from sockgate.core import GateError
 from sockgate.core.options import parse as parse_options
 from sockgate.host.host import Host
 from sockgate.units import reader

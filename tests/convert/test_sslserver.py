@@ -9,7 +9,7 @@ from sockgate.convert import programs
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
 from sockgate.convert.stunnel import server
-from sockgate.core.errors import ConfigError
+from sockgate.core import ConfigError
 from sockgate.host.host import Host
 from sockgate.units.writer import format_unit
 

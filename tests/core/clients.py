@@ -1,5 +1,6 @@
 """Clients as the access checks see them, without a socket."""
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -32,9 +33,12 @@ def steps(function: Callable[[], object]) -> int:
         return trace
 
     before = sys.gettrace()
+    gc.collect()
+    gc.disable()  # what other tests left is finalized elsewhere
     sys.settrace(trace)  # type: ignore[arg-type]  # typeshed wants a protocol for each kind of event
     try:
         function()
     finally:
         sys.settrace(before)
+        gc.enable()
     return count

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sockgate.core import UsageError
 from sockgate.core.addresses import NAMED, AddressList, parse_network
-from sockgate.core.errors import UsageError
 from sockgate.core.peer import pack
 from tests.core.clients import steps
 

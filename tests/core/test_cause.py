@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection.gate import Gate
-from sockgate.core.errors import GateError
+from sockgate.core import Cause, GateError
 from sockgate.core.options import parse
-from sockgate.core.verdict import Cause
 from sockgate.dispatch.options import parse as parse_resident
 from sockgate.dispatch.options import read_limits, read_process
 from tests.core.clients import client

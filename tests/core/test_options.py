@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from sockgate.core.errors import UsageError
+from sockgate.core import UsageError
 from sockgate.core.options import FLAG, GATE_OPTIONS, LIST, MANY, ONCE, OPTIONAL, Option, Settings, parse
 
 TABLE = (

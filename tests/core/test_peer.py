@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.errors import PeerGone, UsageError
+from sockgate.core import PeerGone, UsageError
 from sockgate.core.peer import Peer, from_descriptor, interface_name, internet_peer, pack, text_of, unmap
 from tests.connection.launch import Connection, internet, unix
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from sockgate.access.keys import evaluate
+from sockgate.core import ALLOW, NO_MATCH, Cause, ConfigError, Verdict
 from sockgate.core.cdb import Cdb
-from sockgate.core.errors import ConfigError
 from sockgate.core.rule_files import open_file, read_file, text_lines
-from sockgate.core.verdict import ALLOW, NO_MATCH, Cause, Verdict
 from tests.access.damage import cdb_of, random_bytes, require
 
 RECORDS = {b"one": b"1", b"": b"nothing", b"three": b"", b"a\0b": b"\0\n\xff"}

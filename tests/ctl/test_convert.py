@@ -10,7 +10,7 @@ import pytest
 
 from sockgate.convert import programs
 from sockgate.convert.result import Conversion
-from sockgate.core.errors import ConfigError, SystemFailure
+from sockgate.core import ConfigError, SystemFailure
 from sockgate.ctl import main
 from sockgate.ctl.convert_install import Installation, install, refuse_losses, switch_over
 from sockgate.host.host import Host

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.errors import ConfigError, UsageError
+from sockgate.core import ConfigError, UsageError
 from sockgate.ctl import explain
 from sockgate.ctl.main import run
 from sockgate.units.search import UnitSearch

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sockgate.core.errors import UsageError
+from sockgate.core import UsageError
 from sockgate.ctl.times import iso, local, parse_moment
 
 NOON = 1_795_348_800_000_000  # 2026-11-22 12:00:00 UTC

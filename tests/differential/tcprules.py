@@ -9,8 +9,7 @@ from pathlib import Path
 
 from sockgate.access.tcprules import address_keys, parse
 from sockgate.access.tcprules_access import RulesAccess
-from sockgate.core.errors import ConfigError
-from sockgate.core.verdict import DENY
+from sockgate.core import DENY, ConfigError
 from sockgate.rulefile.compiler import compile_rules
 from sockgate.rulefile.reader import records
 from tests.access.naive_rules import NaivePeer

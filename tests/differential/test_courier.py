@@ -16,8 +16,7 @@ import pytest
 
 from sockgate.access.courier_access import CourierAccess
 from sockgate.access.courier_local_access import CourierAccessLocal
-from sockgate.core.errors import ConfigError
-from sockgate.core.verdict import DENY
+from sockgate.core import DENY, ConfigError
 
 from .addresses import around, is_possible, peer_at, random_address, random_network
 from .namespace import Namespace, ask, require

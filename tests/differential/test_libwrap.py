@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sockgate.access.hosts_access import HostsAccess
+from sockgate.core import DENY
 from sockgate.core.host_names import CONFIRMED, NONE, UNCONFIRMED, HostName
 from sockgate.core.peer import Peer
-from sockgate.core.verdict import DENY
 
 from .addresses import peer_at
 from .libwrap import USUAL_UMASK

@@ -6,10 +6,9 @@ from pathlib import Path
 from random import Random
 
 from sockgate.access.hosts_access import HostsAccess
-from sockgate.core.errors import ConfigError
+from sockgate.core import DENY, ConfigError
 from sockgate.core.host_names import GivenName
 from sockgate.core.peer import Peer, pack
-from sockgate.core.verdict import DENY
 from sockgate.resolve.host_lookup import Resolver
 
 from .addresses import peer_at

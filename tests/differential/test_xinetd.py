@@ -10,8 +10,7 @@ from random import Random
 import pytest
 
 from sockgate.access.xinetd_access import XinetdAccess, cidr, parse_entry
-from sockgate.core.errors import UsageError
-from sockgate.core.verdict import DENY
+from sockgate.core import DENY, UsageError
 from sockgate.resolve.host_lookup import Resolver
 
 from .addresses import around, is_possible, peer_at, random_address, random_network

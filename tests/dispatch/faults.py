@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import ParamSpec, Protocol
 
 from sockgate.connection.gate import Gate
+from sockgate.core import Verdict
 from sockgate.core.peer import Peer
 from sockgate.core.questions import Questions
-from sockgate.core.verdict import Verdict
 from sockgate.dispatch import descriptors, dispatcher, guardian
 from sockgate.dispatch.accepting.listener import Listener
 from sockgate.dispatch.deciding.decision import EnvironmentTemplate

@@ -2,8 +2,8 @@
 
 import pytest
 
+from sockgate.core import Verdict
 from sockgate.core.peer import Peer
-from sockgate.core.verdict import Verdict
 from sockgate.dispatch.options import Limits
 from sockgate.dispatch.sessions import client_counts
 from sockgate.dispatch.sessions.client_counts import ClientCounts, Rate, network_of

@@ -3,8 +3,8 @@
 import pytest
 
 from sockgate.connection.gate import Gate
+from sockgate.core import ALLOW, Verdict
 from sockgate.core.options import parse
-from sockgate.core.verdict import ALLOW, Verdict
 from sockgate.dispatch.deciding.decision import MOST_KEPT, Decision, EnvironmentTemplate, Memory
 from tests.core.clients import client, local_user
 

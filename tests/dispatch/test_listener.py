@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.errors import SystemFailure, UsageError
+from sockgate.core import SystemFailure, UsageError
 from sockgate.dispatch.accepting.listener import adopt, listen, parse_address
 
 

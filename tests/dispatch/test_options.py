@@ -2,7 +2,7 @@
 
 import pytest
 
-from sockgate.core.errors import UsageError
+from sockgate.core import UsageError
 from sockgate.core.options import GATE_OPTIONS
 from sockgate.dispatch.options import LIMIT_OPTIONS, Limits, Process, parse, read_limits, read_process
 

@@ -7,9 +7,8 @@ import pytest
 
 from sockgate.connection.gate import Gate
 from sockgate.connection.log import ACCEPTED, ENDED, journal_record, peer_fields
-from sockgate.core.errors import ServerMissing
+from sockgate.core import ALLOW, DENY, Cause, ServerMissing, Verdict
 from sockgate.core.options import parse
-from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
 from sockgate.dispatch.deciding.decision import Decision, RecordText
 from sockgate.dispatch.records import records
 from sockgate.dispatch.records.buffered_log import BufferedLog

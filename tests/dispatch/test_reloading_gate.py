@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection.gate import Gate
-from sockgate.core import rule_files
-from sockgate.core.errors import GateError, UsageError
+from sockgate.core import DENY, GateError, UsageError, rule_files
 from sockgate.core.options import Settings, parse
-from sockgate.core.verdict import DENY
 from sockgate.dispatch.deciding import reloading_gate
 from sockgate.dispatch.deciding.reloading_gate import GRAIN_NS, SECOND_NS, ReloadingGate, is_unsettled
 from sockgate.dispatch.options import OPTIONS

@@ -1,6 +1,6 @@
 """The table of sessions."""
 
-from sockgate.core.verdict import Verdict
+from sockgate.core import Verdict
 from sockgate.dispatch.options import Limits
 from sockgate.dispatch.sessions.sessions import Session, Sessions
 from tests.core.clients import client

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection.server import Server
-from sockgate.core.errors import GateError
+from sockgate.core import GateError
 from sockgate.dispatch.deciding.decision import EnvironmentTemplate
 from sockgate.dispatch.overload import Overloaded
 from sockgate.dispatch.servers import vfork_server

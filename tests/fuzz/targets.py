@@ -24,13 +24,12 @@ from sockgate.access.times_and_load import Schedule
 from sockgate.access.xinetd_access import XinetdAccess
 from sockgate.connection.proxy import ProxyProtocol, peek_header, read_header
 from sockgate.convert import programs
+from sockgate.core import ALLOW, DENY, NO_MATCH, ConfigError, GateError, Refused, Verdict
 from sockgate.core.addresses import AddressList
-from sockgate.core.errors import ConfigError, GateError, Refused
 from sockgate.core.host_names import GivenName
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse as parse_options
 from sockgate.core.peer import internet_peer
-from sockgate.core.verdict import ALLOW, DENY, NO_MATCH, Verdict
 from sockgate.generator import generate
 from sockgate.host.host import Host
 from sockgate.resolve.dns_message import A, Malformed, Truncated, encode_question, is_answer_to, read_answer, read_text

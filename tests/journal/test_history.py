@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection.log import FAILED
-from sockgate.core.errors import SystemFailure
+from sockgate.core import SystemFailure
 from sockgate.journal.connection import Ending
 from sockgate.journal.history import Endings, Query, connections, history
 from sockgate.journal.reader import Journal, Value, text

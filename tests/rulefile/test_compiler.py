@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.access.tcprules_access import RulesAccess
-from sockgate.core.errors import ConfigError
+from sockgate.core import ConfigError
 from sockgate.rulefile.cdbwriter import CdbWriter
 from sockgate.rulefile.compiler import compile_rules
 from tests.access.damage import require

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.errors import ConfigError
+from sockgate.core import ConfigError
 from sockgate.rulefile.compiler import compile_rules
 from sockgate.rulefile.reader import dead_entries, is_compiled, show_rules
 from tests.access.damage import cdb_of, tcprules

@@ -4,7 +4,7 @@ import json
 from random import Random
 
 from sockgate.access.address_access import AddressAccess
-from sockgate.core.verdict import DENY
+from sockgate.core import DENY
 from tests.differential.addresses import around, is_possible, peer_at, random_address, random_network
 from tests.differential.scale import amount, seeded
 from tests.system.machine import Machine

@@ -23,8 +23,7 @@ HOSTILE = {
 WRITE = """
 import json, os, sys
 sys.path[:0] = ["/usr/lib/sockgate"]
-from sockgate.core.verdict import ALLOW, DENY, Cause, Verdict
-from sockgate.core.errors import ConfigError
+from sockgate.core import ALLOW, DENY, Cause, ConfigError, Verdict
 from sockgate.connection.gate import Gate
 from sockgate.connection.log import Log
 from sockgate.core.options import parse

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.errors import ConfigError
+from sockgate.core import ConfigError
 from sockgate.units.envfile import format_assignment, is_name, parse
 from tests.units import strategies
 

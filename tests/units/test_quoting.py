@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.errors import ConfigError
+from sockgate.core import ConfigError
 from sockgate.units.quoting import lenient_escape, quote_word, quote_words, split, split_variable, split_words
 from tests.units import strategies
 

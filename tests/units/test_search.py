@@ -2,7 +2,7 @@
 
 import pytest
 
-from sockgate.core.errors import ConfigError
+from sockgate.core import ConfigError
 from sockgate.units.search import UnitSearch, shorter_prefix, specific_names
 from tests.units.conftest import MakeRoot
 

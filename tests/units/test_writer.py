@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockgate.core.errors import ConfigError
+from sockgate.core import ConfigError
 from sockgate.units import model
 from sockgate.units.command import Variable as Value
 from sockgate.units.command import parse_commands

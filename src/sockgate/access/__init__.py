@@ -8,10 +8,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..core import Verdict
     from ..core.options import Settings
     from ..core.peer import Peer
-    from ..core.rule_files import Sources
-    from ..core.verdict import RuleWarning, Verdict
+    from ..core.rule_files import RuleWarning, Sources
 
     Builder = Callable[[Settings, Sources], "Check"]
 

@@ -1,8 +1,8 @@
 """--allow and --deny."""
 
+from ..core import ALLOW, DENY, NO_MATCH, Cause, Verdict
 from ..core.addresses import AddressList
 from ..core.peer import Peer
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 from . import Check
 
 TYPE_CHECKING = False

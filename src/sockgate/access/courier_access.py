@@ -7,11 +7,10 @@ unwanted "allow". See sockgate-rules(5).
 
 import _socket
 
+from ..core import ALLOW, DENY, NO_MATCH, Cause, ConfigError, Verdict
 from ..core.addresses import is_number
-from ..core.errors import ConfigError
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
 from ..core.rule_files import DIRECTORY, EMPTY_HINT, REGULAR_FILE, kind_of, names_in, read_file, text_lines
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 from . import Check
 
 TYPE_CHECKING = False

@@ -5,8 +5,8 @@ The entries are asked about the client, and then about the address and the port 
 two with the same name, the one for the client counts.
 """
 
+from ..core import ALLOW, DENY, Verdict
 from ..core.peer import Peer
-from ..core.verdict import ALLOW, DENY, Verdict
 from .courier_access import CourierAccess, Entry, EntryError, doubled, parse_octets, parse_words
 
 TYPE_CHECKING = False

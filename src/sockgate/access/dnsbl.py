@@ -4,13 +4,12 @@ The variables are those of couriertcpd's -block and -allow, or that of rblsmtpd 
 resolve/dns_lists.py asks the lists, and `Peer.listings` has the answers.
 """
 
+from ..core import DENY, NO_MATCH, Cause, UsageError, Verdict
 from ..core.addresses import AddressList
-from ..core.errors import UsageError
 from ..core.host_names import HOST_NAME_CHARACTERS
 from ..core.listing import LONGEST_TEXT, Listing, is_listing
 from ..core.options import to_bytes
 from ..core.peer import Peer, pack
-from ..core.verdict import DENY, NO_MATCH, Cause, Verdict
 
 FORM = "write --dnsbl ZONE[/127.0.0.N][,VAR[,TEXT]]"
 CHOICES = ("open", "closed")

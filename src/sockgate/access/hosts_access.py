@@ -8,9 +8,9 @@ rules with other patterns, such as wildcards, are compared one by one. To read a
 holds addresses and names alone is not built before it is needed.
 """
 
-from ..core.errors import UsageError
+from ..core import ALLOW, DENY, NO_MATCH, Cause, UsageError, Verdict
 from ..core.peer import Peer
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, RuleWarning, Verdict
+from ..core.rule_files import RuleWarning
 from . import Check
 from .hosts_options import Reading, options_of
 from .hosts_patterns import plain_keys

@@ -2,10 +2,9 @@
 
 import posix
 
+from ..core import ALLOW, DENY, ConfigError, PassingError
 from ..core.actions import Actions
-from ..core.errors import ConfigError, PassingError
 from ..core.rule_files import exists, read_file
-from ..core.verdict import ALLOW, DENY
 from .hosts_words import Flaw
 
 TYPE_CHECKING = False

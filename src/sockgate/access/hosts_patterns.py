@@ -7,7 +7,7 @@ that it may be about, so that a rule refuses them, and lets none of them in by i
 
 import _socket
 
-from ..core.errors import ConfigError, PassingError
+from ..core import ConfigError, PassingError
 from ..core.host_names import HOST_NAME_CHARACTERS
 from ..core.peer import pack, text_of
 from ..core.rule_files import read_file

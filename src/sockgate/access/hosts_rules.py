@@ -4,7 +4,8 @@ A rule that is not written right, or that has an option which cannot be honoured
 clients that it is about. Other clients come to the next rule, as with libwrap.
 """
 
-from ..core.verdict import ALLOW, DENY, Cause, RuleWarning, Verdict
+from ..core import ALLOW, DENY, Cause, Verdict
+from ..core.rule_files import RuleWarning
 from .hosts_options import options_of
 from .hosts_patterns import EVERY_HOST, HostPattern, read_pattern
 from .hosts_table import Fields, split, words_of

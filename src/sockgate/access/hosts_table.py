@@ -1,8 +1,7 @@
 """Reading hosts.allow and hosts.deny: the lines of a table and their fields, as libwrap 7.6.q-32 splits them."""
 
-from ..core.errors import ConfigError
+from ..core import Cause, ConfigError
 from ..core.rule_files import exists, read_file, text_lines
-from ..core.verdict import Cause
 from .hosts_words import Flaw, bare_flaw, in_brackets
 
 TYPE_CHECKING = False

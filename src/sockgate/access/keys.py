@@ -4,8 +4,8 @@ A key is the address part of a rule in its normal form. One function makes the k
 looks them up. So each dialect can have its own keys, and each store can answer them.
 """
 
+from ..core import NO_MATCH, Verdict
 from ..core.peer import Peer, text_of
-from ..core.verdict import NO_MATCH, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ what it is.
 
 import _socket
 
-from ..core.errors import ConfigError
+from ..core import ALLOW, DENY, Cause, ConfigError, Verdict
 from ..core.host_names import HOST_NAME_CHARACTERS
 from ..core.peer import pack, text_of
-from ..core.verdict import ALLOW, DENY, Cause, Verdict
 from .keys import OctetRange, network_key
 
 TYPE_CHECKING = False

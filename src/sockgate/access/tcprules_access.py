@@ -2,11 +2,10 @@
 
 import posix
 
+from ..core import ALLOW, DENY, Cause, ConfigError, Verdict
 from ..core.cdb import Cdb
-from ..core.errors import ConfigError
 from ..core.peer import Peer
-from ..core.rule_files import COMPILE_HINT, EMPTY_HINT, open_file, read_open_file, text_lines, unreadable
-from ..core.verdict import ALLOW, DENY, Cause, RuleWarning, Verdict
+from ..core.rule_files import COMPILE_HINT, EMPTY_HINT, RuleWarning, open_file, read_open_file, text_lines, unreadable
 from . import Check
 from .keys import DOTTED_LENGTHS, FirstNumbers, evaluate, network_keys, tcprules_keys, textual_prefixes
 from .tcprules import Action, parse, rule_text, written

@@ -7,10 +7,9 @@ Times are local times. Both ends belong to an interval. Two things differ from x
 import posix
 import time
 
-from ..core.errors import SystemFailure, UsageError
+from ..core import DENY, NO_MATCH, Cause, SystemFailure, UsageError, Verdict
 from ..core.peer import Peer
 from ..core.rule_files import exists
-from ..core.verdict import DENY, NO_MATCH, Cause, Verdict
 from . import Check
 
 TYPE_CHECKING = False

@@ -8,12 +8,11 @@ sockgate-rules(5).
 
 import _socket
 
+from ..core import ALLOW, DENY, NO_MATCH, Cause, UsageError, Verdict
 from ..core.addresses import EMPTY_HINT, Network, Networks, inet_aton, shortened
-from ..core.errors import UsageError
 from ..core.host_names import CONFIRMED, FAILED, HOST_NAME_CHARACTERS, HostName
 from ..core.peer import MAPPED_PREFIX, Peer, text_of
 from ..core.rule_files import exists, read_file
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Cause, Verdict
 from . import Check
 
 TYPE_CHECKING = False

@@ -13,8 +13,7 @@ machine in a forked child for the rest. A test needs no socket.
 What the machine reads itself: the rules, and a host name that a rule turns out to need (Peer.names).
 """
 
-from ..core.errors import GateError, Refused
-from ..core.verdict import DENY, Verdict
+from ..core import DENY, GateError, Refused, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

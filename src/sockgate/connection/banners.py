@@ -9,9 +9,8 @@ import _socket
 import time
 from _struct import pack
 
-from ..core.errors import UsageError
+from ..core import Cause, UsageError
 from ..core.rule_files import read_file
-from ..core.verdict import Cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import _socket
 import time
 
-from ..core.errors import GateError, Refused
+from ..core import GateError, Refused
 from ..core.questions import Questions
 from .admission import Outcome, advance
 from .needs import Place, ProxyHeader, Send, Silence

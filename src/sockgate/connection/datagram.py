@@ -8,9 +8,8 @@ import _socket
 import errno
 import time
 
-from ..core.errors import PeerGone, SystemFailure, UsageError
+from ..core import Cause, PeerGone, SystemFailure, UsageError
 from ..core.peer import Peer, internet_peer
-from ..core.verdict import Cause
 from .admission import admission, advance
 from .blocking import Blocking
 from .log import NOTICE, REFUSED

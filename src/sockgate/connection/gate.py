@@ -5,17 +5,16 @@ to check and explain options. A gate starts no process and writes nothing.
 """
 
 from ..access import build_checks
+from ..core import ALLOW, DENY, NO_MATCH, Verdict
 from ..core.options import Settings
 from ..core.peer import Peer
-from ..core.verdict import ALLOW, DENY, NO_MATCH, Verdict
 from .server import Server, peer_variables, scrub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..core.actions import Actions
     from ..core.questions import Questions
-    from ..core.rule_files import Sources
-    from ..core.verdict import RuleWarning
+    from ..core.rule_files import RuleWarning, Sources
     from .banners import Banners
     from .greet_delay import GreetDelay
     from .lookup_options import LookUps

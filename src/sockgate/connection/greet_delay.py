@@ -8,8 +8,7 @@ may relay do not wait. The gate reads none of the client's bytes, so the server 
 
 import _socket
 
-from ..core.errors import ConfigError, UsageError
-from ..core.verdict import DENY, Cause, Verdict
+from ..core import DENY, Cause, ConfigError, UsageError, Verdict
 from .banners import encode_message
 from .needs import Silence
 

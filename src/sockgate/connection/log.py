@@ -9,8 +9,8 @@ import _socket
 import posix
 import sys
 
+from ..core import Cause, Verdict
 from ..core.peer import Peer
-from ..core.verdict import Cause, Verdict
 
 JOURNAL_SOCKET = "/run/systemd/journal/socket"
 

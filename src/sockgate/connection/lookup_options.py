@@ -3,17 +3,16 @@
 This module is imported only if one of these options is given.
 """
 
-from ..core.errors import UsageError
+from ..core import Cause, UsageError
 from ..core.host_names import HOST_NAME_CHARACTERS
-from ..core.verdict import Cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..access.dnsbl import DnsLists
+    from ..core import Verdict
     from ..core.options import Settings
     from ..core.peer import Peer
     from ..core.questions import Questions
-    from ..core.verdict import Verdict
 LONGEST_NAME = 253  # RFC 1035
 
 

@@ -5,9 +5,9 @@ An admission may also need the answers to Questions (core/questions.py).
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..core import Verdict
     from ..core.peer import Peer
     from ..core.questions import Questions
-    from ..core.verdict import Verdict
 
 
 class ProxyHeader:

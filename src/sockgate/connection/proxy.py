@@ -10,10 +10,9 @@ import _socket
 import struct
 import time
 
+from ..core import Cause, Refused
 from ..core.addresses import AddressList
-from ..core.errors import Refused
 from ..core.peer import Peer, internet_peer, text_of, unmap
-from ..core.verdict import Cause
 from .needs import ProxyHeader
 
 CAUSE = Cause("--proxy-protocol")

@@ -6,8 +6,7 @@ of address space to start. qmail-smtpd runs well with 8 MB.
 
 import resource
 
-from ..core.errors import SystemFailure, UsageError
-from ..core.verdict import Cause
+from ..core import Cause, SystemFailure, UsageError
 
 NAMES = {
     name[len("RLIMIT_") :].lower(): number

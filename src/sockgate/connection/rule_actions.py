@@ -3,7 +3,7 @@
 import _socket
 import posix
 
-from ..core.errors import SystemFailure
+from ..core import SystemFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,10 +9,9 @@ import _signal  # type: ignore[import-not-found]  # typeshed has no stub for it
 import errno
 import posix
 
-from ..core.errors import ServerMissing, ServerUnusable, SystemFailure, UsageError
+from ..core import Cause, ServerMissing, ServerUnusable, SystemFailure, UsageError
 from ..core.options import to_bytes
 from ..core.peer import Peer
-from ..core.verdict import Cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """--ssl-variables: the variables of ucspi-ssl, for a server that has a TLS program in front of it."""
 
-from ..core.errors import UsageError
-from ..core.verdict import Cause
+from ..core import Cause, UsageError
 
 ENDS = tuple(
     side + what for side in (b"LOCAL", b"REMOTE") for what in (b"IP", b"PORT", b"HOST", b"INFO")

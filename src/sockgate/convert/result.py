@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..connection.gate import Gate
-from ..core.errors import ConfigError, GateError
+from ..core import ConfigError, GateError
 from ..core.options import parse
 from ..host.host import Host
 from ..units.model import UnitFile

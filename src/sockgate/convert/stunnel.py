@@ -7,7 +7,7 @@ reads certificate and key, becomes the server's user for good, ends TLS, and sta
 import re
 from dataclasses import dataclass
 
-from ..core.errors import ConfigError
+from ..core import ConfigError
 from .extra_files import FOLDER, ExtraFile
 from .input_files import Place, printable
 

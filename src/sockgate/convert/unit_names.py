@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..core.errors import UsageError
+from ..core import UsageError
 from .service import DATAGRAM, Service
 
 LONGEST = 100

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import starmap
 
-from ..core.errors import ConfigError
+from ..core import ConfigError
 from ..host.host import Host
 from ..units.envfile import format_assignment
 from ..units.model import Command, Directive, Environment, File, Section, UnitFile, Variable, Word, section

@@ -1,8 +1,7 @@
 """Lists of addresses in the forms of IPAddressAllow= and relaycheck."""
 
-from .errors import UsageError
+from . import Cause, UsageError
 from .peer import pack
-from .verdict import Cause
 
 # systemd.resource-control(5), IPAddressAllow=
 NAMED = {

@@ -5,9 +5,8 @@ import posix
 # The C half of `struct`: each further module costs time at every connection.
 from _struct import unpack
 
-from .errors import ConfigError
+from . import Cause, ConfigError
 from .rule_files import REPLACE_HINT, changed, unreadable
-from .verdict import Cause
 
 
 class Cdb:

@@ -6,9 +6,8 @@ reader is our own because argparse takes 6 ms per connection, as much as Python 
 
 import sys
 
+from . import Cause, UsageError
 from .addresses import AddressList
-from .errors import UsageError
-from .verdict import Cause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import _socket
 import errno
 import sys
 
-from .errors import DatagramSocket, PeerGone, SystemFailure, UsageError
+from . import DatagramSocket, PeerGone, SystemFailure, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

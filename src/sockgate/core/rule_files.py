@@ -11,8 +11,7 @@ build fails. As long as `is_current` holds for a record, another build would rea
 import errno
 import posix
 
-from .errors import ConfigError, PassingError
-from .verdict import Cause
+from . import Cause, ConfigError, PassingError
 
 FILE_TYPE, REGULAR_FILE, DIRECTORY = 0o170000, 0o100000, 0o040000  # S_IFMT, S_IFREG, S_IFDIR
 LARGEST_TEXT = 1 << 20  # sockgate reads a text at every connection; a text of this size takes 0.1 s
@@ -26,6 +25,26 @@ Sources = dict[str, Signature]
 MISSING: Signature = (0, 0)
 UNSTEADY: Signature = (-1, -1)  # equals no signature; two looks saw different files, or a look failed by chance
 LASTING_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG)
+
+
+class RuleWarning:
+    """A part of a rules file with which a gate can work, but which an administrator may not have meant.
+
+    cause    the option, or the file and line
+    message  what happens, without the place
+    hint     how to mend it; empty if no hint helps
+    """
+
+    __slots__ = ("cause", "hint", "message")
+
+    def __init__(self, cause: Cause, message: str, hint: str = "") -> None:
+        self.cause = cause
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.cause}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
 
 
 def signature_of(status: posix.stat_result) -> Signature:

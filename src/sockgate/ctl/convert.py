@@ -10,7 +10,7 @@ from ..convert import programs
 from ..convert.report_text import render_text
 from ..convert.result import Conversion
 from ..convert.unit_names import check_prefix
-from ..core.errors import UsageError
+from ..core import UsageError
 from ..host.host import this_host
 from ..units.search import UnitSearch
 from ..units.writer import format_unit

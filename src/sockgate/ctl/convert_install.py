@@ -10,7 +10,7 @@ from ..atomic_write import FileAccess, link_once, write_atomically
 from ..convert.conflicts import MASKED, converted_from, local_drop_ins, obstacle, vendor_drop_ins
 from ..convert.result import Conversion
 from ..convert.service import DATAGRAM, Service
-from ..core.errors import ConfigError, SystemFailure
+from ..core import ConfigError, SystemFailure
 from ..host.ports import holders, parse_listen, sockets_on
 from ..units.search import UnitSearch
 from ..units.writer import format_unit

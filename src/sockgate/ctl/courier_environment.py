@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 
 from ..atomic_write import PRIVATE, FileAccess, write_atomically
-from ..core.errors import ConfigError, UsageError
+from ..core import ConfigError, UsageError
 from ..courier import FOLDERS, LIMITS, MAILDIR, SERVERS, SETTINGS_FOLDER, TLS_USER, Server
 from ..units import envfile
 

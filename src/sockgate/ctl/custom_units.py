@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from ..core.errors import UsageError
+from ..core import UsageError
 from ..host.host import Host
 from ..host.ports import parse_listen
 from ..units.model import (

@@ -8,9 +8,9 @@ from itertools import islice
 
 from ..access.tcprules_access import RulesAccess
 from ..connection.gate import Gate
+from ..core import DENY
 from ..core.host_names import NONE, HostName
 from ..core.peer import Peer
-from ..core.verdict import DENY
 from ..rulefile.reader import read_rules
 
 NAME, USER = "the name", "the user"

@@ -12,12 +12,11 @@ from dataclasses import asdict, dataclass
 
 from ..access.dnsbl import DnsList
 from ..connection.gate import Gate
-from ..core.errors import ConfigError, UsageError
+from ..core import DENY, ConfigError, UsageError, Verdict
 from ..core.host_names import GivenName
 from ..core.listing import Listing
 from ..core.options import parse, to_bytes
 from ..core.peer import Peer, internet_peer, pack
-from ..core.verdict import DENY, Verdict
 from ..resolve.host_lookup import why_unusable
 from ..resolve.ident import why_no_user
 from ..units.search import UnitSearch

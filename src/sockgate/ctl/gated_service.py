@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..access.hosts_access import DIRECTORY
 from ..connection.gate import Gate
-from ..core.errors import ConfigError, GateError, UsageError
+from ..core import ConfigError, GateError, UsageError
 from ..core.options import GATE_OPTIONS, Option, Settings, parse
 from ..dispatch.options import OPTIONS as RESIDENT_OPTIONS
 from ..dispatch.options import parse as parse_resident

@@ -12,7 +12,7 @@ import sys
 
 from ..atomic_write import write_atomically
 from ..connection.gate import Gate
-from ..core.errors import ConfigError, UsageError
+from ..core import ConfigError, UsageError
 from ..core.options import GATE_OPTIONS, parse
 from ..host.host import Host
 from ..units.search import UnitSearch

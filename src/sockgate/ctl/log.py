@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from ..core.errors import UsageError
+from ..core import UsageError
 from ..journal.connection import SUCCESS, Connection, Ending
 from ..journal.history import Endings, Network, Query, current_boot, follow, history
 from ..journal.senders import UNKNOWN_MACHINE

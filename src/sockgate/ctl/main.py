@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, NoReturn, Protocol, cast
 
 from .. import __version__
-from ..core.errors import GateError, UsageError
+from ..core import GateError, UsageError
 
 FAILED = 1  # findings, or something could not be done
 WRONG_USAGE = 2

@@ -1,6 +1,6 @@
 """How `install` recognises the files that it wrote: by their first line."""
 
-from ..core.errors import ConfigError
+from ..core import ConfigError
 
 MARKER = "Written by sockgatectl install; `sockgatectl uninstall` removes it."
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from ..core.verdict import RuleWarning
+from ..core.rule_files import RuleWarning
 from ..rulefile.compiler import compile_rules
 from ..rulefile.reader import missing_catch_all, show_rules
 from .console import ProgressBar

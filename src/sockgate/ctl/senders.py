@@ -3,7 +3,7 @@
 import os
 import pwd
 
-from ..core.errors import GateError
+from ..core import GateError
 from ..core.options import parse
 from ..journal.senders import GateUnit, Senders
 from ..units.environment import load_environment

@@ -5,7 +5,7 @@ import re
 import subprocess
 from datetime import UTC, datetime
 
-from ..core.errors import SystemFailure, UsageError
+from ..core import SystemFailure, UsageError
 
 MICROSECONDS = 1_000_000
 UNIX_SECONDS = re.compile(r"UNIX seconds: @(\d+)(?:\.(\d+))?")

@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from ..core.errors import UsageError
+from ..core import UsageError
 from ..journal.connection import Connection
 from ..units.search import UnitSearch
 from .console import Screen, counted, plain_table

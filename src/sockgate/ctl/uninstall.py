@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from ..core.errors import ConfigError
+from ..core import ConfigError
 from ..host.host import Host
 from ..units.search import UnitSearch
 from .custom_units import check_name

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from time import monotonic, monotonic_ns, sleep
 
 from ..connection.log import ERROR, FAULT, INFO, STARTED, STOPPED
-from ..core.errors import INTERNAL_ERROR, describe
+from ..core import INTERNAL_ERROR, describe
 from .accepting.accepting import Accepting
 from .accepting.listener import Listener
 from .accepting.receiving import Reception

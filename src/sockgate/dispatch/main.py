@@ -11,7 +11,7 @@ from time import sleep
 
 from .. import __version__
 from ..connection.server import FIRST_INHERITED, inherited_environment, is_listen_process, open_standard_descriptors
-from ..core.errors import GateError, SystemFailure, UsageError
+from ..core import GateError, SystemFailure, UsageError
 from ..core.help_text import help_text
 from .accepting.listener import adopt, listen
 from .deciding.reloading_gate import ReloadingGate

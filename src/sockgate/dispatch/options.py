@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..core.errors import UsageError
+from ..core import Cause, UsageError
 from ..core.options import GATE_OPTIONS, MANY, ONCE, Option, Settings
 from ..core.options import parse as parse_words
-from ..core.verdict import Cause
 
 LOG_FORMATS = ("journal", "xinetd", "tcpserver")
 AT_LIMIT = ("wait", "refuse")

@@ -3,7 +3,7 @@
 import errno
 import os
 
-from ..core.errors import SystemFailure
+from ..core import SystemFailure
 
 OVERLOADED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS, errno.ENOSPC))
 OVERLOAD_SECONDS = 0.25  # until the next attempt

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from ..connection.log import clean
-from ..core.errors import SystemFailure
+from ..core import SystemFailure
 
 HINT = "install the package python3-systemd"
 

@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..core.errors import SystemFailure
+from ..core import SystemFailure
 from ..units.search import UnitSearch
 from .accounts import Accounts, is_number
 from .systemctl import Properties, processes_in, show, units_like

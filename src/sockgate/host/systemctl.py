@@ -3,7 +3,7 @@
 import glob
 import subprocess
 
-from ..core.errors import SystemFailure
+from ..core import SystemFailure
 
 CGROUPS = "/sys/fs/cgroup"
 

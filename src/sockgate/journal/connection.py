@@ -4,7 +4,7 @@ import signal
 from dataclasses import dataclass
 
 from ..connection.log import ACCEPTED, FAILED, GONE, REFUSED
-from ..core.verdict import ALLOW
+from ..core import ALLOW
 from .reader import Record, number, text, time_of
 
 # A connection begins with a record of one of these kinds. FAILED can also be about the service, without a client.

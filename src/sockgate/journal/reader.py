@@ -9,7 +9,7 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 
-from ..core.errors import SystemFailure
+from ..core import SystemFailure
 
 # FIELD=value terms. All fields must match; of several terms with the same field one is enough
 # (sd_journal_add_match(3)).

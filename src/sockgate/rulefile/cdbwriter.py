@@ -7,8 +7,8 @@ from array import array
 from struct import pack
 from typing import BinaryIO
 
+from ..core import ConfigError
 from ..core.cdb import cdb_hash
-from ..core.errors import ConfigError
 
 LARGEST_CDB = (1 << 32) - 1
 

@@ -16,9 +16,8 @@ from ..access.tcprules_access import (
     without_catch_all,
 )
 from ..atomic_write import FileAccess, Target, located, replacement, unable_to_write
-from ..core.errors import ConfigError
-from ..core.rule_files import EMPTY_HINT, open_file, read_open_file, text_lines
-from ..core.verdict import DENY, Cause, RuleWarning
+from ..core import DENY, Cause, ConfigError
+from ..core.rule_files import EMPTY_HINT, RuleWarning, open_file, read_open_file, text_lines
 from .cdbwriter import CdbWriter
 from .reader import CDB_HEADER, LARGEST_SOURCE, is_cdb
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from ..access.keys import FirstNumbers, OctetRange
 from ..access.tcprules import MESSAGE, Action, RuleError, address_keys, parse, rule_text, written
 from ..access.tcprules_access import ABOUT_KEY, CompiledRules, without_catch_all
+from ..core import DENY, Cause
 from ..core.cdb import Cdb
-from ..core.rule_files import open_file, read_file, text_lines
-from ..core.verdict import DENY, Cause, RuleWarning
+from ..core.rule_files import RuleWarning, open_file, read_file, text_lines
 
 CDB_HEADER = 2048
 LARGEST_SOURCE = 1 << 32  # as much as a cdb can hold

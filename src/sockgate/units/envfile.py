@@ -6,7 +6,7 @@ backslash has one meaning in double quotes and another outside.
 
 import re
 
-from ..core.errors import ConfigError
+from ..core import ConfigError
 
 BLANKS = " \t\n\r"
 LINE_ENDS = "\n\r"

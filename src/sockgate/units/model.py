@@ -8,7 +8,7 @@ function in `writer` that knows its quotes and escapes.
 import re
 from dataclasses import dataclass
 
-from ..core.errors import ConfigError
+from ..core import ConfigError
 
 # systemd's unit_name_is_valid(), without the backslash: no name here needs one.
 NAME = re.compile(r"[A-Za-z0-9:_.-]+@?\.(?:service|socket)", re.ASCII)

@@ -5,7 +5,7 @@ See systemd.syntax(7), "Quoting". Where that page says nothing, the code follows
 
 from collections.abc import Callable, Iterable
 
-from ..core.errors import ConfigError
+from ..core import ConfigError
 
 BLANKS = " \t\n\r"
 QUOTES = "'\""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from ..core.errors import ConfigError
+from ..core import ConfigError
 from .names import UnitName
 from .reader import Assignment, Ignored, parse
 from .unit import Unit

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import singledispatch
 
-from ..core.errors import ConfigError
+from ..core import ConfigError
 from .envfile import is_name
 from .model import (
     KINDS,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sockgate.core.errors import ConfigError
+from sockgate.core import ConfigError
 from sockgate.ctl.check.table import INSPECTIONS
 from sockgate.ctl.gated_service import find_named, gate_names
 from sockgate.ctl.main import run

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from ...access.dnsbl import DnsLists, allow_list
-from ...core.errors import UsageError
+from ...core import UsageError
 from ...host.accounts import is_number
 from ..accounts import any_group, named_user, numbered_user
 from ..input_files import Unreadable, read_text

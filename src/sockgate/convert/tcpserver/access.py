@@ -3,9 +3,8 @@
 import os
 import re
 
-from ...core.errors import GateError
+from ...core import ALLOW, GateError
 from ...core.options import DEFAULT_TIMEOUT
-from ...core.verdict import ALLOW
 from ...rulefile.reader import StoredRule, read_rules
 from ..gateoptions import offers
 from ..outcomes import Answer, approximated, blocked, translated

@@ -3,7 +3,7 @@
 import shlex
 
 from ...access.dnsbl import DnsList
-from ...core.errors import UsageError
+from ...core import UsageError
 from ..chain.peeling import BadLink, flags_of
 from ..outcomes import Answer, translated
 from .command_words import shown

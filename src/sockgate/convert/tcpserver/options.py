@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...connection.lookup_options import parse_host_name
-from ...core.errors import UsageError
+from ...core import UsageError
 from ...host.host import Host
 from ..chain.identity import known_account
 from ..chain.peeling import Chain

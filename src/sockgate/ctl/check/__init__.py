@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from ...core.errors import GateError, UsageError
+from ...core import GateError, UsageError
 from ...host.host import Host
 from ..gated_service import GatedService, find_named, gate_names
 from .finding import Finding, finding_of

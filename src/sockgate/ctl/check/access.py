@@ -8,9 +8,8 @@ from itertools import islice
 from ...access.tcprules_access import RulesAccess
 from ...access.xinetd_access import Entry, XinetdAccess
 from ...connection.gate import Gate
-from ...core.errors import ConfigError, Refused
+from ...core import Cause, ConfigError, Refused
 from ...core.peer import Peer, internet_peer, pack
-from ...core.verdict import Cause
 from ...host.host import Host
 from ...units.reader import Place
 from ..gated_service import GatedService

@@ -7,8 +7,8 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from ...core import Cause
 from ...core.peer import pack
-from ...core.verdict import Cause
 from ...host.host import Host
 from ...host.identity import EXECUTABLE, READABLE, is_allowed
 from ...units import envfile

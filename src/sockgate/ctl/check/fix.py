@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from ...atomic_write import write_atomically
-from ...core.errors import ConfigError
+from ...core import ConfigError
 from ...host.host import Host
 from ...host.systemctl import systemctl
 from ...units.model import Directive, Section, Written

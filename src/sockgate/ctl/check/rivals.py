@@ -3,7 +3,7 @@
 import glob
 from collections.abc import Iterator
 
-from ...core.errors import GateError
+from ...core import GateError
 from ...host.host import Host
 from ...host.ports import parse_listen
 from ..gated_service import GatedService

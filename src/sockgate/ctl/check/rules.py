@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ...access.tcprules_access import CompiledRules, RulesAccess, TextRules
-from ...core.verdict import ALLOW
+from ...core import ALLOW
 from ...host.host import Host
 from ...rulefile.reader import dead_entries, read_rules
 from ...units.reader import Place

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 from ...atomic_write import write_atomically
-from ...core.errors import UsageError
+from ...core import UsageError
 from ...journal.dropped import dropped
 from ...journal.history import Endings, Query, current_boot, history
 from ...journal.senders import prefix_of

@@ -4,7 +4,7 @@ import ipaddress
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ...core.verdict import DENY
+from ...core import DENY
 from ...journal.connection import Connection, Ending
 from ...journal.dropped import Dropped
 from ..log import describe_end

@@ -7,7 +7,7 @@ the socket began to listen, as far back as the journal goes.
 import argparse
 import json
 
-from ...core.errors import UsageError
+from ...core import UsageError
 from ...host.host import Host
 from ..check import check
 from ..check.table import LEVELS

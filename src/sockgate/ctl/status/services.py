@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ...core.errors import GateError, SystemFailure
+from ...core import GateError, SystemFailure
 from ...core.peer import pack
 from ...dispatch.options import parse, read_limits
 from ...host.systemctl import Properties, client_of, instances, processes_in, read, show

@@ -4,9 +4,8 @@ import _socket
 import os
 import stat
 
-from ...core.errors import SystemFailure, UsageError
+from ...core import Cause, SystemFailure, UsageError
 from ...core.peer import SO_ACCEPTCONN, endpoint, pack
-from ...core.verdict import Cause
 
 BACKLOG = 4096  # the same as systemd's; the kernel cuts it to net.core.somaxconn
 

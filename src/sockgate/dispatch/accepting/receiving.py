@@ -7,9 +7,8 @@ from ...connection.admission import Outcome, admission, advance
 from ...connection.log import ERROR, FAULT
 from ...connection.needs import Place, ProxyHeader, Send
 from ...connection.proxy import peek_header
-from ...core.errors import ConfigError, GateError, PeerGone, Refused, describe
+from ...core import DENY, ConfigError, GateError, PeerGone, Refused, Verdict, describe
 from ...core.peer import Peer, ends_of, peer_between
-from ...core.verdict import DENY, Verdict
 from ..deciding.decision import Decision
 from ..deciding.reloading_gate import ReloadingGate, RulesInForce
 from ..nonblocking import send_now

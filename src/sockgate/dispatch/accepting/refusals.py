@@ -5,9 +5,8 @@ import select
 from time import monotonic
 
 from ...connection.banners import discard_input
-from ...core.errors import GateError
+from ...core import GateError, Verdict
 from ...core.peer import Peer
-from ...core.verdict import Verdict
 from ..guardian import Guardian
 from ..nonblocking import send_now
 from ..poller import Poller, Timer, Timers

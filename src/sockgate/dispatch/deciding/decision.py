@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from ...connection.gate import Gate
 from ...connection.log import Field, clean, peer_fields
+from ...core import Verdict
 from ...core.peer import Peer
-from ...core.verdict import Verdict
 
 if TYPE_CHECKING:
     from ...core.peer import Ends

@@ -4,11 +4,10 @@ from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
 from ...connection.gate import Gate
-from ...core.errors import GateError, SystemFailure, UsageError
+from ...core import GateError, SystemFailure, UsageError, Verdict
 from ...core.options import Settings
 from ...core.peer import Peer
 from ...core.rule_files import UNSTEADY, Sources, sign
-from ...core.verdict import Verdict
 from .decision import Decision, Memory
 
 if TYPE_CHECKING:

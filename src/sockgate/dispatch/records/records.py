@@ -10,9 +10,9 @@ from functools import lru_cache
 from time import monotonic
 
 from ...connection.log import ACCEPTED, ENDED, ERROR, GATE_BROKEN, GATE_READ, INFO, WARNING, clean
-from ...core.errors import GateError
+from ...core import GateError, Verdict
 from ...core.peer import Peer
-from ...core.verdict import RuleWarning, Verdict
+from ...core.rule_files import RuleWarning
 from ..deciding.decision import Decision, RecordText, field_lines
 from ..sessions.sessions import Session
 from .buffered_log import BufferedLog

@@ -11,9 +11,8 @@ import select
 import signal
 from contextlib import suppress
 
-from ...core.errors import Refused
+from ...core import Cause, Refused, Verdict
 from ...core.peer import Peer, internet_peer
-from ...core.verdict import Cause, Verdict
 from ..overload import Overloaded
 from ..poller import Poller
 from ..sessions.sessions import Session, Sessions

@@ -7,9 +7,8 @@ from ...connection.banners import say_last_words, send
 from ...connection.blocking import Blocking
 from ...connection.log import ERROR, FAULT
 from ...connection.needs import Place
-from ...core.errors import INTERNAL_ERROR, REFUSED, GateError, SystemFailure, describe
+from ...core import DENY, INTERNAL_ERROR, REFUSED, GateError, SystemFailure, Verdict, describe
 from ...core.peer import Peer
-from ...core.verdict import DENY, Verdict
 from ..deciding.decision import Decision
 from ..descriptors import take_over
 from ..overload import OVERLOADED, Overloaded, shortage_of

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...connection.log import ERROR, FAULT
-from ...core.errors import GateError, describe
-from ...core.verdict import DENY, Verdict
+from ...core import DENY, GateError, Verdict, describe
 from ..guardian import Guardian
 from ..nonblocking import send_now
 from ..overload import Overloaded

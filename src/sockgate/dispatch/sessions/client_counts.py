@@ -2,8 +2,8 @@
 
 from time import monotonic
 
+from ...core import DENY, Cause, Verdict
 from ...core.peer import Peer
-from ...core.verdict import DENY, Cause, Verdict
 from ..options import NETWORK_PREFIX, Limits
 
 Network = tuple[int, int]  # address length in bytes (0 for a user of an AF_UNIX socket), number of the network

@@ -2,8 +2,8 @@
 
 from time import monotonic
 
+from ...core import Verdict
 from ...core.peer import Peer
-from ...core.verdict import Verdict
 from ..deciding.decision import RecordText
 from ..options import Limits
 from .client_counts import ClientCounts, Origin, refusal
