@@ -18,14 +18,14 @@ from .convert_install import UNIT_FOLDER, Installation, install, refuse_losses, 
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("program", choices=programs.NAMES, help="the program that the files are for")
+    parser.add_argument("program", choices=programs.NAMES, help="the old program")
     parser.add_argument("files", nargs="+", metavar="FILE", help="its configuration")
-    parser.add_argument("--output", metavar="DIR", help="where the units go; made if it is missing")
+    parser.add_argument("--output", metavar="DIR", help="the folder for the units; made if it is missing")
     parser.add_argument("--install", action="store_true", help="put the units where systemd looks for them")
-    parser.add_argument("--now", action="store_true", help="with --install, and switch over at once")
+    parser.add_argument("--now", action="store_true", help="with --install: also switch over at once")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--prefix", default="", help="put this before the name of each unit")
-    parser.add_argument("--systemd", type=int, metavar="VERSION", help="the systemd that the units are for")
+    parser.add_argument("--systemd", type=int, metavar="VERSION", help="the version of systemd for which the units are")
 
 
 def run(arguments: argparse.Namespace) -> int:

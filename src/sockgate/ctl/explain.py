@@ -72,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ip", required=True, metavar="ADDRESS", help="the client's address")
     parser.add_argument("--port", type=port_number, metavar="PORT", help="the client's port")
-    parser.add_argument("--local", metavar="ADDRESS[:PORT]", help="where the client connected to; [ADDRESS]:PORT")
+    parser.add_argument("--local", metavar="ADDRESS[:PORT]", help="the address that it connected to, or [ADDRESS]:PORT")
     parser.add_argument("--host", metavar="NAME", help="the client's name, as a look-up would find it")
     parser.add_argument("--info", metavar="INFO", help="the client's user, as ident would tell it")
     parser.add_argument(

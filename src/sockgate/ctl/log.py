@@ -29,14 +29,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_query_options(parser)
     parser.add_argument("--refused", action="store_true", help="only connections that were refused or failed")
     parser.add_argument("--source", metavar="NET", action="append", default=[], help="only clients in this network")
-    parser.add_argument("--follow", action="store_true", help="go on: show each connection when it is over")
+    parser.add_argument("--follow", action="store_true", help="go on: show each new connection when it is over")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def add_query_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("units", metavar="UNIT", nargs="*", help="NAME, or a unit of it: NAME.socket, NAME@.service")
-    parser.add_argument("--since", metavar="TIME", help="from then on: '1 hour ago', today, 14:30, 2026-11-22 08:00")
-    parser.add_argument("--until", metavar="TIME", help="up to then")
+    parser.add_argument("--since", metavar="TIME", help="from then on: '1 hour ago', -1h, today, 14:30, 2026-11-22")
+    parser.add_argument("--until", metavar="TIME", help="up to this time")
     parser.add_argument("--directory", metavar="DIR", help="read the journal's files in this directory")
 
 

@@ -17,9 +17,9 @@ MOST_REFUSALS = 10
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("units", metavar="UNIT", nargs="*", help="NAME.socket, NAME@.service, NAME.service or NAME")
     parser.add_argument(
-        "--interval", metavar="SECONDS", type=float, default=2.0, help="between two looks (%(default)s)"
+        "--interval", metavar="SECONDS", type=float, default=2.0, help="seconds between two looks (%(default)s)"
     )
-    parser.add_argument("--count", metavar="N", type=int, help="end after so many looks")
+    parser.add_argument("--count", metavar="N", type=int, help="end after this number of looks")
 
 
 def run(arguments: argparse.Namespace) -> int:

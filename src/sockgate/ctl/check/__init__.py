@@ -22,14 +22,14 @@ MOST_ROUNDS = 4
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("units", metavar="UNIT", nargs="*", help="NAME.socket, NAME@.service, NAME.service or NAME")
-    parser.add_argument("--all", action="store_true", help="those that are not enabled as well")
-    parser.add_argument("--level", choices=LEVELS, default=LEVELS[-1], help="leave out what is less (%(default)s)")
-    parser.add_argument("--fix", action="store_true", help="write drop-ins for what they can mend, then check again")
+    parser.add_argument("--all", action="store_true", help="also gates that are not enabled")
+    parser.add_argument("--level", choices=LEVELS, default=LEVELS[-1], help="leave out findings below it (%(default)s)")
+    parser.add_argument("--fix", action="store_true", help="mend what drop-ins can mend, then check again")
     parser.add_argument("--network", action="store_true", help="ask the DNS lists whether they are still run")
     parser.add_argument("--json", action="store_true", help="one JSON array of findings")
     parser.add_argument("--root", metavar="DIR", default="/", help="check the system in this directory")
     parser.add_argument(
-        "--systemd", metavar="VERSION", type=int, help="check for this version (default: the one that is installed)"
+        "--systemd", metavar="VERSION", type=int, help="check for this version (default: the installed one)"
     )
 
 
