@@ -56,9 +56,10 @@ def converted(folder: Path, text: str, port: int) -> Conversion:
 
 
 @pytest.mark.parametrize("option", [*sorted(HANDLERS), "-haltmsg", "-detach", "-nonsense", "-user2"])
-def test_convert_knows_exactly_the_options_of_couriertcpd(option: str, network: Namespace) -> None:
+def test_convert_knows_exactly_the_options_of_couriertcpd(option: str, network: Namespace, tmp_path: Path) -> None:
     command = ["timeout", "1", "couriertcpd", f"{option}=x", str(next(PORTS)), "/bin/true"]
-    said = network.run(lambda: subprocess.run(command, capture_output=True, text=True, check=False)).stderr
+    run = partial(subprocess.run, command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    said = network.run(run).stderr
     assert ("Invalid option" in said) is (option not in HANDLERS or option == NOT_HERE), said
 
 
