@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tests.attack import plan
 from tests.attack.gates import AS_SERVICE, Journal, Resident
 from tests.attack.oracle import Era, History, Window
-from tests.attack.plan import DENY, SOURCES, Fault, Swap, is_of_one_client, policy
+from tests.attack.plan import Fault, Swap, is_of_one_client
 
 SETTLE_SECONDS = 1.3  # the gate tries once a second to read what it could not
 ATTACH_SECONDS = 2.0
@@ -239,7 +240,7 @@ class Swapper:
             while self._clock() < swap.at:
                 if self.fast and self._history.eras[-1].policy is not None:
                     generation += 1
-                    self.put(Swap(0.0, generation, chance.choice(("rename", "link")), policy(chance)))
+                    self.put(Swap(0.0, generation, chance.choice(("rename", "link")), plan.policy(chance)))
                 time.sleep(max(0.0, min(FAST_SECONDS, swap.at - self._clock())))
             self.put(swap)
 
@@ -253,9 +254,8 @@ class Swapper:
         now, eras = self._clock(), self._history.eras
         if eras:
             eras[-1] = replace(eras[-1], until=now)
-        rules = self._last.policy if self._last.is_good else None
-        everyone = dict.fromkeys(SOURCES, DENY)
-        eras.append(Era(since, float("inf"), self._last.generation, everyone if self._is_away else rules))
+        policy = self._last.policy if self._last.is_good else None
+        eras.append(Era(since, float("inf"), self._last.generation, policy, closed=self._is_away))
 
     def _write(self, swap: Swap) -> None:
         new = self._rules.with_name(f"rules.{swap.generation}")

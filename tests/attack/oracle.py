@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .plan import DENY, RELAY
 
@@ -34,12 +34,20 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """From when to when these rules were the ones on disk; the two may overlap by the time that a swap took."""
+    """From when to when these rules were the ones on disk; the two may overlap by the time that a swap took.
+
+    policy  what becomes of each source; None: no good rules
+    closed  the time of day lets in no client
+    """
 
     since: float
     until: float
     generation: int
-    policy: dict[str, str] | None  # None: no good rules
+    policy: dict[str, str] | None
+    closed: bool = False
+
+    def may_refuse(self, source: str) -> bool:
+        return self.closed or self.policy is None or self.policy[source] == DENY
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,9 @@ class History:
         found = [era for era in self.eras if era.since <= until and era.until >= since]
         # While there are no good rules, the last good ones stay that the gate has seen.
         if found and found[0].policy is None:
+            closed = found[0].closed
             for era in reversed([era for era in self.eras if era.since < found[0].since]):
-                found.insert(0, era)
+                found.insert(0, replace(era, closed=closed))
                 if era.policy is not None and era.until - era.since > SEEN_SECONDS:
                     break
         return found
@@ -90,7 +99,7 @@ def fault_of(visit: Visit, history: History) -> str:
     possible = history.possible(visit)
     if visit.ending == "served":
         return fault_of_service(visit, possible)
-    if any(era.policy is None or era.policy[visit.source] == DENY for era in possible):
+    if any(era.may_refuse(visit.source) for era in possible):
         return ""
     if visit.faulted or any(window.drops for window in history.windows_of(visit)):
         return ""
@@ -102,6 +111,8 @@ def fault_of_service(visit: Visit, possible: Sequence[Era]) -> str:
     if not policies:
         numbers = [era.generation for era in possible]
         return f"it was served by generation {visit.generation}; in force were {numbers}"
+    if all(era.closed for era in possible):
+        return f"it was served by generation {visit.generation}, and the time of day is a wrong one"
     said = {policy[visit.source] for policy in policies}
     if said == {DENY}:
         return f"it was served, and generation {visit.generation} refuses it"
@@ -123,7 +134,7 @@ def counts(visits: Iterable[Visit], history: History) -> Counter[str]:
     for visit in visits:
         if visit.ending != "closed":
             found[visit.ending] += 1
-        elif any(era.policy and era.policy[visit.source] == DENY for era in history.possible(visit)):
+        elif any(era.closed or (era.policy and era.policy[visit.source] == DENY) for era in history.possible(visit)):
             found["refused"] += 1
         elif any(era.policy is None for era in history.possible(visit)):
             found["refused without rules"] += 1

@@ -50,6 +50,19 @@ def test_the_oracle_knows_what_may_become_of_a_client(seen: Visit, fault: str) -
     assert fault_of(seen, history()) == fault
 
 
+def test_the_time_of_day_counts_for_the_rules_that_stay() -> None:
+    eras = [Era(0, 10, 0, FIRST, closed=True), Era(10, 20, 1, None), Era(20, FOREVER, 1, None, closed=True)]
+    told = History(eras)
+    assert fault_of(visit(A, 5), told) == ""
+    assert (
+        fault_of(visit(A, 5, "served", 0), told) == "it was served by generation 0, and the time of day is a wrong one"
+    )
+    assert fault_of(visit(A, 15, "served", 0), told) == ""
+    assert (
+        fault_of(visit(A, 25, "served", 0), told) == "it was served by generation 0, and the time of day is a wrong one"
+    )
+
+
 def test_a_fault_that_keeps_new_rules_out_excuses_old_ones_and_nothing_else() -> None:
     stale = Window(9, 12, "unreadable", stale=True)
     assert fault_of(visit(A, 11, "served", 0), history(stale)) == ""
