@@ -19,12 +19,12 @@ from sockgate.core import Verdict
 from sockgate.core.peer import Peer
 from sockgate.core.questions import Questions
 from sockgate.dispatch import descriptors, dispatcher, guardian
-from sockgate.dispatch.accepting.listener import Listener
+from sockgate.dispatch.accepting.accepting import Listener
 from sockgate.dispatch.deciding.decision import EnvironmentTemplate
 from sockgate.dispatch.dispatcher import Dispatcher
 from sockgate.dispatch.servers import forked_server, vfork_server
 from sockgate.dispatch.servers.child_channel import AskingChild
-from sockgate.dispatch.sessions.sessions import Session, Sessions
+from sockgate.dispatch.sessions import Session, Sessions
 
 P = ParamSpec("P")
 ROOT = __file__.removesuffix("/tests/dispatch/faults.py")

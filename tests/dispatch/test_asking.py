@@ -12,7 +12,7 @@ import pytest
 
 from sockgate.core.peer import internet_peer, pack
 from sockgate.dispatch.servers.child_channel import AskingChild, decode_peer, encode_peer
-from sockgate.dispatch.sessions.sessions import Session
+from sockgate.dispatch.sessions import Session
 from tests.connection.launch import everything_from
 from tests.core.clients import client, local_user
 from tests.dispatch.conftest import Start

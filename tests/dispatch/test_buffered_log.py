@@ -197,7 +197,7 @@ def test_standard_error_of_another_user_is_asked_before_each_line(
     def fail(*_: object) -> int:
         raise PermissionError
 
-    monkeypatch.setattr("sockgate.dispatch.nonblocking.os.open", fail)
+    monkeypatch.setattr("sockgate.dispatch.descriptors.os.open", fail)
     log = BufferedLog("sockgated", "smtp", b"")
     for number in range(500):
         log.write_line(f"line {number} {'x' * 100}")

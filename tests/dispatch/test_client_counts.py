@@ -4,9 +4,9 @@ import pytest
 
 from sockgate.core import Verdict
 from sockgate.core.peer import Peer
+from sockgate.dispatch import sessions
 from sockgate.dispatch.options import Limits
-from sockgate.dispatch.sessions import client_counts
-from sockgate.dispatch.sessions.client_counts import ClientCounts, Rate, network_of
+from sockgate.dispatch.sessions import ClientCounts, Rate, network_of
 from tests.core.clients import client, local_user
 
 
@@ -79,7 +79,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(client_counts, "monotonic", clock)
+    monkeypatch.setattr(sessions, "monotonic", clock)
     return clock
 
 

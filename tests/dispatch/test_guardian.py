@@ -11,7 +11,7 @@ import pytest
 
 from sockgate.dispatch.deciding.reloading_gate import ReloadingGate
 from sockgate.dispatch.servers.start_servers import ServerStarter
-from sockgate.dispatch.sessions.sessions import Sessions
+from sockgate.dispatch.sessions import Sessions
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sockgate.dispatch.poller import Poller, Timer, Timers
-from sockgate.dispatch.records.rate_limiter import RateLimiter
+from sockgate.dispatch.records.records import RateLimiter
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -85,7 +85,7 @@ def test_without_timers_the_wait_has_no_end(timers: Timers) -> None:
 
 def test_the_same_is_said_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("sockgate.dispatch.records.rate_limiter.monotonic", lambda: now[0])
+    monkeypatch.setattr("sockgate.dispatch.records.records.monotonic", lambda: now[0])
     said: list[str] = []
     limiter = RateLimiter()
     for second in range(130):

@@ -13,7 +13,7 @@ from sockgate.dispatch.deciding.decision import Decision, RecordText
 from sockgate.dispatch.records import records
 from sockgate.dispatch.records.buffered_log import BufferedLog
 from sockgate.dispatch.records.records import JournalRecords, Records, make_records
-from sockgate.dispatch.sessions.sessions import Session
+from sockgate.dispatch.sessions import Session
 from tests.core.clients import client, local_user
 
 FAILED_WITH_3, KILLED = 3 << 8, int(signal.SIGKILL)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.core import DENY, Verdict
 from sockgate.dispatch.accepting import refusals
 from sockgate.dispatch.accepting.refusals import Refusals, SlowReader
 from sockgate.dispatch.guardian import Guardian
@@ -13,8 +14,9 @@ from sockgate.dispatch.options import Limits
 from sockgate.dispatch.poller import Poller, Timers
 from sockgate.dispatch.records.buffered_log import BufferedLog
 from sockgate.dispatch.records.records import make_records
-from sockgate.dispatch.sessions.sessions import Sessions
+from sockgate.dispatch.sessions import Sessions
 from tests.connection.launch import everything_from
+from tests.core.clients import local_user
 from tests.dispatch.conftest import Start
 
 LONG = b"421 " + b"x" * 60_000 + b"\r\n"
@@ -40,7 +42,8 @@ class Gate:
     def __init__(self) -> None:
         self._poller, self._timers = Poller(), Timers()
         records = make_records("journal", BufferedLog("sockgated", "smtp", b""))
-        self.refusals = Refusals(self._poller, self._timers, Sessions(Limits()), records, Guardian())
+        self.guardian = Guardian()
+        self.refusals = Refusals(self._poller, self._timers, Sessions(Limits()), records, self.guardian)
 
     def run(self, seconds: float = 0.0) -> None:
         """Everything that can be done now, and in so long a time."""
@@ -95,6 +98,16 @@ def test_of_too_many_slow_clients_the_first_is_given_up(monkeypatch: pytest.Monk
     for ends in pairs:
         for end in ends:
             end.close()
+
+
+def test_the_guardian_does_not_serve_a_client_that_is_still_reading_why_it_is_refused() -> None:
+    gate = Gate()
+    client, connection = pair()
+    gate.guardian.keep(connection)
+    gate.refusals.refuse(connection, local_user(), Verdict(DENY), LONG)
+    assert gate.guardian._unserved[connection.fileno()] == 0
+    client.close()
+    gate.run()
 
 
 def test_a_client_that_leaves_meanwhile_is_forgotten() -> None:

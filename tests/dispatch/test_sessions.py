@@ -2,7 +2,7 @@
 
 from sockgate.core import Verdict
 from sockgate.dispatch.options import Limits
-from sockgate.dispatch.sessions.sessions import Session, Sessions
+from sockgate.dispatch.sessions import Session, Sessions
 from tests.core.clients import client
 
 

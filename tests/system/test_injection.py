@@ -31,7 +31,7 @@ from sockgate.core.peer import Peer, internet_peer
 from sockgate.dispatch.deciding.decision import Decision
 from sockgate.dispatch.records.buffered_log import BufferedLog
 from sockgate.dispatch.records.records import JournalRecords
-from sockgate.dispatch.sessions.sessions import Session
+from sockgate.dispatch.sessions import Session
 
 def peer(**changed):
     made = internet_peer(bytes((192, 0, 2, 7)), 4711, bytes((192, 0, 2, 1)), 25)

@@ -14,8 +14,7 @@ from time import monotonic, monotonic_ns, sleep
 
 from ..connection.log import ERROR, FAULT, INFO, STARTED, STOPPED
 from ..core import INTERNAL_ERROR, describe
-from .accepting.accepting import Accepting
-from .accepting.listener import Listener
+from .accepting.accepting import Accepting, Listener
 from .accepting.receiving import Reception
 from .accepting.refusals import Refusals, SlowReader
 from .deciding.reloading_gate import ReloadingGate, RulesInForce
@@ -27,10 +26,9 @@ from .records.records import BRIEF_SECONDS, Records
 from .servers.child_channel import AskingChild, AskingChildren
 from .servers.ended_servers import EndedServers
 from .servers.start_servers import ServerStarter
-from .sessions.sessions import Sessions
+from .sessions import Sessions
 from .signals import Signals
-from .status import Status
-from .systemd import Notifier
+from .systemd import Notifier, Status
 
 AT_ONCE = 8  # so many clients are accepted in a row before the first of them gets its server
 CROWD_SECONDS = 0.0001  # if a client comes so soon after the last ones, more clients may wait

@@ -13,7 +13,7 @@ from .. import __version__
 from ..connection.server import FIRST_INHERITED, inherited_environment, is_listen_process, open_standard_descriptors
 from ..core import GateError, SystemFailure, UsageError
 from ..core.help_text import help_text
-from .accepting.listener import adopt, listen
+from .accepting.accepting import adopt, listen
 from .deciding.reloading_gate import ReloadingGate
 from .dispatcher import Dispatcher
 from .options import OPTIONS, ResidentOptions, ResidentSettings, parse, read_options

@@ -9,8 +9,14 @@ from contextlib import suppress
 
 from ..connection.log import clean
 from ..core import SystemFailure
+from .accepting.accepting import Accepting
+from .deciding.reloading_gate import ReloadingGate
+from .records.buffered_log import WARNING
+from .records.records import Records
+from .sessions import Sessions
 
 HINT = "install the package python3-systemd"
+Snapshot = tuple[int, int, int, str, str]
 
 
 def inherited_sockets() -> list[int]:
@@ -67,3 +73,39 @@ def find_notify() -> Callable[[str], object]:
         raise SystemFailure(f"unable to talk to systemd: {error}", HINT) from None
     found: Callable[[str], object] = notify
     return found
+
+
+class Status:
+    def __init__(
+        self, sessions: Sessions, accepting: Accepting, gate: ReloadingGate, notifier: Notifier, records: Records
+    ) -> None:  # fmt: skip
+        self._sessions = sessions
+        self._accepting = accepting
+        self._gate = gate
+        self._notifier = notifier
+        self._records = records
+        self._known: Snapshot | None = None
+
+    def has_changed(self) -> bool:
+        """Whether the state has changed since the last call."""
+        before, self._known = self._known, self._snapshot()
+        return self._known != before
+
+    def report(self, *states: str) -> None:
+        """Send the state to systemd, together with READY=1 and the like."""
+        failure = self._notifier.send(*states, f"STATUS={self.text()}")
+        if failure:
+            self._records.rare_event(WARNING, "", failure)
+
+    def text(self) -> str:
+        count, served, refused, trouble, problem = self._snapshot()
+        if problem:
+            in_force = "the rules from before are in force" if self._gate.rules else "every client is refused"
+            problem = f"{in_force}: {problem}"
+        counts = f"{count} of {self._sessions.most} connections, {served:,} served, {refused:,} refused"
+        return "; ".join(filter(None, (counts, trouble, problem)))
+
+    def _snapshot(self) -> Snapshot:
+        sessions = self._sessions
+        problem = str(self._gate.problem or "")
+        return sessions.count, sessions.served, sessions.refused, self._accepting.trouble, problem

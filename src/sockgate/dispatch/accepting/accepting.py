@@ -1,24 +1,52 @@
-"""Accept clients while one more can be served. Otherwise clients wait in the kernel's queue."""
+"""The sockets to which clients connect, and accepting clients while one more can be served.
+
+Otherwise clients wait in the kernel's queue.
+"""
 
 import _socket
 import errno
+import os
+import stat
 from collections.abc import Sequence
 from time import monotonic
 
 from ...connection.log import PAUSED
+from ...core import Cause, SystemFailure, UsageError
+from ...core.peer import SO_ACCEPTCONN, endpoint, pack
 from ..overload import OVERLOAD_SECONDS, OVERLOADED
 from ..poller import Poller, Timer, Timers
 from ..records.buffered_log import WARNING
-from ..records.rate_limiter import RateLimiter
 from ..records.records import Records
-from .listener import Listener
 
+BACKLOG = 4096  # the same as systemd's; the kernel cuts it to net.core.somaxconn
 # Errors of accept(2) about one connection: it was aborted, or a firewall forbids it. The next connection may be good.
 NOT_A_CLIENT = frozenset((
     errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET,
     errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EAGAIN, errno.ETIMEDOUT,
 ))  # fmt: skip
 MOST_FAILURES = 100  # after so many of these errors in a row, the gate pauses
+
+
+class Listener:
+    """A listening stream socket. It never blocks, and no server inherits it."""
+
+    __slots__ = ("_family", "_socket", "address")
+
+    def __init__(self, listening: _socket.socket) -> None:
+        listening.setblocking(False)
+        os.set_inheritable(listening.fileno(), False)
+        self._socket = listening
+        self._family = listening.family
+        self.address = address_of(listening)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def accept(self) -> _socket.socket:
+        """The connection of the next client, blocking and closed at exec. Raises the error of accept(2)."""
+        # socket.accept() would make a Python object instead of a C object, with three more system calls.
+        descriptor, _address = self._socket._accept()  # type: ignore[attr-defined]  # typeshed leaves it out
+        return _socket.socket(self._family, _socket.SOCK_STREAM, 0, fileno=descriptor)
 
 
 class Accepting:
@@ -33,7 +61,6 @@ class Accepting:
         self._poller = poller
         self._timers = timers
         self._records = records
-        self._limiter = RateLimiter()
         self._watched: list[Listener] = []
         self._paused_until = 0.0
         self._closed_for_good = False
@@ -59,9 +86,7 @@ class Accepting:
 
     def pause(self, seconds: float, reason: str) -> None:
         """Accept no client for this time. If a longer pause has already begun, it goes on."""
-        text = self._limiter.pass_on(f"{reason}: accepting no clients for {seconds:g} s")
-        if text:
-            self._records.event(WARNING, PAUSED, text)
+        self._records.rare_event(WARNING, PAUSED, f"{reason}: accepting no clients for {seconds:g} s")
         end = monotonic() + seconds
         if end > self._paused_until:
             self._paused_until = end
@@ -98,3 +123,83 @@ class Accepting:
     def close_for_good(self, reason: str) -> None:
         self._closed_for_good = True
         self.trouble = reason
+
+
+def adopt(descriptor: int) -> Listener:
+    """A socket that systemd passed. Raises UsageError if clients cannot be accepted from it."""
+    try:
+        listening = _socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise UsageError(f"descriptor {descriptor} is no socket: {error.strerror}") from None
+    if listening.type != _socket.SOCK_STREAM or not listening.getsockopt(_socket.SOL_SOCKET, SO_ACCEPTCONN):
+        listening.detach()
+        raise UsageError(f"descriptor {descriptor} is no listening stream socket", "the socket unit needs Accept=no")
+    return Listener(listening)
+
+
+def listen(where: str) -> Listener:
+    """--listen: ADDR:PORT, [IPv6]:PORT, a path or @NAME. Raises UsageError or SystemFailure."""
+    family, address = parse_address(where)
+    listening = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        if family == _socket.AF_UNIX:
+            remove_stale(where)
+        else:
+            listening.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        if family == _socket.AF_INET6:
+            listening.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 0)  # as in a .socket unit
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise SystemFailure(f"unable to listen on {where!r}: {error.strerror}") from None
+    return Listener(listening)
+
+
+def parse_address(where: str) -> tuple[int, str | tuple[str, int]]:
+    """The address family, and the argument for bind(2)."""
+    if where.startswith("/"):
+        return _socket.AF_UNIX, where
+    if where.startswith("@"):
+        return _socket.AF_UNIX, "\0" + where[1:]
+    host, colon, port = where.rpartition(":")
+    brackets = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if brackets else host
+    try:
+        pack(host)
+    except ValueError:
+        colon = ""
+    valid = colon and brackets == (":" in host) and port.isascii() and port.isdigit() and int(port) < 65536
+    if not valid:
+        raise UsageError(
+            f"--listen: {where!r} is neither ADDR:PORT, [IPv6]:PORT nor a path", cause=Cause("--listen", where)
+        )
+    return (_socket.AF_INET6 if brackets else _socket.AF_INET), (host, int(port))
+
+
+def remove_stale(path: str) -> None:
+    """Remove a socket file of an earlier run, which would make bind(2) fail. Any other file stays."""
+    try:
+        if stat.S_ISSOCK(os.lstat(path).st_mode) and not somebody_listens(path):
+            os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def somebody_listens(path: str) -> bool:
+    probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        probe.connect(path)
+    except ConnectionRefusedError:
+        return False
+    finally:
+        probe.close()
+    return True
+
+
+def address_of(listening: _socket.socket) -> str:
+    """The address as text, for the log and for `systemctl status`."""
+    name = listening.getsockname()
+    if listening.family == _socket.AF_UNIX:
+        return "@" + name[1:].decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+    return endpoint(str(name[0]), int(name[1]))

@@ -11,13 +11,11 @@ from ...core import DENY, ConfigError, GateError, PeerGone, Refused, Verdict, de
 from ...core.peer import Peer, ends_of, peer_between
 from ..deciding.decision import Decision
 from ..deciding.reloading_gate import ReloadingGate, RulesInForce
-from ..nonblocking import send_now
+from ..descriptors import send_now
 from ..options import Limits
 from ..records.records import Records
 from ..servers.ended_servers import EndedServers
-from ..sessions.admitted_client import AdmittedClient, Pending
-from ..sessions.client_counts import Rate
-from ..sessions.sessions import Session, Sessions
+from ..sessions import AdmittedClient, Pending, Rate, Session, Sessions
 from .accepting import Accepting
 from .refusals import Refusals
 

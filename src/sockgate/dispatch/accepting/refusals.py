@@ -7,11 +7,11 @@ from time import monotonic
 from ...connection.banners import discard_input
 from ...core import GateError, Verdict
 from ...core.peer import Peer
+from ..descriptors import send_now
 from ..guardian import Guardian
-from ..nonblocking import send_now
 from ..poller import Poller, Timer, Timers
 from ..records.records import Records
-from ..sessions.sessions import Sessions
+from ..sessions import Sessions
 
 MOST = 100  # slow readers at a time; above it, the one that has had the most time is dropped
 SECONDS = 5.0  # as long as sockgate waits

@@ -5,7 +5,7 @@ from collections import deque
 from time import sleep
 
 from ...connection.log import JOURNAL_SOCKET, STDERR, Field, Log, journal_record
-from ..nonblocking import Stream
+from ..descriptors import Stream
 
 WARNING = 4  # syslog(3)
 MOST_WAITING = 20_000  # records, about 10 MB: then the reader has been stuck for seconds

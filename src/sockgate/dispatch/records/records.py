@@ -14,11 +14,12 @@ from ...core import GateError, Verdict
 from ...core.peer import Peer
 from ...core.rule_files import RuleWarning
 from ..deciding.decision import Decision, RecordText, field_lines
-from ..sessions.sessions import Session
+from ..sessions import Session
 from .buffered_log import BufferedLog
 
 BRIEF_SECONDS = 0.1
 MOST_WARNINGS = 5  # lines in the log about one reading of the rules
+QUIET_SECONDS = 60.0
 
 
 class Records:
@@ -26,6 +27,7 @@ class Records:
 
     def __init__(self, log: BufferedLog) -> None:
         self._log = log
+        self._limiter = RateLimiter()
         self._service = clean(log.service)  # without --name, the last part of the server's path
 
     def accepted(self, session: Session, decision: Decision) -> None:
@@ -49,6 +51,12 @@ class Records:
     def event(self, priority: int, message_id: str, message: str) -> None:
         """Write an event of the gate itself."""
         self._log.record(priority, message_id, message)
+
+    def rare_event(self, priority: int, message_id: str, message: str) -> None:
+        """Write the same event once a minute, however often it happens."""
+        text = self._limiter.pass_on(message)
+        if text:
+            self.event(priority, message_id, text)
 
     def rules_read(self, problem: GateError | None, *, in_force: bool) -> None:
         """Other rules are in force, or those from before, because there is a problem; or none at all."""
@@ -233,3 +241,21 @@ def tcpserver_ends(peer: Peer) -> str:
     """LOCALHOST:LOCALIP:LOCALPORT REMOTEHOST:REMOTEIP:REMOTEINFO:REMOTEPORT. An unknown part is empty."""
     local = f"{peer.local_host or ''}:{peer.local_ip or ''}:{peer.local_port}"
     return clean(f"{local} {peer.host or ''}:{peer.remote_ip or ''}:{peer.info or ''}:{peer.remote_port}")
+
+
+class RateLimiter:
+    """Counts messages, and passes each one on only from time to time."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}  # by message; there are only a few different ones
+        self._unsaid: dict[str, int] = {}
+
+    def pass_on(self, message: str) -> str:
+        """The message to log now. Empty if it was logged a short time ago."""
+        now = monotonic()
+        if now - self._last.get(message, -QUIET_SECONDS) < QUIET_SECONDS:
+            self._unsaid[message] = self._unsaid.get(message, 0) + 1
+            return ""
+        self._last[message] = now
+        times = self._unsaid.pop(message, 0)
+        return f"{message}, {times} times more since the last report" if times else message

@@ -15,7 +15,7 @@ from ...core import Cause, Refused, Verdict
 from ...core.peer import Peer, internet_peer
 from ..overload import Overloaded
 from ..poller import Poller
-from ..sessions.sessions import Session, Sessions
+from ..sessions import Session, Sessions
 from .ended_servers import EndedServers
 
 LONGEST = 1 << 12

@@ -4,7 +4,7 @@ import os
 
 from ..guardian import Guardian
 from ..records.records import Records
-from ..sessions.sessions import Sessions
+from ..sessions import Sessions
 
 
 class EndedServers:

@@ -13,8 +13,7 @@ from ..deciding.decision import Decision
 from ..descriptors import take_over
 from ..overload import OVERLOADED, Overloaded, shortage_of
 from ..records.records import Records
-from ..sessions.admitted_client import AdmittedClient
-from ..sessions.sessions import Session
+from ..sessions import AdmittedClient, Session
 from ..signals import UNTOUCHABLE, block_all, let_go_of_pipe, unblock_all
 from .child_channel import ParentChannel
 

@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 from ...connection.log import ERROR, FAULT
 from ...core import DENY, GateError, Verdict, describe
+from ..descriptors import send_now
 from ..guardian import Guardian
-from ..nonblocking import send_now
 from ..overload import Overloaded
 from ..records.records import Records
-from ..sessions.admitted_client import AdmittedClient
-from ..sessions.sessions import Sessions
+from ..sessions import AdmittedClient, Sessions
 from .child_channel import AskingChildren
 from .forked_server import fork_server
 from .vfork_server import pipe_of_failures, start_server

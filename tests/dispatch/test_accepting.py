@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.core import SystemFailure, UsageError
-from sockgate.dispatch.accepting.listener import adopt, listen, parse_address
+from sockgate.dispatch.accepting.accepting import adopt, listen, parse_address
 
 
 @pytest.mark.parametrize(

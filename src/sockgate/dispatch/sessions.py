@@ -1,0 +1,251 @@
+"""Admitted clients: counts by which they are limited, and sessions, each with its server until that has ended."""
+
+import _socket
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..core import DENY, Cause, Verdict
+from ..core.peer import Peer
+from .deciding.decision import Decision, RecordText
+from .deciding.reloading_gate import RulesInForce
+from .options import NETWORK_PREFIX, Limits
+
+if TYPE_CHECKING:
+    from ..connection.admission import Admission
+    from ..connection.needs import Need
+
+Network = tuple[int, int]  # address length in bytes (0 for a user of an AF_UNIX socket), number of the network
+Origin = tuple[Network, Network | None]  # source and network, None if networks are not counted
+
+
+def network_of(peer: Peer, prefix: tuple[int, int]) -> Network:
+    """The network with which this client is counted. The prefix is in bits: (IPv4, IPv6)."""
+    length = len(peer.remote)
+    if not length:
+        return 0, peer.credentials[1] if peer.credentials else -1
+    bits = prefix[0] if length == 4 else prefix[1]
+    return length, int.from_bytes(peer.remote, "big") >> (length * 8 - bits)
+
+
+class ClientCounts:
+    """Counts clients by source and by network, and enforces the limits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.sources: dict[Network, int] = {}
+        self.networks: dict[Network, int] = {}
+
+    def origin(self, peer: Peer) -> Origin:
+        """The source and the network of this client."""
+        source = network_of(peer, self._limits.source_prefix)
+        return source, network_of(peer, NETWORK_PREFIX) if self._limits.per_network else None
+
+    def enter(self, origin: Origin) -> int | Verdict:
+        """Count this client. Returns the number of clients from its source, or the refusal if a limit is reached."""
+        source, network = origin
+        limits = self._limits
+        number = self.sources.get(source, 0) + 1
+        if limits.per_source and number > limits.per_source:
+            return refusal("--max-per-source", limits.per_source, "from this source")
+        if network and limits.per_network:
+            neighbours = self.networks.get(network, 0) + 1
+            if neighbours > limits.per_network:
+                return refusal("--max-per-network", limits.per_network, "from this network")
+            self.networks[network] = neighbours
+        self.sources[source] = number
+        return number
+
+    def leave(self, origin: Origin) -> None:
+        source, network = origin
+        decrement(self.sources, source)
+        if network:
+            decrement(self.networks, network)
+
+
+def decrement(counts: dict[Network, int], key: Network) -> None:
+    """Subtract one. A count of 0 is deleted: a resident gate sees new sources for years."""
+    left = counts.pop(key) - 1
+    if left:
+        counts[key] = left
+
+
+def refusal(option: str, limit: int, where: str = "") -> Verdict:
+    connections = "1 connection" if limit == 1 else f"{limit} connections"
+    return Verdict(DENY, Cause(option, str(limit)), f"already {connections} {where}".rstrip() + f" ({option})")
+
+
+class Rate:
+    """--rate N/SECONDS, like xinetd's cps: if more than N clients per second come on average, a pause begins.
+
+    It is a token bucket that holds N tokens, so a burst of N is always served. xinetd divides by whole seconds instead,
+    and already pauses at a steady N per second (access.c, 2.3.15).
+    """
+
+    def __init__(self, most: int, pause: int) -> None:
+        self._most = most
+        self.pause = pause
+        self._tokens = float(most)
+        self._updated = monotonic()
+        self._paused_until = 0.0
+
+    def exceeded(self) -> bool:
+        """Count a client. True if it is one too many, which begins a pause, and for all clients during the pause."""
+        now = monotonic()
+        if now < self._paused_until:
+            return True
+        self._tokens = min(self._most, self._tokens + (now - self._updated) * self._most) - 1
+        self._updated = now
+        if self._tokens >= 0:
+            return False
+        self._paused_until = now + self.pause
+        self._tokens = float(self._most)
+        return True
+
+    @property
+    def cause(self) -> Cause:
+        return Cause("--rate", f"{self._most}/{self.pause}")
+
+
+class Session:
+    """One session, from the verdict until the server has ended.
+
+    origin   source and network of the client; None until they are known
+    number   how many clients of its source were connected when it came, itself included; 0 until it is known
+    refused  whether a child finished its admission and refused it
+    seconds  the duration, after the end
+    text     text from the record of its start, for the record of its end
+    """
+
+    __slots__ = ("number", "origin", "peer", "pid", "refused", "seconds", "since", "text")
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.origin: Origin | None = None
+        self.number = 0
+        self.pid = 0
+        self.refused = False
+        self.since = monotonic()
+        self.seconds = 0.0
+        self.text: RecordText | None = None
+
+
+class Sessions:
+    """All sessions of the gate.
+
+    most     the limit of sessions at a time
+    count    the number of sessions now
+    full     whether the limit is reached
+    served   the number of clients that got a server so far
+    refused  the number of clients that were refused so far
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.most = limits.connections
+        self._limits = limits
+        self._counts = ClientCounts(limits)
+        self._running: dict[int, Session] = {}
+        self.count = 0
+        self.full = False
+        self.served = 0
+        self.refused = 0
+
+    def begin(self, peer: Peer) -> Session | Verdict:
+        """Begin a session for this client. Returns the verdict instead if a limit refuses it."""
+        session = Session(peer)
+        excess = refusal("--max-connections", self.most) if self.full else self._count(session)
+        if excess is None:
+            self._add_one()
+        return excess or session
+
+    def begin_behind_proxy(self, proxy: Peer) -> Session | Verdict:
+        """Begin a session for a client behind this proxy. Its address comes later."""
+        if self.full:
+            return refusal("--max-connections", self.most)
+        self._add_one()
+        return Session(proxy)
+
+    def name_client(self, session: Session, peer: Peer) -> Verdict | None:
+        """The client behind the proxy is known now. Returns the verdict if a limit refuses it, else None."""
+        if session.number:
+            return None
+        session.peer = peer
+        return self._count(session)
+
+    def started(self, session: Session) -> None:
+        """The process of this session runs."""
+        self.served += 1
+        self._running[session.pid] = session
+
+    def turned_away(self, session: Session) -> None:
+        """The child that finished the admission refuses the client."""
+        session.refused = True
+        self.served -= 1
+        self.refused += 1
+
+    def ended(self, pid: int) -> Session | None:
+        """A process has ended. Returns its session, which is over, or None if the process had none."""
+        session = self._running.pop(pid, None)
+        if session:
+            self.end(session)
+        return session
+
+    def end(self, session: Session) -> None:
+        """End this session: its server has ended, or could not be started."""
+        session.seconds = monotonic() - session.since
+        self.count -= 1
+        self.full = False
+        if session.origin:
+            self._counts.leave(session.origin)
+
+    def forget(self) -> None:
+        """Called in the guardian: the clients that are connected now may have left before it serves one."""
+        self._counts = ClientCounts(self._limits)
+        self._running.clear()
+        self.count, self.full = 0, False
+
+    def _count(self, session: Session) -> Verdict | None:
+        origin = self._counts.origin(session.peer)
+        number = self._counts.enter(origin)
+        if isinstance(number, Verdict):
+            return number
+        session.origin, session.number = origin, number
+        return None
+
+    def _add_one(self) -> None:
+        self.count += 1
+        self.full = self.count >= self.most
+
+
+class Pending(NamedTuple):
+    """An admission that has to wait, and what it needs."""
+
+    machine: "Admission"
+    need: "Need"
+
+
+class AdmittedClient(NamedTuple):
+    """A client that was let in, or about which a child of the gate will decide.
+
+    rules     the rules that were in force when it came
+    decision  None if there is none yet
+    unsent    bytes that it must be sent before any others
+    header    the length of a PROXY header that must still be read, so that the server does not see it
+    pending   the rest of its admission, if there is no decision yet
+    """
+
+    connection: _socket.socket
+    session: Session
+    rules: RulesInForce
+    decision: Decision | None
+    unsent: bytes = b""
+    header: int = 0
+    pending: Pending | None = None
+
+    def without_header(self) -> "AdmittedClient":
+        """Read the header, which has come completely. Returns the same client without it."""
+        left = self.header
+        with suppress(OSError):  # the connection was reset meanwhile; the server will notice it
+            while left and (read := len(self.connection.recv(left))):
+                left -= read
+        return self._replace(header=0)

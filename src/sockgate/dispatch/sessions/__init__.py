@@ -1,1 +1,0 @@
-"""The clients that are being served, and the counts for the limits."""
