@@ -4,6 +4,7 @@ from ..accounts import any_group, named_user
 from ..assigned_ports import PORTS
 from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
+from ..host_tables import asked_for
 from ..outcomes import approximated, blocked, broken, ignored, translated
 from ..service import STREAM
 from .lines import Line
@@ -50,8 +51,9 @@ def program(
         server = tcpd(line, links, argv0, kind, waits)
         argv0 = server
     elif line.host.wraps and kind == STREAM and not waits:
-        option = links.option("--hosts-access", argv0.rpartition("/")[2])
-        line.answer("inetd -l", translated(option, text="inetd asks hosts.allow for every service"))
+        daemon = argv0.rpartition("/")[2]
+        option = links.option("--hosts-access", daemon)
+        line.answer("inetd -l", asked_for(line.host, daemon, "inetd asks hosts.allow for every service", option))
     if not waits:
         words, answers = peel(links, [server, *rest], GATE_LINKS)
         for answer in answers:
@@ -94,6 +96,6 @@ def tcpd(line: Line, links: Chain, daemon: str, kind: str, waits: bool) -> str:
     if line.host.wraps and not daemon.startswith("/"):
         line.answer("tcpd", blocked(f"inetd -l starts {daemon!r} itself and does not find it: give its whole path"))
     path = daemon if daemon.startswith("/") else f"/usr/sbin/{daemon}"
-    option = links.option("--hosts-access", path.rpartition("/")[2])
-    line.answer("tcpd", translated(option, text="in place of tcpd"))
+    named = path.rpartition("/")[2]
+    line.answer("tcpd", asked_for(line.host, named, "in place of tcpd", links.option("--hosts-access", named)))
     return path

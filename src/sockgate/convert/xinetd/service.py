@@ -8,6 +8,7 @@ from ..accounts import by_setpriv
 from ..assigned_ports import PORTS
 from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
+from ..host_tables import asked_for
 from ..input_files import Place
 from ..outcomes import Answer, approximated, blocked, broken, entry_of, ignored, translated
 from ..report import Report
@@ -197,7 +198,8 @@ def tcp_wrappers(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
                       "server with wait = yes accepts itself; add flags = NOLIBWRAP if they need not hold")  # fmt: skip
         return
     daemon = draft.libwrap or wrapper_name(draft)
-    yield translated(draft.restrict("--hosts-access", daemon), text="xinetd asks hosts.allow and hosts.deny")
+    option = draft.restrict("--hosts-access", daemon)
+    yield asked_for(draft.host, daemon, "xinetd asks hosts.allow and hosts.deny", option)
 
 
 def wrapper_name(draft: Draft) -> str:
@@ -219,7 +221,8 @@ def tcpd(draft: Draft) -> Iterator[Answer]:
         yield blocked("nothing can ask hosts.allow for the connections that a server with wait = yes accepts itself")
         return
     daemon = path.rpartition("/")[2]
-    yield translated(draft.restrict("--hosts-access", daemon), f"ExecStart={path}", text="in place of tcpd")
+    option = draft.restrict("--hosts-access", daemon)
+    yield asked_for(draft.host, daemon, "in place of tcpd", option, f"ExecStart={path}")
 
 
 def chained(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
