@@ -5,68 +5,25 @@ question. Each question has a line in the report. Where another answer would let
 refused: the unit does not ask again, so a file that is missing today would open a door for good.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-
 from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Report
 from ..shell.state import HIDDEN, Question, Started, State
+from ..shell.worlds import Elsewhere, Explored
 from .command_words import server_at, shown
 from .strictness import stricter
-
-MOST_WORLDS = 60
-MOST_COMMANDS = 5000  # of all worlds together
-World = Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """The servers that the script starts with other answers to these questions."""
-
-    questions: tuple[Question, ...]
-    servers: tuple[Started, ...]
 
 
 def servers_of(state: State) -> tuple[Started, ...]:
     return tuple(command for command in state.commands if server_at(command.words) is not None)
 
 
-def explore(base: State, evaluate: Callable[[World], State]) -> Iterator[Elsewhere]:
-    """One other answer first, then two, and so on, as far as it can be afforded."""
-    known = dict(base.questions)
-    waiting = deque(further({}, base))
-    seen: set[frozenset[tuple[str, int]]] = set()
-    spent = 0
-    while waiting and len(seen) < MOST_WORLDS and spent < MOST_COMMANDS:
-        world = waiting.popleft()
-        if frozenset(world.items()) in seen:
-            continue
-        seen.add(frozenset(world.items()))
-        state = evaluate(world)
-        spent += state.ran + 1
-        known |= {key: question for key, question in state.questions.items() if key not in known}
-        if all(key in state.questions for key in world):
-            yield Elsewhere(tuple(known[key] for key in world), servers_of(state))
-            waiting.extend(further(world, state))
-
-
-def further(world: World, state: State) -> Iterator[dict[str, int]]:
-    """This world with one more answer that is another one."""
-    for question in state.questions.values():
-        if question.key not in world:
-            yield from ({**world, question.key: number} for number in range(1, question.others + 1))
-
-
-def report_questions(
-    name: str, names: list[str], state: State, elsewhere: list[Elsewhere], report: Report
-) -> frozenset[int]:
+def report_questions(name: str, names: list[str], state: State, explored: Explored, report: Report) -> frozenset[int]:
     """A line for each question; the numbers of the servers that are refused. names: of the servers."""
     servers = servers_of(state)
     refused: list[tuple[int, frozenset[Question]]] = []
-    for one in elsewhere:
+    for one in explored.elsewhere:
         for number, server in enumerate(servers):
-            other = counterpart(server, number, one.servers)
+            other = counterpart(server, number, servers_of(one.state))
             reason = stricter(state.host, server, other) if other else ""
             is_told = any(
                 number == refused_one and questions <= set(one.questions) for refused_one, questions in refused
@@ -78,10 +35,13 @@ def report_questions(
                 report.entries.append(entry_of(names[number], one.questions[-1].place, shown([asked]), answer))
     used = frozenset().union(*(server.all_keys for server in servers))
     for question in state.questions.values():
-        alone = [one for one in elsewhere if one.questions == (question,)]
+        alone = [one for one in explored.elsewhere if one.questions == (question,)]
         if not question.is_doubled and not any(questions == {question} for _, questions in refused):
             answer = consequence(question, servers, alone, used)
             report.entries.append(entry_of(name, question.place, shown([question.asked]), answer))
+    if not explored.is_whole and servers:
+        text = "it asks this machine so much that not every combination of answers was tried: fewer clients may come in"
+        report.entries.append(entry_of(name, servers[0].place, "questions", approximated(text)))
     return frozenset(number for number, _ in refused)
 
 
@@ -108,16 +68,17 @@ def consequence(
     if frozen:
         return approximated(f"{question.answer}; the unit keeps that, and {question.freezes} no longer counts")
     for one in elsewhere:
-        if not one.servers and servers:
+        others = servers_of(one.state)
+        if not others and servers:
             return approximated(f"{question.answer}; otherwise the script starts no server, and the unit does not ask")
-        for server, other in zip(servers, one.servers, strict=False):
+        for server, other in zip(servers, others, strict=False):
             if server.words != other.words:
                 text = f"{question.answer}; otherwise {told(other)}, and the unit does not ask again"
                 return approximated(text)
             if inherited(server) != inherited(other):
                 return approximated(f"{question.answer}; otherwise the server has other variables or limits")
-        if len(one.servers) > len(servers):
-            last = one.servers[-1]
+        if len(others) > len(servers):
+            last = others[-1]
             return approximated(f"{question.answer}; otherwise the script would start {told(last)} as well")
     return translated(text=f"{question.answer}; nothing that is started depends on it")
 

@@ -12,10 +12,11 @@ from ..service import Service
 from ..shell.evaluator import evaluate_script
 from ..shell.state import Started, State
 from ..shell.syntax import ScriptError
+from ..shell.worlds import World, explore
 from .command import convert
 from .command_words import OTHER_SERVERS, SERVERS, other_server, server_at, shown
 from .options import WITH_VALUE, WITHOUT_VALUE
-from .other_answers import World, explore, report_questions, servers_of, told
+from .other_answers import report_questions, servers_of, told
 
 
 def read(files: list[str], host: Host, report: Report) -> list[Service]:
@@ -45,7 +46,7 @@ def read_script(path: str, host: Host, report: Report) -> list[Service]:
     if not servers:
         report.entries.append(nothing_starts(shell, name, path))
     names = [name if len(servers) == 1 else f"{name}-{port_of(command)}" for command in servers]
-    refused = report_questions(name, names, shell, list(explore(shell, again(shell, path))), report)
+    refused = report_questions(name, names, shell, explore(shell, again(shell, path)), report)
     converted = [
         convert(names[number], command, host, report) for number, command in enumerate(servers) if number not in refused
     ]
