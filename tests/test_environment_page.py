@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sockgate.access import dnsbl, tcprules
-from sockgate.connection import greet_delay, proxy
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate, greet_delay, proxy
 from sockgate.connection.server import SCRUBBED_NAMES, SCRUBBED_PREFIXES
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse

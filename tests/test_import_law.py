@@ -42,8 +42,7 @@ LOADED = {
     "_socket", "errno",
     "sockgate", "sockgate.shim", "sockgate.core", "sockgate.core.addresses", "sockgate.core.options",
     "sockgate.core.peer", "sockgate.access", "sockgate.access.address_access",
-    "sockgate.connection", "sockgate.connection.admission", "sockgate.connection.gate", "sockgate.connection.server",
-    "sockgate.connection.log",
+    "sockgate.connection", "sockgate.connection.admission", "sockgate.connection.server", "sockgate.connection.log",
 }  # fmt: skip
 
 

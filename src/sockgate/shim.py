@@ -8,8 +8,8 @@ import posix
 import sys
 
 from . import __version__
+from .connection import Gate
 from .connection.admission import Outcome, admission, advance
-from .connection.gate import Gate
 from .connection.log import Log
 from .connection.server import (
     FIRST_INHERITED,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.access.tcprules_access import RulesAccess
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.core import ALLOW, DENY, NO_MATCH, ConfigError
 from sockgate.core.options import parse
 from sockgate.rulefile.compiler import compile_rules

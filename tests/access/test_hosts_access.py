@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sockgate.access.hosts_access import HostsAccess
 from sockgate.access.hosts_table import LONGEST_RULE
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.core import ALLOW, DENY, NO_MATCH, ConfigError, UsageError
 from sockgate.core.host_names import CONFIRMED, FAILED
 from sockgate.core.options import parse

@@ -75,7 +75,7 @@ def test_a_text_of_300_kilobytes_of_ranges_is_read_within_the_memory_of_the_ship
     assert path.stat().st_size > 300_000
     code = (
         f"import sys; sys.path[:0] = [{str(SOURCE)!r}]\n"
-        "from sockgate.connection.gate import Gate\n"
+        "from sockgate.connection import Gate\n"
         "from sockgate.core.options import parse\n"
         "from sockgate.core.peer import internet_peer, pack\n"
         f"gate = Gate(parse(['--rules', {str(path)!r}, 'server']))\n"

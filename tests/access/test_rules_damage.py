@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.access.tcprules_access import RulesAccess
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.core import DENY, ConfigError, Verdict
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer

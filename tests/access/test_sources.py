@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.access import xinetd_access
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.core import ConfigError, rule_files
 from sockgate.core.options import parse
 from sockgate.core.rule_files import MISSING, UNSTEADY, Sources, exists, is_current, kind_of, names_in, read_file, sign

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sockgate.connection import Gate
 from sockgate.connection.admission import Outcome, admission, advance
-from sockgate.connection.gate import Gate
 from sockgate.connection.needs import Place, ProxyHeader, Send, Silence
 from sockgate.core import ALLOW, DENY, Cause, GateError, Refused, SystemFailure, Verdict
 from sockgate.core.listing import Listing

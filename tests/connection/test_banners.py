@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.connection import Gate
 from sockgate.connection.banners import LARGEST_BANNER, Banners, discard_input, send
-from sockgate.connection.gate import Gate
 from sockgate.core import DENY, ConfigError, UsageError, Verdict
 from sockgate.core.actions import Actions
 from sockgate.core.options import parse

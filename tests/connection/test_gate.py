@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.access import Check
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.core import ALLOW, DENY, NO_MATCH, Cause, UsageError, Verdict
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse

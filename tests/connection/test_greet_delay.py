@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import pytest
 
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.connection.greet_delay import GreetDelay, first_words, parse_greet_delay
 from sockgate.core import ALLOW, DENY, Cause, ConfigError, UsageError, Verdict
 from sockgate.core.options import parse

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.access.xinetd_access import XinetdAccess
-from sockgate.connection import proxy
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate, proxy
 from sockgate.core import DENY, Refused, UsageError
 from sockgate.core.addresses import AddressList
 from sockgate.core.options import parse

@@ -10,8 +10,7 @@ from proxyprotocol.result import ProxyResultIPv4, ProxyResultIPv6
 from proxyprotocol.v1 import ProxyProtocolV1
 from proxyprotocol.v2 import ProxyProtocolV2
 
-from sockgate.connection import proxy
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate, proxy
 from sockgate.core.addresses import AddressList
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.convert import programs
 from sockgate.core import DENY
 from sockgate.core.options import parse

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.convert import programs
 from sockgate.convert.report import Outcome
 from sockgate.convert.report_text import render_text

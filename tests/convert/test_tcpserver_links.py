@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
 from sockgate.core.options import parse

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.core import Cause, GateError
 from sockgate.core.options import parse
 from sockgate.dispatch.options import parse as parse_resident

@@ -14,7 +14,7 @@ from _posixsubprocess import fork_exec
 from collections.abc import Callable
 from typing import ParamSpec, Protocol
 
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.core import Verdict
 from sockgate.core.peer import Peer
 from sockgate.core.questions import Questions

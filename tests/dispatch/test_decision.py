@@ -2,7 +2,7 @@
 
 import pytest
 
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.core import ALLOW, Verdict
 from sockgate.core.options import parse
 from sockgate.dispatch.deciding.decision import MOST_KEPT, Decision, EnvironmentTemplate, Memory

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.connection.log import ACCEPTED, ENDED, journal_record, peer_fields
 from sockgate.core import ALLOW, DENY, Cause, ServerMissing, Verdict
 from sockgate.core.options import parse

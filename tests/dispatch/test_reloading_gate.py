@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.core import DENY, GateError, UsageError, rule_files
 from sockgate.core.options import Settings, parse
 from sockgate.dispatch.deciding import reloading_gate

@@ -24,7 +24,7 @@ WRITE = """
 import json, os, sys
 sys.path[:0] = ["/usr/lib/sockgate"]
 from sockgate.core import ALLOW, DENY, Cause, ConfigError, Verdict
-from sockgate.connection.gate import Gate
+from sockgate.connection import Gate
 from sockgate.connection.log import Log
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, internet_peer

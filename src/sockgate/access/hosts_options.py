@@ -2,9 +2,9 @@
 
 import posix
 
-from ..core import ALLOW, DENY, ConfigError, PassingError
+from ..core import ALLOW, DENY, ConfigError
 from ..core.actions import Actions
-from ..core.rule_files import exists, read_file
+from ..core.rule_files import PassingError, exists, read_file
 from .hosts_words import Flaw
 
 TYPE_CHECKING = False

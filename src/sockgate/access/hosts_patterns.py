@@ -7,10 +7,10 @@ that it may be about, so that a rule refuses them, and lets none of them in by i
 
 import _socket
 
-from ..core import ConfigError, PassingError
+from ..core import ConfigError
 from ..core.host_names import HOST_NAME_CHARACTERS
 from ..core.peer import pack, text_of
-from ..core.rule_files import read_file
+from ..core.rule_files import PassingError, read_file
 from .hosts_request import ALL, PARANOID, UNKNOWN, ClientKeys, End
 from .hosts_words import (
     ALL_ONES,

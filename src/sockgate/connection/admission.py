@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from ..core.peer import Peer
-    from .gate import Gate
+    from . import Gate
     from .needs import Need
 
     Answer = bytes | None

@@ -16,8 +16,8 @@ from .log import NOTICE, REFUSED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import Gate
     from .admission import Outcome
-    from .gate import Gate
     from .log import Log
 
 # The gate stays for this time after a refused datagram. Otherwise a flood of datagrams would start a gate for each.

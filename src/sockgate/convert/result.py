@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..connection.gate import Gate
+from ..connection import Gate
 from ..core import ConfigError, GateError
 from ..core.options import parse
 from ..host.host import Host

@@ -113,10 +113,6 @@ class ConfigError(GateError):
     code = 100
 
 
-class PassingError(ConfigError):
-    """A file could not be read for a reason that is not in the file and may pass: want of descriptors, a bad moment."""
-
-
 class SystemFailure(GateError):
     """A system call failed unexpectedly. It may work later."""
 

@@ -11,7 +11,7 @@ build fails. As long as `is_current` holds for a record, another build would rea
 import errno
 import posix
 
-from . import Cause, ConfigError, PassingError
+from . import Cause, ConfigError
 
 FILE_TYPE, REGULAR_FILE, DIRECTORY = 0o170000, 0o100000, 0o040000  # S_IFMT, S_IFREG, S_IFDIR
 LARGEST_TEXT = 1 << 20  # sockgate reads a text at every connection; a text of this size takes 0.1 s
@@ -25,6 +25,10 @@ Sources = dict[str, Signature]
 MISSING: Signature = (0, 0)
 UNSTEADY: Signature = (-1, -1)  # equals no signature; two looks saw different files, or a look failed by chance
 LASTING_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG)
+
+
+class PassingError(ConfigError):
+    """A file could not be read for a reason that is not in the file and may pass: want of descriptors, a bad moment."""
 
 
 class RuleWarning:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ..access.tcprules_access import RulesAccess
-from ..connection.gate import Gate
+from ..connection import Gate
 from ..core import DENY
 from ..core.host_names import NONE, HostName
 from ..core.peer import Peer

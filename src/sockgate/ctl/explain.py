@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ..access.dnsbl import DnsList
-from ..connection.gate import Gate
+from ..connection import Gate
 from ..core import DENY, ConfigError, UsageError, Verdict
 from ..core.host_names import GivenName
 from ..core.listing import Listing

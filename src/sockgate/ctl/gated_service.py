@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 
 from ..access.hosts_access import DIRECTORY
-from ..connection.gate import Gate
+from ..connection import Gate
 from ..core import ConfigError, GateError, UsageError
 from ..core.options import GATE_OPTIONS, Option, Settings, parse
 from ..dispatch.options import OPTIONS as RESIDENT_OPTIONS

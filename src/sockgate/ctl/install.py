@@ -11,7 +11,7 @@ import shutil
 import sys
 
 from ..atomic_write import write_atomically
-from ..connection.gate import Gate
+from ..connection import Gate
 from ..core import ConfigError, UsageError
 from ..core.options import GATE_OPTIONS, parse
 from ..host.host import Host

@@ -7,7 +7,7 @@ from itertools import islice
 
 from ...access.tcprules_access import RulesAccess
 from ...access.xinetd_access import Entry, XinetdAccess
-from ...connection.gate import Gate
+from ...connection import Gate
 from ...core import Cause, ConfigError, Refused
 from ...core.peer import Peer, internet_peer, pack
 from ...host.host import Host

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from ...connection.gate import LOOKUP_OPTIONS
+from ...connection import LOOKUP_OPTIONS
 from ...host.host import Host
 from ...units.unit import Unit
 from ..gated_service import GatedService

@@ -7,7 +7,7 @@ of the records are made once for each pair of addresses. Then only what differs 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from ...connection.gate import Gate
+from ...connection import Gate
 from ...connection.log import Field, clean, peer_fields
 from ...core import Verdict
 from ...core.peer import Peer

@@ -3,7 +3,7 @@
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
-from ...connection.gate import Gate
+from ...connection import Gate
 from ...core import GateError, SystemFailure, UsageError, Verdict
 from ...core.options import Settings
 from ...core.peer import Peer
