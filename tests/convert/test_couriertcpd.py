@@ -89,8 +89,8 @@ def test_setting_is_reported(text: str, what: str, outcome: Outcome, said: str, 
     ("text", "said"),
     [
         ("hello\n", "these are no settings of Courier's imapd, pop3d or esmtpd"),
-        ("10\tallow,RELAYCLIENT\n", "these are access rules, which need no conversion: give them to the gate with "
-         "--courier-access"),
+        ("10\tallow,RELAYCLIENT\n", "these are access rules, which need no conversion: give the settings that name "
+         "them, /etc/courier/imapd; the gate reads the rules with --courier-access"),
         ("PORT='1\n", "the closing ' is missing"),
     ],
 )  # fmt: skip

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.convert import programs
 from sockgate.convert.report import Outcome
+from sockgate.host.host import Host
 
 from .test_couriertcpd import convert, units
 
@@ -100,3 +102,36 @@ def test_couriertls_is_told_no_user_where_couriertcpd_has_one_already(tmp_path: 
     text = options(tmp_path, "-user=games", "imapd-ssl")
     assert "-user=courier" not in text
     assert "User=games\n" in text
+
+
+RULES = "these are access rules, which need no conversion: give the settings that name them"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("imapd", "#! /bin/sh\nprefix=/usr\n. /etc/courier/imapd\ncouriertcpd $TCPDOPTS $PORT imaplogin\n",
+         "this is a start script: give the settings that it reads, /etc/courier/imapd"),
+        ("courier-imap", "#!/bin/sh\nDAEMON=/usr/lib/courier/imapd\n",
+         "this is a start script: give the settings that it reads, /etc/courier/imapd"),
+        ("courier-pop-ssl.service", "[Unit]\n[Service]\nExecStart=/usr/lib/courier/pop3d-ssl start\n",
+         "this is a unit: give the settings of the server that it starts, /etc/courier/pop3d-ssl"),
+        ("imapaccess", "127.0.0\tallow\n",
+         f"{RULES}, /etc/courier/imapd; the gate reads the rules with --courier-access"),
+        ("smtpaccess", "# rules\n", f"{RULES}, /etc/courier/esmtpd; the gate reads the rules with --courier-access"),
+        ("imapaccess.dat", "\0\0", "this is what makedat made of access rules: give the settings that name these, "
+         "/etc/courier/imapd"),
+    ],
+)  # fmt: skip
+def test_a_file_of_couriers_that_is_no_settings_is_told_which_file_is_meant(
+    name: str, text: str, expected: str, tmp_path: Path
+) -> None:
+    conversion = convert(tmp_path, text, name)
+    (entry,) = conversion.report.entries
+    assert (entry.outcome, entry.text) == (Outcome.REFUSED, f"{expected}; the service is not converted")
+
+
+def test_a_folder_of_rules_is_told_so_too(tmp_path: Path) -> None:
+    (tmp_path / "smtpaccess").mkdir()
+    conversion = programs.convert("couriertcpd", [str(tmp_path / "smtpaccess")], Host())
+    assert "give the settings that name them, /etc/courier/esmtpd" in conversion.report.entries[0].text

@@ -74,3 +74,26 @@ def test_verbs_agree_with_what_is_missing(tmp_path: Path) -> None:
     assert any("'wait' and 'user' are missing" in entry.text for entry in both.report.entries)
     one = convert(tmp_path, service(wait="-"))
     assert any("'wait' is missing" in entry.text for entry in one.report.entries)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "setuidgid `cat /none` tcpserver -RHl0 0 26 /bin/cat",
+        "nice -n `cat /none` tcpserver -RHl0 0 26 /bin/cat",
+        "envdir `cat /none` tcpserver -RHl0 0 26 /bin/cat",
+        "su `cat /none` -c 'tcpserver -RHl0 0 26 /bin/cat'",
+        "tcpserver -RHl0 -u `id -u no-user9` 0 26 /bin/cat",
+        "tcpserver -RHl0 `cat /none` 26 /bin/cat",
+        "chpst -u `cat /none` tcpserver -RHl0 0 26 /bin/cat",
+        "argv0 `cat /none` x",
+    ],
+)
+def test_no_mark_of_the_reader_of_scripts_is_in_the_report(line: str, tmp_path: Path) -> None:
+    """As '\\ufdd0' was in the message about an account that cannot be known."""
+    (tmp_path / "run").write_text(f"#!/bin/sh\nexec {line}\n")
+    (tmp_path / "imapd").write_text("ADDRESS=`cat /none`\nPORT=`cat /none`\nIMAP_UMASK=`cat /none`\n")
+    for program, name in (("tcpserver", "run"), ("couriertcpd", "imapd")):
+        conversion = programs.convert(program, [str(tmp_path / name)], HOST)
+        told = render_text(conversion, "DIR") + str(conversion.as_json())
+        assert not any(mark in told for mark in ("\ufdd0", "\ufdd1", "ufdd0", "ufdd1"))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.convert.input_files import ACCOUNT_MARK, UNKNOWN
 from sockgate.convert.shell.evaluator import dialect_of_script, evaluate_text
-from sockgate.convert.shell.state import ACCOUNT_MARK, UNKNOWN, State
+from sockgate.convert.shell.state import State
 from sockgate.convert.shell.syntax import ScriptError
 from sockgate.host.host import Host
 

@@ -45,7 +45,7 @@ def answers(network: Namespace, text: str, port: int) -> dict[str, str] | None:
 
 
 def ask(address: str, port: int) -> str:
-    with contextlib.suppress(ConnectionRefusedError), socket.create_connection((address, port), 10) as client:
+    with contextlib.suppress(ConnectionError), socket.create_connection((address, port), 10) as client:
         return "".join(iter(lambda: client.recv(65536).decode(), ""))
     return ""
 

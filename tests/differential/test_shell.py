@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.convert.input_files import UNKNOWN
 from sockgate.convert.shell.evaluator import evaluate_text
-from sockgate.convert.shell.state import UNKNOWN, State
+from sockgate.convert.shell.state import State
 from sockgate.convert.shell.syntax import Dialect, ScriptError
 from sockgate.host.host import Host
 

@@ -1,21 +1,19 @@
 """Read files of the old configuration, and name places in them."""
 
 import os
+import re
 import stat
-from dataclasses import dataclass
+
+from ..units.reader import Place
+
+__all__ = ["ACCOUNT_MARK", "UNKNOWN", "Place", "Unreadable", "names_in", "printable", "read_text"]
 
 LARGEST = 16 << 20  # bytes of one file
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A line of a file, as the report cites it."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
+# They stand in values that the shell reader made. They are Unicode noncharacters, which are in no real text.
+UNKNOWN = "\ufdd0"  # what cannot be known
+ACCOUNT_MARK = "\ufdd1"  # `id -u NAME` and `id -g NAME`: mark, u or g, name, mark
+# The marks, also as repr() writes them in a message.
+MARKED = re.compile("(?:\ufdd1|\\\\ufdd1)([ug])([^\\\\\ufdd1]*)(?:\ufdd1|\\\\ufdd1)|\ufdd0|\\\\ufdd0")
 
 
 class Unreadable(Exception):
@@ -61,6 +59,7 @@ def names_in(folder: str) -> list[str]:
 
 def printable(text: str) -> str:
     """Text of a configuration file as one line of a report or of a comment in a unit."""
+    text = MARKED.sub(lambda match: f"`id -{match[1]} {match[2]}`" if match[1] else "?", text)
     if text.isascii() and text.isprintable():
         return text
     cleaned = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -9,6 +9,13 @@ from .stunnel import Tls
 STREAM, DATAGRAM, SEQUENTIAL = "ListenStream", "ListenDatagram", "ListenSequentialPacket"
 
 
+def endpoint(address: str, port: int) -> str:
+    """An address and a port as ListenStream= takes them. The port alone stands for every address of both families."""
+    if not address:
+        return str(port)
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Listen:
     """One listening socket.

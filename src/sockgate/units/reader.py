@@ -8,15 +8,15 @@ LINE_END = re.compile(r"\r\n|\n\r|[\n\r\0]")
 COMMENTS = "#;"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A file and a line."""
+    """A line of a file; line 0 is the file as a whole."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,9 @@
 import os
 import re
 
-from ..gateoptions import offers
-from ..input_files import Unreadable, read_text
+from ..input_files import UNKNOWN, Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, translated
 from ..shell.parser import ASSIGNMENT
-from ..shell.state import UNKNOWN
 from .identity import envuidgid, known_account, setuidgid, su, sudo, uid_variables
 from .peeling import BadLink, Chain, Link, Result, Stays, first, flags_of
 
@@ -29,19 +27,10 @@ def tcp_env(chain: Chain, words: list[str]) -> Result:
     options, rest = flags_of(words, "t", "rR")
     letters = [letter for letter, _ in options]
     chain.needs_gate = True
-    became = ["TCP variables of the gate"]
-    missing = []
-    for option, wanted, variable in (
-        ("--hostname", True, "TCPREMOTEHOST"),
-        ("--ident", [x for x in letters if x in "rR"][-1:] != ["R"], "TCPREMOTEINFO"),
-    ):
-        if wanted and offers(option):
-            became.append(chain.option(option, None))
-        elif wanted:
-            missing.append(variable)
-    if not missing:
-        return rest, [translated(*became, text="in place of tcp-env")]
-    return rest, [approximated(f"in place of tcp-env, without {' and '.join(missing)}: no look-up is made", *became)]
+    became = ["TCP variables of the gate", chain.option("--hostname", None)]
+    if [letter for letter in letters if letter in "rR"][-1:] != ["R"]:
+        became.append(chain.option("--ident", None))
+    return rest, [translated(*became, text="in place of tcp-env")]
 
 
 def relaycheck(chain: Chain, words: list[str]) -> Result:

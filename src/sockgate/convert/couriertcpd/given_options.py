@@ -8,10 +8,11 @@ import os
 import re
 from dataclasses import dataclass
 
+from ..input_files import UNKNOWN
 from ..outcomes import blocked
 from ..shell.evaluator import evaluate_text
 from ..shell.starting import dialect_of
-from ..shell.state import UNKNOWN, State
+from ..shell.state import State
 from ..shell.syntax import ScriptError
 from .settings import Settings
 

@@ -12,16 +12,17 @@ from ...host.host import Host
 from ...units.model import Command, File, Word, Words
 from ..accounts import any_group, named_user
 from ..assigned_ports import port_of
-from ..input_files import Place, Unreadable, read_text
+from ..input_files import UNKNOWN, Place, Unreadable, read_text
 from ..outcomes import approximated, blocked, entry_of, translated
 from ..report import Report
-from ..service import STREAM, Listen, Service
+from ..service import STREAM, Listen, Service, endpoint
 from ..shell.evaluator import evaluate_file
 from ..shell.starting import dialect_of
-from ..shell.state import UNKNOWN, State
+from ..shell.state import State
 from ..shell.syntax import ScriptError
 from .access import access
 from .options import options
+from .other_files import why_no_settings
 from .settings import Settings, assignments, server_of
 
 
@@ -36,16 +37,14 @@ def read(files: list[str], host: Host, report: Report) -> list[Service]:
 
 def read_settings(path: str, host: Host, report: Report) -> Service | None:
     try:
-        text = read_text(path)
+        text = "" if os.path.isdir(path) else read_text(path)
     except Unreadable as error:
         report.entries.append(entry_of("", Place(path, 0), path, blocked(f"unable to read {path!r}: {error}")))
         return None
     lines = assignments(text)
-    name = server_of(path, lines)
-    if not name:
-        why = "these are no settings of Courier's imapd, pop3d or esmtpd"
-        if any("\t" in line and ("allow" in line or "deny" in line) for line in text.split("\n")):
-            why = "these are access rules, which need no conversion: give them to the gate with --courier-access"
+    why, name = why_no_settings(path, text), server_of(path, lines)
+    if why or not name:
+        why = why or "these are no settings of Courier's imapd, pop3d or esmtpd"
         report.entries.append(entry_of("", Place(path, 0), os.path.basename(path), blocked(why)))
         return None
     values = evaluate(path, name, host, report)
@@ -172,8 +171,7 @@ def listening(settings: Settings) -> tuple[Listen, ...]:
             return ()
         where = address_of(settings, own or address)
         wildcard = where in ("", "0", "0.0.0.0", "::")  # noqa: S104  # what the old settings say
-        at = str(number) if wildcard else f"[{where}]:{number}" if ":" in where else f"{where}:{number}"
-        listens.append(Listen(STREAM, at))
+        listens.append(Listen(STREAM, endpoint("" if wildcard else where, number)))
     if f"{prefix}PORT" in settings.lines:
         settings.answer(f"{prefix}PORT", translated(*(f"ListenStream={listen.address}" for listen in listens)))
     if f"{prefix}ADDRESS" in settings.lines:

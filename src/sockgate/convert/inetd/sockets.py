@@ -8,10 +8,11 @@ from ...host.host import GNU, OPENBSD
 from ...units.writer import report_form
 from ..assigned_ports import port_of
 from ..outcomes import approximated, blocked, translated
-from ..service import STREAM, Listen
+from ..service import STREAM, Listen, endpoint
 from .lines import Line
 
 FAMILIES = {"": "4", "4": "4", "6": "6", "46": "46", "6only": "6"}
+WILDCARDS = {"4": "0.0.0.0", "6": "::", "46": ""}  # noqa: S104
 BUFFERS = {"rcvbuf": "ReceiveBuffer", "sndbuf": "SendBuffer"}
 SIZE = re.compile(r"(\d{1,9})([km]?)", re.IGNORECASE)
 Family = tuple[tuple[Listen, ...], str]  # listening sockets and their BindIPv6Only=
@@ -78,8 +79,7 @@ def port(line: Line, service: str, protocol: str) -> int:
 
 def bound(line: Line, address: str, number: int, family: str, kind: str) -> tuple[tuple[Listen, ...], str]:
     if address in ("", "*"):
-        where = {"4": f"0.0.0.0:{number}", "6": f"[::]:{number}", "46": str(number)}[family]
-        return (Listen(kind, where),), {"4": "", "6": "ipv6-only", "46": "both"}[family]
+        return (Listen(kind, endpoint(WILDCARDS[family], number)),), {"4": "", "6": "ipv6-only", "46": "both"}[family]
     found = (one_address(line, one, number, family) for one in address.split(","))
     listens = [Listen(kind, where) for where in found if where]
     return tuple(listens), "ipv6-only" if any(listen.is_ipv6 for listen in listens) else ""
@@ -104,7 +104,7 @@ def one_address(line: Line, text: str, number: int, family: str) -> str:
             return ""
         line.answer(text, approximated(f"{text!r} is {resolved} now, and the unit keeps it"))
         text = resolved
-    return f"[{text}]:{number}" if ":" in text else f"{text}:{number}"
+    return endpoint(text, number)
 
 
 def family_of_both(line: Line, text: str) -> bool:

@@ -4,11 +4,11 @@ import os
 import re
 from collections.abc import Callable
 
-from ..input_files import Unreadable
+from ..input_files import UNKNOWN, Unreadable
 from .conditions import test
 from .runner import Call, Runner
 from .starting import names_a_server, start
-from .state import NO_KEYS, UNKNOWN, Question, is_secret
+from .state import NO_KEYS, Question, is_secret
 from .syntax import Dialect, ScriptError
 
 OK, FAILED, WRONG, NOT_FOUND = 0, 1, 2, 127

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from ..input_files import Place
+from ..input_files import UNKNOWN, Place
 from .runner import Call, Runner
-from .state import UNKNOWN, Question, is_secret
+from .state import Question, is_secret
 from .syntax import BashTest, Dialect, Joined, Negation, Primary, Test
 
 FALSE, WRONG = 1, 2  # the status of a test that fails, and of one that is none

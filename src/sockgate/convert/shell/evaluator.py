@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from ...host.host import Host
-from ..input_files import Place, read_text
+from ..input_files import UNKNOWN, Place, read_text
 from . import outputs
 from .builtins import builtin_named
 from .conditions import bash_test
@@ -20,7 +20,7 @@ from .fields import fields_of
 from .parser import ASSIGNMENT, parse
 from .runner import Call
 from .starting import dialect_of, start, starts_a_server
-from .state import NO_KEYS, UNKNOWN, Function, Keys, Question, State
+from .state import NO_KEYS, Function, Keys, Question, State
 from .syntax import (
     Assignment,
     BashTest,

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..input_files import Place
+from ..input_files import UNKNOWN, Place
 from .runner import Runner
-from .state import UNKNOWN, Question
+from .state import Question
 from .syntax import Dialect, Literal, Parameter, Piece, Word
 
 BLANKS = " \t\n"

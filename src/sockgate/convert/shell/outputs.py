@@ -4,13 +4,13 @@ import os
 import re
 from dataclasses import dataclass
 
-from ..input_files import Place, Unreadable, read_text
+from ..input_files import ACCOUNT_MARK, UNKNOWN, Place, Unreadable, read_text
 from .arithmetic import NotCalculated, calculate
 from .builtins import program
 from .conditions import test
 from .expansion import host_name
 from .runner import Call, NotKnown, Runner
-from .state import ACCOUNT_MARK, UNKNOWN, Question, is_secret
+from .state import Question, is_secret
 from .syntax import Block, Pipeline, Simple
 
 ELSEWHERE = frozenset((">", ">>", "1>", "1>>", "&>", ">&", ">|", "&>>"))

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..input_files import Place
+from ..input_files import UNKNOWN, Place
 from .parser import ASSIGNMENT
 from .runner import Call, Runner
-from .state import NO_KEYS, UNKNOWN, Question, Started, State, is_secret
+from .state import NO_KEYS, Question, Started, State, is_secret
 from .syntax import Dialect, Word
 
 SHELLS = frozenset(("sh", "bash", "dash", "ksh"))

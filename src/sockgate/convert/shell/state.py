@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ...host.host import Host
-from ..input_files import Place, Unreadable, read_text
+from ..input_files import UNKNOWN, Place, Unreadable, read_text
 from .syntax import Block, Command, Dialect, ScriptError
 
-UNKNOWN = "\ufdd0"  # stands in a value for what cannot be known; a Unicode noncharacter, in no real text
-# `id -u NAME` and `id -g NAME` stay what they say, since User= takes names: mark, u or g, name, mark.
-ACCOUNT_MARK = "\ufdd1"
 MOST_COMMANDS = 5000
 MOST_TEXTS = 200  # scripts, words of eval and calls of functions that are read for one script
 DEEPEST = 8

@@ -6,7 +6,6 @@ import re
 from ...core import ALLOW, GateError
 from ...core.options import DEFAULT_TIMEOUT
 from ...rulefile.reader import StoredRule, read_rules
-from ..gateoptions import offers
 from ..outcomes import Answer, approximated, blocked, translated
 from .options import Listener
 
@@ -57,26 +56,14 @@ def lookups(listener: Listener, answers: Answers) -> None:
 
     Rules that need such a look-up would let in other clients without it.
     """
-    names, infos = needed_by(listener.rules)
     if listener.ident is None:
-        answers.append(undecided_ident(listener, infos))
-    wanted = (
-        ("-h", listener.lookup, "--hostname", "TCPREMOTEHOST", "host name", names),
-        ("-p", listener.lookup and listener.paranoid, "--paranoid", "check of TCPREMOTEHOST", "", False),
-        ("-r", bool(listener.ident), "--ident", "TCPREMOTEINFO", "user", infos),
-    )
-    for letter, is_wanted, option, variable, what, is_needed in wanted:
-        if not is_wanted:
-            continue
-        if option == "--ident" and offers(option):
-            answers.append((letter, translated(*ident(listener))))
-        elif offers(option):
-            answers.append((letter, translated(listener.chain.option(option, None))))
-        elif is_needed:
-            text = f"{listener.rules!r} has rules by {what}, and none is looked up; write them by address"
-            answers.append((letter, blocked(text)))
-        else:
-            answers.append((letter, approximated(f"no look-up is made, so there is no {variable}")))
+        answers.append(undecided_ident(listener, has_rules_by_user(listener.rules)))
+    if listener.lookup:
+        answers.append(("-h", translated(listener.chain.option("--hostname", None))))
+        if listener.paranoid:
+            answers.append(("-p", translated(listener.chain.option("--paranoid", None))))
+    if listener.ident:
+        answers.append(("-r", translated(*ident(listener))))
     if listener.local_name is None:
         text = "tcpserver looked up the machine's own name for TCPLOCALHOST; none is now: add --local-name NAME"
         answers.append(("without -l", approximated(text)))
@@ -104,14 +91,9 @@ def ident(listener: Listener) -> list[str]:
     return options
 
 
-def needed_by(path: str) -> tuple[bool, bool]:
-    """Whether rules need host names, and whether they need ident. (Unreadable rules refuse every client anyway.)"""
-    names = infos = False
-    for rule in rules_of(path):
-        who = rule.key.partition("@")[2] if "@" in rule.key else rule.key
-        infos = infos or "@" in rule.key
-        names = names or who.startswith("=")
-    return names, infos
+def has_rules_by_user(path: str) -> bool:
+    """Whether rules need what ident says. (Unreadable rules refuse every client anyway.)"""
+    return any("@" in rule.key for rule in rules_of(path))
 
 
 def rules_of(path: str) -> list[StoredRule]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from ...host.host import Host
 from ..accounts import any_group, named_user, numbered_user
 from ..chain.peeling import Chain
+from ..input_files import ACCOUNT_MARK
 from ..outcomes import Answer, approximated, blocked, translated
-from ..shell.state import ACCOUNT_MARK
 from .command_words import ACCOUNT, number_of, shown
 
 Answers = list[tuple[str, Answer]]

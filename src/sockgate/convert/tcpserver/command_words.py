@@ -3,7 +3,7 @@
 import re
 
 from ...host.host import Host
-from ..shell.state import ACCOUNT_MARK, UNKNOWN
+from ..input_files import ACCOUNT_MARK, UNKNOWN
 
 SERVERS = ("tcpserver", "sslserver", "tcpsvd")
 OF_S6 = "its rules are not those of tcprules: write them anew as a text of rules, and the line for tcpserver"

@@ -5,7 +5,7 @@ import re
 
 from ..assigned_ports import port_of
 from ..outcomes import Answer, approximated, blocked, translated
-from ..service import STREAM, Listen
+from ..service import STREAM, Listen, endpoint
 from .options import Listener
 
 Answers = list[tuple[str, Answer]]
@@ -36,7 +36,7 @@ def listen_on(listener: Listener, name: str, port_name: str, answers: Answers) -
         if found is None:
             answers.append((what, blocked(f"the host {name!r} cannot be resolved here")))
             return None
-        address = f"[{found}]:{number}" if ":" in found else f"{found}:{number}"
+        address = endpoint(found, number)
         if found != name:
             answers.append((name, approximated(f"{name!r} is {found} now, and the unit keeps it")))
     answers.append((what, translated(f"ListenStream={address}")))
@@ -45,7 +45,7 @@ def listen_on(listener: Listener, name: str, port_name: str, answers: Answers) -
 
 def wildcard(listener: Listener, number: int) -> tuple[str, Answer]:
     """The address for the host 0, and the line of the report."""
-    ipv4, both = f"0.0.0.0:{number}", str(number)
+    ipv4, both = endpoint("0.0.0.0", number), endpoint("", number)  # noqa: S104
     if listener.ipv4_only:
         return ipv4, translated(f"ListenStream={ipv4}", text="IPv4 alone, by -4")
     if listener.mapped:

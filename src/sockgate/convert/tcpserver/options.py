@@ -10,8 +10,8 @@ from ...core import UsageError
 from ...host.host import Host
 from ..chain.identity import known_account
 from ..chain.peeling import Chain
+from ..input_files import UNKNOWN
 from ..outcomes import Answer, approximated, blocked, ignored, translated
-from ..shell.state import UNKNOWN
 from .command_words import number_of
 
 # sslserver: those of ucspi-ssl 0.70 and of 0.80 to 0.95 together; no letter has two meanings in them.

@@ -1,6 +1,6 @@
 """Make the service record of a complete draft."""
 
-from ..service import DATAGRAM, STREAM, Listen, Service
+from ..service import DATAGRAM, STREAM, Listen, Service, endpoint
 from ..unit_names import unit_stem
 from .draft import Draft
 
@@ -37,8 +37,6 @@ def record_of(draft: Draft) -> Service:
 
 
 def listen_address(draft: Draft) -> str:
-    if draft.address:
-        return f"[{draft.address}]:{draft.port}" if ":" in draft.address else f"{draft.address}:{draft.port}"
-    if "IPV4" in draft.flags and "IPV6" not in draft.flags:
-        return f"0.0.0.0:{draft.port}"
-    return str(draft.port)
+    only_ipv4 = "IPV4" in draft.flags and "IPV6" not in draft.flags
+    assert draft.port is not None
+    return endpoint(draft.address or ("0.0.0.0" if only_ipv4 else ""), draft.port)  # noqa: S104
