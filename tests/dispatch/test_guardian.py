@@ -29,7 +29,7 @@ from tests.dispatch.gated import Gated, command_line, wait_until
 MOMENTS: dict[str, Named] = {
     "before the verdict": ReloadingGate.current,
     "after the verdict": ServerStarter.start,
-    "before the start": ServerStarter._launch,
+    "before the start": ServerStarter._start,
 }
 GREET = ["/bin/sh", "-c", "echo in; read -r line; echo $line"]
 

@@ -49,7 +49,7 @@ class Gate:
         """Everything that can be done now, and in so long a time."""
         end = time.monotonic() + seconds
         while True:
-            source = self._poller.wait(0.01)
+            source = self._poller.wait(time.monotonic() + 0.01)
             if isinstance(source, SlowReader):
                 self.refusals.go_on(source)
             elif time.monotonic() >= end:

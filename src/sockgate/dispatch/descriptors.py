@@ -79,10 +79,12 @@ class Stream:
 
     def write(self, data: bytes) -> bytes:
         """Write as much as is taken now. Returns the rest, or nothing if there is no reader any more."""
-        if self._socket:
+        if self._socket is not None:
             return send_now(self._socket, data)
         try:
-            while data and (self._poll is None or self._poll.poll(0)):
+            if self._poll is None:
+                return data[os.write(self._descriptor, data) :]
+            while data and self._poll.poll(0):
                 data = data[os.write(self._descriptor, data[:MOST_AT_ONCE]) :]
         except BlockingIOError:
             return data

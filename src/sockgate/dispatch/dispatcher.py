@@ -100,9 +100,12 @@ class Dispatcher:
                 self._do_later_work(timer)
             self._accepting.adjust(full=self._is_full)
             if self._exit_code is None:
-                source = self._poller.wait(self._timers.seconds_left())
+                source = self._poller.wait(self._timers.next_due)
                 if source is not None:
                     self._expect_chores(CHORES_SECONDS)
+                if isinstance(source, Listener):
+                    self._receive(source)
+                elif source is not None:
                     self._deal_with(source)
         except Exception as error:  # an error in the loop itself: systemd starts us again, sessions go on
             self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
@@ -110,9 +113,8 @@ class Dispatcher:
             self._exit_code = INTERNAL_ERROR
 
     def _deal_with(self, source: Source) -> None:
-        if isinstance(source, Listener):
-            self._receive(source)
-        elif isinstance(source, AskingChild):
+        """Everything but clients that come."""
+        if isinstance(source, AskingChild):
             self._children.hear(source)
         elif isinstance(source, SlowReader):
             self._refusals.go_on(source)
@@ -135,7 +137,8 @@ class Dispatcher:
         while left and (connection := self._accepting.accept(listener)):
             left -= 1
             self._guardian.keep(connection)
-            self._look_at_rules()
+            if self._gate.current() is not self._guarded or self._gate.has_news:
+                self._note_rules()
             client = self._reception.receive(connection, self._gate)
             if client:
                 clients.append(client)
@@ -144,21 +147,17 @@ class Dispatcher:
                     break
             if self._accepting.paused:
                 break
-        self._wait_out(self._starter.start(clients))
+        shortage = self._starter.start(clients)
+        if shortage:
+            self._wait_out(shortage)
         if self._sessions.full:
             self._do_chores()
         self._received = monotonic()
 
-    def _look_at_rules(self) -> None:
-        """Get the rules for the next client."""
-        if self._gate.current() is not self._guarded or self._gate.has_news:
-            self._note_rules()
-
     def _wait_out(self, shortage: str) -> None:
-        """If resources are short, clients wait for their servers, and no other client is accepted."""
-        if shortage:
-            self._accepting.pause(OVERLOAD_SECONDS, shortage)
-            self._timers.set(Timer.START_WAITING, OVERLOAD_SECONDS)
+        """Resources are short: clients wait for their servers, and no other client is accepted."""
+        self._accepting.pause(OVERLOAD_SECONDS, shortage)
+        self._timers.set(Timer.START_WAITING, OVERLOAD_SECONDS)
 
     def _start_waiting(self, seconds: float) -> None:
         """Start the servers of all clients that wait, because the gate ends and no other process will serve them."""
@@ -178,7 +177,9 @@ class Dispatcher:
             case Timer.END_OF_PAUSE:
                 self._accepting.end_pause()
             case Timer.START_WAITING:
-                self._wait_out(self._starter.start_waiting())
+                shortage = self._starter.start_waiting()
+                if shortage:
+                    self._wait_out(shortage)
             case Timer.SLOW_READERS:
                 self._refusals.give_up_late()
             case Timer.GUARDIAN:

@@ -31,11 +31,12 @@ class Poller:
         del self._sources[source.fileno()]
         self._epoll.unregister(source.fileno())
 
-    def wait(self, seconds: float) -> Source | None:
-        """The next source that is ready, or None after this time (-1 for no limit).
+    def wait(self, until: float) -> Source | None:
+        """The next source that is ready, or None at this time of time.monotonic().
 
         It returns one source at a time, so that no source starves another.
         """
+        seconds = -1 if until == FOREVER else max(0.0, until - monotonic())
         for descriptor, _events in self._epoll.poll(seconds, 1):
             return self._sources[descriptor]
         return None
@@ -55,34 +56,33 @@ class Timer(IntEnum):
 
 
 class Timers:
-    """The times when these things are due."""
+    """The times when these things are due.
+
+    next_due  the earliest, by time.monotonic(); FOREVER if none is set
+    """
 
     def __init__(self) -> None:
         self._due: dict[Timer, float] = {}
-        self._next_due = FOREVER
+        self.next_due = FOREVER
 
     def set(self, timer: Timer, seconds: float) -> None:
         """Make this timer due once, after these seconds. If it is already due earlier, that stays."""
         due = monotonic() + seconds
         if due < self._due.get(timer, FOREVER):
             self._due[timer] = due
-            self._next_due = min(self._next_due, due)
+            self.next_due = min(self.next_due, due)
 
     def cancel(self, timer: Timer) -> None:
         self._due.pop(timer, None)
 
-    def seconds_left(self) -> float:
-        """The seconds until the next timer is due. -1 if none is set."""
-        return -1 if self._next_due == FOREVER else max(0.0, self._next_due - monotonic())
-
     def take_due(self) -> Timer | None:
         """Delete and return the timer that has been due for the longest time. None if no timer is due."""
-        if monotonic() < self._next_due:
+        if monotonic() < self.next_due:
             return None
         timer, due = min(self._due.items(), key=itemgetter(1), default=(None, FOREVER))
         if timer is not None and due <= monotonic():
             del self._due[timer]
         else:
             timer = None
-        self._next_due = min(self._due.values(), default=FOREVER)
+        self.next_due = min(self._due.values(), default=FOREVER)
         return timer

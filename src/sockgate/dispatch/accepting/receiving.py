@@ -34,7 +34,7 @@ class Reception:
     ) -> None:  # fmt: skip
         self._accepting = accepting
         self._sessions = sessions
-        self._refusals = refusals
+        self.refusals = refusals
         self._records = records
         self._ended = ended
         self._rate = Rate(*limits.rate) if limits.rate else None
@@ -52,7 +52,7 @@ class Reception:
             if rules:
                 return Arrival(self, connection, ends, rules).admit(peer)
             problem = ConfigError(f"there are no valid rules: {gate.problem}")
-            self._refusals.refuse(connection, peer, problem, gate.message_without_rules)
+            self.refusals.refuse(connection, peer, problem, gate.message_without_rules)
             return None
         except PeerGone:
             self._records.gone()
@@ -71,13 +71,10 @@ class Reception:
         unsent = send_now(connection, gate.greeting) if gate.greeting else b""
         admitted = verdict if verdict.outcome == DENY else self.count(peer)
         if isinstance(admitted, Verdict):
-            self.refuse(connection, peer, admitted, unsent + gate.refusal(admitted))
+            self.refusals.refuse(connection, peer, admitted, unsent + gate.refusal(admitted))
             return None
         unsent += gate.welcome(verdict)
         return AdmittedClient(connection, admitted, rules, known, unsent and send_now(connection, unsent))
-
-    def refuse(self, connection: _socket.socket, peer: Peer, why: Verdict | GateError, message: bytes) -> None:
-        self._refusals.refuse(connection, peer, why, message)
 
     def count(self, peer: Peer, *, is_proxy: bool = False) -> Session | Verdict:
         """The new session, or the verdict if a limit refuses the client. Behind a proxy the client is not known yet."""
@@ -166,7 +163,9 @@ class Arrival:
             self._give_place_back()
             if self._decision is None and outcome.error is None:
                 self._rules.decision(self._ends, outcome.peer, outcome.verdict)  # this call remembers the verdict
-            self._reception.refuse(self._connection, outcome.peer, outcome.error or outcome.verdict, self._unsent)
+            self._reception.refusals.refuse(
+                self._connection, outcome.peer, outcome.error or outcome.verdict, self._unsent
+            )
             return None
         assert self._session
         assert self._decision

@@ -13,31 +13,33 @@ FLUSH_SECONDS, FLUSH_STEP = 0.5, 0.002
 
 
 class Backlog:
-    """Records that the reader has not taken yet. If there are too many, new ones are thrown away and counted."""
+    """Records that the reader has not taken yet. If there are too many, new ones are thrown away and counted.
+
+    lost  how many; 0 once that is told, which is as soon as there is room for it
+    """
+
+    __slots__ = ("lost", "records")
 
     def __init__(self) -> None:
         self.records: deque[bytes] = deque()
-        self._lost = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.records or self._lost)
+        self.lost = 0
 
     def add(self, record: bytes) -> None:
         if len(self.records) >= MOST_WAITING:
-            self._lost += 1
+            self.lost += 1
         else:
             self.records.append(record)
 
     def take_loss(self) -> int:
         """The number of records that were thrown away, if there is room for a record about it. Else 0."""
-        if not self._lost or len(self.records) >= MOST_WAITING:
+        if len(self.records) >= MOST_WAITING:
             return 0
-        lost, self._lost = self._lost, 0
+        lost, self.lost = self.lost, 0
         return lost
 
     def clear(self) -> None:
         self.records.clear()
-        self._lost = 0
+        self.lost = 0
 
 
 class BufferedLog(Log):
@@ -64,19 +66,19 @@ class BufferedLog(Log):
 
     @property
     def waiting(self) -> bool:
-        return bool(self._waiting or self._lines)
+        return bool(self._waiting.records or self._lines.records)
 
     def send(self) -> None:
         """Send the waiting records, as far as they are taken now."""
-        if self._lines:
+        if self._lines.records:
             self._send_lines()
-        if self._waiting:
+        if self._waiting.records:
             self._send_records()
 
     def flush(self) -> None:
         """Wait for a moment until all records have been taken. Called before an exit."""
         for _ in range(int(FLUSH_SECONDS / FLUSH_STEP)):
-            if not self._lines:
+            if not self._lines.records:
                 break
             self._send_lines()
             sleep(FLUSH_STEP)
@@ -89,16 +91,18 @@ class BufferedLog(Log):
 
     def add(self, record: bytes) -> None:
         """Add one record in the journal's own form."""
-        self._tell_lost_records()
+        if self._waiting.lost:
+            self._tell_lost_records()
         self._waiting.add(record)
 
     def write_line(self, text: str) -> None:
         """Write one line to standard error, at once or after the lines that wait."""
         line = text.encode() + b"\n"
-        if not self._lines:
+        if not self._lines.records:
             line = self._stderr.write(line)
         if line:
-            self._tell_lost_lines()
+            if self._lines.lost:
+                self._tell_lost_lines()
             self._lines.add(line)
 
     def _tell_lost_lines(self) -> None:
@@ -121,7 +125,8 @@ class BufferedLog(Log):
                 records[0] = rest
                 return
             records.popleft()
-            self._tell_lost_lines()
+            if self._lines.lost:
+                self._tell_lost_lines()
 
     def _send_records(self) -> None:
         records, journal = self._waiting.records, self._journal
@@ -133,7 +138,8 @@ class BufferedLog(Log):
                     self._connected = True
                 journal.send(records[0], _socket.MSG_NOSIGNAL)
                 records.popleft()
-                self._tell_lost_records()
+                if self._waiting.lost:
+                    self._tell_lost_records()
             except BlockingIOError:  # the queue of the journal is full
                 return
             except OSError:  # journald may have a new socket by now

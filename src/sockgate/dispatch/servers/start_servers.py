@@ -1,7 +1,6 @@
 """Start the servers of clients that were let in."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ...connection.log import ERROR, FAULT
 from ...core import DENY, GateError, Verdict, describe
@@ -14,15 +13,9 @@ from .child_channel import AskingChildren
 from .forked_server import fork_server
 from .vfork_server import pipe_of_failures, start_server
 
-
-class VforkPlan(NamedTuple):
-    """The arguments of start_server() for one client."""
-
-    path: bytes
-    environment: list[bytes]
-
-
-Plan = VforkPlan | Exception | None  # an exception is raised later, in the client's turn; None if a fork is needed
+# What start_server() needs for one client: the path of its server, and the environment. None if a fork is needed. An
+# error is raised when it is the client's turn.
+Plan = tuple[bytes, list[bytes]] | Exception | None
 
 
 class ServerStarter:
@@ -79,23 +72,23 @@ class ServerStarter:
 
     def _start(self, client: AdmittedClient, plan: Plan) -> None:
         """Start the server of one client. Raises GateError."""
-        session = client.session
-        session.pid = self._launch(client, plan)
+        session, rules = client.session, client.rules
+        if isinstance(plan, tuple):
+            path, environment = plan
+            connection = client.connection.fileno()
+            session.pid = start_server(path, rules.arguments, environment, connection, stderr=rules.stderr_is_client)
+        else:
+            session.pid = self._fork(client, plan)
         self._sessions.started(session)
         client.connection.close()
         self._records.counted(self._sessions.count, self._sessions.most)
         if client.decision:
             self._records.accepted(session, client.decision)
 
-    def _launch(self, client: AdmittedClient, plan: Plan) -> int:
-        """Start the process. Returns its id. Raises GateError."""
-        if isinstance(plan, VforkPlan):
-            rules = client.rules
-            return start_server(
-                plan.path, rules.arguments, plan.environment, client.connection.fileno(), stderr=rules.stderr_is_client
-            )
-        if plan is not None:
-            raise plan
+    def _fork(self, client: AdmittedClient, error: Exception | None) -> int:
+        """Start a child that becomes the server. Returns its id. Raises GateError, or the error in the plan."""
+        if error is not None:
+            raise error
         if client.decision:
             return fork_server(client, self._records)
         child, parent = self._children.connect(client.session)
@@ -123,6 +116,6 @@ def make_plan(client: AdmittedClient) -> Plan:
         return None
     try:
         environment = decision.environment
-        return VforkPlan(server.find(environment.search), environment.words(session.peer.remote_port, session.number))
+        return server.find(environment.search), environment.words(session.peer.remote_port, session.number)
     except Exception as error:  # it concerns this client only, so it is raised in its turn
         return error
