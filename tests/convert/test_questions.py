@@ -166,3 +166,35 @@ def test_a_value_that_the_unit_keeps_is_named_with_the_file_that_no_longer_count
     assert conversion.units
     (text,) = told(conversion, asked)
     assert text.endswith(f"the unit keeps that, and {file.replace('FOLDER', str(folder))} no longer counts")
+
+
+COURIER = "ADDRESS=0\nPORT=143\nIMAPDSTART=YES\nMAXDAEMONS=9\nTCPDOPTS=-nodnslookup\n"
+
+
+def convert_courier(folder: Path, text: str) -> Conversion:
+    (folder / "imapd").write_text(COURIER + text)
+    return programs.convert("couriertcpd", [str(folder / "imapd")], HOST)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[ -f gone ] && IMAPACCESSFILE=/etc/courier/access', '[ -r gone ] && BLACKLISTS="-block=z"',
+        'if [ -x /gone ]; then TCPDOPTS="$TCPDOPTS -accesslocal"; fi', "[ -d /etc ] || ADDRESS=127.0.0.1",
+        '[ "$(cat gone 2>/dev/null)" = yes ] && ADDRESS=127.0.0.1', "[ -r gone ] && . ./gone",
+    ],
+)  # fmt: skip
+def test_settings_of_courier_that_would_let_in_other_clients_are_refused(text: str, folder: Path) -> None:
+    conversion = convert_courier(folder, text)
+    assert conversion.units == ()
+    refusals = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED]
+    assert refusals
+    assert all("would say something else about clients" in text for text in refusals)
+
+
+def test_a_question_of_couriers_settings_has_its_line(folder: Path) -> None:
+    conversion = convert_courier(folder, "[ -f gone ] && IMAP_UMASK=077")
+    assert told(conversion, "[ -f gone ]") == [
+        "there is no such file; the socket asks again when it starts, for the variables of the server alone"
+    ]
+    assert conversion.units

@@ -6,6 +6,7 @@ which `sockgatectl courier-environment` evaluates at each start of the socket, a
 
 import os
 import re
+from collections.abc import Callable
 
 from ...courier import FOLDERS, LIMITS, SERVERS, SETTINGS_FOLDER, TLS_USER
 from ...host.host import Host
@@ -20,8 +21,10 @@ from ..shell.evaluator import evaluate_file
 from ..shell.starting import dialect_of
 from ..shell.state import State
 from ..shell.syntax import ScriptError
+from ..shell.worlds import World
 from .access import access
 from .options import options
+from .other_answers import report_questions
 from .other_files import why_no_settings
 from .settings import Settings, assignments, server_of
 
@@ -57,25 +60,48 @@ def evaluate(path: str, name: str, host: Host, report: Report) -> dict[str, str]
     """The variables after evaluation: first the base settings in the same folder, if there are any, then the file."""
     folder = os.path.dirname(os.path.abspath(path))
     shell = State(host, folder, dialect_of("sh", host.posix_shell))
-    shell.variables.update(FOLDERS)
     *others, _ = SERVERS[name].read
     try:
-        for other in others:
-            if os.path.exists(f"{folder}/{other}"):
-                evaluate_file(shell, f"{folder}/{other}")
-            elif SERVERS[name].needs_others:
-                text = f"{other!r} is not beside it: MAXDAEMONS, MAXPERIP and TCPDOPTS that are set there are not known"
-                report.entries.append(entry_of(name, Place(path, 0), other, approximated(text)))
-        evaluate_file(shell, path)
+        evaluate_in(shell, name, path)
     except Unreadable as error:
         report.entries.append(entry_of(name, Place(path, 0), path, blocked(f"unable to read it: {error}")))
         return None
     except ScriptError as error:
         report.entries.append(entry_of(name, Place(path, error.line), path, blocked(str(error))))
         return None
+    for other in others:
+        if SERVERS[name].needs_others and not os.path.exists(f"{folder}/{other}"):
+            text = f"{other!r} is not beside it: MAXDAEMONS, MAXPERIP and TCPDOPTS that are set there are not known"
+            report.entries.append(entry_of(name, Place(path, 0), other, approximated(text)))
     for doubt in shell.doubts:
         report.entries.append(entry_of(name, doubt.place, doubt.what, approximated(doubt.text)))
-    return shell.variables
+    refused = report_questions(name, shell, again(shell, name, path), report)
+    return None if refused else shell.variables
+
+
+def evaluate_in(shell: State, name: str, path: str) -> None:
+    """First the base settings in the same folder, then the file. Raises Unreadable and ScriptError."""
+    shell.variables.update(FOLDERS)
+    *others, _ = SERVERS[name].read
+    for other in others:
+        if os.path.exists(f"{shell.folder}/{other}"):
+            evaluate_file(shell, f"{shell.folder}/{other}")
+    evaluate_file(shell, path)
+
+
+def again(shell: State, name: str, path: str) -> Callable[[World], State]:
+    """The same settings with other answers of this machine. Where the shell ends at them, no variable is set."""
+    folder, dialect = shell.folder, shell.dialect
+
+    def evaluate_elsewhere(world: World) -> State:
+        state = State(shell.host, folder, dialect, world=world, trees=shell.trees)
+        try:
+            evaluate_in(state, name, path)
+        except (ScriptError, Unreadable):
+            state.variables.clear()
+        return state
+
+    return evaluate_elsewhere
 
 
 def build(settings: Settings) -> Service | None:
