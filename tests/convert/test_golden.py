@@ -5,6 +5,7 @@
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -108,3 +109,18 @@ def test_every_line_of_a_service_that_xinetd_runs_is_in_the_report() -> None:
     for candidate in configuration.running():
         for value in candidate.values.values():
             assert any((setting.place.file, setting.place.line) in told for setting in value.settings), value.written
+
+
+@pytest.mark.usefixtures("folder")
+def test_every_directive_and_option_that_the_report_names_is_in_a_unit() -> None:
+    conversion = converted()
+    lines = {line for unit in conversion.units for line in format_unit(unit).split("\n")}
+    plain = {line.translate({ord('"'): None}).replace("$$", "$").replace("%%", "%") for line in lines}
+    for entry in conversion.report.entries:
+        if entry.blocks or entry.service in conversion.unwritten:
+            continue
+        for became in entry.became:
+            if re.match(r"(User|Group|[A-Z][a-z]+[A-Z]\w*)=.", became) and not became.startswith("ExecStart="):
+                assert became in plain, entry
+            elif became.startswith("--"):
+                assert any(became.partition(" ")[0] in line for line in plain), entry

@@ -45,6 +45,11 @@ def named_user(host: Host, name: str) -> tuple[Account, Answer]:
     return Account(name, uid=known.pw_uid), translated(f"User={name}")
 
 
+def with_other_group(answer: Answer) -> Answer:
+    """The answer about a user whose group is given apart."""
+    return replace(answer, became=tuple(one for one in answer.became if not one.startswith("Group=")))
+
+
 def by_setpriv(answer: Answer) -> Answer:
     """The answer about an account to which setpriv changes. The unit then has neither User= nor Group=."""
     return replace(answer, became=tuple(one for one in answer.became if not one.startswith(("User=", "Group="))))

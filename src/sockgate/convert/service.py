@@ -6,6 +6,8 @@ from ..units.model import Value, Word
 from .input_files import Place
 from .stunnel import Tls
 
+# MaxConnections= must be set, or systemd takes 64. One machine hardly holds more than this.
+NO_LIMIT = 65536
 STREAM, DATAGRAM, SEQUENTIAL = "ListenStream", "ListenDatagram", "ListenSequentialPacket"
 
 

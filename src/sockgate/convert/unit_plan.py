@@ -10,10 +10,8 @@ from ..units.model import Command, Directive, Environment, File, Section, UnitFi
 from . import stunnel
 from .extra_files import FOLDER, ExtraFile
 from .input_files import printable
-from .service import Service
+from .service import NO_LIMIT, Service
 
-# MaxConnections= must be set, or systemd takes 64. More than this one machine hardly holds.
-NO_LIMIT = 65536
 MODE_OF_SECRETS = 0o600
 SETPRIV = "/usr/bin/setpriv"
 

@@ -44,7 +44,10 @@ def known_account(chain: Chain, name: str, *became: str, text: str = "") -> Answ
         return blocked(f"{name!r} is no account")
     if not (name.isascii() and name.isdigit()) and chain.host.user(name) is None:
         return broken(f"there is no user {name!r} on this machine; the unit cannot start before there is", *became)
-    return translated(*became, text=text)
+    account = chain.host.account(name)
+    if account is not None and account.pw_uid == 0:
+        became = tuple(one for one in became if one != f"User={name}")
+    return translated(*became, text=text or ("root is the default" if not became else ""))
 
 
 def sudo(chain: Chain, words: list[str]) -> Result:

@@ -1,6 +1,6 @@
 """The user of a line's server, and its program: tcpd and other programs in front of it, internal services."""
 
-from ..accounts import any_group, named_user
+from ..accounts import any_group, named_user, with_other_group
 from ..assigned_ports import PORTS
 from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
@@ -19,7 +19,7 @@ def account(line: Line, text: str) -> tuple[str, str]:
     if not group_name and "." in name and line.host.user(name) is None:
         name, _, group_name = name.partition(".")
     found, answer = named_user(line.host, name)
-    line.answer(text, answer)
+    line.answer(text, with_other_group(answer) if group_name else answer)
     group = found.group
     if group_name and found.uid == 0:
         line.answer(text, ignored("inetd keeps root's own groups, also if the line names a group"))

@@ -6,6 +6,7 @@ import re
 from ...access.xinetd_access import parse_entry
 from ..input_files import Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, ignored, refused, translated
+from ..service import NO_LIMIT
 from .addresses import usable_addresses
 from .draft import Draft, Value, invalid
 
@@ -102,7 +103,9 @@ def instances(draft: Draft, value: Value) -> Answer:
     draft.max_connections = None if number == UNLIMITED else number
     if draft.wait:
         return translated(text="one server at a time, as it always was with wait = yes")
-    return translated("MaxConnections=" + ("(no limit)" if number == UNLIMITED else str(number)))
+    if number == UNLIMITED:
+        return translated(f"MaxConnections={NO_LIMIT}", text="which is no limit in practice")
+    return translated(f"MaxConnections={number}")
 
 
 def per_source(draft: Draft, value: Value) -> Answer:

@@ -4,7 +4,7 @@ import re
 
 from ...connection.server import SCRUBBED_NAMES, SCRUBBED_PREFIXES
 from ...units.model import Words
-from ..accounts import any_group, named_user, numbered_user
+from ..accounts import any_group, named_user, numbered_user, with_other_group
 from ..chain.links import GATE_LINKS
 from ..outcomes import Answer, approximated, blocked, ignored, translated
 from ..report import Outcome
@@ -26,8 +26,9 @@ def user(draft: Draft, value: Value) -> Answer:
         account, answer = numbered_user(value.word)
     else:
         account, answer = named_user(draft.host, value.word)
+    has_other_group = bool(draft.group)
     draft.user, draft.uid, draft.group = account.user, account.uid, draft.group or account.group
-    return answer
+    return with_other_group(answer) if has_other_group else answer
 
 
 def group(draft: Draft, value: Value) -> Answer:
