@@ -37,6 +37,7 @@ def test_what_serves_no_client_stands_first_under_its_own_heading(tmp_path: Path
         ("inetd", "inetd.conf", "26 stream tcp nowait no-user9 /bin/cat cat\n"),
         ("tcpserver", "run", "exec tcpserver -RHl0 0 26 /opt/none\n"),
         ("tcpserver", "run", "exec tcpserver -RHl0 -x /nonexistent 0 26 /bin/cat\n"),
+        ("tcpserver", "run", "exec tcpserver -RHl0 -u no-user9 0 26 /bin/cat\n"),
         ("tcpserver", "run", "exec setuidgid no-user9 tcpserver -RHl0 0 26 /bin/cat\n"),
         ("couriertcpd", "imapd", "IMAPACCESSFILE=/nonexistent\n"),
     ],

@@ -7,6 +7,7 @@ from ..accounts import any_group, named_user, numbered_user
 from ..chain.peeling import Chain
 from ..input_files import ACCOUNT_MARK
 from ..outcomes import Answer, approximated, blocked, translated
+from ..report import Outcome
 from .command_words import ACCOUNT, number_of, shown
 
 Answers = list[tuple[str, Answer]]
@@ -93,7 +94,7 @@ def resolve(host: Host, letter: str, word: str, answers: Answers) -> tuple[str, 
         found, answer = numbered_user(number_of(host, word))
     else:
         found, answer = named_user(host, word)
-        if not answer.blocks:
+        if not (answer.blocks or answer.outcome is Outcome.BROKEN):
             text = "by name; tcpserver 0.88 takes numbers only, and stayed root"
             answer = approximated(text, *answer.became)
     answers.append((f"{letter} {shown([word])}", answer))
