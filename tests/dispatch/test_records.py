@@ -138,7 +138,10 @@ def journal(monkeypatch: pytest.MonkeyPatch, sent: list[dict[str, str]]) -> Jour
     return made
 
 
-def test_the_records_of_the_journal(journal: JournalRecords, sent: list[dict[str, str]], session: Session) -> None:
+def test_the_records_of_the_journal(
+    journal: JournalRecords, sent: list[dict[str, str]], session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "monotonic", lambda: session.since)
     verdict = Verdict(ALLOW, Cause(file="rules", line=3), "rules:3: 192.0.2.:allow")
     journal.accepted(session, decided(session, verdict, "--relay", "192.0.2.0/24"))
     assert journal.write_starts()  # later
