@@ -24,6 +24,9 @@ OPTIONS = (
     "severity err", "umask 077", "umask=7", "ALLOW",
 )  # fmt: skip
 
+WRONG_OPTIONS = ("bogus", "user no-such-user", "umask 8", "severity loud", "allow : nice", "(/bin/safe_finger) &")
+UNHEEDED_OPTIONS = ("spawn /bin/true", "spawn = (/bin/true) &", "linger 5", "rfc931 1")
+
 
 @dataclass(frozen=True)
 class Request:
@@ -71,12 +74,17 @@ def random_client(random: Random, folder: Path) -> str:
     return user + random_pattern(random, folder)
 
 
-def random_rule(random: Random, folder: Path) -> str:
+def random_rule(random: Random, folder: Path, table: str) -> str:
+    """One rule. Some have a wrong option, which refuses in both tables, or one of which only libwrap takes notice."""
     daemons = random_list(random, [random_daemon(random, folder) for _ in range(6)])
     clients = random_list(random, [random_client(random, folder) for _ in range(6)])
     options = [random.choice(OPTIONS) for _ in range(random.choice((0, 0, 0, 1, 2)))]
     final = {"allow", "deny", "ALLOW"}
     options = [option for option in options[:-1] if option not in final] + options[-1:]
+    if random.random() < 0.1:
+        options.append(random.choice(WRONG_OPTIONS))
+    elif table == "deny" and "allow" not in [option.lower() for option in options[-1:]] and random.random() < 0.2:
+        options.insert(0, random.choice(UNHEEDED_OPTIONS))
     rule = " : ".join([daemons, clients, *options])
     return rule.replace(" : ", random.choice((":", " : ", ": \\\n  "))) + "\n"
 
@@ -85,7 +93,7 @@ def write_tables(random: Random, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "list").write_text(" ".join(random.choice(NAME_PATTERNS) for _ in range(3)) + "\n10.1.2.5\n")
     for name in ("allow", "deny"):
-        rules = [random_rule(random, folder) for _ in range(random.randint(0, 4))]
+        rules = [random_rule(random, folder, name) for _ in range(random.randint(0, 4))]
         rules.insert(0, random.choice(("", "# a comment\n", "\n", " \t\n")))
         (folder / f"hosts.{name}").write_text("".join(rules))
     if random.random() < 0.1:

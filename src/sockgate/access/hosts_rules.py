@@ -165,7 +165,7 @@ class Rule:
             return Verdict(self.outcome, self.cause, reason, variables=variables, actions=actions)
         if self.outcome == ALLOW:
             reason = f"{reason}: {self._refusing[0]}"
-        return Verdict(DENY, self.cause, reason, actions=actions)
+        return Verdict(DENY, self.cause, reason, variables=variables, actions=actions)
 
     def _undecided(self, request: "Request") -> Verdict:
         """The refusal of a client if it is not known whether the rule is about it."""
