@@ -9,7 +9,8 @@ from collections.abc import Callable
 from ..input_files import UNKNOWN
 from ..outcomes import approximated, blocked, entry_of
 from ..report import Report
-from ..shell.state import Question, State
+from ..shell.findings import Question
+from ..shell.state import State
 from ..shell.worlds import World, explore
 
 # They decide which clients come in.

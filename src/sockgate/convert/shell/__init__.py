@@ -5,6 +5,6 @@ sh's, or bash's where bash runs the script. Of commands only a few are known (`i
 `hostname` and so on). What else a word contains makes it unknown, and an unknown word is never used: the caller gets
 the line and the reason.
 
-Each thing that a script asks of this machine (a file, a program, a name) is a `state.Question` with this machine's
-answer. The same script can be evaluated again with another answer (`State.world`), to see what follows from it.
+Each thing that a script asks of this machine (a file, a program, a name) is a `findings.Question` with this machine's
+answer. `worlds` evaluates the same script again with other answers, to see what follows from each.
 """

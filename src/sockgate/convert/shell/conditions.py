@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ..input_files import UNKNOWN, Place
+from .findings import Question, is_secret
 from .runner import Call, Runner
-from .state import Question, is_secret
 from .syntax import BashTest, Dialect, Joined, Negation, Primary, Test
 
 FALSE, WRONG = 1, 2  # the status of a test that fails, and of one that is none

@@ -5,24 +5,19 @@ starts is kept apart.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TypeVar
 
 from ...host.host import Host
 from ..input_files import UNKNOWN, Place, read_text
-from . import outputs
 from .builtins import builtin_named
 from .conditions import bash_test
-from .expansion import assigned_text, pattern_of, text_of
-from .fields import fields_of
-from .parser import ASSIGNMENT, parse
+from .expander import Expander
+from .findings import Question
+from .parser import parse
 from .runner import Call
 from .starting import dialect_of, start, starts_a_server
-from .state import NO_KEYS, Function, Keys, Question, State
+from .state import Function, State
 from .syntax import (
-    Assignment,
     BashTest,
     Block,
     Case,
@@ -32,18 +27,13 @@ from .syntax import (
     For,
     Group,
     If,
-    Literal,
     Loop,
-    Piece,
     Pipeline,
     Simple,
     Statement,
-    Word,
 )
 
-Found = TypeVar("Found")
 CHANGE_WHAT_IS_INHERITED = frozenset(("ulimit", "umask", "cd"))
-DECLARE_VARIABLES = frozenset(("export", "readonly", "local", "declare", "typeset"))
 MOST_WORDS = 100  # of a `for` that is run for each
 FIRST_LINE = re.compile(r"#!\s*(\S+)(?:[ \t]+(\S+))?")
 
@@ -90,18 +80,10 @@ def line_of(pipeline: Pipeline) -> int:
     return pipeline.commands[0].line
 
 
-@dataclass(slots=True)
-class Evaluator:
+class Evaluator(Expander):
     """The evaluation of one text: see runner.Runner."""
 
-    state: State
-    file: str
-    depth: int = 0
-
     # --- texts
-
-    def run_file(self, path: str) -> None:
-        Evaluator(self.state, path, self.depth).run_text(read_text(path), 1, self.state.dialect)
 
     def run_text(self, text: str, line: int, dialect: Dialect) -> None:
         state = self.state
@@ -197,9 +179,6 @@ class Evaluator:
             case BashTest():
                 return bash_test(self, command, self.place(command.line))
         return self.state.status
-
-    def place(self, line: int) -> Place:
-        return Place(self.file, line)
 
     # --- compound commands
 
@@ -360,50 +339,6 @@ class Evaluator:
             self.assign(assignment, place)
         return self.state.printed
 
-    def expanded(self, command: Simple) -> Call:
-        place = self.place(command.line)
-        words: list[str] = []
-        keys: list[Keys] = []
-        for word in command.words:
-            declares = bool(words) and words[0] in DECLARE_VARIABLES
-            texts, found = self.watched(lambda: self.argument(word, place, declares))  # noqa: B023  # called at once
-            words += texts
-            keys += [found] * len(texts)
-        assigned = [self.assigned(assignment, place) for assignment in command.assignments if words]
-        values = {name: value for name, value, _ in assigned}
-        return Call(words, keys, values, {name: found for name, _, found in assigned}, place)
-
-    def argument(self, word: Word, place: Place, declares: bool) -> list[str]:
-        """The fields of a word of a command. Behind `export` NAME=VALUE is an assignment: it is not split."""
-        first = word.pieces[0] if word.pieces else None
-        if declares and isinstance(first, Literal) and not first.is_quoted and (match := ASSIGNMENT.match(first.text)):
-            value = Literal(first.text[match.end() :], False)
-            return [match[0] + assigned_text(self, Word((value, *word.pieces[1:]), word.line), place)]
-        return self.fields(word, place)
-
-    def assign(self, assignment: Assignment, place: Place) -> None:
-        state = self.state
-        arrays = state.arrays.get(assignment.name, ()) if assignment.is_append else ()
-        name, value, keys = self.assigned(assignment, place)
-        state.assign(name, value, keys, place)
-        if isinstance(assignment.value, tuple):
-            texts = [text for word in assignment.value for text in self.fields(word, place)]
-            state.arrays[name] = (*arrays, *texts)
-
-    def assigned(self, assignment: Assignment, place: Place) -> tuple[str, str, Keys]:
-        """(name, value, questions in it); of an array the first value."""
-        value, keys = self.watched(lambda: self.value(assignment.value, place))
-        if not assignment.is_append:
-            return assignment.name, value, keys
-        before = self.state.variables.get(assignment.name, "")
-        value = before if isinstance(assignment.value, tuple) and before else before + value
-        return assignment.name, value, keys | self.state.keys.get(assignment.name, NO_KEYS)
-
-    def value(self, value: Word | tuple[Word, ...], place: Place) -> str:
-        if isinstance(value, Word):
-            return assigned_text(self, value, place)
-        return next((text for word in value for text in self.fields(word, place)), "")
-
     def run_words(self, call: Call) -> int | None:
         if call.name in self.state.functions:
             return self.call_function(call)
@@ -431,25 +366,3 @@ class Evaluator:
         state.restore_locals()
         state.arguments, state.loops, state.returning, state.local_names = arguments, loops, False, local_names
         return state.status
-
-    # --- words
-
-    def watched(self, step: Callable[[], Found]) -> tuple[Found, Keys]:
-        """(the result, the questions whose answers are in it)"""
-        before, self.state.touched = self.state.touched, set()
-        result = step()
-        keys = frozenset(self.state.touched)
-        self.state.touched |= before
-        return result, keys
-
-    def fields(self, word: Word, place: Place) -> list[str]:
-        return fields_of(word, self, place, lambda piece, is_first: text_of(self, piece, place, is_first))
-
-    def text(self, pieces: tuple[Piece, ...], place: Place) -> str:
-        return "".join(text_of(self, piece, place, number == 0) for number, piece in enumerate(pieces))
-
-    def pattern(self, word: Word, place: Place) -> str:
-        return pattern_of(self, word, place)
-
-    def printed(self, body: Block, place: Place) -> str:
-        return outputs.printed(self, body, place)

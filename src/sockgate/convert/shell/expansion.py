@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 
 from ..input_files import UNKNOWN, Place
 from .arithmetic import NotCalculated, calculate
+from .findings import NO_KEYS, Question
 from .runner import NotKnown, Runner
-from .state import NO_KEYS, Question
 from .syntax import Arithmetic, Dialect, Literal, Parameter, Piece, ScriptError, Substitution, Word
 
 LONGEST_CUT, LONGEST_PATTERN = 1000, 40  # characters; each cut tries all lengths

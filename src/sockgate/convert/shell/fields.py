@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ..input_files import UNKNOWN, Place
+from .findings import Question
 from .runner import Runner
-from .state import Question
 from .syntax import Dialect, Literal, Parameter, Piece, Word
 
 BLANKS = " \t\n"

@@ -9,8 +9,8 @@ from .arithmetic import NotCalculated, calculate
 from .builtins import program
 from .conditions import test
 from .expansion import host_name
+from .findings import Question, is_secret
 from .runner import Call, NotKnown, Runner
-from .state import Question, is_secret
 from .syntax import Block, Pipeline, Simple
 
 ELSEWHERE = frozenset((">", ">>", "1>", "1>>", "&>", ">&", ">|", "&>>"))

@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from .syntax import (
-    Arithmetic,
     Assignment,
     BashTest,
     Block,
@@ -20,29 +18,22 @@ from .syntax import (
     Literal,
     Loop,
     Negation,
-    Parameter,
-    Piece,
     Pipeline,
     Primary,
     Redirection,
     ScriptError,
     Simple,
     Statement,
-    Substitution,
     Test,
     Word,
 )
-from .tokens import LITERAL, NEWLINE, PARAMETER, Operator, RawPiece, RawWord, Token, pieces_of, tokenize
+from .tokens import LITERAL, NEWLINE, Operator, RawPiece, RawWord, tokenize
+from .word_parser import DEEPEST, TOO_DEEP, WordParser
 
 ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=", re.ASCII)
-EXPANSION = re.compile(
-    r"(#?)([A-Za-z_][A-Za-z0-9_]*|\d+|[@*#?$!-])(?:\[([0-9]+|[@*])\])?(:?[-=+?]|%%?|##?)?(.*)", re.DOTALL | re.ASCII
-)
 KEYWORDS = frozenset(
     ("if", "then", "elif", "else", "fi", "case", "esac", "for", "while", "until", "do", "done", "{", "}")
 )
-TOO_DEEP = "commands are nested too deeply"
-DEEPEST = 40  # texts within texts: substitutions, and words behind the operator of ${...}
 
 
 def parse(text: str, first_line: int, dialect: Dialect, depth: int = 0) -> Block:
@@ -55,24 +46,10 @@ def parse(text: str, first_line: int, dialect: Dialect, depth: int = 0) -> Block
         raise ScriptError(first_line, TOO_DEEP) from None
 
 
-@dataclass(slots=True)
-class Parser:
-    """One pass over the tokens of one text. depth: of texts around it."""
-
-    tokens: list[Token]
-    first_line: int
-    dialect: Dialect
-    depth: int = 0
-    at: int = 0
+class Parser(WordParser):
+    """One pass over the tokens of one text."""
 
     # --- looking at tokens
-
-    @property
-    def line(self) -> int:
-        return self.tokens[min(self.at, len(self.tokens) - 1)].line if self.tokens else self.first_line
-
-    def token(self) -> Token | None:
-        return self.tokens[self.at] if self.at < len(self.tokens) else None
 
     def peek(self) -> str:
         """The keyword or operator that comes next; "" for an ordinary word, "eof" at the end."""
@@ -86,10 +63,6 @@ class Parser:
     def is_keyword(self, text: str) -> bool:
         return text in KEYWORDS or (self.dialect is Dialect.BASH and text in ("function", "[["))
 
-    def is_word(self, text: str) -> bool:
-        token = self.token()
-        return isinstance(token, RawWord) and token.is_bare and token.text == text
-
     def expect(self, word: str) -> None:
         if self.peek() != word:
             raise ScriptError(self.line, f"{word!r} is missing")
@@ -100,6 +73,9 @@ class Parser:
             self.at += 1
 
     # --- lists of commands
+
+    def body_of(self, text: str, line: int) -> Block:
+        return parse(text, line, self.dialect, self.depth + 1)
 
     def whole(self) -> Block:
         block = self.block(frozenset())
@@ -376,67 +352,6 @@ class Parser:
     def redirection(self, operator: Operator) -> Redirection:
         self.at += 1
         return Redirection(operator.descriptor + operator.text, self.next_word())
-
-    # --- words
-
-    def next_word(self) -> Word:
-        token = self.token()
-        if not isinstance(token, RawWord):
-            raise ScriptError(self.line, "a word is missing")
-        self.at += 1
-        return self.word(token)
-
-    def word(self, token: RawWord) -> Word:
-        return Word(tuple(self.piece(piece, token.line) for piece in token.pieces), token.line)
-
-    def piece(self, raw: RawPiece, line: int) -> Piece:
-        if raw.kind == LITERAL:
-            return Literal(raw.text, raw.is_quoted)
-        if raw.kind == PARAMETER:
-            return self.parameter(raw, line)
-        if raw.text.startswith("(") and raw.text.endswith(")"):
-            return self.arithmetic(raw, line)
-        try:
-            body = parse(raw.text.strip(), line, self.dialect, self.depth + 1)
-        except ScriptError as error:
-            if str(error) == TOO_DEEP:
-                raise
-            return Substitution((), raw.text, raw.is_quoted, str(error))
-        return Substitution(body, raw.text, raw.is_quoted)
-
-    def arithmetic(self, raw: RawPiece, line: int) -> Arithmetic:
-        pieces = pieces_of(raw.text[1:-1], line, self.dialect)
-        below = Parser([], line, self.dialect, self.deeper(line))
-        return Arithmetic(tuple(below.piece(piece, line) for piece in pieces), raw.text, raw.is_quoted)
-
-    def parameter(self, raw: RawPiece, line: int) -> Parameter:
-        not_understood = Parameter("", "", (), "", raw.text, raw.is_quoted)
-        match = EXPANSION.fullmatch(raw.text)
-        if match is None:
-            return not_understood
-        length, name, subscript, operator, rest = (match[number] or "" for number in range(1, 6))
-        if (length and (operator or rest)) or (subscript and self.dialect is Dialect.DASH):
-            return not_understood
-        if length:
-            return Parameter(name, "length", (), subscript, raw.text, raw.is_quoted)
-        if rest and not operator:
-            return not_understood
-        words = self.argument(rest, line)
-        return not_understood if words is None else Parameter(name, operator, words, subscript, raw.text, raw.is_quoted)
-
-    def argument(self, text: str, line: int) -> tuple[Word, ...] | None:
-        """The words behind an operator; None if their quotes do not match."""
-        below = Parser([], line, self.dialect, self.deeper(line))
-        try:
-            tokens = tokenize(text, line, self.dialect)
-        except ScriptError:
-            return None
-        return tuple(below.word(token) for token in tokens if isinstance(token, RawWord))
-
-    def deeper(self, line: int) -> int:
-        if self.depth >= DEEPEST:
-            raise ScriptError(line, TOO_DEEP)
-        return self.depth + 1
 
 
 COMPOUNDS: dict[str, Callable[[Parser, int], Command]] = {

@@ -3,7 +3,8 @@
 from typing import NamedTuple, Protocol
 
 from ..input_files import Place
-from .state import Keys, State
+from .findings import Keys
+from .state import State
 from .syntax import Block, Dialect, Piece, Simple, Word
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..input_files import UNKNOWN, Place
+from .findings import NO_KEYS, Question, Started, is_secret
 from .parser import ASSIGNMENT
 from .runner import Call, Runner
-from .state import NO_KEYS, Question, Started, State, is_secret
+from .state import State
 from .syntax import Dialect, Word
 
 SHELLS = frozenset(("sh", "bash", "dash", "ksh"))

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from .state import Question, State
+from .findings import Question
+from .state import State
 
 MOST_WORLDS = 200
 MOST_COMMANDS = 5000  # of all worlds together

@@ -10,7 +10,7 @@ from ..chain.peeling import BadLink, Chain, flags_of, peel
 from ..outcomes import Answer, approximated, blocked, broken, entry_of, translated
 from ..report import Report
 from ..service import Service
-from ..shell.state import Started
+from ..shell.findings import Started
 from ..unit_names import unit_stem
 from .access import access, folders, lookups
 from .account import run_as

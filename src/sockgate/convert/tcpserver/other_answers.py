@@ -7,7 +7,8 @@ refused: the unit does not ask again, so a file that is missing today would open
 
 from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Report
-from ..shell.state import HIDDEN, Question, Started, State
+from ..shell.findings import HIDDEN, Question, Started
+from ..shell.state import State
 from ..shell.worlds import Elsewhere, Explored
 from .command_words import server_at, shown
 from .strictness import stricter

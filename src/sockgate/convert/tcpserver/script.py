@@ -10,7 +10,8 @@ from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Entry, Report
 from ..service import Service
 from ..shell.evaluator import evaluate_script
-from ..shell.state import Started, State
+from ..shell.findings import Started
+from ..shell.state import State
 from ..shell.syntax import ScriptError
 from ..shell.worlds import World, explore
 from .command import convert

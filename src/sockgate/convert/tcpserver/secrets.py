@@ -5,7 +5,7 @@ from dataclasses import replace
 from ...connection.server import scrub
 from ...units.model import Variable, Word
 from ..outcomes import Answer, approximated, translated
-from ..shell.state import HIDDEN, Started
+from ..shell.findings import HIDDEN, Started
 
 Answers = list[tuple[str, Answer]]
 WORD = "SOCKGATE_WORD_"  # the gate takes these variables away from the server

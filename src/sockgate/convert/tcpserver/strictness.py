@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ...host.host import Host
 from ..chain.peeling import BadLink, flags_of
 from ..input_files import UNKNOWN
-from ..shell.state import Started
+from ..shell.findings import Started
 from .command_words import server_at, shown
 from .options import WITH_VALUE, WITHOUT_VALUE
 
