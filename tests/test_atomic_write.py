@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.atomic_write import FileAccess, link_once, located, write_atomically
+from sockgate.atomic_write import FileAccess, link_once, located, replacement, write_atomically
 from sockgate.core import ConfigError
 from tests.connection.launch import SOURCE
 
@@ -201,3 +201,14 @@ def test_a_file_that_has_the_name_of_the_new_one_already_is_not_used(
     with pytest.raises(ConfigError, match="File exists"):
         write_atomically(f"{tmp_path}/file", "text")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["of another user"]
+
+
+def test_until_it_is_complete_no_other_user_can_read_it(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        with located(f"{tmp_path}/file") as target, replacement(target, FileAccess(0o644)) as file:
+            assert os.fstat(file.fileno()).st_mode & 0o777 == 0o600
+            assert not (tmp_path / "file").exists()
+    finally:
+        os.umask(old)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644

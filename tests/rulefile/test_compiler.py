@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockgate.access.tcprules_access import RulesAccess
+from sockgate.atomic_write import located
 from sockgate.core import ConfigError
 from sockgate.rulefile.cdbwriter import CdbWriter
-from sockgate.rulefile.compiler import compile_rules
+from sockgate.rulefile.compiler import compile_rules, status_of_compiled
 from tests.access.damage import require
 from tests.core.clients import client
 
@@ -194,3 +195,10 @@ def test_the_writer_writes_what_pure_cdb_reads(pairs: list[tuple[bytes, bytes]])
     reader = cdblib.Reader(file.getvalue())
     assert list(reader.items()) == pairs
     assert all(reader.get(key) == next(data for other, data in pairs if other == key) for key, _ in pairs)
+
+
+def test_a_link_that_was_put_there_at_the_last_moment_is_not_read(source: Path, tmp_path: Path) -> None:
+    compile_rules(str(source), str(tmp_path / "cdb"))
+    (tmp_path / "link").symlink_to("cdb")
+    with located(f"{tmp_path}/link") as place, pytest.raises(OSError, match="Too many levels of symbolic links"):
+        status_of_compiled(place, "link")
