@@ -18,6 +18,7 @@ from tests.attack.plan import Fault, Swap, is_of_one_client
 
 SETTLE_SECONDS = 1.3  # the gate tries once a second to read what it could not
 ATTACH_SECONDS = 2.0
+MOMENT_SECONDS = 0.2
 START_SECONDS = 2.0
 FAST_SECONDS, FIRST_FAST = 0.005, 100_000
 HOME, AWAY = Path("/usr/share/zoneinfo/Etc/UTC"), Path("/usr/share/zoneinfo/Etc/GMT-12")
@@ -33,8 +34,9 @@ class Attacker:
     ) -> None:  # fmt: skip
         self._gate, self._journal, self._swapper = gate, journal, swapper
         self._history, self._clock = history, clock
-        # A child that waits for its client may be killed, or need memory that is not there: then this client is lost.
-        self._drops = ("kill-helper", "little-memory") if proxied else ()
+        # A child that waits for its client, or is just becoming its server, may be killed, or have no memory to go on:
+        # then this client is lost.
+        self._drops = ("kill-helper", "little-memory") if proxied else ("kill-helper",)
 
     def run(self, fault: Fault) -> None:
         wait_until(fault.at, self._clock)
@@ -45,7 +47,7 @@ class Attacker:
         self._excuse(fault, since)
 
     def _excuse(self, fault: Fault, since: float) -> None:
-        until = self._clock() + SETTLE_SECONDS
+        until = self._clock() + (MOMENT_SECONDS if fault.kind == "kill-helper" else SETTLE_SECONDS)
         drops = fault.kind in self._drops or (fault.kind == "inject" and is_of_one_client(fault))
         stale = not fault.kind.startswith(("log", "notify", "kill-helper", "swap"))
         self._history.windows.append(Window(since, until, f"({fault})", stale=stale, drops=drops))
