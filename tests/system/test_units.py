@@ -13,6 +13,7 @@ from sockgate.units.model import (
     Directive,
     Environment,
     File,
+    Folder,
     Section,
     UnitFile,
     Value,
@@ -78,6 +79,7 @@ COMMAND = [piece for piece in COMMON if piece != ";"] + ESCAPES + EXPANDED + [" 
 FILE = [*COMMON, "\\\n", "$", "\\$", "\\`", '\\"', "\n", "\nD=", "\n#", "\n E = ", "{", "%"]
 ENVIRONMENT = [*COMMON, *ESCAPES, "%%", "%p", " D=", " E=", "$"]
 # Whole words for the writer.
+PRINTABLE = "ab \\\"'$%{};#=-@:+!~é`"
 CHARACTERS = "ab \t\n\r\\\"'$%{};#=-@:+!~\x01\x7fé\u2028\U0001f600`"
 
 Received = tuple[list[str], dict[str, str]]
@@ -199,6 +201,29 @@ def test_what_we_write_reaches_the_process_unchanged(machine: Machine, way: str)
         units[name] = unit(name, *settings)
     actual = received(machine, units)
     assert {name: actual[name][0] for name in actual} == words
+
+
+def test_text_and_folders_are_for_systemd_what_they_are_here(machine: Machine) -> None:
+    """As a folder that ends in a backslash once continued its line, and took the next setting with it."""
+    source = random.Random(5)  # noqa: S311
+    expected = {}
+    for number in range(ROUNDS):
+        name = f"text-{number}.service"
+        text = "".join(source.choices(PRINTABLE, k=source.randrange(1, 6)))
+        folder = f"/srv/{number}{text}"
+        pairs: list[tuple[str, Value]] = [
+            ("WorkingDirectory", Folder(folder, optional=True)),
+            ("User", "daemon"),
+            ("ExecStart", Command(("/bin/true",))),
+        ]
+        description = f"a{text}z"
+        unit_file = UnitFile(name, (text,), (section("Unit", ("Description", description)), section("Service", *pairs)))
+        machine.write(f"/run/systemd/system/{name}", format_unit(unit_file))
+        expected[name] = [f"Description={description}", "User=daemon", f"WorkingDirectory=!{folder}"]
+    machine.systemctl("daemon-reload")
+    shown = machine.systemctl("show", "-p", "Description,User,WorkingDirectory", *expected).stdout
+    actual = [sorted(block.splitlines()) for block in shown.rstrip("\n").split("\n\n")]
+    assert actual == list(expected.values())
 
 
 def test_systemd_has_nothing_to_say_about_what_we_write(machine: Machine) -> None:
