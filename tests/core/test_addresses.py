@@ -208,3 +208,5 @@ def test_the_first_of_the_entries_that_cover_an_address_is_named_whatever_their_
     assert covers(text, "10.1.2.3") == "10.1.0.0/16"
     assert covers(text, "10.2.0.0") == "10.0.0.0/8"
     assert covers(text, "::1") == "any"
+    # A longer prefix was there first, but not with the network that has this client.
+    assert covers("192.168.0.0/24 10.0.0.0/8 10.5.5.0/24", "10.5.5.1") == "10.0.0.0/8"
