@@ -8,6 +8,17 @@ import threading
 import time
 from pathlib import Path
 
+from sockgate.dispatch.accepting.accepting import listen
+from sockgate.dispatch.deciding.reloading_gate import ReloadingGate
+from sockgate.dispatch.dispatcher import Dispatcher
+from sockgate.dispatch.options import parse, read_options
+from sockgate.dispatch.poller import Timer
+from sockgate.dispatch.records.buffered_log import BufferedLog
+from sockgate.dispatch.records.records import Records
+from sockgate.dispatch.sessions import Session
+from sockgate.dispatch.signals import Signals
+from sockgate.dispatch.systemd import Notifier
+from tests.core import clients as peers
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import Gated, wait_until
 
@@ -141,6 +152,26 @@ def test_it_stays_as_long_as_somebody_is_there_or_comes(gated: Start) -> None:
     start = time.monotonic()
     assert one.process.wait(10) == 0
     assert time.monotonic() - start > 0.8
+
+
+def test_the_end_of_the_time_without_a_client_does_not_end_a_gate_that_has_just_accepted_one() -> None:
+    settings = parse(["--idle-exit", "1", "/bin/true"])
+    records = Records(BufferedLog("sockgated", "", b""))
+    gate, options = ReloadingGate(settings, {}), read_options(settings)
+    listener = listen("127.0.0.1:0")
+    one = Dispatcher([listener], gate, options, Signals(()), records, Notifier({}))
+    signal.set_wakeup_fd(-1)
+
+    def code_when_the_time_is_over() -> int | None:
+        one._do_later_work(Timer.LEAVE_UNUSED)
+        return one._exit_code
+
+    session = one._sessions.begin(peers.client("192.0.2.1"))
+    assert isinstance(session, Session)
+    assert code_when_the_time_is_over() is None
+    one._sessions.end(session)
+    assert code_when_the_time_is_over() == 0
+    listener._socket.close()
 
 
 def test_the_end_is_logged_with_what_was_done(gated: Start) -> None:

@@ -184,7 +184,9 @@ class Dispatcher:
                 self._refusals.give_up_late()
             case Timer.GUARDIAN:
                 self._post_guardian()
-            case Timer.LEAVE | Timer.LEAVE_UNUSED:
+            case Timer.LEAVE_UNUSED:
+                self._leave_unused()
+            case Timer.LEAVE:
                 self._leave()
 
     def _expect_chores(self, seconds: float) -> None:
@@ -252,6 +254,11 @@ class Dispatcher:
         self._accepting.close_for_good(reason)
         self._records.event(INFO, STOPPED, reason)
         self._timers.set(Timer.LEAVE, self._options.process.drain)
+
+    def _leave_unused(self) -> None:
+        """The time of --idle-exit is over. A client that came since the last chores has not cancelled it yet."""
+        if self._sessions.count == 0:
+            self._leave()
 
     def _leave(self) -> None:
         self._exit_code = self._exit_code or 0
