@@ -7,11 +7,10 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..connection.log import clean
+from ..connection.log import WARNING, clean
 from ..core import SystemFailure
 from .accepting.accepting import Accepting
 from .deciding.reloading_gate import ReloadingGate
-from .records.buffered_log import WARNING
 from .records.records import Records
 from .sessions import Sessions
 

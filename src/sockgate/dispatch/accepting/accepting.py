@@ -10,12 +10,11 @@ import stat
 from collections.abc import Sequence
 from time import monotonic
 
-from ...connection.log import PAUSED
+from ...connection.log import PAUSED, WARNING
 from ...core import Cause, SystemFailure, UsageError
 from ...core.peer import SO_ACCEPTCONN, endpoint, pack
 from ..overload import OVERLOAD_SECONDS, OVERLOADED
 from ..poller import Poller, Timer, Timers
-from ..records.buffered_log import WARNING
 from ..records.records import Records
 
 BACKLOG = 4096  # the same as systemd's; the kernel cuts it to net.core.somaxconn
@@ -180,13 +179,14 @@ def parse_address(where: str) -> tuple[int, str | tuple[str, int]]:
 def remove_stale(path: str) -> None:
     """Remove a socket file of an earlier run, which would make bind(2) fail. Any other file stays."""
     try:
-        if stat.S_ISSOCK(os.lstat(path).st_mode) and not somebody_listens(path):
+        if stat.S_ISSOCK(os.lstat(path).st_mode) and not is_in_use(path):
             os.unlink(path)
     except FileNotFoundError:
         return
 
 
-def somebody_listens(path: str) -> bool:
+def is_in_use(path: str) -> bool:
+    """Whether a process listens on this path."""
     probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         probe.connect(path)

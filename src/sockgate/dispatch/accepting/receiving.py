@@ -177,6 +177,7 @@ class Arrival:
     def _give_place_back(self) -> None:
         if self._session:
             self._reception.uncount(self._session)
+            self._session = None
 
 
 def taken(admitted: Session | Verdict) -> Session:

@@ -4,10 +4,9 @@ import _socket
 from collections import deque
 from time import sleep
 
-from ...connection.log import JOURNAL_SOCKET, STDERR, Field, Log, journal_record
+from ...connection.log import JOURNAL_SOCKET, STDERR, WARNING, Field, Log, journal_record
 from ..descriptors import Stream
 
-WARNING = 4  # syslog(3)
 MOST_WAITING = 20_000  # records, about 10 MB: then the reader has been stuck for seconds
 FLUSH_SECONDS, FLUSH_STEP = 0.5, 0.002
 
