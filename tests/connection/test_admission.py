@@ -8,7 +8,7 @@ import pytest
 from sockgate.connection import Gate
 from sockgate.connection.admission import Outcome, admission, advance
 from sockgate.connection.needs import Place, ProxyHeader, Send, Silence
-from sockgate.core import ALLOW, DENY, Cause, GateError, Refused, SystemFailure, Verdict
+from sockgate.core import ALLOW, DENY, Cause, GateError, Refused, SystemFailure
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, pack
@@ -184,16 +184,6 @@ def test_the_limits_see_what_the_rules_say_where_that_is_known() -> None:
     place = need_of(advance(admission(gate("--hostname"), client("192.0.2.7"), counted=True)))
     assert isinstance(place, Place)
     assert place.verdict is None
-
-
-def test_a_remembered_verdict_is_not_decided_again(tmp_path: Path) -> None:
-    rules = tmp_path / "rules"
-    rules.write_text(":deny\n")
-    known = Verdict(ALLOW, Cause("--allow", "any"))
-    driver = Driver()
-    outcome = driver.finish(admission(gate("--rules", str(rules)), client("192.0.2.7"), known, counted=True))
-    assert driver.needs == ["Place"]
-    assert outcome.verdict is known
 
 
 def test_the_local_name_is_known_for_every_outcome() -> None:

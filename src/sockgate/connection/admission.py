@@ -62,10 +62,9 @@ class Outcome:
         return self._gate.environment(base, self.peer, self.verdict, self._gate.relays_for(self.peer))
 
 
-def admission(gate: "Gate", peer: "Peer", known: Verdict | None = None, *, counted: bool = False) -> "Admission":
+def admission(gate: "Gate", peer: "Peer", *, counted: bool = False) -> "Admission":
     """The machine for the client of a new connection.
 
-    known    the verdict, if it was remembered from an earlier connection between the same addresses
     counted  whether the client needs a place within the limits
     """
     error = None
@@ -78,7 +77,7 @@ def admission(gate: "Gate", peer: "Peer", known: Verdict | None = None, *, count
             from .needs import Send
 
             yield Send(gate.greeting)
-        verdict, questions = (known, None) if known else gate.decide_or_ask(peer)
+        verdict, questions = gate.decide_or_ask(peer)
         if counted and (verdict is None or verdict.outcome != DENY):
             from .needs import Place
 
