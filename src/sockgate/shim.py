@@ -136,7 +136,7 @@ def serve_datagrams(gate: Gate, environment: dict[bytes, bytes], log: Log) -> in
 
     try:
         outcome = admit(0, gate, log)
-        log.verdict(outcome.peer, outcome.verdict, allowed=True)
+        log.verdict(outcome.peer, outcome.verdict, allowed=True, note=outcome.note)
         gate.server.run(outcome.environment(gate.base_environment(environment)), outcome.verdict.actions)
     except PeerGone:
         return REFUSED  # everything that came was refused

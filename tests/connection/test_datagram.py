@@ -47,6 +47,13 @@ def test_the_server_reads_the_datagram_that_was_looked_at(launcher: Launcher) ->
     assert "TCPREMOTEIP" not in environment, "later datagrams may come from anywhere"
 
 
+def test_the_record_of_a_sender_has_the_note_that_the_record_of_a_client_has(launcher: Launcher) -> None:
+    with bound() as receiver:
+        send(receiver, "127.0.0.5", b"hello")
+        _, _, log = run(launcher, receiver, "--relay", "127.0.0.5")
+    assert log.endswith(": relay (127.0.0.5)\n")
+
+
 def test_a_refused_datagram_is_thrown_away_and_logged_once(launcher: Launcher) -> None:
     with bound() as receiver, closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
         client.bind(("127.0.0.6", 0))

@@ -163,7 +163,7 @@ class Gate:
     def note(self, peer: Peer) -> str:
         """The note in the log record of a client that is let in."""
         relay = self.relays_for(peer)
-        return "; ".join((f"relay ({relay})",) * (relay is not None) + tuple(peer.problems))
+        return "; ".join(peer.problems if relay is None else [f"relay ({relay})", *peer.problems])
 
     def base_environment(self, inherited: dict[bytes, bytes]) -> dict[bytes, bytes]:
         """The variables that are the same for all servers: the inherited ones, scrubbed, then --env."""
