@@ -149,8 +149,12 @@ def journal_record(
         ("MESSAGE", message), ("PRIORITY", priority), ("MESSAGE_ID", message_id),
         ("SYSLOG_IDENTIFIER", program), ("SOCKGATE_SERVICE", service),
     )  # fmt: skip
-    lines = [f"{name}={clean(str(value))}\n" for name, value in common + fields if value not in (None, "")]
-    return "".join(lines).encode()
+    return field_lines(*common, *fields).encode()
+
+
+def field_lines(*fields: Field) -> str:
+    """NAME=value lines of the journal's native protocol. Fields without a value are left out."""
+    return "".join([f"{name}={clean(str(value))}\n" for name, value in fields if value not in (None, "")])
 
 
 def write_line(text: str) -> None:

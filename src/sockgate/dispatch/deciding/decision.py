@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ...connection import Gate
-from ...connection.log import Field, clean, peer_fields
+from ...connection.log import clean, field_lines, peer_fields
 from ...core import Verdict
 from ...core.peer import Peer
 
@@ -136,8 +136,3 @@ class RecordText:
     def port(self, peer: Peer) -> tuple[str, str]:
         """The port of one of these clients: as messages show it, and as a field."""
         return (f"{peer.remote_port}", f"{PORT_FIELD}={peer.remote_port}\n") if self._has_port else ("", "")
-
-
-def field_lines(*fields: Field) -> str:
-    """NAME=value lines of the journal's native protocol. Fields without a value are left out."""
-    return "".join(f"{name}={clean(str(value))}\n" for name, value in fields if value not in (None, ""))

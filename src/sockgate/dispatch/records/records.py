@@ -9,11 +9,11 @@ import signal
 from functools import lru_cache
 from time import monotonic
 
-from ...connection.log import ACCEPTED, ENDED, ERROR, GATE_BROKEN, GATE_READ, INFO, WARNING, clean
+from ...connection.log import ACCEPTED, ENDED, ERROR, GATE_BROKEN, GATE_READ, INFO, WARNING, clean, field_lines
 from ...core import GateError, Verdict
 from ...core.peer import Peer
 from ...core.rule_files import RuleWarning
-from ..deciding.decision import Decision, RecordText, field_lines
+from ..deciding.decision import Decision, RecordText
 from ..sessions import Session
 from .buffered_log import BufferedLog
 
