@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED, HostName
+from sockgate.core.host_names import CONFIRMED, FAILED, LONGEST_NAME, NONE, UNCONFIRMED, HostName
 from sockgate.core.peer import pack
 from sockgate.resolve.forked import within
-from sockgate.resolve.host_lookup import LONGEST_NAME, Resolver, why_unusable
+from sockgate.resolve.host_lookup import Resolver, why_unusable
 from sockgate.resolve.tasks import Unable
 from tests.connection.launch import Launcher, internet, make_launcher
 from tests.differential.namespace import Namespace, require

@@ -6,14 +6,14 @@ resolve/dns_lists.py asks the lists, and `Peer.listings` has the answers.
 
 from ..core import DENY, NO_MATCH, Cause, UsageError, Verdict
 from ..core.addresses import AddressList
-from ..core.host_names import HOST_NAME_CHARACTERS
+from ..core.host_names import HOST_NAME_CHARACTERS, LONGEST_NAME
 from ..core.listing import LONGEST_TEXT, Listing, is_listing
 from ..core.options import to_bytes
 from ..core.peer import Peer, pack
 
 FORM = "write --dnsbl ZONE[/127.0.0.N][,VAR[,TEXT]]"
 CHOICES = ("open", "closed")
-LONGEST_ZONE = 253 - 64  # the name before the zone has 32 nibbles of an IPv6 address, each with a dot
+LONGEST_ZONE = LONGEST_NAME - 64  # the name before the zone has 32 nibbles of an IPv6 address, each with a dot
 RELAYCLIENT = b"RELAYCLIENT"
 EXEMPTING = (b"BLOCK", b"RBLSMTPD")  # if a rule sets one to "", rblsmtpd and Courier do not block
 TEMPORARY = b"451 4.7.1 Your address cannot be checked at the moment, try again later\r\n"

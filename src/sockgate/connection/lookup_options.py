@@ -4,7 +4,7 @@ This module is imported only if one of these options is given.
 """
 
 from ..core import Cause, UsageError
-from ..core.host_names import HOST_NAME_CHARACTERS
+from ..core.host_names import HOST_NAME_CHARACTERS, LONGEST_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ..core.options import Settings
     from ..core.peer import Peer
     from ..core.questions import Questions
-LONGEST_NAME = 253  # RFC 1035
 
 
 class LookUps:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Of names in lower case, as they are looked up and compared.
 HOST_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
+LONGEST_NAME = 253  # RFC 1035
 
 CONFIRMED = "confirmed"  # the address has this name, and the name has this address
 UNCONFIRMED = "not confirmed"  # the address has this name, but the name leads elsewhere: any client can claim a name
