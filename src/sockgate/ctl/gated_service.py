@@ -16,8 +16,8 @@ from ..units.names import UnitName
 from ..units.search import UnitSearch
 from ..units.unit import Unit
 
-# The programs that are a gate, each with its options.
 HOSTS_ACCESS = "--hosts-access"
+# The programs that are a gate, each with its options.
 PER_CONNECTION, RESIDENT = "sockgate", "sockgated"
 PROGRAMS: dict[str, tuple[Option, ...]] = {PER_CONNECTION: GATE_OPTIONS, RESIDENT: RESIDENT_OPTIONS}
 

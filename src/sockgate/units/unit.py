@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from .names import UnitName
 from .reader import Assignment, Ignored, Place
 
+# What systemd takes for a boolean (parse_boolean), in lower case.
 TRUE = ("1", "yes", "y", "true", "t", "on")
+FALSE = ("0", "no", "n", "false", "f", "off")
 # For these keys systemd ignores a line with an empty value: the earlier value stays. For all others it resets the key.
 KEPT = frozenset((
     "Accept", "Backlog", "BindIPv6Only", "CollectMode", "DynamicUser", "FreeBind", "KeepAlive", "LimitAS", "LimitDATA",

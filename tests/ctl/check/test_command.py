@@ -141,6 +141,13 @@ CASES: Cases = {
             " (move it, or allow it with BindReadOnlyPaths=)"
         ],
     ),
+    "server hidden, in another word of systemd's": (
+        HIDDEN | {TEMPLATE: edit(TEMPLATE_UNIT, "/usr/bin/server", "/root/server") + "ProtectHome=t\n"},
+        [
+            f"{TEMPLATE}:6: error: '/root/server' is hidden from the service by ProtectHome=t"
+            " (move it, or allow it with BindReadOnlyPaths=)"
+        ],
+    ),
     "server hidden and bound": (
         HIDDEN
         | {

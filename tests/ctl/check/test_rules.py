@@ -39,6 +39,16 @@ CASES: Cases = {
             " (add --ident)",
         ],
     ),
+    "rules about names, and a server with an option of the same name": (
+        {
+            TEMPLATE: edit(WITH_RULES, "SERVER=/usr/bin/server", '"SERVER=/usr/bin/server --hostname"'),
+            "/etc/rules": "=.example.com:deny\n:allow\n",
+        },
+        [
+            f"{TEMPLATE}:5: warning: rules about host names match no client without --hostname: '=.example.com'"
+            " (add --hostname)",
+        ],
+    ),
     "rules that believe what the client says of itself": (
         {
             TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--hostname --ident --rules /etc/rules"),

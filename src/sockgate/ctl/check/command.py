@@ -15,6 +15,7 @@ from ...units import envfile
 from ...units.command import parse_commands
 from ...units.environment import environment_files, matching
 from ...units.reader import Place
+from ...units.unit import TRUE
 from ..gated_service import GatedService
 from .fault import Fault
 from .service import identity_of
@@ -216,9 +217,9 @@ def files_hidden(gated: GatedService, _: Host) -> Iterator[Fault]:
 def hidden_folders(gated: GatedService) -> dict[str, str]:
     folders: dict[str, str] = {}
     home = gated.service.value("Service", "ProtectHome").lower()
-    if home in ("yes", "true", "1", "on", "tmpfs"):
+    if home in (*TRUE, "tmpfs"):
         folders |= dict.fromkeys(("/home", "/root", "/run/user"), f"ProtectHome={home}")
-    if gated.service.value("Service", "PrivateTmp").lower() in ("yes", "true", "1", "on", "disconnected"):
+    if gated.service.value("Service", "PrivateTmp").lower() in (*TRUE, "disconnected"):
         folders |= dict.fromkeys(("/tmp", "/var/tmp"), "PrivateTmp=")  # noqa: S108  # the folders that it hides
     lines = gated.service.list("Service", "BindPaths") + gated.service.list("Service", "BindReadOnlyPaths")
     bound = [path for line in lines for path in line.value.replace(":", " ").replace("-/", "/").split()]

@@ -26,7 +26,7 @@ def list_dead(gated: GatedService, host: Host) -> Iterator[Fault]:
     lists = gated.gate.lookups.lists
     for option, entries in (("--dnsbl", lists.blocking), ("--dnsbl-allow", lists.allowing)):
         zones = dict.fromkeys(entry.zone for entry in entries)
-        place = next((word.place for word in gated.words if word.text.startswith(option)), gated.command.place)
+        place = next((word.place for word in gated.words if word.text.partition("=")[0] == option), gated.command.place)
         for zone, (always, never) in entries_of(zones, gated.gate.timeout).items():
             message = what_is_wrong(zone, always, never)
             if message:

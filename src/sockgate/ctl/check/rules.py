@@ -27,14 +27,16 @@ def rules_in_vain(gated: GatedService, host: Host) -> Iterator[Fault]:
 
 def rules_not_asked_for(gated: GatedService, host: Host) -> Iterator[Fault]:
     """Rules about a name or a user that the gate does not look up. They match no client, so a deny has no effect."""
-    given = {word.text.partition("=")[0] for word in gated.words}
+    lookups = gated.gate.lookups if gated.gate else None
+    asks_host = lookups is not None and lookups.hostname
+    asks_user = lookups is not None and lookups.ident is not None
     for path in rules_files(gated):
         keys = [rule.key for rule in read_rules(path)]
-        for option, meant, found in (
-            ("--hostname", "host names", [key for key in keys if key.startswith("=") or "@=" in key]),
-            ("--ident", "the client's user", [key for key in keys if "@" in key]),
+        for option, asked, meant, found in (
+            ("--hostname", asks_host, "host names", [key for key in keys if key.startswith("=") or "@=" in key]),
+            ("--ident", asks_user, "the client's user", [key for key in keys if "@" in key]),
         ):
-            if found and option not in given:
+            if found and not asked:
                 message = f"rules about {meant} match no client without {option}: {found[0]!r}"
                 yield Fault(gated.service, option_place(gated), message, f"add {option}")
 

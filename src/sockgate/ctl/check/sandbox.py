@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...connection import LOOKUP_OPTIONS
 from ...host.host import Host
-from ...units.unit import Unit
+from ...units.unit import FALSE, Unit
 from ..gated_service import GatedService
 from .fault import Fault, by_setting
 from .service import ROOT
@@ -25,7 +25,6 @@ IMPLY_BEFORE_255 = (
     "SystemCallLog",
 )  # fmt: skip
 IMPLY_ALWAYS = ("NoNewPrivileges", "DynamicUser", "PrivateUsers")
-FALSE = ("0", "no", "n", "false", "f", "off")
 # An empty line resets these settings. The others are switches.
 LISTS = ("RestrictAddressFamilies", "SystemCallArchitectures", "SystemCallFilter", "SystemCallLog")
 # Courier's servers, which start as root and become the owner of the mailbox.

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from ...host.host import Host
 from ...host.identity import Identity
 from ...units.command import PREFIXES
+from ...units.unit import FALSE
 from ..gated_service import PER_CONNECTION, RESIDENT, GatedService
 from .fault import ZERO, Fault, by_setting
 
 ROOT = ("", "root", "0")
-NO = ("no", "false", "off", "0", "n", "f")  # systemd's parse_boolean
 
 
 def account_missing(gated: GatedService, host: Host) -> Iterator[Fault]:
@@ -129,7 +129,7 @@ def servers_first(gated: GatedService, _: Host) -> Iterator[Fault]:
     if not is_resident(gated) or not re.fullmatch("-[0-9]+", value):
         return
     for name, wanted in (("CPUSchedulingPolicy", "other"), ("CPUSchedulingResetOnFork", "yes")):
-        if gated.service.value("Service", name) in ("", *NO):
+        if gated.service.value("Service", name) in ("", *FALSE):
             yield Fault(
                 gated.service, gated.service.place_of("Service", "Nice"),
                 f"Nice={value} without {name}=: servers, too, go before everything else on this machine",
