@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ..connection.log import ACCEPTED, FAILED, GONE, REFUSED
 from ..core import ALLOW
+from ..core.peer import endpoint
 from .reader import Record, number, text, time_of
 
 # A connection begins with a record of one of these kinds. FAILED can also be about the service, without a client.
@@ -82,13 +83,9 @@ class Connection:
 
     @property
     def peer(self) -> str:
-        return endpoint(self.remote_address, self.remote_port)
-
-
-def endpoint(address: str, port: int | None) -> str:
-    if port is None:
-        return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        """The client in the form of log lines."""
+        port = self.remote_port
+        return self.remote_address if port is None else endpoint(self.remote_address, port)
 
 
 def from_record(record: Record, unit: str) -> Connection:
