@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..core import peer
 from ..units.model import Value, Word
 from .input_files import Place
 from .stunnel import Tls
@@ -13,9 +14,7 @@ STREAM, DATAGRAM, SEQUENTIAL = "ListenStream", "ListenDatagram", "ListenSequenti
 
 def endpoint(address: str, port: int) -> str:
     """An address and a port as ListenStream= takes them. The port alone stands for every address of both families."""
-    if not address:
-        return str(port)
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return peer.endpoint(address, port) if address else str(port)
 
 
 @dataclass(frozen=True, slots=True)

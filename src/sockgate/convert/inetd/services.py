@@ -82,9 +82,7 @@ def read_service(line: Line, report: Report) -> list[Service]:
         if len(line.words) < len(FIELDS):
             missing = FIELDS[len(line.words)]
             line.answer(" ".join(line.words), blocked(f"the field '{missing}' is missing; inetd skips the line"))
-        if not line.words[5].startswith("internal") and any(
-            quote in word for word in line.words[6:] for quote in "'\""
-        ):
+        if not line.words[5].startswith("internal"):
             quotes(line)
         services = services_of(line)
     except BadField:

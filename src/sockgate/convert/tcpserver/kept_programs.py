@@ -4,13 +4,13 @@ import shlex
 
 from ...access.dnsbl import DnsList
 from ...core import UsageError
+from ..chain.links import STAYS
 from ..chain.peeling import BadLink, flags_of
 from ..outcomes import Answer, translated
 from .command_words import shown
 
 Answers = list[tuple[str, Answer]]
 RBLSMTPD_VALUES, RBLSMTPD_FLAGS = "ratw", "bBcCiWR"
-STAYS = "stays in front of the server, and must stay installed"
 # They take no options, and start what stands behind them.
 WITHOUT_OPTIONS = {
     "fixcrio": "",
@@ -57,8 +57,10 @@ def is_list(option: str) -> bool:
 
 
 def rblsmtpd(words: list[str], answers: Answers) -> list[str]:
-    """rblsmtpd speaks SMTP with who is listed, so it stays. It looks for a text where DNS lists have an address (RFC
-    5782), so what the gate would ask in its place is told and not done.
+    """rblsmtpd stays, because it speaks SMTP with a client that is listed.
+
+    It looks for a text where DNS lists have an address (RFC 5782). So the report only names the options with which the
+    gate could ask the same lists.
     """
     try:
         options, rest = flags_of(words[1:], RBLSMTPD_VALUES, RBLSMTPD_FLAGS)

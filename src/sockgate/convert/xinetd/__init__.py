@@ -1,8 +1,8 @@
 """xinetd.conf(5) as the program reads it, not as its manual describes it (xinetd 2.3.15.3 and 2.3.15.4).
 
-`grammar` splits a file into blocks of settings; `configuration` follows include and includedir, applies defaults
-and drops what xinetd drops; `attributes` is the table of everything that can stand in a block; `services` turns a
-block into a service record, `together` all of them.
+`grammar` splits a file into blocks of settings. `configuration` follows include and includedir, applies defaults and
+drops what xinetd drops. `attributes` is the table of everything that can stand in a block. `service` makes a service
+record of a block, and `all_services` makes those of all blocks.
 """
 
 import os

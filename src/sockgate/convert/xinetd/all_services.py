@@ -8,7 +8,7 @@ from ..report import Outcome
 from ..service import STREAM, Service
 from .attributes import ATTRIBUTES
 from .configuration import Candidate, Configuration
-from .draft import DROPS, Draft, is_invalid
+from .draft import Draft, is_invalid
 from .service import convert
 
 WILDCARDS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104  # each with what stands in every address of its family
@@ -23,8 +23,9 @@ def unusable_defaults(configuration: Configuration, host: Host) -> Unusable:
     for name, value in configuration.defaults.items():
         answer = ATTRIBUTES[name].handler(Draft("", "", value.place, host), value)
         if is_invalid(answer):
-            problem = answer.text.removesuffix(DROPS)
-            found[name] = f"{problem}; xinetd does not start with such a line in defaults: mend it and convert again"
+            found[name] = (
+                f"{answer.text}; xinetd does not start with such a line in defaults: mend it and convert again"
+            )
     return found
 
 

@@ -9,7 +9,7 @@ from ..chain.peeling import Chain, peel
 from ..host_tables import asked_for
 from ..outcomes import Answer, approximated, blocked, broken, translated
 from .configuration import Candidate
-from .draft import Draft, invalid
+from .draft import Draft, invalid, with_consequence
 from .sockets import REFUSED_TYPES
 
 INTERNAL_SERVICES = frozenset(("echo", "discard", "chargen", "daytime", "time"))
@@ -20,7 +20,7 @@ def complete(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     """The answers that follow from several attributes together, up to the first that blocks."""
     for step in STEPS:
         for answer in step(draft, candidate):
-            yield answer
+            yield with_consequence(answer)
             if answer.blocks:
                 return
 

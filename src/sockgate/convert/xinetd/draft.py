@@ -1,7 +1,7 @@
 """A service while its attributes are being read."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...host.host import Host
 from ...units import model as unit
@@ -49,16 +49,18 @@ class Value:
         return f"{text} (from defaults)" if self.inherited else text
 
 
-DROPS = "; xinetd drops the service"
-
-
 def invalid(text: str) -> Answer:
     """The answer about a value that xinetd cannot use. xinetd drops the whole service, so nothing is converted."""
-    return Answer(Outcome.IGNORED, text + DROPS, blocks=True)
+    return Answer(Outcome.IGNORED, text, blocks=True)
 
 
 def is_invalid(answer: Answer) -> bool:
     return answer.blocks and answer.outcome is Outcome.IGNORED
+
+
+def with_consequence(answer: Answer) -> Answer:
+    """The answer about a value in a service. If xinetd cannot use the value, the text says what xinetd does."""
+    return replace(answer, text=f"{answer.text}; xinetd drops the service") if is_invalid(answer) else answer
 
 
 @dataclass(slots=True)

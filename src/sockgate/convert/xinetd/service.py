@@ -9,7 +9,7 @@ from ..service import Service
 from .attributes import ATTRIBUTES
 from .combined import complete
 from .configuration import Candidate
-from .draft import Draft, Value, is_invalid
+from .draft import Draft, Value, is_invalid, with_consequence
 from .record import record_of
 
 
@@ -20,7 +20,7 @@ def convert(candidate: Candidate, host: Host, report: Report) -> Service | None:
     for name, row in ATTRIBUTES.items():
         value = candidate.values.get(name)
         if value is not None:
-            answer = row.handler(draft, value)
+            answer = with_consequence(row.handler(draft, value))
             if is_invalid(answer):
                 answer = unless_switched_on(candidate, value, answer, row.harmless)
             answers.append((value.place, value.written, answer))
