@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from sockgate.core import SystemFailure, UsageError
-from sockgate.dispatch.accepting.accepting import adopt, listen, parse_address
+from sockgate.dispatch.accepting.accepting import Accepting, adopt, listen, parse_address
+from sockgate.dispatch.poller import Poller, Timers
+from sockgate.dispatch.records.buffered_log import BufferedLog
+from sockgate.dispatch.records.records import Records
 
 
 @pytest.mark.parametrize(
@@ -95,3 +98,11 @@ def test_only_listening_stream_sockets_are_adopted(tmp_path: Path) -> None:
             with pytest.raises(UsageError) as caught:
                 adopt(descriptor)
             assert str(caught.value) == f"descriptor {descriptor} {message}"
+
+
+def test_the_end_of_a_pause_does_not_hide_that_the_gate_is_draining() -> None:
+    accepting = Accepting([], Poller(), Timers(), Records(BufferedLog("sockgated", "", b"")))
+    accepting.pause(0, "there is no descriptor left")
+    accepting.close_for_good("draining for at most 60 s")
+    accepting.end_pause()
+    assert accepting.trouble == "draining for at most 60 s"

@@ -51,8 +51,7 @@ class Listener:
 class Accepting:
     """Whether and how clients are accepted now.
 
-    paused   no client is accepted for the moment
-    trouble  the reason of the pause, as text; empty while clients are accepted, or wait for other clients to leave
+    paused  no client is accepted for the moment
     """
 
     def __init__(self, listeners: Sequence[Listener], poller: Poller, timers: Timers, records: Records) -> None:
@@ -62,10 +61,14 @@ class Accepting:
         self._records = records
         self._watched: list[Listener] = []
         self._paused_until = 0.0
-        self._closed_for_good = False
+        self._reason_of_pause = self._reason_of_end = ""
         self._failures = 0
         self.paused = False
-        self.trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why no client is accepted, as text. Empty while clients are accepted, or wait for other clients to leave."""
+        return self._reason_of_end or self._reason_of_pause
 
     def accept(self, listener: Listener) -> _socket.socket | None:
         """The connection of the next client. None if no client waits."""
@@ -89,7 +92,7 @@ class Accepting:
         end = monotonic() + seconds
         if end > self._paused_until:
             self._paused_until = end
-            self.trouble = reason
+            self._reason_of_pause = reason
         self.paused = True
         self._timers.set(Timer.END_OF_PAUSE, seconds)
 
@@ -100,11 +103,11 @@ class Accepting:
             self._timers.set(Timer.END_OF_PAUSE, seconds)
         else:
             self.paused = False
-            self.trouble = ""
+            self._reason_of_pause = ""
 
     def adjust(self, *, full: bool) -> None:
         """Watch the listening sockets, or stop watching them while no client may be accepted."""
-        wanted = not (full or self.paused or self._closed_for_good)
+        wanted = not (full or self.paused or self._reason_of_end)
         if wanted == bool(self._watched):
             return
         try:
@@ -120,8 +123,7 @@ class Accepting:
         self._watched.clear()
 
     def close_for_good(self, reason: str) -> None:
-        self._closed_for_good = True
-        self.trouble = reason
+        self._reason_of_end = reason
 
 
 def adopt(descriptor: int) -> Listener:
