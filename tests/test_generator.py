@@ -1,12 +1,14 @@
 """sockgate-xinetd-generator: units for xinetd's files, at boot."""
 
+import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from sockgate.convert import programs
 from sockgate.ctl.convert_install import install
-from sockgate.generator import generate
+from sockgate.generator import generate, log
 from sockgate.host.host import Host
 from sockgate.units.search import UnitSearch
 
@@ -152,3 +154,15 @@ def test_nothing_is_written_while_xinetd_is_installed_and_enabled(tmp_path: Path
     (root / "etc/rc3.d/S01xinetd").unlink()
     generate(str(root), str(tmp_path / "out"), HOST)
     assert written(tmp_path)[0] == "a.socket"
+
+
+def test_a_complaint_about_any_file_name_is_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "journal")
+    monkeypatch.setattr("sockgate.generator.JOURNAL_SOCKET", path)
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as journal:
+        journal.bind(path)
+        log("/etc/xinetd.d/a\udcff\nPRIORITY=0:1: refused")
+        fields = journal.recv(1000).decode("ascii").splitlines()
+    assert fields == [
+        "MESSAGE=/etc/xinetd.d/a??PRIORITY=0:1: refused", "PRIORITY=4", "SYSLOG_IDENTIFIER=sockgate-xinetd-generator",
+    ]  # fmt: skip

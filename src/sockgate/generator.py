@@ -12,6 +12,7 @@ import sys
 from dataclasses import replace
 
 from .atomic_write import link_once, write_atomically
+from .connection.log import JOURNAL_SOCKET, WARNING, clean, journal_record
 from .convert.conflicts import MASKED, obstacle, origin_of, vendor_drop_ins
 from .convert.report import Outcome, Report
 from .convert.result import Converted, build
@@ -21,9 +22,8 @@ from .host.host import Host, this_host
 from .units.writer import format_unit
 
 NAME = "sockgate-xinetd-generator"
-JOURNAL = "/run/systemd/journal/socket"
 KERNEL_LOG = "/dev/kmsg"  # early in the boot journald does not run yet; it reads this log later
-WARNING = 4
+LONGEST_LINE = 800  # of the kernel's log, which takes no more than 1,000 or so
 ENABLED = ("etc/systemd/system/*.wants/xinetd.service", "etc/rc[2-5].d/S[0-9][0-9]xinetd")
 
 
@@ -97,14 +97,14 @@ def log(message: str) -> None:
     """Write one line to the journal, or to the kernel's log, from which journald reads it later."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
-            journal.connect(JOURNAL)
-            journal.send(f"PRIORITY={WARNING}\nSYSLOG_IDENTIFIER={NAME}\nMESSAGE={message}\n".encode())
+            journal.connect(JOURNAL_SOCKET)
+            journal.send(journal_record(NAME, "", WARNING, "", message, ()))
     except OSError:
         try:
             with open(KERNEL_LOG, "wb", buffering=0) as kernel:
-                kernel.write(f"<{WARNING}>{NAME}: {message}\n".encode()[:900])
+                kernel.write(f"<{WARNING}>{NAME}: {clean(message)[:LONGEST_LINE]}\n".encode())
         except OSError:
-            print(f"{NAME}: {message}", file=sys.stderr)
+            print(f"{NAME}: {clean(message)}", file=sys.stderr)
 
 
 if __name__ == "__main__":
