@@ -92,9 +92,9 @@ def evaluate(names: tuple[str, ...], folder: str) -> tuple[dict[str, str], str]:
 def renew_tls_cache(path: str) -> None:
     """Make couriertls's session cache anew, as the start scripts do.
 
-    couriertls runs as a user who may not make the file. Or it runs as root without root's capabilities, and uses the
-    file by its group: so it is where couriertls takes over from the gate (imaps@.service). The group may write, because
-    it can read the key of the certificate as well. The folder belongs to that user, who is not trusted with it.
+    couriertls cannot make the file: either its user may not, or it runs as root without root's capabilities, as in
+    imaps@.service. In that case it uses the file by the group. The group may write, because it can read the key of the
+    certificate as well. The folder belongs to that user. The user is not trusted, so the file is written atomically.
     """
     if not path:
         return

@@ -1,6 +1,6 @@
 """Whether a verdict depends on what was not given to `sockgatectl explain`: the client's name, or its user.
 
-A gate that runs asks the network for them. Here they are unknown, and "deny" for a list of names would be a guess.
+A gate that runs asks the network for them. `explain` does not ask, so "deny" for a list of names would be a guess.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Show connections, one line each: start, service, client, verdict, end, duration, rule.
 
-What selects them are the journal's own indexes, so the time it takes grows with what is shown. Without --since,
-everything that the journal has.
+The journal's own indexes select them, so the time grows with the number of connections that are shown, and not with
+the size of the journal. Without --since, all that the journal has is shown.
 """
 
 import argparse
@@ -61,9 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def tell_of_unknown(query: Query) -> None:
-    """Say why there is nothing to show of a service: its name is misspelt, or it runs no gate, which would write.
+    """Say why a service has nothing to show: no unit has its name, or it runs no gate, which would write records.
 
-    The journal of another machine comes without its units.
+    Nothing is said about the journal of another machine, whose units are not here.
     """
     search = UnitSearch()
     for prefix in () if query.directory else (service.prefix for service in query.services):
@@ -120,7 +120,7 @@ def shower(endings: Endings, *, as_json: bool) -> Callable[[Connection, Ending |
 
 
 def as_line(connection: Connection, ending: Ending | None, how: str) -> str:
-    """Columns that a program can split at blanks: nothing but the last contains any or is empty."""
+    """Columns that a program can split at blanks. Only the last column contains blanks, and no column is empty."""
     seconds = f"{ending.seconds:.3f}s" if ending else UNKNOWN
     peer = connection.peer.replace(" ", "_") or UNKNOWN
     failure = ending.failure if ending else ""
@@ -130,7 +130,10 @@ def as_line(connection: Connection, ending: Ending | None, how: str) -> str:
 
 
 def describe_end(ending: Ending | None, *, open_: bool, vague: bool) -> str:
-    """One word: ok, status=3, SIGKILL, timeout; `ended` if systemd was told not to tell; `open` if it is not over."""
+    """One word: ok, status=3, SIGKILL, timeout.
+
+    `open` if the session is not over. `ended` if the unit (ExecStart=-) keeps systemd from logging how it ended.
+    """
     if ending is None:
         return "open" if open_ else UNKNOWN
     if ending.signal:
@@ -166,7 +169,7 @@ def as_object(connection: Connection, ending: Ending | None, open_: bool) -> dic
 
 
 class IgnoredFailures:
-    """Which services have `ExecStart=-`: of them systemd logs that they ended and not how."""
+    """Which services have `ExecStart=-`. systemd logs that their processes ended, but not how."""
 
     def __init__(self) -> None:
         self._search: UnitSearch | None = None

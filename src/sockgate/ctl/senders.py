@@ -38,12 +38,12 @@ def gate_unit(service: Unit, search: UnitSearch) -> GateUnit | None:
         variables, _ = load_environment(service, search)
         words = [word.text for word in command.arguments(variables)]
         return GateUnit(prefix, name_in(os.path.basename(command.program), words) or prefix, uid_of(service))
-    except GateError:  # its options are wrong: then it does not know its name either
+    except GateError:  # the options are wrong: then the gate does not know the name of its service either
         return GateUnit(prefix, prefix, uid_of(service))
 
 
 def of_gated(gated: GatedService) -> GateUnit:
-    """The same of a service that was loaded."""
+    """The gate of a service that was loaded already."""
     prefix = gated.service.unit_name.prefix
     return GateUnit(prefix, gated.gate.name if gated.gate else prefix, uid_of(gated.service))
 

@@ -35,7 +35,7 @@ def trouble(service: ServiceState) -> str:
 
 
 def in_short(service: ServiceState) -> str:
-    """What is wrong, in a word for the table."""
+    """What is wrong, for one cell of the table."""
     findings = counted(len(service.findings), "finding")
     advice = f"{findings}: sockgatectl check {service.name}" if service.findings else "-"
     return trouble(service) or advice

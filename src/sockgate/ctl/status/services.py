@@ -18,25 +18,25 @@ from ..senders import of_gated, senders_of
 from .tally import Tally
 
 MICROSECONDS = 1_000_000
-NOT_COUNTED = (1 << 64) - 1  # how systemctl shows it, but for newer ones, which say [no data]
+NOT_COUNTED = (1 << 64) - 1  # so systemctl shows bytes that are not counted; newer versions show [no data]
 CLIENT_VARIABLES = (b"TCPREMOTEIP=", b"TCPREMOTEPORT=")
 
 
 @dataclass(slots=True)
 class ServiceState:
-    """One of them: what its units say, and what systemd and the journal know of it now.
+    """One gated service: what its units say, and what systemd and the journal know of it now.
 
     socket      the unit that listens, or the resident service itself if it has none
     gate        the sender of its records; `senders` has all of the machine
     engine      sockgate: a process of its own for each connection; sockgated: one gate for all
     state       of the socket: listening, dead, failed, ...
-    result      why it failed
-    since       when it began to listen, in microseconds since 1970; None if it does not
-    clients     that are connected now: how many of each source
+    result      why the socket failed
+    since       when the socket began to listen, in microseconds since 1970; None if it does not listen
+    clients     the clients that are connected now, counted by source
     limit       of clients, 0 if unknown
     per_source  limit of clients from one source, 0 for none
     dropped     clients that systemd turned away at its own limits
-    traffic     bytes from and to its clients, with IPAccounting=yes in the socket
+    traffic     bytes from and to the clients, with IPAccounting=yes in the socket; None if they are not counted
     uncounted   why the journal could not be asked for the rest
     findings    what `sockgatectl check` has to say about it
     """
@@ -82,7 +82,7 @@ class ServiceState:
 
 
 def find_services(names: Iterable[str], search: UnitSearch) -> list[ServiceState]:
-    """Those with these names, or all of the machine. Raises GateError for a name that is none."""
+    """The services with these names, or all of the machine. Raises GateError for a name that no service has."""
     senders = senders_of(search)
     if wanted := list(names):
         return [describe(find_named(name, search), senders) for name in wanted]
@@ -98,7 +98,7 @@ def find_services(names: Iterable[str], search: UnitSearch) -> list[ServiceState
 
 
 def describe(gated: GatedService, senders: Senders) -> ServiceState:
-    """What its units say."""
+    """The state of a service, as far as its units tell it."""
     name = gated.service.unit_name.prefix
     service = ServiceState(
         name=name, socket=gated.name, unit=gated.service.name, engine=gated.program, gate=of_gated(gated),
@@ -111,7 +111,7 @@ def describe(gated: GatedService, senders: Senders) -> ServiceState:
 
 
 def refresh(services: list[ServiceState]) -> None:
-    """Bring everything up to date that changes while they run. Raises SystemFailure."""
+    """Ask systemd and the journal again for all that changes while the services run. Raises SystemFailure."""
     units = [unit for service in services for unit in dict.fromkeys((service.socket, service.unit)) if "@." not in unit]
     shown = show(list(dict.fromkeys(units)))
     for service in services:
@@ -139,7 +139,7 @@ def read_properties(service: ServiceState, socket: Properties, unit: Properties)
 
 
 def traffic(socket: Properties) -> tuple[int, int] | None:
-    """systemd counts what goes over an accepted connection for the socket, never for the service that is given it."""
+    """Bytes received and sent. systemd counts those of an accepted connection for the socket, not for the service."""
     counts = [socket.get(name, "") for name in ("IPIngressBytes", "IPEgressBytes")]
     received, sent = (int(count) if count.isdigit() else NOT_COUNTED for count in counts)
     return None if NOT_COUNTED in (received, sent) else (received, sent)
@@ -151,7 +151,7 @@ def number(properties: Properties, name: str) -> int:
 
 
 def count(service: ServiceState) -> None:
-    """Since it began to listen; one that does not shows nothing."""
+    """Count the clients since the socket began to listen. A service that does not listen has no counts."""
     if service.since is None:
         service.tally = None
         return
@@ -165,9 +165,9 @@ def count(service: ServiceState) -> None:
 
 
 def resident_clients(cgroup: str) -> Counter[str]:
-    """Whose servers run in the unit of a resident gate: it tells each of them who its client is.
+    """The clients of a resident gate, from the environments of the servers in its unit.
 
-    A gate that was started anew does not know its predecessor's sessions; their environment does.
+    The gate cannot be asked: a gate that was started again does not know the sessions of the one before.
     """
     sessions = set()
     for pid in processes_in(cgroup) if cgroup else ():
@@ -179,7 +179,7 @@ def resident_clients(cgroup: str) -> Counter[str]:
 
 
 def shown_address(value: bytes) -> str:
-    """An address as it stands in a server's environment, which the server itself can change."""
+    """The address in a server's environment. The server can change its environment, so the text may be no address."""
     try:
         text = value.decode("ascii")
         pack(text)

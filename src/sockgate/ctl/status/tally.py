@@ -11,7 +11,7 @@ from ...journal.senders import SENDER_FIELDS, GateUnit, Origins, Senders
 
 LAST = 5
 MOST_LOOKED_AT = 1000  # for the last refusals: records of other senders may stand between them
-MOST_RULES = 100  # what is counted by rule does not grow without end: the others are counted together
+MOST_RULES = 100  # the counts by rule must not grow without end: all further rules are counted together
 OTHERS = "others"
 UNKNOWN = "unknown"
 
@@ -53,7 +53,7 @@ class Tally:
                 yield record
 
     def last_refusals(self) -> list[Connection]:
-        """The newest ones, failures included, the newest first."""
+        """The last refusals, failures included, the newest first."""
         found: list[Connection] = []
         for looked_at, record in enumerate(self._journal(REFUSED, FAILED).latest()):
             unit = self._origins.unit_of(record)
