@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from _posixsubprocess import fork_exec
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ParamSpec, Protocol
 
 from sockgate.connection import Gate
@@ -22,6 +22,7 @@ from sockgate.dispatch import descriptors, dispatcher, guardian
 from sockgate.dispatch.accepting.accepting import Listener
 from sockgate.dispatch.deciding.decision import EnvironmentTemplate
 from sockgate.dispatch.dispatcher import Dispatcher
+from sockgate.dispatch.guardian import Guardian
 from sockgate.dispatch.servers import forked_server, vfork_server
 from sockgate.dispatch.servers.child_channel import AskingChild
 from sockgate.dispatch.sessions import Session, Sessions
@@ -44,6 +45,15 @@ def injected(function: Callable[P, None], *words: P.args, **named: P.kwargs) -> 
         f"from {function.__module__} import {function.__name__}\n"
         f"{function.__name__}(*{words!r}, **{named!r})\n"
     )
+
+
+def fail_to_find_clients() -> None:
+    """Have the guardian meet an error of its own when it looks for the clients that the gate left."""
+
+    def clients_left(_self: Guardian) -> Iterator[_socket.socket]:
+        raise RuntimeError("no clients")
+
+    Guardian.clients_left = clients_left  # type: ignore[method-assign, assignment]
 
 
 def stuck_in(method: Named, call: int = 1) -> str:

@@ -19,6 +19,7 @@ from tests.dispatch.faults import (
     accept_together,
     be_slow_to_take_over,
     fail_to_clone,
+    fail_to_find_clients,
     fail_to_vfork,
     injected,
     stuck_in,
@@ -201,6 +202,14 @@ def test_the_guardian_decides_by_the_rules_that_were_in_force(gated: Start, tmp_
 def replace(file: Path, text: str) -> None:
     file.with_suffix(".new").write_text(text)
     file.with_suffix(".new").rename(file)
+
+
+def test_an_error_of_the_guardian_is_logged(gated: Start) -> None:
+    one = gated(*GREET, code=injected(fail_to_find_clients) + stuck_in(ServerStarter.start))
+    with one.connect():
+        one.wait_for("stuck")
+        one.stop(signal.SIGKILL)
+        one.wait_for("internal error in the guardian: RuntimeError: no clients")
 
 
 def test_clients_that_wait_for_a_server_are_served_when_it_is_killed(gated: Start) -> None:

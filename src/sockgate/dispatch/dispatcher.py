@@ -288,6 +288,9 @@ class Dispatcher:
             self._forget()
             self._guardian.wait_for_end_of_gate()
             self._serve_left()
+        except Exception as error:  # an error in this program: the clients that are left are lost
+            self._records.event(ERROR, FAULT, f"internal error in the guardian: {describe(error)}")
+            self._records.flush()
         finally:
             os._exit(0)
 
