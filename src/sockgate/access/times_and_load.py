@@ -8,6 +8,7 @@ import posix
 import time
 
 from ..core import DENY, NO_MATCH, Cause, SystemFailure, UsageError, Verdict
+from ..core.options import decimal
 from ..core.peer import Peer
 from ..core.rule_files import exists
 from . import Check
@@ -87,11 +88,11 @@ def parse_time(text: str) -> int | None:
 
 
 def parse_load(text: str) -> float:
-    whole, _, fraction = text.partition(".")
-    if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit()) or not float(text):
+    load = decimal(text)
+    if not load:
         cause = Cause("--max-load", text)
         raise UsageError(f"--max-load: {text!r} is not a load", "write a number above 0, such as 2.5", cause)
-    return float(text)
+    return load
 
 
 def read_time_zone(sources: "Sources") -> None:

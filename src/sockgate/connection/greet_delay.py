@@ -9,6 +9,7 @@ may relay do not wait. The gate reads none of the client's bytes, so the server 
 import _socket
 
 from ..core import DENY, Cause, ConfigError, UsageError, Verdict
+from ..core.options import decimal
 from .banners import encode_message
 from .needs import Silence
 
@@ -73,10 +74,8 @@ def parse_greet_delay(text: str, option: str) -> tuple[float, bytes]:
 
 def parse_delay(text: str) -> float | None:
     """Seconds, whole or with a decimal point. None if the text is no number or the number is out of range."""
-    whole, _point, fraction = text.partition(".")
-    if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit() and len(text) < 10):
-        return None
-    return float(text) if SHORTEST <= float(text) <= LONGEST else None
+    seconds = decimal(text) if len(text) < 10 else None
+    return seconds if seconds is not None and SHORTEST <= seconds <= LONGEST else None
 
 
 def first_words(descriptor: int, seconds: float) -> bytes | None:

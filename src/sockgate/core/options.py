@@ -84,13 +84,19 @@ def loaded(function: str) -> "Callable[[object, str], object]":
     return parser
 
 
+def decimal(text: str) -> float | None:
+    """A number without a sign, whole or with a decimal point. None for any other text, also for what float() takes."""
+    whole, _point, fraction = text.partition(".")
+    return float(text) if text.isascii() and whole.isdigit() and (fraction or "0").isdigit() else None
+
+
 def parse_seconds(text: str, option: str) -> float:
     """A positive number of seconds, whole or with a decimal point. Raises UsageError."""
-    whole, _point, fraction = text.partition(".")
-    if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit()) or not 0.1 <= float(text) <= 3600:
+    seconds = decimal(text)
+    if seconds is None or not 0.1 <= seconds <= 3600:
         message = f"{option}: {text!r} is not a number of seconds from 0.1 to 3600"
         raise UsageError(message, cause=Cause(option, text))
-    return float(text)
+    return seconds
 
 
 def parse_ident(text: str, option: str) -> float:
