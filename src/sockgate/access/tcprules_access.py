@@ -3,7 +3,7 @@
 import posix
 
 from ..core import ALLOW, DENY, Cause, ConfigError, Verdict
-from ..core.cdb import Cdb
+from ..core.cdb import HEADER_SIZE, Cdb, is_cdb
 from ..core.peer import Peer
 from ..core.rule_files import COMPILE_HINT, EMPTY_HINT, RuleWarning, open_file, read_open_file, text_lines, unreadable
 from . import Check
@@ -72,7 +72,7 @@ def load(path: str, sources: "Sources | None") -> "TextRules | CompiledRules":
     """
     descriptor, status = open_file(path, sources)
     try:
-        if b"\0" in posix.pread(descriptor, 2048, 0):
+        if is_cdb(posix.pread(descriptor, HEADER_SIZE, 0)):
             return CompiledRules(Cdb(posix.dup(descriptor), status, path))
         return TextRules(read_open_file(descriptor, status, path, hint=COMPILE_HINT), path)
     except OSError as error:

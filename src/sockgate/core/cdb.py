@@ -8,6 +8,13 @@ from _struct import unpack
 from . import Cause, ConfigError
 from .rule_files import REPLACE_HINT, changed, unreadable
 
+HEADER_SIZE = 2048
+
+
+def is_cdb(beginning: bytes) -> bool:
+    """Whether a file with these first HEADER_SIZE bytes is a cdb. A header has zero bytes, and a text has none."""
+    return b"\0" in beginning
+
 
 class Cdb:
     """A constant database (cr.yp.to/cdb). One look-up takes three short reads, at any size of the file.
@@ -22,12 +29,12 @@ class Cdb:
         self.path = path
         self._descriptor = descriptor
         self._status = status
-        header = self._read(0, 2048)
+        header = self._read(0, HEADER_SIZE)
         self._tables: tuple[int, ...] = unpack("<512I", header)
         starts, slots = self._tables[0::2], self._tables[1::2]
         self._end_of_records = min(starts[i] for i in range(256) if slots[i]) if any(slots) else starts[0]
         # The tables fill the rest of the file without a gap. So a file that is cut at any place is noticed here.
-        if self._end_of_records < 2048 or self._end_of_records + 8 * sum(slots) != status.st_size:
+        if self._end_of_records < HEADER_SIZE or self._end_of_records + 8 * sum(slots) != status.st_size:
             raise self._damaged("its size is not what its header says")
 
     def get(self, key: bytes) -> bytes | None:
@@ -52,14 +59,14 @@ class Cdb:
 
     @property
     def is_empty(self) -> bool:
-        return self._end_of_records == 2048
+        return self._end_of_records == HEADER_SIZE
 
     def __del__(self) -> None:
         posix.close(self._descriptor)  # sockgated drops a gate after it has built the next one
 
     def _record(self, position: int, key: bytes) -> bytes | None:
         """The data of the record at this position if it has this key."""
-        if not 2048 <= position <= self._end_of_records - 8:
+        if not HEADER_SIZE <= position <= self._end_of_records - 8:
             raise self._damaged("a record lies outside")
         key_length, data_length = unpack("<II", self._read(position, 8))
         if position + 8 + key_length + data_length > self._end_of_records:

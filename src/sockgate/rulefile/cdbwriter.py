@@ -8,7 +8,7 @@ from struct import pack
 from typing import BinaryIO
 
 from ..core import ConfigError
-from ..core.cdb import cdb_hash
+from ..core.cdb import HEADER_SIZE, cdb_hash
 
 LARGEST_CDB = (1 << 32) - 1
 
@@ -18,7 +18,7 @@ class CdbWriter:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._position = file.write(bytes(2048))
+        self._position = file.write(bytes(HEADER_SIZE))
         self._slots = [array("Q") for _ in range(256)]  # hash << 32 | position of each record
 
     def add(self, key: bytes, data: bytes) -> None:

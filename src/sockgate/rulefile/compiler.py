@@ -17,9 +17,10 @@ from ..access.tcprules_access import (
 )
 from ..atomic_write import FileAccess, Target, located, replacement, unable_to_write
 from ..core import DENY, Cause, ConfigError
+from ..core.cdb import HEADER_SIZE, is_cdb
 from ..core.rule_files import EMPTY_HINT, RuleWarning, open_file, read_open_file, text_lines
 from .cdbwriter import CdbWriter
-from .reader import CDB_HEADER, LARGEST_SOURCE, is_cdb
+from .reader import LARGEST_SOURCE
 
 Progress = Callable[[int, int], None]  # lines done, lines altogether
 # With these flags a FIFO or a device does not block us, and a symbolic link that was put there meanwhile is an error.
@@ -50,7 +51,7 @@ def read_source(path: str) -> tuple[list[str], os.stat_result]:
     """The lines of a text of rules, and the status of the file that they were read from. Raises ConfigError."""
     descriptor, status = open_file(path)
     with open(descriptor, "rb") as file:
-        if is_cdb(file.read(CDB_HEADER)):
+        if is_cdb(file.read(HEADER_SIZE)):
             raise ConfigError(f"{path!r} is compiled already", "the text comes first: rules compile FILE CDB")
         return text_lines(read_open_file(descriptor, status, path, LARGEST_SOURCE), path), status
 
@@ -101,7 +102,7 @@ def status_of_compiled(place: Target, shown: str) -> os.stat_result | None:
     try:
         status = os.fstat(descriptor)
         regular = stat.S_ISREG(status.st_mode)
-        if not regular or (status.st_size and not is_cdb(os.pread(descriptor, CDB_HEADER, 0))):
+        if not regular or (status.st_size and not is_cdb(os.pread(descriptor, HEADER_SIZE, 0))):
             raise ConfigError(f"unable to write {shown!r}: it exists and is no compiled rules file", "remove it first")
         return status
     finally:

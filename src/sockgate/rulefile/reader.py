@@ -8,10 +8,9 @@ from ..access.keys import FirstNumbers, OctetRange
 from ..access.tcprules import MESSAGE, Action, RuleError, address_keys, parse, rule_text, written
 from ..access.tcprules_access import ABOUT_KEY, CompiledRules, without_catch_all
 from ..core import DENY, Cause
-from ..core.cdb import Cdb
+from ..core.cdb import HEADER_SIZE, Cdb, is_cdb
 from ..core.rule_files import RuleWarning, open_file, read_file, text_lines
 
-CDB_HEADER = 2048
 LARGEST_SOURCE = 1 << 32  # as much as a cdb can hold
 
 
@@ -46,15 +45,10 @@ class DeadEntry(NamedTuple):
 
 
 def is_compiled(path: str) -> bool:
-    """Whether the file is a cdb. The test is the same as in access/tcprules_access.py. Raises ConfigError."""
+    """Whether the file is a cdb. Raises ConfigError."""
     descriptor, _ = open_file(path)
     with open(descriptor, "rb") as file:
-        return is_cdb(file.read(CDB_HEADER))
-
-
-def is_cdb(beginning: bytes) -> bool:
-    """Whether a file with this beginning is a cdb. The header of a cdb contains zero bytes, a text contains none."""
-    return b"\0" in beginning
+        return is_cdb(file.read(HEADER_SIZE))
 
 
 def read_rules(path: str) -> Iterator[StoredRule]:
@@ -79,7 +73,7 @@ def read_compiled(path: str) -> Iterator[StoredRule]:
 def records(path: str) -> Iterator[tuple[bytes, bytes]]:
     """Key and data of each record of a cdb. The caller has checked that the file is whole."""
     with open(path, "rb") as file:
-        tables = unpack("<512I", file.read(CDB_HEADER))
+        tables = unpack("<512I", file.read(HEADER_SIZE))
         end = min((start for start, slots in zip(tables[0::2], tables[1::2], strict=True) if slots), default=0)
         while file.tell() < end:
             key_length, data_length = unpack("<II", file.read(8))
