@@ -28,6 +28,19 @@ def stderr_of(capfd: pytest.CaptureFixture[str]) -> str:
     return capfd.readouterr().err
 
 
+def test_every_record_about_a_client_behind_a_proxy_names_the_proxy(capfd: pytest.CaptureFixture[str]) -> None:
+    log, peer = Log("sockgate", "smtp", b""), client()
+    peer.via = "10.0.0.9:999"
+    log.verdict(peer, Verdict(ALLOW), allowed=True)
+    log.verdict(peer, Verdict(DENY, Cause("--deny", "any"), "in --deny any"), allowed=False)
+    log.failure("no such rule", peer, 100)
+    assert stderr_of(capfd).splitlines() == [
+        "sockgate: smtp: accepted 192.0.2.7:4711 on 192.0.2.1:25 via 10.0.0.9:999",
+        "sockgate: smtp: refused 192.0.2.7:4711 on 192.0.2.1:25 via 10.0.0.9:999: in --deny any",
+        "sockgate: smtp: refused 192.0.2.7:4711 on 192.0.2.1:25 via 10.0.0.9:999: no such rule",
+    ]
+
+
 def test_one_line_per_decision_on_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
     log = Log("sockgate", "smtp", b"")
     allowed, denied = (

@@ -74,8 +74,7 @@ class Log:
         """Write the record of one decision."""
         word = "accepted" if allowed else "refused"
         reason = note if allowed else verdict.reason
-        way = f" via {peer.via}" if peer.via else ""
-        message = f"{word} {peer.source} on {peer.destination}{way}" + (f": {reason}" if reason else "")
+        message = f"{word} {peer.route}" + (f": {reason}" if reason else "")
         priority, facility = INFO if allowed else NOTICE, None
         if verdict.actions and verdict.actions.priority is not None:
             priority, facility = verdict.actions.priority, verdict.actions.facility
@@ -91,7 +90,7 @@ class Log:
             ("SOCKGATE_VERDICT", "error"), ("SOCKGATE_REASON", message), ("SOCKGATE_STATUS", code),
         ]  # fmt: skip
         if peer is not None:
-            message = f"refused {peer.source} on {peer.destination}: {message}"
+            message = f"refused {peer.route}: {message}"
         self.record(ERROR, FAILED, message, *fields, *(peer_fields(peer) if peer else ()))
 
     def gone(self) -> None:

@@ -94,6 +94,12 @@ class Peer:
             return self.local_path or "unnamed socket"
         return endpoint(self.local_ip, self.local_port)
 
+    @property
+    def route(self) -> str:
+        """Both ends in the form of log lines, and the proxy between them if there is one."""
+        way = f" via {self.via}" if self.via else ""
+        return f"{self.source} on {self.destination}{way}"
+
 
 def endpoint(ip: str, port: int) -> str:
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"

@@ -210,13 +210,8 @@ def make_records(log_format: str, log: BufferedLog) -> Records:
     return {"journal": Records, "xinetd": XinetdLines, "tcpserver": TcpserverLines}[log_format](log)
 
 
-def ends_of(peer: Peer) -> str:
-    via = f" via {peer.via}" if peer.via else ""
-    return f"{peer.source} on {peer.destination}{via}"
-
-
 def end_message(session: Session, status: int) -> str:
-    return f"ended {ends_of(session.peer)} after {session.seconds:.3f} s: {described(status)[0]}"
+    return f"ended {session.peer.route} after {session.seconds:.3f} s: {described(status)[0]}"
 
 
 @lru_cache(maxsize=256)
