@@ -1,5 +1,6 @@
 """Clients that are slow to read what they are told."""
 
+import signal
 import socket
 import time
 from pathlib import Path
@@ -153,3 +154,13 @@ def test_a_refused_client_that_has_said_something_still_hears_why(gated: Start) 
     one = gated("--deny", "any", "--deny-message", "554 no", "/bin/true")
     for _ in range(50):
         assert one.talk(say=b"EHLO\r\n" * 100) == b"554 no\r\n"
+
+
+def test_a_client_that_has_spoken_reads_its_message_also_where_its_server_is_missing(gated: Start) -> None:
+    one = gated("--deny-message", "421 no", "/no/such/server")
+    one.wait_for("listening")
+    one.process.send_signal(signal.SIGSTOP)  # so that the words of the client are there first
+    with one.connect() as client:
+        client.sendall(b"hello\r\n")
+        one.process.send_signal(signal.SIGCONT)
+        assert [client.recv(100), client.recv(100)] == [b"421 no\r\n", b""], "else the kernel resets the connection"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ...connection.banners import discard_input
 from ...connection.log import ERROR, FAULT
 from ...core import DENY, GateError, Verdict, describe
 from ..descriptors import send_now
@@ -103,6 +104,7 @@ class ServerStarter:
     def _give_up(self, client: AdmittedClient) -> None:
         self._sessions.end(client.session)
         send_now(client.connection, client.rules.gate.refusal(Verdict(DENY)))
+        discard_input(client.connection.fileno())
         client.connection.close()
 
 
