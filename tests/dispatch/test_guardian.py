@@ -223,6 +223,22 @@ def test_clients_that_wait_for_a_server_are_served_when_it_is_killed(gated: Star
         client.close()
 
 
+def test_no_words_of_a_client_are_taken_for_the_header_of_its_proxy(gated: Start) -> None:
+    """The header was read before it turned out that no process could be started."""
+    show = ("/bin/sh", "-c", "echo $TCPREMOTEIP")
+    one = gated("--proxy-protocol", "127.0.0.1", *show, code=injected(fail_to_vfork, errno.EAGAIN, 100))
+    one.wait_for("listening")
+    os.kill(one.process.pid, signal.SIGSTOP)  # the header comes with the connection
+    with one.connect() as client:
+        client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 25\r\n")
+        os.kill(one.process.pid, signal.SIGCONT)
+        one.wait_for("unable to start a process")
+        time.sleep(0.6)  # it is tried again, which changes nothing
+        client.sendall(b"PROXY TCP4 198.51.100.9 192.0.2.2 4711 25\r\n")
+        one.stop(signal.SIGKILL)
+        assert everything_from(client) == b""
+
+
 def test_nobody_is_lost_however_it_is_killed(gated: Start) -> None:
     """Clients that come as fast as they can, and kills at no particular moment."""
     for _ in range(20):

@@ -10,7 +10,7 @@ import pytest
 from sockgate.core import DENY, Verdict
 from sockgate.dispatch.accepting import refusals
 from sockgate.dispatch.accepting.refusals import Refusals, SlowReader
-from sockgate.dispatch.guardian import Guardian
+from sockgate.dispatch.guardian import SERVED, Guardian
 from sockgate.dispatch.options import Limits
 from sockgate.dispatch.poller import Poller, Timers
 from sockgate.dispatch.records.buffered_log import BufferedLog
@@ -106,7 +106,7 @@ def test_the_guardian_does_not_serve_a_client_that_is_still_reading_why_it_is_re
     client, connection = pair()
     gate.guardian.keep(connection)
     gate.refusals.refuse(connection, local_user(), Verdict(DENY), LONG)
-    assert gate.guardian._unserved[connection.fileno()] == 0
+    assert gate.guardian._marks[connection.fileno()] == SERVED
     client.close()
     gate.run()
 

@@ -37,6 +37,7 @@ MOST_DESCRIPTORS = 1 << 16
 DOUBT_SECONDS = 2.0
 TCP_INFO_SIZE, DATA_SEGS_OUT = 232, slice(156, 160)  # struct tcp_info, linux/tcp.h
 END_OF_GATE = signal.SIGUSR1
+SERVED, UNSERVED, BEGUN = 0, 1, 2  # the marks of a connection
 
 
 class Guardian:
@@ -47,7 +48,7 @@ class Guardian:
     """
 
     def __init__(self) -> None:
-        self._unserved = mmap.mmap(-1, MOST_DESCRIPTORS)
+        self._marks = mmap.mmap(-1, MOST_DESCRIPTORS)
         self._gate = os.getpid()
         self.pid = 0
         self._is_possible = True
@@ -58,11 +59,15 @@ class Guardian:
 
     def keep(self, connection: _socket.socket) -> None:
         """Mark this connection: it was accepted."""
-        self._unserved[connection.fileno() % MOST_DESCRIPTORS] = 1
+        self._marks[connection.fileno() % MOST_DESCRIPTORS] = UNSERVED
 
     def release(self, connection: _socket.socket) -> None:
         """Remove the mark: the server of this connection is being started, or the client is refused."""
-        self._unserved[connection.fileno() % MOST_DESCRIPTORS] = 0
+        self._marks[connection.fileno() % MOST_DESCRIPTORS] = SERVED
+
+    def abandon(self, connection: _socket.socket) -> None:
+        """Mark this connection: its PROXY header is being read. What comes next is the client's own, and no header."""
+        self._marks[connection.fileno() % MOST_DESCRIPTORS] = BEGUN
 
     def start(self) -> bool:
         """Make the second process. Returns True in it. It must end by os._exit(), and must close nothing."""
@@ -99,12 +104,17 @@ class Guardian:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [END_OF_GATE])  # else servers would inherit a blocked signal
 
     def clients_left(self) -> Iterator[_socket.socket]:
-        """The clients that have no server. For some of them it takes a moment to find this out."""
+        """The clients that have no server. For some of them it takes a moment to find this out.
+
+        A client whose PROXY header was read is not among them: its own words would be taken for the header.
+        """
         doubtful = []
         for stream in stream_sockets():
             if is_listening(stream):
                 stream.detach()
-            elif self._unserved[stream.fileno() % MOST_DESCRIPTORS]:
+            elif self._marks[stream.fileno() % MOST_DESCRIPTORS] == BEGUN:
+                stream.close()
+            elif self._marks[stream.fileno() % MOST_DESCRIPTORS] == UNSERVED:
                 yield stream
             else:
                 doubtful.append(stream)

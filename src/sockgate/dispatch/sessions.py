@@ -232,6 +232,8 @@ class AdmittedClient(NamedTuple):
     unsent    bytes that it must be sent before any others
     header    the length of a PROXY header that must still be read, so that the server does not see it
     pending   the rest of its admission, if there is no decision yet
+
+    header_was_read  whether the header has been read: then nobody else can decide about this client
     """
 
     connection: _socket.socket
@@ -241,6 +243,7 @@ class AdmittedClient(NamedTuple):
     unsent: bytes = b""
     header: int = 0
     pending: Pending | None = None
+    header_was_read: bool = False
 
     def without_header(self) -> "AdmittedClient":
         """Read the header, which has come completely. Returns the same client without it."""
@@ -248,4 +251,4 @@ class AdmittedClient(NamedTuple):
         with suppress(OSError):  # the connection was reset meanwhile; the server will notice it
             while left and (read := len(self.connection.recv(left))):
                 left -= read
-        return self._replace(header=0)
+        return self._replace(header=0, header_was_read=True)

@@ -42,13 +42,16 @@ class ServerStarter:
         """
         shortage = ""
         for client, plan in zip(clients, list(map(make_plan, clients)), strict=True):
-            self._guardian.release(client.connection)
             if client.header:
+                self._guardian.abandon(client.connection)
                 client = client.without_header()
+            elif not client.header_was_read:
+                self._guardian.release(client.connection)
             try:
                 self._start(client, plan)
             except Overloaded as error:
-                self._guardian.keep(client.connection)
+                if not client.header_was_read:
+                    self._guardian.keep(client.connection)
                 self.waiting.append(client)
                 shortage = str(error)
             except GateError as error:
