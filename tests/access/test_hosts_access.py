@@ -35,7 +35,6 @@ from tests.core.clients import client
         ("ALL EXCEPT sshd: ALL\n", "ALL: ALL\n", ALLOW, "hosts.allow:1"),
         ("ALL: 192.0.2.1: deny\n", "", DENY, "hosts.allow:1"),
         ("", "ALL: 192.0.2.1: allow\nALL: ALL\n", ALLOW, "hosts.deny:1"),
-        ("ALL: 192.0.2.1:\n", "ALL: ALL\n", ALLOW, "hosts.allow:1"),
         ("sshd, smtpd,ftpd : 10. , 192.0.\n", "ALL: ALL\n", ALLOW, "hosts.allow:1"),
         ("25: ALL\n", "ALL: ALL\n", ALLOW, "hosts.allow:1"),
         ("26: ALL\n", "ALL: ALL\n", DENY, "hosts.deny:1"),
@@ -49,6 +48,23 @@ def test_the_first_rule_that_matches_decides(tmp_path: Path, allow: str, deny: s
     verdict = read(tmp_path, allow, deny).decide(client("192.0.2.1"))
     assert (verdict.outcome, str(verdict.cause or "")) == (outcome, f"{tmp_path}/{rule}" if rule else "")
     assert verdict.reason == (f"{verdict.cause}: {verdict.cause.text}" if verdict.cause else "")
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny"),
+    [
+        ("ALL: 192.0.2.1:\n", ""),
+        ("ALL: 192.0.2.1: \n", ""),
+        ("ALL: ALL:\n", ""),
+        ("ALL: 192.0.2.1: keepalive:\n", ""),
+        ("ALL: 192.0.2.1: allow:\n", ""),
+        ("", "ALL: 192.0.2.1: allow:\n"),
+    ],
+)
+def test_a_colon_at_the_end_of_a_rule_refuses_its_clients_as_in_libwrap(tmp_path: Path, allow: str, deny: str) -> None:
+    access = read(tmp_path, allow, deny)
+    assert access.decide(client("192.0.2.1")).outcome == DENY
+    assert "there is no option behind a colon" in str(access.warnings[0])
 
 
 @pytest.mark.parametrize(
@@ -146,7 +162,7 @@ WHAT_HAPPENS = (
         ("ALL: ALL: (/bin/safe_finger @%h) &", "'(/bin/safe_finger @%h) &' is not an option of hosts_options(5)"),
         ("ALL: ALL: allow: deny", "the option 'allow' must be the last one"),
         ("ALL: ALL: deny: nice", "the option 'deny' must be the last one"),
-        ("ALL: ALL: : allow", "'' is not an option of hosts_options(5)"),
+        ("ALL: ALL: : allow", "there is no option behind a colon: take the colon away"),
         ("ALL: 10.300.", "no client can match '10.300.'"),
         ("ALL: 10.1.2.3.", "no client can match '10.1.2.3.'"),
         ("ALL: 2001:db8::/48", "an IPv6 address stands in brackets: write [2001:db8::]/48"),

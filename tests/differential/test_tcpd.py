@@ -192,6 +192,8 @@ THE_SAME = (
     ("ALL: 10.: umask 8: allow\n", "ALL: ALL: bogus\n"),
     ("", "ALL: 10.: severity loud: allow\n"),
     ("ALL: 10.: allow: nice 5\n", ""),
+    ("ALL: 10.:\nALL: 192.0.2.5: allow:\n", ""),
+    ("", "ALL: 10.: allow:\n"),
     # An IPv6 address stands in brackets. Without them the other lines go on working.
     ("ALL: 192.0.2.5\nALL: 2001:db8::/48\n", "ALL: ALL\n"),
     ("ALL: 2001:db8::/48\nALL: 192.0.2.5\nALL: [2001:db8::1]\n", "ALL: ALL\n"),

@@ -103,8 +103,8 @@ class HostsAccess(Check):
 
     def _add_plain(self, place: int, rest: str, outcome: str) -> bool:
         """Add a rule without building it, if its clients are addresses and names alone. Returns whether they are."""
-        clients, _, text = rest.partition(":")
-        keys = plain_keys(clients.replace(",", " ")) if ":" not in text else None
+        clients, colon, text = rest.partition(":")
+        keys = plain_keys(clients.replace(",", " ")) if (text or not colon) and ":" not in text else None
         if keys is None:
             return False
         options = options_of(text, self._reading)

@@ -193,10 +193,7 @@ WITH_OR_WITHOUT = ("nice",)
 def split_options(text: str) -> list[tuple[str, str]]:
     """Keyword and value of each option, `KEYWORD [=] VALUE` between colons; `\\:` is a colon."""
     options = []
-    fields = text.replace("\\:", "\0").split(":")
-    if not fields[-1].strip():
-        fields.pop()  # libwrap warns of a colon at the end of a rule, and goes on
-    for field in fields:
+    for field in text.replace("\\:", "\0").split(":"):
         field = field.replace("\0", ":").strip()
         end = next((at for at, character in enumerate(field) if character in "= \t"), len(field))
         options.append((field[:end].lower(), field[end:].lstrip(" \t").removeprefix("=").lstrip(" \t")))
@@ -205,6 +202,8 @@ def split_options(text: str) -> list[tuple[str, str]]:
 
 def check_option(key: str, value: str) -> None:
     """Raises Flaw for an option that is not here, or that is not written right."""
+    if not key and not value:  # libwrap refuses as well, also where the colon is the end of the rule
+        raise Flaw("there is no option behind a colon", "take the colon away")
     if key in NOT_HERE:
         raise Flaw(f"the option {key!r} cannot be honoured here")
     if key not in WITHOUT_VALUE + WITH_VALUE + WITH_OR_WITHOUT:

@@ -84,8 +84,8 @@ def split_line(line: str) -> Fields:
     daemons, colon, rest = split(" " + line, ":")
     if not colon or not daemons.strip("," + BLANKS):
         return split_junk(line)
-    clients, _, options = split(" " + rest, ":")
-    fields = Fields(*(field.replace(PROTECTED, ":") for field in (daemons, clients, options)))
+    clients, colon, options = split(" " + rest, ":")
+    fields = Fields(*(field.replace(PROTECTED, ":") for field in (daemons, clients, options or colon)))
     if PROTECTED in daemons + clients:
         fields.bare = bare_flaw(*bare)
     return fields
