@@ -6,6 +6,8 @@ import posix
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -13,7 +15,18 @@ from sockgate.access import xinetd_access
 from sockgate.connection import Gate
 from sockgate.core import ConfigError, rule_files
 from sockgate.core.options import parse
-from sockgate.core.rule_files import MISSING, UNSTEADY, Sources, exists, is_current, kind_of, names_in, read_file, sign
+from sockgate.core.rule_files import (
+    MISSING,
+    UNSTEADY,
+    Sources,
+    exists,
+    is_current,
+    kind_of,
+    names_in,
+    read_file,
+    sign,
+    signature_of,
+)
 
 
 def sources_of(*words: str) -> Sources:
@@ -148,6 +161,13 @@ def test_the_signature_is_that_of_the_file_that_was_read(tmp_path: Path, monkeyp
     sources: Sources = {}
     assert read_file(str(link), sources=sources) == b"b"
     assert not is_current(sources)
+
+
+def test_another_device_is_another_file(tmp_path: Path) -> None:
+    """Two images of the same source can have the same number and time for files that differ."""
+    one = tmp_path.stat()
+    other = SimpleNamespace(st_ino=one.st_ino, st_ctime_ns=one.st_ctime_ns, st_dev=one.st_dev + 1)
+    assert signature_of(cast("posix.stat_result", other)) != signature_of(one)
 
 
 def test_two_looks_that_saw_different_files_are_never_current(tmp_path: Path) -> None:

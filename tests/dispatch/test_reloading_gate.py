@@ -281,8 +281,8 @@ def test_a_time_that_says_little_is_looked_at_every_second_until_it_is_old(
         (time.time_ns() + 3600 * SECOND_NS) if ahead else time.time_ns() // SECOND_NS * SECOND_NS,
         time.monotonic(),
     )
-    monkeypatch.setattr(reloading_gate, "sign", lambda _: (seen, 1))
-    monkeypatch.setattr(rule_files, "signature_of", lambda _: (seen, 1))
+    monkeypatch.setattr(reloading_gate, "sign", lambda _: (seen, 1, 1))
+    monkeypatch.setattr(rule_files, "signature_of", lambda _: (seen, 1, 1))
     gate = gate_of("--rules", rules)
     for _ in range(100):
         assert outcome(gate) == "allow"

@@ -19,11 +19,13 @@ COMPILE_HINT = "compile it: sockgatectl rules compile FILE CDB"
 EMPTY_HINT = "without an entry every client would be let in"
 REPLACE_HINT = "replace it as a whole: write another file beside it, then mv"
 
-Signature = tuple[int, int]  # time of the last change of the inode, and number of the inode: no user can set them
+# Time of the last change of the inode, its number, and its device: no user can set them. Images that are built from
+# the same source hold other files with the same time and number.
+Signature = tuple[int, int, int]
 Sources = dict[str, Signature]
 
-MISSING: Signature = (0, 0)
-UNSTEADY: Signature = (-1, -1)  # equals no signature; two looks saw different files, or a look failed by chance
+MISSING: Signature = (0, 0, 0)
+UNSTEADY: Signature = (-1, -1, -1)  # equals no signature; two looks saw different files, or a look failed by chance
 LASTING_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG)
 
 
@@ -52,7 +54,7 @@ class RuleWarning:
 
 
 def signature_of(status: posix.stat_result) -> Signature:
-    return status.st_ctime_ns, status.st_ino
+    return status.st_ctime_ns, status.st_ino, status.st_dev
 
 
 def sign(path: str) -> Signature:

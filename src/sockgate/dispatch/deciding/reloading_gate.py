@@ -7,7 +7,7 @@ from ...connection import Gate
 from ...core import GateError, SystemFailure, UsageError, Verdict
 from ...core.options import Settings
 from ...core.peer import Peer
-from ...core.rule_files import UNSTEADY, Sources, sign
+from ...core.rule_files import UNSTEADY, Signature, Sources, sign
 from .decision import Decision, Memory
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ReloadingGate:
         self._inherited = inherited
         self._sources: Sources = {}  # the record of the last build, also of one that failed
         self._paths: tuple[str, ...] = ()
-        self._signatures: list[tuple[int, int]] = []
+        self._signatures: list[Signature] = []
         self._read_again: float | None = None  # when to read again although no file has changed
         self.options_are_wrong = problem is not None
         self.rules: RulesInForce | None = None
@@ -146,7 +146,7 @@ class ReloadingGate:
         clock, the rules are read again for each client. For a longer time that would cost too much.
         """
         later = max(RETRY_SECONDS, seconds / MOST_TIME)
-        unsettled = [changed for changed, _ in self._signatures if is_unsettled(changed, begin)]
+        unsettled = [changed for changed, *_ in self._signatures if is_unsettled(changed, begin)]
         if self.problem or any(is_unclear_for_long(changed) for changed in unsettled):
             self._read_again = monotonic() + later
         elif unsettled or UNSTEADY in self._sources.values():
