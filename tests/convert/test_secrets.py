@@ -23,6 +23,11 @@ READS = {
     "sourced and copied": '. ./settings\nY="$X"; X=$Y',
     "in a function": "f() { X=$(cat secret); }; f",
     "in a loop": 'for X in "$(cat secret)"; do :; done',
+    "as an argument": 'set -- a "$(cat secret)"; X=$2',
+    "as all arguments": 'set -- "$(cat secret)"; X=$*',
+    "as an argument of a function": 'f() { X=$2; }; f a "$(cat secret)"',
+    "in a loop over arguments": 'set -- "$(cat secret)"; for X; do :; done',
+    "in a loop over quoted arguments": 'set -- "$(cat secret)"; for X in "$@"; do :; done',
     "as a default": "X=${NONE:-$(cat secret)}",
     "of an envdir": "eval `env - PATH=$PATH envdir ./env awk 'BEGIN { for (i in ENVIRON) print \"export\", i }'`",
 }

@@ -185,6 +185,7 @@ def set_(runner: Runner, call: Call) -> int:
         runner.state.set_options(word[1:] + SHORT_NAMES.get(long_name, ""), given=word[0] == "-")
     if words:
         runner.state.arguments = tuple(words[1:] if words[0] == "--" else words)
+        runner.state.argument_keys = call.all_keys | runner.state.sourcing
     return OK
 
 

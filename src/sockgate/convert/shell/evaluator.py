@@ -270,6 +270,7 @@ class Evaluator(Expander):
 
     def loop_words(self, command: For, place: Place) -> list[str]:
         if command.words is None:
+            self.state.touched |= self.state.argument_keys
             return list(self.state.arguments)
         return [text for word in command.words for text in self.fields(word, place)]
 
@@ -322,6 +323,7 @@ class Evaluator(Expander):
             for name, value in (kept.variables | after.variables).items()
         }
         state.exported, state.functions, state.arguments = after.exported, after.functions, after.arguments
+        state.argument_keys |= after.argument_keys
         state.uncertain += state.commands[commands:]
         del state.commands[commands:]
 
@@ -354,6 +356,7 @@ class Evaluator(Expander):
         """Its status is that of its last command."""
         state = self.state
         arguments, state.arguments = state.arguments, tuple(call.arguments)
+        argument_keys, state.argument_keys = state.argument_keys, call.all_keys | state.sourcing
         loops, state.loops = state.loops, 0
         for name, value in call.assigned.items():
             state.assign(name, value, call.assigned_keys[name], call.place)
@@ -364,5 +367,6 @@ class Evaluator(Expander):
             state.status = Evaluator(state, function.file, self.depth).command(function.body)
         state.functions_around -= 1
         state.restore_locals()
-        state.arguments, state.loops, state.returning, state.local_names = arguments, loops, False, local_names
+        state.arguments, state.argument_keys = arguments, argument_keys
+        state.loops, state.returning, state.local_names = loops, False, local_names
         return state.status

@@ -163,6 +163,7 @@ def value_of(runner: Runner, name: str) -> str:
 def argument(runner: Runner, name: str) -> str | None:
     """$0, $1, $#, $@: a supervisor starts the script without arguments."""
     arguments = runner.state.arguments
+    runner.state.touched |= runner.state.argument_keys
     if name == "@":
         return " ".join(arguments)
     if name == "*":

@@ -106,6 +106,7 @@ def each(piece: Piece, runner: Runner) -> tuple[str, ...] | None:
         return None
     state = runner.state
     if piece.name == "@":
+        state.touched |= state.argument_keys
         return state.arguments
     if piece.subscript != "@":
         return None

@@ -38,6 +38,7 @@ class State:
     tested     how many conditions are around what is run: a failure in them stops nothing
     keys       by variable: the questions whose answers are in its value
     other_keys  the questions whose answers are in limits, umask and folder
+    argument_keys  the questions whose answers are in the arguments
     touched    the questions whose answers were used since this was emptied
     sourcing   the questions that led to the text that is read now
     commands   what it would start, in order, up to and including the exec
@@ -77,6 +78,7 @@ class State:
     doubts: list[Doubt] = field(default_factory=list)
     done: bool = False
     arguments: tuple[str, ...] = ()
+    argument_keys: Keys = NO_KEYS
     first_arguments: tuple[str, ...] = ()
     depth: int = 0
     functions: dict[str, Function] = field(default_factory=dict)
@@ -152,8 +154,8 @@ class State:
     def kept(self) -> "Kept":
         return Kept(
             dict(self.variables), dict(self.arrays), dict(self.keys), set(self.exported), dict(self.functions),
-            dict(self.limits), self.umask, self.folder, self.arguments, self.done, self.returning, self.leaving,
-            self.loops, dict(self.local_names),
+            dict(self.limits), self.umask, self.folder, self.arguments, self.argument_keys, self.done, self.returning,
+            self.leaving, self.loops, dict(self.local_names),
         )  # fmt: skip
 
     def set_options(self, letters: str, *, given: bool) -> None:
@@ -232,6 +234,7 @@ class Kept:
     umask: str
     folder: str
     arguments: tuple[str, ...]
+    argument_keys: Keys
     done: bool
     returning: bool
     leaving: int
@@ -241,6 +244,7 @@ class Kept:
     def restore(self, state: State) -> None:
         state.variables, state.arrays, state.keys = dict(self.variables), dict(self.arrays), dict(self.keys)
         state.exported, state.functions, state.limits = set(self.exported), dict(self.functions), dict(self.limits)
-        state.umask, state.folder, state.arguments = self.umask, self.folder, self.arguments
+        state.umask, state.folder = self.umask, self.folder
+        state.arguments, state.argument_keys = self.arguments, self.argument_keys
         state.done, state.returning, state.leaving, state.loops = self.done, self.returning, self.leaving, self.loops
         state.local_names = dict(self.local_names)
