@@ -75,3 +75,15 @@ def test_a_stranger_who_never_says_who_he_is_is_forgotten_when_his_process_ends(
     sessions.started(stranger)
     sessions.ended(10)
     assert sessions.count == 0
+
+
+def test_a_client_that_is_named_after_its_end_does_not_count_for_good() -> None:
+    """Its child was killed after it had named the client, and was reaped before it was heard."""
+    sessions = Sessions(Limits(per_source=1))
+    session = sessions.begin_behind_proxy(client("10.0.0.1"))
+    assert isinstance(session, Session)
+    session.pid = 10
+    sessions.started(session)
+    assert sessions.ended(10) is session
+    assert sessions.name_client(session, client("192.0.2.1")) is None
+    admitted(sessions, "192.0.2.1")

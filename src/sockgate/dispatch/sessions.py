@@ -113,11 +113,12 @@ class Session:
     origin   source and network of the client; None until they are known
     number   how many clients of its source were connected when it came, itself included; 0 until it is known
     refused  whether a child finished its admission and refused it
+    over     whether the session has ended: then it counts nowhere any more
     seconds  the duration, after the end
     text     text from the record of its start, for the record of its end
     """
 
-    __slots__ = ("number", "origin", "peer", "pid", "refused", "seconds", "since", "text")
+    __slots__ = ("number", "origin", "over", "peer", "pid", "refused", "seconds", "since", "text")
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -125,6 +126,7 @@ class Session:
         self.number = 0
         self.pid = 0
         self.refused = False
+        self.over = False
         self.since = monotonic()
         self.seconds = 0.0
         self.text: RecordText | None = None
@@ -166,8 +168,11 @@ class Sessions:
         return Session(proxy)
 
     def name_client(self, session: Session, peer: Peer) -> Verdict | None:
-        """The client behind the proxy is known now. Returns the verdict if a limit refuses it, else None."""
-        if session.number:
+        """The client behind the proxy is known now. Returns the verdict if a limit refuses it, else None.
+
+        The child that named it may have been killed, and its session be over before its words are heard.
+        """
+        if session.number or session.over:
             return None
         session.peer = peer
         return self._count(session)
@@ -192,6 +197,7 @@ class Sessions:
 
     def end(self, session: Session) -> None:
         """End this session: its server has ended, or could not be started."""
+        session.over = True
         session.seconds = monotonic() - session.since
         self.count -= 1
         self.full = False
