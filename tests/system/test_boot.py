@@ -5,7 +5,7 @@ import pytest
 from sockgate import __version__
 from tests.system.machine import TREE, Machine
 
-UNITS = sorted(path.name for path in TREE.glob("units/*.*") if path.is_file())
+UNITS = sorted(path.name for path in TREE.glob("units/*.*") if path.suffix in (".socket", ".service"))
 
 
 def test_it_runs_the_systemd_it_stands_for(machine: Machine) -> None:
