@@ -157,7 +157,9 @@ def test_when_a_machine_dies_no_conversation_fails_but_those_that_it_held(site: 
         site.front.wait_for(lambda: states(site.front)["two"] == "0", "haproxy to notice")
         noticed = len(where_it_went(site.front))
     lost = {own for own, _, _ in load.failed()}
-    site.front.wait_for(lambda: lost <= where_it_went(site.front).keys(), "haproxy to log each conversation that failed")
+    site.front.wait_for(
+        lambda: lost <= where_it_went(site.front).keys(), "haproxy to log each conversation that failed"
+    )
     went = where_it_went(site.front)
     assert {went[own] for own, _, _ in load.failed()} <= {"two"}, load.failed()
     assert len(load.failed()) <= len(SOURCES)  # each source had one conversation when it died
