@@ -62,6 +62,17 @@ def test_a_record_without_a_unit_counts_if_pid_1_knows_its_run_and_the_user_is_r
     assert found(tmp_path / "smtp", records, SENDERS, SMTP) == ports(brief)
 
 
+def test_the_number_of_a_run_is_no_proof_where_its_user_is_not_known(tmp_path: Path) -> None:
+    """Every user can read it: `systemctl show -p InvocationID`."""
+    transient, by_eve, own = (verdict(number) for number in range(3))
+    known = [manager(transient, 0.5, "started") | {"UNIT": "run-r1.service"}]
+    known += [manager(begin, 0.5, "started") for begin in (by_eve, own)]
+    records = [without_unit(transient, EVE), without_unit(by_eve, EVE), without_unit(own, 61184), *known]
+    dynamic = Senders({"smtp": GateUnit("smtp", "smtp")}, frozenset())
+    assert found(tmp_path / "all", records, dynamic) == ports(own)
+    assert found(tmp_path / "smtp", records, dynamic, *dynamic.named("smtp")) == ports(own)
+
+
 def test_brief_sessions_of_a_gate_without_a_name_are_found_by_the_unit(tmp_path: Path) -> None:
     """Without --name a gate calls the service by its server's name."""
     usual, brief = (verdict(number, service="agent", SOCKGATE_SERVICE="check_agent") for number in range(2))

@@ -5,7 +5,8 @@ itself, from what the kernel tells about the sender: its unit, its user, its pro
 SOCKGATE_SERVICE= helps to find records, and the sender's unit decides whether a record counts.
 
 journald learns the unit from /proc. If the sender has ended before, the record has no unit. Then its INVOCATION_ID=
-counts, if PID 1 has written of a run with that number, and if the sender's user is that of the unit.
+counts, if PID 1 has written of a run with that number, and if the sender's user is that of the unit. Of a service that
+is no longer there the user is not known; such a record counts only in the files of another machine.
 
 What this cannot tell apart: a gate, and a server that the same unit runs as the same user.
 """
@@ -19,6 +20,7 @@ from .reader import Journal, Record, number, text
 
 # What each of these runs is what any user wants: a user's manager, a user's jobs, a user's shell.
 OF_ANY_USER = frozenset(("user", "cron", "crond", "anacron", "atd", "ssh", "sshd"))
+DYNAMIC_USERS = range(61184, 65520)  # systemd.exec(5), DynamicUser=
 # The fields from which `Origins.unit_of` finds the sender.
 SENDER_FIELDS = ("_SYSTEMD_UNIT", "_UID", "INVOCATION_ID", "SOCKGATE_SERVICE")
 
@@ -28,7 +30,7 @@ class GateUnit(NamedTuple):
 
     prefix  of its units: NAME of NAME@.service and NAME.service
     name    by which the gate calls the service in its records
-    uid     the user that the gate runs as; None if that is not known
+    uid     the user that the gate runs as; None if that is not known: then it is a dynamic one
     """
 
     prefix: str
@@ -102,4 +104,7 @@ class Origins:
         self._runs.select([["_PID=1", f"INVOCATION_ID={run}"]])
         unit = next((text(each, "UNIT") for each in self._runs.records()), "")
         gate = self._senders.gates.get(prefix_of(unit))
-        return unit if gate is None or gate.uid in (None, number(record, "_UID")) else ""
+        if gate is None:  # every user can learn the number of a run, and nothing says who the user of this one was
+            return "" if self._senders.gates else unit
+        uid = number(record, "_UID")
+        return unit if uid == gate.uid or (gate.uid is None and uid in DYNAMIC_USERS) else ""
