@@ -31,8 +31,9 @@ def units(*names: str) -> Commands:
 
     `disable --now` does not stop a service that has only an init script, such as xinetd on Debian 12.
     """
-    stop = [f"systemctl {verb} {name}" for name in names for verb in ("stop", "disable")]
-    return stop, [f"systemctl {verb} {name}" for name in names for verb in ("enable", "start")]
+    words = list(map(shlex.quote, names))  # one may be made of the name of a file
+    stop = [f"systemctl {verb} {word}" for word in words for verb in ("stop", "disable")]
+    return stop, [f"systemctl {verb} {word}" for word in words for verb in ("enable", "start")]
 
 
 def supervised(services: Services) -> Commands:
