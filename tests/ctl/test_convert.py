@@ -237,7 +237,8 @@ def test_the_old_daemon_is_called_as_on_this_machine(tmp_path: Path) -> None:
 
 
 def test_no_name_of_a_file_becomes_a_command(tmp_path: Path) -> None:
-    assert "systemctl stop 'courier-x; reboot'" in steps(tmp_path, "couriertcpd", "x; reboot", "PORT=110\n")
+    text = "PORT=143\nIMAPDSTART=YES\n"
+    assert "systemctl stop 'courier-x; reboot'" in steps(tmp_path, "couriertcpd", "x; reboot", text)
 
 
 def test_switching_over_runs_the_commands_up_to_the_first_that_fails(tmp_path: Path) -> None:
