@@ -23,8 +23,8 @@ PARTS = (
     {"connection"},
     {"atomic_write"},
     {"units", "rulefile", "builtin"},
-    {"shim", "courier", "host"},
-    {"dispatch", "convert"},
+    {"courier", "host"},
+    {"shim", "dispatch", "convert"},
     {"journal"},
     {"ctl", "generator"},
     {"demo"},
@@ -34,12 +34,12 @@ RANK = {part: rank for rank, parts in enumerate(PARTS) for part in parts}
 # The lean tier, in any function: modules written in C, of which none loads another but `struct`.
 LEAN = {"core", "access", "connection", "shim"}
 LEAN_IMPORTS = {
-    "sys", "posix", "errno", "time", "mmap", "struct", "_struct", "_socket", "_signal", "fcntl", "resource",
+    "sys", "posix", "errno", "time", "mmap", "struct", "_struct", "_socket", "_signal", "fcntl", "gc", "resource",
 }  # fmt: skip
 
 # What one connection loads beside what the bare interpreter has: each one costs every connection.
 LOADED = {
-    "_socket", "errno",
+    "_socket", "errno", "gc",
     "sockgate", "sockgate.shim", "sockgate.core", "sockgate.core.addresses", "sockgate.core.options",
     "sockgate.core.peer", "sockgate.access", "sockgate.access.address_access",
     "sockgate.connection", "sockgate.connection.admission", "sockgate.connection.server", "sockgate.connection.log",

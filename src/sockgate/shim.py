@@ -4,8 +4,12 @@ It reads the client's address from the inherited socket, decides, sets the serve
 becomes the server.
 """
 
+import gc
 import posix
 import sys
+
+# While the modules are loaded, the garbage collector would run eight times. This process lives for milliseconds.
+gc.disable()
 
 from . import __version__
 from .connection import Gate

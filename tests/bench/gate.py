@@ -22,7 +22,7 @@ GATE = [
 
 ROUNDS = 200
 WARM_UP = 5
-HIGHEST_RATIO = 1.35
+HIGHEST_RATIO = 1.30
 SERVED = 7  # the server's exit code: a gate that refuses exits with 0
 
 
