@@ -20,7 +20,7 @@ from tests.connection.launch import (
     unix,
 )  # fmt: skip
 
-# Every name of design.md, "A connection", 2; where a family of names is meant, some of it.
+# Every inherited name that sockgate-environment(7) says is removed; of a family of names, some.
 PLANTED = """
     PROTO RELAYCLIENT RELAYHOST RBLSMTPD BLOCK BLOCK2 BLOCK_ZONE REMOTE_ADDR REMOTE_HOST REMOTE_PORT
     TCPLOCALIP TCPLOCALPORT TCPLOCALHOST TCPREMOTEIP TCPREMOTEPORT TCPREMOTEHOST TCPREMOTEINFO TCPREMOTEADDR
