@@ -186,6 +186,7 @@ def test_top_shows_the_table_and_the_last_refusals(smtp: ServiceState) -> None:
     [
         (["status", "--json", "--prometheus"], "--json and --prometheus exclude each other"),
         (["top", "--interval", "0"], "--interval: 0 is not from 0.1 to 3600"),
+        (["top", "--count", "0"], "--count: 0 is not 1 or more"),
         (["status", "a/b"], "'a/b.socket' is not the name of a unit"),
     ],
 )

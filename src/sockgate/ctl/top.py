@@ -25,6 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not 0.1 <= arguments.interval <= 3600:
         raise UsageError(f"--interval: {arguments.interval:g} is not from 0.1 to 3600")
+    if arguments.count is not None and arguments.count < 1:
+        raise UsageError(f"--count: {arguments.count} is not 1 or more")
     services = find_services(arguments.units, UnitSearch())
     looks = 0
     try:
