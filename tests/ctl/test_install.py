@@ -177,6 +177,13 @@ def test_a_shipped_service_needs_nothing_but_to_be_enabled(root: Path, capsys: p
             "--listen: '99999' is not a port, ADDRESS:PORT, [ADDRESS]:PORT or the path of a socket",
         ),
         (
+            [*OWN, "--listen", "::1:7"],
+            2,
+            "--listen: '::1:7' is not a port, ADDRESS:PORT, [ADDRESS]:PORT or the path of a socket",
+        ),
+        (["a.socket", *OWN[1:]], 2, "'a.socket' is a unit, not the name of a service (write it without .socket)"),
+        (["smtp.service"], 2, "'smtp.service' is a unit, not the name of a service (write it without .service)"),
+        (
             ["a/b", *OWN[1:]],
             2,
             "'a/b' cannot be the name of a service (letters, digits and . _ : - only)",

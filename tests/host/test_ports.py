@@ -39,7 +39,22 @@ def test_an_address_of_the_internet_is_an_endpoint(
     assert parse_listen(text, "tcp") == Endpoint("tcp", address, port, families)
 
 
-@pytest.mark.parametrize("text", ["/run/x", "@x", "vsock:2:25", "name:25", "127.0.0.1", "", "25:", "127.0.0.1:smtp"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/run/x",
+        "@x",
+        "vsock:2:25",
+        "name:25",
+        "127.0.0.1",
+        "",
+        "25:",
+        "127.0.0.1:smtp",
+        "::1:25",
+        "[::1:25",
+        "[127.0.0.1]:25",
+    ],
+)
 def test_other_sockets_are_none(text: str) -> None:
     assert parse_listen(text, "tcp") is None
 

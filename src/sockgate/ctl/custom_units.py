@@ -45,6 +45,9 @@ class OwnService(NamedTuple):
 def check_name(name: str) -> str:
     if not NAME.match(name):
         raise UsageError(f"{name!r} cannot be the name of a service", "letters, digits and . _ : - only")
+    for suffix in (".socket", ".service"):
+        if name.endswith(suffix):
+            raise UsageError(f"{name!r} is a unit, not the name of a service", f"write it without {suffix}")
     return name
 
 

@@ -54,6 +54,8 @@ def parse_listen(text: str, protocol: str, *, only_ipv6: bool = False) -> Endpoi
     address, _, port = text.rpartition(":")
     if not (port.isascii() and port.isdigit()):
         return None
+    if address and (":" in address) != (address[0] == "[" and address[-1] == "]"):  # systemd ignores ::1:25
+        return None
     both = (16,) if only_ipv6 else (4, 16)
     try:
         packed = pack(address.strip("[]").partition("%")[0]) if address else b""
