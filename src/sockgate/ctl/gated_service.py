@@ -152,11 +152,18 @@ def find_named(name: str, search: UnitSearch) -> GatedService:
         socket = socket_of(service, search)
     else:
         socket = require(str(unit), search)
-        service = require(service_of(socket), search, f"{socket.name} starts it")
+        service = require(service_of(socket), search, why_started(socket, search))
     gated = load_gated(socket, service, search)
     if gated is None:
         raise ConfigError(f"{service.name!r} does not run a gate", f"see its ExecStart= in {service.path}")
     return gated
+
+
+def why_started(socket: Unit, search: UnitSearch) -> str:
+    template = f"{socket.unit_name.prefix}@.service"
+    if not socket.is_true("Socket", "Accept") and search.load(template):
+        return f"{socket.name} starts it; with Accept=yes it starts {template}"
+    return f"{socket.name} starts it"
 
 
 def socket_of(service: Unit, search: UnitSearch) -> Unit | None:

@@ -60,7 +60,10 @@ CASES: Cases = {
     ),
     "service missing": (
         {f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n"},
-        ["error: there is no unit 'mail.service', or it is masked (mail.socket starts it)"],
+        [
+            "error: there is no unit 'mail.service', or it is masked"
+            " (mail.socket starts it; with Accept=yes it starts mail@.service)"
+        ],
     ),
     "port of another socket": (
         {
