@@ -58,6 +58,18 @@ CASES: Cases = {
             " (or set Accept=no in the socket)"
         ],
     ),
+    "addresses that systemd cannot read": (
+        {
+            SOCKET: edit(
+                SOCKET_UNIT, "ListenStream=25", "ListenStream=::1:25\nListenStream=localhost:25\nListenStream=26"
+            )
+        },
+        [
+            f"{SOCKET}:{line}: error: ListenStream={text}: systemd cannot read this address, and ignores it"
+            " (write PORT, ADDRESS:PORT, [ADDRESS]:PORT for IPv6, or a path)"
+            for line, text in ((2, "::1:25"), (3, "localhost:25"))
+        ],
+    ),
     "service missing": (
         {f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n"},
         [

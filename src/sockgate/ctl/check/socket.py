@@ -14,6 +14,7 @@ LISTENS = (
     "ListenMessageQueue", "ListenUSBFunction",
 )  # fmt: skip
 LISTEN_KEYS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
+OTHER_SOCKETS = ("/", "@", "vsock")
 
 
 def endpoints(socket: Unit) -> Iterator[tuple[Endpoint, str]]:
@@ -24,6 +25,23 @@ def endpoints(socket: Unit) -> Iterator[tuple[Endpoint, str]]:
             endpoint = parse_listen(assignment.value, protocol, only_ipv6=only_ipv6)
             if endpoint:
                 yield endpoint, assignment.value
+
+
+def address_ignored(gated: GatedService, _: Host) -> Iterator[Fault]:
+    """An address that systemd cannot parse. It ignores the line, and without another one it does not load the unit."""
+    if gated.socket is None:
+        return
+    for key, protocol in LISTEN_KEYS.items():
+        for assignment in gated.socket.list("Socket", key):
+            text = assignment.value
+            if text.startswith(OTHER_SOCKETS) or "%" in text:
+                continue
+            endpoint = parse_listen(text, protocol)
+            if endpoint is None or not 0 < endpoint.port < 65536:
+                yield Fault(
+                    gated.socket, assignment.place, f"{key}={text}: systemd cannot read this address, and ignores it",
+                    "write PORT, ADDRESS:PORT, [ADDRESS]:PORT for IPv6, or a path",
+                )  # fmt: skip
 
 
 def accept_mismatch(gated: GatedService, _: Host) -> Iterator[Fault]:

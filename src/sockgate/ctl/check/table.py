@@ -35,6 +35,7 @@ INSPECTIONS = (
     Inspection(ERROR, unit_files.started_twice),
     Inspection(ERROR, limits.memory_short),
     Inspection(ERROR, state.socket_failed),
+    Inspection(ERROR, socket.address_ignored),
     Inspection(ERROR, socket.accept_mismatch),
     Inspection(ERROR, socket.several_sockets),
     Inspection(ERROR, socket.port_taken),
