@@ -56,6 +56,17 @@ def fail_to_find_clients() -> None:
     Guardian.clients_left = clients_left  # type: ignore[method-assign, assignment]
 
 
+def be_slow_to_guard(seconds: float) -> None:
+    """Have each new guardian take this time before it waits for the end of the gate."""
+    forget = Dispatcher._forget
+
+    def slow(dispatcher: Dispatcher) -> None:
+        time.sleep(seconds)
+        forget(dispatcher)
+
+    Dispatcher._forget = slow  # type: ignore[method-assign, assignment]
+
+
 def stuck_in(method: Named, call: int = 1) -> str:
     """The code that has the gate be stuck at the nth call of this method, with all that was done before."""
     return injected(get_stuck, method.__module__, method.__qualname__, call)

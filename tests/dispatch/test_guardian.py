@@ -17,6 +17,7 @@ from tests.dispatch.conftest import Start
 from tests.dispatch.faults import (
     Named,
     accept_together,
+    be_slow_to_guard,
     be_slow_to_take_over,
     fail_to_clone,
     fail_to_find_clients,
@@ -173,6 +174,15 @@ def test_a_stray_signal_is_not_the_end_of_the_gate(gated: Start) -> None:
             assert [everything_from(client) for client in (first, second)] == [b"bye\n", b"in\nbye\n"]
 
 
+def test_a_stray_signal_does_not_end_a_guardian_that_has_just_begun(gated: Start) -> None:
+    one = gated("/bin/true", code=injected(be_slow_to_guard, 0.3))
+    one.wait_for("listening")
+    guardian = one.guardian()
+    os.kill(guardian, signal.SIGUSR1)
+    time.sleep(0.5)
+    assert one.guardian() == guardian
+
+
 def test_after_a_shortage_there_is_a_guardian_again(gated: Start) -> None:
     one = gated("/bin/echo", "hello", code=injected(fail_to_clone, errno.EAGAIN, 2, after=1))
     one.wait_for("listening")
@@ -209,7 +219,7 @@ def test_an_error_of_the_guardian_is_logged(gated: Start) -> None:
     with one.connect():
         one.wait_for("stuck")
         one.stop(signal.SIGKILL)
-        one.wait_for("internal error in the guardian: RuntimeError: no clients")
+        wait_until(lambda: one.lines("internal error in the guardian: RuntimeError: no clients"), one.log)
 
 
 def test_clients_that_wait_for_a_server_are_served_when_it_is_killed(gated: Start) -> None:

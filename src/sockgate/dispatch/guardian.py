@@ -79,6 +79,7 @@ class Guardian:
             self._is_possible = pid > 0 or ctypes.get_errno() not in FORBIDDEN
         else:
             let_go_of_pipe()
+            signal.signal(END_OF_GATE, ignore_call)  # by default this signal would end the new process
         unblock_all()
         return not pid
 
@@ -96,7 +97,6 @@ class Guardian:
 
     def wait_for_end_of_gate(self) -> None:
         """Called in the second process. The same signal from another sender does not count."""
-        signal.signal(END_OF_GATE, ignore_call)
         signal.pthread_sigmask(signal.SIG_BLOCK, [END_OF_GATE])
         LIBC.prctl(PR_SET_PDEATHSIG, END_OF_GATE)
         while os.getppid() == self._gate:  # otherwise the gate ended before prctl(2), or has ended now
