@@ -77,7 +77,12 @@ class Attack:
         keeper.join()
         alarming = alarms((self._folder / "stderr").read_text(errors="replace"))
         if self._engine == "connection":  # a gate that cannot read its own program says so, and refuses
-            alarming = [text for text in alarming if "importlib._bootstrap" not in text]
+            own = (
+                "importlib._bootstrap",
+                "<frozen getpath>",
+                "error evaluating path",
+            )  # of the interpreter, before our code
+            alarming = [text for text in alarming if not any(word in text for word in own)]
         self.problems += [f"on standard error: {text}" for text in alarming]
         records = [record.partition(NEWLINE)[0] for record in self._journal.alarming]
         self.problems += [f"in the journal: {record}" for record in records if not is_artefact(record)]
