@@ -35,7 +35,12 @@ def attacked(machine: Machine) -> Machine:
 def test_the_owner_of_a_folder_does_not_get_another_file_by_what_root_writes_there(
     attacked: Machine, writer: str
 ) -> None:
-    attacked.shell(f"rm -f {FOLDER}/* {FOLDER}/../enough; echo secret > {TARGET}; chmod 604 {TARGET}; chown 0:0 {TARGET}")
+    attacked.shell(f"""
+        rm -f {FOLDER}/* {FOLDER}/../enough
+        echo secret > {TARGET}
+        chmod 604 {TARGET}
+        chown 0:0 {TARGET}
+    """)
     race = ("/usr/bin/python3", "/usr/local/lib/race.py", FOLDER, TARGET, str(TAKEN))
     process = attacked.popen("setpriv", "--reuid=courier", "--regid=courier", "--clear-groups", *race)
     with process:
