@@ -6,7 +6,8 @@ from sockgate.core import Verdict
 from sockgate.core.peer import Peer
 from sockgate.dispatch import sessions
 from sockgate.dispatch.options import Limits
-from sockgate.dispatch.sessions import ClientCounts, Rate, network_of
+from sockgate.dispatch.sessions import ClientCounts, Rate
+from sockgate.dispatch.sources import network_of
 from tests.core.clients import client, local_user
 
 

@@ -10,22 +10,13 @@ from ..core.peer import Peer
 from .deciding.decision import Decision, RecordText
 from .deciding.reloading_gate import RulesInForce
 from .options import NETWORK_PREFIX, Limits
+from .sources import Network, network_of
 
 if TYPE_CHECKING:
     from ..connection.admission import Admission
     from ..connection.needs import Need
 
-Network = tuple[int, int]  # address length in bytes (0 for a user of an AF_UNIX socket), number of the network
 Origin = tuple[Network, Network | None]  # source and network, None if networks are not counted
-
-
-def network_of(peer: Peer, prefix: tuple[int, int]) -> Network:
-    """The network with which this client is counted. The prefix is in bits: (IPv4, IPv6)."""
-    length = len(peer.remote)
-    if not length:
-        return 0, peer.credentials[1] if peer.credentials else -1
-    bits = prefix[0] if length == 4 else prefix[1]
-    return length, int.from_bytes(peer.remote, "big") >> (length * 8 - bits)
 
 
 class ClientCounts:
