@@ -22,7 +22,7 @@ def test_scrubbing_takes_names_whole_and_families_by_their_beginning() -> None:
         b"PROTO", b"RELAYCLIENT", b"RELAYHOST", b"RBLSMTPD", b"BLOCK", b"BLOCKED", b"TCPREMOTEIP", b"TCPLOCAL",
         b"TCP6REMOTEIP", b"TCP6LOCALHOST", b"TCP6INTERFACE", b"SSLREMOTEIP", b"SSLLOCALPORT", b"UNIXREMOTEPID",
         b"UNIXLOCALPATH", b"LISTEN_", b"LISTEN_FDS", b"NOTIFY_SOCKET", b"WATCHDOG_PID", b"REMOTE_ADDR",
-        b"REMOTE_HOST", b"REMOTE_PORT", b"SOCKGATE_OPTIONS", b"", b"SSL_PROTOCOL", b"SSL_CIPHER",
+        b"REMOTE_HOST", b"REMOTE_PORT", b"SO_COOKIE", b"SOCKGATE_OPTIONS", b"", b"SSL_PROTOCOL", b"SSL_CIPHER",
         b"SSL_CLIENT_S_DN_CN", b"SSL_TLS_SNI_SERVERNAME",
     )}  # fmt: skip
     assert scrub(kept | planted) == kept

@@ -28,8 +28,8 @@ PER_CONNECTION = re.compile(
 PLANTED = (
     "RELAYCLIENT=", "RELAYHOST=", "RBLSMTPD=", "PROTO=TCP", "TCPREMOTEIP=127.0.0.9", "TCPREMOTEHOST=localhost",
     "TCPREMOTEINFO=root", "TCP6REMOTEIP=::1", "TCP6INTERFACE=lo", "SSLREMOTEIP=127.0.0.9", "UNIXREMOTEEUID=0",
-    "BLOCK=x", "REMOTE_ADDR=127.0.0.9", "REMOTE_PORT=9", "LISTEN_FDS=1", "LISTEN_PID=1", "LISTEN_FDNAMES=x",
-    "NOTIFY_SOCKET=/run/x", "WATCHDOG_USEC=1", "SOCKGATE_LIMITS=--rlimit as=1",
+    "BLOCK=x", "REMOTE_ADDR=127.0.0.9", "REMOTE_PORT=9", "SO_COOKIE=9", "LISTEN_FDS=1", "LISTEN_PID=1",
+    "LISTEN_FDNAMES=x", "NOTIFY_SOCKET=/run/x", "WATCHDOG_USEC=1", "SOCKGATE_LIMITS=--rlimit as=1",
 )  # fmt: skip
 
 # sockgated counts, and starts no session for a server (dispatch/servers/vfork_server.py says why).
