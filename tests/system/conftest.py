@@ -13,7 +13,7 @@ JOURNAL_LINES = "40"
 
 
 # One worker of pytest-xdist takes all tests of one release.
-EACH_RELEASE = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.SYSTEMD]
+EACH_RELEASE = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.RELEASES]
 
 
 @pytest.fixture(scope="module", params=EACH_RELEASE)

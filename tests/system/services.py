@@ -113,16 +113,13 @@ def courier_smtp_settings(machine: Machine) -> None:
 
 
 def courier_accounts(machine: Machine) -> None:
-    """A user with a Maildir, known to authuserdb."""
+    """A user with a Maildir and a password, known to PAM."""
     machine.shell("""
         useradd --create-home alice
         install -d -o alice -g alice -m 700 /home/alice
         runuser -u alice -- maildirmake.courier /home/alice/Maildir
-        sed -i 's/^authmodulelist=.*/authmodulelist="authuserdb"/' /etc/courier/authdaemonrc
-        install -m 600 /dev/null /etc/courier/userdb
-        userdb alice set uid=$(id -u alice) gid=$(id -g alice) home=/home/alice shell=/bin/sh
-        echo secret | userdbpw -md5 | userdb alice set systempw
-        makeuserdb
+        echo alice:secret | chpasswd
+        sed -i 's/^authmodulelist=.*/authmodulelist="authpam"/' /etc/courier/authdaemonrc
     """)
 
 

@@ -40,7 +40,7 @@ Outcome = tuple[str, oracle.Answers, oracle.Answers, list[str], list[str]]
     scope="module",
     params=[
         pytest.param((release, inetd), marks=pytest.mark.xdist_group(release), id=f"{release}-{inetd}")
-        for release in roots.SYSTEMD
+        for release in roots.RELEASES
         for inetd in PROGRAMS
     ],
 )
