@@ -178,6 +178,15 @@ def looking(*words: str) -> Gate:
         (["--local-name", "a b"], "--local-name: 'a b' is not a host name"),
         (["--local-name", "x" * 254], f"--local-name: '{'x' * 254}' is not a host name"),
         (["--ssl-variables=s l"], "--ssl-variables: 's l' is no protocol, such as SSL"),
+        (["--client-env", "A"], "--client-env: 'A' is not VAR=TEXT"),
+        (["--client-env", "=a"], "--client-env: '=a' is not VAR=TEXT"),
+        *(
+            (
+                ["--client-env", word],
+                f"--client-env: '{word}': {{NAME}} stands for PROTO or a name such as TCPREMOTEIP, and no other",
+            )
+            for word in ("A={HOME}", "A={", "A={PROTO", "A=}", "A={PROTO}}", "A={{PROTO}}", "A={}")
+        ),
     ],
 )
 def test_look_ups_that_make_no_sense_are_named(words: list[str], message: str) -> None:
@@ -207,6 +216,9 @@ def test_ident_may_take_as_long_as_everything_unless_it_is_told() -> None:
         (["--greet-delay", "1"], False),
         (["--proxy-protocol", "127.0.0.1"], False),
         (["--ssl-variables"], False),
+        (["--client-env", "REMOTE_HOST={TCPREMOTEIP}"], True),
+        (["--client-env", "REMOTE_PORT={TCPREMOTEPORT}"], False),
+        (["--client-env", "REMOTE_PORT={TCP6REMOTEPORT}"], False),
     ],
 )
 def test_a_decision_is_lasting_if_nothing_but_addresses_and_files_can_change_it(
@@ -246,6 +258,41 @@ def test_a_rule_is_stronger_than_the_names_of_ucspi_ssl(tmp_path: Path) -> None:
     here = gate("--ssl-variables=SSL", "--rules", str(tmp_path / "rules"))
     known = here.environment({}, client(), here.decide(client()), None)
     assert (known[b"PROTO"], known[b"SSLREMOTEIP"]) == (b"TCP", b"x")
+
+
+def told(of: Peer, *options: str, base: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+    here = gate(*options)
+    return here.environment(base or {}, of, here.decide(of), None)
+
+
+def test_a_variable_can_say_of_the_client_what_another_program_said() -> None:
+    options = (
+        "--client-env",
+        "TCPREMOTEADDR={TCPREMOTEIP}:{TCPREMOTEPORT}",
+        "--client-env",
+        "P=x{PROTO}",
+        "--env",
+        "P=y",
+    )
+    known = told(client("192.0.2.1"), *options, base={b"P": b"old"})
+    assert known[b"TCPREMOTEADDR"] == known[b"TCPREMOTEIP"] + b":" + known[b"TCPREMOTEPORT"]
+    assert known[b"P"] == b"xTCP"
+
+
+def test_a_variable_about_what_is_not_known_of_the_client_is_not_set() -> None:
+    """Not even to the value of another client that an inherited variable may have."""
+    options = ("--client-env", "CLIENT={TCP6REMOTEIP}", "--client-env", "NAME=a {TCPREMOTEHOST}")
+    known = told(client("192.0.2.1"), *options, base={b"CLIENT": b"old", b"NAME": b"old"})
+    assert not {b"CLIENT", b"NAME"} & set(known)
+    assert told(client("2001:db8::1"), *options)[b"CLIENT"] == b"2001:db8::1"
+    named = client("192.0.2.1")
+    named.host = "host.example"
+    assert told(named, *options)[b"NAME"] == b"a host.example"
+
+
+def test_a_rule_is_stronger_than_a_variable_that_names_the_client(tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text(":allow,A='rule'\n")
+    assert told(client(), "--client-env", "A={TCPREMOTEIP}", "--rules", str(tmp_path / "rules"))[b"A"] == b"rule"
 
 
 def decided(gate: Gate, peer: Peer) -> Verdict:

@@ -53,6 +53,7 @@ def build(words: list[str]) -> None:
         ("--banner a --banner-text b", "--banner-text"),
         ("--deny-message=", "--deny-message"),
         ("--env X", "--env X"),
+        ("--client-env A={HOME}", "--client-env A={HOME}"),
         ("--rlimit nofile=x", "--rlimit nofile=x"),
         ("--stderr x", "--stderr x"),
         ("--max-connections 0", "--max-connections 0"),

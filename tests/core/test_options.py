@@ -85,6 +85,7 @@ GIVEN = {
     "--access-times": "8:00-17:00", "--allow": "any", "--deny": "any", "--only-from": "::1", "--no-access": "::1",
     "--relay": "10.", "--proxy-protocol": "10.0.0.0/8", "--local-name": "mx", "--ssl-variables": "SSL",
     "--ident": "2", "--dnsbl-fail": "open", "--timeout": "2", "--greet-delay": "2,no", "--env": "A=1",
+    "--client-env": "A=1",
     "--rlimit": "nofile=10", "--stderr": "socket",
 }  # fmt: skip
 

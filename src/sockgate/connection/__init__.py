@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..core.questions import Questions
     from ..core.rule_files import RuleWarning, Sources
     from .banners import Banners
+    from .client_variables import ClientVariables
     from .greet_delay import GreetDelay
     from .lookup_options import LookUps
     from .proxy import ProxyProtocol
@@ -38,8 +39,8 @@ class Gate:
     """
 
     __slots__ = (
-        "_assignments", "_banners", "_pass_env", "_relay", "_ssl_variables", "checks", "greet_delay", "greeting",
-        "local_name", "lookups", "name", "proxy", "server", "sources", "timeout",
+        "_assignments", "_banners", "_client_variables", "_pass_env", "_relay", "_ssl_variables", "checks",
+        "greet_delay", "greeting", "local_name", "lookups", "name", "proxy", "server", "sources", "timeout",
     )  # fmt: skip
 
     def __init__(self, settings: Settings, sources: "Sources | None" = None) -> None:
@@ -58,6 +59,7 @@ class Gate:
         self._ssl_variables = make_ssl_variables(settings)
         self._relay = settings.relay
         self._assignments = settings.env
+        self._client_variables = make_client_variables(settings)
         self._pass_env = settings.pass_env
 
     @property
@@ -68,6 +70,8 @@ class Gate:
         except TCPREMOTEPORT.
         """
         own = (self.proxy, self.greet_delay, self.lookups, self._ssl_variables)
+        if self._client_variables is not None and self._client_variables.varies:
+            return False
         return own == (None,) * 4 and all(check.lasting and not check.needs_process for check in self.checks)
 
     @property
@@ -175,11 +179,13 @@ class Gate:
     def environment(
         self, base: dict[bytes, bytes], peer: Peer, verdict: Verdict, relay: str | None
     ) -> dict[bytes, bytes]:
-        """The environment of one server: base, then the UCSPI variables, --relay, and the rule that matched."""
+        """The environment of one server: base, the client's variables, --client-env, --relay, and those of the rule."""
         peer.local_host = self.local_name
         environment = base | peer_variables(peer)
         if self._ssl_variables is not None:
             environment |= self._ssl_variables.beside(environment)
+        if self._client_variables is not None:
+            self._client_variables.put_into(environment)
         if relay is not None:
             environment[b"RELAYCLIENT"] = b""
             environment[b"RELAYHOST"] = b""
@@ -229,3 +235,11 @@ def make_ssl_variables(settings: Settings) -> "SslVariables | None":
     from .ssl_variables import SslVariables
 
     return SslVariables(settings.ssl_variables)
+
+
+def make_client_variables(settings: Settings) -> "ClientVariables | None":
+    if not settings.client_env:
+        return None
+    from .client_variables import ClientVariables
+
+    return ClientVariables(settings.client_env)

@@ -160,6 +160,10 @@ GATE_OPTIONS = (
         "--env VAR=VALUE", MANY, "exec", "set a variable for the server", "connection.server.parse_assignments", {}
     ),
     Option(
+        "--client-env VAR=TEXT", MANY, "exec", "set a variable to a text that names the client, as in {TCPREMOTEIP}",
+        "connection.client_variables.parse_client_variables", {},
+    ),
+    Option(
         "--pass-env LIST", LIST, "exec", "keep only these of the inherited variables", "connection.server.parse_names"
     ),
     Option(
@@ -214,6 +218,7 @@ class Settings:
         name: str
         argv0: str
         env: dict[bytes, bytes]
+        client_env: dict[bytes, list[bytes]]
         pass_env: frozenset[bytes] | None
         rlimit: list[tuple[int, int, int]]
         stderr: str
