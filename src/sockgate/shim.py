@@ -23,7 +23,7 @@ from .connection.server import (
     open_standard_descriptors,
 )
 from .core import DENY, INTERNAL_ERROR, REFUSED, DatagramSocket, GateError, PeerGone, UsageError, Verdict, describe
-from .core.options import GATE_OPTIONS, parse
+from .core.options import GATE_OPTIONS, parse, service_named_in
 from .core.peer import Peer, from_descriptor
 
 SOCKET, FILE_TYPE = 0o140000, 0o170000  # S_IFSOCK, S_IFMT
@@ -92,6 +92,8 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
         log.gone()
         return REFUSED
     except GateError as error:
+        if gate is None:
+            log.service = service_named_in(words)
         log.failure(str(error), client or client_for_the_log(), error.code)
         turn_away(gate.refusal(Verdict(DENY)) if gate else b"")
         return error.code

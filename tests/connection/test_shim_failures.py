@@ -20,7 +20,7 @@ OPTIONS_WRONG = [
     (["-x", "true"], "unknown option '-x' (see sockgate(8))"),
     (["--help", "true"], "unknown option '--help' (see sockgate(8))"),
     (["--allow"], "--allow needs a value: --allow LIST"),
-    (["--name", "a", "--name", "b", "true"], "--name is given twice"),
+    (["--stderr", "journal", "--stderr", "socket", "true"], "--stderr is given twice"),
     (["--allow", "", "true"], "--allow: the list is empty (name at least one address, or leave the option out)"),
     (["--deny=10.0.0.0/33", "true"], f"--deny: '10.0.0.0/33' has no valid prefix length (0 to 32) {ADDRESSES_HINT}"),
     (["--env", "=x", "true"], "--env: '=x' is not VAR=VALUE"),
@@ -35,6 +35,21 @@ def test_wrong_options_refuse_the_connection_and_say_why(launcher: Launcher) -> 
         source, here = ("{}:{}".format(*end.getsockname()) for end in reversed(connection))
         outcome = launcher.run(connection, words)
         assert outcome == Outcome(100, f"sockgate: refused {source} on {here}: {message}\n", b"", None)
+
+
+def test_the_record_of_wrong_options_names_the_service(launcher: Launcher) -> None:
+    for words, name in (
+        (["--name", "mx", "--bogus", "--", "/bin/true"], "mx: "),
+        (["--bogus", "--name=mx", "true"], "mx: "),
+        (["--name", "mx", "--name", "b", "true"], "mx: "),
+        (["--name", "mx", "--allow", "10.0.0", "true"], "mx: "),
+        (["--bogus", "--", "/usr/sbin/smtpd"], "smtpd: "),
+        (["--bogus", "--", "/usr/sbin/smtpd", "--name", "mx"], "smtpd: "),
+        (["--bogus", "--name", "--", "true"], ""),
+        (["--bogus", "--name"], ""),
+    ):
+        outcome = launcher.run(internet(), words)
+        assert outcome.log.startswith(f"sockgate: {name}refused 127.0.0.1:"), words
 
 
 def make_programs(folder: Path) -> None:

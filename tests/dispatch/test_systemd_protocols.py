@@ -178,10 +178,10 @@ def test_a_reload_is_announced_and_reads_the_rules(manager: Manager, ended: list
 
 
 WRONG = [
-    (["--alow", "any", "--", "/bin/echo"], "unknown option '--alow'"),
+    (["--alow", "any", "--", "/bin/echo"], "unknown option '--alow' (see sockgated(8))"),
     (["--max-connections", "many", "--", "/bin/echo"], "--max-connections: 'many' is not a whole number"),
     (["--allow", "10.0.0.0/33", "--", "/bin/echo"], "--allow: '10.0.0.0/33' has no valid prefix length"),
-    (["--allow", "any"], "no server given"),
+    (["--allow", "any"], "no server given (usage: sockgated [OPTION...] [--] PROGRAM [ARGUMENT...])"),
     (["--rules", "/no/such/file", "--", "/bin/echo"], "unable to read '/no/such/file': No such file or directory"),
 ]  # fmt: skip
 
@@ -196,7 +196,9 @@ def test_with_wrong_options_everybody_is_refused_and_the_port_stays(
     assert [manager.talk() for _ in range(3)] == [b""] * 3
     assert one.process.poll() is None
     assert len(one.lines("every client is refused")) == 1
-    assert message in one.wait_for("refused 127.0.0.1", 3)[0]
+    refusal = one.wait_for("refused 127.0.0.1", 3)[0]
+    assert message in refusal
+    assert refusal.startswith("sockgated: smtp: refused 127.0.0.1")
 
 
 def test_rules_without_a_catch_all_rule_are_in_force_with_a_warning(

@@ -172,3 +172,12 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 )
 def test_what_other_users_write_cannot_reach_the_terminal(value: Value, shown: str) -> None:
     assert text({"FIELD": value}, "FIELD") == shown
+
+
+def test_a_record_without_a_service_is_of_the_service_of_its_unit(tmp_path: Path) -> None:
+    nameless = verdict(0, FAILED)
+    del nameless["SOCKGATE_SERVICE"]
+    write_journal(tmp_path, [nameless])
+    query = Query(directory=str(tmp_path))
+    found = history(query, Endings(str(tmp_path), BOOT))
+    assert [(connection.service, connection.verdict) for connection, _ in found] == [("smtp", "error")]

@@ -46,7 +46,7 @@ class Gate:
     def __init__(self, settings: Settings, sources: "Sources | None" = None) -> None:
         """`sources` is filled. A caller that needs the record also of a build that failed brings its own."""
         self.sources: Sources = {} if sources is None else sources
-        self.server = Server(settings.command, settings.argv0, settings.stderr, settings.rlimit)
+        self.server = Server(settings.command, settings.argv0, settings.stderr, settings.rlimit, settings.program)
         self.name = settings.name or settings.command[0].rpartition("/")[2]
         self.checks = build_checks(settings, self.sources)
         self._banners = make_banners(settings, self.sources)

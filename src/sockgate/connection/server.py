@@ -166,9 +166,12 @@ class Server:
 
     __slots__ = ("_name", "argv0", "command", "limits", "stderr")
 
-    def __init__(self, command: list[str], argv0: str, stderr: str, limits: list[tuple[int, int, int]]) -> None:
+    def __init__(
+        self, command: list[str], argv0: str, stderr: str, limits: list[tuple[int, int, int]], gate: str = "sockgate"
+    ) -> None:
+        """`gate` is the program that starts it, for its messages. Raises UsageError."""
         if not command or not command[0]:
-            raise UsageError("no server given", "usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...]")
+            raise UsageError("no server given", f"usage: {gate} [OPTION...] [--] PROGRAM [ARGUMENT...]")
         self._name = to_bytes(command[0])
         self.command = command
         self.argv0 = argv0

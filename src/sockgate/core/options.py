@@ -25,7 +25,6 @@ OPTIONAL = "optional"  # once; a value only behind an equals sign, because the n
 LIST = "list"  # many times, each time with entries of one list: the parser gets all of them in one text
 MANY = "many"  # many times, each time with a value: the parser gets a list
 
-USAGE_HINT = "see sockgate(8)"
 DEFAULT_TIMEOUT = 5.0  # seconds
 
 
@@ -185,7 +184,10 @@ class Settings:
 
     texts    what stands behind each option that was given
     options  the rows of the table, by name
+    program  the gate that reads them, for its messages
     """
+
+    program = "sockgate"
 
     if TYPE_CHECKING:
         access_times: str
@@ -247,13 +249,14 @@ class Settings:
             return value
 
 
-def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Settings:
+def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS, program: str = Settings.program) -> Settings:
     """Read options up to `--` or the first word that is no option. The rest is the server's command line.
 
     Accepts `--option VALUE` and `--option=VALUE`, but no abbreviations. An OPTIONAL option without a value gets "".
     Raises UsageError.
     """
     settings = Settings({}, [], table)
+    settings.program = program
     texts = settings.texts
     at = 0
     while at < len(words) and words[at].startswith("-") and words[at] != "--":
@@ -261,7 +264,7 @@ def parse(words: list[str], table: tuple[Option, ...] = GATE_OPTIONS) -> Setting
         at += 1
         option = settings.options.get(name)
         if option is None:
-            raise UsageError(f"unknown option {name!r}", USAGE_HINT, Cause(name))
+            raise UsageError(f"unknown option {name!r}", f"see {program}(8)", Cause(name))
         if name in texts and option.arity not in (MANY, LIST):
             raise UsageError(f"{name} is given twice", cause=Cause(name))
         if option.arity in (FLAG, OPTIONAL):
@@ -285,6 +288,17 @@ def check_equals(option: Option, equals: str, value: str) -> None:
     if option.arity == OPTIONAL and equals and not value:
         message = f"{option.name}= needs a value, or no equals sign: {option.usage}"
         raise UsageError(message, cause=Cause(option.name))
+
+
+def service_named_in(words: list[str]) -> str:
+    """The name of the service of a command line that cannot be parsed, for the record that says so. "" if unknown."""
+    end = words.index("--") if "--" in words else len(words)
+    for at, word in enumerate(words[:end]):
+        if word.startswith("--name="):
+            return word.partition("=")[2]
+        if word == "--name":
+            return "".join(words[at + 1 : min(at + 2, end)])
+    return "".join(words[end + 1 : end + 2]).rpartition("/")[2]
 
 
 def to_bytes(text: str) -> bytes:

@@ -3,8 +3,8 @@
 import os
 import pwd
 
-from ..core import GateError
-from ..core.options import parse
+from ..core import GateError, UsageError
+from ..core.options import parse, service_named_in
 from ..journal.senders import GateUnit, Senders
 from ..units.environment import load_environment
 from ..units.search import UnitSearch
@@ -38,19 +38,23 @@ def gate_unit(service: Unit, search: UnitSearch) -> GateUnit | None:
         variables, _ = load_environment(service, search)
         words = [word.text for word in command.arguments(variables)]
         return GateUnit(prefix, name_in(os.path.basename(command.program), words) or prefix, uid_of(service))
-    except GateError:  # the options are wrong: then the gate does not know the name of its service either
+    except GateError:  # the line is wrong, and systemd starts nothing
         return GateUnit(prefix, prefix, uid_of(service))
 
 
 def of_gated(gated: GatedService) -> GateUnit:
     """The gate of a service that was loaded already."""
     prefix = gated.service.unit_name.prefix
-    return GateUnit(prefix, gated.gate.name if gated.gate else prefix, uid_of(gated.service))
+    words = [word.text for word in gated.words]
+    return GateUnit(prefix, name_in(gated.program, words) or prefix, uid_of(gated.service))
 
 
 def name_in(program: str, words: list[str]) -> str:
-    """What the gate calls the service, by its command line (see Gate). Raises UsageError."""
-    settings = parse(words, PROGRAMS[program])
+    """What the gate calls the service, by its command line (see Gate)."""
+    try:
+        settings = parse(words, PROGRAMS[program])
+    except UsageError:
+        return service_named_in(words)
     return settings.name or (settings.command[0].rpartition("/")[2] if settings.command else "")
 
 

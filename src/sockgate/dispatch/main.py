@@ -13,6 +13,7 @@ from .. import __version__
 from ..connection.server import FIRST_INHERITED, inherited_environment, is_listen_process, open_standard_descriptors
 from ..core import GateError, SystemFailure, UsageError
 from ..core.help_text import help_text
+from ..core.options import service_named_in
 from .accepting.accepting import adopt, listen
 from .deciding.reloading_gate import ReloadingGate
 from .dispatcher import Dispatcher
@@ -64,7 +65,7 @@ def prepare(
     clients wait. Instead each client is refused until the options are mended, and `systemctl status` says why.
     """
     from_systemd = is_listen_process(environment)
-    settings, options, problem = ResidentSettings({}, []), ResidentOptions(), None
+    settings, options, problem = ResidentSettings({"--name": [service_named_in(words)]}, []), ResidentOptions(), None
     try:
         settings = parse(words)
         options = read_options(settings)

@@ -96,6 +96,8 @@ OPTIONS = GATE_OPTIONS + LIMIT_OPTIONS
 class ResidentSettings(Settings):
     """A command line of sockgated: the gate's options and its own."""
 
+    program = "sockgated"
+
     if TYPE_CHECKING:
         max_connections: int
         at_limit: str
@@ -111,7 +113,7 @@ class ResidentSettings(Settings):
 
 def parse(words: list[str]) -> ResidentSettings:
     """Raises UsageError."""
-    settings = parse_words(words, OPTIONS)
+    settings = parse_words(words, OPTIONS, ResidentSettings.program)
     return ResidentSettings(settings.texts, settings.command, OPTIONS)
 
 

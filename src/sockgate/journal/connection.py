@@ -7,6 +7,7 @@ from ..connection.log import ACCEPTED, FAILED, GONE, REFUSED
 from ..core import ALLOW
 from ..core.peer import endpoint
 from .reader import Record, number, text, time_of
+from .senders import prefix_of
 
 # A connection begins with a record of one of these kinds. FAILED can also be about the service, without a client.
 VERDICTS = (ACCEPTED, REFUSED, FAILED, GONE)
@@ -48,6 +49,7 @@ class Ending:
 class Connection:
     """What the first record says. Times are in microseconds since 1970. Unknown text is empty.
 
+    service  what the gate calls it; a gate with wrong options may have no name for it, and then its unit counts
     unit     the systemd unit of the process that wrote the record
     verdict  allow, deny, error or gone
     server   the process that serves the client; `sockgate` becomes this process by exec
@@ -94,7 +96,7 @@ def from_record(record: Record, unit: str) -> Connection:
     start = time_of(record) - round((seconds or 0) * MICROSECONDS)
     return Connection(
         start=start,
-        service=text(record, "SOCKGATE_SERVICE"),
+        service=text(record, "SOCKGATE_SERVICE") or prefix_of(unit),
         unit=unit,
         verdict=text(record, "SOCKGATE_VERDICT"),
         reason=text(record, "SOCKGATE_REASON"),
