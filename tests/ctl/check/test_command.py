@@ -90,6 +90,32 @@ CASES: Cases = {
             ' in quotes: --allow "192.0.2.1 192.0.2.2")'
         ],
     ),
+    "an option that the unit and the environment file give": (
+        {"/etc/default/mail": "\nOPTIONS=--name mx\n"},
+        ["/etc/default/mail:2: error: --name is given twice"],
+    ),
+    "an option that the environment file and the unit behind it give": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "--name %p $OPTIONS", "$OPTIONS --name=%p"),
+            "/etc/default/mail": "\nOPTIONS=--name mx\n",
+        },
+        ["/etc/default/mail:2: error: --name is given twice"],
+    ),
+    "an option that two lines of the environment file give": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "$OPTIONS", "$LIMITS $OPTIONS"),
+            "/etc/default/mail": "LIMITS=--max-load 3\nOPTIONS=--max-load=4\n",
+        },
+        ["/etc/default/mail:2: error: --max-load is given twice"],
+    ),
+    "a wrong option that a right one of the unit begins with": (
+        {"/etc/default/mail": "OPTIONS=--na mx\n"},
+        ["/etc/default/mail:1: error: unknown option '--na' (see sockgate(8))"],
+    ),
+    "a wrong value that other words of the unit contain": (
+        {"/etc/default/mail": "OPTIONS=--max-load a\n"},
+        ["/etc/default/mail:1: error: --max-load: 'a' is not a load (write a number above 0, such as 2.5)"],
+    ),
     "missing value": (
         {"/etc/default/mail": "OPTIONS=--allow\n"},
         ["/etc/default/mail:1: error: --allow needs a value: --allow LIST"],
@@ -97,7 +123,7 @@ CASES: Cases = {
     "no server": (
         {"/etc/default/mail": "SERVER=\n"},
         [
-            f"{TEMPLATE}:4: error: no server given (usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...])",
+            "/etc/default/mail:1: error: no server given (usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...])",
         ],
     ),
     "unreadable rules": (

@@ -5,14 +5,14 @@ import errno
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...core import Cause
 from ...core.peer import pack
 from ...host.host import Host
 from ...host.identity import EXECUTABLE, READABLE, is_allowed
 from ...units import envfile
-from ...units.command import parse_commands
+from ...units.command import Word, parse_commands
 from ...units.environment import environment_files, matching
 from ...units.reader import Place
 from ...units.unit import TRUE
@@ -101,17 +101,44 @@ def written_at_start(gated: GatedService) -> set[str]:
 
 def options_wrong(gated: GatedService, _: Host) -> Iterator[Fault]:
     if gated.error is not None:
-        yield Fault(gated.service, place_of(gated, gated.error.cause), gated.error.message, gated.error.hint)
+        place = place_of(gated, gated.error.cause) if gated.error.cause else empty_variable(gated)
+        yield Fault(gated.service, place, gated.error.message, gated.error.hint)
 
 
 def place_of(gated: GatedService, *causes: Cause | None) -> Place:
     """The place of the words that name the first of these causes: its file, its entry, or its option."""
-    named = (text for cause in causes if cause for text in (cause.file, cause.file or cause.text, cause.option) if text)
-    for text in named:
-        for word in gated.words:
-            if text in word.text or (word.text.startswith("/") and text.endswith(word.text)):
-                return word.place
+    for cause in filter(None, causes):
+        place = place_of_option(cause, gated) if cause.option else place_of_text(cause.file or cause.text, gated.words)
+        if place:
+            return place
     return gated.command.place
+
+
+def place_of_text(text: str, words: Iterable[Word]) -> Place | None:
+    """Where a file or an entry is named. A file of another root is named without the root."""
+    for word in words if text else ():
+        if text in word.text or (word.text.startswith("/") and text.endswith(word.text)):
+            return word.place
+    return None
+
+
+def place_of_option(cause: Cause, gated: GatedService) -> Place | None:
+    """Where the entry of an option stands, or the option. If it is given twice, a variable is to blame before the unit.
+
+    An option that the unit gives in its own line is there for every administrator.
+    """
+    at = [number for number, word in enumerate(gated.words) if word.text.partition("=")[0] == cause.option]
+    values = [word for number in at for word in gated.words[number : number + 2]]
+    places = [gated.words[number].place for number in at]
+    own = [place for place in places if place != gated.command.place]
+    return place_of_text(cause.text, values) or next(reversed(own or places), None)
+
+
+def empty_variable(gated: GatedService) -> Place:
+    """Where the variable is set that should name the server, if it is set to nothing. Else the command itself."""
+    name = gated.command.words[-1].strip("${}") if gated.command.words else ""
+    variable = gated.variables.get(name)
+    return gated.command.place if variable is None or variable.value.strip() else variable.place
 
 
 def server_unusable(gated: GatedService, host: Host) -> Iterator[Fault]:
