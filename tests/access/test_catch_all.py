@@ -77,7 +77,7 @@ def test_a_file_that_had_a_catch_all_rule_and_lost_it_does_not_take_its_place(tm
     where = f"{tmp_path}/rules:1" if kind == "text" else f"{tmp_path}/rules"
     with pytest.raises(ConfigError) as caught:
         cut.require_succession(whole)
-    assert str(caught.value) == f"{where}: the catch-all rule is gone (restart the service if that is meant)"
+    assert str(caught.value) == f"{where}: the catch-all rule is gone (reload the service if that is meant)"
     for later, earlier in ((whole, cut), (whole, whole), (cut, cut)):
         later.require_succession(earlier)
 

@@ -234,6 +234,22 @@ def test_rules_that_lost_their_catch_all_rule_may_have_been_cut_and_stay_out(rul
     assert outcome(gate) == "allow"
 
 
+def test_who_asks_for_a_reload_means_rules_without_a_catch_all_rule(rules: Path) -> None:
+    rules.write_text("198.51.100.7:allow\n:deny\n")
+    gate = gate_of("--rules", rules)
+    for text in ("198.51.100.7:allow\n", "198.51.100.7:deny\n"):
+        replace(rules, text)
+        gate.current()
+    assert outcome(gate) == DENY
+    gate.has_news = False
+    gate.reload()
+    assert (gate.problem, gate.has_news) == (None, True)
+    assert [outcome(gate, ip) for ip in ("192.0.2.1", "198.51.100.7")] == ["allow", DENY]
+    replace(rules, BROKEN)
+    gate.reload()
+    assert outcome(gate, "198.51.100.7") == DENY, "what cannot be read is not meant"
+
+
 def test_rules_that_are_mended_are_in_force_for_the_next_client(rules: Path) -> None:
     gate = gate_of("--rules", rules, "--deny-message", "421 later")
     assert outcome(gate) == NO_RULES

@@ -49,7 +49,7 @@ class RulesAccess(Check):
         """Refuse a file that had a catch-all rule and has none now: it may have been cut between two lines."""
         if isinstance(previous, RulesAccess) and previous.store.has_catch_all and not self.store.has_catch_all:
             raise ConfigError(
-                f"{self.store.end}: the catch-all rule is gone", "restart the service if that is meant", self.store.end
+                f"{self.store.end}: the catch-all rule is gone", "reload the service if that is meant", self.store.end
             )
 
     def decide(self, peer: Peer, considered: list[str] | None = None) -> Verdict:

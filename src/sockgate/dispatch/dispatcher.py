@@ -241,7 +241,6 @@ class Dispatcher:
         self._status.report("RELOADING=1", f"MONOTONIC_USEC={monotonic_ns() // 1000}")
         self._gate.reload()
         self._note_rules()
-        self._warn_of_rules()
         self._status.report("READY=1")
 
     def _stop(self) -> None:

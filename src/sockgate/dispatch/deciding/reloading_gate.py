@@ -100,28 +100,31 @@ class ReloadingGate:
         return self.rules
 
     def reload(self) -> None:
-        """Read everything again, for an administrator who asks for it."""
+        """Read everything again, for an administrator who asks for it, and so means the files as they are now."""
         rules = self.rules
-        self._read()
+        self._read(as_meant=True)
         self.has_news |= self.rules is not rules
 
-    def _read(self) -> None:
+    def _read(self, *, as_meant: bool = False) -> None:
         if self.options_are_wrong:
             return
         start, begin, sources, problem = monotonic(), time_ns(), self._sources, str(self.problem)
         self._sources = {}
-        self.problem = self._build()
+        self.problem = self._build(as_meant=as_meant)
         self.has_news |= str(self.problem) != problem or (self._sources != sources and not self.problem)
         # A file that changed while it was read differs from its signature. So it is read again for the next client.
         self._paths = tuple(path for path, signature in self._sources.items() if signature != UNSTEADY)
         self._signatures = [self._sources[path] for path in self._paths]
         self._plan(begin, monotonic() - start)
 
-    def _build(self) -> GateError | None:
-        """Build a gate and put its rules in force. If that fails, return the problem: the old rules stay in force."""
+    def _build(self, *, as_meant: bool) -> GateError | None:
+        """Build a gate and put its rules in force. If that fails, return the problem: the old rules stay in force.
+
+        as_meant  also rules that look as if a part of the file were missing
+        """
         try:
             gate = Gate(self._settings, self._sources)
-            if self.rules:
+            if self.rules and not as_meant:
                 gate.require_succession(self.rules.gate)
             if gate.lookups is not None:
                 from ...resolve import load_everything
