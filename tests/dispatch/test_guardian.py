@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import signal
 import threading
 import time
@@ -231,6 +232,16 @@ def test_clients_that_wait_for_a_server_are_served_when_it_is_killed(gated: Star
     assert [everything_from(client) for client in clients] == [b"hello\n"] * 4
     for client in clients:
         client.close()
+
+
+def test_who_was_accepted_with_the_last_descriptor_is_served_when_it_is_killed(gated: Start) -> None:
+    one = gated(*GREET, code=stuck_in(ReloadingGate.current))
+    with one.connect() as client:
+        one.wait_for("stuck")
+        resource.prlimit(one.guardian(), resource.RLIMIT_NOFILE, (one.descriptors(), 1000))
+        one.stop(signal.SIGKILL)
+        client.sendall(b"bye\n")
+        assert everything_from(client) == b"in\nbye\n"
 
 
 def test_no_words_of_a_client_are_taken_for_the_header_of_its_proxy(gated: Start) -> None:

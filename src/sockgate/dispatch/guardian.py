@@ -49,6 +49,7 @@ class Guardian:
 
     def __init__(self) -> None:
         self._marks = mmap.mmap(-1, MOST_DESCRIPTORS)
+        self._spare = os.open("/dev/null", os.O_RDONLY)  # to look for clients needs a descriptor, and none may be left
         self._gate = os.getpid()
         self.pid = 0
         self._is_possible = True
@@ -108,6 +109,7 @@ class Guardian:
 
         A client whose PROXY header was read is not among them: its own words would be taken for the header.
         """
+        os.close(self._spare)
         doubtful = []
         for stream in stream_sockets():
             if is_listening(stream):

@@ -7,7 +7,7 @@ longer uses the pipe.
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FrameType
 
 UNTOUCHABLE = frozenset((signal.SIGKILL, signal.SIGSTOP))
@@ -29,11 +29,11 @@ class Signals:
 
     def collect(self, number: int) -> None:
         """From now on, this signal comes by the pipe."""
-        signal.signal(number, ignore_call)
+        set_action(number, ignore_call)
 
     def stop_collecting(self, number: int) -> None:
         """Give this signal its default action again."""
-        signal.signal(number, signal.SIG_DFL)
+        set_action(number, signal.SIG_DFL)
 
     def read(self) -> set[int]:
         """The numbers of the signals that have come since the last call."""
@@ -41,6 +41,16 @@ class Signals:
             return set(os.read(self._reader, 1 << 12))
         except BlockingIOError:
             return set()
+
+
+def set_action(number: int, action: "Callable[[int, FrameType | None], None] | signal.Handlers") -> None:
+    """Change what a signal does. One that comes meanwhile waits: else CPython writes a traceback to standard error.
+
+    It does so if it has noted a signal for which there is no handler any more.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
+    signal.signal(number, action)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
 
 
 def ignore_call(_number: int, _frame: FrameType | None) -> None:
