@@ -117,6 +117,23 @@ def test_a_thousand_servers_leave_nothing_behind(gated: Start) -> None:
     assert (zombies(one), one.descriptors()) == ([], before)
 
 
+def test_a_client_does_not_wait_until_the_ends_of_all_servers_are_noted(gated: Start) -> None:
+    one = gated("--max-connections", "80", "/bin/sh", "-c", "read -r line")
+    clients = [one.connect() for _ in range(80)]
+    one.wait_for("accepted", 80)
+    servers = one.children()
+    os.kill(one.pid, signal.SIGSTOP)
+    for client in clients:
+        client.close()
+    wait_until(lambda: zombies(one) == servers, one.log)
+    with one.connect():
+        os.kill(one.pid, signal.SIGCONT)
+        one.wait_for("ended", 80)
+    later = one.lines("accepted|ended")[80:]
+    [place] = [number for number, line in enumerate(later) if "accepted" in line]
+    assert 0 < place < 60
+
+
 @pytest.mark.parametrize(
     ("name", "content", "mode", "message"),
     [

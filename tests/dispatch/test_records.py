@@ -144,8 +144,8 @@ def test_the_records_of_the_journal(
     monkeypatch.setattr(records, "monotonic", lambda: session.since)
     verdict = Verdict(ALLOW, Cause(file="rules", line=3), "rules:3: 192.0.2.:allow")
     journal.accepted(session, decided(session, verdict, "--relay", "192.0.2.0/24"))
-    assert journal.write_starts()  # later
-    assert not journal.write_starts(everything=True)
+    assert journal.write_starts(8) == pytest.approx(records.BRIEF_SECONDS)  # later
+    assert journal.write_starts() is None
     journal.ended(session, FAILED_WITH_3)
     journal.ended(session, KILLED)
     common = {
@@ -170,7 +170,7 @@ def test_a_session_that_is_over_at_once_has_one_record(
 ) -> None:
     journal.accepted(session, decided(session, Verdict(ALLOW, Cause(file="rules", line=3)), "--relay", "any"))
     journal.ended(session, FAILED_WITH_3)
-    assert not journal.write_starts(everything=True)
+    assert journal.write_starts() is None
     [record] = sent
     assert record["MESSAGE_ID"] == ACCEPTED
     assert record["MESSAGE"] == (
@@ -186,12 +186,25 @@ def test_a_start_is_written_when_the_session_has_lasted(
     now = [session.since]
     monkeypatch.setattr(records, "monotonic", lambda: now[0])
     journal.accepted(session, decided(session, Verdict(ALLOW)))
-    assert (journal.write_starts(), sent) == (True, [])
+    assert journal.write_starts(8) == pytest.approx(records.BRIEF_SECONDS)
+    assert sent == []
     now[0] += records.BRIEF_SECONDS
-    assert not journal.write_starts()
+    assert journal.write_starts(8) is None
     assert [record["MESSAGE_ID"] for record in sent] == [ACCEPTED]
     journal.ended(session, 0)
     assert [record["MESSAGE_ID"] for record in sent] == [ACCEPTED, ENDED]
+
+
+def test_starts_are_written_in_portions(
+    journal: JournalRecords, sent: list[dict[str, str]], session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "monotonic", lambda: session.since + 2 * records.BRIEF_SECONDS)
+    for _ in range(5):
+        another = Session(session.peer)
+        another.since = session.since
+        journal.accepted(another, decided(another, Verdict(ALLOW)))
+    left = [journal.write_starts(2), len(sent), journal.write_starts(2), len(sent), journal.write_starts(2), len(sent)]
+    assert left == [pytest.approx(-records.BRIEF_SECONDS), 2, pytest.approx(-records.BRIEF_SECONDS), 4, None, 5]
 
 
 def test_a_child_does_not_write_what_is_its_parents_to_write(
@@ -199,7 +212,7 @@ def test_a_child_does_not_write_what_is_its_parents_to_write(
 ) -> None:
     journal.accepted(session, decided(session, Verdict(ALLOW)))
     journal.forget()
-    assert not journal.write_starts(everything=True)
+    assert journal.write_starts() is None
     assert sent == []
 
 
@@ -208,7 +221,7 @@ def test_a_start_has_the_fields_that_sockgate_logs_and_the_process(
 ) -> None:
     verdict = Verdict(ALLOW, Cause("--allow", "any"), "in --allow any")
     journal.accepted(session, decided(session, verdict))
-    journal.write_starts(everything=True)
+    journal.write_starts()
     monkeypatch.setattr(BufferedLog, "_journal", True)
     BufferedLog.verdict(journal._log, session.peer, verdict, allowed=True)
     ours, theirs = sent
@@ -222,7 +235,7 @@ def test_nothing_that_came_over_the_network_can_split_or_forge_a_record(
     session.peer.via = "10.0.0.1:99\nPRIORITY=0"
     verdict = Verdict(ALLOW, Cause("rules:1\nMESSAGE=x"), "\x1b[31m\udcff")
     journal.accepted(session, decided(session, verdict))
-    journal.write_starts(everything=True)
+    journal.write_starts()
     journal.ended(session, 0)
     assert [record["PRIORITY"] for record in sent] == ["6", "6"]
     assert sent[0]["SOCKGATE_RULE"] == "rules:1?MESSAGE=x"

@@ -22,7 +22,7 @@ from .guardian import Guardian
 from .options import ResidentOptions
 from .overload import OVERLOAD_SECONDS
 from .poller import Poller, Source, Timer, Timers
-from .records.records import BRIEF_SECONDS, Records
+from .records.records import Records
 from .servers.child_channel import AskingChild, AskingChildren
 from .servers.ended_servers import EndedServers
 from .servers.start_servers import ServerStarter
@@ -35,6 +35,8 @@ CROWD_SECONDS = 0.0001  # if a client comes so soon after the last ones, more cl
 STATUS_SECONDS = 1.0  # between two reports to systemd, so that PID 1 is not told of each client
 CHORES_SECONDS = 0.01  # from the first client after a quiet time until the chores
 BUSY_SECONDS = 0.03  # from chores to chores, while clients come all the time
+PORTION = 8  # ended servers until the next client gets its turn, and starts to record: half a millisecond
+PORTION_SECONDS = 0.001  # from one portion of the chores to the next
 JOURNAL_SECONDS = 0.1  # until the next attempt, if the journal took no more records
 FAULT_SECONDS = 1.0
 GUARDIAN_SECONDS = 0.5  # until the gate makes another guardian, so that repeated deaths do not keep the gate busy
@@ -147,15 +149,15 @@ class Dispatcher:
                     break
             if self._accepting.paused:
                 break
-        shortage = self._starter.start(clients)
-        if shortage:
-            self._wait_out(shortage)
+        self._wait_out(self._starter.start(clients))
         if self._sessions.full:
             self._do_chores()
         self._received = monotonic()
 
     def _wait_out(self, shortage: str) -> None:
-        """Resources are short: clients wait for their servers, and no other client is accepted."""
+        """If resources are short, clients wait for their servers, and no other client is accepted."""
+        if not shortage:
+            return
         self._accepting.pause(OVERLOAD_SECONDS, shortage)
         self._timers.set(Timer.START_WAITING, OVERLOAD_SECONDS)
 
@@ -171,15 +173,15 @@ class Dispatcher:
         match timer:
             case Timer.CHORES:
                 self._do_chores()
+            case Timer.MORE_CHORES:
+                self._do_portion()
             case Timer.REPORT:
                 self._status.report()
                 self._note_change()
             case Timer.END_OF_PAUSE:
                 self._accepting.end_pause()
             case Timer.START_WAITING:
-                shortage = self._starter.start_waiting()
-                if shortage:
-                    self._wait_out(shortage)
+                self._wait_out(self._starter.start_waiting())
             case Timer.SLOW_READERS:
                 self._refusals.give_up_late()
             case Timer.GUARDIAN:
@@ -202,12 +204,18 @@ class Dispatcher:
         else:  # under load, a look at ended servers every 30 ms is cheaper than one SIGCHLD for each
             self._expect_chores(BUSY_SECONDS)
         self._quiet = True
-        self._ended.take_leave()
+        self._do_portion()
+
+    def _do_portion(self) -> None:
+        """Do a part of the chores. If more is left, do it after the clients that have come meanwhile."""
+        if self._ended.take_leave(PORTION):
+            self._timers.set(Timer.MORE_CHORES, PORTION_SECONDS)
         if self._guardian.is_wanted:
             self._timers.set(Timer.GUARDIAN, GUARDIAN_SECONDS)
         self._note_change()
-        if self._records.write_starts():
-            self._timers.set(Timer.CHORES, BRIEF_SECONDS)
+        delayed = self._records.write_starts(PORTION)
+        if delayed is not None:
+            self._timers.set(Timer.MORE_CHORES, max(PORTION_SECONDS, delayed))
         if self._records.waiting:
             self._records.send()
             if self._records.waiting:
@@ -309,7 +317,7 @@ class Dispatcher:
             if client:
                 self._starter.start([client])
             self._children.disconnect_all()
-            self._records.write_starts(everything=True)
+            self._records.write_starts()
             self._records.send()
         self._start_waiting(LEFT_SECONDS)
         self._records.flush()

@@ -46,6 +46,7 @@ class Timer(IntEnum):
     """The things that the accept loop does at a later time."""
 
     CHORES = auto()
+    MORE_CHORES = auto()
     REPORT = auto()
     END_OF_PAUSE = auto()
     START_WAITING = auto()

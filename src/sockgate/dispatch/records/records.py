@@ -14,6 +14,7 @@ from ...core import GateError, Verdict
 from ...core.peer import Peer
 from ...core.rule_files import RuleWarning
 from ..deciding.decision import Decision, RecordText
+from ..poller import FOREVER
 from ..sessions import Session
 from .buffered_log import BufferedLog
 
@@ -78,9 +79,11 @@ class Records:
     def waiting(self) -> bool:
         return self._log.waiting
 
-    def write_starts(self, *, everything: bool = False) -> bool:
-        """Write the delayed starts that are due, or all of them. Returns whether some remain for later."""
-        return False
+    def write_starts(self, most: int | None = None) -> float | None:
+        """Write at most so many of the delayed starts that are due; without a number, all of them, due or not.
+
+        Returns the seconds until the next start is due, None if none is left.
+        """
 
     def send(self) -> None:
         """Send the records to the journal, as far as it takes them now."""
@@ -88,7 +91,7 @@ class Records:
 
     def flush(self) -> None:
         """Wait for the journal before an exit: it finds the service of a record only while its sender lives."""
-        self.write_starts(everything=True)
+        self.write_starts()
         self._log.send()
         self._log.flush()
 
@@ -115,12 +118,14 @@ class JournalRecords(Records):
     def accepted(self, session: Session, decision: Decision) -> None:
         self._begun[session] = decision
 
-    def write_starts(self, *, everything: bool = False) -> bool:
-        latest = monotonic() - (0 if everything else BRIEF_SECONDS)
+    def write_starts(self, most: int | None = None) -> float | None:
         begun = self._begun
-        while begun and (session := next(iter(begun))).since <= latest:
+        latest = FOREVER if most is None else monotonic() - BRIEF_SECONDS
+        left = len(begun) if most is None else most
+        while begun and (session := next(iter(begun))).since <= latest and left:
+            left -= 1
             self._add_start(session, begun.pop(session))
-        return bool(begun)
+        return next(iter(begun)).since - latest if begun else None
 
     def ended(self, session: Session, status: int) -> None:
         begun = self._begun.pop(session, None)

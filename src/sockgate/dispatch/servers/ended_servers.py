@@ -1,6 +1,7 @@
 """End the sessions of servers that have ended."""
 
 import os
+import sys
 
 from ..guardian import Guardian
 from ..records.records import Records
@@ -15,18 +16,19 @@ class EndedServers:
         self._records = records
         self._guardian = guardian
 
-    def take_leave(self) -> None:
-        """End the session of every server that has ended by now."""
-        while True:
+    def take_leave(self, most: int = sys.maxsize) -> bool:
+        """End the sessions of at most so many servers that have ended by now. Returns whether there may be more."""
+        for _ in range(most):
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if not pid:
-                return
+                return False
             session = self._sessions.ended(pid)
             if session is None:
                 self._guardian.note_end(pid)
             elif not session.refused:
                 self._records.ended(session, status)
                 self._records.counted(self._sessions.count, self._sessions.most)
+        return True

@@ -93,7 +93,7 @@ def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Rec
     if outcome.admitted:
         decision = client.rules.single_decision(outcome.peer, outcome.verdict)
         records.accepted(session, decision)
-        records.write_starts(everything=True)
+        records.write_starts()
         records.send()
         send(0, outcome.words)
         return become_server(client, decision, records)
