@@ -24,7 +24,7 @@ def entries(conversion: Conversion, what: str) -> list[Entry]:
         ("passenv = FOO=1", '--pass-env ""'),
         ("passenv += NOSUCH", "--pass-env NOSUCH"),
         ("passenv -= NOSUCH", '--pass-env ""'),
-        ("passenv = REMOTE_HOST", '--pass-env ""'),
+        ("passenv = REMOTE_HOST", '"REMOTE_HOST={TCPREMOTEIP}" --pass-env ""'),
         ("passenv = RELAYCLIENT LISTEN_FDS FOO", "--pass-env FOO"),
     ],
 )
@@ -33,10 +33,7 @@ def test_passenv_keeps_everything_else_away_whatever_it_names(line: str, kept: s
 
 
 def test_what_passenv_cannot_hand_on_is_said_and_no_advice_is_given_for_it(tmp_path: Path) -> None:
-    conversion = convert(tmp_path, service(extra="passenv = REMOTE_HOST RELAYCLIENT %X"))
-    assert about(conversion, "REMOTE_HOST") == (
-        APPROXIMATED, "xinetd set REMOTE_HOST itself for each client; the gate sets TCPREMOTEIP"
-    )  # fmt: skip
+    conversion = convert(tmp_path, service(extra="passenv = RELAYCLIENT %X"))
     assert about(conversion, "RELAYCLIENT")[1].startswith("the gate removes RELAYCLIENT")
     assert about(conversion, "%X") == (IGNORED, "'%X' is no variable's name: xinetd handed nothing on for it")
     assert "set-environment" not in str(conversion.report)
@@ -161,3 +158,32 @@ def test_defaults_behind_all_services_that_they_are_for_are_said_to_have_no_effe
     )
     between = convert(tmp_path, service("a") + f"include {tmp_path}/late\n" + service("c", port="2"))
     assert any(entry.text.startswith("it does not reach a:") for entry in entries(between, "no_access = 10.0.0.2"))
+
+
+@pytest.mark.parametrize("name", ["passenv = REMOTE_HOST", "env = REMOTE_HOST=mine"])
+def test_a_service_that_names_remote_host_gets_it(name: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(extra=f"flags = IPv4\n\t{name}"))
+    assert 'sockgate --name probe --client-env "REMOTE_HOST={TCPREMOTEIP}"' in units(conversion)
+    assert "REMOTE_HOST=mine" not in units(conversion), "xinetd sets its own value over it"
+    attribute = name.partition(" ")[0]
+    assert about(conversion, "service probe") == (Outcome.TRANSLATED, f"{attribute!r} names it")
+
+
+def test_a_service_whose_script_mentions_remote_host_gets_it(tmp_path: Path) -> None:
+    script = tmp_path / "server"
+    script.write_text('#!/bin/sh\necho "hello $REMOTE_HOST"\n')
+    script.chmod(0o755)
+    text = service(server="/bin/sh", server_args=str(script))
+    conversion = convert(tmp_path, text)
+    assert '--client-env "REMOTE_HOST={TCPREMOTEIP}"' in units(conversion)
+    assert about(conversion, "service probe") == (
+        APPROXIMATED,
+        f"'{script}' mentions it; an IPv4 client is 192.0.2.1 there, and was ::ffff:192.0.2.1",
+    )
+    script.write_text("#!/bin/sh\necho hello\n")
+    assert "REMOTE_HOST" not in units(convert(tmp_path, text))
+
+
+def test_a_server_that_waits_cannot_be_told_who_its_client_is(tmp_path: Path) -> None:
+    text = service(extra="passenv = REMOTE_HOST", wait="yes", socket_type="dgram", protocol="udp")
+    assert about(convert(tmp_path, text), "service probe")[1].startswith("'passenv' names it, and xinetd set REMOTE_")

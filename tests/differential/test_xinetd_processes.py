@@ -81,6 +81,21 @@ def test_of_the_inherited_variables_the_server_gets_what_passenv_names(
 
 
 @pytest.mark.parametrize(
+    ("family", "theirs"), [("IPv4", "127.0.0.1"), ("IPv6", "::ffff:127.0.0.1"), ("REUSE", "::ffff:127.0.0.1")]
+)
+@pytest.mark.parametrize("line", ["", "passenv = PATH", "passenv = REMOTE_HOST", "env = REMOTE_HOST=mine"])
+def test_xinetd_tells_each_server_the_address_of_its_client(
+    line: str, family: str, theirs: str, network: Namespace, tmp_path: Path
+) -> None:
+    text = SERVICE.format(name="x", server="/usr/bin/env", lines=f"type = UNLISTED\nport = 20001\nuser = root\n{line}")
+    sent = served(network, tmp_path, text.replace("flags = IPv4", f"flags = {family}"), 20001)
+    assert f"REMOTE_HOST={theirs}" in (sent or "").split()
+    service = converted(tmp_path, text)
+    assert service is not None
+    assert (("--client-env", "REMOTE_HOST={TCPREMOTEIP}") in service.gate) is ("REMOTE_HOST" in line)
+
+
+@pytest.mark.parametrize(
     "lines",
     ["user = games\ngroup = disk\ngroups = yes", "user = games\ngroups = yes", "user = 5\ngroups = yes",
      "user = 5\ngroup = disk\ngroups = yes", "user = www-data\ngroup = games\ngroups = yes",

@@ -1,10 +1,10 @@
 """Which addresses a server listens on: its host, -4 and -6, and which program it is."""
 
-import os
 import re
 
 from ..assigned_ports import port_of
 from ..outcomes import Answer, approximated, blocked, translated
+from ..program_files import content_of
 from ..service import STREAM, Listen, endpoint
 from .options import Listener
 
@@ -13,7 +13,6 @@ BOTH = (":0", "::", ":::")
 WILDCARDS = ("", "0")
 # ucspi-tcp 0.88 listens on IPv4 only; ucspi-tcp-ipv6, whose programs have the same names, on both families.
 USAGE = re.compile(rb"tcpserver: usage: tcpserver \[ -(\w+)")
-LONGEST_PROGRAM = 1 << 24
 
 
 def listen_on(listener: Listener, name: str, port_name: str, answers: Answers) -> Listen | None:
@@ -64,15 +63,7 @@ def wildcard(listener: Listener, number: int) -> tuple[str, Answer]:
 def option_letters(listener: Listener) -> str | None:
     """The letters in the usage of the tcpserver that would run; None if it is not here or says none."""
     path = listener.binary
-    if not listener.host.is_executable(path):
-        return None
-    try:
-        if os.path.getsize(path) > LONGEST_PROGRAM:
-            return None
-        with open(path, "rb") as file:
-            match = USAGE.search(file.read())
-    except (OSError, ValueError):
-        return None
+    match = USAGE.search(content_of(path)) if listener.host.is_executable(path) else None
     return match[1].decode() if match else None
 
 

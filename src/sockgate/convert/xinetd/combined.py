@@ -8,8 +8,10 @@ from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
 from ..host_tables import asked_for
 from ..outcomes import Answer, approximated, blocked, broken, translated
+from ..program_files import mentions
 from .configuration import Candidate
 from .draft import Draft, invalid, with_consequence
+from .process import REMOTE_HOST
 from .sockets import REFUSED_TYPES
 
 INTERNAL_SERVICES = frozenset(("echo", "discard", "chargen", "daytime", "time"))
@@ -201,6 +203,28 @@ def executable(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
                            "service")  # fmt: skip
 
 
+def remote_host(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """REMOTE_HOST, which xinetd sets to the client's address for each server (child.c). Few servers read it."""
+    if draft.is_internal or draft.redirect:
+        return
+    reader = mentions([draft.server, *draft.arguments], REMOTE_HOST.encode())
+    if not (draft.wants_remote_host or reader):
+        return
+    why = f"{reader!r} mentions it" if reader else f"'{draft.wants_remote_host}' names it"
+    if draft.wait:
+        yield approximated(f"{why}, and xinetd set {REMOTE_HOST}: with wait = yes nothing tells the server who its "
+                           "client is; it accepts the client, or reads its datagram, itself")  # fmt: skip
+        return
+    variable = f"{REMOTE_HOST}={{TCPREMOTEIP}}"
+    draft.gate.append(("--client-env", variable))
+    draft.needs_gate = True
+    became = f"--client-env {variable}"
+    if draft.address.count(".") == 3 or ("IPV4" in draft.flags and "IPV6" not in draft.flags):
+        yield translated(became, text=why)
+    else:
+        yield approximated(f"{why}; an IPv4 client is 192.0.2.1 there, and was ::ffff:192.0.2.1", became)
+
+
 def supplementary_groups(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     """groups = no, xinetd's default. systemd adds the user's groups to every User=."""
     if draft.all_groups:
@@ -253,5 +277,5 @@ def addresses(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 STEPS: tuple[Callable[[Draft, Candidate], Iterator[Answer]], ...] = (
     socket_kind, required, traffic, port, builtin, name_in_arguments, tcp_wrappers, chained, executable,
-    supplementary_groups, waiting_access, addresses,
+    remote_host, supplementary_groups, waiting_access, addresses,
 )  # fmt: skip

@@ -93,6 +93,7 @@ class Draft:
     limits: list[tuple[str, str]] = field(default_factory=list)
     environment: list[tuple[str, str]] = field(default_factory=list)
     pass_env: tuple[str, ...] | None = None
+    wants_remote_host: str = ""  # the attribute that names it
     notes: list[tuple[str, Answer]] = field(default_factory=list)
     access: list[tuple[str, str]] = field(default_factory=list)
     gate: list[tuple[str, str | None]] = field(default_factory=list)

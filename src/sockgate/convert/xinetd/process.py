@@ -10,8 +10,8 @@ from ..outcomes import Answer, approximated, blocked, ignored, translated
 from ..report import Outcome
 from .draft import Draft, Value, invalid
 
-# xinetd sets these for each client, also if `passenv` does not name them.
-XINETDS_OWN = ("REMOTE_HOST",)
+# xinetd sets it to the client's address for each server, whatever `env` and `passenv` say of it.
+REMOTE_HOST = "REMOTE_HOST"
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 RLIMITS = {"as": "AS", "cpu": "CPU", "data": "DATA", "files": "NOFILE", "rss": "RSS", "stack": "STACK"}
 MULTIPLES = {"k": 1 << 10, "m": 1 << 20}
@@ -87,7 +87,9 @@ def env(draft: Draft, value: Value) -> Answer:
     odd = [word for word in value.words if not VARIABLE_NAME.fullmatch(word.partition("=")[0])]
     for word in value.words:
         name, _, text = word.partition("=")
-        if word not in odd:
+        if name == REMOTE_HOST:
+            draft.wants_remote_host = "env"
+        elif word not in odd:
             draft.environment.append((name, text))
     became = tuple(f"Environment={name}={text}" for name, text in draft.environment)
     if odd:
@@ -120,8 +122,8 @@ def can_be_passed(draft: Draft, name: str) -> bool:
     if not VARIABLE_NAME.fullmatch(name):
         draft.note(name, ignored(f"{name!r} is no variable's name: xinetd handed nothing on for it"))
         return False
-    if name in XINETDS_OWN:
-        draft.note(name, approximated(f"xinetd set {name} itself for each client; the gate sets TCPREMOTEIP"))
+    if name == REMOTE_HOST:
+        draft.wants_remote_host = "passenv"
         return False
     if name.encode() in SCRUBBED_NAMES or name.encode().startswith(SCRUBBED_PREFIXES):
         draft.note(name, approximated(f"the gate removes {name}: a server could take it for a fact about its client"))
