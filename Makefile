@@ -56,7 +56,7 @@ SHELL = /bin/bash
 build:  ## the programs into build/bin, to run them from this tree
 	mkdir -p build/bin
 	$(call launchers,build/bin,build/bin,$(CURDIR)/src)
-	launcher build/bin/sockgate-xinetd-generator generator -IS
+	launcher build/bin/sockgate-inetd-generator generator -IS
 	launcher build/bin/sockgate-smtpd demo.smtpd -IS
 	launcher build/bin/sockgate-demo demo.run -IS
 
@@ -92,7 +92,7 @@ install:  ## into /usr/local, where systemd looks for units as well; PREFIX=/usr
 	[ $(BYTECODE) = no ] || $(PYTHON) -m compileall -q -s '$(DESTDIR)' -p / $(DESTDIR)$(LIBDIR)
 	$(call launchers,$(DESTDIR)$(SBINDIR),$(DESTDIR)$(BINDIR),$(LIBDIR))
 	mkdir -p $(DESTDIR)$(GENERATORDIR)
-	launcher $(DESTDIR)$(GENERATORDIR)/sockgate-xinetd-generator generator -IS
+	launcher $(DESTDIR)$(GENERATORDIR)/sockgate-inetd-generator generator -IS
 	for unit in $(UNITS); do $(SUBSTITUTE) units/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; done
 	for script in restart-gates stop-gates; do
 		$(SUBSTITUTE) src/packaging/$$script > $(DESTDIR)$(LIBDIR)/$$script
@@ -129,7 +129,7 @@ uninstall:  ## take away what install brought
 			echo "without their gate now:" $$units
 	fi
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/sockgate $(SBINDIR)/sockgated $(SBINDIR)/sockgate-builtin $(BINDIR)/sockgatectl)
-	rm -f $(addprefix $(DESTDIR)$(GENERATORDIR)/,sockgate-generator sockgate-xinetd-generator)
+	rm -f $(addprefix $(DESTDIR)$(GENERATORDIR)/,sockgate-generator sockgate-inetd-generator)
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -f $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
 	rm -f $(DESTDIR)$(CATALOGDIR)/sockgate.catalog $(DESTDIR)$(PRESETDIR)/80-sockgate.preset

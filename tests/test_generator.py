@@ -1,5 +1,7 @@
-"""sockgate-xinetd-generator: units for xinetd's files, at boot."""
+"""sockgate-inetd-generator: units for the files of xinetd and inetd, at boot."""
 
+import re
+import shutil
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -7,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
+from sockgate.convert.live import write_units as generate
 from sockgate.ctl.convert_install import install
-from sockgate.generator import generate, log
+from sockgate.generator import log
 from sockgate.host.host import Host
 from sockgate.units.search import UnitSearch
 
@@ -68,14 +71,137 @@ def test_xinetd_conf_is_read_if_there_is_one(tmp_path: Path) -> None:
     assert written(tmp_path)[0] == "main.socket"
 
 
-def test_a_unit_that_exists_is_left_alone(tmp_path: Path) -> None:
+def enable(root: Path, name: str, text: str) -> None:
+    """A socket of another package that starts at boot."""
+    unit = root / "usr/lib/systemd/system" / name
+    unit.parent.mkdir(parents=True, exist_ok=True)
+    unit.write_text(text)
+    wants = root / "etc/systemd/system/sockets.target.wants"
+    wants.mkdir(parents=True, exist_ok=True)
+    (wants / name).symlink_to(f"/usr/lib/systemd/system/{name}")
+
+
+def test_a_unit_that_exists_is_left_alone_and_ours_gets_another_name(tmp_path: Path) -> None:
     root = tree(tmp_path, a=service("a"), b=service("b", 8))
     units = root / "etc/systemd/system"
     units.mkdir(parents=True)
     (units / "a@.service").write_text("[Service]\n")
-    complaints = generate(str(root), str(tmp_path / "out"), HOST)
+    assert generate(str(root), str(tmp_path / "out"), HOST) == []
+    assert [name for name in written(tmp_path) if name.startswith("a")] == ["a-sockgate.socket", "a-sockgate@.service"]
+
+
+def test_a_masked_name_is_not_served(tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service("a"), b=service("b", 8))
+    units = root / "etc/systemd/system"
+    units.mkdir(parents=True)
+    (units / "a.socket").symlink_to("/dev/null")
+    (complaint,) = generate(str(root), str(tmp_path / "out"), HOST)
     assert written(tmp_path)[0] == "b.socket"
-    assert complaints == [f"{root}/etc/xinetd.d/a:1: a: left to /etc/systemd/system/a@.service, which exists already"]
+    assert complaint.endswith("a:1: a: refused: service a: /etc/systemd/system/a.socket is masked; the service is not "
+                              "converted")  # fmt: skip
+
+
+def test_a_port_that_an_enabled_socket_has_is_left_to_it(tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service("a"), b=service("b", 8), c=service("c", 9))
+    enable(root, "other.socket", "[Socket]\nListenStream=127.0.0.1:7\n")
+    enable(root, "udp.socket", "[Socket]\nListenDatagram=8\n")
+    enable(root, "off.socket", "[Socket]\nListenStream=9\n")
+    (root / "etc/systemd/system/sockets.target.wants/off.socket").unlink()
+    (complaint,) = generate(str(root), str(tmp_path / "out"), HOST)
+    assert complaint.endswith(
+        "a:1: a: refused: ListenStream=7: left to /usr/lib/systemd/system/other.socket, which is enabled and has this "
+        "port"
+    )
+    assert [name for name in written(tmp_path) if name.endswith(".socket") and "/" not in name] == [
+        "b.socket", "c.socket",
+    ]  # fmt: skip
+
+
+def test_one_port_in_both_files_or_with_two_names_gives_one_socket(tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service("finger", 79).replace("server = /bin/cat", "server = /bin/cat\n\tinstances = 3"))
+    (root / "etc/inetd.conf").write_text(
+        "finger stream tcp nowait nobody /bin/cat cat\nauth stream tcp nowait nobody /bin/cat cat\n"
+        "ident stream tcp4 nowait nobody /bin/cat cat\n"
+    )
+    complaints = generate(str(root), str(tmp_path / "out"), HOST)
+    names = [name for name in written(tmp_path) if name.endswith(".socket") and "/" not in name]
+    assert names == ["auth.socket", "finger.socket"]
+    assert "MaxConnections=3" in (tmp_path / "out/finger.socket").read_text(), "xinetd's, which can say more"
+    assert [complaint.rpartition(": ")[2] for complaint in complaints[:1]] == [
+        f"left to 'finger' ({root}/etc/xinetd.d/a:1), which has this address and port already"
+    ]
+
+
+def test_lines_of_inetd_conf_mean_what_openbsd_inetd_makes_of_them(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    (root / "etc/inetd.d").mkdir()
+    (root / "etc/inetd.d/more").write_text("7 dgram udp6 wait nobody /bin/cat cat\n")
+    (root / "etc/inetd.conf").write_text(
+        "79 stream tcp nowait nobody /bin/cat cat\n517 dgram udp wait nobody /bin/cat\n"
+    )
+    assert generate(str(root), str(tmp_path / "out"), HOST) == []
+    out = tmp_path / "out"
+    sockets = {path.name: re.findall("Listen.*", path.read_text()) for path in out.glob("*.socket")}
+    assert sockets == {
+        "port-79.socket": ["ListenStream=0.0.0.0:79", "ListenStream=[::]:79"],
+        "port-517.socket": ["ListenDatagram=0.0.0.0:517"],
+        "port-517-udp.socket": ["ListenDatagram=[::]:517"],
+        "port-7.socket": ["ListenDatagram=[::]:7"],
+    }
+
+
+def test_rpc_is_refused_by_name_and_the_others_are_served(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    (root / "etc/inetd.conf").write_text(
+        "rusersd/2-3 dgram rpc/udp wait nobody /bin/cat cat\n79 stream tcp nowait nobody /bin/cat cat\n"
+    )
+    (complaint,) = generate(str(root), str(tmp_path / "out"), HOST)
+    assert complaint.startswith(
+        f"{root}/etc/inetd.conf:1: rusersd/2-3: refused: rusersd/2-3 rpc/udp: RPC and tcpmux services are not converted"
+    )
+    assert "port-79.socket" in written(tmp_path)
+
+
+def test_a_line_whose_server_was_removed_is_left_out(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    (root / "etc/inetd.conf").write_text(
+        "79 stream tcp nowait nobody /usr/sbin/tcpd /usr/sbin/no-such-server\n"
+        "7 stream tcp nowait nobody /srv/mounted/later x\n"
+    )
+    complaints = generate(str(root), str(tmp_path / "out"), HOST)
+    assert complaints == [
+        f"{root}/etc/inetd.conf:1: 79: refused: service 79: /usr/sbin/no-such-server is not installed; the service is "
+        "not converted"
+    ]
+    assert [name for name in written(tmp_path) if "port-79" in name] == []
+    assert "port-7.socket" in written(tmp_path), "its file system may be mounted later in the boot"
+
+
+HOSTILE = (
+    "../../etc/x", "a/../../b", "..", ".", "-", "a b", "a\tb", "@", "x@y", "%n", "a%2fb", "a\\x2fb", "dbus",
+    "systemd-journald", "sockets.target.wants/x", "\xe9", "a\x01b", "$(id)", "`id`", "a;b", "*", "-.mount", "x" * 300,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_reaches_another_folder_or_another_unit(name: str, tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service(name).replace("{\n", "{\n    id = x\n"), b=service("b", 8) + service(name, 9))
+    for unit in ("dbus.socket", "systemd-journald.socket"):
+        enable(root, unit, "[Socket]\nListenStream=/run/x\n")
+    (root / "etc/inetd.conf").write_text(
+        f"{name} stream unix nowait nobody /bin/cat cat\n/run/{name} stream unix nowait nobody /bin/cat cat\n"
+        f"127.0.0.1:{name} stream tcp nowait nobody /bin/cat cat\n{name}:7777 stream tcp nowait nobody /bin/cat cat\n",
+    )
+    before = {path for path in tmp_path.rglob("*") if "/out" not in str(path)}
+    generate(str(root), str(tmp_path / "out"), HOST)
+    assert {path for path in tmp_path.rglob("*") if "/out" not in str(path)} == before
+    names = {path.name for path in (tmp_path / "out").iterdir()} - {"sockets.target.wants"}
+    assert "b.socket" in names
+    assert not [unit for unit in names if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9:_.-]*@?\.(socket|service)", unit)]
+    assert not names & {"dbus.socket", "systemd-journald.socket"}
+    assert {path.name for path in (tmp_path / "out/sockets.target.wants").iterdir()} == {
+        unit for unit in names if unit.endswith(".socket")
+    }
 
 
 @pytest.mark.parametrize("prefix", ["", "old-"])
@@ -116,9 +242,7 @@ def test_a_template_of_ours_gives_way_with_its_drop_ins_unless_it_is_enabled(tmp
     (vendor / "smtp.socket.d/50.conf").write_text("[Socket]\n")
     assert generate(str(root), str(tmp_path / "out"), HOST) == []
     assert (tmp_path / "out/smtp.socket.d/50.conf").readlink() == Path("/dev/null")
-    wants = root / "etc/systemd/system/sockets.target.wants"
-    wants.mkdir(parents=True)
-    (wants / "smtp.socket").symlink_to("/usr/lib/systemd/system/smtp.socket")
+    enable(root, "smtp.socket", "[Unit]\nDocumentation=man:sockgate(8)\n[Socket]\nListenStream=7\n")
     assert "left to /usr/lib/systemd/system/smtp.socket" in generate(str(root), str(tmp_path / "out"), HOST)[0]
 
 
@@ -130,30 +254,48 @@ def test_units_that_cannot_be_written_cost_no_other(tmp_path: Path) -> None:
     assert "b.socket" in written(tmp_path)
 
 
-def test_that_xinetd_would_read_inetd_conf_as_well_is_told(tmp_path: Path) -> None:
+def test_that_xinetd_would_read_inetd_conf_is_not_told_where_it_is_read(tmp_path: Path) -> None:
     root = tree(tmp_path, a=service("a"))
     (root / "etc/default").mkdir()
     (root / "etc/default/xinetd").write_text("# a comment\nINETD_COMPAT=Yes\n")
+    (root / "etc/inetd.conf").write_text("# nothing\n79 stream tcp nowait nobody /bin/cat cat\n")
     assert generate(str(root), str(tmp_path / "out"), HOST) == []
-    (root / "etc/inetd.conf").write_text("# nothing\nfinger stream tcp nowait nobody /usr/sbin/in.fingerd\n")
-    assert generate(str(root), str(tmp_path / "out2"), HOST)[0] == (
-        f"{root}/etc/default/xinetd:2: refused: INETD_COMPAT=Yes: xinetd reads /etc/inetd.conf as well, which is not "
-        "converted here: run 'sockgatectl convert inetd /etc/inetd.conf' too"
-    )
+    assert [name for name in written(tmp_path) if "/" not in name] == [
+        "a.socket", "a@.service", "port-79.socket", "port-79@.service",
+    ]  # fmt: skip
 
 
-def test_nothing_is_written_while_xinetd_is_installed_and_enabled(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "link"),
+    [
+        ("xinetd", "etc/rc3.d/S01xinetd"),
+        ("xinetd", "etc/systemd/system/multi-user.target.wants/xinetd.service"),
+        ("inetd", "etc/rc3.d/S01openbsd-inetd"),
+        ("inetd", "etc/systemd/system/multi-user.target.wants/inetd.service"),
+        ("inetutils-inetd", "etc/systemd/system/multi-user.target.wants/inetutils-inetd.service"),
+    ],
+)
+def test_nothing_is_written_while_another_super_server_is_installed_and_enabled(
+    program: str, link: str, tmp_path: Path
+) -> None:
     root = tree(tmp_path, a=service("a"))
-    (root / "usr/sbin").mkdir(parents=True)
-    (root / "usr/sbin/xinetd").write_text("")
-    (root / "usr/sbin/xinetd").chmod(0o755)
-    (root / "etc/rc3.d").mkdir()
-    (root / "etc/rc3.d/S01xinetd").symlink_to("../init.d/xinetd")
-    assert generate(str(root), str(tmp_path / "out"), HOST) == []
-    assert written(tmp_path) == []
-    (root / "etc/rc3.d/S01xinetd").unlink()
+    if link.endswith(".service"):
+        unit = root / "usr/lib/systemd/system" / Path(link).name
+        unit.parent.mkdir(parents=True)
+        unit.write_text("")
+    (root / link).parent.mkdir(parents=True, exist_ok=True)
+    (root / link).symlink_to("/dev/zero")
     generate(str(root), str(tmp_path / "out"), HOST)
-    assert written(tmp_path)[0] == "a.socket"
+    assert written(tmp_path)[0] == "a.socket", "it is not installed"
+    shutil.rmtree(tmp_path / "out")
+    (root / "usr/sbin").mkdir(parents=True)
+    (root / "usr/sbin" / program).write_text("")
+    (root / "usr/sbin" / program).chmod(0o755)
+    assert generate(str(root), str(tmp_path / "out"), HOST) == []
+    assert not (tmp_path / "out").exists()
+    (root / link).unlink()
+    generate(str(root), str(tmp_path / "out"), HOST)
+    assert written(tmp_path)[0] == "a.socket", "it is not enabled"
 
 
 def test_a_complaint_about_any_file_name_is_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,5 +306,5 @@ def test_a_complaint_about_any_file_name_is_one_record(tmp_path: Path, monkeypat
         log("/etc/xinetd.d/a\udcff\nPRIORITY=0:1: refused")
         fields = journal.recv(1000).decode("ascii").splitlines()
     assert fields == [
-        "MESSAGE=/etc/xinetd.d/a??PRIORITY=0:1: refused", "PRIORITY=4", "SYSLOG_IDENTIFIER=sockgate-xinetd-generator",
+        "MESSAGE=/etc/xinetd.d/a??PRIORITY=0:1: refused", "PRIORITY=4", "SYSLOG_IDENTIFIER=sockgate-inetd-generator",
     ]  # fmt: skip

@@ -39,7 +39,7 @@ def test_each_program_runs_its_own_module_from_the_installed_package(installed: 
         ("sbin/sockgate", "-IS", "shim"),
         ("sbin/sockgated", "-I", "dispatch.main"),
         ("sbin/sockgate-builtin", "-IS", "builtin"),
-        ("lib/systemd/system-generators/sockgate-xinetd-generator", "-IS", "generator"),
+        ("lib/systemd/system-generators/sockgate-inetd-generator", "-IS", "generator"),
         ("bin/sockgatectl", "-I", "ctl.main"),
     ):
         file = installed / "usr/local" / program

@@ -8,7 +8,7 @@ from sockgate.convert.input_files import Place
 from sockgate.convert.report import Outcome, Report
 from sockgate.convert.result import build
 from sockgate.convert.service import DATAGRAM, STREAM, Listen, Service
-from sockgate.convert.unit_names import unit_stem
+from sockgate.convert.unit_names import make_unique, unit_stem
 from sockgate.convert.unit_plan import unit_files
 from sockgate.host.host import Host
 from sockgate.units.writer import format_unit
@@ -65,7 +65,7 @@ def test_a_server_without_a_gate_ends_by_sigpipe_as_it_did() -> None:
 
 def test_of_one_name_each_further_service_gets_its_own() -> None:
     services = [plain(), plain(kind=DATAGRAM), plain(), plain()]
-    conversion = build(services, Report(), HOST, "old-")
+    conversion = build(make_unique(services, "old-"), Report(), HOST)
     assert [service.name for service in conversion.services] == ["old-x", "old-x-udp", "old-x-tcp", "old-x-tcp-2"]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
+from sockgate.convert.obstacles import Surroundings
 from sockgate.convert.result import Conversion
 from sockgate.core import ConfigError, SystemFailure
 from sockgate.ctl import main
@@ -134,15 +135,57 @@ def test_install_twice_replaces_its_own_units(tmp_path: Path) -> None:
     assert "ListenStream=9\n" in (tmp_path / "etc/systemd/system/probe.socket").read_text()
 
 
-def test_install_does_not_hide_a_foreign_unit(tmp_path: Path) -> None:
-    other = tmp_path / "usr/lib/systemd/system/probe.socket"
-    other.parent.mkdir(parents=True)
-    other.write_text("[Socket]\nListenStream=1\n")
-    message = r"there is a 'probe.socket' already \(.*\), nothing is installed \(choose other names with --prefix\)"
-    with pytest.raises(ConfigError, match=message):
-        install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
-    assert not (tmp_path / "etc").exists()
-    install(converted(tmp_path, prefix="old-"), "xinetd", UnitSearch(str(tmp_path)))
+def placed(root: Path, port: int = 7, prefix: str = "") -> Conversion:
+    """Converted for an installation in this system."""
+    surroundings = Surroundings(UnitSearch(str(root)), replaces=True)
+    return programs.convert("xinetd", [write(root, CLEAN % port)], Host(asks_services=False), prefix, surroundings)
+
+
+def vendor_socket(root: Path, listen: str, *, enabled: bool) -> None:
+    """A unit of another package, `probe.socket`."""
+    socket = root / "usr/lib/systemd/system/probe.socket"
+    socket.parent.mkdir(parents=True)
+    socket.write_text(f"[Socket]\nListenStream={listen}\n")
+    if enabled:
+        wants = root / "etc/systemd/system/sockets.target.wants"
+        wants.mkdir(parents=True)
+        (wants / "probe.socket").symlink_to("/usr/lib/systemd/system/probe.socket")
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_name_that_another_unit_has_is_no_obstacle(tmp_path: Path, *, enabled: bool) -> None:
+    vendor_socket(tmp_path, "1", enabled=enabled)
+    conversion = placed(tmp_path)
+    install(conversion, "xinetd", UnitSearch(str(tmp_path)))
+    assert [unit.name for unit in conversion.units] == ["probe-sockgate.socket", "probe-sockgate@.service"]
+    assert "--name probe-sockgate" not in (tmp_path / "etc/systemd/system/probe-sockgate.socket").read_text()
+    again = placed(tmp_path)
+    assert [service.name for service in again.services] == ["probe-sockgate"], "it replaces its own units"
+
+
+@pytest.mark.parametrize(("listen", "is_left"), [("7", True), ("0.0.0.0:7", True), ("127.0.0.1:7", True), ("8", False)])
+def test_a_port_is_left_to_the_socket_that_is_enabled_for_it(tmp_path: Path, listen: str, *, is_left: bool) -> None:
+    vendor_socket(tmp_path, listen, enabled=True)
+    conversion = placed(tmp_path)
+    assert bool(conversion.units) is not is_left
+    left = "probe: refused: ListenStream=7: left to /usr/lib/systemd/system/probe.socket, which is enabled and has this"
+    assert any(left in str(entry) for entry in conversion.report.entries) is is_left
+    assert conversion.refused == [], "nothing is lost"
+
+
+def test_all_obstacles_are_told_at_once_and_cost_no_other_service(tmp_path: Path) -> None:
+    vendor_socket(tmp_path, "7", enabled=True)
+    (tmp_path / "etc/systemd/system/second.socket").symlink_to("/dev/null")
+    text = CLEAN % 7 + (CLEAN % 8).replace("probe", "second") + (CLEAN % 9).replace("probe", "third")
+    surroundings = Surroundings(UnitSearch(str(tmp_path)), replaces=True)
+    conversion = programs.convert("xinetd", [write(tmp_path, text)], Host(asks_services=False), "", surroundings)
+    install(conversion, "xinetd", UnitSearch(str(tmp_path)))
+    assert (tmp_path / "etc/systemd/system/third.socket").exists()
+    told = [f"{entry.service}: {entry.text}" for entry in conversion.report.entries if entry.outcome == "refused"]
+    assert told == [
+        "probe: left to /usr/lib/systemd/system/probe.socket, which is enabled and has this port",
+        "second: /etc/systemd/system/second.socket is masked; the service is not converted",
+    ]
 
 
 def shipped(root: Path) -> None:
@@ -173,15 +216,16 @@ def test_a_template_of_ours_that_is_enabled_stays(tmp_path: Path) -> None:
     wants = tmp_path / "etc/systemd/system/sockets.target.wants"
     wants.mkdir(parents=True)
     (wants / "probe.socket").symlink_to("/usr/lib/systemd/system/probe.socket")
-    with pytest.raises(ConfigError, match=r"there is a 'probe.socket' already \(/usr/lib/.*\), nothing is installed"):
-        install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
+    assert [service.name for service in placed(tmp_path).services] == ["probe-sockgate"]
 
 
 def test_a_masked_unit_stays_masked(tmp_path: Path) -> None:
     (tmp_path / "etc/systemd/system").mkdir(parents=True)
     (tmp_path / "etc/systemd/system/probe@.service").symlink_to("/dev/null")
-    with pytest.raises(ConfigError, match=r"there is a 'probe@\.service' already"):
-        install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)))
+    conversion = placed(tmp_path)
+    assert conversion.units == ()
+    with pytest.raises(ConfigError, match=r"unable to convert probe: nothing is installed or switched over"):
+        refuse_losses(conversion)
 
 
 def test_install_names_drop_ins_that_go_on_to_count_and_services_that_are_lost(tmp_path: Path) -> None:

@@ -24,13 +24,13 @@ from sockgate.access.times_and_load import Schedule
 from sockgate.access.xinetd_access import XinetdAccess
 from sockgate.connection.proxy import ProxyProtocol, peek_header, read_header
 from sockgate.convert import programs
+from sockgate.convert.live import write_units
 from sockgate.core import ALLOW, DENY, NO_MATCH, ConfigError, GateError, Refused, Verdict
 from sockgate.core.addresses import AddressList
 from sockgate.core.host_names import GivenName
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse as parse_options
 from sockgate.core.peer import internet_peer
-from sockgate.generator import generate
 from sockgate.host.host import Host
 from sockgate.resolve.dns_message import A, Malformed, Truncated, encode_question, is_answer_to, read_answer, read_text
 from sockgate.resolve.ident import LONGEST_USER, USABLE, user_in
@@ -329,7 +329,7 @@ def generator(data: bytes) -> None:
         folder.mkdir(parents=True)
     for number, text in enumerate(data.split(b"\0", 3)):
         (dropped / str(number)).write_bytes(text)
-    complaints = generate(str(root), str(output), HOST)
+    complaints = write_units(str(root), str(output), HOST)
     assert not any("\n" in complaint for complaint in complaints)
     written = {path.name for path in output.iterdir() if path.is_file()}
     for name in written:

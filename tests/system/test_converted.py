@@ -142,7 +142,7 @@ def test_a_file_dropped_into_xinetd_d_serves_after_a_daemon_reload(machine: Mach
         "/run/systemd/gen"
     )
     assert "dropped.socket" in machine.systemctl("show", "--value", "-p", "Wants", "sockets.target").stdout
-    messages = [record["MESSAGE"] for record in machine.journal("SYSLOG_IDENTIFIER=sockgate-xinetd-generator")]
+    messages = [record["MESSAGE"] for record in machine.journal("SYSLOG_IDENTIFIER=sockgate-inetd-generator")]
     assert any("/etc/xinetd.d/rpc:3: rstatd: refused: type = RPC" in message for message in messages), messages
 
 

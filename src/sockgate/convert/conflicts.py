@@ -1,7 +1,8 @@
 """Conflicts of a converted unit: other units with the same name, and drop-ins that were made for another unit.
 
-A unit that sockgatectl did not write stays. A converted unit may hide a template that sockgate ships (smtp, imap, pop3)
-while that is not enabled. Then the drop-ins of the template are masked, because they would change the converted unit.
+A unit that sockgatectl did not write stays (obstacles.py). A converted unit may hide a template that sockgate ships
+(smtp, imap, pop3) while that is not enabled. Then the drop-ins of the template are masked, because they would change
+the converted unit.
 """
 
 import glob
@@ -19,13 +20,16 @@ SHIPPED = "Documentation=man:sockgate(8)"
 MASKED = "/dev/null"  # systemd does not read a unit or a drop-in that is a link to this file
 
 
-def obstacle(root: str, name: str) -> str:
-    """The file, link or mask of this name that a converted unit would hide or be hidden by; "" if there is none."""
+def obstacles(root: str, name: str) -> Iterator[str]:
+    """The files, links and masks of this name that a converted unit would hide or be hidden by."""
     for folder in LOCAL_FOLDERS + VENDOR_FOLDERS:
-        path = f"/{folder}/{name}"
-        if os.path.lexists(root + path) and not gives_way(root, folder, name):
-            return path
-    return ""
+        if os.path.lexists(f"{root}/{folder}/{name}") and not gives_way(root, folder, name):
+            yield f"/{folder}/{name}"
+
+
+def is_mask(path: str) -> bool:
+    """Whether this file keeps systemd from starting a unit of its name."""
+    return os.path.realpath(path) == MASKED or (os.path.isfile(path) and os.path.getsize(path) == 0)
 
 
 def gives_way(root: str, folder: str, name: str) -> bool:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable
 
 from ..host.host import Host
 from . import couriertcpd, inetd, result, tcpserver, xinetd
+from .obstacles import Surroundings
 from .report import Report
 from .result import Conversion
 from .service import Service
+from .unit_names import make_unique
 
 Reader = Callable[[list[str], Host, Report], Iterable[Service]]
 
@@ -19,7 +21,15 @@ READERS: dict[str, Reader] = {
 NAMES = tuple(READERS)
 
 
-def convert(program: str, files: list[str], host: Host, prefix: str = "") -> Conversion:
-    """Convert these files to units and a report. No content of a file makes it raise."""
+def convert(
+    program: str, files: list[str], host: Host, prefix: str = "", surroundings: Surroundings | None = None
+) -> Conversion:
+    """Convert these files to units and a report. No content of a file makes it raise.
+
+    surroundings  the system where the units are to be installed, if they are
+    """
     report = Report()
-    return result.build(READERS[program](files, host, report), report, host, prefix)
+    services: Iterable[Service] = make_unique(READERS[program](files, host, report), prefix)
+    if surroundings:
+        services = surroundings.place(services, report)
+    return result.build(services, report, host)

@@ -13,7 +13,6 @@ from .extra_files import ExtraFile
 from .file_access import remedy, runs_as_root, unreadable
 from .report import Entry, Outcome, Report
 from .service import Service
-from .unit_names import make_unique
 from .unit_plan import extra_files, gate_words, unit_files
 
 NOT_TESTED = "Convert as root to have it tested whether the users of the services can read the files of their gates."
@@ -101,10 +100,10 @@ def check_gate(service: Service, host: Host, report: Report) -> None:
         report.add(Outcome.BROKEN, service.place, service.old_name, f"service {service.name}", text)
 
 
-def build(services: Iterable[Service], report: Report, host: Host, prefix: str = "") -> Conversion:
+def build(services: Iterable[Service], report: Report, host: Host) -> Conversion:
     """Make units for each service. A service that no unit file can express is refused; the others still count."""
     converted: list[Converted] = []
-    for service in make_unique(services, prefix):
+    for service in services:
         try:
             one = converted_service(service, host)
             if service.gated:

@@ -7,6 +7,7 @@ import sys
 
 from ..atomic_write import FileAccess, write_atomically
 from ..convert import programs
+from ..convert.obstacles import Surroundings
 from ..convert.report_text import render_text
 from ..convert.result import Conversion
 from ..convert.unit_names import check_prefix
@@ -40,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.prefix:
         check_prefix(arguments.prefix)
     host = this_host(arguments.systemd or 0)
-    conversion = programs.convert(arguments.program, arguments.files, host, arguments.prefix)
+    surroundings = Surroundings(UnitSearch("/"), replaces=True) if arguments.install else None
+    conversion = programs.convert(arguments.program, arguments.files, host, arguments.prefix, surroundings)
     if arguments.now:
         refuse_losses(conversion)
     if arguments.output:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..atomic_write import FileAccess, link_once, write_atomically
-from ..convert.conflicts import MASKED, converted_from, local_drop_ins, obstacle, vendor_drop_ins
+from ..convert.conflicts import MASKED, local_drop_ins, vendor_drop_ins
 from ..convert.result import Conversion
 from ..convert.service import DATAGRAM, Service
 from ..core import ConfigError, SystemFailure
@@ -43,10 +43,9 @@ class Installation:
 
 
 def install(conversion: Conversion, program: str, search: UnitSearch) -> Installation:
-    """Write the units where systemd looks for them. If it raises ConfigError, nothing was written."""
+    """Write the units where systemd looks for them. They were placed there (convert.obstacles). Raises ConfigError."""
     if not conversion.units:
         return Installation(("No service was converted: nothing is installed.",), (), ())
-    refuse_conflicts(conversion, search)
     for file in conversion.files:
         write_atomically(search.host_path(file.path), file.text, FileAccess(file.mode))
     for unit in conversion.units:
@@ -57,20 +56,6 @@ def install(conversion: Conversion, program: str, search: UnitSearch) -> Install
     files = [f"{UNIT_FOLDER}/{name}" for name in (*(unit.name for unit in conversion.units), *masks)]
     files += [file.path for file in conversion.files]
     return Installation(tuple(warnings(conversion, program, search)), *commands(conversion, program, files, search))
-
-
-def refuse_conflicts(conversion: Conversion, search: UnitSearch) -> None:
-    """Raise ConfigError if our units would hide a unit of the same name that another program or person wrote."""
-    for unit in conversion.units:
-        path = obstacle(search.root, unit.name)
-        if path and not converted_from(search.host_path(path)):
-            raise ConfigError(f"there is a {unit.name!r} already ({path}), nothing is installed",
-                              "choose other names with --prefix")  # fmt: skip
-    for file in conversion.files:
-        path = search.host_path(file.path)
-        if os.path.lexists(path) and not converted_from(path):
-            raise ConfigError(f"there is a {file.path!r} already, nothing is installed",
-                              "choose other names with --prefix")  # fmt: skip
 
 
 def refuse_losses(conversion: Conversion) -> None:

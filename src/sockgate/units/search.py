@@ -120,6 +120,14 @@ class UnitSearch:
         path = self._first(name)
         return path is not None and os.path.realpath(self.host_path(path)) == "/dev/null"
 
+    def wanted(self, kind: str) -> list[str]:
+        """The names of all units of one type that links in .wants and .requires folders start, without generators'."""
+        folders = [folder for folder in self.folders if not folder.startswith("/run/systemd/generator")]
+        entries = (f"{folder}/{entry}" for folder in folders for entry in self._names[folder]
+                   if entry.endswith((".wants", ".requires")))  # fmt: skip
+        found = {name for entry in entries for name in os.listdir(self.host_path(entry))}
+        return sorted(name for name in found if name.endswith("." + kind) and is_unit_name(name))
+
     def enabled(self, name: str) -> bool:
         """Whether a link in a .wants or .requires folder starts this unit at boot."""
         return any(

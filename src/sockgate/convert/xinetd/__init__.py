@@ -17,13 +17,13 @@ from .daemon_options import MAIN_FILE, report_options
 from .grammar import Include
 
 
-def read_system(root: str, host: Host, report: Report) -> list[Service]:
+def read_system(root: str, host: Host, report: Report, *, with_inetd: bool = False) -> list[Service]:
     """The services of etc/xinetd.conf or, without one, those of the files in etc/xinetd.d.
 
-    For a machine without xinetd, where one bad file costs no other.
+    For a machine without xinetd, where one bad file costs no other. `with_inetd`: etc/inetd.conf is read as well.
     """
     file, folder = os.path.join(root, MAIN_FILE), os.path.join(root, "etc/xinetd.d")
-    report_options(root, report)
+    report_options(root, report, with_inetd=with_inetd)
     configuration = Configuration(report)
     if os.path.exists(file):
         configuration.read(file)

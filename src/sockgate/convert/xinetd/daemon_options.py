@@ -16,8 +16,8 @@ UNITS = (
 SETTINGS = ("etc/default/xinetd", "etc/sysconfig/xinetd")  # of its init script
 
 
-def report_options(root: str, report: Report) -> None:
-    """Say what the options of the xinetd of this system mean for a conversion of its files."""
+def report_options(root: str, report: Report, *, with_inetd: bool = False) -> None:
+    """Say what the options of the xinetd of this system mean for a conversion of its files, and inetd's if they are."""
     unit = next((path for path in UNITS if os.path.exists(os.path.join(root, path))), "")
     for path in (unit,) if unit else SETTINGS:
         try:
@@ -25,14 +25,14 @@ def report_options(root: str, report: Report) -> None:
         except Unreadable:
             continue
         for number, line in enumerate(text.split("\n"), 1):
-            report_line(root, Place(os.path.join(root, path), number), line.strip(), report)
+            report_line(root, Place(os.path.join(root, path), number), line.strip(), report, with_inetd)
 
 
-def report_line(root: str, place: Place, line: str, report: Report) -> None:
+def report_line(root: str, place: Place, line: str, report: Report, with_inetd: bool) -> None:
     if line.startswith("#"):
         return
     reads_inetd_conf = re.match(r"INETD_COMPAT=[\"']?[Yy]|.*\s-inetd_compat\b", line)
-    if reads_inetd_conf and holds_services(os.path.join(root, INETD_FILE)):
+    if reads_inetd_conf and not with_inetd and holds_services(os.path.join(root, INETD_FILE)):
         report.add(Outcome.REFUSED, place, "", line,
                    "xinetd reads /etc/inetd.conf as well, which is not converted here: "
                    "run 'sockgatectl convert inetd /etc/inetd.conf' too")  # fmt: skip

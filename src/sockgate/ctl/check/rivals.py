@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from ...core import GateError
 from ...host.host import Host
+from ...host.listening import LISTEN_KEYS, endpoints
 from ...host.ports import parse_listen
 from ..gated_service import GatedService
 from .fault import Fault, switch_off
-from .socket import LISTEN_KEYS, endpoints
 
 MAIL = (25, 465, 587)
 # The usual ports of services that distributions start at boot. (Their configuration is not read.)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from ...host.host import Host
-from ...host.ports import Endpoint, conflicting_processes, parse_listen
+from ...host.listening import LISTEN_KEYS, endpoints
+from ...host.ports import conflicting_processes, parse_listen
 from ...units.search import UnitSearch
 from ...units.unit import Unit
 from ..gated_service import PER_CONNECTION, RESIDENT, GatedService, runs_a_gate, service_of
@@ -13,18 +14,7 @@ LISTENS = (
     "ListenStream", "ListenDatagram", "ListenSequentialPacket", "ListenFIFO", "ListenSpecial", "ListenNetlink",
     "ListenMessageQueue", "ListenUSBFunction",
 )  # fmt: skip
-LISTEN_KEYS = {"ListenStream": "tcp", "ListenDatagram": "udp"}
 OTHER_SOCKETS = ("/", "@", "vsock")
-
-
-def endpoints(socket: Unit) -> Iterator[tuple[Endpoint, str]]:
-    """The internet endpoints of a socket unit, each with its line as written."""
-    only_ipv6 = socket.value("Socket", "BindIPv6Only") == "ipv6-only"
-    for key, protocol in LISTEN_KEYS.items():
-        for assignment in socket.list("Socket", key):
-            endpoint = parse_listen(assignment.value, protocol, only_ipv6=only_ipv6)
-            if endpoint:
-                yield endpoint, assignment.value
 
 
 def address_ignored(gated: GatedService, _: Host) -> Iterator[Fault]:

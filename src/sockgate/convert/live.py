@@ -1,0 +1,121 @@
+"""The services that sockgate serves as this machine's super-server, without a conversion by hand.
+
+They stand in /etc/xinetd.conf and /etc/xinetd.d, in /etc/inetd.conf and in /etc/inetd.d. Of two that want one address
+and port, that of xinetd's files is served, as under `xinetd -inetd_compat`: it can say who may come in.
+"""
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..atomic_write import link_once, write_atomically
+from ..core import ConfigError
+from ..host.host import OPENBSD, Host
+from ..units.search import UnitSearch
+from ..units.writer import format_unit
+from . import inetd, xinetd
+from .conflicts import MASKED, origin_of, vendor_drop_ins
+from .obstacles import SUFFIX, Surroundings
+from .outcomes import blocked, entry_of
+from .report import Outcome, Report
+from .result import Conversion, Converted, build
+from .service import Service
+from .unit_names import make_unique
+
+INETD_FILES = ("etc/inetd.conf", "etc/inetd.d")
+# Each super-server: its program, the names of its unit, and the name of its init script.
+SUPER_SERVERS = (
+    ("usr/sbin/xinetd", ("xinetd",), "xinetd"),
+    ("usr/sbin/inetd", ("inetd", "openbsd-inetd"), "openbsd-inetd"),
+    ("usr/sbin/inetutils-inetd", ("inetutils-inetd",), "inetutils-inetd"),
+    ("usr/sbin/rlinetd", ("rlinetd",), "rlinetd"),
+)
+UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
+# Mounted when a generator runs. What is elsewhere may be mounted later in the boot.
+MOUNTED_EARLY, MOUNTED_LATER = ("/usr/", "/bin/", "/sbin/"), "/usr/local/"
+
+
+def write_units(root: str, folder: str, host: Host) -> list[str]:
+    """Write the units of all services into `folder`. Returns one complaint for each that was refused or left out."""
+    conversion = live_services(root, host)
+    entries = conversion.report.entries
+    complaints = [str(entry) for entry in entries if entry.outcome is Outcome.REFUSED or entry.blocks]
+    for one in conversion.converted:
+        try:
+            write(root, folder, one)
+        except ConfigError as error:
+            complaints.append(f"{one.service.place}: {one.service.name}: {error}")
+    return complaints
+
+
+def live_services(root: str, host: Host) -> Conversion:
+    """The services with their units. None while another super-server is installed and enabled: that one serves them."""
+    report = Report()
+    if other_super_server(root):
+        return Conversion((), report)
+    services = make_unique(not_converted(root, read(root, host, report)))
+    present = (service for service in services if is_installed(service, host, report))
+    return build(Surroundings(UnitSearch(root)).place(present, report), report, host)
+
+
+def read(root: str, host: Host, report: Report) -> Iterator[Service]:
+    yield from xinetd.read_system(root, host, report, with_inetd=True)
+    files = [path for name in INETD_FILES if os.path.exists(path := os.path.join(root, name))]
+    yield from inetd.read(files, replace(host, inetd=OPENBSD, wraps=False), report)
+
+
+def other_super_server(root: str) -> bool:
+    """Whether another super-server is installed and starts with the machine."""
+    return any(
+        os.access(os.path.join(root, program), os.X_OK) and is_enabled(root, units, script)
+        for program, units, script in SUPER_SERVERS
+    )
+
+
+def is_enabled(root: str, units: tuple[str, ...], script: str) -> bool:
+    """By a unit of its own, or by an init script where there is no such unit: then systemd makes one of it."""
+    names = [f"{name}.service" for name in units]
+    if any(os.path.lexists(os.path.join(root, folder, name)) for folder in UNIT_FOLDERS for name in names):
+        masked = all(os.path.realpath(os.path.join(root, UNIT_FOLDERS[0], name)) == MASKED for name in names)
+        return not masked and any(glob.glob(os.path.join(root, UNIT_FOLDERS[0], "*.wants", name)) for name in names)
+    return bool(glob.glob(os.path.join(root, f"etc/rc[2-5].d/S[0-9][0-9]{script}")))
+
+
+def not_converted(root: str, services: Iterator[Service]) -> Iterator[Service]:
+    """Without what `sockgatectl convert --install` made units of."""
+    before = converted_before(root)
+    return (service for service in services if (service.place.file, service.name) not in before)
+
+
+def converted_before(root: str) -> set[tuple[str, str]]:
+    """The services that `sockgatectl convert` made units of: old file, and socket name without prefix and suffix."""
+    found = set()
+    for path in glob.glob(os.path.join(root, "etc/systemd/system/*.socket")):
+        place, prefix = origin_of(path)
+        if place:
+            name = os.path.basename(path).removesuffix(".socket").removeprefix(prefix)
+            found |= {(place.rpartition(":")[0], known) for known in (name, name.removesuffix(SUFFIX))}
+    return found
+
+
+def is_installed(service: Service, host: Host, report: Report) -> bool:
+    """Whether there is a server. A package that was removed may leave its line or its file behind."""
+    server = str(service.command[0])
+    if not server.startswith(MOUNTED_EARLY) or server.startswith((MOUNTED_LATER, f"{host.programs}/sockgate-builtin")):
+        return True
+    if host.is_executable(server):
+        return True
+    answer = blocked(f"{server} is not installed")
+    report.entries.append(entry_of(service.old_name, service.place, f"service {service.old_name}", answer))
+    return False
+
+
+def write(root: str, folder: str, one: Converted) -> None:
+    """Write both files, and the link that starts the socket at boot, as xinetd would. Raises ConfigError."""
+    for unit in one.units:
+        write_atomically(os.path.join(folder, unit.name), format_unit(unit), durable=False)
+        for drop_in in vendor_drop_ins(root, unit.name):  # made for sockgate's own template, which this unit hides
+            link_once(MASKED, os.path.join(folder, drop_in))
+    socket_unit = one.socket_unit.name
+    link_once(f"../{socket_unit}", os.path.join(folder, "sockets.target.wants", socket_unit))
