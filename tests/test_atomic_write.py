@@ -29,6 +29,22 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a/b\0/c", "a\ud800"])
+def test_a_name_that_no_file_can_have_is_an_error(tmp_path: Path, name: str) -> None:
+    path = f"{tmp_path}/{name}"
+    for write in (lambda: write_atomically(path, "text"), lambda: link_once("target", path)):
+        with pytest.raises(ConfigError) as caught:
+            write()
+        assert str(caught.value).startswith(f"unable to write {path!r}: ")
+    assert not any(path.is_file() or path.is_symlink() for path in tmp_path.rglob("*"))
+
+
+def test_a_text_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unable to write '.*/file': .*surrogates not allowed"):
+        write_atomically(f"{tmp_path}/file", "\ud800")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("end", ["", "/", "/.", "/.."])
 def test_a_folder_is_no_file_to_write(tmp_path: Path, end: str) -> None:
     with pytest.raises(ConfigError, match="Is a directory"):

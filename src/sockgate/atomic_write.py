@@ -54,7 +54,7 @@ def write_atomically(path: str, text: str, access: FileAccess = READABLE, *, dur
     try:
         with located(path, make_folders=True) as target, replacement(target, access, durable=durable) as file:
             file.write(text.encode())
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise unable_to_write(path, error) from None
 
 
@@ -63,12 +63,13 @@ def link_once(content: str, path: str) -> None:
     try:
         with located(path, make_folders=True) as target, contextlib.suppress(FileExistsError):
             os.symlink(content, target.name, dir_fd=target.folder)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise unable_to_write(path, error) from None
 
 
-def unable_to_write(path: str, error: OSError) -> ConfigError:
-    return ConfigError(f"unable to write {path!r}: {error.strerror}")
+def unable_to_write(path: str, error: OSError | ValueError) -> ConfigError:
+    """ValueError: a NUL or half a character in the name or in the text."""
+    return ConfigError(f"unable to write {path!r}: {error.strerror if isinstance(error, OSError) else error}")
 
 
 @contextlib.contextmanager

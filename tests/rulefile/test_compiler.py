@@ -110,6 +110,7 @@ def test_errors_say_what_is_wrong(source: Path, tmp_path: Path) -> None:
         ("tcp.smtp", "tcp.smtp", f"unable to write '{{}}/tcp.smtp': {ANOTHER}"),
         ("tcp.smtp", "folder", f"unable to write '{{}}/folder': {ANOTHER}"),
         ("tcp.smtp", "no/x", "unable to write '{}/no/x': No such file or directory"),
+        ("tcp.smtp", "a\0b", "unable to write '{}/a\\x00b': embedded null byte"),
     ):  # fmt: skip
         assert error_of(tmp_path / given_source, tmp_path / target) == message.format(tmp_path)
 

@@ -43,7 +43,7 @@ def compile_rules(source: str, target: str, progress: Progress | None = None) ->
             like = status_of_compiled(place, target) or like
             with replacement(place, access_like(like)) as file:
                 return write_rules(file, lines, source, progress)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise unable_to_write(target, error) from None
 
 
