@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from sockgate.core import SystemFailure, UsageError
-from sockgate.dispatch.accepting.accepting import Accepting, adopt, listen, parse_address
+from sockgate.dispatch.accepting.accepting import Accepting, adopt, is_in_use, listen, parse_address
 from sockgate.dispatch.poller import Poller, Timers
 from sockgate.dispatch.records.buffered_log import BufferedLog
 from sockgate.dispatch.records.records import Records
+from tests.test_atomic_write import foreign
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,8 @@ def test_an_address_is_read(where: str, expected: object) -> None:
 @pytest.mark.parametrize(
     "where",
     ["", "25", ":25", "localhost:25", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "::1:25",
-     "[127.0.0.1]:25", "[::1]", "[::1]25", "127.1:25", "127.0.0.1:\uff12\uff15", "relative/path"],
+     "127.0.0.1:" + "1" * 5000, "[127.0.0.1]:25", "[::1]", "[::1]25", "127.1:25", "127.0.0.1:\uff12\uff15",
+     "relative/path"],
 )  # fmt: skip
 def test_anything_else_is_an_error_that_shows_it(where: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -75,6 +77,36 @@ def test_a_socket_file_that_is_in_use_and_any_other_file_stay(tmp_path: Path) ->
     with pytest.raises(SystemFailure, match="Address already in use"):
         listen(str(path))
     assert path.read_text() == "mine"
+
+
+def test_a_socket_file_whose_queue_is_full_is_in_use_and_is_not_waited_for(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as client:
+        other.bind(path)
+        other.listen(0)
+        client.connect(path)
+        assert is_in_use(path)
+
+
+def test_no_socket_file_is_removed_behind_a_link_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    path = tmp_path / "real/socket"
+    with socket.socket(socket.AF_UNIX) as old:
+        old.bind(str(path))
+    link = tmp_path / "link"
+    link.symlink_to("real")
+    listen(str(link / "socket"))._socket.close()
+    foreign(link, monkeypatch)
+    with pytest.raises(SystemFailure, match="the symbolic link 'link' in its path belongs to another user"):
+        listen(str(link / "socket"))
+    assert path.is_socket()
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SystemFailure, match=r"unable to listen on '/.*': AF_UNIX path too long"):
+        listen(f"/{'x' * 200}")
 
 
 def test_a_connection_never_blocks_the_listener_but_its_server() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.dispatch.conftest import Start
-from tests.dispatch.faults import fail_to_accept, fail_to_exec, fail_to_fork, fail_to_vfork, injected
-from tests.dispatch.gated import Gated
+from tests.dispatch.faults import fail_to_accept, fail_to_exec, fail_to_fork, fail_to_vfork, injected, limit_descriptors
+from tests.dispatch.gated import Gated, wait_until
 
 HOLD = ["/bin/sh", "-c", "echo in; read -r line"]
 MOST_CPU = 0.05  # of a second that it waits
@@ -113,6 +113,20 @@ def test_out_of_descriptors_it_waits_without_spinning_and_goes_on_by_itself(gate
     with one.connect() as client:
         client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
         assert client.recv(100) == b"in\n"
+
+
+def test_too_few_descriptors_for_its_start_are_an_error_in_one_line(gated: Start) -> None:
+    ends = set()
+    for limit in range(4, 16):
+        one = gated("/bin/echo", "hello", code=injected(limit_descriptors, limit))
+        wait_until(lambda one=one: one.process.poll() is not None or one.lines("listening"), one.log)  # type: ignore[misc]
+        status = one.process.poll()
+        ends.add(status)
+        assert "Traceback" not in one.log()
+        if status is not None:
+            (line,) = one.log().splitlines()
+            assert "Too many open files" in line
+    assert ends == {111, None}
 
 
 @pytest.mark.parametrize("times", [1, 3])

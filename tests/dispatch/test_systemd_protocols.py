@@ -288,6 +288,25 @@ def test_sockets_for_another_process_are_not_touched(tmp_path: Path, ended: list
     assert "no socket to listen on (start it from a .socket unit with Accept=no, or give --listen)" in one.log()
 
 
+@pytest.mark.parametrize("count", ["x", "-1", "1 ", "99999999999999999999"])
+def test_what_is_no_number_of_sockets_is_an_error_in_one_line(
+    tmp_path: Path, ended: list[Gated], monkeypatch: pytest.MonkeyPatch, count: str
+) -> None:
+    one = start(tmp_path, ["/bin/true"], {**PLAIN, "LISTEN_FDS": count}, flags="-I", prelude=HAND_OVER)
+    ended.append(one)
+    assert one.process.wait(10) == 100
+    (line,) = one.log().splitlines()
+    assert f"sockgated: LISTEN_FDS is {count!r}, not a number of sockets (start it from a .socket unit" in line
+
+
+def test_a_socket_that_is_not_there_is_an_error_in_one_line(tmp_path: Path, ended: list[Gated]) -> None:
+    one = start(tmp_path, ["/bin/true"], {**PLAIN, "LISTEN_FDS": "2"}, flags="-I", prelude=HAND_OVER)
+    ended.append(one)
+    assert one.process.wait(10) == 100
+    (line,) = one.log().splitlines()
+    assert "descriptor 3 is no socket" in line
+
+
 def test_without_a_socket_it_was_ready_once_so_that_systemd_looks_at_its_exit_code(
     manager: Manager, ended: list[Gated], tmp_path: Path
 ) -> None:

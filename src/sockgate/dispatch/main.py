@@ -24,6 +24,8 @@ from .signals import Signals, restore_defaults
 from .systemd import Notifier, inherited_sockets
 
 ORDERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+MOST_DIGITS = 6  # of LISTEN_FDS
+STARTED_BY_SYSTEMD = "start it from a .socket unit with Accept=no, or give --listen"
 FAILURE_SECONDS = 1.0  # to wait after a start that failed, because systemd may try again at once, for ever
 
 
@@ -39,14 +41,15 @@ def main() -> None:
 
 def run(words: list[str]) -> int:
     environment = inherited_environment()
-    arrange_inherited(environment)
-    restore_defaults()
-    signals = Signals((*ORDERS, signal.SIGCHLD))
-    log = BufferedLog("sockgated", "", environment.get(b"JOURNAL_STREAM", b""))
+    log = None
     try:
-        dispatcher = prepare(words, environment, signals, log)
-    except (GateError, MemoryError) as error:
-        problem = error if isinstance(error, GateError) else SystemFailure("there is not enough memory")
+        arrange_inherited(environment)
+        restore_defaults()
+        log = BufferedLog("sockgated", "", environment.get(b"JOURNAL_STREAM", b""))
+        dispatcher = prepare(words, environment, Signals((*ORDERS, signal.SIGCHLD)), log)
+    except (GateError, OSError, MemoryError) as error:
+        problem = failure_of(error)
+        log = log or BufferedLog("sockgated", "", b"")  # without a descriptor for the journal: on standard error
         log.failure(str(problem), code=problem.code)
         log.send()
         log.flush()
@@ -54,6 +57,14 @@ def run(words: list[str]) -> int:
             sleep(FAILURE_SECONDS)
         return problem.code
     return dispatcher.run()
+
+
+def failure_of(error: GateError | OSError | MemoryError) -> GateError:
+    """The failure of a start, as one line."""
+    if isinstance(error, GateError):
+        return error
+    reason = error.strerror or str(error) if isinstance(error, OSError) else "there is not enough memory"
+    return SystemFailure(f"unable to start: {reason}")
 
 
 def prepare(
@@ -83,13 +94,18 @@ def prepare(
         # systemd starts this service with its socket, also if the socket has Accept=yes. SuccessExitStatus= of the
         # shipped units does not count for a service that was never ready. So this one reports that it is ready first.
         notifier.send("READY=1", "STATUS=no socket to listen on")
-        raise UsageError("no socket to listen on", "start it from a .socket unit with Accept=no, or give --listen")
+        raise UsageError("no socket to listen on", STARTED_BY_SYSTEMD)
     records = make_records(options.process.log_format, log)
     return Dispatcher(listeners, gate, options, signals, records, notifier)
 
 
 def arrange_inherited(environment: dict[bytes, bytes]) -> None:
-    """Open descriptors 0 to 2, which the next socket would take otherwise. Close those that systemd did not pass."""
+    """Open descriptors 0 to 2, which the next socket would take otherwise. Close those that systemd did not pass.
+
+    Raises UsageError.
+    """
     open_standard_descriptors()
-    passed = int(environment.get(b"LISTEN_FDS", b"0")) if is_listen_process(environment) else 0
-    os.closerange(FIRST_INHERITED + passed, 1 << 30)
+    passed = environment.get(b"LISTEN_FDS", b"0") if is_listen_process(environment) else b"0"
+    if not (passed.isdigit() and len(passed) <= MOST_DIGITS):
+        raise UsageError(f"LISTEN_FDS is {os.fsdecode(passed)!r}, not a number of sockets", STARTED_BY_SYSTEMD)
+    os.closerange(FIRST_INHERITED + int(passed), 1 << 30)

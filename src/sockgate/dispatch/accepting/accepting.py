@@ -8,8 +8,10 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
 
+from ...atomic_write import located
 from ...connection.log import PAUSED, WARNING
 from ...core import Cause, SystemFailure, UsageError
 from ...core.peer import SO_ACCEPTCONN, endpoint, pack
@@ -141,7 +143,10 @@ def adopt(descriptor: int) -> Listener:
 def listen(where: str) -> Listener:
     """--listen: ADDR:PORT, [IPv6]:PORT, a path or @NAME. Raises UsageError or SystemFailure."""
     family, address = parse_address(where)
-    listening = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        listening = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    except OSError as error:
+        raise unable_to_listen(where, error) from None
     try:
         if family == _socket.AF_UNIX:
             remove_stale(where)
@@ -153,8 +158,12 @@ def listen(where: str) -> Listener:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        raise SystemFailure(f"unable to listen on {where!r}: {error.strerror}") from None
+        raise unable_to_listen(where, error) from None
     return Listener(listening)
+
+
+def unable_to_listen(where: str, error: OSError) -> SystemFailure:
+    return SystemFailure(f"unable to listen on {where!r}: {error.strerror or error}")
 
 
 def parse_address(where: str) -> tuple[int, str | tuple[str, int]]:
@@ -170,7 +179,7 @@ def parse_address(where: str) -> tuple[int, str | tuple[str, int]]:
         pack(host)
     except ValueError:
         colon = ""
-    valid = colon and brackets == (":" in host) and port.isascii() and port.isdigit() and int(port) < 65536
+    valid = colon and brackets == (":" in host) and is_port(port)
     if not valid:
         raise UsageError(
             f"--listen: {where!r} is neither ADDR:PORT, [IPv6]:PORT nor a path", cause=Cause("--listen", where)
@@ -178,22 +187,32 @@ def parse_address(where: str) -> tuple[int, str | tuple[str, int]]:
     return (_socket.AF_INET6 if brackets else _socket.AF_INET), (host, int(port))
 
 
+def is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) < 65536
+
+
 def remove_stale(path: str) -> None:
-    """Remove a socket file of an earlier run, which would make bind(2) fail. Any other file stays."""
-    try:
-        if stat.S_ISSOCK(os.lstat(path).st_mode) and not is_in_use(path):
-            os.unlink(path)
-    except FileNotFoundError:
-        return
+    """Remove a socket file of an earlier run, which would make bind(2) fail. Any other file stays.
+
+    The folder may belong to another user, who can put links on the way. So it is opened once, and not through such a
+    link: no file elsewhere is removed. Raises OSError.
+    """
+    with suppress(FileNotFoundError), located(path) as place:
+        mode = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False).st_mode
+        if stat.S_ISSOCK(mode) and not is_in_use(path):
+            os.unlink(place.name, dir_fd=place.folder)
 
 
 def is_in_use(path: str) -> bool:
-    """Whether a process listens on this path."""
+    """Whether a process listens on this path. If its queue of clients is full, this does not wait."""
     probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    probe.setblocking(False)
     try:
         probe.connect(path)
     except ConnectionRefusedError:
         return False
+    except BlockingIOError:
+        return True
     finally:
         probe.close()
     return True
