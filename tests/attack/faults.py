@@ -80,10 +80,10 @@ class Attacker:
             yield
 
     def _guardian(self) -> int:
-        forks = self._gate.forks()
-        if not forks:
+        guardian = self._gate.guardian()
+        if not guardian:
             raise ProcessLookupError
-        return forks[0]
+        return guardian
 
     @contextlib.contextmanager
     def _limited(self, name: str, value: int) -> Iterator[None]:
@@ -141,7 +141,7 @@ class Attacker:
 
     @contextlib.contextmanager
     def _kill_helper(self, _argument: str) -> Iterator[None]:
-        for pid in self._gate.forks()[1:2]:
+        for pid in self._gate.helpers()[:1]:
             os.kill(pid, signal.SIGKILL)
         yield
 

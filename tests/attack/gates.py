@@ -167,8 +167,16 @@ class Resident:
             return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
         return []
 
+    def guardian(self) -> int:
+        """0 if there is none now."""
+        return next((pid for pid in self.forks() if waits_for_end_of_gate(pid)), 0)
+
+    def helpers(self) -> list[int]:
+        """Children that finish the admission of a client. The guardian may be younger than they are."""
+        return [pid for pid in self.forks() if not waits_for_end_of_gate(pid)]
+
     def forks(self) -> list[int]:
-        """Children that still run the gate's own program: the guardian first."""
+        """Children that still run the gate's own program."""
         with contextlib.suppress(OSError):
             own = Path(f"/proc/{self.pid}/cmdline").read_bytes()
             return [pid for pid in self.children() if Path(f"/proc/{pid}/cmdline").read_bytes() == own]
@@ -196,6 +204,15 @@ class Resident:
             return -1
         self.process.terminate()
         return self.process.wait(READY_SECONDS)
+
+
+def waits_for_end_of_gate(pid: int) -> bool:
+    """Only the guardian blocks this signal, and no other one."""
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text()
+        blocked = next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk"))
+        return int(blocked, 16) == 1 << signal.SIGUSR1 - 1
+    return False
 
 
 def state_of(pid: int) -> str:
