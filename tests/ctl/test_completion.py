@@ -101,7 +101,7 @@ def test_fish_offers_what_fits(tmp_path: Path) -> None:
     file.write_text(script("fish", program("sockgatectl")))
     for line, offered in (
         ("sockgatectl repo", ["report"]),
-        ("sockgatectl check --level ", ["error", "warning"]),
+        ("sockgatectl check --level ", ["error", "note", "warning"]),
         ("sockgatectl log --so", ["--source"]),
     ):
         ask = ["fish", "--no-config", "-c", f"source {file}; complete -C '{line}'"]

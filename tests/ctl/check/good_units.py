@@ -20,8 +20,9 @@ ListenStream=25
 Accept=yes
 MaxConnections=200
 TriggerLimitIntervalSec=0
-PollLimitBurst=200
+NoDelay=yes
 """
+SOCKET_UNIT_255 = SOCKET_UNIT + "PollLimitBurst=200\n"
 TEMPLATE_UNIT = """\
 [Unit]
 CollectMode=inactive-or-failed

@@ -16,6 +16,7 @@ from tests.ctl.check import (
     test_access,
     test_command,
     test_limits,
+    test_names,
     test_rivals,
     test_rules,
     test_sandbox,
@@ -30,10 +31,10 @@ from tests.ctl.check.good_units import (
     RESIDENT_UNIT,
     SOCKET,
     SOCKET_UNIT,
+    SOCKET_UNIT_255,
     TEMPLATE,
     TEMPLATE_UNIT,
     check,
-    dropped,
 )
 from tests.units.tree import write_tree
 
@@ -41,7 +42,7 @@ from tests.units.tree import write_tree
 @pytest.mark.parametrize("version", ["247", "252", "257"])
 @pytest.mark.parametrize("units", [[], ["mail"], ["mail.socket"], ["mail@.service"], ["mail@3-x.service"]])
 def test_nothing_is_found_in_good_units(tmp_path: Path, units: list[str], version: str) -> None:
-    write_tree(tmp_path, GOOD)
+    write_tree(tmp_path, GOOD | ({SOCKET: SOCKET_UNIT_255} if version == "257" else {}))
     assert check(tmp_path, "--systemd", version, *units) == (0, [])
 
 
@@ -60,7 +61,7 @@ def test_services_without_a_gate_are_none_of_its_business(tmp_path: Path, server
 
 
 CASE_MODULES = (
-    test_access, test_command, test_unit_files, test_limits, test_rivals, test_rules,
+    test_access, test_command, test_unit_files, test_limits, test_names, test_rivals, test_rules,
     test_sandbox, test_service, test_socket,
 )  # fmt: skip
 # These need a port in use, another user or a running systemd: tests/system/test_check.py and test_doctor.py. Or another
@@ -69,6 +70,7 @@ TESTED_ELSEWHERE = {
     "rules_costly",
     "port_taken", "files_unreadable", "socket_failed", "not_listening", "not_reloaded", "failures_left",
     "sessions_left", "super_server_enabled", "poll_limit", "rules_stale", "list_dead",
+    "names_gone", "names_newer",
 }  # fmt: skip
 
 
@@ -116,7 +118,7 @@ def test_warnings_are_left_out_on_request(tmp_path: Path) -> None:
 
 def test_the_version_is_that_of_the_system_in_the_directory(tmp_path: Path) -> None:
     library = "/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.9-1.so"
-    write_tree(tmp_path, GOOD | {SOCKET: dropped(SOCKET_UNIT, "PollLimitBurst"), library: ""})
+    write_tree(tmp_path, GOOD | {library: ""})
     assert len(check(tmp_path)[1]) == 1
 
 
@@ -160,7 +162,7 @@ def test_a_unit_that_cannot_be_checked_is_a_finding(tmp_path: Path, unit: str, m
         (["--root", "/none"], "sockgatectl: '/none' is not a directory\n"),
         (
             ["--level", "x"],
-            "sockgatectl: check: argument --level: invalid choice: 'x' (choose from 'error', 'warning')"
+            "sockgatectl: check: argument --level: invalid choice: 'x' (choose from 'error', 'warning', 'note')"
             " (see sockgatectl check --help)\n",
         ),
     ],

@@ -4,7 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.ctl.check.good_units import EDIT_SERVICE, GOOD, TEMPLATE, TEMPLATE_UNIT, Cases, check, dropped, edit, prove
+from tests.ctl.check.good_units import (
+    EDIT_SERVICE,
+    GOOD,
+    SOCKET,
+    SOCKET_UNIT_255,
+    TEMPLATE,
+    TEMPLATE_UNIT,
+    Cases,
+    check,
+    dropped,
+    edit,
+    prove,
+)
 from tests.units.tree import write_tree
 
 SETUID_TEXT = "keeps '/usr/bin/qmail-smtpd' from running setuid programs"
@@ -93,7 +105,7 @@ def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> N
 
 def test_newer_systemd_blocks_setuid_programs_by_less(tmp_path: Path) -> None:
     unit = QMAIL + "ProtectClock=yes\nSystemCallFilter=@system-service\nSystemCallFilter=~@privileged @resources\n"
-    write_tree(tmp_path, GOOD | {TEMPLATE: unit, "/usr/bin/qmail-smtpd": "#!/bin/sh\n"})
+    write_tree(tmp_path, GOOD | {SOCKET: SOCKET_UNIT_255, TEMPLATE: unit, "/usr/bin/qmail-smtpd": "#!/bin/sh\n"})
     assert check(tmp_path, "--systemd", "257")[1] == [
         f"{TEMPLATE}:14: error: SystemCallFilter= {SETUID_TEXT}: mail would be refused after DATA"
         f" (put SystemCallFilter= under [Service] with {EDIT_SERVICE})"
@@ -101,7 +113,7 @@ def test_newer_systemd_blocks_setuid_programs_by_less(tmp_path: Path) -> None:
 
 
 def test_a_setuid_server_is_recognised_by_its_mode(tmp_path: Path) -> None:
-    write_tree(tmp_path, GOOD | {TEMPLATE: TEMPLATE_UNIT + "PrivateUsers=yes\n"})
+    write_tree(tmp_path, GOOD | {SOCKET: SOCKET_UNIT_255, TEMPLATE: TEMPLATE_UNIT + "PrivateUsers=yes\n"})
     (tmp_path / "usr/bin/server").chmod(0o4755)
     assert check(tmp_path, "--systemd", "257")[1] == [
         f"{TEMPLATE}:12: error: PrivateUsers= keeps '/usr/bin/server' from running setuid programs:"

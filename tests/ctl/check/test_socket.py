@@ -148,7 +148,7 @@ def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> N
 
 
 def test_polling_is_limited_where_systemd_limits_it(tmp_path: Path) -> None:
-    write_tree(tmp_path, GOOD | {SOCKET: dropped(SOCKET_UNIT, "PollLimitBurst")})
+    write_tree(tmp_path, GOOD)
     assert check(tmp_path, "--systemd", "254") == (0, [])
     assert check(tmp_path, "--systemd", "255")[1] == [
         "warning: PollLimitBurst= is not set: systemd accepts at most 75 connections a second"

@@ -1,6 +1,6 @@
 """Say what is wrong with the units that run a gate, and how to mend it.
 
-Without UNIT, check all gates whose socket is enabled or listening. Exit code 0: nothing found; 1: findings.
+Without UNIT, check all gates whose socket is enabled or listening. Exit code 0: nothing found but notes; 1: findings.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from ...host.host import Host
 from ..gated_service import GatedService, find_named, gate_names
 from .finding import Finding, finding_of
 from .socket import without_gate
-from .table import ERROR, INSPECTIONS, LEVELS
+from .table import ERROR, INSPECTIONS, LEVELS, PROBLEMS
 
 # Each round mends what stopped further inspections. Most often one round is enough.
 MOST_ROUNDS = 4
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     report(findings, as_json=arguments.json)
     if idle := [name for name in names if name not in wanted]:
         print(f"sockgatectl: left out, not enabled: {' '.join(idle)} (--all includes them)", file=sys.stderr)
-    return 1 if findings else 0
+    return int(any(finding.level in PROBLEMS for finding in findings))
 
 
 def fix_and_check_again(

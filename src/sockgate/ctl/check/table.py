@@ -5,15 +5,33 @@ from typing import NamedTuple
 
 from ...host.host import Host
 from ..gated_service import GatedService
-from . import access, command, cost, dns_lists, limits, rivals, rules, sandbox, service, socket, state, unit_files
+from . import (
+    access,
+    command,
+    cost,
+    dns_lists,
+    limits,
+    names,
+    rivals,
+    rules,
+    sandbox,
+    service,
+    socket,
+    state,
+    unit_files,
+)
 from .fault import Fault
 
-ERROR, WARNING = "error", "warning"
-LEVELS = (ERROR, WARNING)
+ERROR, WARNING, NOTE = "error", "warning", "note"
+LEVELS = (ERROR, WARNING, NOTE)
+PROBLEMS = (ERROR, WARNING)
 
 
 class Inspection(NamedTuple):
-    """One row. `error`: connections will fail, the socket must not start. `warning`: it works, but not as it should."""
+    """One row. `error`: connections will fail, the socket must not start. `warning`: it works, but not as it should.
+
+    `note`: what an administrator may want to know; there is nothing to mend.
+    """
 
     level: str
     find: Callable[[GatedService, Host], Iterator[Fault]]
@@ -59,6 +77,9 @@ INSPECTIONS = (
     Inspection(WARNING, unit_files.newer_drop_in),
     Inspection(WARNING, unit_files.drop_in_unseen),
     Inspection(WARNING, unit_files.ignored_lines),
+    Inspection(WARNING, names.names_unknown),
+    Inspection(WARNING, names.names_gone),
+    Inspection(NOTE, names.names_newer),
     Inspection(WARNING, limits.processes_short),
     Inspection(WARNING, limits.drain_cut_off),
     Inspection(WARNING, limits.records_dropped),

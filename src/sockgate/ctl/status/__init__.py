@@ -10,7 +10,7 @@ import json
 from ...core import UsageError
 from ...host.host import Host
 from ..check import check
-from ..check.table import LEVELS
+from ..check.table import PROBLEMS
 from ..console import print_table
 from .prometheus import metrics
 from .render import HEADERS, as_object, paragraphs, row
@@ -48,7 +48,7 @@ def current_services(units: list[str]) -> list[ServiceState]:
     refresh(services)
     services = [service for service in services if units or service.used]
     for service in services:
-        service.findings = [str(finding) for finding in check(service.socket, host, LEVELS)]
+        service.findings = [str(finding) for finding in check(service.socket, host, PROBLEMS)]
     return services
 
 
