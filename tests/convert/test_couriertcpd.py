@@ -85,6 +85,13 @@ def test_setting_is_reported(text: str, what: str, outcome: Outcome, said: str, 
     assert bool(conversion.units) == (outcome is not Outcome.REFUSED)
 
 
+def test_a_missing_file_of_rules_is_told_once(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "IMAPACCESSFILE=/nonexistent")
+    broken = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.BROKEN]
+    assert broken == ["'/nonexistent' does not exist here: until it does, the gate refuses every client"]
+    assert conversion.broken == ["imapd"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -59,12 +59,36 @@ def test_a_service_whose_access_cannot_be_kept_is_not_written(tmp_path: Path) ->
     [
         (["xinetd", "/nonexistent", "--output", "/tmp/x"], "convert: '/nonexistent' does not exist"),
         (["xinetd", "/etc/passwd"], "convert: say where the units go with --output DIR, or --install"),
-        (["launchd", "/etc/passwd", "--output", "/tmp/x"], "convert: argument program: invalid choice: 'launchd'"),
+        (
+            ["launchd", "/etc/passwd", "--output", "/tmp/x"],
+            "convert: program: 'launchd' is none of: xinetd inetd tcpserver couriertcpd",
+        ),
     ],
 )
 def test_exit_code_is_2_for_wrong_usage(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["convert", *words]) == 2
     assert capsys.readouterr().err.startswith(f"sockgatectl: {message}")
+
+
+def test_the_report_says_where_both_copies_of_the_units_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sockgate.ctl.convert.UnitSearch", lambda _: UnitSearch(str(tmp_path)))
+    output = tmp_path / "units"
+    main.run(["convert", "xinetd", write(tmp_path, CLEAN % 7), "--output", str(output), "--install"])
+    assert f"\nUnits in {output} and in /etc/systemd/system: " in capsys.readouterr().out
+
+
+def test_a_name_without_its_folder_is_looked_for_where_the_program_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "courier").mkdir()
+    (tmp_path / "courier/imapd").touch()
+    monkeypatch.setitem(programs.USUAL_FOLDERS, "couriertcpd", f"{tmp_path}/courier")
+    for name, hint in (("imapd", f" (is it {tmp_path}/courier/imapd?)"), ("impad", "")):
+        assert main.run(["convert", "couriertcpd", name, "--output", "units"]) == 2
+        assert capsys.readouterr().err == f"sockgatectl: convert: {name!r} does not exist{hint}\n"
 
 
 @pytest.mark.parametrize(

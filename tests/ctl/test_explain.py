@@ -140,11 +140,11 @@ def test_what_cannot_be_decided_is_an_error_and_exit_code_1(tmp_path: Path, caps
         (["--options", "", "--ip", "10.0.0.1", "--local", "10.0.0.1:x"], 2, "--local: 'x' is not a port number"),
         (["--options", "'", "--ip", "10.0.0.1"], 2, "--options: no closing quotation"),
         (["--options=--what", "--ip", "10.0.0.1"], 2, "unknown option '--what' (see sockgate(8))"),
-        (["--options", "--deny=::1", "--ip", "::1"], 2, f"explain: argument --options: {EQUALS}"),
+        (["--options", "--deny=::1", "--ip", "::1"], 2, f"explain: --options: {EQUALS}"),
         (["--options", "--rules /no/file", "--ip", "::1"], 1, "unable to read '/no/file': No such file or directory"),
         (["no-such-unit", "--ip", "::1"], 1, "there is no unit 'no-such-unit.socket', or it is masked"),
         (["--ip", "::1"], 2, f"explain: one of the arguments UNIT --options is required {HELP}"),
-        (["x", "--ip", "::1", "--port", "65536"], 2, f"explain: argument --port: '65536' is not a port number {HELP}"),
+        (["x", "--ip", "::1", "--port", "65536"], 2, f"explain: --port: '65536' is not a port number {HELP}"),
     ],
 )  # fmt: skip
 def test_wrong_words_are_errors(capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str) -> None:

@@ -198,6 +198,21 @@ def test_what_cannot_be_installed_is_refused(
     assert not (root / ETC[1:]).exists()
 
 
+def test_a_root_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "nope"
+    for words in (["install", *OWN], ["uninstall", "echo"], ["check"]):
+        assert ctl(missing, *words) == 2
+        assert capsys.readouterr().err == f"sockgatectl: {str(missing)!r} is not a directory\n"
+    assert not missing.exists()
+
+
+def test_what_is_broken_is_to_be_mended_before_it_is_enabled(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(root, "install", *OWN, "--user", "mial", "--options", "--allow any") == 1
+    *_, finding, last = capsys.readouterr().out.splitlines()
+    assert "error: echo@.service: User=mial: there is no such user" in finding
+    assert last == "next: mend what is said above, then systemctl enable --now echo.socket"
+
+
 def test_without_the_gate_nothing_is_written(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

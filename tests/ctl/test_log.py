@@ -88,7 +88,7 @@ def test_options_select(journal: str, capsys: pytest.CaptureFixture[str], words:
 @pytest.mark.parametrize("verb", ["log", "report"])
 def test_a_misspelt_name_is_told(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     known = "sockgatectl: there are no connections of {!r}, and no unit has that name\n"
-    assert run([verb, "smpt", "--since", "1 second ago"]) == 0
+    assert run([verb, "smpt", "--since", "1 second ago"]) == 1
     assert capsys.readouterr().err == known.format("smpt")
     write_journal(tmp_path, [verdict(0)])
     assert run([verb, "smpt", "--since", "1 second ago", "--directory", str(tmp_path)]) == 0
@@ -123,7 +123,7 @@ def test_that_a_service_has_no_gate_is_told(
         tmp_path, {"/etc/systemd/system/time@.service": "[Service]\nExecStart=/usr/sbin/sockgate-builtin time\n"}
     )
     monkeypatch.setattr("sockgate.ctl.log.UnitSearch", lambda: UnitSearch(str(tmp_path)))
-    assert run([verb, "time", "--since", "1 second ago"]) == 0
+    assert run([verb, "time", "--since", "1 second ago"]) == 1
     assert capsys.readouterr().err == (
         "sockgatectl: 'time' runs no gate, which would record its connections (journalctl -u time -u 'time@*')\n"
     )

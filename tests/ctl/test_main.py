@@ -51,6 +51,24 @@ def test_every_verb_has_help_and_refuses_what_it_does_not_know(verb: Verb, capsy
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["top", "--interval", "abc"], "--interval: 'abc' is not a number"),
+        (["top", "--count", "2.5"], "--count: '2.5' is not a whole number"),
+        (["check", "--systemd", "v252"], "--systemd: 'v252' is not a whole number"),
+        (["check", "--level", "{x}"], "--level: '{x}' is none of: error warning note"),
+        (["convert", "launchd"], "program: 'launchd' is none of: xinetd inetd tcpserver couriertcpd"),
+        (["check", "--fix=yes"], "--fix: ignored explicit argument 'yes'"),
+    ],
+)
+def test_a_wrong_value_is_told_in_the_form_of_all_messages(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    assert capsys.readouterr().err == f"sockgatectl: {words[0]}: {message} (see sockgatectl {words[0]} --help)\n"
+
+
 def test_output_without_a_reader_ends_it_quietly() -> None:
     command = [sys.executable, "-m", "sockgate.ctl.main", "--help"]
     process = subprocess.Popen(

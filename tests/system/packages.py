@@ -15,4 +15,5 @@ def bring(machine: Machine, package: Path) -> str:
 def apt_get(machine: Machine, *words: str) -> str:
     """What it printed. There is no network: what the package needs is installed already."""
     command = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "--quiet", *words)
-    return machine.run(*command, timeout=240).stdout
+    done = machine.run(*command, timeout=240)
+    return done.stdout + done.stderr

@@ -187,9 +187,13 @@ def test_another_version_comes_under_load_and_nobody_is_lost(
 
 
 def test_removed_it_stops_what_it_served_and_keeps_what_was_configured(machine: Machine) -> None:
-    machine.run("sockgatectl", "install", "agent", "--listen", "6556", "--user", "root", "--server", "/bin/echo agent")
+    for name, port in (("agent", "6556"), ("idle", "6557")):
+        own = ("--listen", port, "--user", "root", "--server", "/bin/echo agent")
+        machine.run("sockgatectl", "install", name, *own)
     machine.systemctl("enable", "--now", "agent.socket", "smtp.socket")
-    packages.apt_get(machine, "remove", "sockgate")
+    told = packages.apt_get(machine, "remove", "sockgate")
+    assert "sockgate: /etc/systemd/system/agent@.service needs its gate: its socket is stopped\n" in told
+    assert "sockgate: /etc/systemd/system/idle@.service needs its gate\n" in told  # this one never ran
     assert machine.run("ss", "-Hltn").stdout == ""
     assert machine.systemctl("is-active", "agent.socket", "smtp.socket", check=False).stdout.split() == ["inactive"] * 2
     assert machine.run("ls", "/etc/default/sockgate-smtp", "/etc/systemd/system/agent.socket").returncode == 0
@@ -204,7 +208,7 @@ def test_installed_again_it_is_enabled_as_it_was(machine: Machine, built: dict[s
 
 def test_purged_it_leaves_nothing(machine: Machine, before: set[str]) -> None:
     machine.systemctl("disable", "--now", "agent.socket")
-    machine.run("sockgatectl", "uninstall", "agent")
+    machine.run("sockgatectl", "uninstall", "agent", "idle")
     machine.shell("rm -r /etc/systemd/system/smtp.socket.d")
     packages.apt_get(machine, "purge", "sockgate")
     assert everything(machine) ^ before == set()

@@ -19,6 +19,7 @@ READERS: dict[str, Reader] = {
     "couriertcpd": couriertcpd.read,
 }
 NAMES = tuple(READERS)
+USUAL_FOLDERS = {"xinetd": "/etc", "inetd": "/etc", "couriertcpd": "/etc/courier"}
 
 
 def convert(

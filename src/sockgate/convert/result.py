@@ -95,9 +95,17 @@ def check_gate(service: Service, host: Host, report: Report) -> None:
             [] if runs_as_root(service) else [remedy(service, path) for path in unreadable(service, gate.files, host)]
         )
     except ConfigError as error:
-        texts = [f"{error}: until this is mended the gate refuses every client"]
+        told = is_told(error, service, report)
+        texts = [] if told else [f"{error}: until this is mended the gate refuses every client"]
     for text in texts:
         report.add(Outcome.BROKEN, service.place, service.old_name, f"service {service.name}", text)
+
+
+def is_told(error: ConfigError, service: Service, report: Report) -> bool:
+    """Whether the report says already that the file is missing which makes this service refuse every client."""
+    file = error.cause.file if error.cause else ""
+    entries = (entry for entry in report.entries if entry.outcome is Outcome.BROKEN)
+    return bool(file) and any(entry.service == service.old_name and file in " ".join(entry.became) for entry in entries)
 
 
 def build(services: Iterable[Service], report: Report, host: Host) -> Conversion:

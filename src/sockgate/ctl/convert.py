@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("convert: --now needs --install")
     missing = [file for file in arguments.files if not os.path.exists(file)]
     if missing:
-        raise UsageError(f"convert: {missing[0]!r} does not exist")
+        usual = os.path.join(programs.USUAL_FOLDERS.get(arguments.program, ""), missing[0])
+        raise UsageError(f"convert: {missing[0]!r} does not exist", f"is it {usual}?" if os.path.exists(usual) else "")
     if arguments.prefix:
         check_prefix(arguments.prefix)
     host = this_host(arguments.systemd or 0)
@@ -64,6 +65,7 @@ def show(conversion: Conversion, arguments: argparse.Namespace, installation: In
         json.dump(told, sys.stdout, indent=2)
         print()
         return
-    print(render_text(conversion, arguments.output or UNIT_FOLDER), end="")
+    folders = filter(None, (arguments.output, UNIT_FOLDER if installation else ""))
+    print(render_text(conversion, " and in ".join(folders)), end="")
     if installation:
         print(f"\n{installation}", end="")

@@ -22,6 +22,7 @@ from .check.table import ERROR, LEVELS
 from .custom_units import OwnService, check_listen, check_name, service_unit, socket_unit
 from .gated_service import find_named
 from .own_files import is_ours
+from .root_option import add_root_option
 
 UNIT_FOLDER = "/etc/systemd/system"
 LOOPBACK_ONLY = "--allow localhost"
@@ -36,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--options", metavar="OPTIONS", default=LOOPBACK_ONLY, help="the gate's options (default: %(default)s)"
     )
-    parser.add_argument("--root", metavar="DIR", default="/", help="write for the system in this directory")
+    add_root_option(parser, "write for the system in this directory")
     parser.add_argument("--dry-run", action="store_true", help="print the units and write nothing")
 
 
@@ -134,8 +135,9 @@ def conclude(service: OwnService, host: Host) -> int:
         print(finding)
     if service.options == tuple(LOOPBACK_ONLY.split()):
         print(f"only this machine may connect: say --options, or set SOCKGATE_OPTIONS in {defaults_file(service.name)}")
+    broken = any(finding.level == ERROR for finding in findings)
+    command = f"systemctl enable --now {service.name}.socket"
     if search.enabled(f"{service.name}.socket"):
-        print(f"next: systemctl daemon-reload && systemctl restart {service.name}.socket")
-    else:
-        print(f"next: systemctl enable --now {service.name}.socket")
-    return int(any(finding.level == ERROR for finding in findings))
+        command = f"systemctl daemon-reload && systemctl restart {service.name}.socket"
+    print(f"next: mend what is said above, then {command}" if broken else f"next: {command}")
+    return int(broken)

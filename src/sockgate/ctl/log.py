@@ -8,7 +8,7 @@ import argparse
 import ipaddress
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from ..core import UsageError
 from ..journal.connection import SUCCESS, Connection, Ending
@@ -46,32 +46,41 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--follow goes with neither --until nor --directory")
     endings = Endings(query.directory, "" if query.directory else current_boot())
     show = shower(endings, as_json=arguments.json)
-    shown = False
+    shown: set[str] = set()
     if arguments.follow:
         tell_of_unknown(query)
     try:
         for connection, ending in follow(query) if arguments.follow else history(query, endings):
             show(connection, ending)
-            shown = True
+            shown.add(connection.service)
     except KeyboardInterrupt:
         return 0
-    if not shown:
-        tell_of_unknown(query)
-    return 0
+    return tell_of_unknown(query, shown)
 
 
-def tell_of_unknown(query: Query) -> None:
-    """Say why a service has nothing to show: no unit has its name, or it runs no gate, which would write records.
+def tell_of_unknown(query: Query, shown: Container[str] = ()) -> int:
+    """Say why services have nothing to show: no unit has the name, or it runs no gate, which would write records.
 
-    Nothing is said about the journal of another machine, whose units are not here.
+    `shown` has the names of those with something to show. Returns the exit code: 1 if something was said. Nothing is
+    said about the journal of another machine, whose units are not here.
     """
-    search = UnitSearch()
-    for prefix in () if query.directory else (service.prefix for service in query.services):
+    search, code = UnitSearch(), 0
+    for service in () if query.directory else query.services:
+        prefix = service.prefix
+        if service.name in shown:
+            continue
         if prefix in query.senders.others:
             hint = f"journalctl -u {prefix} -u '{prefix}@*'"
-            print(f"sockgatectl: {prefix!r} runs no gate, which would record its connections ({hint})", file=sys.stderr)
+            say(f"{prefix!r} runs no gate, which would record its connections ({hint})")
+            code = 1
         elif not any(search.fragment(f"{prefix}{kind}") for kind in (".socket", ".service", "@.service")):
-            print(f"sockgatectl: there are no connections of {prefix!r}, and no unit has that name", file=sys.stderr)
+            say(f"there are no connections of {prefix!r}, and no unit has that name")
+            code = 1
+    return code
+
+
+def say(text: str) -> None:
+    print(f"sockgatectl: {text}", file=sys.stderr)
 
 
 def make_query(arguments: argparse.Namespace) -> Query:

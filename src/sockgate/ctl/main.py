@@ -17,6 +17,14 @@ WRONG_USAGE = 2
 # An option, and a value that begins with a minus sign: --since -1h
 OPTION, NEGATIVE = re.compile(r"--[a-z-]+"), re.compile(r"-\d")
 
+# Messages of argparse, and what sockgatectl says in their place: the form of all its other messages.
+WRONG_VALUES = (
+    (re.compile(r"argument (\S+): invalid float value: (.*)"), r"\1: \2 is not a number"),
+    (re.compile(r"argument (\S+): invalid int value: (.*)"), r"\1: \2 is not a whole number"),
+    (re.compile(r"argument (\S+): invalid choice: (.*) \(choose from .*\)"), r"\1: \2 is none of: CHOICES"),
+    (re.compile(r"argument (\S+): (.*)"), r"\1: \2"),
+)
+
 USAGE = "usage: sockgatectl VERB [OPTION...] [ARGUMENT...]"
 
 
@@ -118,10 +126,20 @@ class VerbParser(argparse.ArgumentParser):
     """A parser that reports wrong usage in one line, as all of sockgate does."""
 
     def error(self, message: str) -> NoReturn:
-        hint = f"see {self.prog} --help"
+        message, hint = self.in_our_form(message), f"see {self.prog} --help"
         if message.endswith("expected one argument"):  # argparse reads --options "--deny=::1" as two options
             hint = "a value that starts with - is written --option=VALUE"
         raise UsageError(f"{self.prog.partition(' ')[2]}: {message}", hint)
+
+    def in_our_form(self, message: str) -> str:
+        for theirs, ours in WRONG_VALUES:
+            if match := theirs.fullmatch(message):
+                return match.expand(ours.replace("CHOICES", self.choices_of(match[1])))
+        return message
+
+    def choices_of(self, name: str) -> str:
+        named = (action for action in self._actions if name in (*action.option_strings, action.metavar, action.dest))
+        return " ".join(str(choice) for action in named for choice in action.choices or ())
 
 
 def overview() -> str:

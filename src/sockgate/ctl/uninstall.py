@@ -9,11 +9,12 @@ from ..units.search import UnitSearch
 from .custom_units import check_name
 from .install import UNIT_FOLDER
 from .own_files import is_ours
+from .root_option import add_root_option
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="+", help="the service")
-    parser.add_argument("--root", metavar="DIR", default="/", help="the system in this directory")
+    add_root_option(parser, "the system in this directory")
     parser.add_argument("--dry-run", action="store_true", help="print what would be removed")
 
 

@@ -162,8 +162,7 @@ def test_a_unit_that_cannot_be_checked_is_a_finding(tmp_path: Path, unit: str, m
         (["--root", "/none"], "sockgatectl: '/none' is not a directory\n"),
         (
             ["--level", "x"],
-            "sockgatectl: check: argument --level: invalid choice: 'x' (choose from 'error', 'warning', 'note')"
-            " (see sockgatectl check --help)\n",
+            "sockgatectl: check: --level: 'x' is none of: error warning note (see sockgatectl check --help)\n",
         ),
     ],
 )

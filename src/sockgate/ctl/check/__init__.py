@@ -4,7 +4,6 @@ Without UNIT, check all gates whose socket is enabled or listening. Exit code 0:
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TextIO
@@ -12,6 +11,7 @@ from typing import TextIO
 from ...core import GateError, UsageError
 from ...host.host import Host
 from ..gated_service import GatedService, find_named, gate_names
+from ..root_option import add_root_option
 from .finding import Finding, finding_of
 from .socket import without_gate
 from .table import ERROR, INSPECTIONS, LEVELS, PROBLEMS
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fix", action="store_true", help="mend what drop-ins can mend, then check again")
     parser.add_argument("--network", action="store_true", help="ask the DNS lists whether they are still run")
     parser.add_argument("--json", action="store_true", help="one JSON array of findings")
-    parser.add_argument("--root", metavar="DIR", default="/", help="check the system in this directory")
+    add_root_option(parser, "check the system in this directory")
     parser.add_argument(
         "--systemd", metavar="VERSION", type=int, help="check for this version (default: the installed one)"
     )
@@ -36,8 +36,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     root: str = arguments.root
     units: list[str] = arguments.units
-    if not os.path.isdir(root):
-        raise UsageError(f"{root!r} is not a directory")
     host = Host(root, arguments.systemd or 0, asks_network=arguments.network)
     levels = LEVELS[: LEVELS.index(arguments.level) + 1]
     names = units or gate_names(host.search)

@@ -29,13 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     query = make_query(arguments)
     summary = summarize(query)
-    if not summary.services:
-        tell_of_unknown(query)
+    code = tell_of_unknown(query, summary.services)
     if arguments.output:
         write_atomically(arguments.output, as_page(summary))
     else:
         print(as_text(summary))
-    return 0
+    return code
 
 
 def summarize(query: Query) -> Summary:
