@@ -10,6 +10,8 @@ import pytest
 from sockgate.rulefile.compiler import compile_rules
 from tests.connection.launch import AS_GIVEN, Launcher, internet
 
+# Without the capability to read everything, root is a user like any other.
+LIKE_ANY_USER = 'exec setpriv --bounding-set=-dac_override,-dac_read_search "$@"' if os.geteuid() == 0 else AS_GIVEN
 RULES = '127.0.0.1:allow,RELAYCLIENT="",TCPREMOTEINFO="known"\n127.0.0.2:deny,DIEMSG="554 go away"\n:deny\n'
 
 
@@ -50,12 +52,23 @@ def test_rules_that_cannot_be_read_refuse_every_client_with_one_line(launcher: L
 
 def test_a_server_that_cannot_read_the_rules_serves_no_client(launcher: Launcher, rules: str) -> None:
     os.chmod(rules, 0)
-    prelude = AS_GIVEN
-    if os.geteuid() == 0:  # without the capability to read everything, root is a user like any other
-        prelude = 'exec setpriv --bounding-set=-dac_override,-dac_read_search "$@"'
-    outcome = launcher.run(internet(), ["--rules", rules, *launcher.dumper()], prelude=prelude)
+    outcome = launcher.run(internet(), ["--rules", rules, *launcher.dumper()], prelude=LIKE_ANY_USER)
     assert (outcome.server, outcome.code) == (None, 100)
     assert f"unable to read '{rules}': Permission denied" in outcome.log
+
+
+def test_a_file_of_patterns_that_may_not_be_read_concerns_its_own_rule_alone(
+    launcher: Launcher, tmp_path: Path
+) -> None:
+    (tmp_path / "patterns").write_text("198.51.100.7\n")
+    (tmp_path / "patterns").chmod(0)
+    (tmp_path / "hosts.allow").write_text("ALL: 127.0.0.1\n")
+    (tmp_path / "hosts.deny").write_text(f"ALL: {tmp_path}/patterns\n")
+    words = ["--hosts-access", f"smtp,{tmp_path}"]
+    assert launcher.run(internet(), [*words, *launcher.dumper()], prelude=LIKE_ANY_USER).server is not None
+    refused = launcher.run(internet("0.0.0.0", "127.0.0.2"), [*words, *launcher.dumper()], prelude=LIKE_ANY_USER)
+    assert (refused.server, refused.code) == (None, 0)
+    assert "Permission denied" in refused.log
 
 
 def test_rules_that_are_swapped_under_load_are_the_old_or_the_new_ones(launcher: Launcher, in_memory: Path) -> None:

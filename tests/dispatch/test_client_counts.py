@@ -29,10 +29,14 @@ def test_a_source_is_a_prefix_of_the_address(one: str, other: str, prefix: tuple
     assert (network_of(client(one), prefix) == network_of(client(other), prefix)) is same
 
 
-def test_the_source_of_a_local_client_is_its_user() -> None:
-    other = Peer("UNIX")
-    other.credentials = (2, 1001, 1000)
-    assert network_of(local_user(), (32, 64)) == network_of(local_user(), (32, 64))
+def test_the_source_of_a_local_client_is_its_user_in_each_of_its_processes() -> None:
+    credentials = local_user().credentials
+    assert credentials
+    pid, user, group = credentials
+    same, other = Peer("UNIX"), Peer("UNIX")
+    same.credentials = (pid + 1, user, group + 1)
+    other.credentials = (pid, user + 1, group)
+    assert network_of(local_user(), (32, 64)) == network_of(same, (32, 64))
     assert network_of(local_user(), (32, 64)) != network_of(other, (32, 64))
 
 

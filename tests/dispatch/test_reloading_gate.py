@@ -143,6 +143,35 @@ def test_a_link_that_is_switched_while_the_rules_are_read_is_followed(
     assert outcome(gate) == DENY
 
 
+def test_a_link_of_which_one_reading_saw_two_targets_is_still_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "hosts.deny"
+    for name, text in (("one", "ALL: 198.51.100.1\n"), ("two", "ALL: 198.51.100.2\n"), ("all", "ALL: ALL\n")):
+        (tmp_path / name).write_text(text)
+    settle()
+    table.symlink_to("one")
+    gate = gate_of("--hosts-access", f"server,{tmp_path}")
+
+    def switch(name: str) -> None:
+        (tmp_path / "new").symlink_to(name)
+        (tmp_path / "new").rename(table)
+
+    opened = posix.open
+
+    def switch_and_open(path: str, *arguments: int) -> int:
+        if path == str(table) and os.readlink(table) == "two":
+            switch("one")
+        return opened(path, *arguments)
+
+    switch("two")
+    with monkeypatch.context() as patch:
+        patch.setattr(rule_files.posix, "open", switch_and_open)  # type: ignore[attr-defined]
+        assert outcome(gate) == "allow"
+    switch("all")
+    assert outcome(gate) == DENY
+
+
 # A build that fails is noticed as well, with all that it looked at.
 
 
