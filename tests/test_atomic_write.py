@@ -21,6 +21,20 @@ def test_a_file_is_replaced_as_a_whole_with_its_mode(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_group_or_an_owner_can_be_given_alone(tmp_path: Path) -> None:
+    path, other = tmp_path / "file", 12345 if os.geteuid() == 0 else -1
+    for access, owner in (
+        (FileAccess(0o640, gid=other), (-1, other)),
+        (FileAccess(0o640, uid=other), (other, -1)),
+        (FileAccess(0o640), (-1, -1)),
+    ):
+        write_atomically(str(path), "text", access)
+        expected = tuple(
+            own if given < 0 else given for given, own in zip(owner, (os.geteuid(), os.getegid()), strict=True)
+        )
+        assert (path.stat().st_uid, path.stat().st_gid) == expected
+
+
 def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(ConfigError) as caught:
