@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -206,7 +207,10 @@ def test_a_silent_client_keeps_no_port_open(gated: Start) -> None:
 
 def listens(pid: int) -> bool:
     """Whether this process has a listening socket."""
-    links = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    links = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it has been closed just now
+            links.append(os.readlink(path))
     sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return any(f"socket:[{fields[9]}]" in links for fields in sockets if fields[3] == "0A")
 
