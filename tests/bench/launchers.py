@@ -26,6 +26,7 @@ RULES_FILE, CDB, ACCESS = "/etc/bench.rules", "/etc/bench.cdb", "/etc/bench.dat"
 SUBSTITUTE = {"TCPREMOTEIP": "127.0.0.1", "TCPREMOTEPORT": "1", "RELAYCLIENT": ""}
 
 OURS, LIMIT = "sockgated", "limit (C)"
+EQUAL = "sockgated, Nice=0"  # as nice as all others: what it gains by its priority is the difference
 EARLIER = "sockgated, before"  # that of another tree (--before)
 C_SERVERS = ("tcpserver -x", "couriertcpd", "xinetd", "tcpsvd")
 # Those that are several times slower than the others.
@@ -69,11 +70,12 @@ ExecStart={gate} --max-connections {most} --rules {rules} --relay 192.168.0.0/24
 StandardError=journal
 LogRateLimitIntervalSec=0
 KillMode=process
-Nice=-11
+{priority}User={user}
+EnvironmentFile={environment}
+"""
+PRIORITY = """Nice=-11
 CPUSchedulingPolicy=other
 CPUSchedulingResetOnFork=yes
-User={user}
-EnvironmentFile={environment}
 """
 INSTANCE = """[Unit]
 CollectMode=inactive-or-failed
@@ -149,13 +151,13 @@ def answers(machine: Machine, port: int) -> bool:
 
 
 def resident(
-    machine: Machine, unit: str, port: int, server: Server, gate: str = "/usr/sbin/sockgated"
+    machine: Machine, unit: str, port: int, server: Server, gate: str = "/usr/sbin/sockgated", priority: str = PRIORITY
 ) -> None:  # fmt: skip
     machine.write(f"/run/systemd/system/{unit}.socket", SOCKET.format(port=port, accept="no", most=MOST))
     machine.write(
         f"/run/systemd/system/{unit}.service",
         RESIDENT.format(
-            gate=gate, most=MOST, rules=RULES_FILE, program=server.program, user=server.user,
+            gate=gate, most=MOST, rules=RULES_FILE, program=server.program, priority=priority, user=server.user,
             environment=server.environment,
         ),
     )  # fmt: skip
@@ -165,6 +167,10 @@ def resident(
 
 def resident_before(machine: Machine, unit: str, port: int, server: Server) -> None:
     resident(machine, unit, port, server, "/opt/before/sbin/sockgated")
+
+
+def resident_as_nice_as_others(machine: Machine, unit: str, port: int, server: Server) -> None:
+    resident(machine, unit, port, server, priority="")
 
 
 def per_connection(machine: Machine, unit: str, port: int, server: Server, gate: str = "") -> None:
@@ -239,6 +245,7 @@ def limit(machine: Machine, unit: str, port: int, server: Server) -> None:
 
 STARTERS = {
     OURS: resident,
+    EQUAL: resident_as_nice_as_others,
     EARLIER: resident_before,
     "tcpserver -x": tcpserver,
     "couriertcpd": couriertcpd,

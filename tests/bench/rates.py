@@ -4,9 +4,10 @@ They run side by side in a booted machine, in its network namespace, with its jo
 each round takes every program once at every number of clients; programs that are not compared run in every sixth round.
 What is compared are two programs of one round, which follow each other within seconds: this machine may run a third
 slower for minutes, and then it does so for both. The result is the median of all rounds, with its standard error.
-sockgated runs as the shipped units have it: itself at Nice=-11, its servers at 0 as all others are. All figures are
-also written to build/bench/rates.json. With --before DIR, this tree is compared with another tree, and
-with no other program.
+sockgated runs as the shipped units have it: itself at Nice=-11, its servers at 0 as all others are. It runs a second
+time at 0, which says what is priority and what is speed; this one is shown, and not judged. All figures are also
+written to build/bench/rates.json. With --before DIR, this tree is compared with another tree, and with no other
+program.
 
 CPU is that of the whole machine, journal and PID 1 included, but for the clients; memory is the peak of the program
 itself (VmHWM), with what its other processes have of their own.
@@ -25,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench import launchers
-from tests.bench.launchers import C_SERVERS, EARLIER, LIMIT, OURS, SLOW, Launcher, Server
+from tests.bench.launchers import C_SERVERS, EARLIER, EQUAL, LIMIT, OURS, SLOW, Launcher, Server
 from tests.system.machine import TREE, Machine
 from tests.system.services import compile_static, courier_smtp
 
@@ -254,6 +255,9 @@ def judge(results: list[Result]) -> int:
             f"{'FAILED' if behind or late else 'passed'}: {workload}, {clients} clients: {of_best} of the best C "
             f"super-server ({best.program}), {of_limit} of the limit, p99 {latest} of the quickest ({quickest.program})"
         )
+        if EQUAL in found:
+            equal = found[EQUAL]
+            print(f"        at Nice=0: {Ratio.of(equal, best)} of {best.program}, {Ratio.of(equal, ours)} of Nice=-11")
     return int(failures > 0)
 
 
