@@ -114,8 +114,8 @@ install:  ## into /usr/local, where systemd looks for units as well; PREFIX=/usr
 	else
 		echo "no manual pages: install the package scdoc, then repeat 'make install'"
 	fi
-	[ '$(DESTDIR)' ] || $(PYTHON) -c 'import systemd.daemon' 2> /dev/null ||
-		echo "no sockgated and no sockgatectl log yet: install the package python3-systemd"
+	[ '$(DESTDIR)' ] || $(PYTHON) -c 'import systemd.journal' 2> /dev/null ||
+		echo "no sockgatectl log and report yet: install the package python3-systemd"
 	$(RELOAD)
 
 # On the running machine, the sockets are stopped first: a port with no server behind it must not stay open. Sessions go

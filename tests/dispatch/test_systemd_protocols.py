@@ -19,26 +19,27 @@ HAND_OVER = 'export LISTEN_PID=$$; exec "$@"'
 class Manager:
     """Passes listening sockets and hears notifications, as systemd does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, abstract: bool = False) -> None:
         self._folder = folder
+        self._address = ("@" if abstract else "") + str(folder / "notify")
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notify.bind(str(folder / "notify"))
+        self._notify.bind(self._address.replace("@", "\0"))
         self._notify.setblocking(False)
         self._messages: list[dict[str, str]] = []
         self.listening = [socket.create_server((host, 0)) for host in ("127.0.0.1", "127.0.0.2")]
 
-    def start(self, *words: str, sockets: "list[socket.socket] | None" = None) -> Gated:
+    def start(self, *words: str, sockets: "list[socket.socket] | None" = None, flags: str = "-I") -> Gated:
         passed = self.listening if sockets is None else sockets
         for at, each in enumerate(passed):
             os.dup2(each.fileno(), 100 + at)
         environment = {
-            **PLAIN, "NOTIFY_SOCKET": str(self._folder / "notify"), "LISTEN_FDS": str(len(passed)),
+            **PLAIN, "NOTIFY_SOCKET": self._address, "LISTEN_FDS": str(len(passed)),
             "LISTEN_FDNAMES": ":".join(f"name{at}" for at in range(len(passed))),
         }  # fmt: skip
         # In bash: other shells know no descriptors of three digits.
         moves = " ".join(f"{3 + at}<&{100 + at} {100 + at}<&-" for at in range(len(passed)))
         return start(
-            self._folder, words, environment, flags="-I", prelude=f"exec bash -c '{HAND_OVER} {moves}' bash \"$@\"",
+            self._folder, words, environment, flags=flags, prelude=f"exec bash -c '{HAND_OVER} {moves}' bash \"$@\"",
             pass_fds=range(100, 100 + len(passed)),
         )  # fmt: skip
 
@@ -315,12 +316,19 @@ def test_without_a_socket_it_was_ready_once_so_that_systemd_looks_at_its_exit_co
     assert manager.wait_for("READY", "1")["STATUS"] == "no socket to listen on"
 
 
-def test_without_systemd_python_the_package_is_named(tmp_path: Path, ended: list[Gated]) -> None:
-    one = start(tmp_path, ["/bin/true"], {**PLAIN, "LISTEN_FDS": "1"}, flags="-IS", prelude=HAND_OVER)
-    ended.append(one)
-    assert one.process.wait(10) == 111
-    assert "unable to take the sockets from systemd: No module named 'systemd'" in one.log()
-    assert "(install the package python3-systemd)" in one.log()
+@pytest.mark.parametrize("address", ["path", "abstract"])
+def test_without_systemd_python_it_takes_its_sockets_and_tells_its_state_by_itself(
+    tmp_path: Path, ended: list[Gated], address: str
+) -> None:
+    manager = Manager(tmp_path, abstract=address == "abstract")
+    ended.append(manager.start("/bin/sh", "-c", "ls -l /proc/self/fd", flags="-IS"))
+    assert "0 of" in manager.wait_for("READY", "1")["STATUS"]
+    assert b"socket" in manager.talk()
+    assert manager.talk(1, "127.0.0.2").count(b"->") == 4  # 0, 1, 2, and the folder that ls reads
+    manager.wait_for("STATUS", "2 served")
+    assert ended[0].stop(signal.SIGTERM) == 0
+    assert manager.wait_for("STOPPING", "1")
+    manager.close()
 
 
 @pytest.mark.parametrize(("words", "message"), WRONG[:4])

@@ -88,7 +88,7 @@ def prepare(
     log.service = gate.name
     listeners = [listen(address) for address in options.process.listen]
     if from_systemd:
-        listeners += [adopt(descriptor) for descriptor in inherited_sockets()]
+        listeners += [adopt(descriptor) for descriptor in inherited_sockets(passed_sockets(environment))]
     notifier = Notifier(environment)
     if not listeners:
         # systemd starts this service with its socket, also if the socket has Accept=yes. SuccessExitStatus= of the
@@ -105,7 +105,12 @@ def arrange_inherited(environment: dict[bytes, bytes]) -> None:
     Raises UsageError.
     """
     open_standard_descriptors()
+    os.closerange(FIRST_INHERITED + passed_sockets(environment), 1 << 30)
+
+
+def passed_sockets(environment: dict[bytes, bytes]) -> int:
+    """How many sockets systemd passed to this process. Raises UsageError."""
     passed = environment.get(b"LISTEN_FDS", b"0") if is_listen_process(environment) else b"0"
     if not (passed.isdigit() and len(passed) <= MOST_DIGITS):
         raise UsageError(f"LISTEN_FDS is {os.fsdecode(passed)!r}, not a number of sockets", STARTED_BY_SYSTEMD)
-    os.closerange(FIRST_INHERITED + int(passed), 1 << 30)
+    return int(passed)

@@ -1,29 +1,35 @@
 """Communication with systemd: it passes sockets at the start, and gets the state of this process afterwards.
 
-Only this module imports systemd-python, and only if systemd is there. With --listen, sockgated runs without both.
+Only this module imports systemd-python, and only if systemd is there. Where systemd-python is missing, this module does
+the same with the standard library.
 """
 
+import _socket
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from ..connection.log import WARNING, clean
-from ..core import SystemFailure
+from ..connection.server import FIRST_INHERITED
 from .accepting.accepting import Accepting
 from .deciding.reloading_gate import ReloadingGate
 from .records.records import Records
 from .sessions import Sessions
 
-HINT = "install the package python3-systemd"
 Snapshot = tuple[int, int, int, str, str]
 
 
-def inherited_sockets() -> list[int]:
-    """The descriptors of the socket units, closed at exec. Raises SystemFailure."""
+def inherited_sockets(count: int) -> list[int]:
+    """The descriptors of the socket units, so many as LISTEN_FDS says, closed at exec (sd_listen_fds(3))."""
     try:
         from systemd.daemon import listen_fds
-    except ImportError as error:
-        raise SystemFailure(f"unable to take the sockets from systemd: {error}", HINT) from None
+    except ImportError:
+        descriptors = range(FIRST_INHERITED, FIRST_INHERITED + count)
+        with suppress(OSError):  # of one that is not there: adopt() tells
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)
+        return list(descriptors)
     return list(listen_fds())
 
 
@@ -31,8 +37,8 @@ class Notifier:
     """Sends the state to systemd (sd_notify(3)). Does nothing if no service manager asked for it."""
 
     def __init__(self, environment: dict[bytes, bytes]) -> None:
-        """Raises SystemFailure."""
-        self._notify = find_notify() if b"NOTIFY_SOCKET" in environment else None
+        address = environment.get(b"NOTIFY_SOCKET")
+        self._notify = find_notify(address) if address else None
         self._spare = -1
         self._keep_descriptor()
 
@@ -64,14 +70,22 @@ class Notifier:
                 self._spare = os.open("/dev/null", os.O_RDONLY)
 
 
-def find_notify() -> Callable[[str], object]:
-    """Raises SystemFailure."""
+def find_notify(address: bytes) -> Callable[[str], object]:
     try:
         from systemd.daemon import notify
-    except ImportError as error:
-        raise SystemFailure(f"unable to talk to systemd: {error}", HINT) from None
+    except ImportError:
+        return partial(send_datagram, address)
     found: Callable[[str], object] = notify
     return found
+
+
+def send_datagram(address: bytes, text: str) -> None:
+    """What sd_notify(3) does. `@` stands for the NUL of an abstract address. Raises OSError."""
+    sender = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        sender.sendto(text.encode(), b"\0" + address[1:] if address.startswith(b"@") else address)
+    finally:
+        sender.close()
 
 
 class Status:
