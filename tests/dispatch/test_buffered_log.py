@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -202,6 +203,30 @@ def test_standard_error_of_another_user_is_asked_before_each_line(
     for number in range(500):
         log.write_line(f"line {number} {'x' * 100}")
     assert log.waiting
+
+
+def test_a_line_that_is_longer_than_the_room_for_it_is_not_waited_for(
+    stalled: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise PermissionError
+
+    def read_late() -> None:
+        time.sleep(3)
+        read = 0
+        while read <= 100_000:
+            read += len(os.read(stalled[1], 1 << 16))
+
+    monkeypatch.setattr("sockgate.dispatch.descriptors.os.open", fail)
+    log = BufferedLog("sockgated", "smtp", b"")
+    reader = threading.Thread(target=read_late)
+    reader.start()
+    log.write_line("x" * 100_000)
+    waited = not reader.is_alive()
+    while log.waiting:
+        log.send()
+    reader.join()
+    assert not waited
 
 
 def test_standard_error_without_a_reader_costs_nothing(stalled: Pair) -> None:
