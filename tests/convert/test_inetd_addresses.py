@@ -40,6 +40,11 @@ def test_a_server_that_waits_gets_a_pair_of_units_for_each_address(
     assert len({unit.name for unit in conversion.units}) == 2 * len(addresses)
 
 
+def test_the_interface_of_an_address_stands_where_systemd_reads_it(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "[fe80::1%lo]:26 stream tcp6 nowait root /bin/cat")
+    assert "ListenStream=[fe80::1]:26%%lo\n" in units(conversion)
+
+
 def test_a_server_for_each_connection_has_all_addresses_in_one_unit(tmp_path: Path) -> None:
     conversion = convert(tmp_path, "127.0.0.1,127.0.0.2:26 stream tcp nowait root /bin/cat")
     assert len(conversion.converted) == 1

@@ -56,6 +56,7 @@ def test_plain_service_runs_without_a_gate(tmp_path: Path) -> None:
         ("umask = 77", "UMask=0077"), ("flags = NODELAY", "NoDelay=yes"),
         ("flags = keepalive", "KeepAlive=yes"), ("flags = LABELED", "SELinuxContextFromNet=yes"),
         ("flags = IPv4", "ListenStream=0.0.0.0:4711"), ("flags = IPv6 IPv4", "ListenStream=4711"),
+        ("bind = fe80::1%lo", "ListenStream=[fe80::1]:4711%%lo"),
         ("bind = ::1", "ListenStream=[::1]:4711"), ("interface = 127.0.0.1", "ListenStream=127.0.0.1:4711"),
         ("bind = 192.168.0.1", "FreeBind=yes"), ("v6only = yes", "BindIPv6Only=ipv6-only"),
         ("instances = 5", "MaxConnections=5"), ("instances = UNLIMITED", "MaxConnections=65536"),

@@ -7,6 +7,7 @@ import pytest
 from sockgate.ctl.gated_service import find_named
 from sockgate.ctl.main import run
 from sockgate.ctl.own_files import MARKER
+from sockgate.host.listening import expanded
 from sockgate.units.search import UnitSearch
 from tests.units.tree import write_tree
 
@@ -181,6 +182,23 @@ def test_a_shipped_service_needs_nothing_but_to_be_enabled(root: Path, capsys: p
             2,
             "--listen: '::1:7' is not a port, ADDRESS:PORT, [ADDRESS]:PORT or the path of a socket",
         ),
+        (
+            [*OWN, "--listen", "[fe80::1%eth0]:7"],
+            2,
+            "--listen: '[fe80::1%eth0]:7' is not a port, ADDRESS:PORT, [ADDRESS]:PORT or the path of a socket"
+            " (the interface stands last: [ADDRESS]:PORT%INTERFACE)",
+        ),
+        (
+            [*OWN, "--listen", "127.0.0.1:07"],
+            2,
+            "--listen: '127.0.0.1:07' is not a port, ADDRESS:PORT, [ADDRESS]:PORT or the path of a socket",
+        ),
+        ([*OWN, "--listen", "/"], 2, "--listen: '/' is not the path of a socket (2 to 107 bytes)"),
+        (
+            [*OWN, "--listen", "@" + 107 * "x"],
+            2,
+            f"--listen: '@{107 * 'x'}' is not the path of a socket (2 to 107 bytes)",
+        ),
         (["a.socket", *OWN[1:]], 2, "'a.socket' is a unit, not the name of a service (write it without .socket)"),
         (["smtp.service"], 2, "'smtp.service' is a unit, not the name of a service (write it without .service)"),
         (
@@ -196,6 +214,16 @@ def test_what_cannot_be_installed_is_refused(
     assert ctl(root, "install", *words) == code
     assert capsys.readouterr().err == f"sockgatectl: {message}\n"
     assert not (root / ETC[1:]).exists()
+
+
+def test_every_form_of_an_address_reaches_systemd_as_it_was_given(root: Path) -> None:
+    given = ["7", "127.0.0.1:7", "[fe80::1]:7%eth0", "/run/echo 100%", "@echo"]
+    listens = [word for text in given for word in ("--listen", text)]
+    own = ["--user", "mail", "--server", "/usr/bin/server", "--options", "--allow any"]
+    assert ctl(root, "install", "echo", *listens, *own) == 0
+    socket = UnitSearch(str(root)).load("echo.socket")
+    assert socket is not None
+    assert [expanded(line.value, socket) for line in socket.list("Socket", "ListenStream")] == given
 
 
 def test_a_root_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

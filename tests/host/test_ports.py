@@ -28,9 +28,12 @@ LOCALHOST6 = bytes(15) + b"\x01"
         ("127.0.0.1:25", LOCALHOST, 25, (4,)),
         ("[::1]:25", LOCALHOST6, 25, (16,)),
         ("[::ffff:127.0.0.1]:25", LOCALHOST, 25, (4,)),
-        ("[fe80::1%eth0]:25", bytes.fromhex("fe80" + "00" * 13 + "01"), 25, (16,)),
+        ("[fe80::1]:25%eth0", bytes.fromhex("fe80" + "00" * 13 + "01"), 25, (16,)),
         ("0.0.0.0:25", b"", 25, (4,)),
         ("[::]:25", b"", 25, (4, 16)),
+        ("127.0.0.1:25%lo", LOCALHOST, 25, (4,)),
+        ("025", b"", 21, (4, 16)),
+        ("0x19", b"", 25, (4, 16)),
     ],
 )
 def test_an_address_of_the_internet_is_an_endpoint(
@@ -53,6 +56,18 @@ def test_an_address_of_the_internet_is_an_endpoint(
         "::1:25",
         "[::1:25",
         "[127.0.0.1]:25",
+        "[[::1]]:25",
+        "[fe80::1%eth0]:25",
+        "[fe80::1]:25%",
+        "25%eth0",
+        "0",
+        "65536",
+        "08",
+        "2_5",
+        "-25",
+        " 25",
+        "127.0.0.1:25#name",
+        "\u0662\u0665",
     ],
 )
 def test_other_sockets_are_none(text: str) -> None:

@@ -13,8 +13,12 @@ STREAM, DATAGRAM, SEQUENTIAL = "ListenStream", "ListenDatagram", "ListenSequenti
 
 
 def endpoint(address: str, port: int) -> str:
-    """An address and a port as ListenStream= takes them. The port alone stands for every address of both families."""
-    return peer.endpoint(address, port) if address else str(port)
+    """An address and a port as ListenStream= takes them. The port alone stands for every address of both families.
+
+    The interface of a link-local address, which is behind the address elsewhere, is behind the port there.
+    """
+    address, scoped, interface = address.partition("%")
+    return (peer.endpoint(address, port) if address else str(port)) + scoped + interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Listen:
     """One listening socket.
 
     kind     the directive: STREAM or DATAGRAM, or SEQUENTIAL
-    address  in systemd's form: 25, 127.0.0.1:25, [::1]:25 or a path
+    address  in systemd's form: 25, 127.0.0.1:25, [::1]:25, [fe80::1]:25%eth0 or a path
     """
 
     kind: str

@@ -25,6 +25,8 @@ from .own_files import MARKER
 # The characters that systemd allows in the name of a unit, without those that escape or separate.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*\Z")
 MAX_CONNECTIONS = 200
+LONGEST_PATH = 107  # bytes, in systemd; a NUL follows in struct sockaddr_un
+LEADING_ZERO = re.compile(r"(^|:)0\w*(%|\Z)")  # a port that systemd reads as octal, hexadecimal or binary
 
 
 class OwnService(NamedTuple):
@@ -53,11 +55,15 @@ def check_name(name: str) -> str:
 
 def check_listen(text: str) -> str:
     """Return the text if ListenStream= accepts it, else raise UsageError."""
-    if text.startswith("/"):
+    if text.startswith(("/", "@")):
+        if not 1 < len(text.encode()) <= LONGEST_PATH:
+            raise UsageError(f"--listen: {text!r} is not the path of a socket", f"2 to {LONGEST_PATH} bytes")
         return text
-    endpoint = parse_listen(text, "tcp")
-    if endpoint is None or not 0 < endpoint.port < 65536:
-        raise UsageError(f"--listen: {text!r} is not a port, ADDRESS:PORT, [ADDRESS]:PORT or the path of a socket")
+    if parse_listen(text, "tcp") is None or LEADING_ZERO.search(text):
+        raise UsageError(
+            f"--listen: {text!r} is not a port, ADDRESS:PORT, [ADDRESS]:PORT or the path of a socket",
+            "the interface stands last: [ADDRESS]:PORT%INTERFACE" if "%" in text else "",
+        )
     return text
 
 

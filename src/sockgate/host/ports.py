@@ -50,20 +50,37 @@ class Process(NamedTuple):
 
 
 def parse_listen(text: str, protocol: str, *, only_ipv6: bool = False) -> Endpoint | None:
-    """The endpoint of `PORT`, `ADDRESS:PORT` or `[ADDRESS]:PORT` in ListenStream=. None for other kinds of sockets."""
-    address, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit()):
+    """The endpoint of `PORT`, `ADDRESS:PORT` or `[ADDRESS]:PORT` in ListenStream=, as systemd reads it.
+
+    `%INTERFACE` may stand behind an address with its port; for a link-local address it must. None for other kinds of
+    sockets, and for what systemd ignores (shared/socket-netlink.c: socket_address_parse, 252 and 257).
+    """
+    text, scoped, interface = text.partition("%")
+    address, _, digits = text.rpartition(":")
+    port = parse_port(digits)
+    if port is None or (scoped and not (address and interface)):
         return None
-    if address and (":" in address) != (address[0] == "[" and address[-1] == "]"):  # systemd ignores ::1:25
+    bracketed = address[:1] + address[-1:] == "[]"
+    if (":" in address) != bracketed:  # systemd ignores ::1:25 and [127.0.0.1]:25
         return None
     both = (16,) if only_ipv6 else (4, 16)
     try:
-        packed = pack(address.strip("[]").partition("%")[0]) if address else b""
+        packed = pack(address[1:-1] if bracketed else address) if address else b""
     except ValueError:
         return None
     if not any(packed):
-        return Endpoint(protocol, b"", int(port), (4,) if len(packed) == 4 else both)
-    return Endpoint(protocol, packed, int(port), (len(packed),))
+        return Endpoint(protocol, b"", port, (4,) if len(packed) == 4 else both)
+    return Endpoint(protocol, packed, port, (len(packed),))
+
+
+def parse_port(text: str) -> int | None:
+    """A port as systemd reads numbers: decimal, or with the prefix 0x, 0o, 0b or 0 (octal). None for none."""
+    octal = text[:1] == "0" and text.isdigit()
+    try:
+        port = int(text, 8 if octal else 0) if text.isascii() and text.isalnum() else 0
+    except ValueError:
+        return None
+    return port if 0 < port < 65536 else None
 
 
 def listeners(protocol: str) -> Iterator[tuple[Endpoint, str]]:

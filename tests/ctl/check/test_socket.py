@@ -61,13 +61,23 @@ CASES: Cases = {
     "addresses that systemd cannot read": (
         {
             SOCKET: edit(
-                SOCKET_UNIT, "ListenStream=25", "ListenStream=::1:25\nListenStream=localhost:25\nListenStream=26"
+                SOCKET_UNIT,
+                "ListenStream=25",
+                "ListenStream=::1:25\nListenStream=localhost:25\nListenStream=[fe80::1%%eth0]:25\nListenStream=0\n"
+                "ListenStream=26\nListenStream=[::1]:27%%lo\nListenStream=@%p",
             )
         },
         [
             f"{SOCKET}:{line}: error: ListenStream={text}: systemd cannot read this address, and ignores it"
-            " (write PORT, ADDRESS:PORT, [ADDRESS]:PORT for IPv6, or a path)"
-            for line, text in ((2, "::1:25"), (3, "localhost:25"))
+            " (write PORT, ADDRESS:PORT, [ADDRESS]:PORT for IPv6, [ADDRESS]:PORT%%INTERFACE, or a path)"
+            for line, text in ((2, "::1:25"), (3, "localhost:25"), (4, "[fe80::1%%eth0]:25"), (5, "0"))
+        ],
+    ),
+    "an address of a family that the gate cannot serve": (
+        {SOCKET: edit(SOCKET_UNIT, "ListenStream=25", "ListenStream=vsock::25")},
+        [
+            f"{SOCKET}:2: error: ListenStream=vsock::25: the gate serves internet and Unix sockets alone, and refuses"
+            " every client of this one (listen on a port or a path)"
         ],
     ),
     "service missing": (

@@ -228,7 +228,7 @@ TCPSERVER: Handlers = {
     "o": differs("-o keeps IP source routes, which Linux drops unless a sysctl allows them"),
     "1": differs("-1 prints the port when it listens; systemd listens before anything else starts"),
     "4": set_flag("ipv4_only", value=True), "6": mapped, "I": refuses(
-        "-I is for link-local addresses: write ListenStream=[ADDRESS%INTERFACE]:PORT by hand"),
+        "-I is for link-local addresses: write ListenStream=[ADDRESS]:PORT%%INTERFACE by hand"),
     "q": JOURNAL, "Q": JOURNAL, "v": JOURNAL,
 }  # fmt: skip
 TCPSVD: Handlers = {

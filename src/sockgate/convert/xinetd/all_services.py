@@ -60,7 +60,8 @@ def convert_all(configuration: Configuration, host: Host, *, whole: bool = True)
         service = convert(candidate, host, report)
         if service is None:
             continue
-        rivals = taken.setdefault((service.listens[0].kind, service.listens[0].address.rpartition(":")[2]), [])
+        port = service.listens[0].address.rpartition(":")[2].partition("%")[0]
+        rivals = taken.setdefault((service.listens[0].kind, port), [])
         first = next((rival for rival in rivals if collide(rival, service)), None)
         if first:
             report.add(Outcome.IGNORED, service.place, candidate.id, f"service {candidate.name}",

@@ -91,7 +91,7 @@ def port(draft: Draft, value: Value) -> Answer:
 
 def bind(draft: Draft, value: Value) -> Answer:
     """bind and interface: an address of this machine, or a name with one."""
-    text = value.word.partition("%")[0]
+    text = value.word if ":" in value.word else value.word.partition("%")[0]
     try:
         draft.address = str(ipaddress.ip_address(text))
         return translated(f"address {draft.address}")

@@ -1,9 +1,10 @@
 """Inspections of the socket unit: what it listens on, its limits, and what it starts."""
 
 from collections.abc import Iterator
+from socket import if_nametoindex
 
 from ...host.host import Host
-from ...host.listening import LISTEN_KEYS, endpoints
+from ...host.listening import LISTEN_KEYS, endpoints, expanded
 from ...host.ports import conflicting_processes, parse_listen
 from ...units.search import UnitSearch
 from ...units.unit import Unit
@@ -14,23 +15,54 @@ LISTENS = (
     "ListenStream", "ListenDatagram", "ListenSequentialPacket", "ListenFIFO", "ListenSpecial", "ListenNetlink",
     "ListenMessageQueue", "ListenUSBFunction",
 )  # fmt: skip
-OTHER_SOCKETS = ("/", "@", "vsock")
+VSOCK = "vsock"
+OTHER_SOCKETS = ("/", "@", VSOCK)
+LONGEST_INTERFACE = 15  # bytes (IFNAMSIZ)
 
 
-def address_ignored(gated: GatedService, _: Host) -> Iterator[Fault]:
+def address_ignored(gated: GatedService, host: Host) -> Iterator[Fault]:
     """An address that systemd cannot parse. It ignores the line, and without another one it does not load the unit."""
     if gated.socket is None:
         return
     for key, protocol in LISTEN_KEYS.items():
         for assignment in gated.socket.list("Socket", key):
-            text = assignment.value
-            if text.startswith(OTHER_SOCKETS) or "%" in text:
+            text = expanded(assignment.value, gated.socket)
+            if text.startswith(OTHER_SOCKETS):
                 continue
-            endpoint = parse_listen(text, protocol)
-            if endpoint is None or not 0 < endpoint.port < 65536:
+            line = f"{key}={assignment.value}"
+            if parse_listen(text, protocol) is None:
                 yield Fault(
-                    gated.socket, assignment.place, f"{key}={text}: systemd cannot read this address, and ignores it",
-                    "write PORT, ADDRESS:PORT, [ADDRESS]:PORT for IPv6, or a path",
+                    gated.socket, assignment.place, f"{line}: systemd cannot read this address, and ignores it",
+                    "write PORT, ADDRESS:PORT, [ADDRESS]:PORT for IPv6, [ADDRESS]:PORT%%INTERFACE, or a path",
+                )  # fmt: skip
+            elif host.live and lacks_interface(text.partition("%")[2]):
+                yield Fault(
+                    gated.socket, assignment.place,
+                    f"{line}: systemd ignores it, because this interface does not exist", "ip link shows those that do",
+                )  # fmt: skip
+
+
+def lacks_interface(name: str) -> bool:
+    """Whether there is no interface of this name. systemd takes every number, and alternative names, which are long."""
+    if not name or name.isdigit() or len(name.encode()) > LONGEST_INTERFACE:
+        return False
+    try:
+        return not if_nametoindex(name)
+    except OSError:
+        return True
+
+
+def not_served(gated: GatedService, _: Host) -> Iterator[Fault]:
+    """A socket of a family that no gate can serve: it refuses every client."""
+    if gated.socket is None:
+        return
+    for key in LISTENS:
+        for assignment in gated.socket.list("Socket", key):
+            if assignment.value.startswith(VSOCK):
+                yield Fault(
+                    gated.socket, assignment.place,
+                    f"{key}={assignment.value}: the gate serves internet and Unix sockets alone, and refuses every"
+                    " client of this one", "listen on a port or a path",
                 )  # fmt: skip
 
 

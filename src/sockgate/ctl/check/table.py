@@ -54,6 +54,7 @@ INSPECTIONS = (
     Inspection(ERROR, limits.memory_short),
     Inspection(ERROR, state.socket_failed),
     Inspection(ERROR, socket.address_ignored),
+    Inspection(ERROR, socket.not_served),
     Inspection(ERROR, socket.accept_mismatch),
     Inspection(ERROR, socket.several_sockets),
     Inspection(ERROR, socket.port_taken),
