@@ -4,9 +4,8 @@ import pytest
 
 from sockgate.core import Verdict
 from sockgate.core.peer import Peer
-from sockgate.dispatch import sessions
 from sockgate.dispatch.options import Limits
-from sockgate.dispatch.sessions import ClientCounts, Rate
+from sockgate.dispatch.sessions import ClientCounts
 from sockgate.dispatch.sources import network_of
 from tests.core.clients import client, local_user
 
@@ -71,49 +70,3 @@ def test_nothing_is_kept_of_a_source_that_has_left() -> None:
     for number in range(100):
         counts.leave(counts.origin(client(f"192.0.2.{number}")))
     assert (dict(counts.sources), dict(counts.networks)) == ({}, {})
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(sessions, "monotonic", clock)
-    return clock
-
-
-def test_a_burst_above_the_rate_begins_a_pause(clock: Clock) -> None:
-    rate = Rate(3, 10)
-    assert [rate.exceeded() for _ in range(4)] == [False, False, False, True]
-    clock.now += 9.9
-    assert rate.exceeded()
-    clock.now += 0.2
-    assert [rate.exceeded() for _ in range(4)] == [False, False, False, True]
-
-
-def test_a_steady_stream_at_the_rate_is_never_paused(clock: Clock) -> None:
-    rate = Rate(5, 10)
-    for _ in range(1000):
-        assert not rate.exceeded()
-        clock.now += 0.2
-
-
-def test_twice_the_rate_is_paused_within_seconds(clock: Clock) -> None:
-    rate = Rate(5, 10)
-    allowed = 0
-    while not rate.exceeded():
-        allowed += 1
-        clock.now += 0.1
-    assert allowed == 9
-
-
-def test_a_quiet_time_allows_no_longer_burst(clock: Clock) -> None:
-    rate = Rate(4, 10)
-    clock.now += 1000
-    assert [rate.exceeded() for _ in range(5)] == [False] * 4 + [True]

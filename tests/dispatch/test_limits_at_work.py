@@ -110,6 +110,19 @@ def test_above_the_rate_clients_wait_for_the_pause_to_end(gated: Start) -> None:
     assert len(one.lines(r"too many clients per second \(--rate 3/1\): accepting no clients for 1 s")) == 1
 
 
+def test_above_inetds_limit_clients_are_refused_for_the_minute(gated: Start) -> None:
+    one = gated("--max-per-minute", "2", "--at-limit", "refuse", "/bin/echo", "hello")
+    assert [one.talk() for _ in range(4)] == [b"hello\n"] * 2 + [b""] * 2
+    assert len(one.lines(r"too many clients in a minute \(--max-per-minute 2\)")) == 2
+
+
+def test_a_network_is_as_large_as_its_prefix_says(gated: Start) -> None:
+    one = gated("--max-per-network", "1", "--network-prefix", "31,128", *HOLD)
+    clients = [enter(one, "127.0.0.2"), enter(one, "127.0.0.4")]
+    assert one.talk("127.0.0.3") == b""
+    leave(one, *clients)
+
+
 def test_above_the_rate_clients_are_refused_if_so_wished(gated: Start) -> None:
     one = gated("--rate", "3/60", *FULL, "/bin/echo", "hello")
     clients = [one.connect() for _ in range(6)]  # at once: three more are welcome each second

@@ -16,15 +16,16 @@ def process(*words: str) -> Process:
 
 
 def test_without_options_there_are_forty_clients_that_wait_at_the_limit() -> None:
-    assert limits() == Limits(40, False, None, (32, 64), None, None)
+    assert limits() == Limits(40, False, None, (32, 64), None, (24, 48), None, None, None)
     assert process() == Process((), "journal", None, 0)
 
 
 def test_every_limit_can_be_set() -> None:
     assert limits(
         "--max-connections=500", "--at-limit=refuse", "--max-per-source", "4", "--source-prefix=24,56",
-        "--max-per-network", "16", "--rate=10/5",
-    ) == Limits(500, True, 4, (24, 56), 16, (10, 5))  # fmt: skip
+        "--max-per-network", "16", "--network-prefix=16,32", "--rate=10/5", "--cps=7/0", "--max-per-minute=256/600",
+    ) == Limits(500, True, 4, (24, 56), 16, (16, 32), (10, 5), (7, 0), (256, 600))  # fmt: skip
+    assert limits("--max-per-minute=9").per_minute == (9, 0)
 
 
 def test_every_other_option_can_be_set() -> None:
@@ -48,6 +49,11 @@ def test_every_other_option_can_be_set() -> None:
         ("--rate=10", "--rate: '10' is not two numbers with '/' between them"),
         ("--rate=0/5", "--rate: '0' is not a whole number from 1 to 1000000"),
         ("--rate=10/5/2", "--rate: '5/2' is not a whole number from 1 to 1000000"),
+        ("--cps=0/5", "--cps: '0' is not a whole number from 1 to 1000000"),
+        ("--cps=5/-1", "--cps: '-1' is not a whole number from 0 to 1000000"),
+        ("--max-per-minute=0", "--max-per-minute: '0' is not a whole number from 1 to 1000000"),
+        ("--max-per-minute=5/0", "--max-per-minute: '0' is not a whole number from 1 to 1000000"),
+        ("--network-prefix=24", "--network-prefix: '24' is not two numbers with ',' between them"),
         ("--log-format=syslog", "--log-format: 'syslog' is none of: journal xinetd tcpserver"),
         ("--idle-exit=0", "--idle-exit: '0' is not a whole number from 1 to 1000000"),
         ("--drain=5s", "--drain: '5s' is not a whole number from 0 to 1000000"),

@@ -154,6 +154,15 @@ def test_it_stays_as_long_as_somebody_is_there_or_comes(gated: Start) -> None:
     assert time.monotonic() - start > 0.8
 
 
+def test_it_stays_until_the_pause_of_a_rate_is_over(gated: Start) -> None:
+    """A new gate would not know of the pause."""
+    one = gated("--idle-exit", "1", "--cps", "1/4", "--at-limit", "refuse", "/bin/echo", "hello")
+    assert [one.talk(), one.talk()] == [b"hello\n", b""]
+    start = time.monotonic()
+    assert one.process.wait(20) == 0
+    assert time.monotonic() - start > 3
+
+
 def test_the_end_of_the_time_without_a_client_does_not_end_a_gate_that_has_just_accepted_one() -> None:
     settings = parse(["--idle-exit", "1", "/bin/true"])
     records = Records(BufferedLog("sockgated", "", b""))

@@ -263,8 +263,15 @@ class Dispatcher:
         self._timers.set(Timer.LEAVE, self._options.process.drain)
 
     def _leave_unused(self) -> None:
-        """The time of --idle-exit is over. A client that came since the last chores has not cancelled it yet."""
-        if self._sessions.count == 0:
+        """The time of --idle-exit is over. A client that came since the last chores has not cancelled it yet.
+
+        A rate that still counts, or pauses, must not begin anew with the next gate.
+        """
+        if self._sessions.count:
+            return
+        if seconds := self._reception.memory_left:
+            self._timers.set(Timer.LEAVE_UNUSED, seconds)
+        else:
             self._leave()
 
     def _leave(self) -> None:

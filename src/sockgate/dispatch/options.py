@@ -12,7 +12,7 @@ AT_LIMIT = ("wait", "refuse")
 LARGEST = 1_000_000
 DEFAULT_CONNECTIONS = 40  # as tcpserver and couriertcpd
 DEFAULT_SOURCE_PREFIX = (32, 64)
-NETWORK_PREFIX = (24, 48)
+DEFAULT_NETWORK_PREFIX = (24, 48)
 
 
 def count(text: str, option: str) -> int:
@@ -39,6 +39,15 @@ def rate(text: str, option: str) -> tuple[int, int]:
     return pair(text, option, "/", (LARGEST, LARGEST))
 
 
+def cps(text: str, option: str) -> tuple[int, int]:
+    return pair(text, option, "/", (LARGEST, LARGEST), least=0)
+
+
+def per_minute(text: str, option: str) -> tuple[int, int]:
+    """N or N/SECONDS."""
+    return rate(text, option) if "/" in text else (count(text, option), 0)
+
+
 def choice(word: str, option: str, choices: tuple[str, ...]) -> str:
     """One of these words. Raises UsageError."""
     if word not in choices:
@@ -46,13 +55,13 @@ def choice(word: str, option: str, choices: tuple[str, ...]) -> str:
     return word
 
 
-def pair(text: str, option: str, separator: str, most: tuple[int, int]) -> tuple[int, int]:
-    """Two numbers. Raises UsageError."""
+def pair(text: str, option: str, separator: str, most: tuple[int, int], least: int = 1) -> tuple[int, int]:
+    """Two numbers. `least` is that of the second. Raises UsageError."""
     first, found, second = text.partition(separator)
     if not found:
         message = f"{option}: {text!r} is not two numbers with {separator!r} between them"
         raise UsageError(message, cause=Cause(option, text))
-    return whole_number(first, option, 1, most[0]), whole_number(second, option, 1, most[1])
+    return whole_number(first, option, 1, most[0]), whole_number(second, option, least, most[1])
 
 
 def whole_number(text: str, option: str, least: int, most: int) -> int:
@@ -76,8 +85,17 @@ LIMIT_OPTIONS = (
         "--source-prefix V4,V6", ONCE, "limits", "what one source is, in bits of an address (32,64)", prefixes,
         DEFAULT_SOURCE_PREFIX,
     ),
-    Option("--max-per-network N", ONCE, "limits", "of which this many from one /24 or one IPv6 /48", count),
+    Option("--max-per-network N", ONCE, "limits", "of which this many from one network, a /24 or an IPv6 /48", count),
+    Option(
+        "--network-prefix V4,V6", ONCE, "limits", "what one network is, in bits of an address (24,48)", prefixes,
+        DEFAULT_NETWORK_PREFIX,
+    ),
     Option("--rate N/SECONDS", ONCE, "limits", "above N clients per second on average, pause for SECONDS", rate),
+    Option("--cps N/SECONDS", ONCE, "limits", "the same, counted as xinetd counts", cps),
+    Option(
+        "--max-per-minute N[/SECONDS]", ONCE, "limits", "above N clients in a minute, pause to its end or for SECONDS",
+        per_minute,
+    ),
     Option("--listen ADDR:PORT", MANY, "process", "listen here, or on a path, without systemd's sockets", default=()),
     Option(
         "--log-format journal|xinetd|tcpserver", ONCE, "process", "whose log lines to write", log_format, "journal"
@@ -104,7 +122,10 @@ class ResidentSettings(Settings):
         max_per_source: int | None
         source_prefix: tuple[int, int]
         max_per_network: int | None
+        network_prefix: tuple[int, int]
         rate: tuple[int, int] | None
+        cps: tuple[int, int] | None
+        max_per_minute: tuple[int, int] | None
         listen: list[str]
         log_format: str
         idle_exit: int | None
@@ -129,7 +150,10 @@ class Limits:
     per_source: int | None = None
     source_prefix: tuple[int, int] = DEFAULT_SOURCE_PREFIX
     per_network: int | None = None
+    network_prefix: tuple[int, int] = DEFAULT_NETWORK_PREFIX
     rate: tuple[int, int] | None = None
+    cps: tuple[int, int] | None = None
+    per_minute: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +187,10 @@ def read_limits(settings: ResidentSettings) -> Limits:
         per_source=settings.max_per_source,
         source_prefix=settings.source_prefix,
         per_network=settings.max_per_network,
+        network_prefix=settings.network_prefix,
         rate=settings.rate,
+        cps=settings.cps,
+        per_minute=settings.max_per_minute,
     )
 
 

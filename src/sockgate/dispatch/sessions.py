@@ -9,7 +9,7 @@ from ..core import DENY, Cause, Verdict
 from ..core.peer import Peer
 from .deciding.decision import Decision, RecordText
 from .deciding.reloading_gate import RulesInForce
-from .options import NETWORK_PREFIX, Limits
+from .options import Limits
 from .sources import Network, network_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ClientCounts:
     def origin(self, peer: Peer) -> Origin:
         """The source and the network of this client."""
         source = network_of(peer, self._limits.source_prefix)
-        return source, network_of(peer, NETWORK_PREFIX) if self._limits.per_network else None
+        return source, network_of(peer, self._limits.network_prefix) if self._limits.per_network else None
 
     def enter(self, origin: Origin) -> int | Verdict:
         """Count this client. Returns the number of clients from its source, or the refusal if a limit is reached."""
@@ -64,38 +64,6 @@ def decrement(counts: dict[Network, int], key: Network) -> None:
 def refusal(option: str, limit: int, where: str = "") -> Verdict:
     connections = "1 connection" if limit == 1 else f"{limit} connections"
     return Verdict(DENY, Cause(option, str(limit)), f"already {connections} {where}".rstrip() + f" ({option})")
-
-
-class Rate:
-    """--rate N/SECONDS, like xinetd's cps: if more than N clients per second come on average, a pause begins.
-
-    It is a token bucket that holds N tokens, so a burst of N is always served. xinetd divides by whole seconds instead,
-    and already pauses at a steady N per second (access.c, 2.3.15).
-    """
-
-    def __init__(self, most: int, pause: int) -> None:
-        self._most = most
-        self.pause = pause
-        self._tokens = float(most)
-        self._updated = monotonic()
-        self._paused_until = 0.0
-
-    def exceeded(self) -> bool:
-        """Count a client. True if it is one too many, which begins a pause, and for all clients during the pause."""
-        now = monotonic()
-        if now < self._paused_until:
-            return True
-        self._tokens = min(self._most, self._tokens + (now - self._updated) * self._most) - 1
-        self._updated = now
-        if self._tokens >= 0:
-            return False
-        self._paused_until = now + self.pause
-        self._tokens = float(self._most)
-        return True
-
-    @property
-    def cause(self) -> Cause:
-        return Cause("--rate", f"{self._most}/{self.pause}")
 
 
 class Session:

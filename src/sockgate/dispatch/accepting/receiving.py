@@ -13,9 +13,10 @@ from ..deciding.decision import Decision
 from ..deciding.reloading_gate import ReloadingGate, RulesInForce
 from ..descriptors import send_now
 from ..options import Limits
+from ..rates import rates_of
 from ..records.records import Records
 from ..servers.ended_servers import EndedServers
-from ..sessions import AdmittedClient, Pending, Rate, Session, Sessions
+from ..sessions import AdmittedClient, Pending, Session, Sessions
 from .accepting import Accepting
 from .refusals import Refusals
 
@@ -37,7 +38,7 @@ class Reception:
         self.refusals = refusals
         self._records = records
         self._ended = ended
-        self._rate = Rate(*limits.rate) if limits.rate else None
+        self._rates = rates_of(limits)
         self._refuse_at_limit = limits.refuse
 
     def receive(self, connection: _socket.socket, gate: ReloadingGate) -> AdmittedClient | None:
@@ -78,17 +79,22 @@ class Reception:
 
     def count(self, peer: Peer, *, is_proxy: bool = False) -> Session | Verdict:
         """The new session, or the verdict if a limit refuses the client. Behind a proxy the client is not known yet."""
-        if self._rate and self._rate.exceeded():
-            reason = f"too many clients per second ({self._rate.cause})"
-            if self._refuse_at_limit:
-                return Verdict(DENY, self._rate.cause, reason)
-            self._accepting.pause(self._rate.pause, reason)
+        for rate in self._rates:
+            if rate.exceeded():
+                if self._refuse_at_limit:
+                    return rate.verdict
+                self._accepting.pause(rate.seconds, rate.verdict.reason)
         begin = self._sessions.begin_behind_proxy if is_proxy else self._sessions.begin
         admitted = begin(peer)
         if isinstance(admitted, Verdict):  # the limit is reached, but some of its clients may have left already
             self._ended.take_leave()
             admitted = begin(peer)
         return admitted
+
+    @property
+    def memory_left(self) -> float:
+        """The seconds for which the clients so far count for a rate; 0 without one."""
+        return max((rate.memory_left for rate in self._rates), default=0.0)
 
     def uncount(self, session: Session) -> None:
         self._sessions.end(session)

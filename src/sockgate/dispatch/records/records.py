@@ -186,6 +186,8 @@ XINETD_REASONS = {
     "--max-per-source": "per_source_limit",
     "--max-per-network": "per_source_limit",
     "--rate": "connections per second",
+    "--cps": "connections per second",
+    "--max-per-minute": "connections per second",
     "--access-times": "time",
     "--max-load": "load",
     "--hosts-access": "libwrap",
