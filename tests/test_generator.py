@@ -48,7 +48,9 @@ def written(folder: Path) -> list[str]:
 
 def test_each_service_gets_units_and_its_socket_starts_at_boot(tmp_path: Path) -> None:
     assert generate(str(tree(tmp_path, a=service("a"))), str(tmp_path / "out"), HOST) == []
-    assert written(tmp_path) == ["a.socket", "a@.service", "sockets.target.wants/a.socket"]
+    assert written(tmp_path) == [
+        "a.service", "a.socket", "a@.service", "sockets.target.wants/a.socket",
+    ]  # fmt: skip
     assert (tmp_path / "out/sockets.target.wants/a.socket").resolve() == tmp_path / "out/a.socket"
     assert "User=65534" in (tmp_path / "out/a@.service").read_text(), "the accounts are read without asking a service"
 
@@ -56,7 +58,7 @@ def test_each_service_gets_units_and_its_socket_starts_at_boot(tmp_path: Path) -
 def test_a_broken_file_costs_no_other_and_a_refusal_is_told(tmp_path: Path) -> None:
     root = tree(tmp_path, a="service a\n{\n", b=service("b"), c=service("c").replace("UNLISTED", "RPC"))
     complaints = generate(str(root), str(tmp_path / "out"), HOST)
-    assert written(tmp_path)[0] == "b.socket"
+    assert written(tmp_path)[0] == "b.service"
     assert complaints[0] == (
         f"{root}/etc/xinetd.d/a:1: a: ignored: service a: the closing '}}' is missing; xinetd drops the whole entry"
     )
@@ -68,7 +70,7 @@ def test_xinetd_conf_is_read_if_there_is_one(tmp_path: Path) -> None:
     root = tree(tmp_path, a=service("a"))
     (root / "etc/xinetd.conf").write_text(service("main"))
     generate(str(root), str(tmp_path / "out"), HOST)
-    assert written(tmp_path)[0] == "main.socket"
+    assert written(tmp_path)[0] == "main.service"
 
 
 def enable(root: Path, name: str, text: str) -> None:
@@ -87,7 +89,9 @@ def test_a_unit_that_exists_is_left_alone_and_ours_gets_another_name(tmp_path: P
     units.mkdir(parents=True)
     (units / "a@.service").write_text("[Service]\n")
     assert generate(str(root), str(tmp_path / "out"), HOST) == []
-    assert [name for name in written(tmp_path) if name.startswith("a")] == ["a-sockgate.socket", "a-sockgate@.service"]
+    assert [name for name in written(tmp_path) if name.startswith("a")] == [
+        "a-sockgate.service", "a-sockgate.socket", "a-sockgate@.service",
+    ]  # fmt: skip
 
 
 def test_a_masked_name_is_not_served(tmp_path: Path) -> None:
@@ -96,7 +100,7 @@ def test_a_masked_name_is_not_served(tmp_path: Path) -> None:
     units.mkdir(parents=True)
     (units / "a.socket").symlink_to("/dev/null")
     (complaint,) = generate(str(root), str(tmp_path / "out"), HOST)
-    assert written(tmp_path)[0] == "b.socket"
+    assert written(tmp_path)[0] == "b.service"
     assert complaint.endswith("a:1: a: refused: service a: /etc/systemd/system/a.socket is masked; the service is not "
                               "converted")  # fmt: skip
 
@@ -210,7 +214,7 @@ def test_what_was_converted_before_is_left_to_that_without_a_word(prefix: str, t
     conversion = programs.convert("xinetd", [f"{root}/etc/xinetd.d/a"], HOST, prefix)
     install(conversion, "xinetd", UnitSearch(str(root)))
     assert generate(str(root), str(tmp_path / "out"), HOST) == []
-    assert written(tmp_path)[0] == "b.socket"
+    assert written(tmp_path)[0] == "b.service"
 
 
 def test_a_bad_line_in_defaults_costs_the_services_that_it_reaches(tmp_path: Path) -> None:
@@ -230,7 +234,7 @@ def test_a_service_whose_name_ends_like_a_converted_one_is_not_left_out(tmp_path
     install(programs.convert("xinetd", [f"{root}/etc/xinetd.d/a"], HOST), "xinetd", UnitSearch(str(root)))
     (root / "etc/xinetd.d/a").write_text(service("tftp") + service("ftp", 8))
     assert generate(str(root), str(tmp_path / "out"), HOST) == []
-    assert written(tmp_path)[0] == "ftp.socket"
+    assert written(tmp_path)[0] == "ftp.service"
 
 
 def test_a_template_of_ours_gives_way_with_its_drop_ins_unless_it_is_enabled(tmp_path: Path) -> None:
@@ -261,7 +265,7 @@ def test_that_xinetd_would_read_inetd_conf_is_not_told_where_it_is_read(tmp_path
     (root / "etc/inetd.conf").write_text("# nothing\n79 stream tcp nowait nobody /bin/cat cat\n")
     assert generate(str(root), str(tmp_path / "out"), HOST) == []
     assert [name for name in written(tmp_path) if "/" not in name] == [
-        "a.socket", "a@.service", "port-79.socket", "port-79@.service",
+        "a.service", "a.socket", "a@.service", "port-79.service", "port-79.socket", "port-79@.service",
     ]  # fmt: skip
 
 
@@ -286,7 +290,7 @@ def test_nothing_is_written_while_another_super_server_is_installed_and_enabled(
     (root / link).parent.mkdir(parents=True, exist_ok=True)
     (root / link).symlink_to("/dev/zero")
     generate(str(root), str(tmp_path / "out"), HOST)
-    assert written(tmp_path)[0] == "a.socket", "it is not installed"
+    assert written(tmp_path)[0] == "a.service", "it is not installed"
     shutil.rmtree(tmp_path / "out")
     (root / "usr/sbin").mkdir(parents=True)
     (root / "usr/sbin" / program).write_text("")
@@ -295,7 +299,7 @@ def test_nothing_is_written_while_another_super_server_is_installed_and_enabled(
     assert not (tmp_path / "out").exists()
     (root / link).unlink()
     generate(str(root), str(tmp_path / "out"), HOST)
-    assert written(tmp_path)[0] == "a.socket", "it is not enabled"
+    assert written(tmp_path)[0] == "a.service", "it is not enabled"
 
 
 def test_a_complaint_about_any_file_name_is_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,8 +65,9 @@ def test_access_rules_are_taken_over_as_they_are(tmp_path: Path) -> None:
     [
         ("IMAPDSTART=NO", "IMAPDSTART=NO", Outcome.APPROXIMATED,
          "it was not started; enable the socket only if you want it"),
-        ("MAXPERC=3", "MAXPERC=3", Outcome.APPROXIMATED,
-         "systemd has no limit per network; sockgated(8) has: --max-per-network 3"),
+        ("MAXPERC=3", "MAXPERC=3", Outcome.TRANSLATED, ""),
+        ("MAXPERIP=3\nTCPDOPTS=-denymsg=no", "MAXPERIP=3", Outcome.APPROXIMATED,
+         "a client above it is sent the text of -denymsg, which couriertcpd did not send"),
         ("PORT=nonsense", "PORT=nonsense", Outcome.REFUSED,
          "'nonsense' with protocol tcp is neither in /etc/services nor a port; the service is not converted"),
         ("MAXPERIP=x", "MAXPERIP=x", Outcome.REFUSED, "'x' is no number; the service is not converted"),

@@ -18,7 +18,11 @@ from sockgate.convert.report_text import render_text
 from sockgate.convert.result import Conversion
 from sockgate.convert.xinetd.configuration import Configuration
 from sockgate.core import GateError
+from sockgate.core.options import GATE_OPTIONS
 from sockgate.core.options import parse as parse_options
+from sockgate.dispatch.options import OPTIONS as RESIDENT_OPTIONS
+from sockgate.dispatch.options import parse as parse_resident
+from sockgate.dispatch.options import read_options
 from sockgate.host.host import Host
 from sockgate.units import reader
 from sockgate.units.command import parse_commands
@@ -78,14 +82,16 @@ def test_the_reader_of_units_and_the_gate_take_what_is_written() -> None:
         for assignment in assignments:
             if assignment.key == "ExecStart":
                 (command,) = parse_commands(assignment, UnitName.parse(unit.name))
-                if command.program.endswith("/sockgate"):
-                    build_gate(list(command.words))
+                if command.program.endswith(("/sockgate", "/sockgated")):
+                    build_gate(command.program.rpartition("/")[2], list(command.words))
 
 
-def build_gate(words: list[str]) -> None:
+def build_gate(program: str, words: list[str]) -> None:
     """The gate takes these options. A file that is missing where the tests run is no fault of the options."""
     try:
-        Gate(parse_options(words))
+        if program == "sockgated":
+            read_options(parse_resident(words))
+        Gate(parse_options(words, RESIDENT_OPTIONS if program == "sockgated" else GATE_OPTIONS))
     except GateError as error:
         if "unable to read" not in str(error) and "No such file" not in str(error):
             raise

@@ -88,10 +88,10 @@ def test_an_address_line_holds_for_the_lines_behind_it(tmp_path: Path) -> None:
     assert "ListenStream=127.0.0.1:26\n" in units(conversion)
 
 
-def test_lines_for_both_families_make_one_pair_of_units(tmp_path: Path) -> None:
+def test_lines_for_both_families_make_one_service(tmp_path: Path) -> None:
     lines = [f"26 stream {protocol} nowait root /bin/cat" for protocol in ("tcp", "tcp6")]
     conversion = convert(tmp_path, *lines)
-    assert [unit.name for unit in conversion.units] == ["port-26.socket", "port-26@.service"]
+    assert [unit.name for unit in conversion.units] == ["port-26.socket", "port-26@.service", "port-26.service"]
     assert "ListenStream=0.0.0.0:26\nListenStream=[::]:26\nBindIPv6Only=ipv6-only\n" in units(conversion)
 
 

@@ -35,7 +35,7 @@ def test_a_server_that_waits_gets_a_pair_of_units_for_each_address(
         (listen,) = (line for line in assignments if line.key.startswith("Listen"))
         found.append(listen.value)
         assert any(line.key == "BindIPv6Only" for line in assignments) is listen.value.startswith("[")
-        assert "StandardInput=socket\n" in format_unit(one.service_unit)
+        assert "StandardInput=socket\n" in format_unit(one.units[1])
     assert found == addresses
     assert len({unit.name for unit in conversion.units}) == 2 * len(addresses)
 

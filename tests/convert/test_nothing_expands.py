@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sockgate.convert import programs
 from sockgate.convert.result import Conversion
 from sockgate.core.options import parse
+from sockgate.dispatch.options import parse as parse_resident
 from sockgate.host.host import Host
 from sockgate.units import reader
 from sockgate.units.command import Variable, parse_commands
@@ -22,7 +23,8 @@ from sockgate.units.reader import Assignment, Place
 from sockgate.units.writer import format_unit
 
 HOST = Host(systemd=257, asks_services=False)
-NAME = UnitName.parse("x@7.service")
+CONNECTION, RESIDENT = "x@7.service", "x.service"
+BOTH = (CONNECTION, RESIDENT)
 # Every name that a word below could expand to: a variable that is expanded shows.
 SET = dict.fromkeys(("HOME", "A", "MAILDIRPATH", "SOCKGATE_LIMITS"), Variable("EXPANDED", Place("x", 1)))
 PIECES = ("${HOME}", "$A", "$$", "%n", "%%", "%", "\\", "\\n", "'", '"', ";", "#", "-", "@", "!", "a", "é", "{", "=")
@@ -36,18 +38,19 @@ def convert(program: str, text: str, name: str) -> Conversion:
         return programs.convert(program, [str(path)], HOST)
 
 
-def read(conversion: Conversion, key: str) -> list[Assignment]:
-    text = format_unit(conversion.converted[0].service_unit)
+def read(conversion: Conversion, key: str, engine: str = CONNECTION) -> list[Assignment]:
+    _, *services = conversion.converted[0].units
+    text = format_unit(services[BOTH.index(engine)])
     assignments, ignored = reader.parse(text, "x")
     assert not ignored
     assert sum(one.key == "SyslogLevelPrefix" for one in assignments) == 1, "nothing swallows a line"
     return [one for one in assignments if one.key == key]
 
 
-def started(conversion: Conversion) -> list[str]:
+def started(conversion: Conversion, engine: str = CONNECTION) -> list[str]:
     """The words that the process gets."""
-    (line,) = read(conversion, "ExecStart")
-    (command,) = parse_commands(line, NAME)
+    (line,) = read(conversion, "ExecStart", engine)
+    (command,) = parse_commands(line, UnitName.parse(engine))
     return [command.program, *(word.text for word in command.arguments(SET))]
 
 
@@ -58,28 +61,35 @@ def test_arguments_and_variables_of_xinetd_reach_the_server_unchanged(word: str)
     conversion = convert("xinetd", text, "x")
     assert started(conversion)[-1] == word
     (variable,) = read(conversion, "Environment")
-    assert [expand(one, NAME) for one in split_words(variable.value)] == [f"V={word}"]
+    assert [expand(one, UnitName.parse(CONNECTION)) for one in split_words(variable.value)] == [f"V={word}"]
+    found = started(conversion, RESIDENT)
+    assert found[-1] == word
+    assert f"V={word}" in found
 
 
 @given(words)
 def test_arguments_of_inetd_reach_the_server_unchanged(word: str) -> None:
-    assert started(convert("inetd", f"7 stream tcp nowait root /bin/cat cat {word}\n", "inetd.conf"))[-1] == word
+    conversion = convert("inetd", f"7 stream tcp nowait root /bin/cat cat {word}\n", "inetd.conf")
+    assert [started(conversion, engine)[-1] for engine in BOTH] == [word, word]
 
 
 @given(words)
 def test_words_of_a_run_script_reach_the_server_unchanged(word: str) -> None:
     text = f"#!/bin/sh\nexport V={shlex.quote(word)}\nexec tcpserver -RHl0 0 7 /bin/cat {shlex.quote(word)}\n"
-    found = started(convert("tcpserver", text, "x"))
-    assert found[-1] == word
-    assert f"V={word}" in found
+    conversion = convert("tcpserver", text, "x")
+    for found in (started(conversion, engine) for engine in BOTH):
+        assert found[-1] == word
+        assert f"V={word}" in found
 
 
 @given(words)
 def test_the_folder_of_a_run_script_is_that_folder(word: str) -> None:
     folder = f"/srv/{word}"
     text = f"#!/bin/sh\nexec chpst -C {shlex.quote(folder)} tcpserver -RHl0 0 7 /bin/cat\n"
-    (line,) = read(convert("tcpserver", text, "x"), "WorkingDirectory")
-    assert expand(line.value, NAME).removeprefix("-").rstrip("/") == folder
+    conversion = convert("tcpserver", text, "x")
+    for engine in BOTH:
+        (line,) = read(conversion, "WorkingDirectory", engine)
+        assert expand(line.value, UnitName.parse(engine)).removeprefix("-").rstrip("/") == folder
 
 
 @given(words)
@@ -88,7 +98,9 @@ def test_the_deny_message_of_courier_is_sent_as_it_is_written(word: str) -> None
     conversion = convert(
         "couriertcpd", f"TCPDOPTS={shlex.quote(f'-nodnslookup -denymsg={shlex.quote(word)}')}\n", "imapd"
     )
-    assert parse(started(conversion)[1:]).deny_message == f"{word}\r\n".encode()
+    message = f"{word}\r\n".encode()
+    assert parse(started(conversion)[1:]).deny_message == message
+    assert parse_resident(started(conversion, RESIDENT)[1:]).deny_message == message
 
 
 def test_a_folder_with_a_backslash_at_its_end_leaves_the_next_line_alone() -> None:

@@ -160,7 +160,7 @@ def test_line_is_refused_and_nothing_is_written(line: str, variables: str, reaso
 )  # fmt: skip
 def test_what_differs_is_said(line: str, variables: str, difference: str, tmp_path: Path) -> None:
     conversion = convert(tmp_path, line, f"CERTFILE=cert.pem {variables}")
-    assert len(conversion.units) == 2
+    assert len(conversion.units) == 3
     assert difference in texts(conversion, Outcome.APPROXIMATED) + texts(conversion, Outcome.BROKEN)
 
 

@@ -189,7 +189,8 @@ def test_a_service_folder_is_named_by_itself(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "run").write_text("exec tcpserver -RH 0 25 /bin/cat\n")
     conversion = programs.convert("tcpserver", [str(folder)], HOST)
-    assert [unit.name for unit in conversion.units] == ["qmail-smtpd.socket", "qmail-smtpd@.service"]
+    names = [unit.name for unit in conversion.units]
+    assert names == ["qmail-smtpd.socket", "qmail-smtpd@.service", "qmail-smtpd.service"]
 
 
 def test_what_the_script_runs_first_is_reported(tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ def test_what_no_unit_can_hold_is_refused_and_costs_no_other(command: tuple[str,
     report = Report()
     conversion = build([plain("bad", command), plain("good")], report, HOST)
     assert [service.name for service in conversion.services] == ["good"]
-    (entry,) = report.entries
+    entry, chosen = report.entries
+    assert chosen.what == "--engine auto"
     assert (entry.outcome, entry.text) == (Outcome.REFUSED, f"{text}; the service is not converted")
 
 

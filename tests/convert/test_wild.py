@@ -86,7 +86,7 @@ def test_each_file_is_counted_by_what_became_of_it(tmp_path: Path) -> None:
         "tcprules/rules": ("converted", []),
         "tcprules/torn": ("refused", []),
     }
-    assert outcomes["xinetd/probe"].counts["units"] == 2
+    assert outcomes["xinetd/probe"].counts["units"] == 3
     assert outcomes["tcprules/rules"].counts["rules"] == 2
 
 

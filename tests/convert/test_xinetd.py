@@ -348,9 +348,9 @@ def test_a_name_that_services_5_has_forgotten_gets_the_port_that_is_assigned_to_
 
 def test_systemd_before_255_gets_no_setting_that_it_does_not_know(tmp_path: Path) -> None:
     (tmp_path / "x").write_text(service(extra="cps = 30 10"))
-    old = programs.convert("xinetd", [str(tmp_path / "x")], Host(systemd=252, hosts_files=()))
+    old = programs.convert("xinetd", [str(tmp_path / "x")], Host(systemd=252, hosts_files=()), engine="connection")
     assert "PollLimit" not in units(old)
-    assert about(old, "cps")[1].endswith("run the service under sockgated(8) with --rate 30/10")
+    assert about(old, "cps")[1].endswith("With Accept=no sockgated(8) has the exact limit: --cps 30/10")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def write(folder: Path, text: str) -> str:
 def test_exit_code_is_0_if_everything_means_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "units"
     assert main.run(["convert", "xinetd", write(tmp_path, CLEAN % 7), "--output", str(output)]) == 0
-    assert sorted(path.name for path in output.iterdir()) == ["probe.socket", "probe@.service"]
+    assert sorted(path.name for path in output.iterdir()) == ["probe.service", "probe.socket", "probe@.service"]
     assert "Services converted: 1." in capsys.readouterr().out
 
 
@@ -111,8 +111,8 @@ def test_json_lists_services_units_and_one_entry_per_attribute(
     told = json.loads(capsys.readouterr().out)
     assert told["services"] == [{"name": "probe", "file": file, "line": 1}]
     assert told["refused"] == []
-    assert told["units"] == ["probe.socket", "probe@.service"]
-    assert [entry["line"] for entry in told["report"]] == [3, 4, 5, 6, 7, 8, 9]
+    assert told["units"] == ["probe.socket", "probe@.service", "probe.service"]
+    assert [entry["line"] for entry in told["report"]] == [3, 4, 5, 6, 7, 8, 9, 1]
     assert told["report"][1] == {
         "outcome": "translated", "file": file, "line": 4, "service": "probe", "what": "port = 7", "became": ["port 7"],
         "text": "",
@@ -135,7 +135,7 @@ def test_install_writes_the_units_and_says_how_to_switch_over_and_back(tmp_path:
         "  systemctl enable --now probe.socket\n"
         "To switch back:\n"
         "  systemctl disable --now probe.socket\n"
-        f"  rm {folder}/probe.socket {folder}/probe@.service\n"
+        f"  rm {folder}/probe.socket {folder}/probe@.service {folder}/probe.service\n"
         "  systemctl daemon-reload\n"
         "  systemctl enable xinetd\n"
         "  systemctl start xinetd\n"
@@ -181,7 +181,9 @@ def test_a_name_that_another_unit_has_is_no_obstacle(tmp_path: Path, *, enabled:
     vendor_socket(tmp_path, "1", enabled=enabled)
     conversion = placed(tmp_path)
     install(conversion, "xinetd", UnitSearch(str(tmp_path)))
-    assert [unit.name for unit in conversion.units] == ["probe-sockgate.socket", "probe-sockgate@.service"]
+    assert [unit.name for unit in conversion.units] == [
+        "probe-sockgate.socket", "probe-sockgate@.service", "probe-sockgate.service",
+    ]  # fmt: skip
     assert "--name probe-sockgate" not in (tmp_path / "etc/systemd/system/probe-sockgate.socket").read_text()
     again = placed(tmp_path)
     assert [service.name for service in again.services] == ["probe-sockgate"], "it replaces its own units"
@@ -325,7 +327,7 @@ def test_switching_over_runs_the_commands_up_to_the_first_that_fails(tmp_path: P
 def test_nothing_is_switched_over_unseen_if_one_of_two_services_would_be_lost(tmp_path: Path) -> None:
     lost = CLEAN.replace("probe", "lost").replace("wait = no", "wait = yes\n    only_from = 10.0.0.0")
     conversion = programs.convert("xinetd", [write(tmp_path, CLEAN % 7 + lost % 9)], Host(asks_services=False))
-    assert [unit.name for unit in conversion.units] == ["probe.socket", "probe@.service"]
+    assert [unit.name for unit in conversion.units] == ["probe.socket", "probe@.service", "probe.service"]
     with pytest.raises(ConfigError, match=r"^unable to convert lost: nothing is installed or switched over"):
         refuse_losses(conversion)
     refuse_losses(converted(tmp_path))

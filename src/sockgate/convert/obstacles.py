@@ -18,6 +18,7 @@ from .extra_files import FOLDER
 from .outcomes import blocked, entry_of, refused
 from .report import Report
 from .service import Listen, Service
+from .unit_plan import unit_names
 
 SUFFIX = "-sockgate"  # of the other name
 
@@ -88,7 +89,7 @@ class Surroundings:
             if name in self.names:
                 continue
             taken = list(self.taken(name, service))
-            mask = next(filter(lambda path: is_mask(self.search.host_path(path)), taken), "")
+            mask = next((path for path in taken if self.forbids(path, service)), "")
             if mask:
                 answer = blocked(f"{mask} is masked")
                 report.entries.append(entry_of(service.old_name, service.place, f"service {name}", answer))
@@ -99,12 +100,17 @@ class Surroundings:
 
     def taken(self, name: str, service: Service) -> Iterator[str]:
         """The units and files that a service of this name would hide or overwrite."""
-        for unit in (f"{name}.socket", f"{name}.service" if service.wait else f"{name}@.service"):
+        for unit in unit_names(name, service):
             yield from (path for path in obstacles(self.search.root, unit) if not self.may_replace(path))
         for needed, suffix in ((service.tls, "conf"), (service.secrets, "env")):
             path = f"{FOLDER}/{name}.{suffix}"
             if needed and os.path.lexists(self.search.host_path(path)) and not self.may_replace(path):
                 yield path
+
+    def forbids(self, path: str, service: Service) -> bool:
+        """Whether this is a mask that speaks of the service. One of NAME.service may speak of a daemon of that name."""
+        of_a_daemon = service.takes_connections and path.endswith(".service") and not path.endswith("@.service")
+        return is_mask(self.search.host_path(path)) and not of_a_daemon
 
     def may_replace(self, path: str) -> bool:
         return self.replaces and bool(converted_from(self.search.host_path(path)))

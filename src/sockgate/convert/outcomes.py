@@ -1,6 +1,6 @@
 """The answers that a handler can give: what became of one thing that was read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .input_files import Place
 from .report import Entry, Outcome
@@ -10,9 +10,10 @@ from .report import Entry, Outcome
 class Answer:
     """The answer of a handler about a value, a word or a line.
 
-    became  the directives or options, as they stand in the unit
-    blocks  whether the service cannot be written: access would change, or the old program did not run it either
-    advice  what to change in the unit, if one is written
+    became    the directives or options, as they stand in the unit
+    blocks    whether the service cannot be written: access would change, or the old program did not run it either
+    advice    what to change in the unit, if one is written
+    resident  the answer in place of this one if the service begins with the resident engine; None for the same
     """
 
     outcome: Outcome
@@ -20,6 +21,7 @@ class Answer:
     became: tuple[str, ...] = ()
     blocks: bool = False
     advice: str = ""
+    resident: "Answer | None" = None
 
 
 def translated(*became: str, text: str = "") -> Answer:
@@ -49,7 +51,13 @@ def blocked(text: str) -> Answer:
     return Answer(Outcome.REFUSED, text, blocks=True)
 
 
+def by_engine(connection: Answer, resident: Answer) -> Answer:
+    """An answer that depends on the engine, which is chosen when the whole service is known."""
+    return replace(connection, resident=resident)
+
+
 def entry_of(service: str, place: Place, what: str, answer: Answer) -> Entry:
     """The line of the report for an answer."""
     text = f"{answer.text}; the service is not converted" if answer.blocks else answer.text
-    return Entry(answer.outcome, place, service, what, answer.became, text, answer.blocks, answer.advice)
+    resident = entry_of(service, place, what, answer.resident) if answer.resident else None
+    return Entry(answer.outcome, place, service, what, answer.became, text, answer.blocks, answer.advice, resident)

@@ -21,11 +21,12 @@ class Outcome(StrEnum):
 class Entry:
     """One line of the report.
 
-    what     the attribute, option or statement as it was written
-    became   the directives or gate options that replace it, each as it stands in the unit
-    text     the difference, why it is refused, or why the old program ignored it; and what to do
-    blocks   whether the whole service is not converted because of it
-    advice   what to change in the unit; left out if no unit is written
+    what      the attribute, option or statement as it was written
+    became    the directives or gate options that replace it, each as it stands in the unit
+    text      the difference, why it is refused, or why the old program ignored it; and what to do
+    blocks    whether the whole service is not converted because of it
+    advice    what to change in the unit; left out if no unit is written
+    resident  what stands in place of this if the service begins with the resident engine; None for the same
     """
 
     outcome: Outcome
@@ -36,6 +37,7 @@ class Entry:
     text: str = ""
     blocks: bool = False
     advice: str = ""
+    resident: "Entry | None" = None
 
     def __str__(self) -> str:
         service = f"{printable(self.service)}: " if self.service else ""
@@ -66,6 +68,12 @@ class Report:
         self, outcome: Outcome, place: Place, service: str, what: str, text: str = "", became: tuple[str, ...] = ()
     ) -> None:
         self.entries.append(Entry(outcome, place, service, what, became, text))
+
+    def settle(self, resident: Container[str]) -> None:
+        """Decide the entries that depend on the engine. The services with these names begin with the resident one."""
+        self.entries = [
+            replace((entry.service in resident and entry.resident) or entry, resident=None) for entry in self.entries
+        ]
 
     def give_advice(self, written: Container[str]) -> None:
         """Add the advice to the texts for the services with these names. Drop it for all others."""

@@ -9,10 +9,12 @@ from ..core.options import parse
 from ..host.host import Host
 from ..units.model import UnitFile
 from ..units.writer import format_unit
+from .engines import AUTO, with_engine
 from .extra_files import ExtraFile
 from .file_access import remedy, runs_as_root, unreadable
+from .outcomes import entry_of
 from .report import Entry, Outcome, Report
-from .service import Service
+from .service import Engine, Service
 from .unit_plan import extra_files, gate_words, unit_files
 
 NOT_TESTED = "Convert as root to have it tested whether the users of the services can read the files of their gates."
@@ -21,16 +23,15 @@ FOR_EVERY_SERVICE = "What differs for every service, standard error first of all
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """One service with all that it needs: its socket unit, its service unit, and extra files."""
+    """One service with all that it needs: its units, the socket first, and extra files."""
 
     service: Service
-    socket_unit: UnitFile
-    service_unit: UnitFile
+    units: tuple[UnitFile, ...]
     files: tuple[ExtraFile, ...] = ()
 
     @property
-    def units(self) -> tuple[UnitFile, UnitFile]:
-        return self.socket_unit, self.service_unit
+    def socket_unit(self) -> UnitFile:
+        return self.units[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +109,23 @@ def is_told(error: ConfigError, service: Service, report: Report) -> bool:
     return bool(file) and any(entry.service == service.old_name and file in " ".join(entry.became) for entry in entries)
 
 
-def build(services: Iterable[Service], report: Report, host: Host) -> Conversion:
+def build(services: Iterable[Service], report: Report, host: Host, engine: str = AUTO) -> Conversion:
     """Make units for each service. A service that no unit file can express is refused; the others still count."""
     converted: list[Converted] = []
-    for service in services:
+    for undecided in services:
+        service, answer = with_engine(undecided, engine)
         try:
             one = converted_service(service, host)
-            if service.gated:
+            if service.gated or service.takes_connections:
                 check_gate(service, host, report)
         except GateError as error:
             what, text = f"service {service.name}", f"{error}; the service is not converted"
             report.entries.append(Entry(Outcome.REFUSED, service.place, service.name, what, (), text, blocks=True))
             continue
         converted.append(one)
+        if answer:
+            report.entries.append(entry_of(service.old_name, service.place, f"--engine {engine}", answer))
+    report.settle({one.service.old_name for one in converted if one.service.engine is Engine.RESIDENT})
     report.give_advice({one.service.old_name for one in converted})
     if converted:
         report.notes.append(FOR_EVERY_SERVICE)
@@ -131,7 +136,7 @@ def build(services: Iterable[Service], report: Report, host: Host) -> Conversion
 
 def converted_service(service: Service, host: Host) -> Converted:
     """The service with its units and files. Raises ConfigError for what a unit or a file cannot hold."""
-    one = Converted(service, *unit_files(service, host), extra_files(service))
+    one = Converted(service, unit_files(service, host), extra_files(service))
     for unit in one.units:
         format_unit(unit)
     return one

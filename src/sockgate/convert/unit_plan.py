@@ -1,44 +1,52 @@
-"""From a service record to its unit files: NAME.socket with NAME@.service, or with NAME.service if it waits."""
+"""From a service record to its unit files: NAME.socket, with NAME@.service and NAME.service for its two engines.
+
+A service that does not take one connection for each process has NAME.socket and one service.
+"""
 
 from collections.abc import Iterator
-from itertools import starmap
+from itertools import repeat, starmap
 
 from ..core import ConfigError
 from ..host.host import Host
+from ..units import resident
 from ..units.envfile import format_assignment
 from ..units.model import Command, Directive, Environment, File, Section, UnitFile, Variable, Word, section
 from . import stunnel
 from .extra_files import FOLDER, ExtraFile
 from .input_files import printable
-from .service import NO_LIMIT, Service
+from .service import LARGEST, NO_LIMIT, Engine, Service
 
 MODE_OF_SECRETS = 0o600
 SETPRIV = "/usr/bin/setpriv"
+ONE_ADDRESS = ("--source-prefix", "32,128")  # the old programs compare whole addresses, also those of IPv6
+OF_ONE_CONNECTION = frozenset(("ExitType",))  # directives that make no sense for the gate of all connections
 
 Directives = Iterator[Directive]
 
 
-def unit_files(service: Service, host: Host) -> tuple[UnitFile, UnitFile]:
-    """The socket and the service. Raises ConfigError for words that no unit file can hold."""
+def unit_names(name: str, service: Service) -> tuple[str, ...]:
+    """The names of the units that this service would have under this name. The socket's is the first."""
+    if service.takes_connections:
+        return f"{name}.socket", f"{name}@.service", f"{name}.service"
+    return f"{name}.socket", f"{name}.service" if service.wait else f"{name}@.service"
+
+
+def unit_files(service: Service, host: Host) -> tuple[UnitFile, ...]:
+    """The socket first. Raises ConfigError for words that no unit file can hold."""
     prefixed = f", with --prefix {service.prefix}" if service.prefix else ""
     header = (printable(f"Converted from {service.place} by sockgatectl{prefixed}; see sockgate-migrating(7)."),)
-    return (
-        UnitFile(
-            f"{service.name}.socket", header,
-            (
-                section("Unit", ("Description", f"{service.name} socket")),
-                Section("Socket", tuple(socket_section(service, host))),
-                section("Install", ("WantedBy", "sockets.target")),
-            ),
+    contents = [
+        (
+            section("Unit", ("Description", f"{service.name} socket")),
+            Section("Socket", tuple(socket_section(service, host))),
+            section("Install", ("WantedBy", "sockets.target")),
         ),
-        UnitFile(
-            f"{service.name}.service" if service.wait else f"{service.name}@.service", header,
-            (
-                Section("Unit", tuple(unit_section(service))),
-                Section("Service", tuple(service_section(service, host))),
-            ),
-        ),
-    )  # fmt: skip
+        (Section("Unit", tuple(unit_section(service))), Section("Service", tuple(service_section(service, host)))),
+    ]
+    if service.takes_connections:
+        unit, own = resident_unit_section(service), resident_service_section(service, host)
+        contents.append((Section("Unit", tuple(unit)), Section("Service", tuple(own))))
+    return tuple(map(UnitFile, unit_names(service.name, service), repeat(header), contents))
 
 
 def extra_files(service: Service) -> tuple[ExtraFile, ...]:
@@ -73,7 +81,7 @@ def socket_section(service: Service, host: Host) -> Directives:
     if any(listen.is_addressed for listen in service.listens):
         yield Directive("FreeBind", "yes")
     yield from starmap(Directive, service.socket)
-    yield Directive("Accept", not service.wait)
+    yield Directive("Accept", not service.wait and service.engine is Engine.CONNECTION)
     if not service.wait:
         yield Directive("MaxConnections", NO_LIMIT if service.max_connections is None else service.max_connections)
         if service.max_per_source is not None:
@@ -130,6 +138,29 @@ def service_section(service: Service, host: Host) -> Directives:
             yield Directive("Environment", Environment(name, value))
 
 
+def resident_unit_section(service: Service) -> Directives:
+    yield Directive("Description", f"{service.name} server for all connections")
+    yield from resident.in_unit(f"{service.name}.socket")
+    yield from starmap(Directive, service.unit)
+
+
+def resident_service_section(service: Service, host: Host) -> Directives:
+    """The same as for each connection, as far as it is about the server. The gate sets the limits and variables."""
+    yield from resident.in_service(resident_command(service, host), waits_for_reload=host.slows_down)
+    yield from account(service)
+    yield Directive("StandardError", "journal")
+    yield Directive("SyslogIdentifier", service.name)
+    yield Directive("SyslogLevelPrefix", "no")
+    keys = {key for key, _ in service.directives}
+    if "UMask" not in keys:
+        yield Directive("UMask", "0022")
+    if "Nice" not in keys:  # one that the old configuration gives is for the servers, so it must stay theirs
+        yield from resident.before_its_servers()
+    yield from (Directive(key, value) for key, value in service.directives if key not in OF_ONE_CONNECTION)
+    if service.secrets:
+        yield Directive("EnvironmentFile", File((secrets_path(service),)))
+
+
 def account(service: Service) -> Directives:
     if service.clear_groups or service.tls:
         return  # setpriv changes it, or stunnel, which must read its key first
@@ -152,11 +183,24 @@ def command(service: Service, host: Host) -> Command:
     ignores_failure = service.wait or not (ours or host.is_executable(str(words[0])))
     argv0 = "" if service.argv0 == words[0] or service.gated else service.argv0
     if service.gated:
-        further = [Variable(service.options_from, splits=True)] if service.options_from else []
-        words = [f"{host.programs}/sockgate", *gate_words(service), *further, "--", *words]
-    if service.clear_groups and not service.tls:
-        words = [SETPRIV, f"--reuid={service.user}", f"--regid={service.group}", "--clear-groups", "--", *words]
-    return Command(tuple(words), argv0, ignores_failure)
+        words = [f"{host.programs}/sockgate", *gate_words(service), *further_options(service), "--", *words]
+    return Command((*in_front(service), *words), argv0, ignores_failure)
+
+
+def resident_command(service: Service, host: Host) -> Command:
+    words = [*gate_words(service), *resident_words(service), *further_options(service), "--", *started(service, host)]
+    return Command((*in_front(service), f"{host.programs}/sockgated", *words))
+
+
+def in_front(service: Service) -> list[str]:
+    """What stands in front of the gate."""
+    if not service.clear_groups or service.tls:
+        return []
+    return [SETPRIV, f"--reuid={service.user}", f"--regid={service.group}", "--clear-groups", "--"]
+
+
+def further_options(service: Service) -> list[Word]:
+    return [Variable(service.options_from, splits=True)] if service.options_from else []
 
 
 def started(service: Service, host: Host) -> list[Word]:
@@ -180,6 +224,15 @@ def gate_words(service: Service) -> list[str]:
     if service.argv0 and service.argv0 != service.command[0] and not service.tls:
         words += given("--argv0", service.argv0)
     return words
+
+
+def resident_words(service: Service) -> list[str]:
+    """The options of sockgated alone."""
+    connections = NO_LIMIT if service.max_connections is None else min(service.max_connections, LARGEST)
+    words = ["--max-connections", str(connections)]
+    if service.max_per_source is not None:
+        words += ["--max-per-source", str(min(service.max_per_source, LARGEST)), *ONE_ADDRESS]
+    return words + [word for pair in service.resident for word in pair]
 
 
 def given(option: str, value: str) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from ..atomic_write import FileAccess, write_atomically
-from ..convert import programs
+from ..convert import engines, programs
 from ..convert.obstacles import Surroundings
 from ..convert.report_text import render_text
 from ..convert.result import Conversion
@@ -26,6 +26,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--now", action="store_true", help="with --install: also switch over at once")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--prefix", default="", help="put this before the name of each unit")
+    parser.add_argument(
+        "--engine", choices=engines.CHOICES, default=engines.AUTO,
+        help="begin with a gate for each connection, with a resident one, or with what the old program was like (auto)",
+    )  # fmt: skip
     parser.add_argument("--systemd", type=int, metavar="VERSION", help="the version of systemd for which the units are")
 
 
@@ -43,7 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
         check_prefix(arguments.prefix)
     host = this_host(arguments.systemd or 0)
     surroundings = Surroundings(UnitSearch("/"), replaces=True) if arguments.install else None
-    conversion = programs.convert(arguments.program, arguments.files, host, arguments.prefix, surroundings)
+    conversion = programs.convert(
+        arguments.program, arguments.files, host, arguments.prefix, surroundings, arguments.engine
+    )  # fmt: skip
     if arguments.now:
         refuse_losses(conversion)
     if arguments.output:

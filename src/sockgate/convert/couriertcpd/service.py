@@ -14,7 +14,7 @@ from ...units.model import Command, File, Word, Words
 from ..accounts import any_group, named_user
 from ..assigned_ports import port_of
 from ..input_files import UNKNOWN, Place, Unreadable, read_text
-from ..outcomes import approximated, blocked, entry_of, translated
+from ..outcomes import Answer, approximated, blocked, by_engine, entry_of, translated
 from ..report import Report
 from ..service import STREAM, Listen, Service, endpoint
 from ..shell.evaluator import evaluate_file
@@ -27,6 +27,8 @@ from .options import options
 from .other_answers import report_questions
 from .other_files import why_no_settings
 from .settings import Settings, assignments, server_of
+
+ONE_NETWORK = ("--network-prefix", "24,120")  # MAXPERC compares the first fifteen bytes (tcpd.c, 1.0.16)
 
 
 def read(files: list[str], host: Host, report: Report) -> list[Service]:
@@ -112,7 +114,7 @@ def build(settings: Settings) -> Service | None:
     user, group = runs_as(settings)
     access(settings)
     config = configuration(settings)
-    maximum, per_source = limits(settings)
+    maximum, per_source, resident = limits(settings)
     rest(settings)
     if settings.blocked or not listens:
         return None
@@ -130,7 +132,8 @@ def build(settings: Settings) -> Service | None:
             *settings.socket,
         ),
         directives=(("EnvironmentFile", File((environment,))), *umask(settings)),
-        max_connections=maximum, max_per_source=per_source,
+        max_connections=maximum, max_per_source=per_source, resident=resident,
+        resident_because="couriertcpd was one process for all clients, too, and let them wait above MAXDAEMONS",
     )  # fmt: skip
 
 
@@ -231,22 +234,30 @@ def command_of(settings: Settings) -> tuple[Word, ...]:
     return (*words_of_tls, *words)
 
 
-def limits(settings: Settings) -> tuple[int, int]:
+def limits(settings: Settings) -> tuple[int, int, tuple[tuple[str, str], ...]]:
+    """Clients at a time, clients from one address, and sockgated's options beside these."""
     maximum, per_source = settings.number("MAXDAEMONS", 40), settings.number("MAXPERIP", 4)
     if "MAXDAEMONS" in settings.values:
-        settings.answer(
-            "MAXDAEMONS",
-            approximated(
-                "above it systemd accepts and closes, where couriertcpd let clients wait; sockgated(8) lets them wait",
-                f"MaxConnections={maximum}",
-            ),
-        )
-    settings.answer("MAXPERIP", translated(f"MaxConnectionsPerSource={per_source}"))
+        text = "above it systemd accepts and closes, where couriertcpd let clients wait; sockgated(8) lets them wait"
+        closes = approximated(f"{text} (Accept=no)", f"MaxConnections={maximum}")
+        settings.answer("MAXDAEMONS", by_engine(closes, translated(f"--max-connections {maximum}")))
+    closes = translated(f"MaxConnectionsPerSource={per_source}")
+    settings.answer("MAXPERIP", by_engine(closes, above_maxperip(settings, per_source)))
     per_network = settings.number("MAXPERC", maximum)
-    if per_network < maximum:
-        settings.answer("MAXPERC", approximated("systemd has no limit per network; sockgated(8) has: "
-                                                f"--max-per-network {per_network}"))  # fmt: skip
-    return maximum, per_source
+    if per_network >= maximum:
+        return maximum, per_source, ()
+    option = ("--max-per-network", str(per_network))
+    none = approximated(f"systemd has no limit per network; sockgated(8) has (Accept=no): {' '.join(option)}")
+    settings.answer("MAXPERC", by_engine(none, translated(" ".join(option), " ".join(ONE_NETWORK))))
+    return maximum, per_source, (option, ONE_NETWORK)
+
+
+def above_maxperip(settings: Settings, per_source: int) -> Answer:
+    """couriertcpd closes the connection above MAXPERIP without its -denymsg."""
+    became = f"--max-per-source {per_source}"
+    if any(option == "--deny-message" for option, _ in settings.gate):
+        return approximated("a client above it is sent the text of -denymsg, which couriertcpd did not send", became)
+    return translated(became)
 
 
 def rest(settings: Settings) -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from ...host.host import GNU, OPENBSD, Host
 from ..input_files import Place, Unreadable, read_text
-from ..outcomes import approximated, blocked, entry_of, ignored, translated
+from ..outcomes import approximated, blocked, by_engine, entry_of, ignored, translated
 from ..report import Entry, Outcome, Report
-from ..service import DATAGRAM, STREAM, Listen, Service
+from ..service import DATAGRAM, IDLE_SECONDS, LARGEST, STREAM, Listen, Service
 from ..unit_names import unit_stem
 from .lines import BadField, Line, entries, files_of
 from .program import account, program
@@ -16,6 +16,7 @@ from .sockets import Family, sockets
 
 FIELDS = ("service", "socket type", "protocol", "wait", "user", "server")
 STARTS_A_MINUTE = 256  # openbsd-inetd, inetd(8)
+PAUSE_OF_GNU = 600  # seconds; RETRYTIME in inetutils 2.4
 ABOVE_IT = {
     OPENBSD: "inetd closed every further client until the minute was over",
     GNU: "inetd closed the port for ten minutes",
@@ -101,7 +102,7 @@ def services_of(line: Line) -> list[Service]:
     name, socket_type, protocol, wait, user, server, *arguments = line.words
     if socket_type not in ("stream", "dgram"):
         line.answer(socket_type, blocked(f"systemd has no {socket_type!r} sockets for Internet addresses"))
-    waits, rate = waiting(line, wait)
+    waits, starts, because = waiting(line, wait)
     kind = STREAM if socket_type == "stream" else DATAGRAM
     families, stem = sockets(line, name, protocol, kind)
     account_user, group = account(line, user)
@@ -122,7 +123,7 @@ def services_of(line: Line) -> list[Service]:
             ipv6_only=ipv6_only, argv0=argv0, user=account_user, group=group,
             gate=tuple(links.gate), needs_gate=links.needs_gate,
             limits=tuple(links.limits.items()), directives=tuple(links.directives), socket=tuple(line.socket),
-            rate=rate,
+            rate=(starts, 60), resident=resident_options(line, starts), resident_because=because,
         )
         for listens, ipv6_only in (apart(families) if waits else families)
     ]  # fmt: skip
@@ -133,8 +134,18 @@ def apart(families: list[Family]) -> list[Family]:
     return [((listen,), ipv6_only if listen.is_ipv6 else "") for listens, ipv6_only in families for listen in listens]
 
 
-def waiting(line: Line, text: str) -> tuple[bool, tuple[int, int]]:
-    """Read wait, nowait, nowait.MAX, nowait:MAX (starts a minute) and FreeBSD's nowait/CHILDREN/A-MINUTE/PER-SOURCE."""
+def resident_options(line: Line, starts: int) -> tuple[tuple[str, str], ...]:
+    """What inetd did above its limit: it closed the connection, GNU's inetd the port."""
+    most = str(min(starts, LARGEST))
+    limit = [("--max-per-minute", f"{most}/{PAUSE_OF_GNU}" if line.host.inetd == GNU else most)] if starts else []
+    return ("--at-limit", "refuse"), *limit, ("--idle-exit", str(IDLE_SECONDS))
+
+
+def waiting(line: Line, text: str) -> tuple[bool, int, str]:
+    """Read wait, nowait, nowait.MAX, nowait:MAX (starts a minute) and FreeBSD's nowait/CHILDREN/A-MINUTE/PER-SOURCE.
+
+    Returns whether the server waits, the starts of a minute, and why the resident engine keeps that limit.
+    """
     word, _, rest = re.sub("[.:]", "/", text, count=1).partition("/")
     if word not in ("wait", "nowait"):
         line.answer(text, blocked(f"{text!r} is neither wait nor nowait"))
@@ -144,14 +155,19 @@ def waiting(line: Line, text: str) -> tuple[bool, tuple[int, int]]:
     starts = int(numbers[0]) if len(numbers) == 1 else STARTS_A_MINUTE
     if line.host.inetd != GNU:  # to openbsd-inetd it is the first that is not served
         starts = max(1, starts - 1)
-    if numbers and word == "nowait":
-        line.answer(text, approximated(f"above {starts} connections a minute clients wait for its end from systemd 255 "
-                                       f"on, before it they are served; {ABOVE_IT[line.host.inetd]}"))  # fmt: skip
+    is_limited = bool(numbers) and word == "nowait"
+    if is_limited:
+        options = dict(resident_options(line, starts))
+        line.answer(text, by_engine(
+            approximated(f"above {starts} connections a minute clients wait for its end from systemd 255 on, before it "
+                         f"they are served; {ABOVE_IT[line.host.inetd]}"),
+            translated(f"--max-per-minute {options.get('--max-per-minute')}", text=ABOVE_IT[line.host.inetd]),
+        ))  # fmt: skip
     else:
-        line.answer(text, translated("Accept=no" if word == "wait" else "Accept=yes"))
+        line.answer(text, translated("Accept=no") if word == "wait" else translated(text="a server for each client"))
     if len(numbers) > 1:
         line.answer(text, approximated("limits of FreeBSD's inetd: set MaxConnections= and MaxConnectionsPerSource="))
-    return word == "wait", (starts, 60)
+    return word == "wait", starts, f"{text} means the same only there" if is_limited else ""
 
 
 def without_rivals(services: list[Service], report: Report) -> Iterator[Service]:

@@ -17,7 +17,7 @@ from .account import run_as
 from .command_words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number_of, server_at, shown
 from .families import check_letters, listen_on
 from .kept_programs import report_kept
-from .options import DEFAULT_CONCURRENCY, HARMLESS, WAITED, WITH_VALUE, WITHOUT_VALUE, Listener, option
+from .options import DEFAULT_CONCURRENCY, HARMLESS, WITH_VALUE, WITHOUT_VALUE, Listener, limit_of, option
 from .secrets import hidden, keep_apart, tell_options, words_apart
 from .tls import behind_stunnel
 
@@ -93,8 +93,7 @@ def listener_of(path: str, chain: Chain, options: list[tuple[str, str]], answers
         if answer:
             answers.append((shown([f"-{letter} {value}".rstrip()]), answer))
     if not any(letter == "c" for letter, _ in options):
-        text = f"{WAITED.format(program)}; {listener.concurrency} is its default"
-        answers.append(("without -c", approximated(text, f"MaxConnections={listener.concurrency}")))
+        answers.append(("without -c", limit_of(listener, f"{listener.concurrency} is its default")))
     return listener
 
 
@@ -132,6 +131,7 @@ def record(name: str, command: Started, listener: Listener, rest: list[str], ans
         gate=tuple(gate), needs_gate=True, socket=tuple(listener.socket),
         directives=tuple(directives(command, chain, inside, server, answers)),
         max_connections=listener.concurrency, max_per_source=listener.per_source,
+        resident_because=f"{listener.program} was one process for all clients, too, and let them wait above its limit",
     )  # fmt: skip
     if not is_sslserver(command):
         return service

@@ -11,7 +11,7 @@ from ...host.host import Host
 from ..chain.identity import known_account
 from ..chain.peeling import Chain
 from ..input_files import UNKNOWN
-from ..outcomes import Answer, approximated, blocked, ignored, translated
+from ..outcomes import Answer, approximated, blocked, by_engine, ignored, translated
 from .command_words import number_of
 
 # sslserver: those of ucspi-ssl 0.70 and of 0.80 to 0.95 together; no letter has two meanings in them.
@@ -20,7 +20,7 @@ WITHOUT_VALUE = {"tcpserver": "qQvXU1oOdDhHpPrR46", "sslserver": "qQvVXU1oOdDhHp
 # Options whose value decides neither who gets in nor what the server may do.
 HARMLESS = frozenset("cbltTw")
 DEFAULT_CONCURRENCY = {"tcpserver": 40, "sslserver": 40, "tcpsvd": 30}
-WAITED = "above it systemd accepts and closes, where {} let clients wait; sockgated(8) lets them wait"
+WAITED = "above it systemd accepts and closes, where {} let clients wait; sockgated(8) lets them wait (Accept=no)"
 
 
 @dataclass(slots=True)
@@ -98,7 +98,18 @@ def concurrency(listener: Listener, value: str) -> Answer:
     if not is_number(number):
         return blocked(f"{value!r} is no number")
     listener.concurrency = int(number)
-    return approximated(WAITED.format(listener.program), f"MaxConnections={int(number)}")
+    if not listener.concurrency:
+        return blocked("0 lets no client in; without a unit it is the same")
+    return limit_of(listener)
+
+
+def limit_of(listener: Listener, text: str = "") -> Answer:
+    """The limit of clients at a time, above which they wait."""
+    more = f"; {text}" if text else ""
+    return by_engine(
+        approximated(f"{WAITED.format(listener.program)}{more}", f"MaxConnections={listener.concurrency}"),
+        translated(f"--max-connections {listener.concurrency}", text=text),
+    )
 
 
 def per_source(listener: Listener, value: str) -> Answer:

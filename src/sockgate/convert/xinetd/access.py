@@ -5,7 +5,7 @@ import re
 
 from ...access.xinetd_access import parse_entry
 from ..input_files import Unreadable, read_text
-from ..outcomes import Answer, approximated, blocked, ignored, refused, translated
+from ..outcomes import Answer, approximated, blocked, by_engine, ignored, refused, translated
 from ..service import NO_LIMIT
 from .addresses import usable_addresses
 from .draft import Draft, Value, invalid
@@ -105,7 +105,9 @@ def instances(draft: Draft, value: Value) -> Answer:
         return translated(text="one server at a time, as it always was with wait = yes")
     if number == UNLIMITED:
         return translated(f"MaxConnections={NO_LIMIT}", text="which is no limit in practice")
-    return translated(f"MaxConnections={number}")
+    if number > FEW:
+        draft.for_resident.append("instances")
+    return by_engine(translated(f"MaxConnections={number}"), translated(f"--max-connections {number}"))
 
 
 def per_source(draft: Draft, value: Value) -> Answer:
@@ -119,10 +121,12 @@ def per_source(draft: Draft, value: Value) -> Answer:
     if number == 0:  # systemd takes MaxConnectionsPerSource=0 for no limit
         return blocked(NO_CLIENT)
     draft.max_per_source = number
-    return translated(f"MaxConnectionsPerSource={number}")
+    draft.for_resident.append("per_source")
+    return by_engine(translated(f"MaxConnectionsPerSource={number}"), translated(f"--max-per-source {number}"))
 
 
 UNLIMITED = -1
+FEW = 5  # connections at a time: more are more than a gate for each of them is made for
 NO_CLIENT = "0 lets no client in, for which systemd has no setting; without a unit it is the same"
 
 
@@ -135,9 +139,18 @@ def count_of(word: str) -> int | None:
 def cps(draft: Draft, value: Value) -> Answer:
     if not all(re.fullmatch(r"[+-]?\d{1,9}", word, re.ASCII) for word in value.words):
         return invalid(f"{' '.join(value.words)!r} is not two numbers")
-    draft.rate = max(0, int(value.words[0]))
+    draft.rate, draft.pause = (max(0, int(word)) for word in value.words)
     if not draft.rate:
         return translated("PollLimitIntervalSec=0" if draft.host.slows_down else "TriggerLimitIntervalSec=0")
+    if draft.wait:
+        return cps_for_each_connection(draft, value)
+    draft.for_resident.append("cps")
+    text = "during the pause clients are closed at once, where nothing listened"
+    return by_engine(cps_for_each_connection(draft, value), translated(f"--cps {draft.rate}/{draft.pause}", text=text))
+
+
+def cps_for_each_connection(draft: Draft, value: Value) -> Answer:
+    """systemd's own limits, which count what systemd accepts or starts."""
     if draft.host.slows_down:
         return approximated(
             f"systemd slows down to {draft.rate} {'starts' if draft.wait else 'connections'} a second; xinetd closed "
@@ -153,7 +166,7 @@ def cps(draft: Draft, value: Value) -> Answer:
         )
     return approximated(
         "systemd before 255 has no such limit but one that stops the socket for good; MaxConnections= is the brake. "
-        f"For the exact limit run the service under sockgated(8) with --rate {draft.rate}/{value.words[1]}"
+        f"With Accept=no sockgated(8) has the exact limit: --cps {draft.rate}/{draft.pause}"
     )
 
 
@@ -169,18 +182,20 @@ def banner(draft: Draft, value: Value) -> Answer:
             f"{value.word!r} cannot be read here ({error}), and xinetd leaves it out then. The unit does, too: add "
             f"{option} to its gate when there is a file"
         )
-    if value.name == "banner_fail" and not can_refuse(draft):
-        return approximated(
-            "only clients above MaxConnections= and MaxConnectionsPerSource= are turned away, and systemd closes them "
-            "without the banner; sockgated(8) has --deny-message"
-        )
-    draft.gate.append((option, value.word))
-    if value.name == "banner_fail":
-        return approximated(
-            "clients above MaxConnections= and MaxConnectionsPerSource= are closed by systemd, without the banner",
-            f"{option} {value.word}",
-        )
-    return translated(f"{option} {value.word}")
+    became = f"{option} {value.word}"
+    if value.name != "banner_fail":
+        draft.gate.append((option, value.word))
+        return translated(became)
+    if can_refuse(draft):
+        draft.gate.append((option, value.word))
+        text = "clients above MaxConnections= and MaxConnectionsPerSource= are closed by systemd, without the banner"
+        return by_engine(approximated(text, became), translated(became))
+    draft.resident.append((option, value.word))
+    text = (
+        "only clients above MaxConnections= and MaxConnectionsPerSource= are turned away, and systemd closes them "
+        "without the banner; sockgated(8) sends it"
+    )
+    return by_engine(approximated(text), translated(became))
 
 
 def can_refuse(draft: Draft) -> bool:

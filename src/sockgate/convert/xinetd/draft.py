@@ -103,6 +103,9 @@ class Draft:
     max_connections: int | None = None
     max_per_source: int | None = None
     rate: int = 50
+    pause: int = 10
+    resident: list[tuple[str, str]] = field(default_factory=list)
+    for_resident: list[str] = field(default_factory=list)
 
     @property
     def is_internal(self) -> bool:

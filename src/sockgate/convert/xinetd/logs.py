@@ -1,6 +1,6 @@
 """Handlers: what is logged, and where. All of it goes to the journal."""
 
-from ..outcomes import Answer, approximated, refused, translated
+from ..outcomes import Answer, approximated, by_engine, refused, translated
 from ..unit_names import unit_stem
 from .draft import Draft, Value, invalid
 
@@ -35,16 +35,24 @@ def log_type(draft: Draft, value: Value) -> Answer:
         return invalid("it can be set only once")
     kind = value.words[0].upper() if value.words else ""
     if kind == "FILE" and 2 <= len(value.words) <= 4:
-        name = unit_stem(draft.id)
-        server = f"{name}.service" if draft.wait else f"{name}@*"
-        return approximated(
-            f"everything goes to the journal instead of {value.words[1]!r}: "
-            f"read it with \"journalctl -u {name}.socket -u '{server}'\", "
-            f'or, if it has a gate, with "sockgatectl log {name}"'
-        )
+        return log_file(draft, unit_stem(draft.id), value.words[1])
     if kind == "SYSLOG" and 2 <= len(value.words) <= 3:
         return syslog(draft, value)
     return invalid("it is neither 'SYSLOG FACILITY [LEVEL]' nor 'FILE PATH [SOFT [HARD]]'")
+
+
+def log_file(draft: Draft, name: str, path: str) -> Answer:
+    """The journal in place of a file. Only the resident gate can write the lines of xinetd, which programs may read."""
+    text = f"everything goes to the journal instead of {path!r}: read it with"
+    gated = f'or, if it has a gate, with "sockgatectl log {name}"'
+    if draft.wait:
+        return approximated(f'{text} "journalctl -u {name}.socket -u {name}.service", {gated}')
+    draft.for_resident.append("log_type")
+    lines = f"with --log-format xinetd and StandardError=append:{path} in {name}.service it writes the lines of xinetd"
+    return by_engine(
+        approximated(f"{text} \"journalctl -u {name}.socket -u '{name}@*'\", {gated}"),
+        approximated(f'{text} "sockgatectl log {name}"; {lines}'),
+    )
 
 
 def syslog(draft: Draft, value: Value) -> Answer:

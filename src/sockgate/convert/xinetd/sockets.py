@@ -77,7 +77,7 @@ def wait(draft: Draft, value: Value) -> Answer:
     if word not in ("yes", "no"):
         return invalid(f"{value.word!r} is neither yes nor no")
     draft.wait = word == "yes"
-    return translated("Accept=no" if draft.wait else "Accept=yes")
+    return translated("Accept=no") if draft.wait else translated(text="a server for each client")
 
 
 def port(draft: Draft, value: Value) -> Answer:
