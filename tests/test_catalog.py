@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from sockgate.connection import log
-from sockgate.dispatch.records import records
+from sockgate.dispatch.records import records, sums
 
 CATALOG = Path(log.__file__).parents[1] / "catalog/sockgate.catalog"
 ENTRY = re.compile(r"^-- ([0-9a-f]{32})\nSubject: .+\nDefined-By: sockgate\nDocumentation: man:", re.MULTILINE)
@@ -20,6 +20,6 @@ def test_every_kind_of_record_has_an_entry_and_only_one() -> None:
 
 def test_an_entry_shows_only_fields_that_records_have() -> None:
     shown = set(re.findall(r"@([A-Z_]+)@", CATALOG.read_text()))
-    source = Path(log.__file__).read_text() + Path(records.__file__).read_text()
+    source = "".join(Path(module.__file__ or "").read_text() for module in (log, records, sums))
     assert shown
     assert {field for field in shown if field not in source} == set()

@@ -9,7 +9,7 @@ from sockgate.connection.log import FAILED
 from sockgate.ctl.main import run
 from sockgate.units.search import UnitSearch
 from tests.journal.export import write_journal
-from tests.journal.records import end, failure, in_order, refusal, resident, success, verdict
+from tests.journal.records import end, failure, in_order, refusal, resident, success, summed, verdict
 from tests.units.tree import write_tree
 
 
@@ -60,10 +60,49 @@ def test_json_has_everything(journal: str, capsys: pytest.CaptureFixture[str]) -
     assert shown[1] == {
         "start": "2026-11-22T12:00:01.000000Z", "service": "unheard-of", "protocol": "TCP6",
         "remote_address": "2001:db8::1", "remote_port": 1001, "local_address": "192.0.2.1", "local_port": 25,
-        "verdict": "allow", "rule": None, "reason": None, "open": False, "end": "2026-11-22T12:01:02.500000Z",
-        "duration": 61.5, "result": "exit-code", "status": 3, "signal": None, "failure": None,
+        "verdict": "allow", "rule": None, "reason": None, "count": 1, "last": None, "open": False,
+        "end": "2026-11-22T12:01:02.500000Z", "duration": 61.5, "result": "exit-code", "status": 3, "signal": None,
+        "failure": None,
     }  # fmt: skip
     assert (shown[3]["verdict"], shown[3]["rule"], shown[3]["end"]) == ("deny", "--deny 192.0.2.0/24", None)
+
+
+@pytest.fixture(scope="module")
+def flooded(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A journal with a refusal in full, its sum, and the sum of clients that left early."""
+    folder: Path = tmp_path_factory.mktemp("flooded")
+    one = refusal(1, SOCKGATE_REMOTE_PORT=1000)
+    gone = {name: value for name, value in one.items() if not name.startswith("SOCKGATE_REMOTE")}
+    write_journal(folder, in_order(
+        resident(one), summed(one, 99_990, 2, 11.8), summed(gone, 5, 2, 3, SOCKGATE_VERDICT="gone", SOCKGATE_REASON=""),
+        summed(one, 7, 2, 3, SOCKGATE_VERDICT="error", SOCKGATE_REASON="no rules"),
+    ))  # fmt: skip
+    return str(folder)
+
+
+def test_a_sum_is_one_line(flooded: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["log", "--directory", flooded, "--refused"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "2026-11-22 12:00:01.000  smtp     192.0.2.7:1000        deny    -                 - in --deny 192.0.2.0/24",
+        "2026-11-22 12:00:02.000  smtp     192.0.2.7             error   x7           1.000s no rules",
+        "2026-11-22 12:00:02.000  smtp     192.0.2.7             deny    x99990       9.800s in --deny 192.0.2.0/24",
+    ]
+
+
+def test_json_has_the_count_and_the_last_time_of_a_sum(flooded: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["log", "--directory", flooded, "--json", "--source", "192.0.2.7"]) == 0
+    shown = objects(capsys)
+    assert [(each["count"], each["last"]) for each in shown] == [
+        (1, None), (7, "2026-11-22T12:00:03.000000Z"), (99_990, "2026-11-22T12:00:11.800000Z"),
+    ]  # fmt: skip
+    assert {each["open"] for each in shown} == {False}
+
+
+def test_clients_that_left_early_are_no_refusals(flooded: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["log", "--directory", flooded]) == 0
+    assert "smtp     -                     gone    x5" in capsys.readouterr().out
+    assert run(["log", "--directory", flooded, "--refused"]) == 0
+    assert "gone" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from sockgate.ctl.report.text import as_text, sparkline
 from sockgate.journal.history import Query
 from sockgate.journal.senders import GateUnit
 from tests.journal.export import Record, write_journal
-from tests.journal.records import NOON, SECOND, failure, in_order, refusal, success, verdict
+from tests.journal.records import NOON, SECOND, failure, in_order, refusal, resident, success, summed, verdict
 
 PERIOD = ["--since", "2026-11-22 12:00:00", "--until", "2026-11-22 12:01:00"]
 HOSTILE = "<script>alert('&')</script>"
@@ -56,6 +56,18 @@ def test_the_figures_are_those_of_the_period(summary: Summary) -> None:
     assert summary.endings == {"ok": 2, "status=3": 1, "unknown": 1}
     assert summary.sources.most_common(1) == [("192.0.2.7", 5)]
     assert (summary.refused_sources["192.0.2.7"], summary.services["imap"].seconds) == (2, 2.0)
+
+
+def test_the_refusals_of_a_sum_are_all_counted_over_the_time_in_which_they_came(tmp_path: Path) -> None:
+    one = refusal(10)
+    begun_before, broken = summed(refusal(2), 4, -3, 1), summed(one, 5, 20, 20, SOCKGATE_VERDICT="error")
+    write_journal(tmp_path, in_order(resident(one), summed(one, 103, 10, 19), begun_before, broken))
+    summary = summarize(Query(directory=str(tmp_path), since=NOON, until=NOON + 60 * SECOND))
+    assert (summary.total("refused"), summary.total("failed")) == (108, 5)
+    assert summary.refused == {0: 2, 1: 2, 10: 12, 11: 11, 12: 11, **dict.fromkeys(range(13, 20), 10), 20: 5}
+    assert summary.sources["192.0.2.7"] == summary.refused_sources["192.0.2.7"] == 113
+    assert summary.networks == {"192.0.2.0/24": 113}
+    assert summary.reasons == {"--deny 192.0.2.0/24": 113}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from sockgate.ctl.top import page
 from sockgate.host.systemctl import client_of, parse_properties
 from sockgate.journal.senders import GateUnit, Senders
 from tests.journal.export import write_journal
-from tests.journal.records import NOON, SECOND, refusal, verdict
+from tests.journal.records import NOON, SECOND, in_order, refusal, resident, summed, verdict
 
 SHOWN = """\
 Listen=0.0.0.0:25 (Stream)
@@ -68,6 +68,22 @@ def test_clients_are_counted_from_when_the_socket_began_to_listen(tally: Tally) 
         tally.update()
         assert (tally.accepted, tally.failed) == (2, 1)
         assert tally.refused == {"--deny": 2, "/etc/rules:12": 1, "--max-per-source": 1}
+
+
+def test_a_sum_counts_as_often_as_it_says(tmp_path: Path) -> None:
+    one = refusal(1)
+    gone = summed(one, 3, 2, 3, SOCKGATE_VERDICT="gone")
+    forged = summed(one, 1000, 2, 3, _SYSTEMD_UNIT="user@1000.service", _SYSTEMD_SLICE="user.slice")
+    broken = summed(one, 7, 2, 3, SOCKGATE_VERDICT="error")
+    wrong = [summed(one, 0, 4, 4, SOCKGATE_COUNT=count) for count in ("0", "-5", "x", "9" * 30)]
+    write_journal(tmp_path, in_order(resident(one), summed(one, 99_990, 2, 11), broken, gone, forged, wrong))
+    tally = Tally(SMTP, SENDERS, NOON, str(tmp_path))
+    tally.update()
+    tally.update()
+    assert tally.refused == {"--deny": 1 + 99_990 + len(wrong)}
+    assert (tally.accepted, tally.failed) == (0, 7)
+    assert [refusal.count for refusal in tally.last_refusals()][:2] == [99_990, 1]
+    assert "gone" not in {refusal.verdict for refusal in tally.last_refusals()}
 
 
 def test_the_last_refusals_are_the_newest_first(tally: Tally) -> None:

@@ -152,7 +152,7 @@ def test_a_child_needs_no_descriptor_to_let_go_of_the_others(gated: Start) -> No
     one.wait_for("Too many open files")
     for each in silent:
         each.close()
-    one.wait_for("refused", 30)
+    one.wait_for("refused")
     with introduced(one, "192.0.2.1") as client:
         assert client.recv(100).startswith(b"192.0.2.1 ")
     one.wait_for("ended")

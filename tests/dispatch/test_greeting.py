@@ -13,7 +13,7 @@ def test_early_talkers_are_refused_and_patient_clients_served_side_by_side(gated
     one = gated("--greet-delay", "0.3,554 too early", "--max-connections", "200", *SERVER)
     start = time.monotonic()
     patient = [one.connect() for _ in range(20)]
-    early = [one.connect() for _ in range(20)]
+    early = [one.connect(f"127.0.1.{number}") for number in range(20)]
     for client in early:
         client.sendall(b"EHLO client\r\n")
     for client in early:
@@ -26,7 +26,7 @@ def test_early_talkers_are_refused_and_patient_clients_served_side_by_side(gated
         client.close()
     assert time.monotonic() - start < 20 * 0.3  # they did not wait for each other
     wait_until(lambda: not one.children(), lambda: str(one.children()))
-    refused = one.wait_for("refused 127.0.0.1:", 20)
+    refused = one.wait_for("refused 127.0.1.", 20)
     assert all(line.endswith(": spoke before it was greeted: 'EHLO client'") for line in refused)
     assert len(one.lines("accepted")) == len(one.wait_for("ended", 20)) == 20
     one.stop()

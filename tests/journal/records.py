@@ -2,14 +2,14 @@
 
 import itertools
 
-from sockgate.connection.log import ACCEPTED, ENDED, FAILED, REFUSED
+from sockgate.connection.log import ACCEPTED, ENDED, FAILED, REFUSED, SUMMED
 from sockgate.journal.connection import PROCESS_EXIT, UNIT_FAILURE, UNIT_SUCCESS
 
 from .export import Record
 
 SECOND = 1_000_000
 NOON = 1_795_348_800 * SECOND  # 2026-11-22 12:00:00 UTC
-VERDICTS = {ACCEPTED: "allow", REFUSED: "deny", FAILED: "error"}
+VERDICTS = {ACCEPTED: "allow", REFUSED: "deny", FAILED: "error", SUMMED: "deny"}
 
 runs = itertools.count(1)
 
@@ -32,6 +32,14 @@ def verdict(
 
 def refusal(at: float, rule: str = "--deny 192.0.2.0/24", remote: str = "192.0.2.7", **more: str | int) -> Record:
     return verdict(at, REFUSED, remote=remote, SOCKGATE_RULE=rule, SOCKGATE_REASON=f"in {rule}") | more
+
+
+def summed(begin: Record, count: int, first: float, last: float, **more: str | int) -> Record:
+    """The sum of so many refusals like this one, from one second after noon to another. Written a second later."""
+    times: Record = {"SOCKGATE_FIRST": NOON + round(first * SECOND), "SOCKGATE_LAST": NOON + round(last * SECOND)}
+    kept = {name: value for name, value in resident(begin).items() if name != "SOCKGATE_REMOTE_PORT"}
+    written: Record = {"__REALTIME_TIMESTAMP": NOON + round((last + 1) * SECOND), "MESSAGE_ID": SUMMED}
+    return kept | written | times | {"SOCKGATE_COUNT": count} | more
 
 
 def manager(begin: Record, seconds: float, kind: str, **more: str | int) -> Record:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from sockgate.connection.log import REFUSED
+from sockgate.connection.log import REFUSED, SUMMED
 from tests.system.machine import Machine
 from tests.system.test_log import ALL_SERVICE, ALL_SOCKET, EACH_SERVICE, EACH_SOCKET
 
@@ -74,6 +74,7 @@ def machine(release: str) -> Iterator[Machine]:
         filter_text = machine.read("/etc/fail2ban/filter.d/sockgate.conf").rstrip("\n")
         own = ("_SYSTEMD_SLICE=system-each.slice", "_SYSTEMD_UNIT=all.service")
         more = "".join(f"\n               MESSAGE_ID={REFUSED} {trusted}" for trusted in own)
+        more += f"\n               MESSAGE_ID={SUMMED} SOCKGATE_VERDICT=deny {own[1]}"
         machine.write("/etc/fail2ban/filter.d/sockgate.conf", f"{filter_text}{more}\n")
         for address in ("192.0.2.1/32", "fd00:1::1/128"):
             machine.add_address(address)
@@ -160,3 +161,25 @@ def test_another_user_of_the_machine_can_ban_no_address(machine: Machine) -> Non
     )
     assert VICTIM not in shown
     assert MARK in shown
+
+
+FLOOD, SLOW = "192.0.2.70", "192.0.2.71"
+
+
+def test_a_flood_that_is_summed_is_banned_and_its_sums_count(machine: Machine) -> None:
+    machine.wait_for(lambda: machine.run("fail2ban-client", "ping", check=False).returncode == 0, "fail2ban to answer")
+    for address in (FLOOD, SLOW):
+        machine.add_address(f"{address}/32")
+    use(machine, ALL, ALL.service.replace(ALL.rarely, f"{ALL.rarely} {FLOOD} {SLOW}"))
+    machine.run("fail2ban-client", "set", "sockgate", "maxretry", "11")
+    assert connect(machine, SLOW, ALL.port, 10)
+    assert connect(machine, FLOOD, ALL.port, 40)
+    assert not {SLOW, FLOOD} & banned(machine), "ten refusals are in the journal"
+    machine.systemctl("reload", "all.service")  # which writes the sums
+    machine.wait_for(lambda: FLOOD in banned(machine), "the sum to be counted", 20)
+    assert SLOW not in banned(machine)
+    [summed] = machine.journal(f"MESSAGE_ID={SUMMED}", f"SOCKGATE_REMOTE_ADDR={FLOOD}")
+    assert summed["SOCKGATE_COUNT"] == "30"
+    machine.run("fail2ban-client", "set", "sockgate", "maxretry", "5")
+    shown = json.loads(machine.run("sockgatectl", "status", "--json", "all").stdout)[0]
+    assert shown["last_refusals"][0]["count"] == 30

@@ -57,7 +57,7 @@ for text in json.load(open("/root/hostile")):
         decision = Decision(gate, {}, session.peer, Verdict(ALLOW, Cause(text), text))
         decision.note = text
         records.accepted(session, decision)
-        records.write_starts(everything=True)
+        records.write_starts()
         records.ended(session, 9)
         records.accepted(session, decision)
         records.ended(session, 9)

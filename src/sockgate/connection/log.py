@@ -30,6 +30,7 @@ GATE_READ = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a08"
 STARTED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a09"
 STOPPED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0a"
 FAULT = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0b"
+SUMMED = "5c1d8a2f0f7d4e0f9a3c6b7e21d40a0c"
 
 JOURNAL_TIMEOUT = 500_000  # microseconds
 LONGEST_VALUE = 1000
@@ -75,9 +76,7 @@ class Log:
         word = "accepted" if allowed else "refused"
         reason = note if allowed else verdict.reason
         message = f"{word} {peer.route}" + (f": {reason}" if reason else "")
-        priority, facility = INFO if allowed else NOTICE, None
-        if verdict.actions and verdict.actions.priority is not None:
-            priority, facility = verdict.actions.priority, verdict.actions.facility
+        priority, facility = urgency(verdict, INFO if allowed else NOTICE)
         self.record(
             priority, ACCEPTED if allowed else REFUSED, message, ("SYSLOG_FACILITY", facility),
             ("SOCKGATE_VERDICT", "allow" if allowed else "deny"), ("SOCKGATE_REASON", verdict.reason),
@@ -138,6 +137,14 @@ class Log:
         except OSError:
             if not self._to_client:
                 write_line(f"{self.program}: {clean(message)}")
+
+
+def urgency(verdict: Verdict, priority: int) -> tuple[int, int | None]:
+    """Priority and facility of the records about this verdict: those that its rule asks for, else this priority."""
+    actions = verdict.actions
+    if actions and actions.priority is not None:
+        return actions.priority, actions.facility
+    return priority, None
 
 
 def journal_record(

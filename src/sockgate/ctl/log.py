@@ -122,7 +122,10 @@ def shower(endings: Endings, *, as_json: bool) -> Callable[[Connection, Ending |
     failures = IgnoredFailures()
 
     def show(connection: Connection, ending: Ending | None) -> None:
-        how = describe_end(ending, open_=endings.is_open(connection), vague=failures.ignored(connection))
+        if connection.count > 1:
+            how = f"x{connection.count}"
+        else:
+            how = describe_end(ending, open_=endings.is_open(connection), vague=failures.ignored(connection))
         print_line(as_line(connection, ending, how), STYLES.get(connection.verdict, ""))
 
     return show
@@ -130,7 +133,8 @@ def shower(endings: Endings, *, as_json: bool) -> Callable[[Connection, Ending |
 
 def as_line(connection: Connection, ending: Ending | None, how: str) -> str:
     """Columns that a program can split at blanks. Only the last column contains blanks, and no column is empty."""
-    seconds = f"{ending.seconds:.3f}s" if ending else UNKNOWN
+    lasted = ending.seconds if ending else connection.seconds
+    seconds = f"{lasted:.3f}s" if ending or connection.count > 1 else UNKNOWN
     peer = connection.peer.replace(" ", "_") or UNKNOWN
     failure = ending.failure if ending else ""
     service, why = connection.service or UNKNOWN, failure or connection.reason or connection.rule
@@ -167,6 +171,8 @@ def as_object(connection: Connection, ending: Ending | None, open_: bool) -> dic
         "verdict": connection.verdict,
         "rule": connection.rule or None,
         "reason": connection.reason or None,
+        "count": connection.count,
+        "last": iso(connection.last) if connection.count > 1 else None,
         "open": open_ and ending is None,
         "end": iso(ending.at) if ending else None,
         "duration": round(ending.seconds, 6) if ending else None,

@@ -7,7 +7,7 @@ from ..core import UsageError
 from ..journal.connection import Connection
 from ..units.search import UnitSearch
 from .console import Screen, counted, plain_table
-from .status.render import HEADERS, row
+from .status.render import HEADERS, row, times
 from .status.services import ServiceState, find_services, refresh
 from .times import local
 
@@ -47,10 +47,10 @@ def page(services: list[ServiceState]) -> list[str]:
     clients = sum(service.connected for service in services)
     lines = [f"{time.strftime('%H:%M:%S')}  {counted(len(services), 'service')}, {counted(clients, 'client')}", ""]
     lines += plain_table(HEADERS, [row(service) for service in services])
-    refusals = sorted((refusal for service in services for refusal in service.last), key=lambda each: -each.start)
+    refusals = sorted((refusal for service in services for refusal in service.last), key=lambda each: -each.last)
     return [*lines, "", "last refusals", *map(refusal_line, refusals[:MOST_REFUSALS])]
 
 
 def refusal_line(refusal: Connection) -> str:
     what = refusal.reason or refusal.rule
-    return f"{local(refusal.start)[:-4]}  {refusal.service:<8} {refusal.peer:<21} {what}"
+    return f"{local(refusal.last)[:-4]}  {refusal.service:<8} {refusal.peer + times(refusal):<21} {what}"

@@ -65,7 +65,7 @@ class Dispatcher:
         self._reception = Reception(
             options.limits, self._accepting, self._sessions, self._refusals, records, self._ended
         )  # fmt: skip
-        self._children = AskingChildren(self._poller, self._sessions, self._ended)
+        self._children = AskingChildren(self._poller, self._sessions, self._ended, records)
         self._starter = ServerStarter(self._sessions, self._children, records, self._guardian)
         self._status = Status(self._sessions, self._accepting, gate, notifier, records)
         self._fresh_until = monotonic() + FRESH_SECONDS
@@ -216,6 +216,9 @@ class Dispatcher:
         delayed = self._records.write_starts(PORTION)
         if delayed is not None:
             self._timers.set(Timer.MORE_CHORES, max(PORTION_SECONDS, delayed))
+        to_sums = self._records.write_due_sums()
+        if to_sums is not None:
+            self._timers.set(Timer.MORE_CHORES, to_sums)
         if self._records.waiting:
             self._records.send()
             if self._records.waiting:
@@ -247,6 +250,7 @@ class Dispatcher:
 
     def _reload(self) -> None:
         self._status.report("RELOADING=1", f"MONOTONIC_USEC={monotonic_ns() // 1000}")
+        self._records.write_sums()
         self._gate.reload()
         self._note_rules()
         self._status.report("READY=1")

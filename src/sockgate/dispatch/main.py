@@ -95,7 +95,7 @@ def prepare(
         # shipped units does not count for a service that was never ready. So this one reports that it is ready first.
         notifier.send("READY=1", "STATUS=no socket to listen on")
         raise UsageError("no socket to listen on", STARTED_BY_SYSTEMD)
-    records = make_records(options.process.log_format, log)
+    records = make_records(options.process.log_format, log, options.limits.source_prefix)
     return Dispatcher(listeners, gate, options, signals, records, notifier)
 
 

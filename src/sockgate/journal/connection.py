@@ -3,14 +3,15 @@
 import signal
 from dataclasses import dataclass
 
-from ..connection.log import ACCEPTED, FAILED, GONE, REFUSED
+from ..connection.log import ACCEPTED, FAILED, GONE, REFUSED, SUMMED
 from ..core import ALLOW
 from ..core.peer import endpoint
 from .reader import Record, number, text, time_of
 from .senders import prefix_of
 
 # A connection begins with a record of one of these kinds. FAILED can also be about the service, without a client.
-VERDICTS = (ACCEPTED, REFUSED, FAILED, GONE)
+# SUMMED tells of many connections.
+VERDICTS = (ACCEPTED, REFUSED, FAILED, GONE, SUMMED)
 
 # Records of systemd about a unit (sd-messages.h). PID 1 writes them.
 PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"
@@ -18,11 +19,13 @@ UNIT_SUCCESS = "7ad2d189f7e94e70a38c781354912448"
 UNIT_FAILURE = "d9b373ed55a64feb8242e02dbe79a49c"
 UNIT_ENDS = (PROCESS_EXIT, UNIT_SUCCESS, UNIT_FAILURE)
 
-ERROR = "error"  # the verdict of a gate that failed
+# The verdicts of a gate that failed, and of a client that left early.
+ERROR, LEFT = "error", "gone"
 SUCCESS = "success"
 RESIDENT = "sockgated"
 MICROSECONDS = 1_000_000
 LONGEST_SECONDS = 1e9
+LARGEST_COUNT = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,16 @@ class Ending:
 class Connection:
     """What the first record says. Times are in microseconds since 1970. Unknown text is empty.
 
+    A sum is kept as one connection that stands for many: those of one source that were refused for one cause.
+
     service  what the gate calls it; a gate with wrong options may have no name for it, and then its unit counts
     unit     the systemd unit of the process that wrote the record
     verdict  allow, deny, error or gone
     server   the process that serves the client; `sockgate` becomes this process by exec
     run      the run of the unit (systemd.exec(5), $INVOCATION_ID)
     ending   only of a session so short that its first record also tells its end
+    count    more than 1 only in a sum: how many connections it stands for
+    last     when the last of these began
     """
 
     start: int
@@ -74,10 +81,17 @@ class Connection:
     boot: str
     run: str
     ending: Ending | None = None
+    count: int = 1
+    last: int = 0
 
     @property
     def allowed(self) -> bool:
         return self.verdict == ALLOW
+
+    @property
+    def seconds(self) -> float:
+        """The time over which the connections of a sum began."""
+        return (self.last - self.start) / MICROSECONDS
 
     @property
     def resident(self) -> bool:
@@ -92,8 +106,10 @@ class Connection:
 
 def from_record(record: Record, unit: str) -> Connection:
     """The connection, from the record of its verdict, which a gate in this unit has written."""
-    seconds = duration_in(record) if text(record, "MESSAGE_ID") == ACCEPTED else None
-    start = time_of(record) - round((seconds or 0) * MICROSECONDS)
+    kind, at = text(record, "MESSAGE_ID"), time_of(record)
+    seconds = duration_in(record) if kind == ACCEPTED else None
+    first, last = span(record, at) if kind == SUMMED else (at, at)
+    start = first - round((seconds or 0) * MICROSECONDS)
     return Connection(
         start=start,
         service=text(record, "SOCKGATE_SERVICE") or prefix_of(unit),
@@ -112,7 +128,21 @@ def from_record(record: Record, unit: str) -> Connection:
         boot=text(record, "_BOOT_ID"),
         run=text(record, "_SYSTEMD_INVOCATION_ID") or text(record, "INVOCATION_ID"),
         ending=None if seconds is None else resident_ending(start, record),
+        count=count_in(record),
+        last=last,
     )
+
+
+def count_in(record: Record) -> int:
+    """How many connections a record tells of. Only a sum tells of more than one."""
+    count = number(record, "SOCKGATE_COUNT") if text(record, "MESSAGE_ID") == SUMMED else 1
+    return count if count and count <= LARGEST_COUNT else 1
+
+
+def span(record: Record, at: int) -> tuple[int, int]:
+    """When the first and the last connection of a sum began. Both are not after the time of its record."""
+    last = min(number(record, "SOCKGATE_LAST") or at, at)
+    return min(number(record, "SOCKGATE_FIRST") or at, last), last
 
 
 def resident_ending(start: int, record: Record) -> Ending:

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..connection.log import ENDED, FAILED, REFUSED
-from .connection import ERROR, UNIT_ENDS, VERDICTS, Connection, Ending, from_record, resident_ending, unit_ending
+from ..connection.log import ENDED, FAILED, REFUSED, SUMMED
+from .connection import ERROR, LEFT, UNIT_ENDS, VERDICTS, Connection, Ending, from_record, resident_ending, unit_ending
 from .reader import Journal, Record, Terms, text, time_of
 from .senders import UNKNOWN_MACHINE, GateUnit, Origins, Senders
 
@@ -43,7 +43,7 @@ class Query:
 
     def selection(self) -> list[Terms]:
         """The matches for the first records of the connections."""
-        kinds = (REFUSED, FAILED) if self.refused else VERDICTS
+        kinds = (REFUSED, FAILED, SUMMED) if self.refused else VERDICTS
         common = [f"MESSAGE_ID={kind}" for kind in kinds]
         if self.sources and self.few_addresses:
             common += [f"SOCKGATE_REMOTE_ADDR={address}" for network in self.sources for address in network]
@@ -57,12 +57,14 @@ class Query:
     def origins(self) -> Origins:
         return Origins(self.senders, self.directory, self.services)
 
-    def covers(self, address: str) -> bool:
-        """Whether a client is from one of the networks. (For small networks, the selection already decides it.)"""
+    def covers(self, connection: Connection) -> bool:
+        """Whether this is one of the wanted connections, as far as the selection does not decide it."""
+        if self.refused and connection.verdict == LEFT:  # a sum
+            return False
         if not self.sources:
             return True
         try:
-            parsed = ipaddress.ip_address(address)
+            parsed = ipaddress.ip_address(connection.remote_address)
         except ValueError:
             return False
         return any(parsed in network for network in self.sources)
@@ -152,7 +154,7 @@ def connection_in(record: Record, query: Query, origins: Origins) -> Connection 
     """The connection that begins with this record; None for one that is not wanted, or that no gate has written."""
     unit = origins.unit_of(record)
     connection = from_record(record, unit) if unit else None
-    return connection if connection and query.covers(connection.remote_address) else None
+    return connection if connection and query.covers(connection) else None
 
 
 def history(query: Query, endings: Endings) -> History:

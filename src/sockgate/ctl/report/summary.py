@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ...core import DENY
-from ...journal.connection import Connection, Ending
+from ...journal.connection import LEFT, Connection, Ending
 from ...journal.dropped import Dropped
 from ..log import describe_end
 
@@ -64,12 +64,12 @@ class Summary:
     def add(self, connection: Connection, ending: Ending | None, *, open_: bool, vague: bool) -> None:
         figures = self.services.setdefault(connection.service or "unknown", ServiceFigures())
         if connection.remote_address:
-            self.sources[connection.remote_address] += 1
+            self.sources[connection.remote_address] += connection.count
         if connection.allowed:
             figures.allowed += 1
             self.allowed[self._interval(connection.start)] += 1
             self._add_session(figures, ending, describe_end(ending, open_=open_, vague=vague))
-        elif connection.verdict != "gone":
+        elif connection.verdict != LEFT:
             self._add_refusal(figures, connection)
 
     def add_dropped(self, service: str, client: Dropped) -> None:
@@ -91,15 +91,24 @@ class Summary:
             self.durations[next(name for most, name in DURATIONS if ending.seconds < most)] += 1
 
     def _add_refusal(self, figures: ServiceFigures, connection: Connection) -> None:
+        count = connection.count
         if connection.verdict == DENY:
-            figures.refused += 1
+            figures.refused += count
         else:
-            figures.failed += 1
-        self.refused[self._interval(connection.start)] += 1
-        self.reasons[connection.rule or connection.reason or "unknown"] += 1
+            figures.failed += count
+        self._spread(connection)
+        self.reasons[connection.rule or connection.reason or "unknown"] += count
         if connection.remote_address:
-            self.networks[network_of(connection.remote_address)] += 1
-            self.refused_sources[connection.remote_address] += 1
+            self.networks[network_of(connection.remote_address)] += count
+            self.refused_sources[connection.remote_address] += count
+
+    def _spread(self, connection: Connection) -> None:
+        """Count the refusals in their intervals. Those of a sum are spread evenly from the first to the last."""
+        begin, end = (self._interval(max(at, self.since)) for at in (connection.start, connection.last))
+        intervals = end - begin + 1
+        each, rest = divmod(connection.count, intervals)
+        for index in range(intervals):
+            self.refused[begin + index] += each + (index < rest)
 
 
 def network_of(address: str) -> str:

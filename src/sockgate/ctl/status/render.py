@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ...journal.connection import Connection
 from ..console import counted
 from ..times import iso, local
 from .services import ServiceState
@@ -63,11 +64,17 @@ def paragraphs(service: ServiceState) -> Iterator[tuple[str, str]]:
     if service.said:
         yield "Says", service.said
     for refusal in service.last:
-        yield "Refusal", f"{local(refusal.start)[:-4]} {refusal.peer or 'no client'}: {refusal.reason or refusal.rule}"
+        client = (refusal.peer or "no client") + times(refusal)
+        yield "Refusal", f"{local(refusal.last)[:-4]} {client}: {refusal.reason or refusal.rule}"
     if trouble(service):
         yield "Trouble", trouble(service)
     for finding in service.findings:
         yield "Check", finding
+
+
+def times(refusal: Connection) -> str:
+    """How often, if it is a sum."""
+    return f" {refusal.count:,} times" if refusal.count > 1 else ""
 
 
 def clients(service: ServiceState) -> str:
@@ -95,8 +102,9 @@ def as_object(service: ServiceState) -> Object:
         "status": service.said or None, "trouble": trouble(service) or None,
         "findings": service.findings,
         "last_refusals": [
-            {"time": iso(refusal.start), "source": refusal.remote_address or None, "port": refusal.remote_port,
-             "verdict": refusal.verdict, "rule": refusal.rule or None, "reason": refusal.reason or None}
+            {"time": iso(refusal.last), "source": refusal.remote_address or None, "port": refusal.remote_port,
+             "count": refusal.count, "verdict": refusal.verdict, "rule": refusal.rule or None,
+             "reason": refusal.reason or None}
             for refusal in service.last
         ],
     }  # fmt: skip

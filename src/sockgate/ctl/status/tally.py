@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from ...connection.log import ACCEPTED, FAILED, REFUSED
-from ...journal.connection import Connection, from_record
+from ...connection.log import ACCEPTED, FAILED, REFUSED, SUMMED
+from ...core import DENY
+from ...journal.connection import ERROR, LEFT, Connection, count_in, from_record
 from ...journal.history import unit_terms
 from ...journal.reader import Journal, Record, text
 from ...journal.senders import SENDER_FIELDS, GateUnit, Origins, Senders
@@ -31,7 +32,8 @@ class Tally:
         self.refused: Counter[str] = Counter()
         self._terms = list(unit_terms((service,)))
         self._since = since
-        self._accepted, self._refused, self._failed = (self._journal(kind) for kind in (ACCEPTED, REFUSED, FAILED))
+        kinds = (ACCEPTED, REFUSED, FAILED, SUMMED)
+        self._accepted, self._refused, self._failed, self._summed = map(self._journal, kinds)
 
     def _journal(self, *kinds: str) -> Journal:
         ids = [f"MESSAGE_ID={kind}" for kind in kinds]
@@ -41,26 +43,35 @@ class Tally:
         self.accepted += sum(1 for _ in self._new(self._accepted))
         self.failed += sum(1 for _ in self._new(self._failed))
         for record in self._new(self._refused):
-            rule = rule_name(text(record, "SOCKGATE_RULE"))
-            known = rule in self.refused or len(self.refused) < MOST_RULES
-            self.refused[rule if known else OTHERS] += 1
+            self._add_refusals(record, 1)
+        for record in self._new(self._summed, "MESSAGE_ID", "SOCKGATE_COUNT", "SOCKGATE_VERDICT"):
+            verdict, count = text(record, "SOCKGATE_VERDICT"), count_in(record)
+            if verdict == DENY:
+                self._add_refusals(record, count)
+            elif verdict == ERROR:
+                self.failed += count
 
-    def _new(self, journal: Journal) -> Iterator[Record]:
+    def _add_refusals(self, record: Record, count: int) -> None:
+        rule = rule_name(text(record, "SOCKGATE_RULE"))
+        known = rule in self.refused or len(self.refused) < MOST_RULES
+        self.refused[rule if known else OTHERS] += count
+
+    def _new(self, journal: Journal, *fields: str) -> Iterator[Record]:
         """The records that a gate of this service has written since the last call."""
         journal.refresh()
-        for record in journal.some_fields("SOCKGATE_RULE", *SENDER_FIELDS):
+        for record in journal.some_fields("SOCKGATE_RULE", *SENDER_FIELDS, *fields):
             if self._origins.unit_of(record):
                 yield record
 
     def last_refusals(self) -> list[Connection]:
         """The last refusals, failures included, the newest first."""
         found: list[Connection] = []
-        for looked_at, record in enumerate(self._journal(REFUSED, FAILED).latest()):
+        for looked_at, record in enumerate(self._journal(REFUSED, FAILED, SUMMED).latest()):
             unit = self._origins.unit_of(record)
             connection = from_record(record, unit)
             if connection.start < (self._since or 0) or len(found) == LAST or looked_at == MOST_LOOKED_AT:
                 break
-            if unit:
+            if unit and connection.verdict != LEFT:
                 found.append(connection)
         return found
 

@@ -14,9 +14,11 @@ from ...core import GateError, Verdict
 from ...core.peer import Peer
 from ...core.rule_files import RuleWarning
 from ..deciding.decision import Decision, RecordText
+from ..options import DEFAULT_SOURCE_PREFIX
 from ..poller import FOREVER
 from ..sessions import Session
 from .buffered_log import BufferedLog
+from .sums import Sums, Why
 
 BRIEF_SECONDS = 0.1
 MOST_WARNINGS = 5  # lines in the log about one reading of the rules
@@ -26,8 +28,9 @@ QUIET_SECONDS = 60.0
 class Records:
     """Records in sockgate's own form: in the journal, or one line each on standard error."""
 
-    def __init__(self, log: BufferedLog) -> None:
+    def __init__(self, log: BufferedLog, source_prefix: tuple[int, int] = DEFAULT_SOURCE_PREFIX) -> None:
         self._log = log
+        self._sums = Sums(log, source_prefix)
         self._limiter = RateLimiter()
         self._service = clean(log.service)  # without --name, the last part of the server's path
 
@@ -40,14 +43,21 @@ class Records:
     def counted(self, current: int, most: int) -> None:
         """The number of clients has changed."""
 
+    def sums_up(self, peer: Peer | None, why: Why) -> bool:
+        """Count this refusal if a sum will tell of it. Returns False if it needs a record of its own."""
+        return self._sums.count(peer, why)
+
     def refused(self, peer: Peer, verdict: Verdict) -> None:
-        self._log.verdict(peer, verdict, allowed=False)
+        if not self.sums_up(peer, verdict):
+            self._log.verdict(peer, verdict, allowed=False)
 
     def failed(self, peer: Peer | None, error: GateError) -> None:
-        self._log.failure(str(error), peer, error.code)
+        if not self.sums_up(peer, error):
+            self._log.failure(str(error), peer, error.code)
 
     def gone(self) -> None:
-        self._log.gone()
+        if not self.sums_up(None, None):
+            self._log.gone()
 
     def event(self, priority: int, message_id: str, message: str) -> None:
         """Write an event of the gate itself."""
@@ -85,6 +95,14 @@ class Records:
         Returns the seconds until the next start is due, None if none is left.
         """
 
+    def write_due_sums(self) -> float | None:
+        """Write the sums that are due. Returns the seconds until this must be called again, None if it need not."""
+        return self._sums.write_due()
+
+    def write_sums(self) -> None:
+        """Write all that has been summed so far."""
+        self._sums.write_all()
+
     def send(self) -> None:
         """Send the records to the journal, as far as it takes them now."""
         self._log.send()
@@ -92,11 +110,13 @@ class Records:
     def flush(self) -> None:
         """Wait for the journal before an exit: it finds the service of a record only while its sender lives."""
         self.write_starts()
+        self.write_sums()
         self._log.send()
         self._log.flush()
 
     def forget(self) -> None:
         """Called in a child: its parent sends the records that wait."""
+        self._sums.forget()
         self._log.forget()
 
 
@@ -108,8 +128,8 @@ class JournalRecords(Records):
     half the work, and half the data.
     """
 
-    def __init__(self, log: BufferedLog) -> None:
-        super().__init__(log)
+    def __init__(self, log: BufferedLog, source_prefix: tuple[int, int] = DEFAULT_SOURCE_PREFIX) -> None:
+        super().__init__(log, source_prefix)
         self._start = self._head(ACCEPTED) + field_lines(("SOCKGATE_VERDICT", "allow"))
         self._end = self._head(ENDED)
         self._message = f"MESSAGE={self._service}: "
@@ -162,7 +182,14 @@ class JournalRecords(Records):
         )  # fmt: skip
 
 
-class XinetdLines(Records):
+class OldLines(Records):
+    """The lines of an old program. What reads them counts them, so refusals are not summed."""
+
+    def sums_up(self, peer: Peer | None, why: Why) -> bool:
+        return False
+
+
+class XinetdLines(OldLines):
     """The lines of xinetd (log.c), as they follow the date in its FILE and SYSLOG logs."""
 
     def accepted(self, session: Session, decision: Decision) -> None:
@@ -194,7 +221,7 @@ XINETD_REASONS = {
 }
 
 
-class TcpserverLines(Records):
+class TcpserverLines(OldLines):
     """The lines of tcpserver -v. tcpserver refuses in a child. Here a refusal shows the process id of the gate."""
 
     def counted(self, current: int, most: int) -> None:
@@ -211,10 +238,12 @@ class TcpserverLines(Records):
         self._log.write_line(f"tcpserver: deny {os.getpid()} {tcpserver_ends(peer)}")
 
 
-def make_records(log_format: str, log: BufferedLog) -> Records:
-    if log_format == "journal" and log.is_journal:
-        return JournalRecords(log)
-    return {"journal": Records, "xinetd": XinetdLines, "tcpserver": TcpserverLines}[log_format](log)
+def make_records(
+    log_format: str, log: BufferedLog, source_prefix: tuple[int, int] = DEFAULT_SOURCE_PREFIX
+) -> Records:  # fmt: skip
+    kinds = {"journal": Records, "xinetd": XinetdLines, "tcpserver": TcpserverLines}
+    kind = JournalRecords if log_format == "journal" and log.is_journal else kinds[log_format]
+    return kind(log, source_prefix)
 
 
 def end_message(session: Session, status: int) -> str:

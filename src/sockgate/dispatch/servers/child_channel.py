@@ -1,8 +1,8 @@
 """The channel between the gate, which counts clients, and a child that finishes the admission of its client.
 
 The child sends the client's addresses. The gate answers with the number of clients from the same source, or with the
-reason why the client may not come in. If the child refuses the client, it says so. If it becomes the server, exec
-closes its end of the channel.
+reason why the client may not come in. If the child refuses the client, it says whom and why, and the gate answers
+whether a sum will tell of it. If the child becomes the server, exec closes its end of the channel.
 """
 
 import _socket
@@ -11,16 +11,19 @@ import select
 import signal
 from contextlib import suppress
 
-from ...core import Cause, Refused, Verdict
+from ...connection.log import LONGEST_VALUE
+from ...core import DENY, Cause, GateError, Refused, Verdict
 from ...core.peer import Peer, internet_peer
 from ..overload import Overloaded
 from ..poller import Poller
+from ..records.records import Records
 from ..sessions import Session, Sessions
 from .ended_servers import EndedServers
 
-LONGEST = 1 << 12
+LONGEST = 1 << 14
 PATIENCE = 0.1  # seconds between two looks of a child whether its parent still lives
-AS_BEFORE, TURNED_AWAY, HEARD = b"as before", b"turned away", "heard"
+AS_BEFORE, TURNED_AWAY, FAILED = b"as before", b"turned away", b"failed"
+HEARD, SUMMED_UP = "heard", "summed up"
 
 
 class ParentChannel:
@@ -39,9 +42,13 @@ class ParentChannel:
         elif answer:
             raise decode_refusal(answer)
 
-    def turned_away(self) -> None:
-        """Say that the client is refused, and wait until the parent has read it, before this process ends."""
-        self._ask(TURNED_AWAY)
+    def turned_away(self, peer: Peer, why: Verdict | GateError) -> bool:
+        """Say that this client is refused. Returns whether the parent will tell of it in a sum.
+
+        This process must not end before the answer is there: else the parent would take the client for one that was
+        served.
+        """
+        return self._ask(encode_turned_away(peer, why)) == SUMMED_UP
 
     def close(self) -> None:
         self._channel.close()
@@ -102,10 +109,11 @@ class AskingChild:
 class AskingChildren:
     """The children that finish an admission now."""
 
-    def __init__(self, poller: Poller, sessions: Sessions, ended: EndedServers) -> None:
+    def __init__(self, poller: Poller, sessions: Sessions, ended: EndedServers, records: Records) -> None:
         self._poller = poller
         self._sessions = sessions
         self._ended = ended
+        self._records = records
         self._children: set[AskingChild] = set()
 
     def connect(self, session: Session) -> tuple[AskingChild, ParentChannel]:
@@ -129,9 +137,10 @@ class AskingChildren:
         message, session = child.read(), child.session
         if not message:
             self.disconnect(child)
-        elif message == TURNED_AWAY:
+        elif message.startswith((TURNED_AWAY, FAILED)):
             self._sessions.turned_away(session)
-            if not child.answer(HEARD):
+            summed_up = self._records.sums_up(*decode_turned_away(message, session.peer))
+            if not child.answer(SUMMED_UP if summed_up else HEARD):
                 child.hang_up()
         else:
             peer = decode_peer(message) or session.peer
@@ -185,3 +194,21 @@ def decode_peer(message: bytes) -> Peer | None:
     peer = internet_peer(bytes.fromhex(remote), int(remote_port), bytes.fromhex(local), int(local_port))
     peer.via = via or None
     return peer
+
+
+def encode_turned_away(peer: Peer, why: Verdict | GateError) -> bytes:
+    """Which client was refused, and why, as bytes. Texts are as long as a record shows them."""
+    kind, reason = (TURNED_AWAY, why.reason) if isinstance(why, Verdict) else (FAILED, str(why))
+    cause = why.cause or Cause()
+    words = [cause.option, cause.text, cause.file, reason]
+    texts = [word[:LONGEST_VALUE].replace("\n", " ").encode("utf-8", "surrogateescape") for word in words]
+    return b"\n".join([kind, encode_peer(peer), b"%d" % cause.line, *texts])
+
+
+def decode_turned_away(message: bytes, known: Peer) -> tuple[Peer, Verdict | GateError]:
+    """`known` is what the parent knows of the client."""
+    kind, ends, line, *texts = message.split(b"\n")
+    option, text, file, reason = (text.decode("utf-8", "surrogateescape") for text in texts)
+    cause = Cause(option, text, file=file, line=int(line))
+    why = Verdict(DENY, cause, reason) if kind == TURNED_AWAY else GateError(reason, cause=cause)
+    return decode_peer(ends) or known, why

@@ -97,12 +97,12 @@ def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Rec
         records.send()
         send(0, outcome.words)
         return become_server(client, decision, records)
-    if outcome.error is None:
-        records.refused(session.peer, outcome.verdict)
-    else:
-        records.failed(session.peer, outcome.error)
+    if not parent.turned_away(session.peer, outcome.error or outcome.verdict):
+        if outcome.error is None:
+            records.refused(session.peer, outcome.verdict)
+        else:
+            records.failed(session.peer, outcome.error)
     say_last_words(0, outcome.words)
-    parent.turned_away()
     records.flush()
     return REFUSED
 

@@ -1,0 +1,188 @@
+"""Sums: one record for many refusals of one source, so that a flood leaves the log readable.
+
+The first refusals of a source for one cause have a record each. Further ones are counted. Their sum is written after
+ten seconds, then after twice as long each time, at last every half an hour. It is also written when the source is
+quiet, when the gate reloads or ends, and when there are more sources than are kept. So memory is bounded, and nothing
+is lost from the counts. Only a gate that is killed loses what it has not written.
+"""
+
+from itertools import islice
+from time import monotonic, time_ns
+
+from ...connection.log import DEBUG, ERROR, NOTICE, SUMMED, Field, Log, peer_fields, urgency
+from ...core import DENY, GateError, Verdict
+from ...core.peer import Peer
+from ..deciding.decision import PORT_FIELD
+from ..sources import Network, network_of, source_of
+
+FULL = 10  # records of one source and cause; fail2ban's jail needs five
+LOOK_SECONDS = 10.0  # from one look at a sum to the next
+QUIET_LOOKS = 6  # after so many looks without another refusal, the next refusals are written in full again
+MOST_LOOKS = 180  # from one record of a sum to the next
+MOST_SUMS = 4096  # about 1 kB each
+AT_ONCE = 64  # sums are looked at in a row: no client waits for more than a millisecond
+NANOSECONDS, NANOSECONDS_OF_FIELDS = 1e9, 1000
+
+# Why a client is refused: the gate decided so, or something is wrong on this side. None: it has gone before.
+Why = Verdict | GateError | None
+Key = tuple[Network | None, str]
+
+
+class Sum:
+    """The refusals of one source for one cause.
+
+    peer, why    the latest of them, and why it was refused
+    in_full      how many have a record of their own
+    count        how many have none yet
+    first, last  when the first and the last of these came, in nanoseconds since 1970
+    is_new       whether one has come since the last look
+    quiet        looks since the last one came
+    age, wait    looks since the last record, and looks between two records
+    """
+
+    __slots__ = ("age", "count", "first", "in_full", "is_new", "last", "peer", "quiet", "wait", "why")
+
+    def __init__(self, peer: Peer | None, why: Why) -> None:
+        self.peer = peer
+        self.why = why
+        self.in_full = 1
+        self.is_new = True
+        self.count = self.first = self.last = 0
+        self.quiet = self.age = 0
+        self.wait = 1
+
+    def add(self, peer: Peer | None, why: Why) -> None:
+        self.peer, self.why = peer, why
+        self.last = time_ns()
+        if not self.count:
+            self.first = self.last
+        self.count += 1
+
+    def look(self) -> None:
+        self.age += 1
+        self.quiet = 0 if self.is_new else self.quiet + 1
+        self.is_new = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.quiet >= QUIET_LOOKS
+
+    @property
+    def is_due(self) -> bool:
+        return self.count > 0 and (self.is_over or self.age >= self.wait)
+
+    def restart(self) -> None:
+        """Begin to count again after a record."""
+        self.count = self.age = 0
+        self.wait = min(2 * self.wait, MOST_LOOKS)
+
+
+class Sums:
+    """The sums of all sources, the one that was looked at or begun the longest time ago first."""
+
+    def __init__(self, log: Log, prefix: tuple[int, int]) -> None:
+        """`prefix` says what one source is."""
+        self._log = log
+        self._prefix = prefix
+        self._sums: dict[Key, Sum] = {}
+        self._next_look = 0.0
+
+    def count(self, peer: Peer | None, why: Why) -> bool:
+        """Count this refusal. Returns whether that is all. If not, it needs a record of its own."""
+        key = network_of(peer, self._prefix) if peer else None, name_of(why)
+        found = self._sums.get(key)
+        if found is None:
+            self._begin(key, peer, why)
+            return False
+        found.is_new = True
+        if found.in_full < FULL:
+            found.in_full += 1
+            return False
+        found.add(peer, why)
+        return True
+
+    def write_due(self) -> float | None:
+        """Write the sums that are due, and forget those that are over.
+
+        Returns the seconds until this must be called again, None if it need not.
+        """
+        now = monotonic()
+        if now >= self._next_look:
+            for key in list(islice(self._sums, AT_ONCE)):
+                self._look_at(key, self._sums.pop(key))
+            self._next_look = now + LOOK_SECONDS * min(1.0, AT_ONCE / max(1, len(self._sums)))
+        return self._next_look - now if self._sums else None
+
+    def write_all(self) -> None:
+        for each in self._sums.values():
+            self._write(each)
+
+    def forget(self) -> None:
+        self._sums.clear()
+
+    def _begin(self, key: Key, peer: Peer | None, why: Why) -> None:
+        if not self._sums:
+            self._next_look = monotonic() + LOOK_SECONDS
+        elif len(self._sums) >= MOST_SUMS:
+            self._write(self._sums.pop(next(iter(self._sums))))
+        self._sums[key] = Sum(peer, why)
+
+    def _look_at(self, key: Key, each: Sum) -> None:
+        each.look()
+        if each.is_due:
+            self._write(each)
+        if not each.is_over:
+            self._sums[key] = each
+
+    def _write(self, each: Sum) -> None:
+        if not each.count:
+            return
+        self._log.record(
+            priority_of(each.why), SUMMED, self._message(each), *fields_of(each.why), ("SOCKGATE_COUNT", each.count),
+            ("SOCKGATE_FIRST", each.first // NANOSECONDS_OF_FIELDS),
+            ("SOCKGATE_LAST", each.last // NANOSECONDS_OF_FIELDS), *self._fields_of(each.peer),
+        )  # fmt: skip
+        each.restart()
+
+    def _message(self, each: Sum) -> str:
+        seconds = f"within {max(0, each.last - each.first) / NANOSECONDS:.1f} s"
+        if not each.why:
+            return f"{each.count} more clients have gone before they were identified, {seconds}"
+        reason = reason_of(each.why)
+        if not each.peer:
+            return f"refused {each.count} more clients {seconds}: {reason}"
+        address = each.peer.remote_ip or each.peer.source
+        source = source_of(each.peer, self._prefix)
+        client = address if source == address else f"{address} ({source})"
+        return f"refused {client} {each.count} times more on {each.peer.destination} {seconds}: {reason}"
+
+    def _fields_of(self, peer: Peer | None) -> list[Field]:
+        if not peer:
+            return []
+        fields = [field for field in peer_fields(peer) if field[0] != PORT_FIELD]
+        return [*fields, ("SOCKGATE_SOURCE", source_of(peer, self._prefix))]
+
+
+def name_of(why: Why) -> str:
+    """By this name, refusals of a source are summed. The text of an error can have too many forms."""
+    return str(why.cause) if isinstance(why, Verdict) else "error" if why else "gone"
+
+
+def priority_of(why: Why) -> int:
+    if isinstance(why, Verdict):
+        return urgency(why, NOTICE)[0]
+    return ERROR if why else DEBUG
+
+
+def reason_of(why: Why) -> str:
+    return why.reason if isinstance(why, Verdict) else str(why or "")
+
+
+def fields_of(why: Why) -> list[Field]:
+    fields: list[Field] = [("SOCKGATE_REASON", reason_of(why))]
+    if isinstance(why, Verdict):
+        facility = urgency(why, NOTICE)[1]
+        return [("SOCKGATE_VERDICT", DENY), *fields, ("SOCKGATE_RULE", why.cause), ("SYSLOG_FACILITY", facility)]
+    if why:
+        return [("SOCKGATE_VERDICT", "error"), *fields, ("SOCKGATE_STATUS", why.code)]
+    return [("SOCKGATE_VERDICT", "gone")]
