@@ -61,6 +61,21 @@ def test_records_wait_until_they_are_sent(log: BufferedLog, journald: socket.soc
     assert (before, waiting, after, log.waiting) == ([], True, ["one", "two", "three"], False)
 
 
+def test_a_child_sends_no_record_that_waits_in_its_parent(journald: socket.socket, log: BufferedLog) -> None:
+    record(log, "of the gate")
+    child = os.fork()
+    if not child:
+        try:
+            log.forget()
+            record(log, "of the child")
+            log.send()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    log.send()
+    assert received(journald) == ["of the child", "of the gate"]
+
+
 def test_a_journal_that_does_not_read_is_not_waited_for_and_misses_nothing(
     log: BufferedLog, journald: socket.socket
 ) -> None:
