@@ -138,6 +138,10 @@ def test_what_cannot_be_decided_is_an_error_and_exit_code_1(tmp_path: Path, caps
         (["--options", "", "--ip", "::1", "--local", "x"], 2, "--local: 'x' is not an IP address"),
         (["--options", "", "--ip", "::1", "--local", "127.0.0.1"], 2, f"--local: '127.0.0.1' and '::1' {FAMILIES}"),
         (["--options", "", "--ip", "10.0.0.1", "--local", "10.0.0.1:x"], 2, "--local: 'x' is not a port number"),
+        (
+            ["--options", "", "--ip", "10.0.0.1", "--local", f"10.0.0.1:{'1' * 5000}"], 2,
+            f"--local: '{'1' * 5000}' is not a port number",
+        ),
         (["--options", "'", "--ip", "10.0.0.1"], 2, "--options: no closing quotation"),
         (["--options=--what", "--ip", "10.0.0.1"], 2, "unknown option '--what' (see sockgate(8))"),
         (["--options", "--deny=::1", "--ip", "::1"], 2, f"explain: --options: {EQUALS}"),

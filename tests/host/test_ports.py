@@ -62,6 +62,7 @@ def test_an_address_of_the_internet_is_an_endpoint(
         "25%eth0",
         "0",
         "65536",
+        "1" * 5000,
         "08",
         "2_5",
         "-25",

@@ -5,6 +5,7 @@ clients that it is about. Other clients come to the next rule, as with libwrap.
 """
 
 from ..core import ALLOW, DENY, Cause, Verdict
+from ..core.addresses import port_number
 from ..core.rule_files import RuleWarning
 from .hosts_options import options_of
 from .hosts_patterns import EVERY_HOST, HostPattern, read_pattern
@@ -209,11 +210,6 @@ def may_be_about(word: str, daemon: str) -> bool:
     """Whether a word of a daemon list can match our daemon on some address or port."""
     name = split(word, "@")[0]
     return port_number(name) is not None or match_text(name, daemon)
-
-
-def port_number(text: str) -> int | None:
-    """The port that a word stands for, None if it is a daemon's name."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535 else None
 
 
 def pattern_behind_at(text: str, host: str, reading: "Reading") -> HostPattern:

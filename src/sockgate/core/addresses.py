@@ -108,6 +108,11 @@ def is_number(text: str) -> bool:
     return len(text) <= 3 and text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
 
 
+def port_number(text: str) -> int | None:
+    """The number of a port, None if this text is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535 else None
+
+
 def hint_for(entry: str, *, dotted: bool) -> str:
     octets = entry.removesuffix(".").split(".")
     if len(octets) < 4 and all(is_number(octet) and int(octet) < 256 for octet in octets):

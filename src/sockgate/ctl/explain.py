@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from ..access.dnsbl import DnsList
 from ..connection import Gate
 from ..core import DENY, ConfigError, UsageError, Verdict
+from ..core.addresses import port_number
 from ..core.host_names import GivenName
 from ..core.listing import Listing
 from ..core.options import parse, to_bytes
@@ -71,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--options", metavar="OPTIONS", help="options of sockgate or sockgated in one word: --options='--rules FILE'"
     )
     parser.add_argument("--ip", required=True, metavar="ADDRESS", help="the client's address")
-    parser.add_argument("--port", type=port_number, metavar="PORT", help="the client's port")
+    parser.add_argument("--port", type=given_port, metavar="PORT", help="the client's port")
     parser.add_argument("--local", metavar="ADDRESS[:PORT]", help="the address that it connected to, or [ADDRESS]:PORT")
     parser.add_argument("--host", metavar="NAME", help="the client's name, as a look-up would find it")
     parser.add_argument("--info", metavar="INFO", help="the client's user, as ident would tell it")
@@ -163,16 +164,17 @@ def split_port(text: str) -> tuple[str, int]:
         return text, 0
     if not colon or text.endswith("]"):
         return text.strip("[]"), 0
-    try:
-        return address.strip("[]"), port_number(port)
-    except argparse.ArgumentTypeError as error:
-        raise UsageError(f"--local: {error}") from None
+    number = port_number(port)
+    if number is None:
+        raise UsageError(f"--local: {port!r} is not a port number")
+    return address.strip("[]"), number
 
 
-def port_number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
+def given_port(text: str) -> int:
+    number = port_number(text)
+    if number is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port number")
-    return int(text)
+    return number
 
 
 def explain(gate: Gate, peer: Peer, variables: dict[bytes, bytes], untold: Sequence[str] = ()) -> Explanation:

@@ -14,6 +14,7 @@ from time import monotonic
 from ...atomic_write import located
 from ...connection.log import PAUSED, WARNING
 from ...core import Cause, SystemFailure, UsageError
+from ...core.addresses import port_number
 from ...core.peer import SO_ACCEPTCONN, endpoint, pack
 from ..overload import OVERLOAD_SECONDS, OVERLOADED
 from ..poller import Poller, Timer, Timers
@@ -172,23 +173,19 @@ def parse_address(where: str) -> tuple[int, str | tuple[str, int]]:
         return _socket.AF_UNIX, where
     if where.startswith("@"):
         return _socket.AF_UNIX, "\0" + where[1:]
-    host, colon, port = where.rpartition(":")
+    host, colon, text = where.rpartition(":")
+    port = port_number(text)
     brackets = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if brackets else host
     try:
         pack(host)
     except ValueError:
         colon = ""
-    valid = colon and brackets == (":" in host) and is_port(port)
-    if not valid:
+    if not colon or brackets != (":" in host) or port is None:
         raise UsageError(
             f"--listen: {where!r} is neither ADDR:PORT, [IPv6]:PORT nor a path", cause=Cause("--listen", where)
         )
-    return (_socket.AF_INET6 if brackets else _socket.AF_INET), (host, int(port))
-
-
-def is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) < 65536
+    return (_socket.AF_INET6 if brackets else _socket.AF_INET), (host, port)
 
 
 def remove_stale(path: str) -> None:
