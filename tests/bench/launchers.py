@@ -28,7 +28,8 @@ SUBSTITUTE = {"TCPREMOTEIP": "127.0.0.1", "TCPREMOTEPORT": "1", "RELAYCLIENT": "
 OURS, LIMIT = "sockgated", "limit (C)"
 EQUAL = "sockgated, Nice=0"  # as nice as all others: what it gains by its priority is the difference
 EARLIER = "sockgated, before"  # that of another tree (--before)
-C_SERVERS = ("tcpserver -x", "couriertcpd", "xinetd", "tcpsvd")
+TCPSERVER = "tcpserver -x"
+C_SERVERS = (TCPSERVER, "couriertcpd", "xinetd", "tcpsvd")
 # Those that are several times slower than the others.
 SLOW = ("xinetd + tcpd, log", "Accept=yes", "Accept=yes, sockgate")
 
@@ -247,7 +248,7 @@ STARTERS = {
     OURS: resident,
     EQUAL: resident_as_nice_as_others,
     EARLIER: resident_before,
-    "tcpserver -x": tcpserver,
+    TCPSERVER: tcpserver,
     "couriertcpd": couriertcpd,
     "xinetd": xinetd,
     "xinetd + tcpd, log": xinetd_tcpd,

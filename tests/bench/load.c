@@ -4,6 +4,9 @@
  *       Each connection lasts until the server closes it. With -d it is a conversation: a LINE is sent for each
  *       complete reply (whose last line has no hyphen behind its code, as in SMTP). Source addresses take turns.
  *       With -e it goes on until standard input ends.
+ *   load -p PORT [-a ADDRESS] -2 -t SECONDS
+ *       Opens two connections at once, again and again. A time is how much later the second client hears from its
+ *       server than the first one: so long does one connection hold up the accept loop.
  *   load -p PORT [-a ADDRESS] [-s SOURCE]... -H NUMBER
  *       Opens that many connections and says "held"; when standard input ends, sends a byte on each of them, reads it
  *       back, and closes them.
@@ -16,6 +19,9 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_SOURCES = 64, MOST_LINES = 64, LARGEST_REPLY = 4096, STALL_MS = 30000 };
+enum { MOST_SOURCES = 64, MOST_LINES = 64, LARGEST_REPLY = 4096, STALL_MS = 30000, PAUSE_US = 2000 };
 enum outcome { SERVED, EMPTY, RESET, UNREACHABLE, OUTCOMES };
 static const char *const outcome_names[] = { "served", "empty", "reset", "unreachable" };
 
@@ -219,6 +225,53 @@ static void run(unsigned client_count)
     free(clients);
 }
 
+/* When the first byte came: the kernel's time of its segment, because this program may run later. */
+static double time_of_first_byte(int fd)
+{
+    char data[LARGEST_REPLY], control[256];
+    struct iovec iov = { .iov_base = data, .iov_len = sizeof data };
+    struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+    struct pollfd input = { .fd = fd, .events = POLLIN };
+    if (poll(&input, 1, STALL_MS) <= 0)
+        errx(111, "nothing has come for %d s", STALL_MS / 1000);
+    ssize_t size = recvmsg(fd, &message, 0);
+    struct cmsghdr *header = size > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    while (header && header->cmsg_type != SCM_TIMESTAMPNS)
+        header = CMSG_NXTHDR(&message, header);
+    ended++;
+    counts[0][size > 0 ? SERVED : EMPTY]++;
+    if (!header)
+        return NAN;
+    struct timespec t;
+    memcpy(&t, CMSG_DATA(header), sizeof t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void wait_for_end(int fd)
+{
+    char byte;
+    fcntl(fd, F_SETFL, 0);
+    while (read(fd, &byte, 1) > 0)
+        ;
+    close(fd);
+}
+
+static void run_pairs(void)
+{
+    while (more()) {
+        int pair[2], one = 1;
+        for (int i = 0; i < 2; i++, started++)
+            if ((pair[i] = open_connection(0)) < 0 || setsockopt(pair[i], SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one))
+                err(111, "connect");
+        double difference = time_of_first_byte(pair[1]) - time_of_first_byte(pair[0]);
+        if (!isnan(difference))
+            record_time(fabs(difference));
+        wait_for_end(pair[0]);
+        wait_for_end(pair[1]);
+        usleep(PAUSE_US); /* until the servers are gone */
+    }
+}
+
 /* One byte there and back on each of them, or the end of the program. */
 static void hold(unsigned number)
 {
@@ -279,8 +332,10 @@ int main(int argc, char **argv)
     const char *address = "127.0.0.1";
     unsigned port = 0, client_count = 1, held = 0;
     double start = now(), seconds = 0;
-    for (int option; (option = getopt(argc, argv, "a:p:c:n:t:es:d:H:")) != -1;) {
+    bool pairs = false;
+    for (int option; (option = getopt(argc, argv, "2a:p:c:n:t:es:d:H:")) != -1;) {
         switch (option) {
+        case '2': pairs = true; break;
         case 'a': address = optarg; break;
         case 'p': port = atoi(optarg); break;
         case 'c': client_count = atoi(optarg); break;
@@ -301,7 +356,10 @@ int main(int argc, char **argv)
     }
     epoll = epoll_create1(0);
     deadline = start + seconds;
-    run(client_count);
+    if (pairs)
+        run_pairs();
+    else
+        run(client_count);
     report(now() - start);
     return 0;
 }

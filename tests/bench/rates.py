@@ -9,6 +9,9 @@ time at 0, which says what is priority and what is speed; this one is shown, and
 written to build/bench/rates.json. With --before DIR, this tree is compared with another tree, and with no other
 program.
 
+"held" is how much later the second of two clients that come at once hears from its server, in microseconds: for that
+time one connection keeps the accept loop from the next one.
+
 CPU is that of the whole machine, journal and PID 1 included, but for the clients; memory is the peak of the program
 itself (VmHWM), with what its other processes have of their own.
 """
@@ -26,7 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench import launchers
-from tests.bench.launchers import C_SERVERS, EARLIER, EQUAL, LIMIT, OURS, SLOW, Launcher, Server
+from tests.bench.launchers import C_SERVERS, EARLIER, EQUAL, LIMIT, OURS, SLOW, TCPSERVER, Launcher, Server
 from tests.system.machine import TREE, Machine
 from tests.system.services import compile_static, courier_smtp
 
@@ -49,12 +52,16 @@ TIE = 0.02  # that much at most is excused
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One measurement: connections per second, milliseconds, microseconds of CPU for a connection."""
+    """One measurement: connections per second, milliseconds, microseconds of CPU for a connection.
+
+    held  milliseconds for which one connection keeps the accept loop from the next one; None if it was not measured
+    """
 
     rate: float
     p50: float
     p99: float
     cpu: float
+    held: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,11 @@ class Result:
 
     def median(self, figure: str) -> float:
         return statistics.median(float(getattr(run, figure)) for run in self.runs)
+
+    @property
+    def held(self) -> str:
+        """Microseconds, "" if they were not measured."""
+        return "" if self.runs[0].held is None else f"{1e3 * self.median('held'):,.0f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +170,21 @@ def measure(machine: Machine, workload: str, first_port: int, arguments: argpars
 def measure_once(machine: Machine, launcher: Launcher, clients: int, dialog: tuple[str, ...], seconds: float) -> Run:
     talk = [word for line in dialog for word in ("-d", line)]
     before = machine.cpu_seconds()
-    command = ["/usr/local/bin/load", "-p", str(launcher.port), "-c", str(clients), "-t", str(seconds), *talk]
-    figures = json.loads(machine.run(*command).stdout)
+    figures = load(machine, launcher, "-c", str(clients), "-t", str(seconds), *talk)
     cpu = machine.cpu_seconds() - before
+    held = load(machine, launcher, "-2", "-t", str(seconds / 2))["p50"] if clients == 1 and not dialog else None
+    return Run(figures["rate"], figures["p50"], figures["p99"], cpu / figures["connections"] * 1e6, held)
+
+
+def load(machine: Machine, launcher: Launcher, *words: str) -> dict[str, float]:
+    """What the load program measured."""
+    figures = json.loads(machine.run("/usr/local/bin/load", "-p", str(launcher.port), *words).stdout)
     served = sum(figures["served"])
     if served != figures["connections"]:
         raise SystemExit(
             f"{launcher.name}: of {figures['connections']} connections only {served} were served: {figures}"
         )
-    return Run(figures["rate"], figures["p50"], figures["p99"], cpu / served * 1e6)
+    return dict(figures)
 
 
 def settle(machine: Machine) -> None:
@@ -215,7 +233,9 @@ def progress(text: str) -> None:
 def print_table(results: list[Result]) -> None:
     for workload in dict.fromkeys(result.workload for result in results):
         print(f"\n{workload}: connections per second, median (least to most)")
-        print(f"{'':<22}{'clients':>8}{'rate':>8}{'':<18}{'p50 ms':>8}{'p99 ms':>8}{'CPU us':>8}{'MB':>7}")
+        print(
+            f"{'':<22}{'clients':>8}{'rate':>8}{'':<18}{'p50 ms':>8}{'p99 ms':>8}{'CPU us':>8}{'MB':>7}{'held us':>9}"
+        )
         of_this = [result for result in results if result.workload == workload]
         for result in sorted(of_this, key=lambda result: (result.clients, -result.median("rate"))):
             rates = [run.rate for run in result.runs]
@@ -223,7 +243,7 @@ def print_table(results: list[Result]) -> None:
             print(
                 f"{result.program:<22}{result.clients:>8}{result.median('rate'):>8,.0f} {span:<17}"
                 f"{result.median('p50'):>8.2f}{result.median('p99'):>8.2f}{result.median('cpu'):>8,.0f}"
-                f"{result.memory:>7.1f}"
+                f"{result.memory:>7.1f}{result.held:>6}"
             )
 
 
@@ -255,6 +275,9 @@ def judge(results: list[Result]) -> int:
             f"{'FAILED' if behind or late else 'passed'}: {workload}, {clients} clients: {of_best} of the best C "
             f"super-server ({best.program}), {of_limit} of the limit, p99 {latest} of the quickest ({quickest.program})"
         )
+        if ours.held and TCPSERVER in found:
+            held = Ratio.of(ours, found[TCPSERVER], "held")
+            print(f"        the accept loop is held by one connection for {held} of the time of {TCPSERVER}")
         if EQUAL in found:
             equal = found[EQUAL]
             print(f"        at Nice=0: {Ratio.of(equal, best)} of {best.program}, {Ratio.of(equal, ours)} of Nice=-11")
