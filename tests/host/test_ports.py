@@ -4,11 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
+from sockgate.core.peer import endpoint
 from sockgate.host.ports import (
     Endpoint,
+    clients_waiting,
     conflicting_processes,
     kernel_endpoint,
     listeners,
@@ -119,7 +122,7 @@ def test_a_port_that_is_taken_is_taken_by_its_process(
         wanted = parse_listen(str(port), protocol)
         assert wanted is not None
         own = Endpoint(protocol, socket.inet_pton(family, address), port, (4,) if family == socket.AF_INET else (16,))
-        assert own in [endpoint for endpoint, _ in listeners(protocol)]
+        assert own in [listener.endpoint for listener in listeners(protocol)]
         (process,) = conflicting_processes(wanted)
         assert process.pid == os.getpid()
         assert process.name
@@ -152,7 +155,7 @@ def test_a_server_for_ipv6_alone_leaves_the_port_of_ipv4(protocol: str, kind: so
             other.listen()
         port = other.getsockname()[1]
         inode = str(os.fstat(other.fileno()).st_ino)
-        families = {number: endpoint.families for endpoint, number in listeners(protocol)}[inode]
+        families = {listener.inode: listener.endpoint.families for listener in listeners(protocol)}[inode]
         assert families == ((16,) if alone else (4, 16))
         for text, taken in ((f"0.0.0.0:{port}", not alone), (str(port), True), (f"[::1]:{port}", True)):
             wanted = parse_listen(text, protocol)
@@ -188,3 +191,14 @@ def test_a_process_belongs_to_the_last_service_of_its_control_group() -> None:
     assert unit_of("0::/system.slice/exim4.service\n") == "exim4.service"
     assert unit_of("0::/system.slice/system-x.slice/x@1.service/sub\n") == "x@1.service"
     assert unit_of("0::/user.slice/user-0.slice/session-1.scope\n") == ""
+
+
+@pytest.mark.parametrize(("address", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_clients_that_are_not_accepted_yet_are_counted(address: str, family: socket.AddressFamily) -> None:
+    with socket.create_server((address, 0), family=family, backlog=10) as server, ExitStack() as clients:
+        wanted = parse_listen(endpoint(address, server.getsockname()[1]), "tcp")
+        assert wanted is not None
+        assert clients_waiting(wanted) == 0
+        for _ in range(5):
+            clients.enter_context(socket.create_connection(server.getsockname()[:2]))
+        assert clients_waiting(wanted) == 5

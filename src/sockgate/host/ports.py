@@ -83,8 +83,20 @@ def parse_port(text: str) -> int | None:
     return port if 0 < port < 65536 else None
 
 
-def listeners(protocol: str) -> Iterator[tuple[Endpoint, str]]:
-    """All endpoints with a listening socket in this network namespace, and the inode of the socket."""
+class Listener(NamedTuple):
+    """A listening socket of this network namespace.
+
+    inode    of the socket
+    waiting  the clients that wait to be accepted; of a datagram socket, the bytes that wait to be read
+    """
+
+    endpoint: Endpoint
+    inode: str
+    waiting: int
+
+
+def listeners(protocol: str) -> Iterator[Listener]:
+    """All listening sockets in this network namespace."""
     only_ipv6 = ipv6_only.inodes(protocol)
     for file in (f"/proc/net/{protocol}", f"/proc/net/{protocol}6"):
         try:
@@ -94,8 +106,8 @@ def listeners(protocol: str) -> Iterator[tuple[Endpoint, str]]:
                     fields = line.split()
                     if fields[3] == STATES[protocol]:
                         endpoint = kernel_endpoint(fields[1], protocol)
-                        alone = fields[9] in only_ipv6
-                        yield endpoint._replace(families=(16,)) if alone else endpoint, fields[9]
+                        endpoint = endpoint._replace(families=(16,)) if fields[9] in only_ipv6 else endpoint
+                        yield Listener(endpoint, fields[9], int(fields[4].rpartition(":")[2], 16))
         except OSError:
             continue  # IPv6 is switched off
 
@@ -121,7 +133,14 @@ def conflicting_processes(wanted: Endpoint) -> list[Process]:
 
 def sockets_on(wanted: Endpoint) -> set[str]:
     """The inodes of the sockets that listen there now."""
-    return {inode for endpoint, inode in listeners(wanted.protocol) if endpoint.overlaps(wanted)}
+    return {listener.inode for listener in listeners(wanted.protocol) if listener.endpoint.overlaps(wanted)}
+
+
+def clients_waiting(wanted: Endpoint) -> int:
+    """The clients that wait there to be accepted."""
+    if wanted.protocol != "tcp":
+        return 0
+    return sum(listener.waiting for listener in listeners("tcp") if listener.endpoint.overlaps(wanted))
 
 
 def holders(inodes: set[str]) -> list[Process]:
