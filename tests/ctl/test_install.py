@@ -27,9 +27,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     write_tree(tmp_path, files)
     programs = tmp_path / "programs"
-    write_tree(programs, {"sockgate": "#!/bin/sh\n", "sockgatectl": "#!/bin/sh\n"})
+    write_tree(programs, {"sockgate": "#!/bin/sh\n", "sockgated": "#!/bin/sh\n", "sockgatectl": "#!/bin/sh\n"})
     # The units name the programs of this machine; check looks for them in the other system.
-    write_tree(tmp_path, {f"{programs}/sockgate": "#!/bin/sh\n"})
+    write_tree(tmp_path, {f"{programs}/sockgate": "#!/bin/sh\n", f"{programs}/sockgated": "#!/bin/sh\n"})
     monkeypatch.setenv("PATH", str(programs))
     monkeypatch.setattr("sys.argv", [str(programs / "sockgatectl")])
     return tmp_path
@@ -43,7 +43,8 @@ def test_the_units_start_the_server_behind_a_gate(root: Path, capsys: pytest.Cap
     options = ["--listen", "7", "--listen", "[fd00::1]:7", "--options", "--allow 'localhost 10.0.0.0/8'"]
     assert ctl(root, "install", "echo", "--user", "mail", "--server", SERVER, *options) == 0
     assert capsys.readouterr().out == (
-        f"wrote {ETC}/echo.socket\nwrote {ETC}/echo@.service\nnext: systemctl enable --now echo.socket\n"
+        f"wrote {ETC}/echo.socket\nwrote {ETC}/echo@.service\nwrote {ETC}/echo.service\n"
+        "next: systemctl enable --now echo.socket\n"
     )
     search = UnitSearch(str(root))
     socket, service = search.load("echo.socket"), search.load("echo@.service")
@@ -64,11 +65,36 @@ def test_check_finds_nothing_and_the_gate_gets_the_words(root: Path) -> None:
     assert [word.text for word in gated.words[:5]] == ["--name", "echo", "--allow", "localhost", "--"]
 
 
+def test_accept_no_in_a_drop_in_switches_to_the_resident_gate(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(root, "install", "echo", "--user", "mail", "--listen", "7", "--server", SERVER) == 0
+    capsys.readouterr()
+    assert ctl(root, "check", "echo.service") == 0
+    assert capsys.readouterr().out == (
+        "note: echo.service: echo.socket starts echo@.service now; with Accept=no it starts this unit\n"
+    )
+    write_tree(root, {f"{ETC}/echo.socket.d/x.conf": "[Socket]\nAccept=no\n"})
+    gated = find_named("echo", UnitSearch(str(root)))
+    assert gated.service.name == "echo.service"
+    assert gated.gate is not None
+    assert gated.gate.server.command == WORDS
+    assert ctl(root, "check", "echo") == 0, "the other engine is neither broken nor a second service"
+    assert ctl(root, "check", "echo@.service") == 0
+    assert "with Accept=yes it starts this unit" in capsys.readouterr().out
+
+
+def test_a_resident_unit_of_another_program_stays(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(root, "install", *OWN) == 0
+    (root / f"{ETC[1:]}/echo.service").write_text("[Service]\n")
+    assert ctl(root, "uninstall", "echo") == 0
+    assert f"removed {ETC}/echo.service" not in capsys.readouterr().out
+    assert (root / f"{ETC[1:]}/echo.service").exists()
+
+
 def test_without_options_only_this_machine_is_let_in_and_told_so(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ctl(root, "install", *OWN) == 0
-    assert capsys.readouterr().out.splitlines()[2:] == [
+    assert capsys.readouterr().out.splitlines()[3:] == [
         "only this machine may connect: say --options, or set SOCKGATE_OPTIONS in /etc/default/sockgate-echo",
         "next: systemctl enable --now echo.socket",
     ]
@@ -104,7 +130,7 @@ def test_its_own_units_are_written_again_and_removed(root: Path, capsys: pytest.
     assert ctl(root, "install", *OWN, "--options", "--deny any") == 0
     write_tree(root, {"/etc/default/sockgate-echo": "", f"{ETC}/echo.socket.d/x.conf": ""})
     capsys.readouterr()
-    removed = [f"{ETC}/echo.socket", f"{ETC}/echo@.service"]
+    removed = [f"{ETC}/echo.socket", f"{ETC}/echo@.service", f"{ETC}/echo.service"]
     left = f"left {ETC}/echo.socket.d\nleft /etc/default/sockgate-echo\n"
     assert ctl(root, "uninstall", "echo", "--dry-run") == 0
     assert capsys.readouterr().out == "".join(f"would remove {path}\n" for path in removed) + left
@@ -123,7 +149,7 @@ def test_what_is_enabled_is_restarted_after_a_change_and_not_removed(
     assert capsys.readouterr().err == "sockgatectl: echo.socket is in use (systemctl disable --now echo.socket)\n"
 
 
-@pytest.mark.parametrize("path", [f"{ETC}/echo.socket", "/usr/lib/systemd/system/echo@.service"])
+@pytest.mark.parametrize("path", [f"{ETC}/echo.socket", "/usr/lib/systemd/system/echo@.service", f"{ETC}/echo.service"])
 def test_a_foreign_unit_is_not_touched(root: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_tree(root, {path: "[Unit]\n"})
     assert ctl(root, "install", *OWN) == 1

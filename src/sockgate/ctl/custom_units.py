@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ..core import UsageError
 from ..host.host import Host
 from ..host.ports import parse_listen
+from ..units import resident
 from ..units.model import (
     Command,
     Directive,
@@ -24,7 +25,10 @@ from .own_files import MARKER
 
 # The characters that systemd allows in the name of a unit, without those that escape or separate.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*\Z")
-MAX_CONNECTIONS = 200
+MAX_CONNECTIONS, MAX_PER_SOURCE = 200, 20
+MOST_TASKS = 64  # of one session
+# The variables of the units, whose words are words of the command.
+LIMITS, OPTIONS, SERVER = (Variable(f"SOCKGATE_{name}", splits=True) for name in ("RESIDENT", "OPTIONS", "SERVER"))
 LONGEST_PATH = 107  # bytes, in systemd; a NUL follows in struct sockaddr_un
 LEADING_ZERO = re.compile(r"(^|:)0\w*(%|\Z)")  # a port that systemd reads as octal, hexadecimal or binary
 
@@ -77,7 +81,7 @@ def socket_unit(service: OwnService, sockgatectl: str, host: Host) -> UnitFile:
         Directive("KeepAlive", "yes"),
         Directive("Accept", "yes"),
         Directive("MaxConnections", MAX_CONNECTIONS),
-        Directive("MaxConnectionsPerSource", 20),
+        Directive("MaxConnectionsPerSource", MAX_PER_SOURCE),
         Directive("TriggerLimitIntervalSec", 0, "Above its limit systemd would stop the socket for good."),
     ]
     if host.slows_down:
@@ -90,34 +94,70 @@ def socket_unit(service: OwnService, sockgatectl: str, host: Host) -> UnitFile:
     return UnitFile(f"{service.name}.socket", (MARKER,), sections)
 
 
-def service_unit(service: OwnService, sockgate: str) -> UnitFile:
-    """The unit NAME@.service. `sockgate` is the path of the gate.
-
-    Its sandbox fits every server, also one that needs setuid programs.
-    """
-    options, server = Variable("SOCKGATE_OPTIONS", splits=True), Variable("SOCKGATE_SERVER", splits=True)
+def connection_unit(service: OwnService, sockgate: str) -> UnitFile:
+    """The unit NAME@.service. `sockgate` is the path of the gate."""
     directives = (
-        Directive("ExecStart", Command((sockgate, "--name", Specifier("p"), options, "--", server))),
-        Directive("Environment", Environment(options.name, quote_variable(service.options))),
-        Directive("Environment", Environment(server.name, quote_variable(service.server))),
-        Directive("EnvironmentFile", File(("/etc/default/sockgate-", Specifier("p")), optional=True)),
-        Directive("EnvironmentFile", File(("/etc/sysconfig/sockgate-", Specifier("p")), optional=True)),
+        Directive("ExecStart", Command((sockgate, "--name", Specifier("p"), OPTIONS, "--", SERVER))),
+        *variables(service),
         Directive("User", service.user),
         Directive("StandardInput", "socket"),
-        Directive("StandardError", "journal"),
-        Directive("SyslogIdentifier", Text((Specifier("p"),))),
-        Directive("SyslogLevelPrefix", "no"),
+        *output(),
         Directive("TimeoutStopSec", "10s"),
         Directive("UMask", "0022"),
-        Directive("TasksMax", 64),
-        Directive("KeyringMode", "private", "See `systemd-analyze security` for what else this server may do without."),
-        Directive("PrivateTmp", "yes"),
-        Directive("ProtectControlGroups", "yes"),
-        Directive("ProtectSystem", "full"),
+        Directive("TasksMax", MOST_TASKS),
+        *sandbox(),
     )
     unit = section("Unit", *description(service, "connection"), ("CollectMode", "inactive-or-failed"))
     return UnitFile(f"{service.name}@.service", (MARKER,), (unit, Section("Service", directives)))
 
 
-def description(service: OwnService, what: str) -> list[tuple[str, Value]]:
-    return [("Description", f"{service.name} {what}"), ("Documentation", "man:sockgate(8)")]
+def resident_unit(service: OwnService, sockgated: str, host: Host) -> UnitFile:
+    """The unit NAME.service. `sockgated` is the path of that program."""
+    words = (sockgated, "--name", Specifier("p"), LIMITS, OPTIONS, "--", SERVER)
+    limits = f"--max-connections {MAX_CONNECTIONS} --max-per-source {MAX_PER_SOURCE}"
+    directives = (
+        *resident.in_service(Command(words), waits_for_reload=host.slows_down),
+        Directive("Environment", Environment(LIMITS.name, limits)),
+        *variables(service),
+        Directive("User", service.user),
+        *output(),
+        Directive("UMask", "0022"),
+        *resident.before_its_servers(),
+        Directive("TasksMax", 10 * MAX_CONNECTIONS, "For all sessions together."),
+        *sandbox(),
+    )
+    about = section("Unit", *description(service, "server for all connections", "man:sockgated(8)"))
+    unit = Section("Unit", (*about.directives, *resident.in_unit(f"{service.name}.socket")))
+    return UnitFile(f"{service.name}.service", (MARKER,), (unit, Section("Service", directives)))
+
+
+def variables(service: OwnService) -> tuple[Directive, ...]:
+    """The options and the server, and the files that can replace them."""
+    return (
+        Directive("Environment", Environment(OPTIONS.name, quote_variable(service.options))),
+        Directive("Environment", Environment(SERVER.name, quote_variable(service.server))),
+        Directive("EnvironmentFile", File(("/etc/default/sockgate-", Specifier("p")), optional=True)),
+        Directive("EnvironmentFile", File(("/etc/sysconfig/sockgate-", Specifier("p")), optional=True)),
+    )
+
+
+def output() -> tuple[Directive, ...]:
+    return (
+        Directive("StandardError", "journal"),
+        Directive("SyslogIdentifier", Text((Specifier("p"),))),
+        Directive("SyslogLevelPrefix", "no"),
+    )
+
+
+def sandbox() -> tuple[Directive, ...]:
+    """It fits every server, also one that needs setuid programs."""
+    return (
+        Directive("KeyringMode", "private", "See `systemd-analyze security` for what else this server may do without."),
+        Directive("PrivateTmp", "yes"),
+        Directive("ProtectControlGroups", "yes"),
+        Directive("ProtectSystem", "full"),
+    )
+
+
+def description(service: OwnService, what: str, page: str = "man:sockgate(8)") -> list[tuple[str, Value]]:
+    return [("Description", f"{service.name} {what}"), ("Documentation", page)]

@@ -1,7 +1,7 @@
 """Put a service behind a gate: write its socket and service units, for your own server or for a shipped one.
 
-With --server, NAME.socket and NAME@.service are written for that server. Without it, NAME is a service whose units
-come with sockgate (smtp, imap, pop3, and each of them over TLS).
+With --server, NAME.socket, NAME@.service and NAME.service are written for that server. Without it, NAME is a service
+whose units come with sockgate (smtp, imap, pop3, and each of them over TLS).
 """
 
 import argparse
@@ -19,7 +19,7 @@ from ..units.search import UnitSearch
 from ..units.writer import format_unit
 from .check import findings_of
 from .check.table import ERROR, LEVELS
-from .custom_units import OwnService, check_listen, check_name, service_unit, socket_unit
+from .custom_units import OwnService, check_listen, check_name, connection_unit, resident_unit, socket_unit
 from .gated_service import find_named
 from .own_files import is_ours
 from .root_option import add_root_option
@@ -58,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"{UNIT_FOLDER}/{unit.name}": format_unit(unit)
         for unit in (
             socket_unit(service, program("sockgatectl"), host),
-            service_unit(service, program("sockgate")),
+            connection_unit(service, program("sockgate")),
+            resident_unit(service, program("sockgated"), host),
         )
     }
     refuse_foreign(units, host.search)

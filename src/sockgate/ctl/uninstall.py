@@ -42,6 +42,9 @@ def removable(name: str, host: Host) -> list[str]:
     for path in present:
         if not is_ours(host.search.host_path(path)):
             raise ConfigError(f"{path!r} was not written by sockgatectl install")
+    resident = f"{UNIT_FOLDER}/{name}.service"  # that of another program or person stays
+    if os.path.lexists(host.search.host_path(resident)) and is_ours(host.search.host_path(resident)):
+        present.append(resident)
     if host.uses(f"{name}.socket"):
         raise ConfigError(f"{name}.socket is in use", f"systemctl disable --now {name}.socket")
     return present
@@ -60,7 +63,7 @@ def left_over(names: list[str], search: UnitSearch) -> list[str]:
         path
         for name in names
         for path in (
-            f"{UNIT_FOLDER}/{name}.socket.d", f"{UNIT_FOLDER}/{name}@.service.d",
+            f"{UNIT_FOLDER}/{name}.socket.d", f"{UNIT_FOLDER}/{name}@.service.d", f"{UNIT_FOLDER}/{name}.service.d",
             f"/etc/default/sockgate-{name}", f"/etc/sysconfig/sockgate-{name}",
         )
     ]  # fmt: skip

@@ -65,12 +65,12 @@ CASE_MODULES = (
     test_sandbox, test_service, test_socket,
 )  # fmt: skip
 # These need a port in use, another user or a running systemd: tests/system/test_check.py and test_doctor.py. Or another
-# version, a compiled file, or a name server.
+# version, a compiled file, a name server, or the other engine by its name (tests/ctl/test_install.py).
 TESTED_ELSEWHERE = {
     "rules_costly",
     "port_taken", "files_unreadable", "socket_failed", "not_listening", "not_reloaded", "failures_left",
     "sessions_left", "super_server_enabled", "poll_limit", "rules_stale", "list_dead",
-    "names_gone", "names_newer", "outgrown",
+    "names_gone", "names_newer", "outgrown", "engine_waits",
 }  # fmt: skip
 
 

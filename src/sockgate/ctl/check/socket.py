@@ -134,7 +134,26 @@ def too_many_sockets(socket: Unit, service: Unit, search: UnitSearch) -> Iterato
         )  # fmt: skip
 
 
-def no_socket(gated: GatedService, _: Host) -> Iterator[Fault]:
+def other_engine(gated: GatedService, host: Host) -> Unit | None:
+    """The socket of the same name, if it starts the other one of NAME@.service and NAME.service."""
+    prefix = gated.service.unit_name.prefix
+    socket = host.search.load(f"{prefix}.socket") if gated.socket is None else None
+    both = {f"{prefix}@.service", f"{prefix}.service"}
+    return socket if socket and {service_of(socket), gated.service.name} == both else None
+
+
+def engine_waits(gated: GatedService, host: Host) -> Iterator[Fault]:
+    """This unit is the engine of a service that Accept= does not choose now."""
+    socket = other_engine(gated, host)
+    if socket:
+        accept = "yes" if gated.is_template else "no"
+        text = f"{socket.name} starts {service_of(socket)} now; with Accept={accept} it starts this unit"
+        yield Fault(gated.service, None, text)
+
+
+def no_socket(gated: GatedService, host: Host) -> Iterator[Fault]:
+    if other_engine(gated, host):
+        return
     if gated.socket is None:
         prefix = gated.service.unit_name.prefix
         yield Fault(

@@ -82,6 +82,7 @@ INSPECTIONS = (
     Inspection(WARNING, names.names_unknown),
     Inspection(WARNING, names.names_gone),
     Inspection(NOTE, names.names_newer),
+    Inspection(NOTE, socket.engine_waits),
     Inspection(WARNING, limits.processes_short),
     Inspection(WARNING, limits.drain_cut_off),
     Inspection(WARNING, limits.records_dropped),
