@@ -16,7 +16,7 @@ def process(*words: str) -> Process:
 
 
 def test_without_options_there_are_forty_clients_that_wait_at_the_limit() -> None:
-    assert limits() == Limits(40, False, None, (32, 64), None, (24, 48), None, None, None)
+    assert limits() == Limits(40, False, None, (32, 64), None, (24, 48), None, None, None, None)
     assert process() == Process((), "journal", None, 0)
 
 
@@ -24,7 +24,9 @@ def test_every_limit_can_be_set() -> None:
     assert limits(
         "--max-connections=500", "--at-limit=refuse", "--max-per-source", "4", "--source-prefix=24,56",
         "--max-per-network", "16", "--network-prefix=16,32", "--rate=10/5", "--cps=7/0", "--max-per-minute=256/600",
-    ) == Limits(500, True, 4, (24, 56), 16, (16, 32), (10, 5), (7, 0), (256, 600))  # fmt: skip
+        "--rate-per-source=10/60,300",
+    ) == Limits(500, True, 4, (24, 56), 16, (16, 32), (10, 5), (7, 0), (256, 600), (10, 60, 300))  # fmt: skip
+    assert limits("--rate-per-source=10/60").rate_per_source == (10, 60, 0)
     assert limits("--max-per-minute=9").per_minute == (9, 0)
 
 
@@ -54,6 +56,12 @@ def test_every_other_option_can_be_set() -> None:
         ("--max-per-minute=0", "--max-per-minute: '0' is not a whole number from 1 to 1000000"),
         ("--max-per-minute=5/0", "--max-per-minute: '0' is not a whole number from 1 to 1000000"),
         ("--network-prefix=24", "--network-prefix: '24' is not two numbers with ',' between them"),
+        ("--rate-per-source=10", "--rate-per-source: '10' is not two numbers with '/' between them"),
+        ("--rate-per-source=0/60", "--rate-per-source: '0' is not a whole number from 1 to 1000000"),
+        ("--rate-per-source=10/0,5", "--rate-per-source: '0' is not a whole number from 1 to 1000000"),
+        ("--rate-per-source=10/60,", "--rate-per-source: '' is not a whole number from 1 to 1000000"),
+        ("--rate-per-source=10/60,0", "--rate-per-source: '0' is not a whole number from 1 to 1000000"),
+        ("--rate-per-source=10/60,5,6", "--rate-per-source: '5,6' is not a whole number from 1 to 1000000"),
         ("--log-format=syslog", "--log-format: 'syslog' is none of: journal xinetd tcpserver"),
         ("--idle-exit=0", "--idle-exit: '0' is not a whole number from 1 to 1000000"),
         ("--drain=5s", "--drain: '5s' is not a whole number from 0 to 1000000"),

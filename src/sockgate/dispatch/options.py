@@ -43,6 +43,12 @@ def cps(text: str, option: str) -> tuple[int, int]:
     return pair(text, option, "/", (LARGEST, LARGEST), least=0)
 
 
+def rate_per_source(text: str, option: str) -> tuple[int, int, int]:
+    """N/SECONDS or N/SECONDS,BLOCK. The third number is 0 without a block."""
+    limit, comma, block = text.partition(",")
+    return (*rate(limit, option), count(block, option) if comma else 0)
+
+
 def per_minute(text: str, option: str) -> tuple[int, int]:
     """N or N/SECONDS."""
     return rate(text, option) if "/" in text else (count(text, option), 0)
@@ -96,6 +102,10 @@ LIMIT_OPTIONS = (
         "--max-per-minute N[/SECONDS]", ONCE, "limits", "above N clients in a minute, pause to its end or for SECONDS",
         per_minute,
     ),
+    Option(
+        "--rate-per-source N/SECONDS[,BLOCK]", ONCE, "limits",
+        "refuse a source that comes more than N times in SECONDS, for BLOCK seconds", rate_per_source,
+    ),
     Option("--listen ADDR:PORT", MANY, "process", "listen here, or on a path, without systemd's sockets", default=()),
     Option(
         "--log-format journal|xinetd|tcpserver", ONCE, "process", "whose log lines to write", log_format, "journal"
@@ -126,6 +136,7 @@ class ResidentSettings(Settings):
         rate: tuple[int, int] | None
         cps: tuple[int, int] | None
         max_per_minute: tuple[int, int] | None
+        rate_per_source: tuple[int, int, int] | None
         listen: list[str]
         log_format: str
         idle_exit: int | None
@@ -154,6 +165,7 @@ class Limits:
     rate: tuple[int, int] | None = None
     cps: tuple[int, int] | None = None
     per_minute: tuple[int, int] | None = None
+    rate_per_source: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +203,7 @@ def read_limits(settings: ResidentSettings) -> Limits:
         rate=settings.rate,
         cps=settings.cps,
         per_minute=settings.max_per_minute,
+        rate_per_source=settings.rate_per_source,
     )
 
 

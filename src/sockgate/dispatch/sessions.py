@@ -10,6 +10,7 @@ from ..core.peer import Peer
 from .deciding.decision import Decision, RecordText
 from .deciding.reloading_gate import RulesInForce
 from .options import Limits
+from .source_rates import source_rates_of
 from .sources import Network, network_of
 
 if TYPE_CHECKING:
@@ -105,11 +106,21 @@ class Sessions:
         self.most = limits.connections
         self._limits = limits
         self._counts = ClientCounts(limits)
+        self._rates = source_rates_of(limits)
         self._running: dict[int, Session] = {}
         self.count = 0
         self.full = False
         self.served = 0
         self.refused = 0
+
+    def excess(self, peer: Peer) -> Verdict | None:
+        """Count this client for the rate of its source, once for each client. Returns the refusal if it is too much."""
+        return self._rates.excess(peer) if self._rates else None
+
+    @property
+    def memory_left(self) -> float:
+        """The seconds for which the clients so far count for the rate of their sources; 0 without one."""
+        return self._rates.memory_left if self._rates else 0.0
 
     def begin(self, peer: Peer) -> Session | Verdict:
         """Begin a session for this client. Returns the verdict instead if a limit refuses it."""

@@ -62,6 +62,13 @@ CASES: Cases = {
         {"/etc/default/mail": "# ours\nOPTIONS=--alow any\n"},
         ["/etc/default/mail:2: error: unknown option '--alow' (see sockgate(8))"],
     ),
+    "an option of the resident gate": (
+        {"/etc/default/mail": "# ours\nOPTIONS=--rate-per-source 10/60\n"},
+        [
+            "/etc/default/mail:2: error: --rate-per-source needs the resident gate, sockgated"
+            " (with Accept=no in mail.socket, and there in SOCKGATE_RESIDENT: see sockgated(8))"
+        ],
+    ),
     "a variable that no command uses": (
         {
             TEMPLATE: TEMPLATE_UNIT.replace("$OPTIONS", "$SOCKGATE_OPTIONS $OPTIONS $SOCKGATE_MORE"),

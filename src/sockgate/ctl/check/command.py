@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from ...core import Cause
 from ...core.peer import pack
+from ...dispatch.options import LIMIT_OPTIONS
 from ...host.host import Host
 from ...host.identity import EXECUTABLE, READABLE, is_allowed
 from ...units import envfile
@@ -18,7 +19,7 @@ from ...units.reader import Place
 from ...units.unit import TRUE
 from ..gated_service import GatedService
 from .fault import Fault
-from .service import identity_of
+from .service import identity_of, is_resident
 
 # Text that a shell would replace. A dollar sign by itself can be part of a password.
 SHELL = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*|\$\(|`[^`]+`")
@@ -26,6 +27,7 @@ SHELL = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*|\$\(|`[^`]+`")
 OWN_PREFIX = "SOCKGATE_"
 OWN = {"SOCKGATE_OPTIONS", "SOCKGATE_SERVER", "SOCKGATE_RESIDENT", "SOCKGATE_LIMITS"}
 LIST_HINT = 'a list with blanks stands in quotes: --allow "192.0.2.1 192.0.2.2"'
+RESIDENT_OPTIONS = {option.name for option in LIMIT_OPTIONS}  # those that sockgate does not have
 # The default of systemd, which most distributions keep.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -100,9 +102,17 @@ def written_at_start(gated: GatedService) -> set[str]:
 
 
 def options_wrong(gated: GatedService, _: Host) -> Iterator[Fault]:
-    if gated.error is not None:
-        place = place_of(gated, gated.error.cause) if gated.error.cause else empty_variable(gated)
-        yield Fault(gated.service, place, gated.error.message, gated.error.hint)
+    error = gated.error
+    if error is None:
+        return
+    place = place_of(gated, error.cause) if error.cause else empty_variable(gated)
+    option = error.cause.option if error.cause else ""
+    if option in RESIDENT_OPTIONS and not is_resident(gated):
+        socket = gated.socket.name if gated.socket else "the socket"
+        hint = f"with Accept=no in {socket}, and there in SOCKGATE_RESIDENT: see sockgated(8)"
+        yield Fault(gated.service, place, f"{option} needs the resident gate, sockgated", hint)
+    else:
+        yield Fault(gated.service, place, error.message, error.hint)
 
 
 def place_of(gated: GatedService, *causes: Cause | None) -> Place:

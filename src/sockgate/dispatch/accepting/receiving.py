@@ -79,6 +79,8 @@ class Reception:
 
     def count(self, peer: Peer, *, is_proxy: bool = False) -> Session | Verdict:
         """The new session, or the verdict if a limit refuses the client. Behind a proxy the client is not known yet."""
+        if not is_proxy and (excess := self._sessions.excess(peer)):  # first: it must not use up what others may have
+            return excess
         for rate in self._rates:
             if rate.exceeded():
                 if self._refuse_at_limit:
@@ -94,7 +96,7 @@ class Reception:
     @property
     def memory_left(self) -> float:
         """The seconds for which the clients so far count for a rate; 0 without one."""
-        return max((rate.memory_left for rate in self._rates), default=0.0)
+        return max(self._sessions.memory_left, *(rate.memory_left for rate in self._rates), 0.0)
 
     def uncount(self, session: Session) -> None:
         self._sessions.end(session)
@@ -112,6 +114,7 @@ class Arrival:
         self._rules = rules
         self._session: Session | None = None
         self._decision: Decision | None = None
+        self._excess: Verdict | None = None  # the limit that refuses the client
         self._unsent = b""
         self._header = b""
 
@@ -146,15 +149,25 @@ class Arrival:
         elif isinstance(need, Place):
             if need.verdict:
                 self._decision = self._rules.decision(self._ends, need.peer, need.verdict)
-            self._session = taken(self._reception.count(need.peer))
+            self._take_place(need.peer)
         else:
             return False
         return True
 
+    def _take_place(self, peer: Peer, *, is_proxy: bool = False) -> Session:
+        """The new session. Raises Refused if there is no place for the client."""
+        admitted = self._reception.count(peer, is_proxy=is_proxy)
+        if isinstance(admitted, Verdict):
+            self._excess = admitted
+            assert admitted.cause
+            raise Refused(admitted.cause, admitted.reason)
+        self._session = admitted
+        return admitted
+
     def _hand_over(self, machine: "Admission", need: "Need", peer: Peer) -> AdmittedClient | None:
         """Hand the admission over to a child, which goes on with it."""
         try:
-            session = self._session or taken(self._reception.count(peer, is_proxy=True))
+            session = self._session or self._take_place(peer, is_proxy=True)
         except Refused as refusal:
             outcome = advance(machine, refusal)
             assert isinstance(outcome, Outcome)
@@ -169,9 +182,8 @@ class Arrival:
             self._give_place_back()
             if self._decision is None and outcome.error is None:
                 self._rules.decision(self._ends, outcome.peer, outcome.verdict)  # this call remembers the verdict
-            self._reception.refusals.refuse(
-                self._connection, outcome.peer, outcome.error or outcome.verdict, self._unsent
-            )
+            why = outcome.error or self._excess or outcome.verdict
+            self._reception.refusals.refuse(self._connection, outcome.peer, why, self._unsent)
             return None
         assert self._session
         assert self._decision
@@ -184,11 +196,3 @@ class Arrival:
         if self._session:
             self._reception.uncount(self._session)
             self._session = None
-
-
-def taken(admitted: Session | Verdict) -> Session:
-    """The session. Raises Refused if there is no place for the client."""
-    if isinstance(admitted, Verdict):
-        assert admitted.cause
-        raise Refused(admitted.cause, admitted.reason)
-    return admitted

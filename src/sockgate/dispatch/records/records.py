@@ -212,6 +212,7 @@ XINETD_REASONS = {
     "--max-connections": "service_limit",
     "--max-per-source": "per_source_limit",
     "--max-per-network": "per_source_limit",
+    "--rate-per-source": "per_source_limit",
     "--rate": "connections per second",
     "--cps": "connections per second",
     "--max-per-minute": "connections per second",

@@ -13,6 +13,7 @@ from ...connection.log import DEBUG, ERROR, NOTICE, SUMMED, Field, Log, peer_fie
 from ...core import DENY, GateError, Verdict
 from ...core.peer import Peer
 from ..deciding.decision import PORT_FIELD
+from ..source_rates import Blocked
 from ..sources import Network, network_of, source_of
 
 FULL = 10  # records of one source and cause; fail2ban's jail needs five
@@ -45,11 +46,15 @@ class Sum:
     def __init__(self, peer: Peer | None, why: Why) -> None:
         self.peer = peer
         self.why = why
-        self.in_full = 1
+        self.in_full = 0
         self.is_new = True
         self.count = self.first = self.last = 0
         self.quiet = self.age = 0
         self.wait = 1
+
+    def takes_record(self, why: Why) -> bool:
+        """Whether the next refusal has a record of its own: of a block the first, else the first few of the source."""
+        return why.is_first if isinstance(why, Blocked) else self.in_full < FULL
 
     def add(self, peer: Peer | None, why: Why) -> None:
         self.peer, self.why = peer, why
@@ -90,12 +95,9 @@ class Sums:
     def count(self, peer: Peer | None, why: Why) -> bool:
         """Count this refusal. Returns whether that is all. If not, it needs a record of its own."""
         key = network_of(peer, self._prefix) if peer else None, name_of(why)
-        found = self._sums.get(key)
-        if found is None:
-            self._begin(key, peer, why)
-            return False
+        found = self._sums.get(key) or self._begin(key, peer, why)
         found.is_new = True
-        if found.in_full < FULL:
+        if found.takes_record(why):
             found.in_full += 1
             return False
         found.add(peer, why)
@@ -120,12 +122,13 @@ class Sums:
     def forget(self) -> None:
         self._sums.clear()
 
-    def _begin(self, key: Key, peer: Peer | None, why: Why) -> None:
+    def _begin(self, key: Key, peer: Peer | None, why: Why) -> Sum:
         if not self._sums:
             self._next_look = monotonic() + LOOK_SECONDS
         elif len(self._sums) >= MOST_SUMS:
             self._write(self._sums.pop(next(iter(self._sums))))
-        self._sums[key] = Sum(peer, why)
+        begun = self._sums[key] = Sum(peer, why)
+        return begun
 
     def _look_at(self, key: Key, each: Sum) -> None:
         each.look()

@@ -69,10 +69,14 @@ class ParentChannel:
 
 
 class AskingChild:
-    """The gate's end of the channel to one child, which finishes the admission of its client."""
+    """The gate's end of the channel to one child, which finishes the admission of its client.
+
+    excess  the limit by which the gate refused the client; None if it did not
+    """
 
     def __init__(self, session: Session, channel: _socket.socket) -> None:
         self.session = session
+        self.excess: Verdict | None = None
         self._channel = channel
 
     def fileno(self) -> int:
@@ -139,19 +143,26 @@ class AskingChildren:
             self.disconnect(child)
         elif message.startswith((TURNED_AWAY, FAILED)):
             self._sessions.turned_away(session)
-            summed_up = self._records.sums_up(*decode_turned_away(message, session.peer))
-            if not child.answer(SUMMED_UP if summed_up else HEARD):
+            peer, why = decode_turned_away(message, session.peer)
+            if not child.answer(SUMMED_UP if self._records.sums_up(peer, child.excess or why) else HEARD):
                 child.hang_up()
         else:
-            peer = decode_peer(message) or session.peer
-            excess = self._sessions.name_client(session, peer)
-            if excess:  # the limit is reached, but some of its clients may have left already
-                self._ended.take_leave()
-                excess = self._sessions.name_client(session, peer)
+            child.excess = excess = self._excess(session, decode_peer(message) or session.peer)
             if not child.answer(encode_refusal(excess) if excess else str(session.number)):
                 if excess and session.pid:  # without an answer the child would become the server
                     os.kill(session.pid, signal.SIGKILL)
                 child.hang_up()
+
+    def _excess(self, session: Session, peer: Peer) -> Verdict | None:
+        """Count the client of this session, which is known now. Returns the refusal if a limit forbids it."""
+        excess = self._sessions.excess(peer)
+        if excess:
+            return excess
+        excess = self._sessions.name_client(session, peer)
+        if excess:  # the limit is reached, but some of its clients may have left already
+            self._ended.take_leave()
+            excess = self._sessions.name_client(session, peer)
+        return excess
 
     def disconnect(self, child: AskingChild) -> None:
         self._children.discard(child)
