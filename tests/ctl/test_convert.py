@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sockgate.convert import programs
 from sockgate.convert.obstacles import Surroundings
 from sockgate.convert.result import Conversion
 from sockgate.core import ConfigError, SystemFailure
-from sockgate.ctl import main
+from sockgate.ctl import convert_install, main
 from sockgate.ctl.convert_install import Installation, install, refuse_losses, switch_over
 from sockgate.host.host import Host
 from sockgate.units.search import UnitSearch
@@ -123,7 +124,16 @@ def converted(tmp_path: Path, port: int = 7, prefix: str = "") -> Conversion:
     return programs.convert("xinetd", [write(tmp_path, CLEAN % port)], Host(), prefix)
 
 
+def has_unit(root: Path, *names: str) -> None:
+    """A machine with these units of the old programs."""
+    folder = root / "usr/lib/systemd/system"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / f"{name}.service").write_text("[Service]\n")
+
+
 def test_install_writes_the_units_and_says_how_to_switch_over_and_back(tmp_path: Path) -> None:
+    has_unit(tmp_path, "xinetd")
     steps = str(install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path))))
     assert (tmp_path / "etc/systemd/system/probe@.service").exists()
     folder = "/etc/systemd/system"
@@ -285,22 +295,124 @@ def steps(folder: Path, program: str, file: str, text: str) -> list[str]:
 def test_a_supervised_service_is_kept_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     folder = f"'{tmp_path}/a service'"
+    stub(tmp_path / "sv")
+    supervisors = [supervise(tmp_path / name) for name in ("a service", "b")]
     lines = steps(tmp_path, "tcpserver", "a service/run", "exec tcpserver -RHl0 0 7 /bin/cat\n")
     assert f"touch {folder}/down && sv stop {folder}" in lines
     assert f"rm {folder}/down && sv start {folder}" in lines
-    (tmp_path / "svc").write_text("")
-    (tmp_path / "svc").chmod(0o755)
+    stub(tmp_path / "svc")
     lines = steps(tmp_path, "tcpserver", "b/run", "exec tcpserver -RHl0 0 8 /bin/cat\n")
     stop = lines.index(f"touch {tmp_path}/b/down && svc -d {tmp_path}/b")
     assert lines[stop + 1] == f"while svstat {tmp_path}/b | grep -q ': up '; do sleep 1; done"
-    lines = steps(tmp_path, "tcpserver", "rc", "tcpserver -RHl0 0 9 /bin/cat &\n")
-    assert f"# stop what {tmp_path}/rc has started" in lines
+    for supervisor in supervisors:
+        os.close(supervisor)
+    lines = steps(tmp_path, "tcpserver", "b/run", "exec tcpserver -RHl0 0 8 /bin/cat\n")
+    assert not any("down" in line for line in lines), "no supervisor runs it, so there is nothing to stop"
+
+
+def stub(program: Path) -> None:
+    program.write_text("")
+    program.chmod(0o755)
+
+
+def supervise(folder: Path) -> int:
+    """The end of the named pipe that a supervisor holds."""
+    (folder / "supervise").mkdir(parents=True)
+    os.mkfifo(folder / "supervise/ok")
+    return os.open(folder / "supervise/ok", os.O_RDONLY | os.O_NONBLOCK)
+
+
+@pytest.fixture
+def old_port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A port that tcpserver has. (This process stands for it.)"""
+    monkeypatch.setattr(convert_install, "FAMILIES", {"tcpserver": (Path("/proc/self/comm").read_text().strip(),)})
+    with closing(socket.create_server(("127.0.0.1", 0))) as old:
+        yield old.getsockname()[1]
+
+
+def script(path: Path, port: int) -> Conversion:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"exec tcpserver -RHl0 127.0.0.1 {port} /bin/cat\n")
+    return programs.convert("tcpserver", [str(path)], Host(asks_services=False))
+
+
+def test_what_only_the_administrator_can_stop_is_said_before_anything_is_changed(
+    tmp_path: Path, old_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    search = UnitSearch(str(tmp_path))
+    supervisor = supervise(tmp_path / "b")
+    conversion = script(tmp_path / "b/run", old_port)
+    text = f"stop {tmp_path}/b with its supervisor, of which neither sv nor svc is here"
+    nothing = r"\(nothing is installed or switched over\)$"
+    with pytest.raises(ConfigError, match=rf"^unable to switch over: {text} first {nothing}"):
+        install(conversion, "tcpserver", search, now=True)
+    assert not (tmp_path / "etc").exists()
+    assert f"# {text}" in install(conversion, "tcpserver", search).switch_over
+    os.close(supervisor)
+    with pytest.raises(
+        ConfigError, match=rf"^unable to switch over: stop what {tmp_path}/rc has started first {nothing}"
+    ):
+        install(script(tmp_path / "rc", old_port), "tcpserver", search, now=True)
+
+
+def test_a_port_of_another_program_is_said_before_anything_is_changed(tmp_path: Path) -> None:
+    taken = r"^unable to switch over: Port \d+/tcp of probe is taken by .*: stop it first"
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        conversion = converted(tmp_path, other.getsockname()[1])
+        with pytest.raises(ConfigError, match=taken):
+            install(conversion, "xinetd", UnitSearch(str(tmp_path)), now=True)
+    assert not (tmp_path / "etc").exists()
+
+
+def test_an_old_program_that_is_not_installed_any_more_need_not_be_stopped(tmp_path: Path) -> None:
+    installation = install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)), now=True)
+    assert installation.switch_over == ("systemctl daemon-reload", "systemctl enable --now probe.socket")
+    assert installation.switch_back[-1] == "systemctl daemon-reload"
+    (tmp_path / "etc/init.d").mkdir()
+    (tmp_path / "etc/init.d/xinetd").write_text("")
+    assert "systemctl stop xinetd" in install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path))).switch_over
+
+
+def test_a_second_installation_removes_what_is_no_longer_needed(tmp_path: Path) -> None:
+    search = UnitSearch(str(tmp_path))
+    both = CLEAN % 7 + (CLEAN % 8).replace("probe", "gone")
+    install(programs.convert("xinetd", [write(tmp_path, both)], Host()), "xinetd", search)
+    other = (tmp_path / "other.conf").absolute()
+    other.write_text((CLEAN % 9).replace("probe", "other"))
+    install(programs.convert("xinetd", [str(other)], Host()), "xinetd", search)
+    folder = "/etc/systemd/system"
+    installation = install(converted(tmp_path), "xinetd", search)
+    assert installation.switch_over == (
+        "systemctl disable --now gone.socket",
+        f"rm {folder}/gone.socket {folder}/gone.service {folder}/gone@.service",
+        "systemctl daemon-reload",
+        "systemctl enable --now probe.socket",
+        "systemctl restart probe.socket",
+    ), "those of another file stay, and what listens gets its new settings"
+    assert "gone" not in " ".join(installation.switch_back)
+
+
+def test_a_service_that_waits_now_leaves_the_template_of_the_one_before(tmp_path: Path) -> None:
+    search = UnitSearch(str(tmp_path))
+    install(converted(tmp_path), "xinetd", search)
+    text = (CLEAN % 7).replace("wait = no", "wait = yes")
+    installation = install(programs.convert("xinetd", [write(tmp_path, text)], Host()), "xinetd", search)
+    assert installation.switch_over[0] == "rm /etc/systemd/system/probe@.service"
+
+
+def test_with_another_prefix_the_units_before_stay(tmp_path: Path) -> None:
+    search = UnitSearch(str(tmp_path))
+    install(converted(tmp_path), "xinetd", search)
+    installation = install(converted(tmp_path, prefix="new-"), "xinetd", search)
+    assert not any(command.startswith("rm") for command in installation.switch_over)
 
 
 def test_the_old_daemon_is_called_as_on_this_machine(tmp_path: Path) -> None:
+    has_unit(tmp_path, "inetd", "inetutils-inetd", "courier-pop")
     text = "26 stream tcp nowait root /bin/cat\n"
     assert "systemctl disable inetd" in steps(tmp_path, "inetd", "inetd.conf", text)
-    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin").mkdir()
     (tmp_path / "usr/sbin/inetutils-inetd").write_text("")
     assert "systemctl enable inetutils-inetd" in steps(tmp_path, "inetd", "inetd.conf", text)
     assert "systemctl stop courier-pop" in steps(tmp_path, "couriertcpd", "pop3d", "PORT=110\n")
@@ -308,6 +420,8 @@ def test_the_old_daemon_is_called_as_on_this_machine(tmp_path: Path) -> None:
 
 def test_no_name_of_a_file_becomes_a_command(tmp_path: Path) -> None:
     text = "PORT=143\nIMAPDSTART=YES\n"
+    (tmp_path / "etc/init.d").mkdir(parents=True)
+    (tmp_path / "etc/init.d/courier-x; reboot").write_text("")
     assert "systemctl stop 'courier-x; reboot'" in steps(tmp_path, "couriertcpd", "x; reboot", text)
 
 
@@ -320,8 +434,6 @@ def test_switching_over_runs_the_commands_up_to_the_first_that_fails(tmp_path: P
     ):
         switch_over(Installation((), ("false", f"touch {done[1]}"), ()))
     assert not done[1].exists()
-    with pytest.raises(SystemFailure, match=r"^unable to switch over by itself: stop what run has started,"):
-        switch_over(Installation((), ("# stop what run has started",), ()))
 
 
 def test_nothing_is_switched_over_unseen_if_one_of_two_services_would_be_lost(tmp_path: Path) -> None:

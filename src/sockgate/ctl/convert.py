@@ -15,7 +15,8 @@ from ..core import UsageError
 from ..host.host import this_host
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
-from .convert_install import UNIT_FOLDER, Installation, install, refuse_losses, switch_over
+from .convert_install import Installation, install, refuse_losses, switch_over
+from .former_units import UNIT_FOLDER
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,17 +53,23 @@ def run(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     if arguments.now:
         refuse_losses(conversion)
+    installation = None
+    if arguments.install:
+        installation = install(conversion, arguments.program, UnitSearch("/"), now=arguments.now)
     if arguments.output:
-        for unit in conversion.units:
-            write_atomically(os.path.join(arguments.output, unit.name), format_unit(unit), durable=False)
-        for file in conversion.files:
-            write_atomically(os.path.join(arguments.output, file.name), file.text, FileAccess(file.mode), durable=False)
-    installation = install(conversion, arguments.program, UnitSearch("/")) if arguments.install else None
+        write_into(arguments.output, conversion)
     show(conversion, arguments, installation)
     if installation and arguments.now:
         switch_over(installation)
         return 0
     return 0 if conversion.report.clean else 1
+
+
+def write_into(folder: str, conversion: Conversion) -> None:
+    for unit in conversion.units:
+        write_atomically(os.path.join(folder, unit.name), format_unit(unit), durable=False)
+    for file in conversion.files:
+        write_atomically(os.path.join(folder, file.name), file.text, FileAccess(file.mode), durable=False)
 
 
 def show(conversion: Conversion, arguments: argparse.Namespace, installation: Installation | None) -> None:

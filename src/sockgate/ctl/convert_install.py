@@ -5,28 +5,38 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..atomic_write import FileAccess, link_once, write_atomically
 from ..convert.conflicts import MASKED, local_drop_ins, vendor_drop_ins
 from ..convert.result import Conversion
 from ..convert.service import DATAGRAM, Service
 from ..core import ConfigError, SystemFailure
-from ..host.ports import holders, parse_listen, sockets_on
+from ..host.host import is_active
+from ..host.ports import MANAGER, Endpoint, Process, holders, parse_listen, sockets_on
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
+from .former_units import UNIT_FOLDER, former_files, sockets_among
 from .old_daemons import old_daemon
 
-UNIT_FOLDER = "/etc/systemd/system"
-FAMILIES = {"tcpserver": ("tcpserver", "sslserver", "tcpsvd")}  # the programs that a run script can start
+# The names of the processes that have the ports of a program's configuration.
+FAMILIES = {
+    "tcpserver": ("tcpserver", "sslserver", "tcpsvd"),
+    "inetd": ("inetd", "inetutils-inetd"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The messages of `--install`: warnings, and commands for a shell."""
+    """The messages of `--install`: warnings, and commands for a shell.
+
+    hindrances  what keeps the commands from running to their end, so that `--now` does not begin
+    """
 
     warnings: tuple[str, ...]
     switch_over: tuple[str, ...]
     switch_back: tuple[str, ...]
+    hindrances: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [*self.warnings]
@@ -42,20 +52,53 @@ class Installation:
         }
 
 
-def install(conversion: Conversion, program: str, search: UnitSearch) -> Installation:
-    """Write the units where systemd looks for them. They were placed there (convert.obstacles). Raises ConfigError."""
+def install(conversion: Conversion, program: str, search: UnitSearch, *, now: bool = False) -> Installation:
+    """Write the units where systemd looks for them. They were placed there (convert.obstacles). Raises ConfigError.
+
+    now  whether the commands will be run next: then nothing is written if they could not run to their end
+    """
     if not conversion.units:
         return Installation(("No service was converted: nothing is installed.",), (), ())
+    installation = prepared(conversion, program, search)
+    if now and installation.hindrances:
+        hindrance, *_ = installation.hindrances
+        raise ConfigError(f"unable to switch over: {hindrance}", "nothing is installed or switched over")
     for file in conversion.files:
         write_atomically(search.host_path(file.path), file.text, FileAccess(file.mode))
     for unit in conversion.units:
         write_atomically(search.host_path(f"{UNIT_FOLDER}/{unit.name}"), format_unit(unit))
-    masks = [mask for unit in conversion.units for mask in vendor_drop_ins(search.root, unit.name)]
-    for mask in masks:
+    for mask in masks(conversion, search):
         link_once(MASKED, search.host_path(f"{UNIT_FOLDER}/{mask}"))
-    files = [f"{UNIT_FOLDER}/{name}" for name in (*(unit.name for unit in conversion.units), *masks)]
-    files += [file.path for file in conversion.files]
-    return Installation(tuple(warnings(conversion, program, search)), *commands(conversion, program, files, search))
+    return installation
+
+
+def masks(conversion: Conversion, search: UnitSearch) -> list[str]:
+    """The drop-ins of packages that would change our units, as NAME.d/FILE."""
+    return [mask for unit in conversion.units for mask in vendor_drop_ins(search.root, unit.name)]
+
+
+def prepared(conversion: Conversion, program: str, search: UnitSearch) -> Installation:
+    """What there is to say. Nothing is changed yet."""
+    taken = [port for service in conversion.services for port in taken_ports(service, program)]
+    running = {port.service.place.file for port in taken if port.is_old}
+    stopping, starting = old_daemon(program, conversion.services, search, running)
+    by_hand = tuple(f"{command[1:].strip()} first" for command in stopping if command.startswith("#"))
+    former = former_files(conversion, search)
+    ours = {f"{service.name}.socket" for service in conversion.services} | set(sockets_among(former))
+    foreign = [port for port in taken if not (port.is_old and stopping) and not is_of(port, ours)]
+    told = dict.fromkeys(
+        f"{port}: stop it first, or {port.service.name}.socket cannot start."
+        if port in foreign
+        else f"{port}, which the commands below stop."
+        for port in taken
+        if not is_of(port, ours)
+    )
+    return Installation(
+        (*told, *warnings(conversion, program, search)),
+        switch_over_commands(conversion, stopping, former, search),
+        switch_back_commands(conversion, starting, search),
+        (*by_hand, *(f"{port}: stop it first" for port in foreign)),
+    )
 
 
 def refuse_losses(conversion: Conversion) -> None:
@@ -73,14 +116,11 @@ def switch_over(installation: Installation) -> None:
     """Run the commands that were shown, up to the first that fails. Raises SystemFailure."""
     sys.stdout.flush()
     for command in installation.switch_over:
-        if command.startswith("#"):  # a script started the old program; only the administrator knows how to stop it
-            raise SystemFailure(f"unable to switch over by itself: {command[1:].strip()}, then go on with the commands")
         if subprocess.run(["/bin/sh", "-c", command], check=False).returncode:
             raise SystemFailure(f"unable to switch over: {command!r} failed", "the commands above switch back")
 
 
 def warnings(conversion: Conversion, program: str, search: UnitSearch) -> Iterator[str]:
-    yield from dict.fromkeys(text for service in conversion.services for text in taken_ports(service, program))
     for unit in conversion.units:
         for path in local_drop_ins(search.root, unit.name):
             yield f"{path} changes {unit.name} as well: see that it still should."
@@ -88,34 +128,65 @@ def warnings(conversion: Conversion, program: str, search: UnitSearch) -> Iterat
         yield f"Once {program} is stopped nothing serves: {' '.join(conversion.refused)} (refused, see above)."
 
 
-def taken_ports(service: Service, program: str) -> Iterator[str]:
-    """A warning for each port on which a program listens now. Most often that is the old daemon."""
+class TakenPort(NamedTuple):
+    """A port of a service on which a program listens now.
+
+    owner   the program; None if it cannot be found out
+    is_old  whether this is the old program itself
+    """
+
+    service: Service
+    wanted: Endpoint
+    owner: Process | None
+    is_old: bool
+
+    def __str__(self) -> str:
+        text = f"Port {self.wanted.port}/{self.wanted.protocol} of {self.service.name} is taken"
+        return text + (f" by {self.owner.name} (pid {self.owner.pid})" if self.owner else "")
+
+
+def taken_ports(service: Service, program: str) -> Iterator[TakenPort]:
     protocol = "udp" if service.listens[0].kind == DATAGRAM else "tcp"
     for listen in service.listens:
         wanted = parse_listen(listen.address, protocol, only_ipv6=service.ipv6_only == "ipv6-only")
         inodes = sockets_on(wanted) if wanted else set()
-        if not (wanted and inodes):
-            continue
-        owner = next(iter(holders(inodes)), None)
-        text = f"Port {wanted.port}/{protocol} of {service.name} is taken"
-        text += f" by {owner.name} (pid {owner.pid})" if owner else ""
-        if owner and owner.name in FAMILIES.get(program, (program,)):
-            yield f"{text}, which the commands below stop."
-        else:
-            yield f"{text}: stop it first, or {service.name}.socket cannot start."
+        if wanted and inodes:
+            owner = next(iter(holders(inodes)), None)
+            is_old = owner is not None and owner.name in FAMILIES.get(program, (program,))
+            yield TakenPort(service, wanted, owner, is_old)
 
 
-def commands(
-    conversion: Conversion, program: str, files: list[str], search: UnitSearch
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The commands that switch over, and those that switch back."""
+def is_of(port: TakenPort, sockets: set[str]) -> bool:
+    """Whether systemd has this port for one of these sockets, which the commands start again or stop."""
+    return bool(port.owner and port.owner.pid == MANAGER) and any(map(is_active, sockets))
+
+
+def switch_over_commands(
+    conversion: Conversion, stopping: list[str], former: list[str], search: UnitSearch
+) -> tuple[str, ...]:
+    sockets = [f"{service.name}.socket" for service in conversion.services]
+    there = [name for name in sockets if os.path.lexists(search.host_path(f"{UNIT_FOLDER}/{name}"))]
+    removing = [f"systemctl disable --now {' '.join(sockets_among(former))}"] if sockets_among(former) else []
+    removing += removed(former)
+    starting = [f"systemctl enable --now {' '.join(sockets)}"]
+    if there:  # a socket that listens already goes on with its old settings
+        starting.append(f"systemctl restart {' '.join(there)}")
+    return (*removing, "systemctl daemon-reload", *stopping, *starting)
+
+
+def switch_back_commands(conversion: Conversion, starting: list[str], search: UnitSearch) -> tuple[str, ...]:
     sockets = " ".join(f"{service.name}.socket" for service in conversion.services)
-    stopping, starting = old_daemon(program, conversion.services, search)
-    removing = [f"rm {' '.join(files)}"]
+    units = [unit.name for unit in conversion.units]
+    files = [f"{UNIT_FOLDER}/{name}" for name in (*units, *masks(conversion, search))]
+    files += [file.path for file in conversion.files]
+    return f"systemctl disable --now {sockets}", *removed(files), "systemctl daemon-reload", *starting
+
+
+def removed(files: list[str]) -> Iterator[str]:
+    """The commands that remove these files, and the folders of drop-ins that are empty then."""
+    if not files:
+        return
+    yield f"rm {' '.join(files)}"
     folders = dict.fromkeys(os.path.dirname(file) for file in files if os.path.dirname(file).endswith(".d"))
     if folders:  # they hold masked drop-ins
-        removing.append(f"rmdir --ignore-fail-on-non-empty {' '.join(folders)}")
-    return (
-        ("systemctl daemon-reload", *stopping, f"systemctl enable --now {sockets}"),
-        (f"systemctl disable --now {sockets}", *removing, "systemctl daemon-reload", *starting),
-    )
+        yield f"rmdir --ignore-fail-on-non-empty {' '.join(folders)}"
