@@ -1,6 +1,7 @@
 """Files that are not what they should be, and the tools that make whole ones."""
 
 import random
+import re
 import shutil
 import subprocess
 import tempfile
@@ -8,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+LENGTHS = re.compile(rb"\+(\d+),(\d+):")
 
 
 def require(program: str) -> None:
@@ -23,6 +26,25 @@ def cdb_of(records: Mapping[bytes, bytes]) -> bytes:
         path = Path(folder) / "cdb"
         subprocess.run(["cdb", "-c", str(path)], input=b"".join([*lines, b"\n"]), check=True)
         return path.read_bytes()
+
+
+def records_of(cdb: Path) -> list[tuple[bytes, bytes]]:
+    """All records of a constant database in their order, read by tinycdb."""
+    require("cdb")
+    text = subprocess.run(["cdb", "-d", str(cdb)], capture_output=True, check=True).stdout
+    records, at = [], 0
+    while length := LENGTHS.match(text, at):
+        key, data = int(length[1]), int(length[2])
+        start = length.end() + key + len("->")
+        records.append((text[length.end() : length.end() + key], text[start : start + data]))
+        at = start + data + len("\n")
+    assert text[at:] == b"\n"
+    return records
+
+
+def found_in(cdb: Path, key: bytes) -> bytes:
+    """The first record of this key, which has no NUL, as tinycdb finds it by the tables of hashes."""
+    return subprocess.run(["cdb", "-q", "-n", "1", str(cdb), key], capture_output=True, check=True).stdout
 
 
 def tcprules(text: bytes) -> bytes:

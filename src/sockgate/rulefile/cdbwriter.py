@@ -1,6 +1,6 @@
 """A writer of constant databases (cr.yp.to/cdb). It is our own because Debian 12 has no package of pure-cdb.
 
-The tests compare its files with those of pure-cdb and tinycdb, and read them with tcprulescheck.
+The tests read its files with tinycdb and with tcprulescheck.
 """
 
 from array import array
