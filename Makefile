@@ -79,7 +79,7 @@ help:  ## this list
 # SMTP through a gate, for a look: no root, no systemd.
 PORT = 2525
 run: build  ## serve SMTP on 127.0.0.1:2525, to try it; PORT= for another
-	exec build/bin/sockgate-demo --port '$(PORT)'
+	exec build/bin/sockgate-demo --port '$(PORT)' --qmail '$(QMAILDIR)'
 
 install:  ## into /usr/local, where systemd looks for units as well; PREFIX=/usr DESTDIR=/tmp/pkg BYTECODE=no for a package
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || {

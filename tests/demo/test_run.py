@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sockgate.demo.run import banner
+from sockgate.demo.run import banner, qmail_smtpd
 
 from .conversation import delivered
 
@@ -34,9 +34,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+# The machine may have a qmail.
+WITHOUT_QMAIL = "QMAILDIR=/nonexistent"
+
+
 def refused(tree: Path, port: str) -> str:
     """What `make run` says about a port that it cannot have."""
-    command = ["env", "-u", "MAKELEVEL", "-u", "MAKEFLAGS", "make", "run", f"PORT={port}"]  # as if not from `make test`
+    plain = ["env", "-u", "MAKELEVEL", "-u", "MAKEFLAGS"]  # as if not from `make test`
+    command = [*plain, "make", "run", WITHOUT_QMAIL, f"PORT={port}"]
     process = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=20)
     assert process.returncode == 2
     assert process.stdout == ""
@@ -53,7 +58,11 @@ class Demo:
         self.output = tree / "output"
         with self.output.open("wb") as output:
             self._process = subprocess.Popen(
-                ["make", "run", f"PORT={self.port}"], cwd=tree, stdout=output, stderr=output, start_new_session=True
+                ["make", "run", WITHOUT_QMAIL, f"PORT={self.port}"],
+                cwd=tree,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     def client(self, source: str) -> smtplib.SMTP:
@@ -141,8 +150,31 @@ def test_a_port_that_cannot_be_had_is_one_line(tree: Path) -> None:
         assert refused(tree, port) == expected
 
 
-def test_qmail_is_named_when_it_serves() -> None:
-    text = banner("25", ["/var/qmail/bin/qmail-smtpd"], Path("unused"))
+SMTPD = "#!/bin/sh\necho '220 qmail.test ESMTP'\n"
+
+
+def test_qmail_is_named_when_it_serves_with_the_domains_that_it_takes(tmp_path: Path) -> None:
+    smtpd = tmp_path / "bin/qmail-smtpd"
+    smtpd.parent.mkdir()
+    smtpd.write_text(SMTPD)
+    smtpd.chmod(0o755)
+    server = qmail_smtpd(tmp_path)
+    assert server == [str(smtpd)]
+    text = banner("25", server, tmp_path, Path("unused"))
     assert "served by qmail-smtpd." in text
+    assert f"may send\nto every domain, too, as there is no {tmp_path}/control/rcpthosts, and" in text
+    (tmp_path / "control").mkdir()
+    (tmp_path / "control/rcpthosts").write_text("mine.test\n")
+    text = banner("25", server, tmp_path, Path("unused"))
+    assert f"may send\nonly to the domains of {tmp_path}/control/rcpthosts, and" in text
     assert "Mail goes into qmail's queue." in text
     assert "unused" not in text
+    assert "example.test and" not in text
+
+
+def test_a_qmail_that_greets_no_client_does_not_serve(tmp_path: Path) -> None:
+    assert qmail_smtpd(tmp_path) is None
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/qmail-smtpd").write_text("#!/bin/sh\necho 421 out of memory\n")
+    (tmp_path / "bin/qmail-smtpd").chmod(0o755)
+    assert qmail_smtpd(tmp_path) is None
