@@ -100,7 +100,8 @@ def received(machine: Machine, units: Mapping[str, str]) -> dict[str, Received]:
     for name, text in units.items():
         machine.write(f"/run/systemd/system/{name}", text)
     machine.systemctl("daemon-reload")
-    machine.run("systemctl", "start", *units, check=False)
+    # One by one: systemd 262 starts none of several units of one command if one of them cannot be loaded.
+    machine.shell(f"for unit in {' '.join(units)}; do systemctl start $unit 2> /dev/null || :; done", timeout=120)
     return {name: parse_dump(machine, name) for name in units if machine.path(f"/run/out/{name}").exists()}
 
 
@@ -253,6 +254,7 @@ KEPT_VALUES = {
     },
     "Unit": {"CollectMode": "inactive-or-failed", "StartLimitIntervalSec": "7"},
 }  # fmt: skip
+RESET_BY_262 = {"ProtectHostname"}
 RESET_VALUES = {"KillMode": "process", "TasksMax": "7", "MemoryMax": "64M", "MemoryHigh": "64M", "User": "daemon"}
 
 
@@ -285,7 +287,8 @@ def test_an_empty_value_resets_what_it_resets_for_systemd(machine: Machine) -> N
                 assert values_of_both == []  # it does not know these at all
                 continue
             was, now = values_of_both
-            assert (was == now) is (key in KEPT), (name, was, now)
+            kept = key in KEPT - (RESET_BY_262 if machine.systemd_version >= 262 else set())
+            assert (was == now) is kept, (name, was, now)
 
 
 DROP_INS = {

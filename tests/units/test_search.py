@@ -109,8 +109,10 @@ def test_drop_ins_of_an_instance_are_looked_for_from_its_own_name_to_its_prefixe
     assert specific_names("a-b.service") == ["a-b.service", "a-.service"]
 
 
-def test_a_unit_is_enabled_by_a_link_in_a_wants_folder(make_root: MakeRoot) -> None:
-    search = make_root({f"{LIB}/a.socket": "[Socket]\n", f"{ETC}/sockets.target.wants/a.socket": f"-> {LIB}/a.socket"})
+@pytest.mark.parametrize("kind", ["wants", "requires", "upholds"])
+def test_a_unit_is_enabled_by_a_link_in_the_folder_of_a_target(make_root: MakeRoot, kind: str) -> None:
+    link = f"{ETC}/sockets.target.{kind}/a.socket"
+    search = make_root({f"{LIB}/a.socket": "[Socket]\n", link: f"-> {LIB}/a.socket"})
     assert search.enabled("a.socket")
     assert not search.enabled("b.socket")
 

@@ -13,7 +13,7 @@ from .names import UnitName, expand
 from .quoting import BLANKS, lenient_escape, skip_blanks, split_variable, take_word
 from .reader import Assignment, Place
 
-PREFIXES = "-@:+!"
+PREFIXES = "-@:+!|"
 VARIABLE = re.compile(r"\$\$|\$\{([^:}]*)(\}|:|\Z)")
 
 
@@ -36,7 +36,7 @@ class Command:
     """One command of an Exec*= line.
 
     prefixes   the characters before the program: `-` failures do not count, `@` another argv[0], `:` no
-               variables, `+` and `!` privileges
+               variables, `+` and `!` privileges, `|` a shell that reads the words once more
     program    path or name, specifiers resolved
     words      the arguments, specifiers resolved, variables not expanded yet
     place      where it is written

@@ -14,6 +14,11 @@ SYSTEM_FOLDERS = (
     "/run/systemd/system.attached", "/run/systemd/generator", "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/generator.late",
 )  # fmt: skip
+STARTING = (
+    ".wants",
+    ".requires",
+    ".upholds",
+)  # folders of a unit, with links to what starts with it; the last since 254
 MOST_LINKS = 8  # as many as systemd follows
 
 
@@ -121,20 +126,20 @@ class UnitSearch:
         return path is not None and os.path.realpath(self.host_path(path)) == "/dev/null"
 
     def wanted(self, kind: str) -> list[str]:
-        """The names of all units of one type that links in .wants and .requires folders start, without generators'."""
+        """The names of all units of one type that links in the folders of others start, without generators'."""
         folders = [folder for folder in self.folders if not folder.startswith("/run/systemd/generator")]
         entries = (f"{folder}/{entry}" for folder in folders for entry in self._names[folder]
-                   if entry.endswith((".wants", ".requires")))  # fmt: skip
+                   if entry.endswith(STARTING))  # fmt: skip
         found = {name for entry in entries for name in os.listdir(self.host_path(entry))}
         return sorted(name for name in found if name.endswith("." + kind) and is_unit_name(name))
 
     def enabled(self, name: str) -> bool:
-        """Whether a link in a .wants or .requires folder starts this unit at boot."""
+        """Whether a link in the folder of another unit starts this unit at boot."""
         return any(
             os.path.lexists(self.host_path(f"{folder}/{entry}/{name}"))
             for folder in self.folders
             for entry in self._names[folder]
-            if entry.endswith((".wants", ".requires"))
+            if entry.endswith(STARTING)
         )
 
 

@@ -9,6 +9,7 @@ from .reader import Assignment, Ignored, Place
 TRUE = ("1", "yes", "y", "true", "t", "on")
 FALSE = ("0", "no", "n", "false", "f", "off")
 # For these keys systemd ignores a line with an empty value: the earlier value stays. For all others it resets the key.
+# 262 resets ProtectHostname= as well. What asks for that key is about older versions (ctl/check/sandbox.py).
 KEPT = frozenset((
     "Accept", "Backlog", "BindIPv6Only", "CollectMode", "DynamicUser", "FreeBind", "KeepAlive", "LimitAS", "LimitDATA",
     "LockPersonality", "LogRateLimitBurst", "LogRateLimitIntervalSec", "MaxConnections", "MaxConnectionsPerSource",

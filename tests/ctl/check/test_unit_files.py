@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ctl.check.good_units import SOCKET, SOCKET_UNIT, TEMPLATE, Cases, prove
+from tests.ctl.check.good_units import SOCKET, SOCKET_UNIT, TEMPLATE, TEMPLATE_UNIT, Cases, prove
 
 CASES: Cases = {
     "drop-in for a newer systemd": (
@@ -18,6 +18,13 @@ CASES: Cases = {
         {SOCKET: SOCKET_UNIT + "KeepAlive\n"},
         [f"{SOCKET}:7: warning: systemd ignores this line: 'KeepAlive' is not KEY=VALUE"],
     ),
+    "a command for a shell": (
+        {TEMPLATE: TEMPLATE_UNIT.replace("ExecStart=", "ExecStart=|")},
+        [
+            f"{TEMPLATE}:4: error: systemd 252 refuses the unit: 258 is the first that knows the prefix '|'"
+            " (name a shell: ExecStart=/bin/sh -c ...)"
+        ],
+    ),
     "a second command": (
         {f"{TEMPLATE}.d/override.conf": "[Service]\nExecStart=/usr/sbin/sockgate /usr/bin/server\n"},
         [
@@ -30,7 +37,10 @@ CASES: Cases = {
         [],
     ),
     "drop-ins by another name": (
-        {f"{SOCKET}.d/{name}": "[Socket]\n" for name in ("limits", "old.conf~", ".hidden", "x.conf.dpkg-old", "a.bak")},
+        {
+            f"{SOCKET}.d/{name}": "[Socket]\n"
+            for name in ("limits", "old.conf~", ".hidden", "x.conf.dpkg-old", "a.bak", "a.ignore")
+        },
         [
             f"warning: systemd ignores '{SOCKET}.d/limits': the name of a drop-in ends in .conf"
             f" (mv {SOCKET}.d/limits {SOCKET}.d/limits.conf)"

@@ -51,6 +51,7 @@ INSPECTIONS = (
     Inspection(ERROR, sandbox.setuid_blocked),
     Inspection(ERROR, sandbox.courier_shut_in),
     Inspection(ERROR, sandbox.look_ups_shut_in),
+    Inspection(ERROR, unit_files.prefix_refused),
     Inspection(ERROR, unit_files.started_twice),
     Inspection(ERROR, limits.memory_short),
     Inspection(ERROR, state.socket_failed),

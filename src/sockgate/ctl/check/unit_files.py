@@ -11,12 +11,24 @@ from ..gated_service import GatedService
 from .fault import Fault
 
 NEWER_DROP_IN = re.compile(r"-(\d{3})\.conf$")
+SHELL_PREFIX, SHELL_PREFIX_SINCE = "|", 258  # ExecStart=|COMMAND: its NEWS
 # Files in the folder of drop-ins that were never meant as one: hidden files, and copies of editors and packages.
-NO_DROP_IN = re.compile(r"\..*|.*~|.*\.(conf|bak|old|orig|save|sw[op]|off|disabled|ucf-\w+|dpkg-\w+|rpm\w+)\Z")
+NO_DROP_IN = re.compile(r"\..*|.*~|.*\.(conf|bak|old|orig|save|sw[op]|off|disabled|ignore|ucf-\w+|dpkg-\w+|rpm\w+)\Z")
 
 
 def units_of(gated: GatedService) -> Iterator[Unit]:
     yield from filter(None, (gated.socket, gated.service))
+
+
+def prefix_refused(gated: GatedService, host: Host) -> Iterator[Fault]:
+    command = gated.command
+    if SHELL_PREFIX in command.prefixes and host.systemd_version < SHELL_PREFIX_SINCE:
+        yield Fault(
+            gated.service, command.place,
+            f"systemd {host.systemd_version} refuses the unit: {SHELL_PREFIX_SINCE} is the first that knows the prefix"
+            f" {SHELL_PREFIX!r}",
+            "name a shell: ExecStart=/bin/sh -c ...",
+        )  # fmt: skip
 
 
 def started_twice(gated: GatedService, _: Host) -> Iterator[Fault]:
