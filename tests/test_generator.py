@@ -4,6 +4,7 @@ import re
 import shutil
 import socket
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -267,6 +268,18 @@ def test_that_xinetd_would_read_inetd_conf_is_not_told_where_it_is_read(tmp_path
     assert [name for name in written(tmp_path) if "/" not in name] == [
         "a.service", "a.socket", "a@.service", "port-79.service", "port-79.socket", "port-79@.service",
     ]  # fmt: skip
+
+
+def test_an_init_script_holds_it_back_only_where_systemd_makes_a_unit_of_it(tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service("a"))
+    for path in ("etc/rc3.d/S01xinetd", "usr/sbin/xinetd"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("")
+        (root / path).chmod(0o755)
+    generate(str(root), str(tmp_path / "out"), replace(HOST, systemd=259))
+    assert written(tmp_path) == []
+    generate(str(root), str(tmp_path / "out"), replace(HOST, systemd=260))
+    assert written(tmp_path)[0] == "a.service"
 
 
 @pytest.mark.parametrize(

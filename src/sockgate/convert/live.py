@@ -52,7 +52,7 @@ def write_units(root: str, folder: str, host: Host) -> list[str]:
 def live_services(root: str, host: Host) -> Conversion:
     """The services with their units. None while another super-server is installed and enabled: that one serves them."""
     report = Report()
-    if other_super_server(root):
+    if other_super_server(root, host):
         return Conversion((), report)
     services = make_unique(not_converted(root, read(root, host, report)))
     present = (service for service in services if is_installed(service, host, report))
@@ -65,21 +65,21 @@ def read(root: str, host: Host, report: Report) -> Iterator[Service]:
     yield from inetd.read(files, replace(host, inetd=OPENBSD, wraps=False), report)
 
 
-def other_super_server(root: str) -> bool:
+def other_super_server(root: str, host: Host) -> bool:
     """Whether another super-server is installed and starts with the machine."""
     return any(
-        os.access(os.path.join(root, program), os.X_OK) and is_enabled(root, units, script)
+        os.access(os.path.join(root, program), os.X_OK) and is_enabled(root, units, script, host)
         for program, units, script in SUPER_SERVERS
     )
 
 
-def is_enabled(root: str, units: tuple[str, ...], script: str) -> bool:
+def is_enabled(root: str, units: tuple[str, ...], script: str, host: Host) -> bool:
     """By a unit of its own, or by an init script where there is no such unit: then systemd makes one of it."""
     names = [f"{name}.service" for name in units]
     if any(os.path.lexists(os.path.join(root, folder, name)) for folder in UNIT_FOLDERS for name in names):
         masked = all(os.path.realpath(os.path.join(root, UNIT_FOLDERS[0], name)) == MASKED for name in names)
         return not masked and any(glob.glob(os.path.join(root, UNIT_FOLDERS[0], "*.wants", name)) for name in names)
-    return bool(glob.glob(os.path.join(root, f"etc/rc[2-5].d/S[0-9][0-9]{script}")))
+    return host.runs_init_scripts and bool(glob.glob(os.path.join(root, f"etc/rc[2-5].d/S[0-9][0-9]{script}")))
 
 
 def not_converted(root: str, services: Iterator[Service]) -> Iterator[Service]:

@@ -23,6 +23,7 @@ OPENBSD, GNU = "openbsd-inetd", "inetutils-inetd"
 INETDS = {"/usr/sbin/inetutils-inetd": GNU, "/usr/sbin/inetd": OPENBSD}  # their paths on Debian
 OLDEST_SYSTEMD = 252  # the oldest supported version; later versions understand all that it understands
 POLL_LIMIT_SINCE = 255  # the first version with PollLimit*=
+NO_INIT_SCRIPTS_SINCE = 260  # its NEWS: systemd-sysv-generator is gone
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,11 @@ class Host:
     def slows_down(self) -> bool:
         """Whether this systemd has limits for connections that do not stop the socket (PollLimit*=)."""
         return self.systemd_version >= POLL_LIMIT_SINCE
+
+    @property
+    def runs_init_scripts(self) -> bool:
+        """Whether this systemd makes units of init scripts."""
+        return self.systemd_version < NO_INIT_SCRIPTS_SINCE
 
     def uses(self, unit: str) -> bool:
         """Whether a unit is enabled or running."""

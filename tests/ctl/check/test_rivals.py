@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ctl.check.good_units import ETC, SOCKET, Cases, prove
+from tests.ctl.check.good_units import ETC, GOOD, SOCKET, SOCKET_UNIT_255, Cases, check, prove
+from tests.units.tree import write_tree
 
 WANTS = f"{ETC}/multi-user.target.wants"
 UNIT = "/usr/lib/systemd/system/postfix.service"
@@ -34,3 +35,9 @@ CASES: Cases = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> None:
     prove(tmp_path, CASES[case])
+
+
+def test_an_init_script_starts_nothing_where_systemd_makes_no_unit_of_it(tmp_path: Path) -> None:
+    write_tree(tmp_path, GOOD | {SOCKET: SOCKET_UNIT_255, "/etc/rc3.d/S01exim4": "#!/bin/sh\n"})
+    assert len(check(tmp_path, "--systemd", "259")[1]) == 1
+    assert check(tmp_path, "--systemd", "260") == (0, [])

@@ -63,7 +63,7 @@ def super_server_enabled(gated: GatedService, host: Host) -> Iterator[Fault]:
 def starts_at_boot(name: str, host: Host) -> bool:
     """Whether the boot starts this service: by its unit, or by an init script of which systemd makes a unit."""
     masked = host.search.is_masked(f"{name}.service")
-    script = glob.glob(host.search.host_path(SYSV_LINK.format(name)))
+    script = host.runs_init_scripts and glob.glob(host.search.host_path(SYSV_LINK.format(name)))
     return not masked and (host.search.enabled(f"{name}.service") or bool(script))
 
 
