@@ -12,7 +12,7 @@ import pytest
 
 from tests.system import certificates
 from tests.system.convert import oracle
-from tests.system.convert.scripts import FILES
+from tests.system.convert.scripts import FILES, scripts_of
 from tests.system.machine import Machine
 from tests.system.test_convert_tcpserver import START, STOP
 
@@ -69,10 +69,11 @@ def ask(machine: Machine, ports: list[int], clients: tuple[str, ...], certificat
     return answers
 
 
-def sort_ports() -> tuple[list[int], list[int]]:
+def sort_ports(machine: Machine) -> tuple[list[int], list[int]]:
     """Those with rules are asked by all clients, the others by some."""
-    ruled = [port for name, port in PORTS.items() if "-x" in SCRIPTS[name]]
-    return ruled, [port for port in PORTS.values() if port not in ruled]
+    names = scripts_of(machine.release, SCRIPTS)
+    ruled = [PORTS[name] for name in names if "-x" in SCRIPTS[name]]
+    return ruled, [PORTS[name] for name in names if PORTS[name] not in ruled]
 
 
 @pytest.fixture(scope="module")
@@ -81,15 +82,16 @@ def before(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> oracle
     oracle.prepare(machine, tmp_path_factory.mktemp("build"))
     certificates.make(machine)
     machine.run("chmod", "600", certificates.SERVER)
-    for name in SCRIPTS:
+    names = scripts_of(machine.release, SCRIPTS)
+    for name in names:
         machine.write(f"/service/{name}/run", text_of(name, "tcpserver"), 0o755)
         for file, text in FILES.items():
             machine.write(f"/service/{name}/{file}", text, 0o755)
     machine.shell("cd /service; for folder in *; do (cd $folder; tcprules rules.cdb tmp < rules); done")
     machine.shell(START)
     listening = "ss -Hltn | grep -c :21"
-    machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == str(len(SCRIPTS)), "old servers")
-    ruled, others = sort_ports()
+    machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == str(len(names)), "old servers")
+    ruled, others = sort_ports(machine)
     answers = oracle.ask(machine, ruled, oracle.IPV4_CLIENTS) | oracle.ask(machine, others, SOME)
     machine.shell(STOP)
     machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == "0", "the old servers to end")
@@ -100,7 +102,7 @@ def before(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> oracle
 def report(machine: Machine, before: oracle.Answers) -> oracle.Report:
     """The same with sslserver, and others that have no equal under tcpserver; installed and started."""
     environment = f"#!/bin/sh\nexport CERTFILE={certificates.SERVER} CAFILE={certificates.AUTHORITY}\n"
-    for name in SCRIPTS:
+    for name in scripts_of(machine.release, SCRIPTS):
         machine.write(f"/service/{name}/run", text_of(name, "sslserver -e"), 0o755)
     for name, (letter, port) in CLIENT_CERTIFICATES.items():
         line = f"exec sslserver -eRHl0 {letter} 0 {port} /opt/probe\n"
@@ -116,13 +118,13 @@ def report(machine: Machine, before: oracle.Answers) -> oracle.Report:
 
 @pytest.fixture(scope="module")
 def after(machine: Machine, report: oracle.Report) -> oracle.Answers:
-    ruled, others = sort_ports()
+    ruled, others = sort_ports(machine)
     return ask(machine, ruled, oracle.IPV4_CLIENTS) | ask(machine, others, SOME)
 
 
-def test_every_script_is_converted(report: oracle.Report) -> None:
+def test_every_script_is_converted(machine: Machine, report: oracle.Report) -> None:
     names = {str(service["name"]) for service in report["services"]}
-    assert names == {*SCRIPTS, *CLIENT_CERTIFICATES, "ssl"}
+    assert names == {*scripts_of(machine.release, SCRIPTS), *CLIENT_CERTIFICATES, "ssl"}
 
 
 def test_servers_behind_tls_see_what_tcpserver_showed_them(before: oracle.Answers, after: oracle.Answers) -> None:

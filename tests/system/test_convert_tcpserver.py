@@ -3,7 +3,7 @@
 import pytest
 
 from tests.system.convert import oracle
-from tests.system.convert.scripts import FILES, PORTS, SCRIPTS, text_of
+from tests.system.convert.scripts import FILES, PORTS, SCRIPTS, scripts_of, text_of
 from tests.system.machine import Machine
 
 PROFILE = "more"
@@ -24,15 +24,17 @@ Outcome = tuple[oracle.Answers, oracle.Answers, dict[str, list[dict[str, str]]]]
 
 def ask(machine: Machine) -> oracle.Answers:
     """Who has rules is asked by all clients, who has none by some."""
-    ruled = [port for name, port in PORTS.items() if "-x" in SCRIPTS[name]]
-    others = [port for port in PORTS.values() if port not in ruled]
+    names = scripts_of(machine.release)
+    ruled = [PORTS[name] for name in names if "-x" in SCRIPTS[name]]
+    others = [PORTS[name] for name in names if PORTS[name] not in ruled]
     return oracle.ask(machine, ruled, oracle.IPV4_CLIENTS) | oracle.ask(machine, others, SOME)
 
 
 @pytest.fixture(scope="module")
 def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     oracle.prepare(machine, tmp_path_factory.mktemp("build"))
-    for name in SCRIPTS:
+    names = scripts_of(machine.release)
+    for name in names:
         machine.write(f"/service/{name}/run", text_of(name), 0o755)
         for file, text in FILES.items():
             machine.write(f"/service/{name}/{file}", text, 0o600 if file == "secret" else 0o755)
@@ -42,17 +44,17 @@ def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Out
     """)
     machine.shell(START)
     listening = "ss -Hltn | grep -c :21"
-    machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == str(len(SCRIPTS)), "old servers")
+    machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == str(len(names)), "old servers")
     before = ask(machine)
     machine.shell(STOP)
     machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == "0", "the old servers to end")
-    report = oracle.convert(machine, "tcpserver", *(f"/service/{name}/run" for name in SCRIPTS))
+    report = oracle.convert(machine, "tcpserver", *(f"/service/{name}/run" for name in names))
     return before, ask(machine), report
 
 
-def test_every_script_is_converted(converted: Outcome) -> None:
+def test_every_script_is_converted(machine: Machine, converted: Outcome) -> None:
     services = {str(service["name"]) for service in converted[2]["services"]}
-    assert services == set(SCRIPTS)
+    assert services == set(scripts_of(machine.release))
 
 
 def test_clients_get_from_the_converted_services_what_the_scripts_gave(converted: Outcome) -> None:

@@ -1,5 +1,9 @@
 """Run scripts of daemontools and runit: what they start is /opt/probe on a port of its own, written PORT."""
 
+from collections.abc import Mapping
+
+from tests.system import roots
+
 FIRST_PORT = 21000
 RULES = """192.168.0.:allow,RELAYCLIENT="",NOTE='a b'
 192.168.1.5:allow,TCPREMOTEINFO="told"
@@ -91,8 +95,16 @@ SCRIPTS = {
     "secret": f". ./secret\nexport SECRET\nexec {T} 0 PORT /opt/probe -p \"$SECRET\" \"x$SECRET\"",
     "tcpsvd": "exec tcpsvd -u prober -l me -c 5 0 PORT /opt/probe",
 }  # fmt: skip
+# What needs runit, which not each release has.
+OF_RUNIT = "chpst"
 PORTS = {name: FIRST_PORT + number for number, name in enumerate(SCRIPTS)}
 
 
 def text_of(name: str) -> str:
     return "#!/bin/sh\n" + SCRIPTS[name].replace("PORT", str(PORTS[name])) + "\n"
+
+
+def scripts_of(release: str, scripts: Mapping[str, str] = SCRIPTS) -> list[str]:
+    """The names of those whose programs this release has."""
+    without_runit = "runit" in roots.GONE.get(release, ())
+    return [name for name, script in scripts.items() if not (without_runit and OF_RUNIT in script)]
