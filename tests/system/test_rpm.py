@@ -14,6 +14,7 @@ import pytest
 from tests.packaging import build
 from tests.system import services
 from tests.system.machine import TREE, Machine
+from tests.system.test_package import session
 
 SOCKETS = tuple(sorted(path.name for path in (TREE / "units").glob("*.socket")))
 TALK = "import socket; print(socket.create_connection(('127.0.0.1', 25), 20).makefile().read())"
@@ -68,15 +69,32 @@ def test_it_serves_with_its_settings_in_sysconfig(machine: Machine, engine: str)
     machine.run("sockgatectl", "check", "smtp")
 
 
-def test_an_upgrade_keeps_the_settings_and_what_is_enabled(machine: Machine, built: dict[str, Path]) -> None:
-    rpm(machine, "--upgrade", built[build.NEXT_VERSION])
-    assert "hello" in machine.read("/etc/sysconfig/sockgate-smtp")
-    assert machine.systemctl("is-enabled", "smtp.socket").stdout == "enabled\n"
-    # rpm runs the scripts outside of the machine's systemd here; in the machine this is the script's work.
-    machine.run("/usr/lib/sockgate/restart-gates")
-    assert machine.run("sockgatectl", "--version").stdout == f"sockgatectl {build.NEXT_VERSION}\n"
-    assert machine.python(TALK).stdout == "hello\n\n"
+@pytest.mark.parametrize("engine", ["sockgated", "sockgate"])
+@pytest.mark.parametrize("version", [build.NEXT_VERSION, build.VERSION])
+def test_another_version_comes_and_the_client_that_is_connected_is_served_to_its_end(
+    machine: Machine, built: dict[str, Path], engine: str, version: str
+) -> None:
+    machine.write("/etc/sysconfig/sockgate-smtp", f"SOCKGATE_SERVER={services.install_server(machine, 'obey')}\n")
+    services.switch(machine, engine, "smtp")
+    with session(machine) as client:
+        rpm(machine, "--upgrade", "--oldpackage", built[version])
+        # rpm runs the scripts outside of the machine's systemd here; in the machine this is the script's work.
+        machine.run("/usr/lib/sockgate/restart-gates")
+        assert machine.run("sockgatectl", "--version").stdout == f"sockgatectl {version}\n"
+        with session(machine) as another:
+            assert another.communicate("go\n")[0] == "b''\n"
+        assert client.communicate("go\n")[0] == "b''\n"
     assert services.failed_units(machine) == ""
+
+
+def test_an_upgrade_keeps_the_settings_and_what_is_enabled(machine: Machine, built: dict[str, Path]) -> None:
+    changed = "SOCKGATE_SERVER=/bin/echo hello\n"
+    machine.write("/etc/sysconfig/sockgate-smtp", changed)
+    rpm(machine, "--upgrade", built[build.NEXT_VERSION])
+    assert machine.read("/etc/sysconfig/sockgate-smtp") == changed
+    assert machine.systemctl("is-enabled", "smtp.socket").stdout == "enabled\n"
+    machine.run("/usr/lib/sockgate/restart-gates")
+    assert machine.python(TALK).stdout == "hello\n\n"
 
 
 def test_erased_it_stops_its_sockets_and_leaves_no_module(machine: Machine) -> None:
