@@ -20,7 +20,7 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from .core import ConfigError
+from .core import NUL_IN_NAME, ConfigError
 
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -69,7 +69,8 @@ def link_once(content: str, path: str) -> None:
 
 def unable_to_write(path: str, error: OSError | ValueError) -> ConfigError:
     """ValueError: a NUL or half a character in the name or in the text."""
-    return ConfigError(f"unable to write {path!r}: {error.strerror if isinstance(error, OSError) else error}")
+    reason = error.strerror if isinstance(error, OSError) else NUL_IN_NAME if "\0" in path else error
+    return ConfigError(f"unable to write {path!r}: {reason}")
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ ALLOW = "allow"
 DENY = "deny"
 NO_MATCH = "no match"
 
+NUL_IN_NAME = "embedded null byte"  # the reason for a name that no file can have; each Python has its own words
 REFUSED = 0  # a refusal is not a failure of the gate: scanners must not fill `systemctl --failed`
 INTERNAL_ERROR = 111
 

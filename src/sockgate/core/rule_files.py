@@ -11,7 +11,7 @@ build fails. As long as `is_current` holds for a record, another build would rea
 import errno
 import posix
 
-from . import Cause, ConfigError
+from . import NUL_IN_NAME, Cause, ConfigError
 
 FILE_TYPE, REGULAR_FILE, DIRECTORY = 0o170000, 0o100000, 0o040000  # S_IFMT, S_IFREG, S_IFDIR
 LARGEST_TEXT = 1 << 20  # sockgate reads a text at every connection; a text of this size takes 0.1 s
@@ -172,7 +172,7 @@ def names_in(folder: str, sources: Sources | None = None) -> list[str]:
 
 def unreadable(path: str, why: Exception | str, hint: str = "") -> ConfigError:
     """The error for a file or a folder that cannot be read."""
-    reason = getattr(why, "strerror", None) or why
+    reason = getattr(why, "strerror", None) or (NUL_IN_NAME if "\0" in path else why)
     kind = ConfigError if is_lasting(why) else PassingError
     return kind(f"unable to read {path!r}: {reason}", hint, Cause(file=path))
 
