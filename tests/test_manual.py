@@ -79,4 +79,5 @@ def test_a_page_builds(page: str) -> None:
     done = subprocess.run(["scdoc"], input=(MAN / page).read_bytes(), capture_output=True, check=False)
     assert (done.stderr, done.returncode) == (b"", 0)
     name, number, _ = page.split(".")
-    assert f'.TH "{name}" "{number}"'.encode() in done.stdout
+    plain = done.stdout.replace(b"\\-", b"-")  # scdoc 1.11.5 escapes it there, too
+    assert f'.TH "{name}" "{number}"'.encode() in plain

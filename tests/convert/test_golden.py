@@ -4,7 +4,9 @@
 `SOCKGATE_UPDATE_GOLDEN=1 pytest tests/convert/test_golden.py` and read the difference.
 """
 
+import grp
 import os
+import pwd
 import re
 import shutil
 from pathlib import Path
@@ -34,11 +36,24 @@ NAMES = sorted(folder.name for folder in GOLDEN.iterdir())
 PROGRAMS = ("/bin/cat", "/bin/sh", "/usr/bin/env", "/usr/sbin/tcpd")
 
 
+COURIER = pwd.struct_passwd(("courier", "x", 64000, 64000, "", "/var/lib/courier", "/usr/sbin/nologin"))
+COURIERS = grp.struct_group(("courier", "x", 64000, []))
+
+
 class Bare(Host):
-    """A machine that has these programs and no other. What is installed where the tests run does not count."""
+    """A machine that has these programs and no other, and Courier's account beside those that each Debian has.
+
+    What is installed where the tests run does not count.
+    """
 
     def is_executable(self, path: str) -> bool:
         return path in PROGRAMS
+
+    def user(self, name: str) -> pwd.struct_passwd | None:
+        return COURIER if name == COURIER.pw_name else super().user(name)
+
+    def group(self, name: str) -> grp.struct_group | None:
+        return COURIERS if name == COURIERS.gr_name else super().group(name)
 
     @property
     def node_name(self) -> str:
