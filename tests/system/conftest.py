@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,38 @@ from tests.system.machine import Machine
 JOURNAL_LINES = "40"
 
 
-# One worker of pytest-xdist takes all tests of one release.
-EACH_RELEASE = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in roots.RELEASES]
+HERE = Path(__file__).parent
+ONE_RELEASE = "one_release(release, reason): what this module shows does not depend on systemd's version"
 
 
-@pytest.fixture(scope="module", params=EACH_RELEASE)
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", ONE_RELEASE)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Group the tests, and leave out those of other releases where one is enough.
+
+    One worker of pytest-xdist takes all tests of one module and release, because they share a machine.
+    """
+    left_out = [item for item in items if HERE in item.path.parents and not is_wanted(item)]
+    for item in items:
+        if HERE in item.path.parents and (release := release_of(item)):
+            item.add_marker(pytest.mark.xdist_group(f"{release}-{item.path.stem}"))
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def is_wanted(item: pytest.Item) -> bool:
+    mark = item.get_closest_marker("one_release")
+    return mark is None or release_of(item) in (mark.args[0], "")
+
+
+def release_of(item: pytest.Item) -> str:
+    """The release that this test is for. "" if it boots no machine."""
+    return next((name for name in roots.SYSTEMD if f"[{name}" in item.name), "")
+
+
+@pytest.fixture(scope="module", params=roots.RELEASES)
 def release(request: pytest.FixtureRequest) -> str:
     """For a module that boots its machines itself."""
     require_machines()

@@ -39,9 +39,7 @@ Outcome = tuple[str, oracle.Answers, oracle.Answers, list[str], list[str]]
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param((release, inetd), marks=pytest.mark.xdist_group(release), id=f"{release}-{inetd}")
-        for release in roots.RELEASES
-        for inetd in PROGRAMS
+        pytest.param((release, inetd), id=f"{release}-{inetd}") for release in roots.RELEASES for inetd in PROGRAMS
     ],
 )
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:

@@ -13,7 +13,7 @@ from tests.system.machine import TREE, Machine
 HEADING = "## From nothing to a mail server"
 
 
-@pytest.fixture(scope="module", params=[pytest.param("bookworm", marks=pytest.mark.xdist_group("bookworm"))])
+@pytest.fixture(scope="module", params=["bookworm"])
 def stranger(request: pytest.FixtureRequest) -> Iterator[Machine]:
     conftest.require_machines()
     with Machine(request.param, "clean", bare=True) as machine, tempfile.TemporaryDirectory() as folder:
