@@ -80,14 +80,20 @@ class History:
             if window.stale and window.until >= since:
                 since = min(since, window.since)
         found = [era for era in self.eras if era.since <= until and era.until >= since]
-        # While there are no good rules, the last good ones stay that the gate has seen.
-        if found and found[0].policy is None:
-            closed = found[0].closed
+        # While there are no good rules, the last good ones stay that the gate has seen. Those that were there for a
+        # moment before may not be among them.
+        missing = next((at for at, era in enumerate(found) if era.policy is None), 0)
+        if found and found[missing].policy is None and not any(map(was_seen, found[:missing])):
+            closed = found[missing].closed
             for era in reversed([era for era in self.eras if era.since < found[0].since]):
                 found.insert(0, replace(era, closed=closed))
-                if era.policy is not None and era.until - era.since > SEEN_SECONDS:
+                if was_seen(era):
                     break
         return found
+
+
+def was_seen(era: Era) -> bool:
+    return era.policy is not None and era.until - era.since > SEEN_SECONDS
 
 
 def fault_of(visit: Visit, history: History) -> str:

@@ -63,6 +63,19 @@ def test_the_time_of_day_counts_for_the_rules_that_stay() -> None:
     )
 
 
+def test_rules_that_were_there_for_a_moment_may_not_have_been_seen() -> None:
+    """Then those from before stay in force while there are no good ones."""
+    first, second, third = {A: plan.ALLOW, B: plan.DENY}, {A: plan.DENY, B: plan.DENY}, {A: plan.DENY, B: plan.ALLOW}
+    told = History(
+        [Era(0, 10, 0, first), Era(10, 10.02, 1, second), Era(10.01, 10.04, 2, third), Era(10.04, 20, 2, None)]
+    )
+    assert fault_of(visit(A, 10.03, "served", 0), told) == ""
+    assert fault_of(visit(A, 10.5, "served", 0), told) == ""
+    assert fault_of(visit(B, 10.03, "served", 2), told) == ""
+    assert fault_of(visit(B, 10.03, "served", 0), told) == "it was served, and generation 0 refuses it"
+    assert fault_of(visit(A, 10.03, "served", 7), told) == "it was served by generation 7; in force were [0, 1, 2, 2]"
+
+
 def test_a_fault_that_keeps_new_rules_out_excuses_old_ones_and_nothing_else() -> None:
     stale = Window(9, 12, "unreadable", stale=True)
     assert fault_of(visit(A, 11, "served", 0), history(stale)) == ""

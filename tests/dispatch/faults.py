@@ -238,6 +238,20 @@ def fail_at_each_end() -> None:
     Sessions.ended = fail  # type: ignore[method-assign, assignment]
 
 
+def be_slow_to_clone(seconds: float, after: int) -> None:
+    """Each guardian but the first ones takes this time to make."""
+    syscall, calls = guardian.LIBC.syscall, [0]
+
+    def slow(*arguments: object) -> int:
+        calls[0] += 1
+        if calls[0] > after:
+            os.write(2, b"cloning\n")
+            time.sleep(seconds)
+        return int(syscall(*arguments))
+
+    guardian.LIBC.syscall = slow  # type: ignore[attr-defined]
+
+
 def fail_to_clone(number: int, times: int, after: int) -> None:
     """No guardian can be made for a while."""
     failing, syscall = Failing(number, times, after), guardian.LIBC.syscall

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.dispatch.deciding.reloading_gate import ReloadingGate
+from sockgate.dispatch.guardian import Guardian
 from sockgate.dispatch.servers.start_servers import ServerStarter
 from sockgate.dispatch.sessions import Sessions
 from tests.connection.launch import everything_from
@@ -18,6 +19,7 @@ from tests.dispatch.conftest import Start
 from tests.dispatch.faults import (
     Named,
     accept_together,
+    be_slow_to_clone,
     be_slow_to_guard,
     be_slow_to_take_over,
     fail_to_clone,
@@ -213,6 +215,39 @@ def test_the_guardian_decides_by_the_rules_that_were_in_force(gated: Start, tmp_
 def replace(file: Path, text: str) -> None:
     file.with_suffix(".new").write_text(text)
     file.with_suffix(".new").rename(file)
+
+
+def test_a_client_is_served_when_the_gate_is_killed_while_it_replaces_its_guardian(
+    gated: Start, tmp_path: Path
+) -> None:
+    """The one before is still there, and serves by the rules as they are now."""
+    rules = tmp_path / "rules"
+    rules.write_text(":deny\n")
+    one = gated("--rules", str(rules), *GREET, code=injected(be_slow_to_clone, 60, after=1))
+    assert one.talk() == b""
+    replace(rules, ":allow\n")
+    with one.connect() as client:
+        one.wait_for("cloning")
+        one.stop(signal.SIGKILL)
+        client.sendall(b"bye\n")
+        assert everything_from(client) == b"in\nbye\n"
+
+
+def test_of_two_guardians_one_serves(gated: Start, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text(":deny\n")
+    one = gated("--rules", str(rules), *GREET, code=stuck_in(Guardian.dismiss, call=3))
+    assert one.talk() == b""
+    replace(rules, ":allow\n")
+    with one.connect() as client:
+        one.wait_for("stuck")
+        guardians = [pid for pid in one._all_children() if command_line(pid) == command_line(one.pid)]
+        assert len(guardians) == 2
+        one.stop(signal.SIGKILL)
+        client.sendall(b"bye\n")
+        assert everything_from(client) == b"in\nbye\n"
+        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in guardians), one.log)
+        assert len(one.lines("accepted")) == 1
 
 
 def test_an_error_of_the_guardian_is_logged(gated: Start) -> None:

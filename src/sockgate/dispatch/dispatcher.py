@@ -296,7 +296,6 @@ class Dispatcher:
 
     def _post_guardian(self) -> None:
         """Start a guardian with the rules in force, in place of the one before."""
-        self._guardian.dismiss()
         if not self._guardian.start():
             self._guarded = self._gate.rules  # until here, this keeps the old rules in memory, as the old guardian does
             if self._guardian.is_wanted:
@@ -304,8 +303,8 @@ class Dispatcher:
             return
         try:
             self._forget()
-            self._guardian.wait_for_end_of_gate()
-            self._serve_left()
+            if self._guardian.wait_for_end_of_gate():
+                self._serve_left()
         except Exception as error:  # an error in this program: the clients that are left are lost
             self._records.event(ERROR, FAULT, f"internal error in the guardian: {describe(error)}")
             self._records.flush()

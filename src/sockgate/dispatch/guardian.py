@@ -7,8 +7,9 @@ until the gate has ended. Then it looks for connections that no server has, deci
 and ends. If the gate ends by itself, it dismisses the guardian first.
 
 The guardian is a copy of the gate, with the rules that were in force when it was made, and works as the gate would. So
-when other rules come into force, the gate replaces the guardian. If there is no guardian (it was killed, or the system
-is short of processes), the gate goes on, and tries again to make one.
+when other rules come into force, the gate replaces the guardian. It makes the next one before it ends the one before,
+and says in the shared memory which of the two is in charge: only that one serves. If there is no guardian (it was
+killed, or the system is short of processes), the gate goes on, and tries again to make one.
 """
 
 import _socket
@@ -38,6 +39,8 @@ DOUBT_SECONDS = 2.0
 TCP_INFO_SIZE, DATA_SEGS_OUT = 232, slice(156, 160)  # struct tcp_info, linux/tcp.h
 END_OF_GATE = signal.SIGUSR1
 SERVED, UNSERVED, BEGUN = 0, 1, 2  # the marks of a connection
+IN_CHARGE = MOST_DESCRIPTORS  # the place behind the marks: the number of the guardian that serves
+NUMBERS = 256
 
 
 class Guardian:
@@ -48,7 +51,8 @@ class Guardian:
     """
 
     def __init__(self) -> None:
-        self._marks = mmap.mmap(-1, MOST_DESCRIPTORS)
+        self._marks = mmap.mmap(-1, MOST_DESCRIPTORS + 1)
+        self._number = 0
         self._spare = os.open("/dev/null", os.O_RDONLY)  # to look for clients needs a descriptor, and none may be left
         self._gate = os.getpid()
         self.pid = 0
@@ -71,14 +75,24 @@ class Guardian:
         self._marks[connection.fileno() % MOST_DESCRIPTORS] = BEGUN
 
     def start(self) -> bool:
-        """Make the second process. Returns True in it. It must end by os._exit(), and must close nothing."""
-        number = SYS_CLONE.get(os.uname().machine, -1)
+        """Make the second process, and end the one before it. Returns True in the new one.
+
+        That one must end by os._exit(), and must close nothing.
+        """
+        self._number = (self._number + 1) % NUMBERS
         block_all()
-        pid = int(LIBC.syscall(number, CLONE_FILES | signal.SIGCHLD, None, None, None, None))
+        pid = clone() if self.pid else -1
+        if pid < 0:  # there is none yet, or there is no room for two
+            self.dismiss()
+            self._marks[IN_CHARGE] = self._number
+            pid = clone()
         if pid:
+            self._marks[IN_CHARGE] = self._number
+            self.dismiss()
             self.pid = max(pid, 0)
             self._is_possible = pid > 0 or ctypes.get_errno() not in FORBIDDEN
         else:
+            self.pid = 0
             let_go_of_pipe()
             signal.signal(END_OF_GATE, ignore_call)  # by default this signal would end the new process
         unblock_all()
@@ -96,13 +110,17 @@ class Guardian:
             os.waitpid(self.pid, 0)
             self.pid = 0
 
-    def wait_for_end_of_gate(self) -> None:
-        """Called in the second process. The same signal from another sender does not count."""
+    def wait_for_end_of_gate(self) -> bool:
+        """Called in the second process. The same signal from another sender does not count.
+
+        Returns whether this process is in charge. Otherwise the gate ended while it was replacing the guardian.
+        """
         signal.pthread_sigmask(signal.SIG_BLOCK, [END_OF_GATE])
         LIBC.prctl(PR_SET_PDEATHSIG, END_OF_GATE)
         while os.getppid() == self._gate:  # otherwise the gate ended before prctl(2), or has ended now
             signal.sigwait([END_OF_GATE])
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [END_OF_GATE])  # else servers would inherit a blocked signal
+        return self._marks[IN_CHARGE] == self._number
 
     def clients_left(self) -> Iterator[_socket.socket]:
         """The clients that have no server. For some of them it takes a moment to find this out.
@@ -130,6 +148,12 @@ class Guardian:
                     doubtful.remove(stream)
                     yield stream
             sleep(0.01)
+
+
+def clone() -> int:
+    """A copy of this process that shares its table of descriptors: 0 in the copy, -1 if there is none."""
+    number = SYS_CLONE.get(os.uname().machine, -1)
+    return int(LIBC.syscall(number, CLONE_FILES | signal.SIGCHLD, None, None, None, None))
 
 
 def was_answered(connection: _socket.socket) -> bool:
