@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection.log import FAILED
+from sockgate.ctl.check.finding import Finding
+from sockgate.ctl.check.table import ERROR, WARNING
 from sockgate.ctl.main import run
 from sockgate.ctl.status.prometheus import escape, metrics
 from sockgate.ctl.status.render import HEADERS, as_object, paragraphs, row
@@ -112,10 +114,18 @@ def test_one_service_is_described_in_full(smtp: ServiceState) -> None:
 
 
 def test_what_check_finds_comes_last(smtp: ServiceState) -> None:
-    smtp.findings = ["warning: smtp.socket: MaxConnections= is not set"]
+    smtp.findings = [Finding(WARNING, "smtp.socket", None, "MaxConnections= is not set", "")]
     assert list(paragraphs(smtp))[-1] == ("Check", "warning: smtp.socket: MaxConnections= is not set")
-    assert as_object(smtp)["findings"] == smtp.findings
+    assert as_object(smtp)["findings"] == ["warning: smtp.socket: MaxConnections= is not set"]
     assert row(smtp)[-1] == "1 finding: sockgatectl check smtp"
+    assert (row(smtp)[2], as_object(smtp)["serves"]) == ("listening", True)
+
+
+def test_a_socket_whose_service_cannot_serve_is_not_said_to_listen(smtp: ServiceState) -> None:
+    smtp.findings = [Finding(ERROR, "smtp@.service", None, "User=none: there is no such user", "")]
+    assert (row(smtp)[2], as_object(smtp)["serves"], as_object(smtp)["listening"]) == ("cannot serve", False, True)
+    smtp.findings, smtp.error = [], "unknown option '--alow'"
+    assert (row(smtp)[2], as_object(smtp)["serves"]) == ("cannot serve", False)
 
 
 def test_json_says_all_of_it(smtp: ServiceState) -> None:

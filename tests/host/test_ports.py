@@ -37,6 +37,7 @@ LOCALHOST6 = bytes(15) + b"\x01"
         ("127.0.0.1:25%lo", LOCALHOST, 25, (4,)),
         ("025", b"", 21, (4, 16)),
         ("0x19", b"", 25, (4, 16)),
+        ("+25", b"", 25, (4, 16)),
     ],
 )
 def test_an_address_of_the_internet_is_an_endpoint(
@@ -69,6 +70,7 @@ def test_an_address_of_the_internet_is_an_endpoint(
         "08",
         "2_5",
         "-25",
+        "++25",
         " 25",
         "127.0.0.1:25#name",
         "\u0662\u0665",

@@ -30,7 +30,7 @@ MOST_TASKS = 64  # of one session
 # The variables of the units, whose words are words of the command.
 LIMITS, OPTIONS, SERVER = (Variable(f"SOCKGATE_{name}", splits=True) for name in ("RESIDENT", "OPTIONS", "SERVER"))
 LONGEST_PATH = 107  # bytes, in systemd; a NUL follows in struct sockaddr_un
-LEADING_ZERO = re.compile(r"(^|:)0\w*(%|\Z)")  # a port that systemd reads as octal, hexadecimal or binary
+ODD_PORT = re.compile(r"(^|:)[0+]\w*(%|\Z)")  # one that systemd reads as octal, hexadecimal or binary, or with a plus
 
 
 class OwnService(NamedTuple):
@@ -63,7 +63,7 @@ def check_listen(text: str) -> str:
         if not 1 < len(text.encode()) <= LONGEST_PATH:
             raise UsageError(f"--listen: {text!r} is not the path of a socket", f"2 to {LONGEST_PATH} bytes")
         return text
-    if parse_listen(text, "tcp") is None or LEADING_ZERO.search(text):
+    if parse_listen(text, "tcp") is None or ODD_PORT.search(text):
         raise UsageError(
             f"--listen: {text!r} is not a port, ADDRESS:PORT, [ADDRESS]:PORT or the path of a socket",
             "the interface stands last: [ADDRESS]:PORT%INTERFACE" if "%" in text else "",

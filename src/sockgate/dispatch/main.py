@@ -10,6 +10,7 @@ import sys
 from time import sleep
 
 from .. import __version__
+from ..connection.log import INFO, STOPPED
 from ..connection.server import FIRST_INHERITED, inherited_environment, is_listen_process, open_standard_descriptors
 from ..core import GateError, SystemFailure, UsageError
 from ..core.help_text import help_text
@@ -27,6 +28,10 @@ ORDERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 MOST_DIGITS = 6  # of LISTEN_FDS
 STARTED_BY_SYSTEMD = "start it from a .socket unit with Accept=no, or give --listen"
 FAILURE_SECONDS = 1.0  # to wait after a start that failed, because systemd may try again at once, for ever
+
+
+class NoSocket(UsageError):
+    """There is nothing to listen on. From systemd that is no failure: the socket has Accept=yes again."""
 
 
 def main() -> None:
@@ -50,7 +55,10 @@ def run(words: list[str]) -> int:
     except (GateError, OSError, MemoryError) as error:
         problem = failure_of(error)
         log = log or BufferedLog("sockgated", "", b"")  # without a descriptor for the journal: on standard error
-        log.failure(str(problem), code=problem.code)
+        if isinstance(problem, NoSocket) and b"NOTIFY_SOCKET" in environment:
+            log.record(INFO, STOPPED, str(problem))
+        else:
+            log.failure(str(problem), code=problem.code)
         log.send()
         log.flush()
         if is_listen_process(environment):
@@ -94,7 +102,7 @@ def prepare(
         # systemd starts this service with its socket, also if the socket has Accept=yes. SuccessExitStatus= of the
         # shipped units does not count for a service that was never ready. So this one reports that it is ready first.
         notifier.send("READY=1", "STATUS=no socket to listen on")
-        raise UsageError("no socket to listen on", STARTED_BY_SYSTEMD)
+        raise NoSocket("no socket to listen on", STARTED_BY_SYSTEMD)
     records = make_records(options.process.log_format, log, options.limits.source_prefix)
     return Dispatcher(listeners, gate, options, signals, records, notifier)
 

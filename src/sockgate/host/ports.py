@@ -75,6 +75,7 @@ def parse_listen(text: str, protocol: str, *, only_ipv6: bool = False) -> Endpoi
 
 def parse_port(text: str) -> int | None:
     """A port as systemd reads numbers: decimal, or with the prefix 0x, 0o, 0b or 0 (octal). None for none."""
+    text = text.removeprefix("+")
     octal = text[:1] == "0" and text.isdigit()
     try:
         port = int(text, 8 if octal else 0) if text.isascii() and text.isalnum() else 0

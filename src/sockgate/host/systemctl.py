@@ -10,9 +10,9 @@ CGROUPS = "/sys/fs/cgroup"
 Properties = dict[str, str]
 
 SHOWN = (
-    "Id", "ActiveState", "SubState", "Result", "UnitFileState", "ActiveEnterTimestamp", "Listen", "NAccepted",
-    "NRefused", "MaxConnections", "MaxConnectionsPerSource", "ControlGroup", "StatusText", "NeedDaemonReload",
-    "IPIngressBytes", "IPEgressBytes",
+    "Id", "LoadState", "ActiveState", "SubState", "Result", "UnitFileState", "ActiveEnterTimestamp", "Listen",
+    "NAccepted", "NRefused", "MaxConnections", "MaxConnectionsPerSource", "ControlGroup", "StatusText",
+    "NeedDaemonReload", "IPIngressBytes", "IPEgressBytes",
 )  # fmt: skip
 
 

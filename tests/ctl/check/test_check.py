@@ -70,7 +70,7 @@ TESTED_ELSEWHERE = {
     "rules_costly",
     "port_taken", "files_unreadable", "socket_failed", "not_listening", "not_reloaded", "failures_left",
     "sessions_left", "super_server_enabled", "poll_limit", "rules_stale", "list_dead",
-    "names_gone", "names_newer", "outgrown", "engine_waits",
+    "names_gone", "names_newer", "outgrown", "engine_waits", "service_not_loaded",
 }  # fmt: skip
 
 

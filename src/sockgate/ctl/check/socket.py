@@ -1,7 +1,7 @@
 """Inspections of the socket unit: what it listens on, its limits, and what it starts."""
 
 from collections.abc import Iterator
-from socket import if_nametoindex
+from socket import if_indextoname, if_nametoindex
 
 from ...host.host import Host
 from ...host.listening import LISTEN_KEYS, endpoints, expanded
@@ -43,12 +43,12 @@ def address_ignored(gated: GatedService, host: Host) -> Iterator[Fault]:
 
 
 def lacks_interface(name: str) -> bool:
-    """Whether there is no interface of this name. systemd takes every number, and alternative names, which are long."""
-    if not name or name.isdigit() or len(name.encode()) > LONGEST_INTERFACE:
+    """Whether there is no interface of this name or number. An alternative name may be too long for this question."""
+    if not name or len(name.encode()) > LONGEST_INTERFACE:
         return False
     try:
-        return not if_nametoindex(name)
-    except OSError:
+        return not (if_indextoname(int(name)) if name.isdigit() else if_nametoindex(name))
+    except (OSError, OverflowError):
         return True
 
 

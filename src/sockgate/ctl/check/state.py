@@ -11,9 +11,13 @@ from .service import is_resident
 WHY = {
     "trigger-limit-hit": "too many clients in too short a time",
     "service-start-limit-hit": "its service failed again and again",
-    "resources": "an address is taken or not there, or there are too many units",
+    "resources": "an address is taken or not there, systemd could not load its service, or there are too many units",
     "exit-code": "a command before it failed; see `journalctl -u {}`",
 }
+
+
+# not-found: it was written after systemd read its units, and `not_reloaded` tells.
+LOADS = ("loaded", "not-found")
 
 
 def socket_failed(gated: GatedService, host: Host) -> Iterator[Fault]:
@@ -26,6 +30,17 @@ def socket_failed(gated: GatedService, host: Host) -> Iterator[Fault]:
         yield Fault(
             gated.socket, None, f"it has failed ({result}): the port is closed{why}",
             f"systemctl reset-failed {units}; systemctl start {gated.name}",
+        )  # fmt: skip
+
+
+def service_not_loaded(gated: GatedService, host: Host) -> Iterator[Fault]:
+    """A service that systemd does not start. The socket listens all the same, and clients see an end at once."""
+    name = gated.service.name.replace("@.", "@0.")
+    state = host.state(name).get("LoadState", "loaded")
+    if state not in LOADS:
+        yield Fault(
+            gated.service, None, f"systemd does not start it ({state}), and no client is served",
+            f"`systemd-analyze verify {gated.service.name}` says why",
         )  # fmt: skip
 
 

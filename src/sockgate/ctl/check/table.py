@@ -55,6 +55,7 @@ INSPECTIONS = (
     Inspection(ERROR, unit_files.started_twice),
     Inspection(ERROR, limits.memory_short),
     Inspection(ERROR, state.socket_failed),
+    Inspection(ERROR, state.service_not_loaded),
     Inspection(ERROR, socket.address_ignored),
     Inspection(ERROR, socket.not_served),
     Inspection(ERROR, socket.accept_mismatch),

@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The exit code is 1 if one of them should listen and does not, or has options that are wrong."""
+    """The exit code is 1 if one of them does not listen, or could not serve a client."""
     if arguments.json and arguments.prometheus:
         raise UsageError("--json and --prometheus exclude each other")
     services = current_services(arguments.units)
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_table(HEADERS, [row(service) for service in services])
     else:
         print("no service with a gate is enabled or listening")
-    return int(any(service.error or not service.listening for service in services))
+    return int(not all(service.serves for service in services))
 
 
 def current_services(units: list[str]) -> list[ServiceState]:
@@ -48,7 +48,7 @@ def current_services(units: list[str]) -> list[ServiceState]:
     refresh(services)
     services = [service for service in services if units or service.used]
     for service in services:
-        service.findings = [str(finding) for finding in check(service.socket, host, PROBLEMS)]
+        service.findings = list(check(service.socket, host, PROBLEMS))
     return services
 
 

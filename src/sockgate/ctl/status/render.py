@@ -27,6 +27,8 @@ def row(service: ServiceState) -> tuple[str, ...]:
 
 
 def state(service: ServiceState) -> str:
+    if service.listening and not service.serves:
+        return "cannot serve"
     failed = service.state == "failed" and service.result not in ("", "success")
     return f"failed ({service.result})" if failed else service.state or "unknown"
 
@@ -69,7 +71,7 @@ def paragraphs(service: ServiceState) -> Iterator[tuple[str, str]]:
     if trouble(service):
         yield "Trouble", trouble(service)
     for finding in service.findings:
-        yield "Check", finding
+        yield "Check", str(finding)
 
 
 def times(refusal: Connection) -> str:
@@ -91,7 +93,8 @@ def as_object(service: ServiceState) -> Object:
     tally = service.tally
     return {
         "service": service.name, "socket": service.socket, "unit": service.unit, "engine": service.engine or None,
-        "state": service.state, "result": service.result, "listening": service.listening, "listen": service.listen,
+        "state": service.state, "result": service.result, "listening": service.listening,
+        "serves": service.serves, "listen": service.listen,
         "since": iso(service.since) if service.since is not None else None,
         "clients": service.connected, "sources": dict(service.clients.most_common()),
         "limit": service.limit or None, "limit_per_source": service.per_source or None,
@@ -100,7 +103,7 @@ def as_object(service: ServiceState) -> Object:
         "bytes_received": service.traffic[0] if service.traffic else None,
         "bytes_sent": service.traffic[1] if service.traffic else None,
         "status": service.said or None, "trouble": trouble(service) or None,
-        "findings": service.findings,
+        "findings": [str(finding) for finding in service.findings],
         "last_refusals": [
             {"time": iso(refusal.last), "source": refusal.remote_address or None, "port": refusal.remote_port,
              "count": refusal.count, "verdict": refusal.verdict, "rule": refusal.rule or None,

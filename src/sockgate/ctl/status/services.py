@@ -13,6 +13,8 @@ from ...journal.reader import printable
 from ...journal.senders import GateUnit, Senders
 from ...units.names import UnitName
 from ...units.search import UnitSearch
+from ..check.finding import Finding
+from ..check.table import ERROR
 from ..gated_service import GatedService, find_named, gate_names
 from ..senders import of_gated, senders_of
 from .tally import Tally
@@ -59,7 +61,7 @@ class ServiceState:
     dropped: int = 0
     traffic: tuple[int, int] | None = None
     uncounted: str = ""
-    findings: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     said: str = ""
     tally: Tally | None = None
     last: list[Connection] = field(default_factory=list)
@@ -75,6 +77,11 @@ class ServiceState:
     @property
     def listening(self) -> bool:
         return self.since is not None
+
+    @property
+    def serves(self) -> bool:
+        """Whether a client that comes now is served. A socket goes on to listen when its service cannot start."""
+        return self.listening and not self.error and all(finding.level != ERROR for finding in self.findings)
 
     @property
     def resident(self) -> bool:
