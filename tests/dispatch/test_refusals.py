@@ -15,6 +15,7 @@ from sockgate.dispatch.options import Limits
 from sockgate.dispatch.poller import Poller, Timers
 from sockgate.dispatch.records.buffered_log import BufferedLog
 from sockgate.dispatch.records.records import make_records
+from sockgate.dispatch.session_table import SessionTable
 from sockgate.dispatch.sessions import Sessions
 from tests.connection.launch import everything_from
 from tests.core.clients import local_user
@@ -44,7 +45,9 @@ class Gate:
         self._poller, self._timers = Poller(), Timers()
         records = make_records("journal", BufferedLog("sockgated", "smtp", b""))
         self.guardian = Guardian()
-        self.refusals = Refusals(self._poller, self._timers, Sessions(Limits()), records, self.guardian)
+        self.refusals = Refusals(
+            self._poller, self._timers, Sessions(Limits(), SessionTable(10)), records, self.guardian
+        )
 
     def run(self, seconds: float = 0.0) -> None:
         """Everything that can be done now, and in so long a time."""

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from sockgate.dispatch.accepting.accepting import listen
 from sockgate.dispatch.deciding.reloading_gate import ReloadingGate
-from sockgate.dispatch.dispatcher import Dispatcher
+from sockgate.dispatch.dispatcher import Dispatcher, Inherited
 from sockgate.dispatch.options import parse, read_options
 from sockgate.dispatch.poller import Timer
 from sockgate.dispatch.records.buffered_log import BufferedLog
 from sockgate.dispatch.records.records import Records
+from sockgate.dispatch.session_table import SessionTable
 from sockgate.dispatch.sessions import Session
 from sockgate.dispatch.signals import Signals
 from sockgate.dispatch.systemd import Notifier
@@ -168,11 +169,11 @@ def test_the_end_of_the_time_without_a_client_does_not_end_a_gate_that_has_just_
     records = Records(BufferedLog("sockgated", "", b""))
     gate, options = ReloadingGate(settings, {}), read_options(settings)
     listener = listen("127.0.0.1:0")
-    one = Dispatcher([listener], gate, options, Signals(()), records, Notifier({}))
+    one = Dispatcher(Inherited([listener], SessionTable(10)), gate, options, Signals(()), records, Notifier({}))
     signal.set_wakeup_fd(-1)
 
     def code_when_the_time_is_over() -> int | None:
-        one._do_later_work(Timer.LEAVE_UNUSED)
+        one._later_work[Timer.LEAVE_UNUSED]()
         return one._exit_code
 
     session = one._sessions.begin(peers.client("192.0.2.1"))

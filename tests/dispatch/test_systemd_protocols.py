@@ -1,6 +1,5 @@
 """What passes between sockgated and a service manager, without one: sockets, readiness, status, reload."""
 
-import os
 import resource
 import signal
 import socket
@@ -9,65 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.connection.launch import PLAIN, everything_from
+from tests.connection.launch import PLAIN
 from tests.dispatch.gated import Gated, end, start, wait_until
-
-# The shell becomes sockgated, so its process id is the one that LISTEN_PID must name.
-HAND_OVER = 'export LISTEN_PID=$$; exec "$@"'
-
-
-class Manager:
-    """Passes listening sockets and hears notifications, as systemd does."""
-
-    def __init__(self, folder: Path, *, abstract: bool = False) -> None:
-        self._folder = folder
-        self._address = ("@" if abstract else "") + str(folder / "notify")
-        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notify.bind(self._address.replace("@", "\0"))
-        self._notify.setblocking(False)
-        self._messages: list[dict[str, str]] = []
-        self.listening = [socket.create_server((host, 0)) for host in ("127.0.0.1", "127.0.0.2")]
-
-    def start(self, *words: str, sockets: "list[socket.socket] | None" = None, flags: str = "-I") -> Gated:
-        passed = self.listening if sockets is None else sockets
-        for at, each in enumerate(passed):
-            os.dup2(each.fileno(), 100 + at)
-        environment = {
-            **PLAIN, "NOTIFY_SOCKET": self._address, "LISTEN_FDS": str(len(passed)),
-            "LISTEN_FDNAMES": ":".join(f"name{at}" for at in range(len(passed))),
-        }  # fmt: skip
-        # In bash: other shells know no descriptors of three digits.
-        moves = " ".join(f"{3 + at}<&{100 + at} {100 + at}<&-" for at in range(len(passed)))
-        return start(
-            self._folder, words, environment, flags=flags, prelude=f"exec bash -c '{HAND_OVER} {moves}' bash \"$@\"",
-            pass_fds=range(100, 100 + len(passed)),
-        )  # fmt: skip
-
-    def told(self) -> list[dict[str, str]]:
-        """All notifications so far."""
-        while True:
-            try:
-                message = self._notify.recv(4096).decode()
-            except BlockingIOError:
-                return self._messages
-            self._messages.append(dict(line.split("=", 1) for line in message.splitlines()))
-
-    def wait_for(self, name: str, value: str) -> dict[str, str]:
-        wait_until(lambda: any(value in message.get(name, "") for message in self.told()), lambda: str(self.told()))
-        return next(message for message in self.told() if value in message.get(name, ""))
-
-    def forget_notifications(self) -> None:
-        """As if the manager had gone."""
-        (self._folder / "notify").unlink()
-
-    def talk(self, at: int = 0, source: str = "127.0.0.1") -> bytes:
-        name = self.listening[at].getsockname()
-        with socket.create_connection(name, timeout=10, source_address=(source, 0)) as client:
-            return everything_from(client)
-
-    def close(self) -> None:
-        for each in (self._notify, *self.listening):
-            each.close()
+from tests.dispatch.manager import HAND_OVER, Manager
 
 
 @pytest.fixture
@@ -148,7 +91,13 @@ def test_the_name_of_a_file_adds_no_line_to_a_notification(
     ended.append(manager.start("--courier-access", str(folder), "/bin/true"))
     status = manager.wait_for("STATUS", "every client is refused")["STATUS"]
     assert "x?WATCHDOG=trigger?b.rpmnew" in status
-    assert {name for message in manager.told() for name in message} <= {"READY", "STATUS"}
+    assert {name for message in manager.told() for name in message} <= {
+        "READY",
+        "STATUS",
+        "FDSTORE",
+        "FDPOLL",
+        "FDNAME",
+    }
 
 
 def test_a_notify_socket_that_has_gone_is_told_and_ends_nothing(

@@ -66,7 +66,8 @@ def failure(begin: Record, seconds: float, code: str, status: int, result: str) 
 def resident(begin: Record) -> Record:
     """The same verdict from sockgated."""
     unit: Record = {"_SYSTEMD_UNIT": f"{begin['SOCKGATE_SERVICE']}.service", "_SYSTEMD_SLICE": "system.slice"}
-    return {**begin, "SYSLOG_IDENTIFIER": "sockgated", "_PID": 77, "INVOCATION_ID": "77" * 16, **unit}
+    own: Record = {"_PID": 77, "INVOCATION_ID": "77" * 16, "SOCKGATE_PID": 4321}
+    return {**begin, "SYSLOG_IDENTIFIER": "sockgated", **own, **unit}
 
 
 def end(begin: Record, seconds: float, **how: str | int) -> Record:

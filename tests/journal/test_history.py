@@ -53,6 +53,18 @@ def test_a_session_of_sockgated_ends_as_sockgated_says(tmp_path: Path) -> None:
     ]
 
 
+def test_the_next_gate_of_the_same_service_ends_a_session_and_no_other_program_does(tmp_path: Path) -> None:
+    well, vague = resident(verdict(0)), resident(verdict(1))
+    forged = end(well, 1, SOCKGATE_STATUS=9) | {"_PID": 666, "_SYSTEMD_UNIT": "session-1.scope"}
+    found = endings(
+        tmp_path, well, forged, end(well, 1.5, SOCKGATE_STATUS=3) | {"_PID": 78}, vague, end(vague, 2) | {"_PID": 78}
+    )  # fmt: skip
+    assert found == [
+        Ending(NOON + 1_500_000, 1.5, "exit-code", status=3),
+        Ending(NOON + 3 * SECOND, 2.0, "unknown"),
+    ]
+
+
 def test_a_brief_session_of_sockgated_has_one_record(tmp_path: Path) -> None:
     well, killed = (
         brief(resident(verdict(1)), 0.25, SOCKGATE_STATUS=0),

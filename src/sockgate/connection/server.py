@@ -29,7 +29,7 @@ FIRST_INHERITED = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
 SCRUBBED_NAMES = frozenset((
     b"PROTO", b"RELAYCLIENT", b"RELAYHOST", b"RBLSMTPD", b"REMOTE_ADDR", b"REMOTE_HOST", b"REMOTE_PORT",
     b"SO_COOKIE",  # systemd 258, systemd.exec(5): of an Accept=yes socket alone
-    b"NOTIFY_SOCKET", b"SSL_PROTOCOL", b"SSL_CIPHER", b"SSL_CLIENT_S_DN_CN", b"SSL_PEER_CERT_CN",
+    b"NOTIFY_SOCKET", b"FDSTORE", b"SSL_PROTOCOL", b"SSL_CIPHER", b"SSL_CLIENT_S_DN_CN", b"SSL_PEER_CERT_CN",
     b"SSL_TLS_SNI_SERVERNAME",
 ))  # fmt: skip
 SCRUBBED_PREFIXES = tuple(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Container
 
 from ..core import UsageError
 from ..journal.connection import SUCCESS, Connection, Ending
+from ..journal.connection import UNKNOWN as STATUS_UNKNOWN
 from ..journal.history import Endings, Network, Query, current_boot, follow, history
 from ..journal.senders import UNKNOWN_MACHINE
 from ..units.names import UnitName
@@ -145,10 +146,13 @@ def as_line(connection: Connection, ending: Ending | None, how: str) -> str:
 def describe_end(ending: Ending | None, *, open_: bool, vague: bool) -> str:
     """One word: ok, status=3, SIGKILL, timeout.
 
-    `open` if the session is not over. `ended` if the unit (ExecStart=-) keeps systemd from logging how it ended.
+    `open` if the session is not over. `ended` if the unit (ExecStart=-) keeps systemd from logging how it ended, or if
+    the gate was restarted meanwhile and the kernel does not tell.
     """
     if ending is None:
         return "open" if open_ else UNKNOWN
+    if ending.result == STATUS_UNKNOWN:
+        return "ended"
     if ending.signal:
         return ending.signal
     if ending.status:

@@ -11,12 +11,14 @@ import os
 import signal
 from collections.abc import Sequence
 from time import monotonic, monotonic_ns, sleep
+from typing import NamedTuple
 
 from ..connection.log import ERROR, FAULT, INFO, STARTED, STOPPED
 from ..core import INTERNAL_ERROR, describe
 from .accepting.accepting import Accepting, Listener
 from .accepting.receiving import Reception
 from .accepting.refusals import Refusals, SlowReader
+from .adoption import Adoption, OtherProcess
 from .deciding.reloading_gate import ReloadingGate, RulesInForce
 from .guardian import Guardian
 from .options import ResidentOptions
@@ -26,6 +28,7 @@ from .records.records import Records
 from .servers.child_channel import AskingChild, AskingChildren
 from .servers.ended_servers import EndedServers
 from .servers.start_servers import ServerStarter
+from .session_table import SessionTable
 from .sessions import Sessions
 from .signals import Signals
 from .systemd import Notifier, Status
@@ -41,15 +44,25 @@ JOURNAL_SECONDS = 0.1  # until the next attempt, if the journal took no more rec
 FAULT_SECONDS = 1.0
 GUARDIAN_SECONDS = 0.5  # until the gate makes another guardian, so that repeated deaths do not keep the gate busy
 LAST_SECONDS = 5.0  # half of TimeoutStopSec=
+ADOPTED_SECONDS = 1.0  # between two looks at what no descriptor tells of adopted sessions
+BURIAL_SECONDS = 0.01  # until the next look for the exit status of an adopted session
 LEFT_SECONDS = 60.0  # for the guardian: the longest time that a client can wait for its server
 FRESH_SECONDS = 5.0  # options of this age may have been mended since: systemd passes them only at the start
 
 
+class Inherited(NamedTuple):
+    """What a gate has from systemd, or makes for itself."""
+
+    listeners: Sequence[Listener]
+    table: SessionTable
+
+
 class Dispatcher:
     def __init__(
-        self, listeners: Sequence[Listener], gate: ReloadingGate, options: ResidentOptions, signals: Signals,
+        self, inherited: Inherited, gate: ReloadingGate, options: ResidentOptions, signals: Signals,
         records: Records, notifier: Notifier,
     ) -> None:  # fmt: skip
+        listeners, self._table = inherited
         self._addresses = [listener.address for listener in listeners]
         self._gate = gate
         self._options = options
@@ -58,16 +71,29 @@ class Dispatcher:
         self._poller, self._timers = Poller(), Timers()
         self._guardian = Guardian()
         self._guarded: RulesInForce | None = None  # the rules of the present guardian
-        self._sessions = Sessions(options.limits)
+        self._sessions = Sessions(options.limits, self._table)
         self._ended = EndedServers(self._sessions, records, self._guardian)
         self._accepting = Accepting(listeners, self._poller, self._timers, records)
         self._refusals = Refusals(self._poller, self._timers, self._sessions, records, self._guardian)
         self._reception = Reception(
             options.limits, self._accepting, self._sessions, self._refusals, records, self._ended
         )  # fmt: skip
+        self._adoption = Adoption(self._table, self._sessions, self._poller, records)
         self._children = AskingChildren(self._poller, self._sessions, self._ended, records)
         self._starter = ServerStarter(self._sessions, self._children, records, self._guardian)
         self._status = Status(self._sessions, self._accepting, gate, notifier, records)
+        self._later_work = {
+            Timer.CHORES: self._do_chores,
+            Timer.MORE_CHORES: self._do_portion,
+            Timer.REPORT: self._report,
+            Timer.END_OF_PAUSE: self._accepting.end_pause,
+            Timer.START_WAITING: self._start_those_that_wait,
+            Timer.SLOW_READERS: self._refusals.give_up_late,
+            Timer.GUARDIAN: self._post_guardian,
+            Timer.ADOPTED: self._look_at_adopted,
+            Timer.LEAVE_UNUSED: self._leave_unused,
+            Timer.LEAVE: self._leave,
+        }
         self._fresh_until = monotonic() + FRESH_SECONDS
         self._received = 0.0  # when the last clients had been dealt with
         self._chores_expected = False
@@ -77,6 +103,7 @@ class Dispatcher:
 
     def run(self) -> int:
         """Serve clients until a signal ends it. Returns the exit code."""
+        self._adopt()
         self._post_guardian()
         self._poller.watch(self._signals)
         self._records.event(INFO, STARTED, f"listening on {', '.join(self._addresses)}")
@@ -93,13 +120,23 @@ class Dispatcher:
         self._status.report("STOPPING=1")
         self._records.event(INFO, STOPPED, f"stopped: {self._status.text()}")
         self._records.flush()
+        self._note_written()
         return self._exit_code
+
+    def _adopt(self) -> None:
+        """Take over the sessions of the gates before."""
+        self._adoption.begin()
+        self._expect_adopted()
+        count = self._sessions.count
+        if count:
+            run = "1 session of the gate before runs" if count == 1 else f"{count} sessions of the gate before run"
+            self._records.event(INFO, STARTED, f"{run} on, and {'counts' if count == 1 else 'count'}")
 
     def _go_on(self) -> None:
         """Wait for the next thing to happen and deal with it."""
         try:
             while timer := self._timers.take_due():
-                self._do_later_work(timer)
+                self._later_work[timer]()
             self._accepting.adjust(full=self._is_full)
             if self._exit_code is None:
                 source = self._poller.wait(self._timers.next_due)
@@ -120,6 +157,8 @@ class Dispatcher:
             self._children.hear(source)
         elif isinstance(source, SlowReader):
             self._refusals.go_on(source)
+        elif isinstance(source, OtherProcess):
+            self._adoption.hear(source)
         else:
             self._take_signals()
 
@@ -169,27 +208,22 @@ class Dispatcher:
             if self._starter.start_waiting():
                 sleep(OVERLOAD_SECONDS)
 
-    def _do_later_work(self, timer: Timer) -> None:
-        match timer:
-            case Timer.CHORES:
-                self._do_chores()
-            case Timer.MORE_CHORES:
-                self._do_portion()
-            case Timer.REPORT:
-                self._status.report()
-                self._note_change()
-            case Timer.END_OF_PAUSE:
-                self._accepting.end_pause()
-            case Timer.START_WAITING:
-                self._wait_out(self._starter.start_waiting())
-            case Timer.SLOW_READERS:
-                self._refusals.give_up_late()
-            case Timer.GUARDIAN:
-                self._post_guardian()
-            case Timer.LEAVE_UNUSED:
-                self._leave_unused()
-            case Timer.LEAVE:
-                self._leave()
+    def _report(self) -> None:
+        self._status.report()
+        self._note_change()
+
+    def _start_those_that_wait(self) -> None:
+        self._wait_out(self._starter.start_waiting())
+
+    def _look_at_adopted(self) -> None:
+        """Look for what no descriptor tells of adopted sessions."""
+        self._adoption.look()
+        self._expect_chores(CHORES_SECONDS)
+        self._expect_adopted()
+
+    def _expect_adopted(self) -> None:
+        if self._adoption.is_expecting:
+            self._timers.set(Timer.ADOPTED, ADOPTED_SECONDS)
 
     def _expect_chores(self, seconds: float) -> None:
         if not self._chores_expected:
@@ -212,7 +246,12 @@ class Dispatcher:
             self._timers.set(Timer.MORE_CHORES, PORTION_SECONDS)
         if self._guardian.is_wanted:
             self._timers.set(Timer.GUARDIAN, GUARDIAN_SECONDS)
+        if self._adoption.bury():
+            self._timers.set(Timer.CHORES, BURIAL_SECONDS)
         self._note_change()
+        self._write_records()
+
+    def _write_records(self) -> None:
         delayed = self._records.write_starts(PORTION)
         if delayed is not None:
             self._timers.set(Timer.MORE_CHORES, max(PORTION_SECONDS, delayed))
@@ -221,8 +260,15 @@ class Dispatcher:
             self._timers.set(Timer.MORE_CHORES, to_sums)
         if self._records.waiting:
             self._records.send()
-            if self._records.waiting:
-                self._timers.set(Timer.CHORES, JOURNAL_SECONDS)
+        if self._records.waiting:
+            self._timers.set(Timer.CHORES, JOURNAL_SECONDS)
+        self._note_written()
+
+    def _note_written(self) -> None:
+        """The next gate need not write what is written."""
+        if not self._records.waiting:
+            self._table.written_until = self._records.written_until
+            self._table.forget_ended()
 
     def _note_change(self) -> None:
         """Report a change soon. Without sessions, leave if the gate is draining, else set the timer of --idle-exit."""
@@ -297,6 +343,7 @@ class Dispatcher:
     def _post_guardian(self) -> None:
         """Start a guardian with the rules in force, in place of the one before."""
         if not self._guardian.start():
+            self._table.note_guardian(self._guardian.pid)
             self._guarded = self._gate.rules  # until here, this keeps the old rules in memory, as the old guardian does
             if self._guardian.is_wanted:
                 self._timers.set(Timer.GUARDIAN, GUARDIAN_SECONDS)
@@ -318,6 +365,7 @@ class Dispatcher:
         self._children.forget()
         self._starter.forget()
         self._refusals.forget()
+        self._adoption.forget()
 
     def _serve_left(self) -> None:
         """Called in the guardian after the gate has died: serve the clients that it left."""
@@ -331,3 +379,4 @@ class Dispatcher:
             self._records.send()
         self._start_waiting(LEFT_SECONDS)
         self._records.flush()
+        self._table.forget_ended()

@@ -19,10 +19,10 @@ import mmap
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from time import monotonic, sleep
 
 from .descriptors import is_listening, stream_sockets
+from .processes import group_members, links_of, state_of
 from .signals import block_all, ignore_call, let_go_of_pipe, unblock_all
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -179,40 +179,7 @@ def may_be_held_elsewhere(connection: _socket.socket) -> bool:
     return False
 
 
-def group_members() -> list[int]:
-    """The processes of this control group, with those that ProtectProc= hides."""
-    try:
-        with open("/proc/self/cgroup") as file:
-            path = next(line.strip().removeprefix("0::") for line in file if line.startswith("0::"))
-        with open(f"/sys/fs/cgroup{path}/cgroup.procs") as file:
-            return [int(line) for line in file]
-    except (OSError, StopIteration):  # without systemd there is no control group of ours
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def links_of(pid: int) -> list[str] | None:
-    """The targets of the descriptors of this process. None if we may not look at them."""
-    links = []
-    try:
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            with suppress(FileNotFoundError):  # the descriptor has just been closed
-                links.append(os.readlink(f"/proc/{pid}/fd/{name}"))
-    except OSError:
-        return None
-    return links
-
-
 def may_be_server(pid: int) -> bool:
     """Whether this process, into which we may not look, lives, and can have been started by the gate."""
     state, start = state_of(pid)
     return pid in group_members() and state != "Z" and start >= state_of(os.getpid())[1]
-
-
-def state_of(pid: int) -> tuple[str, float]:
-    """The state of a process, and its start in clock ticks since the boot (proc_pid_stat(5)), if we may see them."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
-    except OSError:
-        return "", float("inf")
-    return fields[0], int(fields[19])

@@ -17,12 +17,13 @@ from ..core.help_text import help_text
 from ..core.options import service_named_in
 from .accepting.accepting import adopt, listen
 from .deciding.reloading_gate import ReloadingGate
-from .dispatcher import Dispatcher
+from .dispatcher import Dispatcher, Inherited
 from .options import OPTIONS, ResidentOptions, ResidentSettings, parse, read_options
 from .records.buffered_log import BufferedLog
 from .records.records import make_records
+from .session_table import SessionTable
 from .signals import Signals, restore_defaults
-from .systemd import Notifier, inherited_sockets
+from .systemd import Notifier, inherited_sockets, stored_table
 
 ORDERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 MOST_DIGITS = 6  # of LISTEN_FDS
@@ -94,9 +95,11 @@ def prepare(
     if isinstance(gate.problem, UsageError) and not from_systemd:
         raise gate.problem
     log.service = gate.name
-    listeners = [listen(address) for address in options.process.listen]
+    listeners, stored = [listen(address) for address in options.process.listen], None
     if from_systemd:
-        listeners += [adopt(descriptor) for descriptor in inherited_sockets(passed_sockets(environment))]
+        sockets = inherited_sockets(passed_sockets(environment))
+        stored = stored_table(environment)
+        listeners += [adopt(descriptor) for descriptor in sockets if descriptor != stored]
     notifier = Notifier(environment)
     if not listeners:
         # systemd starts this service with its socket, also if the socket has Accept=yes. SuccessExitStatus= of the
@@ -104,7 +107,25 @@ def prepare(
         notifier.send("READY=1", "STATUS=no socket to listen on")
         raise NoSocket("no socket to listen on", STARTED_BY_SYSTEMD)
     records = make_records(options.process.log_format, log, options.limits.source_prefix)
-    return Dispatcher(listeners, gate, options, signals, records, notifier)
+    table = session_table(options.limits.connections, stored, notifier)
+    return Dispatcher(Inherited(listeners, table), gate, options, signals, records, notifier)
+
+
+def session_table(most: int, stored: int | None, notifier: Notifier) -> SessionTable:
+    """The table of the gate before, if it left one that this version can read; else a new one, kept for the next gate.
+
+    Raises SystemFailure.
+    """
+    table = SessionTable(most, stored)
+    if stored is not None:
+        os.close(stored)
+        if table.is_readable:
+            return table
+        notifier.forget_stored()
+        table = SessionTable(most)
+    notifier.store(table.descriptor)
+    os.close(table.descriptor)
+    return table
 
 
 def arrange_inherited(environment: dict[bytes, bytes]) -> None:

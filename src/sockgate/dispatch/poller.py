@@ -52,6 +52,7 @@ class Timer(IntEnum):
     START_WAITING = auto()
     SLOW_READERS = auto()
     GUARDIAN = auto()
+    ADOPTED = auto()
     LEAVE_UNUSED = auto()
     LEAVE = auto()
 

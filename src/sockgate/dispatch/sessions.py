@@ -10,6 +10,8 @@ from ..core.peer import Peer
 from .deciding.decision import Decision, RecordText
 from .deciding.reloading_gate import RulesInForce
 from .options import Limits
+from .peer_text import encode
+from .session_table import ASKING, SessionTable
 from .source_rates import source_rates_of
 from .sources import Network, network_of
 
@@ -48,6 +50,14 @@ class ClientCounts:
         self.sources[source] = number
         return number
 
+    def add(self, origin: Origin) -> int:
+        """Count this client, whatever the limits are. Returns the number of clients from its source."""
+        source, network = origin
+        number = self.sources[source] = self.sources.get(source, 0) + 1
+        if network:
+            self.networks[network] = self.networks.get(network, 0) + 1
+        return number
+
     def leave(self, origin: Origin) -> None:
         source, network = origin
         decrement(self.sources, source)
@@ -74,17 +84,18 @@ class Session:
     number   how many clients of its source were connected when it came, itself included; 0 until it is known
     refused  whether a child finished its admission and refused it
     over     whether the session has ended: then it counts nowhere any more
+    row      where the table of sessions has it; 0 if it is not there
     seconds  the duration, after the end
     text     text from the record of its start, for the record of its end
     """
 
-    __slots__ = ("number", "origin", "over", "peer", "pid", "refused", "seconds", "since", "text")
+    __slots__ = ("number", "origin", "over", "peer", "pid", "refused", "row", "seconds", "since", "text")
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self.origin: Origin | None = None
         self.number = 0
-        self.pid = 0
+        self.pid = self.row = 0
         self.refused = False
         self.over = False
         self.since = monotonic()
@@ -102,7 +113,8 @@ class Sessions:
     refused  the number of clients that were refused so far
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, table: SessionTable) -> None:
+        self.table = table
         self.most = limits.connections
         self._limits = limits
         self._counts = ClientCounts(limits)
@@ -147,10 +159,27 @@ class Sessions:
         session.peer = peer
         return self._count(session)
 
+    def starting(self, session: Session, decision: Decision | None) -> None:
+        """The server of this session will be started, or a child that decides, if there was no attempt yet."""
+        if not session.row:
+            text, flags = (decision.saved, 0) if decision else (encode(session.peer), ASKING)
+            session.row = self.table.begin(session.since, session.peer.remote_port, text, flags)
+
     def started(self, session: Session) -> None:
         """The process of this session runs."""
         self.served += 1
         self._running[session.pid] = session
+        if session.row:
+            self.table.run(session.row, session.pid, named=session.origin is not None)
+
+    def adopt(self) -> None:
+        """Count a session that another gate began, whatever the limits are now."""
+        self._add_one()
+
+    def name_adopted(self, session: Session) -> None:
+        """Count the client of an adopted session, which is known now."""
+        session.origin = self._counts.origin(session.peer)
+        session.number = self._counts.add(session.origin)
 
     def turned_away(self, session: Session) -> None:
         """The child that finished the admission refuses the client."""
@@ -158,19 +187,27 @@ class Sessions:
         self.served -= 1
         self.refused += 1
 
-    def ended(self, pid: int) -> Session | None:
+    def ended(self, pid: int, status: int) -> Session | None:
         """A process has ended. Returns its session, which is over, or None if the process had none."""
         session = self._running.pop(pid, None)
         if session:
-            self.end(session)
+            self.leave(session)
+            if session.row:
+                self.table.end(session.row, session.seconds, status)
         return session
 
     def end(self, session: Session) -> None:
-        """End this session: its server has ended, or could not be started."""
+        """End this session, whose server could not be started."""
+        self.leave(session)
+        if session.row:
+            self.table.forget(session.row)
+
+    def leave(self, session: Session) -> None:
+        """This session counts no more: its server has ended. The table still has it."""
         session.over = True
         session.seconds = monotonic() - session.since
         self.count -= 1
-        self.full = False
+        self.full = self.count >= self.most
         if session.origin:
             self._counts.leave(session.origin)
 
@@ -179,6 +216,7 @@ class Sessions:
         self._counts = ClientCounts(self._limits)
         self._running.clear()
         self.count, self.full = 0, False
+        self.table.use_block()
 
     def _count(self, session: Session) -> Verdict | None:
         origin = self._counts.origin(session.peer)

@@ -6,6 +6,7 @@ the same with the standard library.
 
 import _socket
 import os
+from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -17,6 +18,7 @@ from .deciding.reloading_gate import ReloadingGate
 from .records.records import Records
 from .sessions import Sessions
 
+TABLE = "sockgate-sessions"  # the name of the table of sessions in systemd's store of descriptors
 Snapshot = tuple[int, int, int, str, str]
 
 
@@ -33,14 +35,33 @@ def inherited_sockets(count: int) -> list[int]:
     return list(listen_fds())
 
 
+def stored_table(environment: dict[bytes, bytes]) -> int | None:
+    """The descriptor of the table of sessions that systemd kept for this gate; None if there is none."""
+    names = environment.get(b"LISTEN_FDNAMES", b"").split(b":")
+    return FIRST_INHERITED + names.index(TABLE.encode()) if TABLE.encode() in names else None
+
+
 class Notifier:
     """Sends the state to systemd (sd_notify(3)). Does nothing if no service manager asked for it."""
 
     def __init__(self, environment: dict[bytes, bytes]) -> None:
         address = environment.get(b"NOTIFY_SOCKET")
+        self._address = address or b""
         self._notify = find_notify(address) if address else None
         self._spare = -1
         self._keep_descriptor()
+
+    def store(self, table: int) -> None:
+        """Have systemd keep this descriptor for the next gate. It does where FileDescriptorStoreMax= allows it."""
+        if self._address:
+            with suppress(OSError):
+                send_datagram(self._address, f"FDSTORE=1\nFDPOLL=0\nFDNAME={TABLE}", table)
+
+    def forget_stored(self) -> None:
+        """Have systemd forget the descriptor that it keeps."""
+        if self._address:
+            with suppress(OSError):
+                send_datagram(self._address, f"FDSTOREREMOVE=1\nFDNAME={TABLE}")
 
     def send(self, *lines: str) -> str:
         """Send these lines. Returns why that was not possible, or "".
@@ -79,11 +100,12 @@ def find_notify(address: bytes) -> Callable[[str], object]:
     return found
 
 
-def send_datagram(address: bytes, text: str) -> None:
+def send_datagram(address: bytes, text: str, *descriptors: int) -> None:
     """What sd_notify(3) does. `@` stands for the NUL of an abstract address. Raises OSError."""
     sender = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array("i", descriptors))] if descriptors else []
     try:
-        sender.sendto(text.encode(), b"\0" + address[1:] if address.startswith(b"@") else address)
+        sender.sendmsg([text.encode()], rights, 0, b"\0" + address[1:] if address.startswith(b"@") else address)
     finally:
         sender.close()
 

@@ -22,6 +22,7 @@ UNIT_ENDS = (PROCESS_EXIT, UNIT_SUCCESS, UNIT_FAILURE)
 # The verdicts of a gate that failed, and of a client that left early.
 ERROR, LEFT = "error", "gone"
 SUCCESS = "success"
+UNKNOWN = "unknown"  # the server was no child of the gate that saw its end, and the kernel does not tell
 RESIDENT = "sockgated"
 MICROSECONDS = 1_000_000
 LONGEST_SECONDS = 1e9
@@ -34,7 +35,7 @@ class Ending:
 
     at       the time, in microseconds since 1970
     seconds  the duration, from the verdict on
-    result   systemd's word: success, exit-code, signal, timeout, oom-kill, ...
+    result   systemd's word: success, exit-code, signal, timeout, oom-kill, ...; or unknown
     status   the server's exit status, if it is known; for a success systemd does not say it
     signal   the signal that killed the server, such as SIGKILL
     failure  why the server never ran, although the client was let in
@@ -152,7 +153,7 @@ def resident_ending(start: int, record: Record) -> Ending:
         seconds = (time_of(record) - start) / MICROSECONDS
     killer = text(record, "SOCKGATE_SIGNAL")
     status = number(record, "SOCKGATE_STATUS")
-    result = "signal" if killer else "exit-code" if status else SUCCESS
+    result = "signal" if killer else UNKNOWN if status is None else "exit-code" if status else SUCCESS
     return Ending(start + round(seconds * MICROSECONDS), seconds, result, status, killer or None)
 
 

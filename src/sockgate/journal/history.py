@@ -122,7 +122,8 @@ class Endings:
         for record in self._journal.records():
             ending = resident_ending(connection.start, record)
             begun = time_of(record) - round(ending.seconds * 1_000_000)
-            return ending if abs(begun - connection.start) < TOLERANCE else None
+            if abs(begun - connection.start) < TOLERANCE and is_from_gate_of(connection, record):
+                return ending
         return None
 
 
@@ -130,9 +131,17 @@ def ids(*kinds: str) -> list[str]:
     return [f"MESSAGE_ID={kind}" for kind in kinds]
 
 
+def is_from_gate_of(connection: Connection, record: Record) -> bool:
+    """Whether the gate of this session has written the record, or the gate after it."""
+    return connection.pid == text(record, "_PID") or connection.unit == text(record, "_SYSTEMD_UNIT")
+
+
 def session_terms(connection: Connection) -> Iterator[str]:
-    """The fields that the first and the last record of a resident session have in common."""
-    yield f"_PID={connection.pid}"
+    """The fields that the first and the last record of a resident session have in common.
+
+    Two gates may have written them, if the first of them was restarted.
+    """
+    yield f"SOCKGATE_PID={connection.server}"
     yield f"_BOOT_ID={connection.boot}"
     if connection.remote_port is None:
         yield f"SOCKGATE_REMOTE={connection.remote_address}"
@@ -215,7 +224,7 @@ class OpenSessions:
         """The session that ends with this record, if it is one of these."""
         if text(record, "MESSAGE_ID") == ENDED:
             key = tuple(session_terms(from_record(record, "")))
-            if key in self._sessions:
+            if key in self._sessions and is_from_gate_of(self._sessions[key][0], record):
                 connection, _ = self._sessions.pop(key)
                 yield connection, resident_ending(connection.start, record)
             return

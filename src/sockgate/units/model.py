@@ -119,15 +119,15 @@ KINDS: dict[str, tuple[type, ...]] = {
     "Wants": (Words,),
 } | dict.fromkeys((
     "Accept", "Backlog", "BindIPv6Only", "CPUSchedulingPolicy", "CPUSchedulingResetOnFork", "CollectMode",
-    "Description", "Documentation", "DynamicUser", "ExitType", "FreeBind", "Group", "IgnoreSIGPIPE", "KeepAlive",
-    "KeyringMode", "KillMode", "LimitAS", "LimitCORE", "LimitCPU", "LimitDATA", "LimitFSIZE", "LimitMEMLOCK",
-    "LimitNOFILE", "LimitNPROC", "LimitRSS", "LimitSTACK", "ListenDatagram", "ListenSequentialPacket", "ListenStream",
-    "LoadCredential", "LogRateLimitIntervalSec", "MaxConnections", "MaxConnectionsPerSource", "Nice", "NoDelay",
-    "OOMPolicy", "PollLimitBurst", "PollLimitIntervalSec", "PrivateTmp", "ProtectControlGroups", "ProtectSystem",
-    "ReceiveBuffer", "Restart", "RestartPreventExitStatus", "SELinuxContextFromNet", "SendBuffer", "SocketUser",
-    "StandardError", "StandardInput", "StartLimitIntervalSec", "SuccessExitStatus", "SyslogFacility",
-    "SyslogIdentifier", "SyslogLevel", "SyslogLevelPrefix", "TasksMax", "TimeoutStopSec", "TriggerLimitBurst",
-    "TriggerLimitIntervalSec", "Type", "UMask", "User", "WantedBy",
+    "Description", "Documentation", "DynamicUser", "ExitType", "FileDescriptorStoreMax", "FreeBind", "Group",
+    "IgnoreSIGPIPE", "KeepAlive", "KeyringMode", "KillMode", "LimitAS", "LimitCORE", "LimitCPU", "LimitDATA",
+    "LimitFSIZE", "LimitMEMLOCK", "LimitNOFILE", "LimitNPROC", "LimitRSS", "LimitSTACK", "ListenDatagram",
+    "ListenSequentialPacket", "ListenStream", "LoadCredential", "LogRateLimitIntervalSec", "MaxConnections",
+    "MaxConnectionsPerSource", "Nice", "NoDelay", "OOMPolicy", "PollLimitBurst", "PollLimitIntervalSec", "PrivateTmp",
+    "ProtectControlGroups", "ProtectSystem", "ReceiveBuffer", "Restart", "RestartPreventExitStatus",
+    "SELinuxContextFromNet", "SendBuffer", "SocketUser", "StandardError", "StandardInput", "StartLimitIntervalSec",
+    "SuccessExitStatus", "SyslogFacility", "SyslogIdentifier", "SyslogLevel", "SyslogLevelPrefix", "TasksMax",
+    "TimeoutStopSec", "TriggerLimitBurst", "TriggerLimitIntervalSec", "Type", "UMask", "User", "WantedBy",
 ), TEXT)  # fmt: skip
 
 

@@ -43,6 +43,7 @@ StartLimitIntervalSec=0
 ExecStart=/usr/sbin/sockgated --max-connections 10 -- /usr/bin/server
 User=mail
 KillMode=process
+FileDescriptorStoreMax=1
 LogRateLimitIntervalSec=0
 SyslogLevelPrefix=no
 """

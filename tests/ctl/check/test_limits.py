@@ -54,7 +54,7 @@ CASES: Cases = {
     "processes and records of a resident gate": (
         NOT_ACCEPTING | {RESIDENT: dropped(RESIDENT_UNIT, "LogRateLimitIntervalSec") + "TasksMax=11\n"},
         [
-            f"{RESIDENT}:8: warning: TasksMax=11 is too little for 10 clients at a time (--max-connections)"
+            f"{RESIDENT}:9: warning: TasksMax=11 is too little for 10 clients at a time (--max-connections)"
             f" (put TasksMax=42 under [Service] with {EDIT_RESIDENT})",
             "warning: the journal drops what is more than 10,000 records in 30 s, two for each client: sockgatectl log"
             f" has gaps (put LogRateLimitIntervalSec=0 under [Service] with {EDIT_RESIDENT})",
@@ -67,7 +67,7 @@ CASES: Cases = {
             + "TimeoutSec=2min\nTimeoutStopSec=1min\n"
         },
         [
-            f"{RESIDENT}:10: warning: TimeoutStopSec=1min ends --drain 60 early: sessions that are still running lose"
+            f"{RESIDENT}:11: warning: TimeoutStopSec=1min ends --drain 60 early: sessions that are still running lose"
             f" their gate (put TimeoutStopSec=70s under [Service] with {EDIT_RESIDENT})"
         ],
     ),

@@ -56,13 +56,24 @@ CASES: Cases = {
             " (put StartLimitIntervalSec=0 under [Unit] with `systemctl edit mail.service`)",
         ],
     ),
+    "resident service that forgets its sessions": (
+        {
+            RESIDENT: RESIDENT_UNIT.replace("FileDescriptorStoreMax=1", "FileDescriptorStoreMax=0"),
+            f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n",
+        },
+        [
+            f"{RESIDENT}:7: warning: there is no FileDescriptorStoreMax=: after a restart, sessions that run on count"
+            " for no limit, and their end is not recorded (put FileDescriptorStoreMax=1 under [Service] with `systemctl"
+            " edit mail.service`)",
+        ],
+    ),
     "resident service whose servers go first": (
         {
             RESIDENT: RESIDENT_UNIT + "Nice=-11\nCPUSchedulingResetOnFork=yes\n",
             f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n",
         },
         [
-            f"{RESIDENT}:9: warning: Nice=-11 without CPUSchedulingPolicy=: servers, too, go before everything else on"
+            f"{RESIDENT}:10: warning: Nice=-11 without CPUSchedulingPolicy=: servers, too, go before everything else on"
             " this machine (write CPUSchedulingPolicy=other)"
         ],
     ),

@@ -120,6 +120,16 @@ def sessions_killed(gated: GatedService, _: Host) -> Iterator[Fault]:
         )  # fmt: skip
 
 
+def sessions_forgotten(gated: GatedService, _: Host) -> Iterator[Fault]:
+    if is_resident(gated) and ZERO.match(gated.service.value("Service", "FileDescriptorStoreMax", "0")):
+        yield by_setting(
+            gated.service, gated.service.place_of("Service", "FileDescriptorStoreMax"),
+            "there is no FileDescriptorStoreMax=: after a restart, sessions that run on count for no limit, "
+            "and their end is not recorded",
+            "FileDescriptorStoreMax=1",
+        )  # fmt: skip
+
+
 def servers_first(gated: GatedService, _: Host) -> Iterator[Fault]:
     """Nice= without the settings that keep it from the servers. Nice= is for the gate, but servers inherit it.
 

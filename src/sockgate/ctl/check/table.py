@@ -76,6 +76,7 @@ INSPECTIONS = (
     Inspection(WARNING, service.endings_hidden),
     Inspection(WARNING, service.restarted),
     Inspection(WARNING, service.sessions_killed),
+    Inspection(WARNING, service.sessions_forgotten),
     Inspection(WARNING, service.servers_first),
     Inspection(WARNING, service.start_limit),
     Inspection(WARNING, unit_files.newer_drop_in),

@@ -174,7 +174,7 @@ def count(service: ServiceState) -> None:
 def resident_clients(cgroup: str) -> Counter[str]:
     """The clients of a resident gate, from the environments of the servers in its unit.
 
-    The gate cannot be asked: a gate that was started again does not know the sessions of the one before.
+    The table of sessions belongs to the gate alone, and a gate without FileDescriptorStoreMax= forgets its sessions.
     """
     sessions = set()
     for pid in processes_in(cgroup) if cgroup else ():

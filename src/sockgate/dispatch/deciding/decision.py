@@ -11,6 +11,7 @@ from ...connection import Gate
 from ...connection.log import clean, field_lines, peer_fields
 from ...core import Verdict
 from ...core.peer import Peer
+from ..peer_text import encode
 
 if TYPE_CHECKING:
     from ...core.peer import Ends
@@ -37,7 +38,7 @@ class Decision:
     note   the note in the log records of these clients
     """
 
-    __slots__ = ("_base", "_environment", "_gate", "_text", "note", "peer", "verdict")
+    __slots__ = ("_base", "_environment", "_gate", "_saved", "_text", "note", "peer", "verdict")
 
     def __init__(self, gate: Gate, base: dict[bytes, bytes], peer: Peer, verdict: Verdict) -> None:
         """`base` has the variables that are the same for all servers."""
@@ -45,6 +46,7 @@ class Decision:
         self._base = base
         self._environment: EnvironmentTemplate | None = None
         self._text: RecordText | None = None
+        self._saved: bytes | None = None
         self.peer = peer
         self.verdict = verdict
         self.note = gate.note(peer)
@@ -65,6 +67,13 @@ class Decision:
         if self._text is None:
             self._text = RecordText(self.peer, self.verdict, self.note)
         return self._text
+
+    @property
+    def saved(self) -> bytes:
+        """These clients for the table of sessions."""
+        if self._saved is None:
+            self._saved = encode(self.peer)
+        return self._saved
 
 
 class Memory:

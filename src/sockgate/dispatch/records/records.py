@@ -8,6 +8,7 @@ import os
 import signal
 from functools import lru_cache
 from time import monotonic
+from typing import NamedTuple
 
 from ...connection.log import ACCEPTED, ENDED, ERROR, GATE_BROKEN, GATE_READ, INFO, WARNING, clean, field_lines
 from ...core import GateError, Verdict
@@ -37,7 +38,11 @@ class Records:
     def accepted(self, session: Session, decision: Decision) -> None:
         self._log.verdict(session.peer, decision.verdict, allowed=True, note=decision.note)
 
-    def ended(self, session: Session, status: int) -> None:
+    def resumed(self, session: Session) -> None:
+        """Write the record of a start that an earlier gate was killed before it could write."""
+
+    def ended(self, session: Session, status: int | None) -> None:
+        """The status is that of waitpid(2), None if it is not known."""
         self._log.record(INFO, ENDED, end_message(session, status))
 
     def counted(self, current: int, most: int) -> None:
@@ -89,6 +94,11 @@ class Records:
     def waiting(self) -> bool:
         return self._log.waiting
 
+    @property
+    def written_until(self) -> float:
+        """By time.monotonic(): nothing remains to be written of the start of sessions that began earlier."""
+        return FOREVER
+
     def write_starts(self, most: int | None = None) -> float | None:
         """Write at most so many of the delayed starts that are due; without a number, all of them, due or not.
 
@@ -120,6 +130,12 @@ class Records:
         self._log.forget()
 
 
+class Resumed(NamedTuple):
+    """What is known about the start of a session that an earlier gate began: no more than its client."""
+
+    text: RecordText
+
+
 class JournalRecords(Records):
     """START and EXIT in the journal. They are made as text: lists of fields would take three times as long.
 
@@ -133,10 +149,17 @@ class JournalRecords(Records):
         self._start = self._head(ACCEPTED) + field_lines(("SOCKGATE_VERDICT", "allow"))
         self._end = self._head(ENDED)
         self._message = f"MESSAGE={self._service}: "
-        self._begun: dict[Session, Decision] = {}  # sessions without a written START, the oldest first
+        self._begun: dict[Session, Decision | Resumed] = {}  # sessions without a written START, the oldest first
 
     def accepted(self, session: Session, decision: Decision) -> None:
         self._begun[session] = decision
+
+    def resumed(self, session: Session) -> None:
+        self._begun[session] = Resumed(RecordText(session.peer))
+
+    @property
+    def written_until(self) -> float:
+        return next(iter(self._begun)).since if self._begun else monotonic()
 
     def write_starts(self, most: int | None = None) -> float | None:
         begun = self._begun
@@ -147,7 +170,7 @@ class JournalRecords(Records):
             self._add_start(session, begun.pop(session))
         return next(iter(begun)).since - latest if begun else None
 
-    def ended(self, session: Session, status: int) -> None:
+    def ended(self, session: Session, status: int | None) -> None:
         begun = self._begun.pop(session, None)
         status_text, status_field = described(status)
         seconds = f"{session.seconds:.3f}"
@@ -167,7 +190,7 @@ class JournalRecords(Records):
         super().forget()
         self._begun.clear()
 
-    def _add_start(self, session: Session, decision: Decision, how: str = "", end: str = "") -> None:
+    def _add_start(self, session: Session, decision: "Decision | Resumed", how: str = "", end: str = "") -> None:
         session.text = text = decision.text
         port, field = text.port(session.peer)
         self._log.add(
@@ -195,9 +218,12 @@ class XinetdLines(OldLines):
     def accepted(self, session: Session, decision: Decision) -> None:
         self._log.write_line(f"START: {self._service} pid={session.pid} from={address_of(session.peer)}")
 
-    def ended(self, session: Session, status: int) -> None:
-        how = f"signal={os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status={os.WEXITSTATUS(status)}"
-        self._log.write_line(f"EXIT: {self._service} {how} pid={session.pid} duration={session.seconds:.0f}(sec)")
+    def ended(self, session: Session, status: int | None) -> None:
+        how = ""
+        if status is not None:
+            signalled = os.WIFSIGNALED(status)
+            how = f"signal={os.WTERMSIG(status)} " if signalled else f"status={os.WEXITSTATUS(status)} "
+        self._log.write_line(f"EXIT: {self._service} {how}pid={session.pid} duration={session.seconds:.0f}(sec)")
 
     def refused(self, peer: Peer, verdict: Verdict) -> None:
         reason = XINETD_REASONS.get(verdict.cause.option if verdict.cause else "", "address")
@@ -232,8 +258,8 @@ class TcpserverLines(OldLines):
         self._log.write_line(f"tcpserver: pid {session.pid} from {address_of(session.peer)}")
         self._log.write_line(f"tcpserver: ok {session.pid} {tcpserver_ends(session.peer)}")
 
-    def ended(self, session: Session, status: int) -> None:
-        self._log.write_line(f"tcpserver: end {session.pid} status {status}")
+    def ended(self, session: Session, status: int | None) -> None:
+        self._log.write_line(f"tcpserver: end {session.pid} status {'unknown' if status is None else status}")
 
     def refused(self, peer: Peer, verdict: Verdict) -> None:
         self._log.write_line(f"tcpserver: deny {os.getpid()} {tcpserver_ends(peer)}")
@@ -247,13 +273,15 @@ def make_records(
     return kind(log, source_prefix)
 
 
-def end_message(session: Session, status: int) -> str:
+def end_message(session: Session, status: int | None) -> str:
     return f"ended {session.peer.route} after {session.seconds:.3f} s: {described(status)[0]}"
 
 
 @lru_cache(maxsize=256)
-def described(status: int) -> tuple[str, str]:
+def described(status: int | None) -> tuple[str, str]:
     """The status of waitpid(2) about a server: as words for a message, and as a field of the journal."""
+    if status is None:
+        return "status unknown", ""
     if not os.WIFSIGNALED(status):
         code = os.WEXITSTATUS(status)
         return f"status {code}", f"SOCKGATE_STATUS={code}\n"

@@ -13,10 +13,12 @@ from contextlib import suppress
 
 from ...connection.log import LONGEST_VALUE
 from ...core import DENY, Cause, GateError, Refused, Verdict
-from ...core.peer import Peer, internet_peer
+from ...core.peer import Peer
 from ..overload import Overloaded
+from ..peer_text import decode, encode
 from ..poller import Poller
 from ..records.records import Records
+from ..session_table import SessionTable
 from ..sessions import Session, Sessions
 from .ended_servers import EndedServers
 
@@ -29,26 +31,31 @@ HEARD, SUMMED_UP = "heard", "summed up"
 class ParentChannel:
     """The child's end."""
 
-    def __init__(self, channel: _socket.socket, pid: int) -> None:
+    def __init__(self, channel: _socket.socket, pid: int, table: SessionTable) -> None:
         """`pid` is the process id of the parent."""
         self._channel = channel
         self._pid = pid
+        self._table = table
 
     def take_place(self, session: Session) -> None:
         """Have the gate count this client, which is known now. Raises Refused if a limit forbids the client."""
+        if session.row:
+            self._table.name(session.row, os.getpid(), session.peer.remote_port, encode(session.peer))
         answer = self._ask(encode_peer(session.peer))
         if answer.isdigit():
             session.number = int(answer)
         elif answer:
             raise decode_refusal(answer)
 
-    def turned_away(self, peer: Peer, why: Verdict | GateError) -> bool:
+    def turned_away(self, session: Session, why: Verdict | GateError) -> bool:
         """Say that this client is refused. Returns whether the parent will tell of it in a sum.
 
         This process must not end before the answer is there: else the parent would take the client for one that was
         served.
         """
-        return self._ask(encode_turned_away(peer, why)) == SUMMED_UP
+        if session.row:
+            self._table.turn_away(session.row)
+        return self._ask(encode_turned_away(session.peer, why)) == SUMMED_UP
 
     def close(self) -> None:
         self._channel.close()
@@ -134,7 +141,7 @@ class AskingChildren:
             theirs.close()
             raise Overloaded(f"unable to watch a pair of sockets: {error.strerror}") from None
         self._children.add(child)
-        return child, ParentChannel(theirs, os.getpid())
+        return child, ParentChannel(theirs, os.getpid(), self._sessions.table)
 
     def hear(self, child: AskingChild) -> None:
         """Read the words of this child, and answer them."""
@@ -193,18 +200,14 @@ def decode_refusal(answer: str) -> Refused:
 
 
 def encode_peer(peer: Peer) -> bytes:
-    """The client's addresses as bytes. The parent already knows all about a client of an AF_UNIX socket."""
-    words = (peer.remote.hex(), peer.remote_port, peer.local.hex(), peer.local_port, peer.via or "")
-    return " ".join(map(str, words)).encode() if peer.remote else AS_BEFORE
+    """The client. The parent already knows all about one of an AF_UNIX socket."""
+    return b"%d\t%b" % (peer.remote_port, encode(peer)) if peer.remote else AS_BEFORE
 
 
 def decode_peer(message: bytes) -> Peer | None:
-    if message == AS_BEFORE:
-        return None
-    remote, remote_port, local, local_port, via = message.decode().split(" ", 4)
-    peer = internet_peer(bytes.fromhex(remote), int(remote_port), bytes.fromhex(local), int(local_port))
-    peer.via = via or None
-    return peer
+    """The client. None if the parent already knows it."""
+    port, _, text = message.partition(b"\t")
+    return None if message == AS_BEFORE else decode(text, int(port))
 
 
 def encode_turned_away(peer: Peer, why: Verdict | GateError) -> bytes:

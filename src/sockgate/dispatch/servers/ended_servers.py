@@ -25,7 +25,7 @@ class EndedServers:
                 return False
             if not pid:
                 return False
-            session = self._sessions.ended(pid)
+            session = self._sessions.ended(pid, status)
             if session is None:
                 self._guardian.note_end(pid)
             elif not session.refused:

@@ -97,7 +97,7 @@ def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Rec
         records.send()
         send(0, outcome.words)
         return become_server(client, decision, records)
-    if not parent.turned_away(session.peer, outcome.error or outcome.verdict):
+    if not parent.turned_away(session, outcome.error or outcome.verdict):
         if outcome.error is None:
             records.refused(session.peer, outcome.verdict)
         else:

@@ -77,6 +77,7 @@ class ServerStarter:
     def _start(self, client: AdmittedClient, plan: Plan) -> None:
         """Start the server of one client. Raises GateError."""
         session, rules = client.session, client.rules
+        self._sessions.starting(session, client.decision)
         if isinstance(plan, tuple):
             path, environment = plan
             connection = client.connection.fileno()

@@ -1,0 +1,247 @@
+"""A gate knows the sessions of the gates before: they count, and their end is recorded."""
+
+import ctypes
+import os
+import platform
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sockgate.dispatch.records.records import Records
+from sockgate.dispatch.servers.start_servers import ServerStarter
+from sockgate.dispatch.session_table import AT_PROCESS, PROCESS, SessionTable
+from sockgate.dispatch.sessions import Sessions
+from tests.connection.launch import everything_from
+from tests.dispatch.faults import Named, stuck_in
+from tests.dispatch.gated import Gated, end, wait_until
+from tests.dispatch.manager import Manager
+
+PR_SET_CHILD_SUBREAPER = 36
+# Says its number, waits for a line, and ends with it as its status.
+SERVER = ("/bin/sh", "-c", "echo $$; read -r status; exit $status")
+
+
+class Client:
+    """A session that lasts until it is told to end."""
+
+    def __init__(self, manager: Manager, source: str = "127.0.0.1") -> None:
+        self._connection = socket.create_connection(
+            manager.listening[0].getsockname(), timeout=10, source_address=(source, 0)
+        )
+        self.server = int(self._connection.recv(100) or b"0")
+        self.port = self._connection.getsockname()[1]
+
+    def finish(self, status: int = 0) -> None:
+        """The session ends. Its server is reaped, as PID 1 does it, if it is no child of a gate any more."""
+        self._connection.sendall(b"%d\n" % status)
+        while self._connection.recv(100):
+            pass
+        self._connection.close()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    manager = Manager(tmp_path)
+    yield manager
+    manager.close()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0)
+
+
+@pytest.fixture
+def gates() -> Iterator[list[Gated]]:
+    """All that is put in here ends with the test."""
+    gates: list[Gated] = []
+    yield gates
+    for one in gates:
+        end(one)
+
+
+def next_gate(manager: Manager, gates: list[Gated], *words: str, number: int = signal.SIGTERM, code: str = "") -> Gated:
+    """End the gate by this signal, and start the next one."""
+    manager.told()
+    gates[-1].stop(number)
+    manager.told()
+    manager.forget()
+    gates.append(manager.start(*words, code=code))
+    gates[-1].wait_for("listening on")
+    manager.told()
+    return gates[-1]
+
+
+def reap(pid: int) -> None:
+    """What PID 1 does with a process that has no other parent."""
+    os.waitpid(pid, 0)
+
+
+# From Linux 6.15 on, the exit status of a process that is no child.
+TELLS_STATUS = tuple(map(int, platform.release().split(".")[:2])) >= (6, 15)
+ENDS = [signal.SIGTERM, signal.SIGKILL]
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_the_next_gate_counts_the_sessions_that_run_on(manager: Manager, gates: list[Gated], number: int) -> None:
+    options = ("--max-connections", "3", "--max-per-source", "1", "--at-limit", "refuse", *SERVER)
+    gates.append(manager.start(*options))
+    clients = [Client(manager, f"127.0.0.{host}") for host in (1, 2)]
+    next_gate(manager, gates, *options, number=number)
+    manager.wait_for("STATUS", "2 of 3 connections, 0 served, 0 refused")
+    assert manager.talk(source="127.0.0.1") == b""
+    gates[-1].wait_for("already 1 connection from this source")
+    third = Client(manager, "127.0.0.3")
+    assert manager.talk(source="127.0.0.4") == b""
+    gates[-1].wait_for("already 3 connections")
+    clients[0].finish()
+    manager.wait_for("STATUS", "2 of 3 connections, 1 served, 2 refused")
+    Client(manager, "127.0.0.1").finish()
+    third.finish()
+    clients[1].finish()
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_the_next_gate_records_their_end_with_duration_and_status(
+    manager: Manager, gates: list[Gated], number: int
+) -> None:
+    begin = time.monotonic()
+    gates.append(manager.start(*SERVER))
+    client = Client(manager)
+    time.sleep(0.2)
+    one = next_gate(manager, gates, *SERVER, number=number)
+    client.finish(7)
+    reap(client.server)
+    (line,) = one.wait_for("ended ")
+    assert f"ended 127.0.0.1:{client.port} on " in line
+    assert line.endswith(f"s: status {7 if TELLS_STATUS else 'unknown'}")
+    assert 0.2 <= float(line.split(" after ")[1].split()[0]) <= time.monotonic() - begin
+    manager.wait_for("STATUS", "0 of 40 connections")
+
+
+def test_a_session_that_ended_while_there_was_no_gate_is_recorded(manager: Manager, gates: list[Gated]) -> None:
+    gates.append(manager.start(*SERVER))
+    client = Client(manager)
+    gates[0].wait_for("accepted")
+    manager.told()
+    gates[0].stop(signal.SIGKILL)
+    client.finish()
+    reap(client.server)
+    gates.append(manager.start(*SERVER))
+    (line,) = gates[1].wait_for("ended ")
+    assert f"ended 127.0.0.1:{client.port} on " in line
+    assert line.endswith("s: status unknown")
+    assert "0 of 40 connections" in manager.wait_for("STATUS", "0 of 40 connections")["STATUS"]
+
+
+def test_an_end_that_the_gate_could_not_write_is_written_by_the_next_one(manager: Manager, gates: list[Gated]) -> None:
+    gates.append(manager.start(*SERVER, code=stuck_in(Records.ended)))
+    client = Client(manager)
+    manager.told()
+    client.finish(3)
+    gates[0].wait_for("stuck")
+    gates[0].stop(signal.SIGKILL)
+    assert not gates[0].lines("ended ")
+    gates.append(manager.start(*SERVER))
+    (line,) = gates[1].wait_for("ended ")
+    assert line.endswith("s: status 3")
+
+
+@pytest.mark.parametrize("moment", [ServerStarter._start, SessionTable.run, Sessions.started])
+def test_a_client_that_came_as_the_gate_was_killed_is_counted(
+    manager: Manager, gates: list[Gated], moment: Named
+) -> None:
+    """It is served by the guardian, or by a server of which the gate did not know the process yet."""
+    gates.append(manager.start(*SERVER, code=stuck_in(moment)))
+    gates[0].wait_for("listening on")
+    manager.wait_for("READY", "1")
+    with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as client:
+        gates[0].wait_for("stuck")
+        gates[0].stop(signal.SIGKILL)
+        gates.append(manager.start(*SERVER))
+        manager.wait_for("STATUS", "1 of 40 connections")
+        server = int(client.recv(100))
+        client.sendall(b"0\n")
+        assert client.recv(100) == b""
+    reap(server)
+    assert len(gates[1].wait_for("ended ")) == 1
+    manager.wait_for("STATUS", "0 of 40 connections")
+
+
+def test_many_gates_after_each_other_know_a_session(manager: Manager, gates: list[Gated]) -> None:
+    gates.append(manager.start(*SERVER))
+    client = Client(manager)
+    for number in (signal.SIGKILL, signal.SIGTERM) * 5:
+        next_gate(manager, gates, *SERVER, number=number)
+        gates[-1].wait_for("1 session of the gate before runs on")
+    client.finish()
+    reap(client.server)
+    assert len(gates[-1].wait_for("ended ")) == 1
+
+
+def test_without_descriptors_to_spare_sessions_are_looked_at_once_a_second(
+    manager: Manager, gates: list[Gated]
+) -> None:
+    gates.append(manager.start(*SERVER))
+    clients = [Client(manager) for _ in range(5)]
+    few = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (26, 26)); resource.getrlimit = lambda _: (4, 4)"
+    next_gate(manager, gates, *SERVER, code=few)
+    manager.wait_for("STATUS", "5 of 40 connections")
+    for client in clients:
+        client.finish()
+        reap(client.server)
+    assert len(gates[-1].wait_for("ended ", 5)) == 5
+    manager.wait_for("STATUS", "0 of 40 connections")
+
+
+def test_a_later_process_with_the_same_number_is_no_session(manager: Manager, gates: list[Gated]) -> None:
+    gates.append(manager.start(*SERVER))
+    client = Client(manager)
+    gates[0].wait_for("accepted")
+    manager.told()
+    gates[0].stop(signal.SIGKILL)
+    table = SessionTable(40, manager.stored["sockgate-sessions"])
+    (row,) = table.rows()
+    # As if the number had been given to the process of this client only later.
+    PROCESS.pack_into(table._memory, row.at + AT_PROCESS, row.pid, row.ran - 60)
+    gates.append(manager.start(*SERVER))
+    assert gates[1].wait_for("ended ")[0].endswith("s: status unknown")
+    assert "0 of 40" in manager.wait_for("STATUS", "0 of 40 connections")["STATUS"]
+    client.finish()
+
+
+def test_a_table_of_another_form_is_replaced(manager: Manager, gates: list[Gated]) -> None:
+    foreign = os.memfd_create("table")
+    os.write(foreign, b"sockgate table 0")
+    manager.stored["sockgate-sessions"] = foreign
+    gates.append(manager.start(*SERVER))
+    client = Client(manager)
+    next_gate(manager, gates, *SERVER)
+    gates[-1].wait_for("1 session of the gate before runs on")
+    client.finish()
+
+
+def test_a_client_behind_a_proxy_counts_when_its_header_comes_after_the_restart(
+    manager: Manager, gates: list[Gated]
+) -> None:
+    options = ("--proxy-protocol", "127.0.0.1", "--timeout", "60", "--max-per-source", "1", *SERVER)
+    gates.append(manager.start(*options))
+    with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as client:
+        manager.wait_for("STATUS", "1 of 40 connections")
+        next_gate(manager, gates, *options)
+        manager.wait_for("STATUS", "1 of 40 connections, 0 served")
+        header = b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 25\r\n"
+        client.sendall(header)
+        server = int(client.recv(100))
+
+        def is_counted() -> bool:
+            with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as other:
+                other.sendall(header.replace(b"1000", b"1001") + b"0\n")
+                return everything_from(other) == b""
+
+        wait_until(is_counted, gates[-1].log)
+        client.sendall(b"0\n")
+        assert everything_from(client) == b""
+    reap(server)
+    gates[-1].wait_for("ended 192.0.2.1:1000 on 192.0.2.2:25 via 127.0.0.1")
