@@ -1,6 +1,5 @@
 """Signals that the accept loop takes from a pipe."""
 
-import os
 import signal
 from collections.abc import Iterator
 
@@ -18,7 +17,8 @@ def signals() -> Iterator[Signals]:
 
 
 def send() -> None:
-    os.kill(os.getpid(), signal.SIGCHLD)
+    """To this thread: another thread of the process might take a signal that this one blocks."""
+    signal.raise_signal(signal.SIGCHLD)
 
 
 def test_a_signal_comes_by_the_pipe_while_it_is_collected(signals: Signals) -> None:
