@@ -1,7 +1,7 @@
 """The services of a machine that run a gate: their units, variables, command line and gate."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..access.hosts_access import DIRECTORY
 from ..connection import Gate
@@ -19,6 +19,7 @@ from ..units.unit import Unit
 HOSTS_ACCESS = "--hosts-access"
 # The programs that are a gate, each with its options.
 PER_CONNECTION, RESIDENT = "sockgate", "sockgated"
+SETPRIV = "setpriv"
 PROGRAMS: dict[str, tuple[Option, ...]] = {PER_CONNECTION: GATE_OPTIONS, RESIDENT: RESIDENT_OPTIONS}
 
 
@@ -68,10 +69,18 @@ def gate_command(service: Unit) -> Command | None:
                 commands = parse_commands(assignment, service.unit_name)
             except ValueError as error:
                 raise ConfigError(f"{assignment.place}: systemd rejects this ExecStart=: {error}") from None
-            for command in commands:
+            for command in map(behind_setpriv, commands):
                 if os.path.basename(command.program) in PROGRAMS:
                     return command
     return None
+
+
+def behind_setpriv(command: Command) -> Command:
+    """The command that setpriv starts, as in the units of `convert` for a user without further groups."""
+    if os.path.basename(command.program) != SETPRIV or "--" not in command.words[:-1]:
+        return command
+    program, *words = command.words[command.words.index("--") + 1 :]
+    return replace(command, program=program, words=tuple(words))
 
 
 def load_gated(socket: Unit | None, service: Unit, search: UnitSearch) -> GatedService | None:

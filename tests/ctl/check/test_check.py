@@ -7,11 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sockgate.convert import programs
 from sockgate.core import ConfigError
 from sockgate.ctl.check.table import INSPECTIONS
 from sockgate.ctl.gated_service import find_named, gate_names
 from sockgate.ctl.main import run
 from sockgate.host.host import Host
+from sockgate.units.writer import format_unit
 from tests.ctl.check import (
     test_access,
     test_command,
@@ -58,6 +60,33 @@ def test_services_without_a_gate_are_none_of_its_business(tmp_path: Path, server
     template = f"[Service]\nExecStart={server}\nStandardInput=socket\n"
     write_tree(tmp_path, GOOD | {TEMPLATE: template, RESIDENT: RESIDENT_UNIT})
     assert check(tmp_path, "--systemd", "257") == (0, [])
+
+
+@pytest.mark.parametrize("accept", ["yes", "no"])
+def test_a_gate_behind_setpriv_is_a_gate(tmp_path: Path, accept: str) -> None:
+    """`convert` writes it for a user without its further groups."""
+    setpriv = "ExecStart=/usr/bin/setpriv --reuid=mail --regid=8 --clear-groups -- /usr/sbin/"
+    units = {TEMPLATE: TEMPLATE_UNIT, RESIDENT: RESIDENT_UNIT}
+    units = {path: text.replace("ExecStart=/usr/sbin/", setpriv) for path, text in units.items()}
+    write_tree(tmp_path, GOOD | units | {f"{SOCKET}.d/accept.conf": f"[Socket]\nAccept={accept}\n"})
+    assert check(tmp_path, "--systemd", "252") == (0, [])
+    write_tree(tmp_path, {path: text.replace("/usr/bin/server", "/usr/bin/none") for path, text in units.items()})
+    code, (finding,) = check(tmp_path, "--systemd", "252")
+    assert code == 1
+    assert "unable to run '/usr/bin/none'" in finding
+
+
+@pytest.mark.parametrize("accept", ["", "[Socket]\nAccept=yes\n", "[Socket]\nAccept=no\n"])
+@pytest.mark.parametrize("extra", ["", "only_from = 10.0.0.0\n", "cps = 10 5\ninstances = 20\nper_source = 2\n"])
+def test_nothing_is_found_in_converted_units(tmp_path: Path, accept: str, extra: str) -> None:
+    lines = "type = UNLISTED\nport = 7\nsocket_type = stream\nwait = no\nuser = root\nserver = /bin/cat\n"
+    (tmp_path / "x").write_text(f"service x\n{{\n{lines}{extra}}}\n")
+    conversion = programs.convert("xinetd", [str(tmp_path / "x")], Host(systemd=252, asks_services=False))
+    units = {f"{ETC}/{unit.name}": format_unit(unit) for unit in conversion.units}
+    more = {"/bin/cat": "#!/bin/sh\n", f"{ETC}/x.socket.d/accept.conf": accept}
+    link = {f"{ETC}/sockets.target.wants/x.socket": f"-> {ETC}/x.socket"}
+    write_tree(tmp_path / "root", GOOD | units | more | link)
+    assert check(tmp_path / "root", "--systemd", "252") == (0, [])
 
 
 CASE_MODULES = (
