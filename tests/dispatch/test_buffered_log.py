@@ -220,28 +220,31 @@ def test_standard_error_of_another_user_is_asked_before_each_line(
     assert log.waiting
 
 
-def test_a_line_that_is_longer_than_the_room_for_it_is_not_waited_for(
-    stalled: Pair, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("of_another_user", [False, True])
+def test_a_line_that_is_longer_than_the_room_for_it_is_not_waited_for_and_comes_once(
+    stalled: Pair, monkeypatch: pytest.MonkeyPatch, of_another_user: bool
 ) -> None:
     def fail(*_: object) -> int:
         raise PermissionError
 
+    line, read = b"".join(b"%6d " % number for number in range(20_000)), bytearray()
+
     def read_late() -> None:
         time.sleep(3)
-        read = 0
-        while read <= 100_000:
-            read += len(os.read(stalled[1], 1 << 16))
+        while len(read) <= len(line):
+            read.extend(os.read(stalled[1], 1 << 16))
 
-    monkeypatch.setattr("sockgate.dispatch.descriptors.os.open", fail)
+    if of_another_user:
+        monkeypatch.setattr("sockgate.dispatch.descriptors.os.open", fail)
     log = BufferedLog("sockgated", "smtp", b"")
     reader = threading.Thread(target=read_late)
     reader.start()
-    log.write_line("x" * 100_000)
+    log.write_line(line.decode())
     waited = not reader.is_alive()
-    while log.waiting:
+    while reader.is_alive():
         log.send()
-    reader.join()
-    assert not waited
+    assert (waited, log.waiting) == (False, False)
+    assert bytes(read) + everything_in(stalled[1]) == line + b"\n"
 
 
 def test_standard_error_without_a_reader_costs_nothing(stalled: Pair) -> None:
