@@ -177,7 +177,7 @@ test-system: build venv  ## whole machines with a real systemd, as root; one wor
 	.venv/bin/pytest -q -n 2 --dist loadgroup tests/system
 
 # On each release: 20 restarts and 20 SIGKILLs, 5,000 sessions at once, 200,000 connections, bursts of a minute.
-# `make test` runs the same in small. PART= for some of it, such as PART='trixie and nobody_is_lost'. No test of it takes
+# `make test` runs the same in small. PART= for some of it, such as PART='trixie and no_client_is_lost'. No test of it takes
 # two minutes.
 PART =
 soak: build venv attack  ## sockgated under load for a quarter of an hour, as root

@@ -56,7 +56,7 @@ def test_ipv6_listens_for_ipv4_as_well() -> None:
     listener._socket.close()
 
 
-def test_a_socket_file_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
+def test_a_socket_file_without_a_listener_is_replaced(tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
     with socket.socket(socket.AF_UNIX) as old:
         old.bind(path)

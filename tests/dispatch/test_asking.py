@@ -127,7 +127,7 @@ def test_the_health_check_of_a_proxy_is_a_client_of_its_own(gated: Start) -> Non
     assert told_to(one, b"PROXY UNKNOWN\r\n") == [b"421 no\r\n"]
 
 
-def test_silent_clients_hold_nobody_up(gated: Start) -> None:
+def test_silent_clients_hold_no_client_up(gated: Start) -> None:
     one = gated(*PROXY, "--max-connections", "200", *SHOW)
     with introduced(one, "192.0.2.1") as client:
         client.recv(100)
@@ -215,7 +215,7 @@ def listens(pid: int) -> bool:
     return any(f"socket:[{fields[9]}]" in links for fields in sockets if fields[3] == "0A")
 
 
-def test_a_silent_client_keeps_nobody_elses_connection_open(gated: Start) -> None:
+def test_a_silent_client_keeps_no_other_connection_open(gated: Start) -> None:
     # Both are accepted before its child is started, which so has a copy of the other's.
     one = gated(*PROXY, "/bin/echo", "hello", code=injected(accept_together))
     with one.connect(), introduced(one, "192.0.2.1") as client:

@@ -39,7 +39,7 @@ def test_the_same_link_local_address_on_another_interface_is_another_client() ->
 
 
 @pytest.mark.parametrize("remote", ["", b"", "/run/client", b"\0client"])
-def test_a_local_client_is_not_remembered_it_may_be_anybody(remote: str | bytes) -> None:
+def test_a_local_client_is_not_remembered_because_it_may_be_any_user(remote: str | bytes) -> None:
     memory = Memory()
     memory.keep((remote, "/run/socket"), decision())
     assert memory.find((remote, "/run/socket")) is None

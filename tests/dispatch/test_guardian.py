@@ -295,7 +295,7 @@ def test_no_words_of_a_client_are_taken_for_the_header_of_its_proxy(gated: Start
         assert everything_from(client) == b""
 
 
-def test_nobody_is_lost_however_it_is_killed(gated: Start) -> None:
+def test_no_client_is_lost_however_it_is_killed(gated: Start) -> None:
     """Clients that come as fast as they can, and kills at no particular moment."""
     for _ in range(20):
         one = gated("/bin/echo", "hello")

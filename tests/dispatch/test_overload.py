@@ -130,7 +130,7 @@ def test_too_few_descriptors_for_its_start_are_an_error_in_one_line(gated: Start
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_nobody_is_lost_when_it_is_told_to_stop_meanwhile(gated: Start, times: int) -> None:
+def test_no_client_is_lost_when_it_is_told_to_stop_meanwhile(gated: Start, times: int) -> None:
     one = gated("/bin/echo", "hello", code=injected(fail_to_vfork, number_of("ENOMEM"), times))
     with one.connect() as client:
         one.wait_for("accepting no clients")

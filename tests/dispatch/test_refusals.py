@@ -123,7 +123,7 @@ def test_a_client_that_leaves_meanwhile_is_forgotten() -> None:
     assert connection.fileno() == -1
 
 
-def test_silent_readers_hold_nobody_up(gated: Start, banner: str) -> None:
+def test_silent_readers_hold_no_client_up(gated: Start, banner: str) -> None:
     one = gated("--deny", "127.0.0.2", "--banner-fail", banner, "/bin/echo", "hello")
     slow = []
     for _ in range(20):

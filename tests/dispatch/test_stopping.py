@@ -47,7 +47,7 @@ def test_sessions_outlive_it(gated: Start) -> None:
             finish(client)
 
 
-def test_whoever_was_accepted_is_served(gated: Start) -> None:
+def test_every_client_that_was_accepted_is_served(gated: Start) -> None:
     """It stops only between two clients: each is served, or still in the queue, which goes with the last listener."""
     for _ in range(5):
         one = gated("/bin/echo", "hello")
@@ -94,7 +94,7 @@ def connects(address: tuple[str, int]) -> bool:
     return True
 
 
-def test_draining_waits_for_the_sessions_and_accepts_nobody(gated: Start) -> None:
+def test_draining_waits_for_the_sessions_and_accepts_no_client(gated: Start) -> None:
     one = gated("--drain", "60", *ECHO)
     client = enter(one)
     one.process.send_signal(signal.SIGTERM)
@@ -128,13 +128,13 @@ def test_draining_ends_at_the_second_word(gated: Start) -> None:
     finish(client)
 
 
-def test_draining_with_nobody_there_is_over_at_once(gated: Start) -> None:
+def test_draining_without_a_session_is_over_at_once(gated: Start) -> None:
     one = gated("--drain", "60", *ECHO)
     one.wait_for("listening")
     assert one.stop() == 0
 
 
-def test_it_leaves_when_nobody_came_for_so_long(gated: Start) -> None:
+def test_it_leaves_when_no_client_came_for_so_long(gated: Start) -> None:
     one = gated("--idle-exit", "1", *ECHO)
     one.wait_for("listening")
     start = time.monotonic()
@@ -142,7 +142,7 @@ def test_it_leaves_when_nobody_came_for_so_long(gated: Start) -> None:
     assert 0.8 < time.monotonic() - start < 6
 
 
-def test_it_stays_as_long_as_somebody_is_there_or_comes(gated: Start) -> None:
+def test_it_stays_as_long_as_a_client_is_there_or_comes(gated: Start) -> None:
     one = gated("--idle-exit", "1", "--deny", "127.0.0.2", *ECHO)
     client = enter(one)
     time.sleep(1.3)

@@ -137,7 +137,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("words", "message"), WRONG)
-def test_with_wrong_options_everybody_is_refused_and_the_port_stays(
+def test_with_wrong_options_every_client_is_refused_and_the_port_stays(
     manager: Manager, ended: list[Gated], words: list[str], message: str
 ) -> None:
     one = manager.start("--name", "smtp", *words)

@@ -121,7 +121,7 @@ def test_every_client_gets_from_the_converted_services_what_xinetd_gave(
     assert not found, "\n".join(found[:10]) + f"\n{len(found)} differences"
 
 
-def test_nobody_gets_in_whom_xinetd_refused(
+def test_no_client_gets_in_that_xinetd_refused(
     converted: tuple[list[Configured], dict[str, str | None], dict[str, str | None], str],
 ) -> None:
     _, before, after, _ = converted

@@ -109,7 +109,7 @@ def test_clients_get_from_the_converted_services_what_couriertcpd_gave(converted
     assert not found, "\n".join(found)
 
 
-def test_nobody_gets_in_whom_couriertcpd_refused(converted: Outcome) -> None:
+def test_no_client_gets_in_that_couriertcpd_refused(converted: Outcome) -> None:
     before, after, _ = converted
     assert oracle.admitted(after) <= oracle.admitted(before)
     assert len(set(before) - oracle.admitted(before)) > 8
@@ -145,7 +145,7 @@ def test_mail_over_tls_is_relayed_for_those_of_smtpaccess_alone(mail: Machine, s
     say = [
         "EHLO client.example.test",
         "MAIL FROM:<>",
-        "RCPT TO:<somebody@foreign.example>",
+        "RCPT TO:<user@foreign.example>",
         "QUIT",
     ]
     wish = {"source": source, "destination": services.INSIDE, "port": 465, "ca": AUTHORITY,
@@ -155,9 +155,9 @@ def test_mail_over_tls_is_relayed_for_those_of_smtpaccess_alone(mail: Machine, s
 
 
 def test_mail_is_relayed_for_those_of_smtpaccess_alone(mail: Machine) -> None:
-    anybody, member = "somebody@foreign.example", f"alice@{services.LOCAL_DOMAIN}"
+    stranger, member = "user@foreign.example", f"alice@{services.LOCAL_DOMAIN}"
     clients = [(INSIDER, services.INSIDE, 25), (OUTSIDER, services.INSIDE, 25)]
-    answers = services.converse(mail, clients, [anybody, member])
+    answers = services.converse(mail, clients, [stranger, member])
     assert [codes[3:5] for codes in answers] == [[250, 250], [513, 250]]
 
 

@@ -115,7 +115,7 @@ def test_clients_get_from_the_converted_services_what_inetd_gave(converted: Outc
     assert not found, "\n".join(found)
 
 
-def test_nobody_gets_in_whom_inetd_refused(converted: Outcome) -> None:
+def test_no_client_gets_in_that_inetd_refused(converted: Outcome) -> None:
     _, before, after, _, _ = converted
     assert oracle.admitted(after) <= oracle.admitted(before)
     assert set(before) > oracle.admitted(before)

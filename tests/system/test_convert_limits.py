@@ -25,7 +25,7 @@ XINETD = {
 }
 PROFILES = {"xinetd": "base", "openbsd-inetd": "openbsd-inetd", "inetutils-inetd": "inetutils-inetd", "courier": "more"}
 INETDS = {"openbsd-inetd": "/usr/sbin/inetd", "inetutils-inetd": "/usr/sbin/inetutils-inetd"}
-SERVED, CLOSED, WAITS, NOBODY = "served", "closed", "waits", "nobody listens"
+SERVED, CLOSED, WAITS, NO_LISTENER = "served", "closed", "waits", "no listener"
 Outcome = dict[str, list[str] | str | float]
 SWITCH = "[Socket]\nAccept=yes\n"
 
@@ -72,7 +72,7 @@ def same(one: Outcome, other: Outcome) -> bool:
     """Whether all clients met the same. A port stays open where the old program closed it: clients are closed."""
 
     def of(outcome: Outcome) -> str:
-        return re.sub(NOBODY, CLOSED, json.dumps([outcome["met"], outcome["later"], outcome["newcomer"]]))
+        return re.sub(NO_LISTENER, CLOSED, json.dumps([outcome["met"], outcome["later"], outcome["newcomer"]]))
 
     return of(one) == of(other)
 
@@ -104,7 +104,7 @@ def of_xinetd(release: str) -> Iterator[tuple[dict[str, Met], int]]:
         ("instances", [SERVED] * 6 + [CLOSED] * 2),
         ("per_source", [SERVED, SERVED, CLOSED, SERVED]),
         ("banner_fail", [SERVED] * 6 + ["full"]),
-        ("cps", [SERVED] * 4 + [CLOSED] + [NOBODY] * 2),
+        ("cps", [SERVED] * 4 + [CLOSED] + [NO_LISTENER] * 2),
     ],
 )
 def test_a_limit_of_xinetd_means_the_same(of_xinetd: tuple[dict[str, Met], int], name: str, met: list[str]) -> None:
@@ -135,9 +135,9 @@ def test_a_limit_of_inetd_means_the_same(release: str, inetd: str, served: int) 
             machine, "inetd", ("/etc/inetd.conf",), lambda: {"": enter(machine, 7001, *[ME] * 6, patience=0)},
             f"{program} /etc/inetd.conf", f"kill $(pgrep -x {Path(program).name})", 7001,
         ).values()  # fmt: skip
-        further = [CLOSED, CLOSED, CLOSED] if inetd == "openbsd-inetd" else [CLOSED, NOBODY]
+        further = [CLOSED, CLOSED, CLOSED] if inetd == "openbsd-inetd" else [CLOSED, NO_LISTENER]
         assert met.before["met"] == [SERVED] * served + further
-        assert met.before["newcomer"] in (CLOSED, NOBODY), "not within the minute"
+        assert met.before["newcomer"] in (CLOSED, NO_LISTENER), "not within the minute"
         assert same(met.before, met.resident), met
         slow = machine.systemd_version >= 255
         assert met.connection["met"] == [SERVED] * served + [WAITS if slow else SERVED] * (6 - served)

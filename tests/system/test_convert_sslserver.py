@@ -135,7 +135,7 @@ def test_servers_behind_tls_see_what_tcpserver_showed_them(before: oracle.Answer
     assert not found, "\n".join(found)
 
 
-def test_nobody_gets_in_whom_tcpserver_refused(before: oracle.Answers, after: oracle.Answers) -> None:
+def test_no_client_gets_in_that_tcpserver_refused(before: oracle.Answers, after: oracle.Answers) -> None:
     assert oracle.admitted(after) <= oracle.admitted(before)
     assert set(before) > oracle.admitted(before)
 

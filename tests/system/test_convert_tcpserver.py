@@ -75,7 +75,7 @@ def test_while_its_rules_are_missing_the_gate_refuses_each_client_also_with_capi
     assert not any(key.startswith(port) for key in oracle.admitted(after))
 
 
-def test_nobody_gets_in_whom_tcpserver_refused(converted: Outcome) -> None:
+def test_no_client_gets_in_that_tcpserver_refused(converted: Outcome) -> None:
     before, after, _ = converted
     assert oracle.admitted(after) <= oracle.admitted(before)
     assert set(before) > oracle.admitted(before)

@@ -97,7 +97,7 @@ def banned(machine: Machine) -> set[str]:
 
 
 @pytest.mark.parametrize("clients", [EACH, ALL], ids=["sockgate", "sockgated"])
-def test_whoever_is_refused_five_times_is_banned_and_nobody_else(machine: Machine, clients: Clients) -> None:
+def test_a_client_that_is_refused_five_times_is_banned_and_no_other_client(machine: Machine, clients: Clients) -> None:
     machine.wait_for(lambda: machine.run("fail2ban-client", "ping", check=False).returncode == 0, "fail2ban to answer")
     before = banned(machine)
     assert connect(machine, clients.served, clients.port, 10)

@@ -77,7 +77,7 @@ def talk(machine: Machine, source: str) -> list[int | str]:
     return services.converse(machine, [(source, destination, 25)], [MEMBER])[0]
 
 
-def test_courier_refuses_whom_a_list_has_and_nobody_else(smtp: Machine) -> None:
+def test_courier_refuses_the_clients_of_a_list_and_no_others(smtp: Machine) -> None:
     set_options(smtp, "--dnsbl bl.test,BLOCK --dnsbl-allow wl.test --relay localhost")
     assert talk(smtp, HONEST) == ACCEPTED
     assert talk(smtp, FRIEND) == ACCEPTED
@@ -147,12 +147,12 @@ def look(courier: Machine) -> Iterator[Machine]:
 
 
 def test_a_client_has_the_name_that_the_machine_knows_it_by(look: Machine) -> None:
-    honest, friend, nobody = (services.listen(look, 7001, source, HERE)[0][1] for source in (HONEST, FRIEND, SPAMMER))
+    honest, friend, spammer = (services.listen(look, 7001, source, HERE)[0][1] for source in (HONEST, FRIEND, SPAMMER))
     assert "TCPREMOTEHOST=honest.example.test\n" in honest
     assert "FRIEND=" not in honest
     assert "TCPREMOTEHOST=friend.example.test\n" in friend
     assert "FRIEND=1\n" in friend
-    assert nobody == ""
+    assert spammer == ""
     journal = look.shell("journalctl --sync; journalctl -o json SOCKGATE_SERVICE=env SOCKGATE_VERDICT=allow").stdout
     assert {json.loads(line)["SOCKGATE_REMOTE_HOST"] for line in journal.splitlines()} == {
         "honest.example.test", "friend.example.test"

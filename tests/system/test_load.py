@@ -75,7 +75,7 @@ FORK = "--rlimit core=0"  # has the gate fork, which takes longer than vfork
     ("fault", "times", "options"),
     [(restart, TIMES, ""), (kill, TIMES, ""), (kill, TIMES, FORK), (reload, TIMES, ""), (upgrade, 1 + TIMES // 5, "")],
 )
-def test_nobody_is_lost(smtp: Machine, fault: Callable[[Machine], None], times: int, options: str) -> None:
+def test_no_client_is_lost(smtp: Machine, fault: Callable[[Machine], None], times: int, options: str) -> None:
     load.serve(smtp, "--max-connections 1000", options)
     with load.held(smtp, SESSIONS) as sessions, load.start(smtp, "-c", str(CLIENTS), "-e") as clients:
         for _ in range(times):
@@ -127,7 +127,7 @@ def run(machine: Machine, connections: int) -> load.Outcome:
 @pytest.mark.parametrize(
     ("kind", "options"), [("proxy", "--proxy-protocol 127.0.0.0/8 --timeout 60"), ("ident", "--ident=60 --timeout 60")]
 )
-def test_silent_clients_hold_nobody_up(smtp: Machine, kind: str, options: str) -> None:
+def test_silent_clients_hold_no_client_up(smtp: Machine, kind: str, options: str) -> None:
     load.serve(smtp, f"--max-connections {SILENT + 10}", options)
     waited = json.loads(services.client(smtp, "silent", str(load.PORT), str(SILENT), kind))
     print(f"{smtp.release}: {SILENT} clients without {kind}: {waited}")
@@ -188,7 +188,7 @@ def test_more_than_ten_times_the_rate_that_can_be_served_is_refused_and_forgotte
 
 
 @pytest.mark.usefixtures("alone")
-def test_above_the_processes_that_it_may_have_clients_wait_and_nobody_is_lost(smtp: Machine) -> None:
+def test_above_the_processes_that_it_may_have_clients_wait_and_no_client_is_lost(smtp: Machine) -> None:
     # What TasksMax= leads to as well, but that needs a controller which not every machine has for its containers. The
     # user is one that no other container has: the kernel counts the processes of all.
     smtp.run("useradd", "--uid", str(USER + smtp.systemd_version), "crowded")

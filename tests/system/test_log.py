@@ -231,11 +231,11 @@ def test_status_top_and_the_metrics_see_who_is_there(machine: Machine) -> None:
         assert re.search(rf"^{service['service']} .* 3/200 ", top, re.MULTILINE)
     assert "3 of 200, at most 20 from one source: 2 from 127.0.0.1, 1 from 127.0.0.2" in in_full
 
-    def nobody_is_left() -> bool:
+    def no_client_is_left() -> bool:
         now = json.loads(machine.run("sockgatectl", "status", "--json", "each", "all").stdout)
         return [service["clients"] for service in now] == [0, 0]
 
-    machine.wait_for(nobody_is_left, "status to see that all have gone")
+    machine.wait_for(no_client_is_left, "status to see that all have gone")
 
 
 CROWD = """

@@ -87,12 +87,12 @@ def test_mailboxes_are_on_the_inner_address_only(mail: Machine, service: str) ->
 
 
 def test_smtp_is_open_to_all_at_the_same_time(mail: Machine) -> None:
-    anybody, member = "somebody@foreign.example", f"alice@{services.LOCAL_DOMAIN}"
+    stranger, member = "user@foreign.example", f"alice@{services.LOCAL_DOMAIN}"
     clients = [(INSIDER, services.INSIDE, 25), (OUTSIDER, services.INSIDE, 25), ("127.0.0.1", "127.0.0.1", 25)]
     with mail.popen(
         "python3", "-c", (services.CLIENTS / "mailbox.py").read_text(), "imap", INSIDER, services.INSIDE
     ) as session:
-        answers = services.converse(mail, clients, [anybody, member])
+        answers = services.converse(mail, clients, [stranger, member])
         session.wait(30)
     assert session.returncode == 0
     assert [codes[3:5] for codes in answers] == [[250, 250], [513, 250], [250, 250]]

@@ -161,7 +161,7 @@ def session(machine: Machine) -> "Iterator[subprocess.Popen[str]]":
 
 @pytest.mark.parametrize("engine", ["sockgated", "sockgate"])
 @pytest.mark.parametrize("version", [build.NEXT_VERSION, build.VERSION])
-def test_another_version_comes_under_load_and_nobody_is_lost(
+def test_another_version_comes_under_load_and_no_client_is_lost(
     machine: Machine, built: dict[str, str], engine: str, version: str
 ) -> None:
     services.set_options(machine, "smtp", "", "/usr/local/bin/obey")

@@ -21,7 +21,7 @@ FRONT = {4: services.INSIDE, 6: "fd00:1::1"}
 INSIDER = {4: "192.168.0.5", 6: "fd00:1::5"}
 OUTSIDER = {4: "10.1.1.1", 6: "fd00:2::1"}
 NETWORKS = {4: "192.168.0.0/24", 6: "fd00:1::/64"}
-ANYBODY, MEMBER = "somebody@foreign.example", f"alice@{services.LOCAL_DOMAIN}"
+STRANGER, MEMBER = "user@foreign.example", f"alice@{services.LOCAL_DOMAIN}"
 RELAYED, NOT_RELAYED = [250, 250], [513, 250]
 
 # Each way to speak to the server: its port, and what follows `server NAME ` in haproxy's configuration.
@@ -114,7 +114,7 @@ def records_of(machine: Machine, address: str) -> list[str]:
 def test_relay_rules_follow_the_client_behind_haproxy(gate: Machine, way: str, family: int) -> None:
     port = WAYS[way][0]
     clients = [(source[family], FRONT[family], port) for source in (INSIDER, OUTSIDER)]
-    inside, outside = services.converse(gate, clients, [ANYBODY, MEMBER])
+    inside, outside = services.converse(gate, clients, [STRANGER, MEMBER])
     assert inside == [220, 250, 250, *RELAYED, 221]
     assert outside == [220, 250, 250, *NOT_RELAYED, 221]
     relay = f": relay ({NETWORKS[family]})"
@@ -131,7 +131,7 @@ def test_relay_rules_follow_the_client_whose_tls_ends_at_haproxy(gate: Machine, 
     say = [
         "EHLO client.example.test",
         "MAIL FROM:<sender@example.test>",
-        f"RCPT TO:<{ANYBODY}>",
+        f"RCPT TO:<{STRANGER}>",
         f"RCPT TO:<{MEMBER}>",
         "QUIT",
     ]
@@ -178,7 +178,7 @@ def test_what_haproxy_says_of_the_tls_session_reaches_the_server(
 
 SWAKS = (
     "swaks", "--server", services.INSIDE, "--local-interface", PROXY, "--quit-after", "RCPT",
-    "--from", "sender@example.test", "--to", ANYBODY,
+    "--from", "sender@example.test", "--to", STRANGER,
 )  # fmt: skip
 FAMILIES = {("1", 4): "TCP4", ("1", 6): "TCP6", ("2", 4): "AF_INET", ("2", 6): "AF_INET6"}
 

@@ -10,7 +10,7 @@ from tests.system.machine import Machine
 IPV4_ONLY = 26  # a second ListenStream=, which is not dual-stack
 INSIDERS = ["127.0.0.1", "192.168.0.5"]
 OUTSIDERS = ["10.1.1.1", "192.168.10.5", "192.168.100.5"]
-ANYBODY = "somebody@foreign.example"
+STRANGER = "user@foreign.example"
 MEMBER = f"alice@{services.LOCAL_DOMAIN}"
 
 Codes = list[int | str]
@@ -74,7 +74,7 @@ def verdicts(machine: Machine) -> Answers:
     paths = [(source, services.INSIDE, port) for source in (*INSIDERS, *OUTSIDERS) for port in (25, IPV4_ONLY)]
     paths += [(f"::ffff:{source}", f"::ffff:{services.INSIDE}", 25) for source in (*INSIDERS, *OUTSIDERS)]
     paths += [("::1", "::1", 25), ("fd00:1::5", "fd00:1::1", 25)]
-    answers = services.converse(machine, paths, [ANYBODY, MEMBER])
+    answers = services.converse(machine, paths, [STRANGER, MEMBER])
     return {(source, port): codes for (source, _, port), codes in zip(paths, answers, strict=True)}
 
 
@@ -99,6 +99,6 @@ def test_a_planted_environment_opens_nothing(smtp: Machine, planted: None) -> No
 def test_a_hundred_conversations_at_once_leave_nothing_behind(smtp: Machine) -> None:
     clients = [(f"127.0.{number % 10}.1", "127.0.0.1", 25) for number in range(100)]
     set_options(smtp, "--relay localhost")
-    assert services.converse(smtp, clients, [ANYBODY, MEMBER]) == [ACCEPTED] * 100
+    assert services.converse(smtp, clients, [STRANGER, MEMBER]) == [ACCEPTED] * 100
     services.wait_until_idle(smtp, "smtp")
     assert services.failed_units(smtp) == ""

@@ -19,7 +19,7 @@ NETWORK = "192.168.0.0/24"
 PORTS = {"imaps": 993, "pop3s": 995, "smtps": 465}
 MAILBOXES = ("imaps", "pop3s")
 EXAMPLE = "/usr/share/doc/sockgate/examples/stunnel/smtps.conf"
-ANYBODY, MEMBER = "somebody@foreign.example", f"alice@{services.LOCAL_DOMAIN}"
+STRANGER, MEMBER = "user@foreign.example", f"alice@{services.LOCAL_DOMAIN}"
 MESSAGE = ["DATA", "Subject: greeting\r\n\r\nhello\r\n.", "QUIT"]
 ENVELOPE = ["EHLO client.example.test", "MAIL FROM:<sender@example.test>"]
 
@@ -90,7 +90,7 @@ def test_mail_over_tls_is_queued_with_its_clients_address(gate: Machine) -> None
 
 @pytest.mark.parametrize(("source", "code"), [(INSIDER, "250"), ("127.0.0.1", "553")])
 def test_relay_rules_reach_the_server_behind_tls(gate: Machine, source: str, code: str) -> None:
-    session = converse(gate, source, [*ENVELOPE, f"RCPT TO:<{ANYBODY}>", "QUIT"])
+    session = converse(gate, source, [*ENVELOPE, f"RCPT TO:<{STRANGER}>", "QUIT"])
     assert [reply[:3] for reply in session["replies"]] == ["220", "250", "250", code, "221"]
 
 

@@ -21,7 +21,7 @@ def enter(source: str) -> tuple[socket.socket, str]:
         client.connect(("127.0.0.1", port))
         client.sendall(b"x\n")
     except ConnectionRefusedError:
-        return client, "nobody listens"
+        return client, "no listener"
     except OSError:
         return client, "closed"
     return client, answer(client)
