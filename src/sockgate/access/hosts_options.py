@@ -1,4 +1,4 @@
-"""What a rule of hosts.allow or hosts.deny does beside matching: hosts_options(5), as libwrap 7.6.q-32 reads it."""
+"""The options of a rule in hosts.allow or hosts.deny: hosts_options(5), as libwrap 7.6.q-32 reads them."""
 
 import posix
 
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 LARGEST_BANNER = 1 << 16
 DEFAULT_NICE = 10
-NOT_HERE = ("user", "group", "linger", "aclexec", "spawn", "twist", "rfc931")  # what libwrap has beside ours
+NOT_HERE = (
+    "user",
+    "group",
+    "linger",
+    "aclexec",
+    "spawn",
+    "twist",
+    "rfc931",
+)  # options of libwrap that the gate does not have
 
 # syslog(3)
 LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
@@ -27,7 +35,7 @@ FACILITIES = {
     **{f"local{number}": 16 + number for number in range(8)},
 }  # fmt: skip
 
-# What the client can bring in by an expansion; everything else becomes an underscore (percent_x.c).
+# The characters that the text of an expansion may have. libwrap replaces all others by underscores (percent_x.c).
 SAFE_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!@%-_=+:,./")
 EXPANSIONS: "dict[str, Callable[[Request], str]]" = {
     "a": lambda request: request.client.address,
@@ -48,9 +56,12 @@ EXPANSIONS: "dict[str, Callable[[Request], str]]" = {
 
 
 class Reading:
-    """How the tables are read: for which daemon, whether a client's user is known, and what was looked at.
+    """One reading of the tables.
 
-    options  those that were read before, by their text
+    daemon   whose rules are read
+    ident    whether the gate asks for the client's user (--ident)
+    sources  records the files that were read
+    options  the options that were read before, by their text
     """
 
     __slots__ = ("daemon", "ident", "options", "sources")
@@ -65,11 +76,12 @@ class Reading:
 class Options:
     """The options of one rule, in their order.
 
-    outcome        what the option allow or deny makes of the rule, None if it has neither
-    refusing       what cannot be honoured: the rule lets no client in
-    left_out       what cannot be honoured, and changes nothing about who comes in
-    needs_process  whether a process of the connection's own is to be changed, or spoken of, or a name looked up
-    names_port     whether it says which port the client has
+    outcome        allow or deny, if the rule has this option; None if it has neither
+    refusing       faults because of which the rule lets no client in
+    left_out       faults that change nothing about which clients come in
+    needs_process  whether the rule needs a process for each client: an option changes the process, or an expansion
+                   contains its number or a host name
+    names_port     whether an expansion contains the client's port
     """
 
     __slots__ = (
@@ -94,7 +106,7 @@ class Options:
                 self.refusing.append(flaw)
 
     def for_client(self, request: "Request") -> "tuple[Variables, Actions]":
-        """What the rule does for the client that it has decided about."""
+        """The variables and actions of the rule for one client."""
         actions = self._actions.copy()
         actions.banner = expand(self._banner, request).encode("latin-1")
         variables: Variables = {name: expand(value, request).encode("latin-1") for name, value in self._variables}
@@ -116,7 +128,7 @@ class Options:
             self.needs_process = self.needs_process or key != "severity"
 
     def _add_banner(self, folder: str) -> None:
-        """The file with the daemon's name, its lines ended by CR LF. What cannot be read is left out, as by libwrap."""
+        """Read the file with the daemon's name, lines ended by CR LF. An unreadable file is left out, as by libwrap."""
         path = f"{folder}/{self._reading.daemon}"
         if not exists(path, self._reading.sources):
             if not exists(folder, self._reading.sources):
@@ -140,7 +152,7 @@ class Options:
         self._variables.append((name.encode(), value.strip()))
 
     def _note_expansions(self, text: str) -> None:
-        """libwrap puts nothing in place of an expansion that it does not know."""
+        """Record what the expansions of a text need. libwrap replaces an unknown expansion by nothing."""
         for letter in (part[1] for part in parts(text) if len(part) > 1):
             if letter not in EXPANSIONS:
                 self.left_out.append(Flaw(f"'%{letter}' stands for nothing in {text.strip()!r}"))
@@ -151,7 +163,7 @@ class Options:
 
 
 def options_of(text: str, reading: Reading) -> Options | None:
-    """Of many rules with the same options, they are read once."""
+    """The options of a rule, None if it has none. The same text is read only once."""
     if not text:
         return None
     if text not in reading.options:
@@ -213,7 +225,7 @@ def check_option(key: str, value: str) -> None:
 
 
 def parts(text: str) -> list[str]:
-    """Single characters, and two where a % begins an expansion."""
+    """The text in parts: expansions such as %h, and single characters."""
     found = []
     at = 0
     while at < len(text):

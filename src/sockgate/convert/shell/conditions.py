@@ -1,4 +1,4 @@
-"""test(1), [ ] and bash's [[ ]]: what can be known of files and strings. Each look at a file is a question."""
+"""test(1), [ ] and bash's [[ ]]. A test of a file is a question to this machine; its answer is recorded."""
 
 import operator
 import os
@@ -13,14 +13,14 @@ from .findings import Question, is_secret
 from .runner import Call, Runner
 from .syntax import BashTest, Dialect, Joined, Negation, Primary, Test
 
-FALSE, WRONG = 1, 2  # the status of a test that fails, and of one that is none
+FALSE, WRONG = 1, 2  # the status of a test that fails, and of words that are no test
 
 
 def has_mode(test: Callable[[int], bool]) -> Callable[[str], bool]:
     return lambda path: os.path.exists(path) and test(os.stat(path).st_mode)
 
 
-# Each test of a file, with what it says if it succeeds and if it fails.
+# Each test of a file, with the text of its answer if it succeeds and if it fails.
 FILE_TESTS: dict[str, tuple[Callable[[str], bool], str, str]] = {
     "-e": (os.path.exists, "it exists", "there is nothing of that name"),
     "-a": (os.path.exists, "it exists", "there is nothing of that name"),
@@ -54,7 +54,7 @@ WHOLE_NUMBER = re.compile(r"\s*[-+]?\d{1,18}\s*", re.ASCII)
 
 
 class NoTest(Exception):
-    """The words are no test; the shell says so, and goes on as if it had failed."""
+    """The words are no test. The shell reports an error and goes on, with status 2."""
 
 
 def test(runner: Runner, call: Call) -> int | None:
@@ -85,7 +85,7 @@ def status_of(result: bool | None) -> int | None:
 
 
 def depends(runner: Runner, call: Call, shown: str, result: bool | None) -> bool | None:
-    """A test whose words hold answers of this machine is a question itself: its other result is another answer."""
+    """The result of a test. If its words contain answers of this machine, the test is a question itself."""
     if result is None or not runner.state.may_be_otherwise(call.all_keys):
         return result
     answer = "it is so" if result else "it is not so"
@@ -94,7 +94,7 @@ def depends(runner: Runner, call: Call, shown: str, result: bool | None) -> bool
 
 
 def file_test(runner: Runner, place: Place, sign: str, path: str) -> bool | None:
-    """What this machine says of a file."""
+    """The answer of this machine about a file. None if it is not known."""
     look, yes, no = FILE_TESTS[sign]
     whole = runner.state.path_of(path)
     try:
@@ -119,7 +119,7 @@ def unary(runner: Runner, place: Place, sign: str, text: str) -> bool | None:
 
 
 def binary(dialect: Dialect, left: str, sign: str, right: str) -> bool | None:
-    """Raises NoTest for what is no number."""
+    """Compare two words. None if the result is not known. Raises NoTest if a number is expected and there is none."""
     if sign == "==":
         if dialect is Dialect.DASH:
             raise NoTest
@@ -138,7 +138,7 @@ def is_binary(word: str) -> bool:
 
 
 def either(left: bool | None, right: bool | None) -> bool | None:
-    """Or, where one of both may not be known."""
+    """The logical or. None stands for a value that is not known."""
     return True if True in (left, right) else None if None in (left, right) else False
 
 
@@ -152,7 +152,7 @@ def negated(result: bool | None) -> bool | None:
 
 @dataclass(slots=True)
 class Evaluation:
-    """One pass over the words between [ and ]."""
+    """The evaluation of the words between [ and ], from left to right."""
 
     runner: Runner
     place: Place
@@ -209,7 +209,7 @@ class Evaluation:
 
 
 def bash_test(runner: Runner, command: BashTest, place: Place) -> int | None:
-    """Its words are not split; && and || go on as in a list of commands."""
+    """The status of [[ ]]. Words are not split. && and || stop early, as in a list of commands."""
     try:
         return status_of(evaluate(runner, command.test, place))
     except NoTest:

@@ -1,4 +1,4 @@
-"""What comes out of a script: what it would start, what it asks of this machine, what cannot be known."""
+"""What the evaluation of a script finds: commands, questions to this machine, and doubts."""
 
 import os
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ NO_KEYS: Keys = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something that a script asks of this machine, with what this machine says.
+    """A question of a script to this machine, such as "does this file exist?", and the answer.
 
-    key        the same for the same question
+    key        identifies the question: the same question has the same key
     asked      the words of the script
     answer     of this machine, for the report
-    others     how many other answers there are that would lead somewhere else
-    freezes    the value itself goes on: a unit that holds it does not ask again
-    is_secret  it is in a file that not every user may read
-    is_doubled  it asks again what another question has asked: it has a line of its own only where it decides
+    others     the number of other answers that are possible
+    freezes    the value that the unit would hold; empty if the unit holds none. The unit does not ask again
+    is_secret  whether the answer comes from a file that not every user may read
+    is_doubled  whether another question asks the same. The report then shows it only if the result depends on it
     """
 
     key: str
@@ -38,15 +38,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A command that the script comes to: its words after expansion, where it stands, and what it would inherit.
+    """A command that the script would start: its words after expansion, its place, and what it would inherit.
 
     limits   (name as --rlimit takes it, value), set by ulimit
     umask    "" if the script sets none
-    path     $PATH as the script sets it, "" if it does not
-    keys     of the questions whose answers are in each word
-    exported_keys  the same for exported variables
-    other_keys  the same for limits, umask and folder
-    secret_keys  those among all of these whose answers only some users may read
+    path     $PATH as the script sets it, "" if the script does not set it
+    keys     for each word: the keys of the questions whose answers are in the word
+    exported_keys  the same for each exported variable
+    other_keys  the same for limits, umask and folder together
+    secret_keys  of all these keys, those of questions with a secret answer
     """
 
     words: tuple[str, ...]
@@ -63,13 +63,13 @@ class Started:
 
     @property
     def secret_words(self) -> frozenset[str]:
-        """The words in which something stands that only some users may read."""
+        """The words that contain a secret answer."""
         pairs = zip(self.words, self.keys, strict=False)
         return frozenset(word for word, keys in pairs if not keys.isdisjoint(self.secret_keys))
 
     @property
     def secret_variables(self) -> frozenset[str]:
-        """The exported variables of which the same is true."""
+        """The exported variables that contain a secret answer."""
         return frozenset(name for name, keys in self.exported_keys.items() if not keys.isdisjoint(self.secret_keys))
 
     @property
@@ -79,7 +79,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Something that cannot be known, with the line."""
+    """What the evaluation cannot know, and the line of the script."""
 
     place: Place
     what: str

@@ -1,4 +1,4 @@
-"""What is known of a script while it is evaluated: variables, what it starts, what it asks, what cannot be known."""
+"""The state of a script during its evaluation: variables, commands, questions to this machine, doubts."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -30,29 +30,30 @@ class Function:
 class State:
     """The state of a script that is evaluated.
 
-    world      for questions by key: the number of the other answer that is taken in place of this machine's
+    world      another machine: for the key of a question, the number of its answer. Questions that are not in it have
+               the answer of this machine
     variables  by name; a value may contain UNKNOWN
-    arrays     those of bash, which stand in variables as well, with their first value
-    exported   the names that the programs it starts see
+    arrays     bash arrays by name. Their first value is in `variables` as well
+    exported   the names of the variables that a started program inherits
     export_all, stops_at_failure, stops_at_unset  set -a, -e, -u
-    tested     how many conditions are around what is run: a failure in them stops nothing
+    tested     the number of conditions around the current command. A failure inside a condition stops nothing
     keys       by variable: the questions whose answers are in its value
     other_keys  the questions whose answers are in limits, umask and folder
     argument_keys  the questions whose answers are in the arguments
-    touched    the questions whose answers were used since this was emptied
+    touched    the questions whose answers were used since it was last emptied
     sourcing   the questions that led to the text that is read now
-    commands   what it would start, in order, up to and including the exec
-    uncertain  what it may start, in branches that may run or not
-    doubts     what could not be known on the way
+    commands   the commands that the script starts, in order. The exec is the last
+    uncertain  the commands of branches that may run or not
+    doubts     what the evaluation could not know
     first_arguments  of the script itself
     status     of the last command, None if it is not known
-    returning  a function has come to its `return`
-    loops, functions_around  around the command that runs
-    leaving    rounds of loops that `break` still has to leave; -1 and less for `continue`
-    in_doubt   how many parts around what is run now may run or not
+    returning  whether a function has reached its `return`
+    loops, functions_around  the numbers of loops and functions around the current command
+    leaving    the number of loops that `break` still has to leave; -1 and less for `continue`
+    in_doubt   the number of parts around the current command that may run or not
     printed    the status of the last command substitution
-    local_names  what variables were before the function that runs made them its own
-    more_set   variables that nothing here has set may be set all the same, by what could not be read
+    local_names  the values that the local variables of the current function had before
+    more_set   whether a file that could not be read may have set further variables
     """
 
     host: Host
@@ -97,12 +98,12 @@ class State:
 
     @property
     def stopped(self) -> bool:
-        """Nothing more is run: the script has ended, or the function, or this round of a loop."""
+        """Whether no further command runs: the script has ended, or the function, or this round of a loop."""
         return self.done or self.returning or self.leaving != 0
 
     @property
     def follows_another_answer(self) -> bool:
-        """What is evaluated now rests on an answer that is not this machine's."""
+        """Whether the current part depends on an answer of another machine."""
         return not self.touched.isdisjoint(self.world)
 
     @property
@@ -110,25 +111,25 @@ class State:
         return frozenset(key for key, question in self.questions.items() if question.is_secret)
 
     def told(self, words: list[str], keys: list[Keys]) -> str:
-        """Words for a report that more users read than may read what stands in them."""
+        """The words for a report, with secret answers hidden: more users read the report than the files."""
         secret = self.secret_keys
         return " ".join(
             (word or "''") if found.isdisjoint(secret) else HIDDEN for word, found in zip(words, keys, strict=True)
         )
 
     def may_be_otherwise(self, keys: Keys) -> bool:
-        """What follows from these answers could be something else: they are this machine's, not those of the world."""
+        """Whether other answers to these questions are still to be tried: none of them is set by the world."""
         return bool(keys) and keys.isdisjoint(self.world)
 
     def count(self, place: Place, weight: int = 1) -> None:
-        """One more command or round of a loop. Raises ScriptError."""
+        """Count one more command, or one more round of a loop. Raises ScriptError."""
         self.ran += weight
         if self.ran > MOST_COMMANDS:
             raise ScriptError(place.line, "it runs too many commands")
 
     @contextmanager
     def one_deeper(self, place: Place) -> Iterator[None]:
-        """Around a text or function that another one has run. Raises ScriptError."""
+        """The context of a text or function that another one runs. Raises ScriptError if it is too deep."""
         if self.depth > DEEPEST or self.texts >= MOST_TEXTS:
             raise ScriptError(place.line, "scripts or functions run each other without end")
         self.depth += 1
@@ -144,7 +145,7 @@ class State:
         self.doubts.append(Doubt(place, what.replace(UNKNOWN, "?"), text))
 
     def ask(self, question: Question, here: Answer, *others: Answer) -> Answer:
-        """This machine's answer, or the one that the world has in its place. The question is recorded."""
+        """The answer of the world, or `here`, which is that of this machine. Records the question."""
         self.touched.add(question.key)
         if question.key not in self.questions:
             self.questions[question.key] = question
@@ -167,7 +168,7 @@ class State:
     # --- variables
 
     def make_local(self, name: str) -> None:
-        """The function that runs has this variable for itself."""
+        """Make a variable local to the current function."""
         self.local_names.setdefault(name, self.variables.get(name))
 
     def restore_locals(self) -> None:
@@ -191,7 +192,7 @@ class State:
         self.keys.pop(name, None)
 
     def environment(self) -> dict[str, str]:
-        """What a program started now would inherit of the script's own variables."""
+        """The variables of the script that a program would inherit if it started now."""
         names = self.variables if self.export_all else self.exported
         return {name: self.variables[name] for name in sorted(names) if name in self.variables}
 
@@ -223,7 +224,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a subshell leaves as it was."""
+    """The part of the state that a subshell cannot change for the script around it."""
 
     variables: dict[str, str]
     arrays: dict[str, tuple[str, ...]]

@@ -1,4 +1,4 @@
-"""The options of tcpserver, sslserver and tcpsvd: what each amounts to."""
+"""The options of tcpserver, sslserver and tcpsvd, and what becomes of each."""
 
 import os
 import re
@@ -25,7 +25,7 @@ WAITED = "above it systemd accepts and closes, where {} let clients wait; sockga
 
 @dataclass(slots=True)
 class Listener:
-    """What tcpserver's own options amount to.
+    """The effect of tcpserver's own options.
 
     ident                of sslserver without -r and -R: None, since its versions differ
     client_certificates  sslserver's letter that demands one, "" for none
@@ -64,7 +64,7 @@ class Listener:
 
 
 def option(listener: Listener, letter: str, value: str) -> Answer | None:
-    """One option; the last of several counts. None for what access.py and account.py answer for."""
+    """The answer to one option; the last of several counts. None if access.py or account.py gives the answer."""
     if UNKNOWN in value:
         return approximated("the value cannot be known without running the script: the default is taken")
     handler = HANDLERS[listener.program].get(letter)

@@ -1,4 +1,4 @@
-"""What a script would start if this machine gave another answer to one of its questions.
+"""The servers that a script would start if this machine gave another answer to one of its questions.
 
 The script is evaluated again for each other answer, and for pairs and more where the first one leads to a new
 question. Each question has a line in the report. Where another answer would let in fewer clients, the service is
@@ -56,7 +56,7 @@ def fewer(questions: tuple[Question, ...], difference: str) -> str:
 
 
 def counterpart(server: Started, number: int, others: tuple[Started, ...]) -> Started | None:
-    """The server in another world that stands for this one: with the same last words, or at the same place."""
+    """The server of another world that corresponds to this one: it has the same last words, or the same place."""
     return next((other for other in others if other.words[-1:] == server.words[-1:] and other.place == server.place),
                 others[number] if number < len(others) else None)  # fmt: skip
 
@@ -64,7 +64,7 @@ def counterpart(server: Started, number: int, others: tuple[Started, ...]) -> St
 def consequence(
     question: Question, servers: tuple[Started, ...], elsewhere: list[Elsewhere], used: frozenset[str]
 ) -> Answer:
-    """What this machine says, and what follows from it."""
+    """The answer of this machine, and the effect of it."""
     frozen = bool(question.freezes) and question.key in used
     if frozen:
         return approximated(f"{question.answer}; the unit keeps that, and {question.freezes} no longer counts")
@@ -90,5 +90,5 @@ def inherited(server: Started) -> tuple[object, ...]:
 
 
 def told(server: Started) -> str:
-    """The words of a server for the report, without what only some users may read."""
+    """The words of a server for the report, with secrets hidden."""
     return shown([HIDDEN if word in server.secret_words else word for word in server.words])

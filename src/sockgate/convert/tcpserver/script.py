@@ -1,4 +1,4 @@
-"""A run script: the servers that it starts, and everything in it that no unit carries."""
+"""A run script: the servers that it starts, and the parts of it that no unit can do."""
 
 import os
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def read_script(path: str, host: Host, report: Report) -> list[Service]:
 
 
 def again(shell: State, path: str) -> Callable[[World], State]:
-    """The same script, with other answers of this host. Where it is no script then, it starts nothing."""
+    """The same script with other answers of this host. It starts nothing if these answers make it unreadable."""
     folder = os.path.dirname(os.path.abspath(path))
 
     def evaluate_in(world: World) -> State:
@@ -68,7 +68,7 @@ def again(shell: State, path: str) -> Callable[[World], State]:
 
 
 def as_a_service(path: str, host: Host) -> tuple[State, tuple[Answer, Place] | None]:
-    """As a supervisor runs it, without arguments; if that starts no server, as init does: `SCRIPT start`."""
+    """Run it without arguments, as a supervisor does. If that starts no server, run it as init does: `SCRIPT start`."""
     folder = os.path.dirname(os.path.abspath(path))
     shell = State(host, folder)
     failure = evaluate(shell, path)
@@ -85,7 +85,7 @@ def starts_servers(shell: State) -> bool:
 
 
 def evaluate(shell: State, path: str) -> tuple[Answer, Place] | None:
-    """Read the script; the reason if it cannot be read."""
+    """Evaluate the script. Return the reason and its place if it cannot be read, else None."""
     try:
         evaluate_script(shell, path)
     except Unreadable as error:
@@ -111,13 +111,13 @@ def nothing_starts(shell: State, name: str, path: str) -> Entry:
 
 
 def name_of(path: str) -> str:
-    """/etc/service/qmail-smtpd/run is qmail-smtpd; a run script under another name is itself."""
+    """The name of the service: qmail-smtpd for /etc/service/qmail-smtpd/run, else the name of the file."""
     folder, _, base = os.path.abspath(path).rpartition("/")
     return folder.rpartition("/")[2] if base == "run" else base
 
 
 def port_of(command: Started) -> str:
-    """What tells the servers of one script apart."""
+    """The port, which tells the servers of one script apart."""
     at = server_at(command.words) or 0
     program = command.words[at].rpartition("/")[2]
     try:

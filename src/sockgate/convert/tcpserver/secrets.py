@@ -1,4 +1,4 @@
-"""What a script reads from files that only some users may read, and every user could read in a unit."""
+"""Secrets of a script. They are in files that only some users may read, and every user can read a unit."""
 
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ def tell_options(command: Started, gate: list[tuple[str, str | None]], answers: 
 
 
 def hidden(command: Started, answers: Answers) -> Answers:
-    """The answers without what only some users may read."""
+    """The answers without their secrets."""
     texts = {word for word in command.secret_words if len(word) >= SHORTEST}
     texts |= {command.exported[name] for name in command.secret_variables if len(command.exported[name]) >= SHORTEST}
     texts |= {word.partition("=")[2] for word in texts if len(word.partition("=")[2]) >= SHORTEST}

@@ -25,7 +25,7 @@ RELAYS, REFUSES = "RELAYCLIENT", "RBLSMTPD"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What decides which clients a command line lets in.
+    """The parts of a command line that decide which clients come in.
 
     options    the letters of options that refuse clients
     unknown    a word that may be such an option, "" if there is none
@@ -71,7 +71,7 @@ def starts(host: Host, access: Access) -> bool:
 
 
 def stricter(host: Host, one: Started, other: Started) -> str:
-    """What lets the other one let in fewer clients, for the report; "" if nothing does."""
+    """Why the other command line lets in fewer clients, for the report. "" if it does not."""
     here, there = access_of(one), access_of(other)
     if here is None or (there and not there.unknown and not starts(host, there)):
         return ""  # one is not converted anyway, or the other serves no client
@@ -92,7 +92,7 @@ def stricter(host: Host, one: Started, other: Started) -> str:
 
 
 def is_narrower(here: str, there: str) -> bool:
-    """Whether clients reach this host, and not that one."""
+    """Whether some clients reach this listening address and not the other one."""
     if there in WILDCARDS:
         return here in BOTH_FAMILIES and there not in BOTH_FAMILIES
     return here in WILDCARDS or (is_loopback(there) and not is_loopback(here))

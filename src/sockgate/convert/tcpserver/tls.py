@@ -1,4 +1,4 @@
-"""sslserver's own part: the variables that name its certificate, and what stunnel makes of them.
+"""The TLS settings of sslserver, in variables and options, as settings of stunnel.
 
 As ucspi-ssl 0.70 (Superscript) and 0.80 to 0.95 (Fehcom) read them: the options of both together, where they agree.
 """
@@ -199,7 +199,7 @@ def authorities_of(listener: Listener, values: dict[str, str], answers: Answers)
 
 
 def why_not(listener: Listener, values: dict[str, str], demand: str) -> str:
-    """What else a certificate was checked for, which stunnel cannot check. "" for nothing."""
+    """A check of the certificate that stunnel cannot do, for the report. "" if there is none."""
     if demand in "iz" and listener.lookup:
         return (
             "the name in the client's certificate had to be its host name, which stunnel does not ask: add -H (or "
