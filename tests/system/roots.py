@@ -38,6 +38,7 @@ BASE = (
 MORE = (
     *BASE,
     "daemontools", "runit", "ipsvd",  # run scripts and the programs in their chains
+    "socat", "ncat", "s6",  # further programs that start servers, and one that compiles rules
     "haproxy", "stunnel4", "openssl",  # proxies, what ends TLS, and what makes certificates
     "rbldnsd",  # DNS lists
     "fail2ban", "nftables",
