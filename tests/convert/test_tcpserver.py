@@ -7,7 +7,7 @@ import pytest
 from sockgate.convert import programs
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
-from sockgate.convert.tcpserver.options import HANDLERS, WITH_VALUE, WITHOUT_VALUE
+from sockgate.convert.tcpserver.forms import FORMS
 from sockgate.host.host import Host
 from sockgate.units.writer import format_unit
 
@@ -74,7 +74,8 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
         ("sudo A=b tcpserver -RH 0 7 /bin/cat", "sudo: variables in front of the program are not converted; write env "
          "behind sudo"),
         ("start-stop-daemon --start tcpserver -RHl0 0 7 /bin/cat", "start-stop-daemon: it starts no program"),
-        ("/bin/cat", "nothing in it starts tcpserver, sslserver or tcpsvd"),
+        ("/bin/cat", "nothing in it starts tcpserver, sslserver, tcpsvd, udpsvd, s6-tcpserver, s6-tcpserver4, "
+         "s6-tcpserver6, socat or ncat"),
     ],
 )  # fmt: skip
 def test_script_is_refused(line: str, reason: str, tmp_path: Path) -> None:
@@ -123,9 +124,8 @@ def test_the_account_of_tcpsvd_has_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "s6-tcpserver -c 40 0.0.0.0 25 s6-tcpserver-access -i rules /bin/cat", "s6-tlsserver 0 465 /bin/cat",
-        "s6-ipcserver /run/x /bin/cat", "socat TCP-LISTEN:25,fork EXEC:/bin/cat", "ncat -l -k -e /bin/cat 25",
-        "env A=b s6-tcpserver 0 25 /bin/cat", "busybox udpsvd 0 69 /bin/cat", "/usr/sbin/xinetd -dontfork",
+        "s6-tlsserver 0 465 /bin/cat", "s6-ipcserver /run/x /bin/cat", "env A=b s6-ipcserver /run/x /bin/cat",
+        "sslsvd 0 465 /bin/cat", "nc -l -p 25 -e /bin/cat", "faucet 25 /bin/cat", "/usr/sbin/xinetd -dontfork",
     ],
 )  # fmt: skip
 def test_another_program_that_listens_is_refused_by_its_name(line: str, tmp_path: Path) -> None:
@@ -204,16 +204,6 @@ def test_what_the_script_runs_first_is_reported(tmp_path: Path) -> None:
 
 def texts(conversion: Conversion, outcome: Outcome) -> list[str]:
     return [entry.text for entry in conversion.report.entries if entry.outcome is outcome]
-
-
-@pytest.mark.parametrize("option", ["-i ./peers", "-x peers.cdb"])
-def test_instructions_of_tcpsvd_decide_who_gets_in_and_are_refused(option: str, tmp_path: Path) -> None:
-    conversion = convert(tmp_path, f"tcpsvd {option} 0 7 /bin/cat")
-    assert conversion.units == ()
-    assert texts(conversion, Outcome.REFUSED) == [
-        "instructions of tcpsvd are not read: write them as rules of tcprules and add --rules; the service is not "
-        "converted"
-    ]
 
 
 def test_a_banner_is_taken_over_as_it_is(tmp_path: Path) -> None:
@@ -299,8 +289,9 @@ def test_nice_beyond_the_limit_is_the_limit(tmp_path: Path) -> None:
 
 
 def test_every_option_of_each_server_has_its_row() -> None:
-    for program, known in HANDLERS.items():
-        assert set(WITH_VALUE[program] + WITHOUT_VALUE[program]) == set(known)
+    for program, form in FORMS.items():
+        if form.parse is None:
+            assert set("".join(form.letters)) == form.handlers.keys(), program
 
 
 def test_that_the_machines_own_name_is_not_looked_up_is_said(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The result of one run of the converter: the services, their units, and the report."""
 
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from ..core.options import parse
 from ..host.host import Host
 from ..units.model import UnitFile
 from ..units.writer import format_unit
+from . import rules_text
 from .engines import AUTO, with_engine
 from .extra_files import ExtraFile
 from .file_access import remedy, runs_as_root, unreadable
@@ -91,7 +93,7 @@ def check_gate(service: Service, host: Host, report: Report) -> None:
     A missing file may come later. Until then the gate refuses every client, and the report says so.
     """
     try:
-        gate = Gate(parse([*gate_words(service), "--", *map(str, service.command)]))
+        gate = gate_of(service)
         texts = (
             [] if runs_as_root(service) else [remedy(service, path) for path in unreadable(service, gate.files, host)]
         )
@@ -107,6 +109,20 @@ def is_told(error: ConfigError, service: Service, report: Report) -> bool:
     file = error.cause.file if error.cause else ""
     entries = (entry for entry in report.entries if entry.outcome is Outcome.BROKEN)
     return bool(file) and any(entry.service == service.old_name and file in " ".join(entry.became) for entry in entries)
+
+
+def gate_of(service: Service) -> Gate:
+    """The gate of the unit. A file of rules that the conversion makes is not there yet, and has a place for now."""
+    words = gate_words(service)
+    if not service.rules:
+        return Gate(parse([*words, "--", *map(str, service.command)]))
+    path = rules_text.path_of(service.name)
+    with tempfile.NamedTemporaryFile("w", suffix=".rules") as file:
+        file.write("".join(f"{rule}\n" for rule in service.rules))
+        file.flush()
+        gate = Gate(parse([*(file.name if word == path else word for word in words), "--", *map(str, service.command)]))
+        del gate.sources[file.name]
+        return gate
 
 
 def build(services: Iterable[Service], report: Report, host: Host, engine: str = AUTO) -> Conversion:

@@ -71,6 +71,7 @@ class Service:
     secrets           (name, value) of variables that only root may read; they go to their own file
     pass_env          the only inherited variables that are kept; None for all
     gate              (gate option, value or None) that the service needs; without options it has no gate
+    rules             rules of tcprules for a file of its own, () for none
     needs_gate        whether it has a gate even without options, for the gate's variables
     options_from      a variable of the unit that holds further gate options, "" for none
     unit              further directives of [Unit] of the service
@@ -102,6 +103,7 @@ class Service:
     secrets: tuple[tuple[str, str], ...] = ()
     pass_env: tuple[str, ...] | None = None
     gate: tuple[tuple[str, str | None], ...] = ()
+    rules: tuple[str, ...] = ()
     needs_gate: bool = False
     options_from: str = ""
     unit: tuple[tuple[str, Value], ...] = ()
@@ -119,7 +121,7 @@ class Service:
     def gated(self) -> bool:
         """Whether it has a gate. A gate can also set argv[0]: setpriv cannot, and env(1) only from coreutils 9.5 on."""
         renamed = self.clear_groups and bool(self.argv0)
-        return self.needs_gate or bool(self.gate) or self.pass_env is not None or renamed
+        return self.needs_gate or bool(self.gate) or bool(self.rules) or self.pass_env is not None or renamed
 
     @property
     def takes_connections(self) -> bool:

@@ -11,7 +11,7 @@ from ..host.host import Host
 from ..units import resident
 from ..units.envfile import format_assignment
 from ..units.model import Command, Directive, Environment, File, Section, UnitFile, Variable, Word, section
-from . import stunnel
+from . import rules_text, stunnel
 from .extra_files import FOLDER, ExtraFile
 from .input_files import printable
 from .service import LARGEST, NO_LIMIT, Engine, Service
@@ -56,6 +56,8 @@ def extra_files(service: Service) -> tuple[ExtraFile, ...]:
         account = (service.user, service.group)
         words = list(map(literal_word, service.command))
         files.append(stunnel.config_file(service.name, service.place, service.tls, account, words, service.argv0))
+    if service.rules:
+        files.append(rules_text.rules_file(service.name, service.place, service.rules))
     if service.secrets:
         lines = [f"# Converted from {printable(str(service.place))} by sockgatectl; see sockgate-migrating(7).\n"]
         lines += [format_assignment(name, value) for name, value in service.secrets]
@@ -213,6 +215,8 @@ def started(service: Service, host: Host) -> list[Word]:
 def gate_words(service: Service) -> list[str]:
     """The gate's options. What the server alone needs is set by the gate, which would not start under all limits."""
     words = ["--name", service.name]
+    if service.rules:
+        words += ["--rules", rules_text.path_of(service.name)]
     for option, value in service.gate:
         words += [option] if value is None else given(option, value)
     if service.pass_env is not None:

@@ -11,6 +11,7 @@ from ..atomic_write import FileAccess, link_once, write_atomically
 from ..convert.conflicts import MASKED, local_drop_ins, vendor_drop_ins
 from ..convert.result import Conversion
 from ..convert.service import DATAGRAM, Service
+from ..convert.starters import SERVERS
 from ..core import ConfigError, SystemFailure
 from ..host.host import is_active
 from ..host.ports import MANAGER, Endpoint, Process, holders, parse_listen, sockets_on
@@ -21,7 +22,8 @@ from .old_daemons import old_daemon
 
 # The names of the processes that have the ports of a program's configuration.
 FAMILIES = {
-    "tcpserver": ("tcpserver", "sslserver", "tcpsvd"),
+    # s6-tcpserver becomes one of the last three
+    "tcpserver": (*SERVERS, "busybox", "s6-tcpserverd", "s6-tcpserver4d", "s6-tcpserver6d"),
     "inetd": ("inetd", "inetutils-inetd"),
 }
 

@@ -125,7 +125,8 @@ KINDS: dict[str, tuple[type, ...]] = {
     "ListenSequentialPacket", "ListenStream", "LoadCredential", "LogRateLimitIntervalSec", "MaxConnections",
     "MaxConnectionsPerSource", "Nice", "NoDelay", "OOMPolicy", "PollLimitBurst", "PollLimitIntervalSec", "PrivateTmp",
     "ProtectControlGroups", "ProtectSystem", "ReceiveBuffer", "Restart", "RestartPreventExitStatus",
-    "SELinuxContextFromNet", "SendBuffer", "SocketUser", "StandardError", "StandardInput", "StartLimitIntervalSec",
+    "SELinuxContextFromNet", "SendBuffer", "SocketUser", "StandardError", "StandardInput", "StandardOutput",
+    "StartLimitIntervalSec",
     "SuccessExitStatus", "SyslogFacility", "SyslogIdentifier", "SyslogLevel", "SyslogLevelPrefix", "TasksMax",
     "TimeoutStopSec", "TriggerLimitBurst", "TriggerLimitIntervalSec", "Type", "UMask", "User", "WantedBy",
 ), TEXT)  # fmt: skip

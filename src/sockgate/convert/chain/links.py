@@ -8,6 +8,7 @@ from ..outcomes import Answer, approximated, blocked, translated
 from ..shell.parser import ASSIGNMENT
 from .identity import envuidgid, known_account, setuidgid, su, sudo, uid_variables
 from .peeling import BadLink, Chain, Link, Result, Stays, first, flags_of
+from .s6_access import s6_tcpserver_access
 
 # softlimit(8) and chpst(8): the limits that each option sets
 SOFTLIMITS = {
@@ -18,7 +19,9 @@ CHPST_LIMITS = {
     "m": ("data", "stack", "memlock", "as"), "d": ("data",), "o": ("nofile",), "p": ("nproc",), "f": ("fsize",),
     "c": ("core",), "t": ("cpu",), "r": ("rss",),
 }  # fmt: skip
-OF_BUSYBOX = frozenset(("tcpsvd", "softlimit", "setuidgid", "envuidgid", "envdir", "env", "nice", "chpst", "setsid"))
+OF_BUSYBOX = frozenset(
+    ("tcpsvd", "udpsvd", "softlimit", "setuidgid", "envuidgid", "envdir", "env", "nice", "chpst", "setsid")
+)
 STAYS = "stays in front of the server, and must stay installed"
 
 
@@ -242,6 +245,7 @@ def busybox(chain: Chain, words: list[str]) -> Result:
     """busybox PROGRAM: the program stands behind it."""
     if chain.behind or not words or words[0] not in OF_BUSYBOX:
         raise Stays
+    chain.is_busybox = True
     return words, [translated(text=f"{words[0]} of busybox")]
 
 
@@ -268,6 +272,7 @@ LINKS: dict[str, Link] = {
     "s6-setuidgid": setuidgid,
     "s6-envuidgid": envuidgid,
     "s6-softlimit": softlimit,
+    "s6-tcpserver-access": s6_tcpserver_access,
 }
 # What may stand between xinetd or inetd and the server, and is better done by the gate.
 GATE_LINKS = {name: LINKS[name] for name in ("tcp-env", "relaycheck", "softlimit")}

@@ -23,6 +23,9 @@ class Chain:
     cleared        whether env - came last, so that no exported variable is left
     limits_stay    whether links that set limits stay in front of the server: stunnel would not start under all limits
     in_folders     the variables in the folders of envdir, as they are now
+    socket         directives of the socket
+    rules_text     rules for a file of the unit's own, made of those of the old program
+    is_busybox     whether the next program is one of busybox
     keep           links that stay in front of the server, because they read files when they run (envdir)
     """
 
@@ -41,6 +44,9 @@ class Chain:
     pass_env: tuple[str, ...] | None = None
     gate: list[tuple[str, str | None]] = field(default_factory=list)
     directives: list[tuple[str, str]] = field(default_factory=list)
+    socket: list[tuple[str, str]] = field(default_factory=list)
+    rules_text: tuple[str, ...] = ()
+    is_busybox: bool = False
     keep: list[str] = field(default_factory=list)
     in_folders: dict[str, str] = field(default_factory=dict)
     argv0: str = ""

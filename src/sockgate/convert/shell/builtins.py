@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable
 
 from ..input_files import UNKNOWN, Unreadable
+from ..starters import names_a_server
 from .conditions import test
 from .findings import NO_KEYS, Question, is_secret
 from .limits import ulimit, umask
 from .runner import Call, Runner
-from .starting import names_a_server, start
+from .starting import start
 from .syntax import Dialect, ScriptError
 
 OK, FAILED, WRONG, NOT_FOUND = 0, 1, 2, 127

@@ -1,9 +1,10 @@
 """What a script starts: programs, and shells with a script of their own behind -c."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..input_files import UNKNOWN, Place
+from ..starters import SERVERS, base_name, names_a_server
 from .findings import NO_KEYS, Question, Started, is_secret
 from .parser import ASSIGNMENT
 from .runner import Call, Runner
@@ -11,12 +12,7 @@ from .state import State
 from .syntax import Dialect, Word
 
 SHELLS = frozenset(("sh", "bash", "dash", "ksh"))
-SERVERS = frozenset(("tcpserver", "sslserver", "tcpsvd"))
 ENVDIRS = ("envdir", "s6-envdir")
-
-
-def base_name(word: str) -> str:
-    return word.rpartition("/")[2]
 
 
 def start(runner: Runner, call: Call) -> None:
@@ -110,10 +106,6 @@ def script_of_su(words: list[str]) -> tuple[list[str], str, str] | None:
     return (["su", users[0]] if users else []), shell, script
 
 
-def starts_a_server(words: Iterable[Word]) -> bool:
+def starts_a_server(words: Sequence[Word]) -> bool:
     """Whether one of them is a server whose output a pipeline takes to a logger."""
-    return names_a_server(word.text for word in words)
-
-
-def names_a_server(words: Iterable[str]) -> bool:
-    return any(base_name(word) in SERVERS for word in words)
+    return names_a_server([word.text for word in words])

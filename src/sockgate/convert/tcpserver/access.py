@@ -65,7 +65,9 @@ def lookups(listener: Listener, answers: Answers) -> None:
     if listener.ident:
         answers.append(("-r", translated(*ident(listener))))
     if listener.local_name is None:
-        text = "tcpserver looked up the machine's own name for TCPLOCALHOST; none is now: add --local-name NAME"
+        text = (
+            f"{listener.program} looked up the machine's own name for TCPLOCALHOST; none is now: add --local-name NAME"
+        )
         answers.append(("without -l", approximated(text)))
 
 

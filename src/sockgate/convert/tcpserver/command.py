@@ -1,24 +1,28 @@
 """One command line of a run script: programs in front, tcpserver with its options, programs behind, the server."""
 
 import os
+from collections.abc import Iterator
 
 from ...host.host import Host
 from ...units.model import Folder, Value
 from ..accounts import by_setpriv
 from ..chain.links import LINKS
-from ..chain.peeling import BadLink, Chain, flags_of, peel
+from ..chain.peeling import BadLink, Chain, peel
 from ..outcomes import Answer, approximated, blocked, broken, entry_of, translated
 from ..report import Report
-from ..service import Service
+from ..service import DATAGRAM, STREAM, Service
 from ..shell.findings import Started
+from ..starters import HOST_PORT_PROGRAM, SERVERS, base_name, server_at
 from ..unit_names import unit_stem
 from .access import access, folders, lookups
-from .account import run_as
-from .command_words import ACCOUNT, HOST_PORT_PROGRAM, SERVERS, is_known, number_of, server_at, shown
+from .account import RunAs, run_as
+from .command_words import ACCOUNT, is_known, number_of, shown
 from .families import check_letters, listen_on
+from .forms import Form, form_of, is_busybox, option, written
 from .kept_programs import report_kept
-from .options import DEFAULT_CONCURRENCY, HARMLESS, WITH_VALUE, WITHOUT_VALUE, Listener, limit_of, option
+from .options import HARMLESS, Listener, Options
 from .secrets import hidden, keep_apart, tell_options, words_apart
+from .socat import BUILTIN
 from .tls import behind_stunnel
 
 Answers = list[tuple[str, Answer]]
@@ -45,12 +49,13 @@ def build(name: str, command: Started, host: Host, answers: Answers) -> Service 
     answers += [("in front of the server", answer) for answer in links]
     if any(answer.blocks for answer in links):
         return None
-    program = words[0].rpartition("/")[2] if words else ""
+    program = base_name(words[0]) if words else ""
     if program not in SERVERS:
-        answers.append((shown(words), blocked(f"{program!r} in front of tcpserver is not known")))
+        answers.append((shown(words), blocked(f"{program!r} in front of {server_of(command)} is not known")))
         return None
+    form = form_of(words, is_busybox=is_busybox(chain, words[0]))
     try:
-        options, rest = flags_of(words[1:], WITH_VALUE[program], WITHOUT_VALUE[program])
+        options, rest = form.take_apart(words[1:])
     except BadLink as error:
         answers.append((shown(words), blocked(f"{program}: {error}")))
         return None
@@ -61,16 +66,21 @@ def build(name: str, command: Started, host: Host, answers: Answers) -> Service 
         text = f"the word {shown([unknown])!r} cannot be known without running the script; write its value out"
         answers.append((shown(command.words), blocked(text)))
         return None
-    listener = listener_of(words[0], chain, options, answers)
+    listener = listener_of(form, words[0], chain, options, answers)
     if len(rest) < HOST_PORT_PROGRAM:
         answers.append((shown(words), blocked(f"{program}: host, port or program is missing")))
         return None
     return record(name, command, listener, [number_of(host, word) for word in rest], answers)
 
 
-def is_sslserver(command: Started) -> bool:
+def server_of(command: Started) -> str:
+    """The name of the program that listens, "" for none."""
     at = server_at(command.words)
-    return at is not None and command.words[at].rpartition("/")[2] == "sslserver"
+    return "" if at is None else base_name(command.words[at])
+
+
+def is_sslserver(command: Started) -> bool:
+    return server_of(command) == "sslserver"
 
 
 def is_decisive(letter: str, value: str) -> bool:
@@ -78,22 +88,24 @@ def is_decisive(letter: str, value: str) -> bool:
     return letter not in HARMLESS and not (letter in "ug" and ACCOUNT.fullmatch(value))
 
 
-def listener_of(path: str, chain: Chain, options: list[tuple[str, str]], answers: Answers) -> Listener:
-    """The options of tcpserver. path: as it is written."""
-    program = path.rpartition("/")[2]
+def listener_of(form: Form, path: str, chain: Chain, options: Options, answers: Answers) -> Listener:
+    """The options of the program that listens. path: as it is written."""
+    program = base_name(path)
     binary = os.path.normpath(os.path.join(chain.folder, chain.host.program(path, chain.path)))
-    listener = Listener(chain.host, program, chain.folder, chain, DEFAULT_CONCURRENCY[program], binary=binary)
-    if program == "tcpsvd":
+    listener = Listener(chain.host, program, chain.folder, chain, form.concurrency, binary=binary)
+    if not form.looks_up:
         listener.lookup = listener.ident = False
+    if not form.names_itself:
+        listener.local_name = ""
     if program == "sslserver":
         listener.ident = None
         listener.socket = [("NoDelay", "yes")]  # its default, although its manual says otherwise
-    for letter, value in options:
-        answer = option(listener, letter, value)
+    listener.given = frozenset(name for name, _ in options)
+    for name, value in options:
+        answer = option(form, listener, name, value)
         if answer:
-            answers.append((shown([f"-{letter} {value}".rstrip()]), answer))
-    if not any(letter == "c" for letter, _ in options):
-        answers.append(("without -c", limit_of(listener, f"{listener.concurrency} is its default")))
+            answers.append((shown([written(program, name, value)]), answer))
+    answers += form.finish(listener)
     return listener
 
 
@@ -123,20 +135,36 @@ def record(name: str, command: Started, listener: Listener, rest: list[str], ans
     tell_options(command, gate, answers)
     service = Service(
         name=unit_stem(name), old_name=name, place=command.place, listens=(listen,),
-        ipv6_only="both" if listen.is_ipv6 else "",
+        wait=listen.kind == DATAGRAM, ipv6_only=(listener.ipv6_only or "both") if listen.is_ipv6 else "",
         command=(*inside.keep, path, *words), argv0=inside.argv0 or name_of(inside, server, path),
         user=account.user, group=account.group, clear_groups=account.clear_groups,
         limits=tuple({**chain.limits, **inside.limits}.items()),
         environment=tuple(own.items()), secrets=tuple({**secrets, **secret_words}.items()), pass_env=chain.pass_env,
-        gate=tuple(gate), needs_gate=True, socket=tuple(listener.socket),
-        directives=tuple(directives(command, chain, inside, server, answers)),
+        rules=listener.rules_text or inside.rules_text,
+        gate=tuple(gate), needs_gate=listen.kind == STREAM, socket=(*listener.socket, *inside.socket),
+        directives=(*directives(command, chain, inside, server, answers), *own_directives(listener, account, server)),
         max_connections=listener.concurrency, max_per_source=listener.per_source,
-        resident_because=f"{listener.program} was one process for all clients, too, and let them wait above its limit",
+        resident=listener.resident, resident_because=because(listener),
     )  # fmt: skip
     if not is_sslserver(command):
         return service
     given = {**({} if chain.cleared else command.exported), **chain.environment, **chain.in_folders}
     return behind_stunnel(service, listener, given, inside.argv0, answers)
+
+
+def because(listener: Listener) -> str:
+    """Why the service is served by one process for all clients."""
+    text = f"{listener.program} was one process for all clients, too"
+    waits = listener.concurrency is not None and not listener.resident
+    return f"{text}, and let them wait above its limit" if waits else text
+
+
+def own_directives(listener: Listener, account: RunAs, server: list[str]) -> Iterator[tuple[str, Value]]:
+    """What follows from the program that listened."""
+    if listener.program == "udpsvd":
+        yield "StandardOutput", "journal"  # it made descriptor 1 of the server the log
+    if server[0] == BUILTIN and not account.user:
+        yield "DynamicUser", "yes"
 
 
 def directives(
@@ -175,6 +203,10 @@ def name_of(inside: Chain, server: list[str], path: str) -> str:
 
 
 def server_path(host: Host, inside: Chain, server: list[str], answers: Answers) -> str:
+    if server[0] == BUILTIN:
+        path = f"{host.programs}/{BUILTIN}"
+        answers.append((shown(server[1:]), translated(" ".join(server))))
+        return path
     path = host.program(server[0], inside.path)
     if "/" in server[0] and not path.startswith("/"):
         path = os.path.normpath(f"{inside.folder}/{path}")

@@ -4,44 +4,34 @@ import re
 
 from ...host.host import Host
 from ..input_files import ACCOUNT_MARK, UNKNOWN
+from ..starters import base_name
 
-SERVERS = ("tcpserver", "sslserver", "tcpsvd")
-OF_S6 = "its rules are not those of tcprules: write them anew as a text of rules, and the line for tcpserver"
-FORKS = "if each client gets a process, write it as `tcpserver 0 PORT PROGRAM`"
 # Other programs that listen and start servers, with what to do about each.
 OTHER_SERVERS = {
-    "s6-tcpserver": OF_S6,
-    "s6-tcpserver4": OF_S6,
-    "s6-tcpserver6": OF_S6,
-    "s6-tlsserver": OF_S6,
-    "s6-ipcserver": "it listens on a path: write ListenStream=PATH by hand",
-    "udpsvd": "it starts a server that takes datagrams: write ListenDatagram= by hand",
-    "socat": FORKS,
-    "ncat": FORKS,
-    "nc": FORKS,
-    "systemd-socket-activate": "write ListenStream= and the program by hand",
-    "faucet": FORKS,
-    "micro-inetd": FORKS,
-    "tcp-socket-listen": FORKS,
+    "s6-tlsserver": "it ends TLS itself, and no unit does",
+    "s6-ipcserver": "it listens on a path, and its server reads IPCREMOTEEUID, which nothing here sets",
+    "s6-ipcserverd": "it listens on a path, and its server reads IPCREMOTEEUID, which nothing here sets",
+    "s6-tcpserverd": "it takes a socket that another program made: convert a line of s6-tcpserver",
+    "s6-tcpserver4d": "it takes a socket that another program made: convert a line of s6-tcpserver",
+    "s6-tcpserver6d": "it takes a socket that another program made: convert a line of s6-tcpserver",
+    "sslsvd": "it ends TLS itself, and no unit does",
+    "nc": "it serves one client after the other, and then ends",
+    "nc.traditional": "it serves one client after the other, and then ends",
+    "nc.openbsd": "it serves one client after the other, and then ends",
+    "systemd-socket-activate": "it is for tests; a socket unit does the same",
+    "faucet": "its options are not known here",
+    "micro-inetd": "its options are not known here",
+    "tcp-socket-listen": "its options are not known here",
     "xinetd": "convert its configuration with `sockgatectl convert xinetd`",
     "inetd": "convert its configuration with `sockgatectl convert inetd`",
     "couriertcpd": "convert its settings with `sockgatectl convert couriertcpd`",
 }
 ACCOUNT = re.compile(f"{ACCOUNT_MARK}([ug])([^{ACCOUNT_MARK}]*){ACCOUNT_MARK}")
-HOST_PORT_PROGRAM = 3
-
-
-def server_at(words: tuple[str, ...]) -> int | None:
-    """Where tcpserver stands, None if this starts none: `killall tcpserver` names it only."""
-    for at, word in enumerate(words):
-        if word.rpartition("/")[2] in SERVERS:
-            return at if len(words) - at > HOST_PORT_PROGRAM or at == 0 else None
-    return None
 
 
 def other_server(words: tuple[str, ...]) -> str:
     """The name of another program that listens and starts servers; "" if this starts none."""
-    return next((name for word in words if (name := word.rpartition("/")[2]) in OTHER_SERVERS), "")
+    return next((name for word in words if (name := base_name(word)) in OTHER_SERVERS), "")
 
 
 def shown(words: tuple[str, ...] | list[str]) -> str:

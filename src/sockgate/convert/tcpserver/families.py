@@ -5,7 +5,8 @@ import re
 from ..assigned_ports import port_of
 from ..outcomes import Answer, approximated, blocked, translated
 from ..program_files import content_of
-from ..service import STREAM, Listen, endpoint
+from ..service import DATAGRAM, STREAM, Listen, endpoint
+from ..starters import S6
 from .options import Listener
 
 Answers = list[tuple[str, Answer]]
@@ -18,7 +19,8 @@ USAGE = re.compile(rb"tcpserver: usage: tcpserver \[ -(\w+)")
 def listen_on(listener: Listener, name: str, port_name: str, answers: Answers) -> Listen | None:
     """The socket for a host and a port; None if there is none."""
     host = listener.host
-    number, problem = port_of(host, port_name, "tcp")
+    kind, protocol = (DATAGRAM, "udp") if listener.program == "udpsvd" else (STREAM, "tcp")
+    number, problem = port_of(host, port_name, protocol)
     what = f"{name} {port_name}"
     if problem is not None:
         answers.append((what, problem))
@@ -27,7 +29,9 @@ def listen_on(listener: Listener, name: str, port_name: str, answers: Answers) -
     if name in WILDCARDS:
         address, answer = wildcard(listener, number)
         answers.append((what, answer))
-        return Listen(STREAM, address)
+        return Listen(kind, address)
+    if name == "::" and listener.program in S6:
+        listener.ipv6_only = "ipv6-only"
     if name in BOTH:
         address = str(number)
     else:
@@ -38,8 +42,8 @@ def listen_on(listener: Listener, name: str, port_name: str, answers: Answers) -
         address = endpoint(found, number)
         if found != name:
             answers.append((name, approximated(f"{name!r} is {found} now, and the unit keeps it")))
-    answers.append((what, translated(f"ListenStream={address}")))
-    return Listen(STREAM, address)
+    answers.append((what, translated(f"{kind}={address}")))
+    return Listen(kind, address)
 
 
 def wildcard(listener: Listener, number: int) -> tuple[str, Answer]:
@@ -49,6 +53,10 @@ def wildcard(listener: Listener, number: int) -> tuple[str, Answer]:
         return ipv4, translated(f"ListenStream={ipv4}", text="IPv4 alone, by -4")
     if listener.mapped:
         return both, translated(f"ListenStream={both}", text="both families, by -6")
+    if listener.program == "udpsvd":
+        return ipv4, translated(f"ListenDatagram={ipv4}")
+    if listener.family == "6" or (listener.program == "ncat" and not listener.family):
+        return both, translated(f"ListenStream={both}")
     if listener.program != "tcpserver":
         return ipv4, translated(f"ListenStream={ipv4}")
     letters = option_letters(listener)

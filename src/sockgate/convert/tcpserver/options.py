@@ -10,16 +10,11 @@ from ...core import UsageError
 from ...host.host import Host
 from ..chain.identity import known_account
 from ..chain.peeling import Chain
-from ..input_files import UNKNOWN
 from ..outcomes import Answer, approximated, blocked, by_engine, ignored, translated
 from .command_words import number_of
 
-# sslserver: those of ucspi-ssl 0.70 and of 0.80 to 0.95 together; no letter has two meanings in them.
-WITH_VALUE = {"tcpserver": "cxBbgultI", "sslserver": "cxBbgultTw", "tcpsvd": "cCbulixt"}
-WITHOUT_VALUE = {"tcpserver": "qQvXU1oOdDhHpPrR46", "sslserver": "qQvVXU1oOdDhHpPrR46seESnNzZmiIaA3", "tcpsvd": "vEhp"}
 # Options whose value decides neither who gets in nor what the server may do.
 HARMLESS = frozenset("cbltTw")
-DEFAULT_CONCURRENCY = {"tcpserver": 40, "sslserver": 40, "tcpsvd": 30}
 WAITED = "above it systemd accepts and closes, where {} let clients wait; sockgated(8) lets them wait (Accept=no)"
 
 
@@ -33,13 +28,23 @@ class Listener:
     greeting             sslserver's -B, which goes through TLS
     binary               the path of the program that would run
     ipv4_only, mapped    -4 and -6
+    family, ipv6_only    "4", "6" or "both" where the program says it, and BindIPv6Only=
+    concurrency          None for no limit
+    serves_many          whether it goes on after its first client
+    wrapper, wrapper_folder  the daemon's name for hosts.allow, and the folder of that file
+    lists                ncat's lists of clients, by the names of their options
+    given                the names of all its options
+    instructions         tcpsvd's -i or -x: (letter, path)
+    forgets, tells       its -t, and whether the server is told of its client (without -E)
+    resident             sockgated's own options
+    rules_text           rules for a file of the unit's own, made of those of the old program
     """
 
     host: Host
     program: str
     folder: str
     chain: Chain
-    concurrency: int = 40
+    concurrency: int | None = 40
     per_source: int | None = None
     user: str = ""
     group: str = ""
@@ -61,16 +66,22 @@ class Listener:
     binary: str = ""
     ipv4_only: bool = False
     mapped: bool = False
+    family: str = ""
+    ipv6_only: str = ""
+    serves_many: bool = False
+    wrapper: str = ""
+    wrapper_folder: str = ""
+    lists: dict[str, list[str]] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+    instructions: tuple[str, str] | None = None
+    forgets: bool = False
+    tells: bool = True
+    resident: tuple[tuple[str, str], ...] = ()
+    rules_text: tuple[str, ...] = ()
 
 
-def option(listener: Listener, letter: str, value: str) -> Answer | None:
-    """The answer to one option; the last of several counts. None if access.py or account.py gives the answer."""
-    if UNKNOWN in value:
-        return approximated("the value cannot be known without running the script: the default is taken")
-    handler = HANDLERS[listener.program].get(letter)
-    if handler is None:
-        return blocked("what this does is not known here")
-    return handler(listener, value)
+Options = list[tuple[str, str]]
+Handlers = dict[str, Callable[[Listener, str], Answer | None]]
 
 
 def set_flag(name: str, *, value: bool | str, text: str = "") -> Callable[[Listener, str], Answer | None]:
@@ -91,6 +102,10 @@ def differs(text: str) -> Callable[[Listener, str], Answer]:
 
 def refuses(text: str) -> Callable[[Listener, str], Answer]:
     return lambda listener, value: blocked(text)
+
+
+def silent(_listener: Listener, _value: str) -> None:
+    """For what another part answers for, or what says nothing about the service."""
 
 
 def concurrency(listener: Listener, value: str) -> Answer:
@@ -118,10 +133,24 @@ def per_source(listener: Listener, value: str) -> Answer:
     if not is_number(number):
         return blocked(f"{value!r} is no number")
     listener.per_source = int(number)
-    became = f"MaxConnectionsPerSource={int(number)}"
-    if colon:
-        return approximated("above it systemd closes without the message; sockgated(8) has --deny-message", became)
-    return translated(became)
+    return source_limit(listener, has_message=bool(colon))
+
+
+def source_limit(listener: Listener, text: str = "", *, has_message: bool = False) -> Answer:
+    """The limit of clients of one address, above which they are closed."""
+    answers = (
+        translated(f"MaxConnectionsPerSource={listener.per_source}", text=text),
+        translated(f"--max-per-source {listener.per_source}", text=text),
+    )
+    if has_message:
+        text = "above it a client is closed without the message; --deny-message sends one to every refused client"
+        answers = (approximated(text, *answers[0].became), approximated(text, *answers[1].became))
+    return by_engine(*answers)
+
+
+def told_by_resident(name: str) -> Answer:
+    """A variable that only sockgated sets: the number of clients of one address."""
+    return by_engine(approximated(f"{name} is not set; sockgated(8) sets it"), translated(name))
 
 
 def rules(listener: Listener, value: str) -> Answer | None:
@@ -227,7 +256,6 @@ def is_number(text: str) -> bool:
 
 
 JOURNAL = says("in the journal, or sockgatectl log")
-Handlers = dict[str, Callable[[Listener, str], Answer | None]]
 TCPSERVER: Handlers = {
     "c": concurrency, "x": rules, "X": set_flag("missing_rules_allow", value=True), "B": banner, "b": backlog,
     "D": no_delay(wanted=True), "d": no_delay(wanted=False), "u": user, "g": group, "l": local_name,
@@ -244,10 +272,7 @@ TCPSERVER: Handlers = {
 }  # fmt: skip
 TCPSVD: Handlers = {
     "c": concurrency, "C": per_source, "b": backlog, "u": account, "l": local_name, "v": JOURNAL,
-    "i": refuses("instructions of tcpsvd are not read: write them as rules of tcprules and add --rules"),
-    "x": refuses("instructions of tcpsvd are not read: write them as rules of tcprules and add --rules"),
-    "E": differs("-E sets no variables for the server; the gate sets TCPREMOTEIP and the like"),
-    "h": set_flag("lookup", value=True), "p": set_flag("paranoid", value=True), "t": says("a time for look-ups"),
+    "h": set_flag("lookup", value=True),
 }  # fmt: skip
 KEPT_APART = (
     "the server starts TLS itself (UCSPI-TLS), on descriptors that only sslserver has: let it speak STARTTLS by itself "
@@ -268,4 +293,3 @@ SSLSERVER: Handlers = TCPSERVER | {
     "3": refuses("the password of the key came on descriptor 3, and no unit has one: `openssl pkey -in KEY -out NEW` "
                  "writes a key without; name that in KEYFILE"),
 }  # fmt: skip
-HANDLERS = {"tcpserver": TCPSERVER, "sslserver": SSLSERVER, "tcpsvd": TCPSVD}

@@ -10,7 +10,8 @@ from ..report import Report
 from ..shell.findings import HIDDEN, Question, Started
 from ..shell.state import State
 from ..shell.worlds import Elsewhere, Explored
-from .command_words import server_at, shown
+from ..starters import server_at
+from .command_words import shown
 from .strictness import stricter
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from ...host.host import Host
-from ..chain.peeling import BadLink, flags_of
+from ..chain.peeling import BadLink
 from ..input_files import Place, Unreadable
 from ..outcomes import Answer, approximated, blocked, entry_of, translated
 from ..report import Entry, Report
@@ -14,9 +14,10 @@ from ..shell.findings import Started
 from ..shell.state import State
 from ..shell.syntax import ScriptError
 from ..shell.worlds import World, explore
+from ..starters import SERVERS, server_at
 from .command import convert
-from .command_words import OTHER_SERVERS, SERVERS, other_server, server_at, shown
-from .options import WITH_VALUE, WITHOUT_VALUE
+from .command_words import OTHER_SERVERS, other_server, shown
+from .forms import form_of
 from .other_answers import report_questions, servers_of, told
 
 
@@ -119,9 +120,8 @@ def name_of(path: str) -> str:
 def port_of(command: Started) -> str:
     """The port, which tells the servers of one script apart."""
     at = server_at(command.words) or 0
-    program = command.words[at].rpartition("/")[2]
     try:
-        rest = flags_of(list(command.words[at + 1 :]), WITH_VALUE[program], WITHOUT_VALUE[program])[1]
+        rest = form_of(list(command.words[at:])).take_apart(list(command.words[at + 1 :]))[1]
     except BadLink:
         return "server"
     return rest[1] if len(rest) > 1 else "server"

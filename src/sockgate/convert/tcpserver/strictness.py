@@ -3,21 +3,16 @@
 from dataclasses import dataclass
 
 from ...host.host import Host
-from ..chain.peeling import BadLink, flags_of
+from ..chain.peeling import BadLink
 from ..input_files import UNKNOWN
 from ..shell.findings import Started
-from .command_words import server_at, shown
-from .options import WITH_VALUE, WITHOUT_VALUE
+from ..starters import base_name, server_at
+from .command_words import shown
+from .forms import form_of, written
 
 WILDCARDS = ("", "0", "0.0.0.0", ":0", "::", ":::")  # noqa: S104  # what old command lines say
 BOTH_FAMILIES = (":0", "::", ":::")
 LOOPBACK = ("localhost", "::1")
-# Each option that refuses clients, and the one that takes it back.
-RESTRICTIONS = {
-    "tcpserver": {"x": "", "p": "PH"},
-    "sslserver": {"x": "", "p": "PH", "m": "Z", "z": "Z", "i": "I"},
-    "tcpsvd": {"x": "", "i": "", "p": ""},
-}
 # A server that finds RELAYCLIENT relays; rblsmtpd refuses each client for which RBLSMTPD holds a text, and asks no
 # list where it is empty.
 RELAYS, REFUSES = "RELAYCLIENT", "RBLSMTPD"
@@ -27,12 +22,13 @@ RELAYS, REFUSES = "RELAYCLIENT", "RBLSMTPD"
 class Access:
     """The parts of a command line that decide which clients come in.
 
-    options    the letters of options that refuse clients
+    options    the names of options that refuse clients
     unknown    a word that may be such an option, "" if there is none
     programs   the words behind host and port: programs in front of the server, and the server
     variables  what the server inherits
     """
 
+    program: str
     in_front: tuple[str, ...]
     options: frozenset[str]
     unknown: str
@@ -47,20 +43,23 @@ def access_of(command: Started) -> Access | None:
     at = server_at(command.words)
     if at is None:
         return None
-    program = command.words[at].rpartition("/")[2]
+    form = form_of(list(command.words[at:]))
     try:
-        options, rest = flags_of(list(command.words[at + 1 :]), WITH_VALUE[program], WITHOUT_VALUE[program])
+        options, rest = form.take_apart(list(command.words[at + 1 :]))
     except BadLink:
         return None
     letters = set()
-    for letter, taken_back in RESTRICTIONS[program].items():
+    for letter, taken_back in form.restrictions.items():
         places = [number for number, (given, _) in enumerate(options) if given == letter]
         if places and not any(given in taken_back for given, _ in options[places[-1] + 1 :]):
             letters.add(letter)
     unknown = rest[0] if rest and UNKNOWN in rest[0] else ""
     host = rest[0] if rest else ""
     port = rest[1] if len(rest) > 1 else ""
-    return Access(command.words[:at], frozenset(letters), unknown, host, port, tuple(rest[2:]), command.exported)
+    program = base_name(command.words[at])
+    return Access(
+        program, command.words[:at], frozenset(letters), unknown, host, port, tuple(rest[2:]), command.exported
+    )  # fmt: skip
 
 
 def starts(host: Host, access: Access) -> bool:
@@ -81,7 +80,7 @@ def stricter(host: Host, one: Started, other: Started) -> str:
         return "a word in front of its host cannot be known"
     more = sorted(there.options - here.options)
     if more:
-        return f"-{more[0]}"
+        return written(there.program, more[0], "")
     if is_narrower(here.host, there.host):
         return f"the host {there.host or '0'}"
     for ours, theirs in ((here.in_front, there.in_front), (here.programs, there.programs)):
