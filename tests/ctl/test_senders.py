@@ -15,6 +15,7 @@ UNITS = {
     "all": "ExecStart=/usr/sbin/sockgated --max-connections 3 --name %p -- /bin/true\n",
     "dynamic@": "ExecStart=/usr/sbin/sockgate /bin/true\nUser=root\nDynamicUser=yes\n",
     "unknown@": "ExecStart=/usr/sbin/sockgate /bin/true\nUser=no-such-user\n",
+    "odd@": "ExecStart=/usr/sbin/sockgate /bin/true\nUser=\u00b2\n",
     "wrong@": "ExecStart=/usr/sbin/sockgate --no-such-option /bin/true\n",
     "both@": "ExecStart=/usr/sbin/sockgate --name %p /bin/true\n",
     "both": "ExecStart=/usr/bin/something\n",
@@ -29,7 +30,8 @@ def test_each_gate_has_the_name_and_the_user_of_its_unit(tmp_path: Path) -> None
     daemon = pwd.getpwnam("daemon").pw_uid
     assert set(senders.gates.values()) == {
         GateUnit("named", "other", 4711), GateUnit("plain", "server", daemon), GateUnit("all", "all", 0),
-        GateUnit("dynamic", "true"), GateUnit("unknown", "true"), GateUnit("wrong", "wrong", 0),
+        GateUnit("dynamic", "true"), GateUnit("unknown", "true"), GateUnit("odd", "true"),
+        GateUnit("wrong", "wrong", 0),
         GateUnit("both", "both", 0), GateUnit("agent", "agent", 0),
     }  # fmt: skip
     assert senders.others == {"web"}

@@ -1,10 +1,10 @@
 """The gates of this machine as the journal knows them: by their units, their names and their users."""
 
 import os
-import pwd
 
 from ..core import GateError, UsageError
 from ..core.options import parse, service_named_in
+from ..host.accounts import Accounts, is_number
 from ..journal.senders import GateUnit, Senders
 from ..units.environment import load_environment
 from ..units.search import UnitSearch
@@ -12,6 +12,7 @@ from ..units.unit import Unit
 from .gated_service import PROGRAMS, GatedService, gate_command
 
 ROOT = ("", "root", "0")
+ACCOUNTS = Accounts("", asks_services=True)
 
 
 def senders_of(search: UnitSearch) -> Senders:
@@ -65,7 +66,7 @@ def uid_of(service: Unit) -> int | None:
         return None
     if user in ROOT:
         return 0
-    try:
-        return int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
-    except KeyError:
-        return None
+    if is_number(user):
+        return int(user)
+    account = ACCOUNTS.user(user)
+    return account.pw_uid if account else None
