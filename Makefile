@@ -50,7 +50,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
+.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-pythons test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
 
 # The first target is what `make` alone makes.
 build:  ## the programs into build/bin, to run them from this tree
@@ -155,11 +155,14 @@ dist: venv  ## a wheel and a source distribution into dist/, without the network
 	rm -f $(DIST)/sockgate-*.whl $(DIST)/sockgate-*.tar.gz
 	SOURCE_DATE_EPOCH=$(COMMITTED) .venv/bin/python -m hatchling build -d $(DIST)
 
-test: setup check test-unit test-oracles test-system  ## everything, set-up included; as root it boots systemd 252 and 257 in containers
+test: setup check test-unit test-pythons test-oracles test-system  ## everything, set-up included; as root it boots systemd 252 and 257 in containers
 
 UNIT_TESTS = $(addprefix --ignore=tests/,system differential packaging bench)
 test-unit: build venv  ## no root and no oracles, under a minute: what a laptop runs between two edits
 	.venv/bin/pytest -q -n 4 --dist worksteal tests $(UNIT_TESTS)
+
+test-pythons: venv  ## the unit tests under the Pythons of newer Debian releases, 3.13 and 3.14, as root
+	.venv/bin/python -m tests.system.pythons -- -n 2 --dist worksteal
 
 coverage: build venv  ## which lines the unit tests reach, by module
 	.venv/bin/pip install -q --disable-pip-version-check 'coverage>=7.10'
@@ -173,7 +176,7 @@ coverage: build venv  ## which lines the unit tests reach, by module
 test-oracles: build venv  ## every dialect against the program that it came from, and the packages
 	.venv/bin/pytest -q -n 2 tests/differential tests/packaging
 
-test-system: build venv  ## whole machines with a real systemd, as root; one worker for each release
+test-system: build venv  ## whole machines with a real systemd, as root; one worker for each test file and release
 	.venv/bin/pytest -q -n 2 --dist loadgroup tests/system
 
 # On each release: 20 restarts and 20 SIGKILLs, 5,000 sessions at once, 200,000 connections, bursts of a minute.

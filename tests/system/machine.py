@@ -42,7 +42,7 @@ class Machine:
         self.profile = profile
         self.systemd_version = roots.SYSTEMD[release]
         self._lower = roots.root(release, profile)
-        self._folder = self._lower.parent / f"machine-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._folder = folder_for(self._lower)
         self.root = self._folder / "merged"
         self._console = self._folder / "console"
         self._cgroup = cgroup_root() / f"sockgate-{self._folder.name}"
@@ -54,7 +54,7 @@ class Machine:
     def __enter__(self) -> "Machine":
         remove_abandoned(self._folder.parent)
         with self._exit:  # undoes a half-done start
-            self._mount()
+            self._exit.enter_context(overlay(self._lower, self._folder))
             if not self._bare:
                 install(self.root)
             for path, text in self._files.items():
@@ -68,20 +68,6 @@ class Machine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._exit.close()
-
-    def _mount(self) -> None:
-        self._folder.mkdir()
-        self._exit.callback(self._folder.rmdir)
-        # Memory: fast, and an overlay can have its writable layer there even where the cache is on an overlay.
-        self._mount_on(self._folder, "tmpfs", "mode=755")
-        upper, work = self._folder / "upper", self._folder / "work"
-        for folder in (upper, work, self.root):
-            folder.mkdir()
-        self._mount_on(self.root, "overlay", f"lowerdir={self._lower},upperdir={upper},workdir={work}")
-
-    def _mount_on(self, folder: Path, kind: str, options: str) -> None:
-        subprocess.run(["mount", "-t", kind, "-o", options, kind, str(folder)], check=True)
-        self._exit.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
 
     def _make_cgroup(self) -> None:
         """A control group of its own: without one, the units of all machines of this host share theirs.
@@ -198,6 +184,35 @@ class Machine:
     def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
         """Return as soon as `condition` holds."""
         wait_until(condition, f"{self.release}: {what}", seconds)
+
+
+def folder_for(lower: Path) -> Path:
+    """A new name beside a root, by which `remove_abandoned` knows whose it is."""
+    return lower.parent / f"machine-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+@contextlib.contextmanager
+def overlay(lower: Path, folder: Path) -> Iterator[Path]:
+    """A root that can be written to, over one that cannot: FOLDER/merged."""
+    with contextlib.ExitStack() as stack:
+        folder.mkdir()
+        stack.callback(folder.rmdir)
+        # Memory: fast, and an overlay can have its writable layer there even where the cache is on an overlay.
+        stack.enter_context(mounted(folder, "tmpfs", "mode=755"))
+        upper, work, merged = folder / "upper", folder / "work", folder / "merged"
+        for each in (upper, work, merged):
+            each.mkdir()
+        stack.enter_context(mounted(merged, "overlay", f"lowerdir={lower},upperdir={upper},workdir={work}"))
+        yield merged
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, kind: str, options: str) -> Iterator[None]:
+    subprocess.run(["mount", "-t", kind, "-o", options, kind, str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 class CommandFailed(Exception):

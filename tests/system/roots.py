@@ -13,6 +13,9 @@ from pathlib import Path
 # Debian's releases, with the systemd that each is here for.
 SYSTEMD = {"bookworm": 252, "trixie": 257, "forky": 262}
 
+# Their Pythons, of which the oldest is this machine's as well.
+PYTHON = {"trixie": "3.13", "forky": "3.14"}
+
 # Those that the tests boot.
 RELEASES = ("bookworm", "trixie")
 
@@ -65,6 +68,30 @@ PROFILES = {
         "bash-completion",
         "iproute2",
         "procps",
+    ),
+    # What the unit tests need, with another Python than this machine's.
+    "python": (
+        "python3",
+        "python3-systemd",
+        "systemd",
+        "systemd-journal-remote",
+        "netbase",
+        "tinycdb",
+        "ucspi-tcp",
+        "scdoc",
+        "man-db",
+        "zsh",
+        "fish",
+        "bash-completion",
+        "gcc",
+        "libc6-dev",
+        "make",
+        "git",
+        "strace",
+        "iproute2",
+        "util-linux",
+        "procps",
+        "dpkg-dev",
     ),
     # What a stranger has: Debian with systemd, and with the names of ports.
     "clean": ("systemd", "systemd-sysv", "dbus", "netbase"),
