@@ -44,6 +44,14 @@ CASES: Cases = {
         {TEMPLATE: TEMPLATE_UNIT + "Environment=nonsense\n"},
         [f"{TEMPLATE}:12: warning: systemd ignores a part of it: 'nonsense' is not NAME=VALUE"],
     ),
+    "a comment that goes on": (
+        {"/etc/default/mail": "# a \\\nA=1\n;b\\\nB=2\nC=3\\\nD=4\n#c\\\n"},
+        [
+            f"/etc/default/mail:{line}: warning: systemd 252 takes this line for a part of the comment above, which"
+            " ends in a backslash (take the backslash away)"
+            for line in (2, 4)
+        ],
+    ),
     "variables that a shell expanded": (
         {"/etc/default/mail": 'PASSWORD=x$y$5\nOPTIONS="--allow localhost"\nA="$B AUTH"\nD=`id -u`\n'},
         [

@@ -28,6 +28,7 @@ OWN_PREFIX = "SOCKGATE_"
 OWN = {"SOCKGATE_OPTIONS", "SOCKGATE_SERVER", "SOCKGATE_RESIDENT", "SOCKGATE_LIMITS"}
 LIST_HINT = 'a list with blanks stands in quotes: --allow "192.0.2.1 192.0.2.2"'
 RESIDENT_OPTIONS = {option.name for option in LIMIT_OPTIONS}  # those that sockgate does not have
+COMMENTS_END_SINCE = 254  # the first systemd for which a comment in an environment file ends with its line
 # The default of systemd, which most distributions keep.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -80,12 +81,29 @@ def environment_expands(gated: GatedService, host: Host) -> Iterator[Fault]:
                     break
 
 
+def environment_swallowed(gated: GatedService, host: Host) -> Iterator[Fault]:
+    if host.systemd_version >= COMMENTS_END_SINCE:
+        return
+    files, _ = environment_files(gated.service)
+    for path in (path for file in files for path in matching(file, host.search)):
+        for line in envfile.swallowed_lines(text_of(path, host)):
+            yield Fault(
+                gated.service, Place(path, line),
+                f"systemd {host.systemd_version} takes this line for a part of the comment above, which ends in a"
+                " backslash", "take the backslash away",
+            )  # fmt: skip
+
+
 def assignments_in(path: str, host: Host) -> list[tuple[str, str, int]]:
+    return envfile.parse(text_of(path, host))
+
+
+def text_of(path: str, host: Host) -> str:
     try:
         with open(host.search.host_path(path), encoding="utf-8") as file:
-            return envfile.parse(file.read())
+            return file.read()
     except (OSError, ValueError):  # another inspection reports it
-        return []
+        return ""
 
 
 def written_at_start(gated: GatedService) -> set[str]:

@@ -92,6 +92,7 @@ INSPECTIONS = (
     Inspection(WARNING, limits.queue_short),
     Inspection(WARNING, command.environment_ignored),
     Inspection(WARNING, command.environment_expands),
+    Inspection(WARNING, command.environment_swallowed),
     Inspection(WARNING, access.entries_misleading),
     Inspection(WARNING, access.open_relay),
     Inspection(WARNING, access.any_proxy_trusted),
