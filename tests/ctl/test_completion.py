@@ -102,7 +102,7 @@ def test_fish_offers_what_fits(tmp_path: Path) -> None:
     for line, offered in (
         ("sockgatectl repo", ["report"]),
         ("sockgatectl check --level ", ["error", "note", "warning"]),
-        ("sockgatectl log --so", ["--source"]),
+        ("sockgatectl log --sour", ["--source"]),
     ):
         ask = ["fish", "--no-config", "-c", f"source {file}; complete -C '{line}'"]
         shown = subprocess.run(
