@@ -74,7 +74,7 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
     client = gate = None
     try:
         gate = Gate(parse(words))
-        log.service = gate.name
+        log.service, log.choice = gate.name, gate.log_choice
         check_listen_count(environment)
         client = from_descriptor(0)
         outcome = outcome_of(gate, client)

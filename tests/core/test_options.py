@@ -82,6 +82,7 @@ def test_each_option_has_a_field_whose_default_and_value_are_of_its_type() -> No
 
 
 GIVEN = {
+    "--log": "accepted", "--log-address": "none",
     "--access-times": "8:00-17:00", "--allow": "any", "--deny": "any", "--only-from": "::1", "--no-access": "::1",
     "--relay": "10.", "--proxy-protocol": "10.0.0.0/8", "--local-name": "mx", "--ssl-variables": "SSL",
     "--ident": "2", "--dnsbl-fail": "open", "--timeout": "2", "--greet-delay": "2,no", "--env": "A=1",

@@ -99,6 +99,19 @@ def test_the_table_has_a_line_for_each_service(smtp: ServiceState) -> None:
     assert row(smtp)[2:] == ("failed (trigger-limit-hit)", listen, "3/200", "-", "-", "-", "3", "-")
 
 
+def test_what_the_gate_does_not_record_is_not_shown_as_nothing(smtp: ServiceState) -> None:
+    smtp.recorded = frozenset({"ended"})
+    assert row(smtp)[4:8] == ("3/200", "-", "-", "1")
+    said = dict(paragraphs(smtp))
+    assert (said["Accepted"], said["Refused"], said["Failed"]) == ("not recorded (--log)", "not recorded (--log)", "1")
+    shown = as_object(smtp)
+    assert (shown["accepted"], shown["refused"], shown["failed"], shown["clients"]) == (None, None, 1, 3)
+    told = "\n".join(metrics([smtp]))
+    assert "sockgate_connections{" in told
+    assert "sockgate_accepted_total{" not in told
+    assert "sockgate_refused_total{" not in told
+
+
 def test_one_service_is_described_in_full(smtp: ServiceState) -> None:
     smtp.last = smtp.last[:2]
     assert [label for label, _ in paragraphs(smtp)] == [

@@ -12,7 +12,8 @@ from sockgate.core.options import parse
 from sockgate.dispatch.deciding.decision import Decision, RecordText
 from sockgate.dispatch.records import records
 from sockgate.dispatch.records.buffered_log import BufferedLog
-from sockgate.dispatch.records.records import JournalRecords, Records, make_records
+from sockgate.dispatch.records.log_formats import make_records
+from sockgate.dispatch.records.records import JournalRecords, Records
 from sockgate.dispatch.sessions import Session
 from tests.core.clients import client, local_user
 

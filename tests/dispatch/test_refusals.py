@@ -14,7 +14,7 @@ from sockgate.dispatch.guardian import SERVED, Guardian
 from sockgate.dispatch.options import Limits
 from sockgate.dispatch.poller import Poller, Timers
 from sockgate.dispatch.records.buffered_log import BufferedLog
-from sockgate.dispatch.records.records import make_records
+from sockgate.dispatch.records.log_formats import make_records
 from sockgate.dispatch.session_table import SessionTable
 from sockgate.dispatch.sessions import Sessions
 from tests.connection.launch import everything_from

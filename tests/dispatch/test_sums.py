@@ -13,7 +13,8 @@ from sockgate.core.actions import Actions
 from sockgate.core.peer import Peer, internet_peer, pack
 from sockgate.dispatch.records import sums
 from sockgate.dispatch.records.buffered_log import BufferedLog
-from sockgate.dispatch.records.records import Records, make_records
+from sockgate.dispatch.records.log_formats import make_records
+from sockgate.dispatch.records.records import Records
 from tests.core.clients import client, local_user
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import Gated
@@ -91,7 +92,7 @@ def test_the_first_refusals_of_a_source_are_written_in_full_and_the_others_in_on
     records.write_sums()
     assert kinds(sent)[sums.FULL :] == [SUMMED]
     assert sent[-1] == {
-        "MESSAGE": "smtp: refused 192.0.2.7 990 times more on 127.0.0.1:25 within 9.9 s: in --deny 192.0.2.0/24",
+        "MESSAGE": "smtp: refused 192.0.2.7 990 more times on 127.0.0.1:25 within 9.9 s: in --deny 192.0.2.0/24",
         "PRIORITY": "5", "MESSAGE_ID": SUMMED, "SYSLOG_IDENTIFIER": "sockgated", "SOCKGATE_SERVICE": "smtp",
         "SOCKGATE_VERDICT": "deny", "SOCKGATE_REASON": "in --deny 192.0.2.0/24",
         "SOCKGATE_RULE": "--deny 192.0.2.0/24", "SOCKGATE_COUNT": "990",
@@ -158,7 +159,7 @@ def test_a_client_that_changes_its_ipv6_address_is_one_source(records: Records, 
         records.refused(ipv6(f"2001:db8::{number:x}"), DENIED)
     records.write_sums()
     assert kinds(sent) == [REFUSED] * sums.FULL + [SUMMED]
-    assert "refused 2001:db8::3e8 (2001:db8::/64) 990 times more" in sent[-1]["MESSAGE"]
+    assert "refused 2001:db8::3e8 (2001:db8::/64) 990 more times" in sent[-1]["MESSAGE"]
     assert sent[-1]["SOCKGATE_SOURCE"] == "2001:db8::/64"
 
 
@@ -166,7 +167,7 @@ def test_a_local_user_is_one_source(records: Records, sent: list[dict[str, str]]
     for _ in range(12):
         records.refused(local_user(), DENIED)
     records.write_sums()
-    assert "refused uid 1000 2 times more on " in sent[-1]["MESSAGE"]
+    assert "refused uid 1000 2 more times on " in sent[-1]["MESSAGE"]
     assert sent[-1]["SOCKGATE_REMOTE"] == "uid 1000"
 
 
@@ -252,7 +253,7 @@ def test_the_lines_of_old_programs_are_not_summed(log_format: str, monkeypatch: 
     assert len(written) == 50
 
 
-MORE = re.compile(r"refused (\S+) (?:\(\S+\) )?([0-9]+) times more on 127\.0\.0\.1:[0-9]+ within")
+MORE = re.compile(r"refused (\S+) (?:\(\S+\) )?([0-9]+) more times? on 127\.0\.0\.1:[0-9]+ within")
 
 
 def refusals(one: Gated) -> int:
@@ -278,8 +279,8 @@ def test_a_gate_writes_what_it_has_summed_when_it_stops_or_reloads(gated: Start,
         assert one.talk() == b"421 no\r\n"
     assert len(one.lines("refused")) == sums.FULL
     ending(one)
-    [line] = one.wait_for("times more on")
-    assert "refused 127.0.0.1 40 times more" in line
+    [line] = one.wait_for("more times on")
+    assert "refused 127.0.0.1 40 more times" in line
     assert line.endswith("in --deny 127.0.0.1")
     assert refusals(one) == 50
 
@@ -290,7 +291,7 @@ def test_what_children_refuse_is_summed_by_the_gate(gated: Start) -> None:
         assert one.talk(say=b"EHLO client\r\n") == b"421 no\r\n"
     one.stop()
     assert len(one.lines("refused")) == sums.FULL + 2  # the sum, and the line of the end
-    assert "refused 127.0.0.1 20 times more" in one.lines("times more")[0]
+    assert "refused 127.0.0.1 20 more times" in one.lines("more times")[0]
     assert refusals(one) == 30
     assert "0 served, 30 refused" in one.lines("stopped")[0]
 
@@ -303,4 +304,4 @@ def test_a_client_behind_a_proxy_is_summed_by_its_own_address(gated: Start) -> N
             proxy.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\r\n")
             assert proxy.recv(100) == b"421 no\r\n"
     one.stop()
-    assert "refused 192.0.2.7 5 times more on 192.0.2.1:25" in one.lines("times more")[0]
+    assert "refused 192.0.2.7 5 more times on 192.0.2.1:25" in one.lines("more times")[0]

@@ -40,6 +40,19 @@ def test_a_session_ends_as_systemd_says(tmp_path: Path) -> None:
     ]
 
 
+def test_sessions_without_an_address_in_the_log_have_their_own_ends(tmp_path: Path) -> None:
+    def hidden(at: float, server: int, **more: int) -> Record:
+        one = resident(verdict(at)) | {"SOCKGATE_PID": server} | more
+        return {name: value for name, value in one.items() if not name.startswith("SOCKGATE_REMOTE")}
+
+    first, second = hidden(0, 11), hidden(0.5, 12)
+    found = endings(
+        tmp_path, first, end(second, 1, SOCKGATE_STATUS=2, SOCKGATE_PID=12), second,
+        end(first, 4, SOCKGATE_STATUS=1, SOCKGATE_PID=11),
+    )  # fmt: skip
+    assert [ending and (ending.seconds, ending.status) for ending in found] == [(4.0, 1), (1.0, 2)]
+
+
 def test_a_session_of_sockgated_ends_as_sockgated_says(tmp_path: Path) -> None:
     well, wrong, killed = resident(verdict(0)), resident(verdict(1)), resident(verdict(2))
     found = endings(

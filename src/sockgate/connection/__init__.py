@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .banners import Banners
     from .client_variables import ClientVariables
     from .greet_delay import GreetDelay
+    from .log_choice import LogChoice
     from .lookup_options import LookUps
     from .proxy import ProxyProtocol
     from .ssl_variables import SslVariables
@@ -36,11 +37,13 @@ class Gate:
     sources     each file and folder that was looked at, with its signature (core/rule_files.py)
     greeting    what every client is sent before the gate decides about it
     local_name  the name of this end (TCPLOCALHOST), None if it is unknown
+    log_choice  what stands in the log, None for everything
     """
 
     __slots__ = (
         "_assignments", "_banners", "_client_variables", "_pass_env", "_relay", "_ssl_variables", "checks",
-        "greet_delay", "greeting", "local_name", "lookups", "name", "proxy", "server", "sources", "timeout",
+        "greet_delay", "greeting", "local_name", "log_choice", "lookups", "name", "proxy", "server", "sources",
+        "timeout",
     )  # fmt: skip
 
     def __init__(self, settings: Settings, sources: "Sources | None" = None) -> None:
@@ -56,6 +59,7 @@ class Gate:
         self.greet_delay = make_greet_delay(settings)
         self.lookups = make_look_ups(settings)
         self.local_name = settings.local_name
+        self.log_choice = make_log_choice(settings)
         self._ssl_variables = make_ssl_variables(settings)
         self._relay = settings.relay
         self._assignments = settings.env
@@ -227,6 +231,14 @@ def make_look_ups(settings: Settings) -> "LookUps | None":
     from .lookup_options import LookUps
 
     return LookUps(settings)
+
+
+def make_log_choice(settings: Settings) -> "LogChoice | None":
+    if "--log" not in settings and "--log-address" not in settings:
+        return None
+    from .log_choice import choice_of
+
+    return choice_of(settings)
 
 
 def make_ssl_variables(settings: Settings) -> "SslVariables | None":

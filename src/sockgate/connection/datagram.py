@@ -61,7 +61,7 @@ def admit(descriptor: int, gate: "Gate", log: "Log") -> "Outcome":
                 unlogged += 1
             drop(connection)
     finally:
-        if unlogged:
+        if unlogged and log.writes("refused"):
             log.record(NOTICE, REFUSED, f"refused {unlogged} more datagrams, without a record for each")
         connection.detach()
 

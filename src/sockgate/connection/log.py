@@ -12,6 +12,10 @@ import sys
 from ..core import Cause, Verdict
 from ..core.peer import Peer
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .log_choice import LogChoice
+
 JOURNAL_SOCKET = "/run/systemd/journal/socket"
 
 # syslog(3) priorities
@@ -54,13 +58,16 @@ class Log:
     Records go to the journal if standard error is the journal (JOURNAL_STREAM, systemd.exec(5)). They also go there if
     standard error is the client's own connection (StandardInput=socket without StandardError=), because no record may
     reach the client. Otherwise each record is one line on standard error.
+
+    choice  what of it the administrator wants, None for everything
     """
 
-    __slots__ = ("_invocation", "_journal", "_to_client", "program", "service")
+    __slots__ = ("_invocation", "_journal", "_to_client", "choice", "program", "service")
 
     def __init__(self, program: str, service: str, journal_stream: bytes, connection: int | None = None) -> None:
         self.program = program
         self.service = service
+        self.choice: LogChoice | None = None
         # journald finds the unit of a record by itself, unless the sender has already exited.
         self._invocation = posix.environ.get(b"INVOCATION_ID", b"").decode("ascii", "replace")
         stderr = identity(STDERR)
@@ -74,6 +81,11 @@ class Log:
     def verdict(self, peer: Peer, verdict: Verdict, *, allowed: bool, note: str = "") -> None:
         """Write the record of one decision."""
         word = "accepted" if allowed else "refused"
+        if self.choice is not None:
+            if word not in self.choice.kinds:
+                return
+            note, verdict = self.choice.text(note, peer), self.choice.verdict(verdict, peer)
+            peer = self.choice.shown(peer)
         reason = note if allowed else verdict.reason
         message = f"{word} {peer.route}" + (f": {reason}" if reason else "")
         priority, facility = urgency(verdict, INFO if allowed else NOTICE)
@@ -85,6 +97,8 @@ class Log:
 
     def failure(self, message: str, peer: Peer | None = None, code: int = 0) -> None:
         """Write the record of a connection that ended because something is wrong on this side."""
+        if self.choice is not None and peer is not None:
+            message, peer = self.choice.text(message, peer), self.choice.shown(peer)
         fields: list[Field] = [
             ("SOCKGATE_VERDICT", "error"), ("SOCKGATE_REASON", message), ("SOCKGATE_STATUS", code),
         ]  # fmt: skip
@@ -94,7 +108,12 @@ class Log:
 
     def gone(self) -> None:
         """Write the record of a client that left before its address could be read."""
-        self.record(DEBUG, GONE, "the client has gone before it was identified", ("SOCKGATE_VERDICT", "gone"))
+        if self.writes("gone"):
+            self.record(DEBUG, GONE, "the client has gone before it was identified", ("SOCKGATE_VERDICT", "gone"))
+
+    def writes(self, kind: str) -> bool:
+        """Whether records of this kind are wanted."""
+        return self.choice is None or kind in self.choice.kinds
 
     def record(self, priority: int, message_id: str, message: str, *fields: Field) -> None:
         message = f"{self.service}: {message}" if self.service else message
@@ -172,6 +191,8 @@ def write_line(text: str) -> None:
 
 def peer_fields(peer: Peer) -> list[Field]:
     fields: list[Field] = [("SOCKGATE_PROTO", peer.protocol)]
+    if peer.remote_ip is None and peer.local_ip is not None:  # its address is not for the log
+        return [*fields, ("SOCKGATE_LOCAL_ADDR", peer.local_ip), ("SOCKGATE_LOCAL_PORT", peer.local_port)]
     if peer.remote_ip is None:
         return [*fields, ("SOCKGATE_LOCAL_PATH", peer.local_path), ("SOCKGATE_REMOTE", peer.source)]
     return [

@@ -154,6 +154,14 @@ GATE_OPTIONS = (
         "connection.greet_delay.parse_greet_delay",
     ),
     Option("--name SERVICE", ONCE, "exec", "the service's name in log records", default=""),
+    Option(
+        "--log LIST", LIST, "exec", "write only these records: accepted ended refused gone; or none",
+        "connection.log_choice.parse_kinds",
+    ),
+    Option(
+        "--log-address full|network|none", ONCE, "exec", "how much of the client's address the records show",
+        "connection.log_choice.parse_address",
+    ),
     Option("--argv0 NAME", ONCE, "exec", "start the server under this name", default=""),
     Option(
         "--env VAR=VALUE", MANY, "exec", "set a variable for the server", "connection.server.parse_assignments", {}
@@ -218,6 +226,8 @@ class Settings:
         timeout: float
         greet_delay: tuple[float, bytes] | None
         name: str
+        log: frozenset[str] | None
+        log_address: str | None
         argv0: str
         env: dict[bytes, bytes]
         client_env: dict[bytes, list[bytes]]

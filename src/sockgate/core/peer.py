@@ -84,7 +84,7 @@ class Peer:
     def source(self) -> str:
         """The client in the form of log lines: 192.0.2.1:4711, [2001:db8::1]:4711 or uid 1000."""
         if self.remote_ip is None:
-            return f"uid {self.credentials[1]}" if self.credentials else "unknown"
+            return f"uid {self.credentials[1]}" if self.credentials else "a client" if self.local_ip else "unknown"
         return endpoint(self.remote_ip, self.remote_port)
 
     @property

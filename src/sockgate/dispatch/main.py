@@ -20,7 +20,7 @@ from .deciding.reloading_gate import ReloadingGate
 from .dispatcher import Dispatcher, Inherited
 from .options import OPTIONS, ResidentOptions, ResidentSettings, parse, read_options
 from .records.buffered_log import BufferedLog
-from .records.records import make_records
+from .records.log_formats import make_records
 from .session_table import SessionTable
 from .signals import Signals, restore_defaults
 from .systemd import Notifier, inherited_sockets, stored_table
@@ -94,7 +94,7 @@ def prepare(
     gate = ReloadingGate(settings, environment, problem)
     if isinstance(gate.problem, UsageError) and not from_systemd:
         raise gate.problem
-    log.service = gate.name
+    log.service, log.choice = gate.name, options.process.log_choice
     listeners, stored = [listen(address) for address in options.process.listen], None
     if from_systemd:
         sockets = inherited_sockets(passed_sockets(environment))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..connection import make_log_choice
+from ..connection.log_choice import LogChoice
 from ..core import Cause, UsageError
 from ..core.options import GATE_OPTIONS, MANY, ONCE, Option, Settings
 from ..core.options import parse as parse_words
@@ -170,12 +172,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """How this process listens, logs and ends. Times are in seconds."""
+    """How this process listens, logs and ends. Times are in seconds. `log_choice` is None for all records."""
 
     listen: tuple[str, ...] = ()
     log_format: str = LOG_FORMATS[0]
     idle_exit: int | None = None
     drain: int = 0
+    log_choice: LogChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,4 +212,10 @@ def read_limits(settings: ResidentSettings) -> Limits:
 
 def read_process(settings: ResidentSettings) -> Process:
     """Raises UsageError."""
-    return Process(tuple(settings.listen), settings.log_format, settings.idle_exit, settings.drain)
+    return Process(
+        listen=tuple(settings.listen),
+        log_format=settings.log_format,
+        idle_exit=settings.idle_exit,
+        drain=settings.drain,
+        log_choice=make_log_choice(settings),
+    )

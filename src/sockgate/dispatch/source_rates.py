@@ -17,7 +17,7 @@ from .options import Limits
 from .sources import network_of
 
 OPTION = "--rate-per-source"
-MOST_SOURCES = 20_000  # in each half of a memory, about 150 bytes each
+MOST_SOURCES = 16_000  # in each half of a memory, about 150 bytes each
 
 Value = TypeVar("Value")
 

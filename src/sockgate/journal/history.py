@@ -143,7 +143,9 @@ def session_terms(connection: Connection) -> Iterator[str]:
     """
     yield f"SOCKGATE_PID={connection.server}"
     yield f"_BOOT_ID={connection.boot}"
-    if connection.remote_port is None:
+    if not connection.remote_address:  # --log-address none
+        yield f"SOCKGATE_PID={connection.server}"
+    elif connection.remote_port is None:
         yield f"SOCKGATE_REMOTE={connection.remote_address}"
     else:
         yield f"SOCKGATE_REMOTE_ADDR={connection.remote_address}"

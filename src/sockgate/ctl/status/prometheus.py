@@ -42,13 +42,13 @@ def limit(service: ServiceState) -> Iterator[Sample]:
 
 
 def accepted(service: ServiceState) -> Iterator[Sample]:
-    if service.tally:
-        yield {}, service.tally.accepted
+    if service.accepted is not None:
+        yield {}, service.accepted
 
 
 def refused(service: ServiceState) -> Iterator[Sample]:
-    if service.tally:
-        for rule, refusals in sorted(service.tally.refused.items()):
+    if service.refused is not None:
+        for rule, refusals in sorted(service.refused.items()):
             yield {"rule": rule}, refusals
 
 

@@ -1,5 +1,6 @@
 """The state of the services as text for a person, and as an object for a program."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from ...journal.connection import Connection
@@ -9,16 +10,17 @@ from .services import ServiceState
 
 HEADERS = ("SERVICE", "ENGINE", "STATE", "LISTEN", "CLIENTS", "ACCEPTED", "REFUSED", "FAILED", "DROPPED", "TROUBLE")
 MOST_SOURCES = 5
+NOT_RECORDED = "not recorded (--log)"
 
 Object = dict[str, object]
 
 
 def row(service: ServiceState) -> tuple[str, ...]:
     """One line of the table."""
-    tally = service.tally
     limit = f"/{service.limit}" if service.limit else ""
-    counts = [tally.accepted, tally.refused.total(), tally.failed] if tally else []
-    shown = [f"{number:,}" for number in counts] or ["-"] * 3
+    refused = service.refused.total() if service.refused is not None else None
+    failed = service.tally.failed if service.tally else None
+    shown = ["-" if number is None else f"{number:,}" for number in (service.accepted, refused, failed)]
     return (
         service.name, service.engine or "-", state(service), " ".join(service.listen) or "-",
         f"{service.connected}{limit}", *shown, "-" if service.resident else f"{service.dropped:,}",
@@ -55,9 +57,8 @@ def paragraphs(service: ServiceState) -> Iterator[tuple[str, str]]:
     yield "Listens", " ".join(service.listen) or "nowhere"
     yield "Clients", clients(service)
     if service.tally:
-        yield "Accepted", f"{service.tally.accepted:,}"
-        by_rule = ", ".join(f"{rule} {number:,}" for rule, number in service.tally.refused.most_common())
-        yield "Refused", f"{service.tally.refused.total():,}" + (f" ({by_rule})" if by_rule else "")
+        yield "Accepted", NOT_RECORDED if service.accepted is None else f"{service.accepted:,}"
+        yield "Refused", NOT_RECORDED if service.refused is None else by_rule(service.refused)
         yield "Failed", f"{service.tally.failed:,}"
     if not service.resident:
         yield "Dropped", f"{service.dropped:,} by systemd, at the limits of the socket"
@@ -72,6 +73,11 @@ def paragraphs(service: ServiceState) -> Iterator[tuple[str, str]]:
         yield "Trouble", trouble(service)
     for finding in service.findings:
         yield "Check", str(finding)
+
+
+def by_rule(refused: Counter[str]) -> str:
+    rules = ", ".join(f"{rule} {number:,}" for rule, number in refused.most_common())
+    return f"{refused.total():,}" + (f" ({rules})" if rules else "")
 
 
 def times(refusal: Connection) -> str:
@@ -98,7 +104,7 @@ def as_object(service: ServiceState) -> Object:
         "since": iso(service.since) if service.since is not None else None,
         "clients": service.connected, "sources": dict(service.clients.most_common()),
         "limit": service.limit or None, "limit_per_source": service.per_source or None,
-        "accepted": tally.accepted if tally else None, "refused": dict(tally.refused) if tally else None,
+        "accepted": service.accepted, "refused": None if service.refused is None else dict(service.refused),
         "failed": tally.failed if tally else None, "dropped": None if service.resident else service.dropped,
         "bytes_received": service.traffic[0] if service.traffic else None,
         "bytes_sent": service.traffic[1] if service.traffic else None,

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ...connection.log_choice import KINDS
 from ...core import GateError, SystemFailure
 from ...core.peer import pack
 from ...dispatch.options import parse, read_limits
@@ -21,6 +22,7 @@ from .tally import Tally
 
 MICROSECONDS = 1_000_000
 NOT_COUNTED = (1 << 64) - 1  # so systemctl shows bytes that are not counted; newer versions show [no data]
+EVERYTHING = frozenset(KINDS)
 CLIENT_VARIABLES = (b"TCPREMOTEIP=", b"TCPREMOTEPORT=")
 
 
@@ -39,6 +41,7 @@ class ServiceState:
     per_source  limit of clients from one source, 0 for none
     dropped     clients that systemd turned away at its own limits
     traffic     bytes from and to the clients, with IPAccounting=yes in the socket; None if they are not counted
+    recorded    the kinds of records that the gate writes (--log); of other clients the journal has no count
     uncounted   why the journal could not be asked for the rest
     findings    what `sockgatectl check` has to say about it
     """
@@ -60,11 +63,22 @@ class ServiceState:
     per_source: int = 0
     dropped: int = 0
     traffic: tuple[int, int] | None = None
+    recorded: frozenset[str] = EVERYTHING
     uncounted: str = ""
     findings: list[Finding] = field(default_factory=list)
     said: str = ""
     tally: Tally | None = None
     last: list[Connection] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> int | None:
+        """The number of clients that were let in; None if nothing tells it."""
+        return self.tally.accepted if self.tally and "accepted" in self.recorded else None
+
+    @property
+    def refused(self) -> Counter[str] | None:
+        """The number of clients that were refused, by cause; None if nothing tells it."""
+        return self.tally.refused if self.tally and "refused" in self.recorded else None
 
     @property
     def connected(self) -> int:
@@ -111,6 +125,8 @@ def describe(gated: GatedService, senders: Senders) -> ServiceState:
         name=name, socket=gated.name, unit=gated.service.name, engine=gated.program, gate=of_gated(gated),
         senders=senders, error=str(gated.error or ""),
     )  # fmt: skip
+    if gated.gate and gated.gate.log_choice:
+        service.recorded = gated.gate.log_choice.kinds
     if service.resident and not gated.error:
         limits = read_limits(parse([word.text for word in gated.words]))
         service.limit, service.per_source = limits.connections, limits.per_source or 0

@@ -14,6 +14,7 @@ from ...core.peer import Peer
 from ..peer_text import encode
 
 if TYPE_CHECKING:
+    from ...connection.log_choice import LogChoice
     from ...core.peer import Ends
 
     # What is the same each time that a client connects: both ends, without the client's port.
@@ -65,7 +66,7 @@ class Decision:
     def text(self) -> "RecordText":
         """The text of their records."""
         if self._text is None:
-            self._text = RecordText(self.peer, self.verdict, self.note)
+            self._text = RecordText(self.peer, self.verdict, self.note, self._gate.log_choice)
         return self._text
 
     @property
@@ -132,7 +133,12 @@ class RecordText:
 
     __slots__ = ("_has_port", "fields", "note", "place", "reason", "source")
 
-    def __init__(self, peer: Peer, verdict: Verdict | None = None, note: str = "") -> None:
+    def __init__(
+        self, peer: Peer, verdict: Verdict | None = None, note: str = "", choice: "LogChoice | None" = None
+    ) -> None:
+        if choice:
+            note, verdict = choice.text(note, peer), choice.verdict(verdict, peer) if verdict else None
+            peer = choice.shown(peer)
         self._has_port = peer.remote_ip is not None
         self.fields = field_lines(*(field for field in peer_fields(peer) if field[0] != PORT_FIELD))
         self.source = clean(peer.source.removesuffix(f"{peer.remote_port}") if self._has_port else peer.source)

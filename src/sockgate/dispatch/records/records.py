@@ -43,14 +43,26 @@ class Records:
 
     def ended(self, session: Session, status: int | None) -> None:
         """The status is that of waitpid(2), None if it is not known."""
-        self._log.record(INFO, ENDED, end_message(session, status))
+        if self._log.writes("ended"):
+            self._log.record(INFO, ENDED, end_message(session, self._shown(session.peer), status))
 
     def counted(self, current: int, most: int) -> None:
         """The number of clients has changed."""
 
     def sums_up(self, peer: Peer | None, why: Why) -> bool:
-        """Count this refusal if a sum will tell of it. Returns False if it needs a record of its own."""
-        return self._sums.count(peer, why)
+        """Count this refusal if a sum will tell of it. Returns False if it needs a record of its own.
+
+        If such records are not wanted at all, it needs none.
+        """
+        return not self._wants(why) or self._sums.count(peer, why)
+
+    def _wants(self, why: Why) -> bool:
+        """Whether such a refusal is recorded. What is wrong on this side always is."""
+        return isinstance(why, GateError) or self._log.writes("refused" if why else "gone")
+
+    def _shown(self, peer: Peer) -> Peer:
+        """The client as records show it."""
+        return self._log.choice.shown(peer) if self._log.choice else peer
 
     def refused(self, peer: Peer, verdict: Verdict) -> None:
         if not self.sums_up(peer, verdict):
@@ -150,12 +162,15 @@ class JournalRecords(Records):
         self._end = self._head(ENDED)
         self._message = f"MESSAGE={self._service}: "
         self._begun: dict[Session, Decision | Resumed] = {}  # sessions without a written START, the oldest first
+        self._writes_starts, self._writes_ends = log.writes("accepted"), log.writes("ended")
 
     def accepted(self, session: Session, decision: Decision) -> None:
-        self._begun[session] = decision
+        if self._writes_starts:
+            self._begun[session] = decision
 
     def resumed(self, session: Session) -> None:
-        self._begun[session] = Resumed(RecordText(session.peer))
+        if self._writes_starts:
+            self._begun[session] = Resumed(RecordText(session.peer, choice=self._log.choice))
 
     @property
     def written_until(self) -> float:
@@ -172,6 +187,10 @@ class JournalRecords(Records):
 
     def ended(self, session: Session, status: int | None) -> None:
         begun = self._begun.pop(session, None)
+        if not self._writes_ends:
+            if begun:
+                self._add_start(session, begun)
+            return
         status_text, status_field = described(status)
         seconds = f"{session.seconds:.3f}"
         how = f"after {seconds} s: {status_text}"
@@ -179,7 +198,7 @@ class JournalRecords(Records):
         if begun:
             self._add_start(session, begun, f"; ended {how}", end)
             return
-        text = session.text or RecordText(session.peer)
+        text = session.text or RecordText(session.peer, choice=self._log.choice)
         port, field = text.port(session.peer)
         self._log.add(
             f"{self._end}{self._message}ended {text.source}{port} on {text.place} {how}\n"
@@ -205,76 +224,8 @@ class JournalRecords(Records):
         )  # fmt: skip
 
 
-class OldLines(Records):
-    """The lines of an old program. What reads them counts them, so refusals are not summed."""
-
-    def sums_up(self, peer: Peer | None, why: Why) -> bool:
-        return False
-
-
-class XinetdLines(OldLines):
-    """The lines of xinetd (log.c), as they follow the date in its FILE and SYSLOG logs."""
-
-    def accepted(self, session: Session, decision: Decision) -> None:
-        self._log.write_line(f"START: {self._service} pid={session.pid} from={address_of(session.peer)}")
-
-    def ended(self, session: Session, status: int | None) -> None:
-        how = ""
-        if status is not None:
-            signalled = os.WIFSIGNALED(status)
-            how = f"signal={os.WTERMSIG(status)} " if signalled else f"status={os.WEXITSTATUS(status)} "
-        self._log.write_line(f"EXIT: {self._service} {how}pid={session.pid} duration={session.seconds:.0f}(sec)")
-
-    def refused(self, peer: Peer, verdict: Verdict) -> None:
-        reason = XINETD_REASONS.get(verdict.cause.option if verdict.cause else "", "address")
-        self._log.write_line(f"FAIL: {self._service} {reason} from={address_of(peer)}")
-
-    def failed(self, peer: Peer | None, error: GateError) -> None:
-        self._log.write_line(f"FAIL: {self._service} fork from={address_of(peer)}")
-        super().failed(peer, error)
-
-
-XINETD_REASONS = {
-    "--max-connections": "service_limit",
-    "--max-per-source": "per_source_limit",
-    "--max-per-network": "per_source_limit",
-    "--rate-per-source": "per_source_limit",
-    "--rate": "connections per second",
-    "--cps": "connections per second",
-    "--max-per-minute": "connections per second",
-    "--access-times": "time",
-    "--max-load": "load",
-    "--hosts-access": "libwrap",
-}
-
-
-class TcpserverLines(OldLines):
-    """The lines of tcpserver -v. tcpserver refuses in a child. Here a refusal shows the process id of the gate."""
-
-    def counted(self, current: int, most: int) -> None:
-        self._log.write_line(f"tcpserver: status: {current}/{most}")
-
-    def accepted(self, session: Session, decision: Decision) -> None:
-        self._log.write_line(f"tcpserver: pid {session.pid} from {address_of(session.peer)}")
-        self._log.write_line(f"tcpserver: ok {session.pid} {tcpserver_ends(session.peer)}")
-
-    def ended(self, session: Session, status: int | None) -> None:
-        self._log.write_line(f"tcpserver: end {session.pid} status {'unknown' if status is None else status}")
-
-    def refused(self, peer: Peer, verdict: Verdict) -> None:
-        self._log.write_line(f"tcpserver: deny {os.getpid()} {tcpserver_ends(peer)}")
-
-
-def make_records(
-    log_format: str, log: BufferedLog, source_prefix: tuple[int, int] = DEFAULT_SOURCE_PREFIX
-) -> Records:  # fmt: skip
-    kinds = {"journal": Records, "xinetd": XinetdLines, "tcpserver": TcpserverLines}
-    kind = JournalRecords if log_format == "journal" and log.is_journal else kinds[log_format]
-    return kind(log, source_prefix)
-
-
-def end_message(session: Session, status: int | None) -> str:
-    return f"ended {session.peer.route} after {session.seconds:.3f} s: {described(status)[0]}"
+def end_message(session: Session, peer: Peer, status: int | None) -> str:
+    return f"ended {peer.route} after {session.seconds:.3f} s: {described(status)[0]}"
 
 
 @lru_cache(maxsize=256)
@@ -291,16 +242,6 @@ def described(status: int | None) -> tuple[str, str]:
     except ValueError:  # a real-time signal
         name = str(number)
     return f"signal {number}", f"SOCKGATE_SIGNAL={name}\n"
-
-
-def address_of(peer: Peer | None) -> str:
-    return peer.remote_ip or "<no address>" if peer else "<no address>"
-
-
-def tcpserver_ends(peer: Peer) -> str:
-    """LOCALHOST:LOCALIP:LOCALPORT REMOTEHOST:REMOTEIP:REMOTEINFO:REMOTEPORT. An unknown part is empty."""
-    local = f"{peer.local_host or ''}:{peer.local_ip or ''}:{peer.local_port}"
-    return clean(f"{local} {peer.host or ''}:{peer.remote_ip or ''}:{peer.info or ''}:{peer.remote_port}")
 
 
 class RateLimiter:

@@ -8,6 +8,7 @@ is lost from the counts. Only a gate that is killed loses what it has not writte
 
 from itertools import islice
 from time import monotonic, time_ns
+from typing import TYPE_CHECKING
 
 from ...connection.log import DEBUG, ERROR, NOTICE, SUMMED, Field, Log, peer_fields, urgency
 from ...core import DENY, GateError, Verdict
@@ -15,6 +16,9 @@ from ...core.peer import Peer
 from ..deciding.decision import PORT_FIELD
 from ..source_rates import Blocked
 from ..sources import Network, network_of, source_of
+
+if TYPE_CHECKING:
+    from ...connection.log_choice import LogChoice
 
 FULL = 10  # records of one source and cause; fail2ban's jail needs five
 LOOK_SECONDS = 10.0  # from one look at a sum to the next
@@ -140,30 +144,33 @@ class Sums:
     def _write(self, each: Sum) -> None:
         if not each.count:
             return
+        peer, why = each.peer, each.why
+        if self._log.choice and peer:
+            why, peer = shown_reason(self._log.choice, why, peer), self._log.choice.shown(peer)
         self._log.record(
-            priority_of(each.why), SUMMED, self._message(each), *fields_of(each.why), ("SOCKGATE_COUNT", each.count),
+            priority_of(why), SUMMED, self._message(each, peer, why), *fields_of(why), ("SOCKGATE_COUNT", each.count),
             ("SOCKGATE_FIRST", each.first // NANOSECONDS_OF_FIELDS),
-            ("SOCKGATE_LAST", each.last // NANOSECONDS_OF_FIELDS), *self._fields_of(each.peer),
+            ("SOCKGATE_LAST", each.last // NANOSECONDS_OF_FIELDS), *self._fields_of(peer),
         )  # fmt: skip
         each.restart()
 
-    def _message(self, each: Sum) -> str:
+    def _message(self, each: Sum, peer: Peer | None, why: Why) -> str:
         seconds = f"within {max(0, each.last - each.first) / NANOSECONDS:.1f} s"
-        if not each.why:
+        if not why:
             return f"{each.count} more clients have gone before they were identified, {seconds}"
-        reason = reason_of(each.why)
-        if not each.peer:
-            return f"refused {each.count} more clients {seconds}: {reason}"
-        address = each.peer.remote_ip or each.peer.source
-        source = source_of(each.peer, self._prefix)
+        if not peer:
+            return f"refused {each.count} more clients {seconds}: {reason_of(why)}"
+        address = peer.remote_ip or peer.source
+        source = source_of(peer, self._prefix)
         client = address if source == address else f"{address} ({source})"
-        return f"refused {client} {each.count} times more on {each.peer.destination} {seconds}: {reason}"
+        times = "1 more time" if each.count == 1 else f"{each.count} more times"
+        return f"refused {client} {times} on {peer.destination} {seconds}: {reason_of(why)}"
 
     def _fields_of(self, peer: Peer | None) -> list[Field]:
         if not peer:
             return []
         fields = [field for field in peer_fields(peer) if field[0] != PORT_FIELD]
-        return [*fields, ("SOCKGATE_SOURCE", source_of(peer, self._prefix))]
+        return [*fields, ("SOCKGATE_SOURCE", source_of(peer, self._prefix) if peer.remote_ip else None)]
 
 
 def name_of(why: Why) -> str:
@@ -179,6 +186,12 @@ def priority_of(why: Why) -> int:
 
 def reason_of(why: Why) -> str:
     return why.reason if isinstance(why, Verdict) else str(why or "")
+
+
+def shown_reason(choice: "LogChoice", why: Why, peer: Peer) -> Why:
+    if isinstance(why, Verdict):
+        return choice.verdict(why, peer)
+    return type(why)(choice.text(str(why), peer)) if why else None
 
 
 def fields_of(why: Why) -> list[Field]:

@@ -1,0 +1,87 @@
+"""--log and --log-address: which records are written, and how much of a client's address stands in them."""
+
+from ..core import Cause, UsageError, Verdict
+from ..core.peer import Peer, endpoint, text_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..core.options import Settings
+
+KINDS = ("accepted", "ended", "refused", "gone")
+NONE = "none"
+FULL, NETWORK = "full", "network"
+ADDRESSES = (FULL, NETWORK, NONE)
+HOST_BITS = {4: 8, 16: 80}  # of a /24, and of a /48
+HIDDEN = "a client"
+
+
+class LogChoice:
+    """What the administrator wants to have in the log. Failures, and events of the gate itself, are always there.
+
+    kinds    the kinds of records about clients
+    address  FULL, NETWORK for the /24 or /48 of the client alone, NONE for nothing that identifies the client
+    """
+
+    __slots__ = ("address", "kinds")
+
+    def __init__(self, kinds: frozenset[str], address: str) -> None:
+        self.kinds = kinds
+        self.address = address
+
+    def shown(self, peer: Peer) -> Peer:
+        """The client as records show it. The user of an AF_UNIX socket has no address, and is shown."""
+        if self.address == FULL or peer.remote_ip is None:
+            return peer
+        twin = peer.with_port(peer.remote_port)
+        twin.host = twin.info = twin.interface = None
+        if self.address == NETWORK:
+            bits = HOST_BITS[len(peer.remote)]
+            network = int.from_bytes(peer.remote, "big") >> bits << bits
+            twin.remote = network.to_bytes(len(peer.remote), "big")
+            twin.remote_ip = text_of(twin.remote)
+        else:
+            twin.remote, twin.remote_ip, twin.remote_port = b"", None, 0
+        return twin
+
+    def text(self, text: str, peer: Peer) -> str:
+        """A text about this client, such as the reason of a verdict, without what identifies the client."""
+        if self.address == FULL or peer.remote_ip is None:
+            return text
+        shown = self.shown(peer).remote_ip or HIDDEN
+        for secret in (endpoint(peer.remote_ip, peer.remote_port), peer.remote_ip, peer.host, peer.info):
+            text = text.replace(secret, shown) if secret else text
+        return text
+
+    def verdict(self, verdict: Verdict, peer: Peer) -> Verdict:
+        """The verdict as records show it: a rule can name the client."""
+        if self.address == FULL or peer.remote_ip is None:
+            return verdict
+        cause = verdict.cause
+        if cause is not None:
+            cause = Cause(cause.option, self.text(cause.text, peer), file=cause.file, line=cause.line)
+        return Verdict(verdict.outcome, cause, self.text(verdict.reason, peer), actions=verdict.actions)
+
+
+def parse_kinds(text: str, option: str) -> frozenset[str]:
+    """--log LIST, or `none`. Raises UsageError."""
+    words = text.replace(",", " ").split()
+    if words == [NONE]:
+        return frozenset()
+    wrong = next((word for word in words if word not in KINDS), None)
+    if wrong is not None or not words:
+        message = f"{option}: {wrong or ''!r} is none of: {' '.join(KINDS)}"
+        raise UsageError(message, f"{NONE} alone for no record", Cause(option, wrong or ""))
+    return frozenset(words)
+
+
+def parse_address(text: str, option: str) -> str:
+    """Raises UsageError."""
+    if text not in ADDRESSES:
+        raise UsageError(f"{option}: {text!r} is none of: {' '.join(ADDRESSES)}", cause=Cause(option, text))
+    return text
+
+
+def choice_of(settings: "Settings") -> LogChoice:
+    """Raises UsageError."""
+    kinds = frozenset(KINDS) if settings.log is None else settings.log
+    return LogChoice(kinds, settings.log_address or FULL)

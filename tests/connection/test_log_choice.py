@@ -1,0 +1,146 @@
+"""--log and --log-address: what stands in the log of both gates, and that nothing else about a client does."""
+
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from sockgate.connection.log import Log
+from sockgate.connection.log_choice import KINDS, LogChoice, choice_of
+from sockgate.core import ALLOW, DENY, Cause, UsageError, Verdict
+from sockgate.core.options import parse
+from tests.connection.launch import Launcher, internet
+from tests.core.clients import client, local_user
+
+SERVED, DENIED = ["/bin/echo", "hello"], ["--deny", "127.0.0.1", "/bin/echo", "hello"]
+
+
+def choice(*words: str) -> LogChoice:
+    return choice_of(parse([*words, "server"]))
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        (["--log", "accepted"], {"accepted"}),
+        (["--log", "accepted,refused"], {"accepted", "refused"}),
+        (["--log=accepted", "--log", "ended gone"], {"accepted", "ended", "gone"}),
+        (["--log", "none"], set()),
+        (["--log-address", "none"], set(KINDS)),
+    ],
+)
+def test_the_kinds_that_are_named_are_written(words: list[str], kinds: set[str]) -> None:
+    assert choice(*words).kinds == kinds
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--log", "start"], "--log: 'start' is none of: accepted ended refused gone (none alone for no record)"),
+        (["--log", ""], "--log: '' is none of: accepted ended refused gone (none alone for no record)"),
+        (["--log", "none refused"], "--log: 'none' is none of: accepted ended refused gone (none alone for no record)"),
+        (["--log-address", "short"], "--log-address: 'short' is none of: full network none"),
+        (["--log-address", ""], "--log-address: '' is none of: full network none"),
+    ],
+)
+def test_a_wrong_word_is_named_with_what_would_be_right(words: list[str], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        choice(*words)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [("192.0.2.77", "192.0.2.0"), ("2001:db8:1:2::77", "2001:db8:1::"), ("::ffff:192.0.2.77", "192.0.2.0")],
+)
+def test_an_address_is_shortened_to_its_network(address: str, network: str) -> None:
+    shown = choice("--log-address", "network").shown(client(address, "mail.example.org", "joe"))
+    assert (shown.remote_ip, shown.remote_port, shown.host, shown.info) == (network, 4711, None, None)
+
+
+def test_the_peer_itself_keeps_its_address() -> None:
+    peer = client("192.0.2.77", "mail.example.org")
+    choice("--log-address", "none").shown(peer)
+    assert (peer.remote_ip, peer.host) == ("192.0.2.77", "mail.example.org")
+
+
+def test_a_local_user_has_no_address_to_hide() -> None:
+    assert choice("--log-address", "none").shown(local_user()).source == "uid 1000"
+
+
+class Written(Log):
+    """A log that keeps what it would send to the journal."""
+
+    def __init__(self, *words: str) -> None:
+        super().__init__("sockgate", "smtp", b"")
+        self.choice = choice(*words)
+        self.sent: list[str] = []
+
+    def record(self, priority: int, message_id: str, message: str, *fields: object) -> None:
+        self.sent.append(f"{priority} {message_id} {message} {[str(value) for field in fields for value in field]}")  # type: ignore[attr-defined]
+
+
+SECRETS = ("4711", "192.0.2.77", "mail.example.org", "joe")
+
+
+@pytest.mark.parametrize("address", ["network", "none"])
+def test_no_record_of_a_decision_names_the_client(address: str) -> None:
+    log = Written("--log-address", address)
+    peer = client("192.0.2.77", "mail.example.org", "joe")
+    peer.local_host = "mx"
+    rule = Cause("--deny", "192.0.2.77 10.0.0.0/8")
+    reason = "joe at mail.example.org (192.0.2.77) is in --deny 192.0.2.77"
+    for outcome in (ALLOW, DENY):
+        log.verdict(peer, Verdict(outcome, rule, reason), allowed=outcome == ALLOW, note=f"{peer.source}: no name")
+    log.failure("unable to decide about 192.0.2.77", peer, 100)
+    assert len(log.sent) == 3
+    secrets = SECRETS if address == "none" else SECRETS[1:]
+    assert [secret for secret in secrets if any(secret in record for record in log.sent)] == []
+    assert all("10.0.0.0/8" in record for record in log.sent[:2])
+    assert all("SOCKGATE_LOCAL_PORT" in record for record in log.sent)
+
+
+def test_what_stays_when_no_address_is_wanted() -> None:
+    log = Written("--log-address", "none")
+    log.verdict(client("192.0.2.77"), Verdict(DENY, Cause("--deny", "any"), "in --deny any"), allowed=False)
+    assert "refused a client on 127.0.0.1:25: in --deny any" in log.sent[0]
+    assert "SOCKGATE_REMOTE" not in log.sent[0]
+
+
+def lines(launcher: Launcher, words: Sequence[str]) -> list[str]:
+    return launcher.run(internet(), ["--name", "smtp", *words]).log.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words", "logged"),
+    [
+        ("accepted", SERVED, True),
+        ("refused,gone", SERVED, False),
+        ("none", SERVED, False),
+        ("refused", DENIED, True),
+        ("accepted", DENIED, False),
+        ("none", DENIED, False),
+    ],
+)
+def test_sockgate_writes_the_records_that_are_wanted(
+    launcher: Launcher, kinds: str, words: list[str], logged: bool
+) -> None:
+    assert len(lines(launcher, ["--log", kinds, *words])) == logged
+
+
+def test_what_is_wrong_here_is_always_written(launcher: Launcher) -> None:
+    [line] = lines(launcher, ["--log", "none", "/missing/server"])
+    assert "unable to run '/missing/server'" in line
+
+
+def test_sockgate_shows_no_more_of_the_address_than_is_wanted(launcher: Launcher) -> None:
+    assert "127.0.0.1:" not in lines(launcher, ["--log-address", "none", *SERVED])[0].partition(" on ")[0]
+    assert re.search(r"accepted 127\.0\.0\.0:\d+ on ", lines(launcher, ["--log-address", "network", *SERVED])[0])
+    [line] = lines(launcher, ["--log-address", "none", *DENIED])
+    assert line.endswith(": in --deny a client")
+    assert "refused a client on 127.0.0.1:" in line
+
+
+def test_the_server_still_learns_the_address(launcher: Launcher) -> None:
+    outcome = launcher.run(internet(), ["--log-address", "none", "/bin/sh", "-c", 'echo "$TCPREMOTEIP"'])
+    assert outcome.said == b"127.0.0.1\n"
