@@ -39,7 +39,7 @@ PAGES = $(notdir $(basename $(wildcard src/sockgate/man/*.scd)))
 COMPLETED = sockgate sockgated sockgatectl
 # Files for the configuration of other programs. The administrator changes those.
 EXAMPLES = $(patsubst src/sockgate/%,%,$(wildcard src/sockgate/fail2ban/*/*.conf src/sockgate/stunnel/*.conf))
-UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service))
+UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service units/*.path))
 # Settings that systemd 252 does not understand. sockgate-generator links them into place, at boot and at daemon-reload,
 # where systemd is new enough. So one package serves every version of systemd.
 DROP_INS = $(patsubst units/%,%,$(wildcard units/*.d/*.conf))
@@ -125,6 +125,8 @@ uninstall:  ## take away what install brought
 		for unit in $(filter %.socket,$(UNITS)); do
 			[ ! -e $(UNITDIR)/$$unit ] || systemctl --quiet disable --now $$unit
 		done
+		[ ! -e $(UNITDIR)/sockgate-inetd.path ] || systemctl --quiet disable --now sockgate-inetd.path sockgate-inetd.service
+		[ ! -e $(LIBDIR)/stop-gates ] || $(LIBDIR)/stop-gates --generated
 		! units=$$(grep -ls '$(SBINDIR)/sockgate' /etc/systemd/system/*.service) ||
 			echo "without their gate now:" $$units
 	fi

@@ -6,11 +6,9 @@ See systemd.generator(7). Packages that put a file into /etc/xinetd.d, or a line
 
 import socket
 import sys
-from dataclasses import replace
 
 from .connection.log import JOURNAL_SOCKET, WARNING, clean, journal_record
-from .convert.live import write_units
-from .host.host import Host, this_host
+from .convert.live import live_host, write_units
 
 NAME = "sockgate-inetd-generator"
 KERNEL_LOG = "/dev/kmsg"  # early in the boot journald does not run yet; it reads this log later
@@ -21,16 +19,11 @@ def main() -> None:
     if len(sys.argv) != 4:
         sys.exit(f"usage: {NAME} NORMAL-DIR EARLY-DIR LATE-DIR")
     try:
-        for complaint in write_units("/", sys.argv[1], this_generator()):
+        for complaint in write_units("/", sys.argv[1], live_host()):
             log(complaint)
     except Exception as error:  # an error in this program must not disturb the boot
         log(f"internal error: {type(error).__name__}: {error}")
         sys.exit(1)
-
-
-def this_generator() -> Host:
-    """This machine, without its name services: PID 1 waits for us, and a name service may wait for PID 1."""
-    return replace(this_host(), asks_services=False)
 
 
 def log(message: str) -> None:

@@ -29,6 +29,11 @@ def deb(folder: Path, version: str = VERSION) -> Path:
     return make("deb", folder, version) / f"sockgate_{packaged(version)}_all.deb"
 
 
+def deb_inetd(folder: Path, version: str = VERSION) -> Path:
+    """The Debian package that makes the machine's inetd of it; it is built with the other."""
+    return make("deb", folder, version) / f"sockgate-inetd_{packaged(version)}_all.deb"
+
+
 def rpm(folder: Path, version: str = VERSION) -> Path:
     """A package for the Fedora and openSUSE families."""
     return make("rpm", folder, version) / f"sockgate-{packaged(version)}-1.noarch.rpm"
@@ -45,6 +50,8 @@ def make(kind: str, folder: Path, version: str) -> Path:
     Returns the folder that the package is in.
     """
     tree = folder / f"{kind}-{version}"
+    if (tree / "dist").exists():
+        return tree / "dist"
     files = subprocess.check_output(["git", "ls-files", "-z", "src", "units", "*.md", "Makefile", "LICENSE"], cwd=TREE)
     for name in files.decode().split("\0")[:-1]:
         if (TREE / name).exists():  # it is not, if it was removed just now

@@ -11,6 +11,17 @@ import pytest
 from tests.packaging import build
 from tests.packaging.build import DOC, SETTINGS
 
+INETD = {
+    f"usr/lib/systemd/{name}"
+    for name in (
+        "system/sockgate-inetd.service", "system/sockgate-inetd.path", "system-generators/sockgate-inetd-generator",
+    )
+}  # fmt: skip
+INETD_ONLY = {
+    "etc/init.d/sockgate-inetd", "usr/share/lintian/overrides/sockgate-inetd",
+    "usr/lib/systemd/system-preset/70-sockgate-inetd.preset",
+    *(f"usr/share/doc/sockgate-inetd/{name}" for name in ("changelog.gz", "copyright")),
+}  # fmt: skip
 DEBIAN_ONLY = {
     f"{DOC}/README.md.gz", f"{DOC}/changelog.gz", f"{DOC}/copyright", "usr/share/lintian/overrides/sockgate",
     "usr/share/python3/runtime.d/sockgate.rtupdate", *(f"etc/default/{name}" for name in SETTINGS),
@@ -28,6 +39,13 @@ def package(folder: Path) -> Path:
     return build.deb(folder)
 
 
+@pytest.fixture(scope="module")
+def inetd(folder: Path, package: Path) -> Path:
+    """The second package: the machine's inetd."""
+    assert package.exists(), "they are built together"
+    return build.deb_inetd(folder)
+
+
 def field(package: Path, name: str) -> str:
     return subprocess.check_output(["dpkg-deb", "--field", package, name], text=True).strip()
 
@@ -39,15 +57,24 @@ def listed(package: Path) -> dict[str, str]:
     return {name.removeprefix("./"): f"{mode} {owner}" for mode, owner, *_, name in rows if not mode.startswith("d")}
 
 
-def test_lintian_has_neither_an_error_nor_a_warning(package: Path) -> None:
-    shown = subprocess.run(["lintian", "--fail-on=error,warning", package], capture_output=True, text=True)
+def test_lintian_has_neither_an_error_nor_a_warning(package: Path, inetd: Path) -> None:
+    shown = subprocess.run(["lintian", "--fail-on=error,warning", package, inetd], capture_output=True, text=True)
     assert (shown.stdout, shown.returncode) == ("", 0)
 
 
 def test_it_has_what_make_install_brings_and_what_debian_wants(package: Path, folder: Path) -> None:
     found = listed(package)
-    assert set(found) == build.installed(folder / "installed") | DEBIAN_ONLY
+    assert set(found) == build.installed(folder / "installed") - INETD | DEBIAN_ONLY
     assert {mode for mode in found.values()} == {"-rw-r--r-- root/root", "-rwxr-xr-x root/root"}
+
+
+def test_what_makes_an_inetd_of_it_is_in_a_package_of_its_own(inetd: Path) -> None:
+    found = listed(inetd)
+    assert set(found) == INETD | INETD_ONLY
+    assert {mode for mode in found.values()} == {"-rw-r--r-- root/root", "-rwxr-xr-x root/root"}
+    assert field(inetd, "Provides") == "inet-superserver, xinetd"
+    assert field(inetd, "Conflicts") == field(inetd, "Replaces") == "inet-superserver"
+    assert f"sockgate (= {build.packaged(build.VERSION)})" in field(inetd, "Depends")
 
 
 def test_it_says_what_it_is_and_needs(package: Path) -> None:

@@ -93,12 +93,21 @@ PROFILES = {
         "procps",
         "dpkg-dev",
     ),
+    # The package that is this machine's inetd, with packages of Debian that need one.
+    "superserver": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "netbase", "iproute2", "procps"),
     # What a stranger has: Debian with systemd, and with the names of ports.
     "clean": ("systemd", "systemd-sysv", "dbus", "netbase"),
 }
 
-# Packages in apt's cache, and what they need: apt-get can install them where there is no network.
-DOWNLOADS = {"clean": ("python3", "python3-systemd", "python3-rich", "courier-mta")}
+# Packages of Debian with a service for an inetd; two of a kind conflict.
+SERVED = (
+    "efingerd", "ident2", "nullidentd", "telnetd-ssl", "inetutils-ftpd", "poppassd", "talkd", "micro-httpd", "bootp",
+    "tang-xinetd", "rusersd", "openbsd-inetd", "xinetd",
+)  # fmt: skip
+
+# Packages in apt's cache, and what they need: apt-get can install them where there is no network. Those of one line
+# together.
+DOWNLOADS = {"clean": ("python3 python3-systemd python3-rich courier-mta",), "superserver": SERVED}
 
 
 class SetupError(Exception):
@@ -148,8 +157,8 @@ def cached(downloads: tuple[str, ...]) -> tuple[str, ...]:
     if not downloads:
         return ()
     apt_get = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only --option=APT::Install-Recommends=yes'
-    fetch = f"{apt_get} install {' '.join(downloads)}"
-    return ("--skip=cleanup/apt", f"--customize-hook={fetch}")
+    hooks = (f"--customize-hook={apt_get} install {packages}" for packages in downloads)
+    return ("--skip=cleanup/apt", *hooks)
 
 
 def disable_everything(folder: Path) -> None:

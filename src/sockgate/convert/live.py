@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ..atomic_write import link_once, write_atomically
 from ..core import ConfigError
-from ..host.host import OPENBSD, Host
+from ..host.host import OPENBSD, Host, this_host
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
 from . import inetd, xinetd
@@ -24,6 +24,7 @@ from .service import Service
 from .unit_names import make_unique
 
 INETD_FILES = ("etc/inetd.conf", "etc/inetd.d")
+FILES = tuple(f"/{name}" for name in (*INETD_FILES, "etc/xinetd.conf", "etc/xinetd.d"))
 # Each super-server: its program, the names of its unit, and the name of its init script.
 SUPER_SERVERS = (
     ("usr/sbin/xinetd", ("xinetd",), "xinetd"),
@@ -31,22 +32,55 @@ SUPER_SERVERS = (
     ("usr/sbin/inetutils-inetd", ("inetutils-inetd",), "inetutils-inetd"),
     ("usr/sbin/rlinetd", ("rlinetd",), "rlinetd"),
 )
+GENERATOR = "sockgate-inetd-generator"
+# The first on this list that has a generator decides (systemd.generator(7)). A link to /dev/null switches it off.
+GENERATOR_FOLDERS = ("run/systemd", "etc/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
+SERVICE = "sockgate-inetd.service"
 UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 # Mounted when a generator runs. What is elsewhere may be mounted later in the boot.
 MOUNTED_EARLY, MOUNTED_LATER = ("/usr/", "/bin/", "/sbin/"), "/usr/local/"
 
 
+def live_host() -> Host:
+    """This machine, without its name services: PID 1 waits for a generator, and a name service may wait for PID 1."""
+    return replace(this_host(), asks_services=False)
+
+
 def write_units(root: str, folder: str, host: Host) -> list[str]:
     """Write the units of all services into `folder`. Returns one complaint for each that was refused or left out."""
     conversion = live_services(root, host)
-    entries = conversion.report.entries
-    complaints = [str(entry) for entry in entries if entry.outcome is Outcome.REFUSED or entry.blocks]
+    told = complaints(conversion.report)
     for one in conversion.converted:
         try:
             write(root, folder, one)
         except ConfigError as error:
-            complaints.append(f"{one.service.place}: {one.service.name}: {error}")
-    return complaints
+            told.append(f"{one.service.place}: {one.service.name}: {error}")
+    stand_in(root, folder)
+    return told
+
+
+def stand_in(root: str, folder: str) -> None:
+    """Let the init scripts that removed super-servers left behind read our files again.
+
+    update-inetd calls the first script of such a name, and no other (DebianNet.pm 1.13, _wakeup_inetd).
+    """
+    service = UnitSearch(root).fragment(SERVICE)
+    for program, _, script in SUPER_SERVERS if service else ():
+        is_left = os.path.exists(os.path.join(root, "etc/init.d", script))
+        if is_left and not os.path.exists(os.path.join(root, program)):
+            link_once(str(service), os.path.join(folder, f"{script}.service"))
+
+
+def is_generated(root: str) -> bool:
+    """Whether the generator is installed and not switched off. Without it nothing is served."""
+    paths = (os.path.join(root, folder, "system-generators", GENERATOR) for folder in GENERATOR_FOLDERS)
+    found = next(filter(os.path.lexists, paths), "")
+    return bool(found) and os.path.isfile(found) and os.access(found, os.X_OK)
+
+
+def complaints(report: Report) -> list[str]:
+    """What was refused or left out."""
+    return [str(entry) for entry in report.entries if entry.outcome is Outcome.REFUSED or entry.blocks]
 
 
 def live_services(root: str, host: Host) -> Conversion:

@@ -60,6 +60,7 @@ VERBS = (
     Verb("report", "report", "sum up connections, as text or as an HTML page"),
     Verb("rules", "rules", "compile access rules, or show them"),
     Verb("status", "status", "say how the gated services are doing"),
+    Verb("sync", "sync", "make the sockets those of /etc/inetd.conf and /etc/xinetd.d"),
     Verb("top", "top", "show the table of status, live"),
     Verb("uninstall", "uninstall", "remove the units that install wrote"),
 )

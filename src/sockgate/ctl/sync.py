@@ -1,0 +1,208 @@
+"""Make the sockets of the machine's inetd those of its files: /etc/inetd.conf, /etc/xinetd.d and the others.
+
+Sockets whose line is gone are stopped, new ones are started, changed ones are restarted. All others, and all sessions,
+are left alone. Nothing is done in a chroot, without systemd, or if policy-rc.d forbids it.
+"""
+
+import argparse
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..convert.live import FILES, complaints, is_generated, live_host, live_services
+from ..convert.report import Report
+from ..convert.result import Conversion
+from ..core import SystemFailure
+from ..host.systemctl import Properties, parse_properties, systemctl
+from .served import Served, Services, loaded, planned, record, recorded
+
+LOCK = "/run/sockgate/sync.lock"
+POLICY, FORBIDDEN = "/usr/sbin/policy-rc.d", 101
+TRIGGER = "sockgate-inetd"  # of dpkg, and the name of the init script
+DPKG_LOCK = "/var/lib/dpkg/lock"
+FLOCK = struct.Struct("hhqqi4x")  # struct flock
+MOST_ROUNDS = 5
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--after-dpkg", action="store_true", help="while dpkg runs, have it do this once, when it has done all else"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if not os.path.isdir("/run/systemd/system") or in_chroot():
+        return told("systemd does not run this system: nothing is done")
+    if arguments.after_dpkg and dpkg_runs() and left_to_dpkg():
+        return told("dpkg runs, and does this at its end")
+    if is_forbidden():
+        return told(f"{POLICY} forbids it: nothing is done")
+    os.makedirs(os.path.dirname(LOCK), exist_ok=True)
+    with open(LOCK, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return synchronize()
+
+
+def told(message: str) -> int:
+    print(message)
+    return 0
+
+
+def in_chroot() -> bool:
+    try:
+        return not os.path.samefile("/proc/1/root", "/")
+    except OSError:  # not root, or no /proc
+        return False
+
+
+def is_forbidden() -> bool:
+    """Whether the administrator forbids packages to start and stop services (invoke-rc.d(8))."""
+    if not os.access(POLICY, os.X_OK):
+        return False
+    return subprocess.run([POLICY, TRIGGER, "restart"], capture_output=True, check=False).returncode == FORBIDDEN
+
+
+def dpkg_runs() -> bool:
+    """Whether a process holds dpkg's lock."""
+    try:
+        with open(DPKG_LOCK, "rb") as file:
+            found = fcntl.fcntl(file, fcntl.F_GETLK, FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    except OSError:
+        return False
+    return bool(FLOCK.unpack(found)[0] != fcntl.F_UNLCK)
+
+
+def left_to_dpkg() -> bool:
+    """Have dpkg call our package's script once, after all others: ten packages then mean one reload."""
+    if not os.path.exists(f"/var/lib/dpkg/triggers/{TRIGGER}"):
+        return False
+    return subprocess.run(["dpkg-trigger", "--no-await", TRIGGER], capture_output=True, check=False).returncode == 0
+
+
+def synchronize() -> int:
+    """Once, and again if a file changed meanwhile. Returns 1 if a socket could not be started."""
+    failures: list[str] = []
+    for _ in range(MOST_ROUNDS):
+        before = stamps()
+        failures = one_round()
+        if stamps() == before:
+            break
+    for failure in failures:
+        print(f"sockgatectl: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def stamps() -> list[tuple[int, int]]:
+    found = []
+    for path in FILES:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        found.append((status.st_ino, status.st_mtime_ns))
+    return found
+
+
+def one_round() -> list[str]:
+    """Returns one message for each socket that could not be started."""
+    conversion = live_services("/", live_host()) if is_generated("/") else Conversion((), Report())
+    for complaint in complaints(conversion.report):
+        print(complaint)
+    now, present, known = planned(conversion), loaded(), recorded()
+    before = {**present, **(known or {})}
+    change = compare(before, now, states({**before, **now}), known or {})
+    stop(change)
+    if present != now:
+        systemctl("daemon-reload")
+    failures = start(change)
+    record(now)
+    return failures
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be done: names of units to stop, of failed ones to forget, of sockets to start, of gates to restart.
+
+    changed  those of the sockets to start that listened before
+    """
+
+    stop: list[str]
+    forget: list[str]
+    start: list[str]
+    gates: list[str]
+    changed: set[str]
+
+
+def compare(before: Services, now: Services, states: dict[str, str], known: Services) -> Change:
+    """Compare what was served, or loaded, with what is to be served.
+
+    states  the states of all their units
+    known   those that were started before. If such a socket is inactive, the administrator has stopped it
+    """
+    gone = [name for name in before if name not in now]
+    changed = [name for name in before if name in now and before[name].socket != now[name].socket]
+    ended = [unit for name in (*gone, *changed) for unit in units_of(name, before[name])]
+    new = [
+        name for name in now
+        if name in changed or states[name] == "failed"
+        or (states[name] != "active" and name not in known)
+    ]  # fmt: skip
+    gates = [
+        one.service for name, one in now.items()
+        if one.is_gate and name in before and name not in changed and before[name].text != one.text
+    ]  # fmt: skip
+    return Change(
+        stop=[unit for unit in ended if states[unit] not in ("inactive", "failed")],
+        forget=[unit for unit in ended if states[unit] == "failed"],
+        start=new, gates=gates, changed=set(changed),
+    )  # fmt: skip
+
+
+def units_of(socket: str, served: Served) -> list[str]:
+    return [socket, served.service] if served.lives_on else [socket]
+
+
+def states(services: Services) -> dict[str, str]:
+    """The states of the units of all services, by name."""
+    names = list(dict.fromkeys(unit for name, one in services.items() for unit in units_of(name, one)))
+    if not names:
+        return {}
+    blocks = systemctl("show", "--property=Id,ActiveState", "--", *names).split("\n\n")
+    found: list[Properties] = [parse_properties(block) for block in blocks]
+    return {name: one.get("ActiveState", "inactive") for name, one in zip(names, found, strict=True)}
+
+
+def stop(change: Change) -> None:
+    if change.stop:
+        systemctl("stop", "--", *change.stop)
+    if change.forget:
+        systemctl("reset-failed", "--", *change.forget)
+    tell("stopped", (name for name in change.stop if name.endswith(".socket") and name not in change.changed))
+
+
+def start(change: Change) -> list[str]:
+    """Start the sockets. One that cannot be started costs no other."""
+    failed: list[str] = []
+    if change.gates:
+        systemctl("try-restart", "--", *change.gates)
+    if change.start:
+        try:
+            systemctl("start", "--", *change.start)
+        except SystemFailure:
+            failed = [name for name, state in states_of(change.start).items() if state != "active"]
+    tell("restarted", (name for name in change.start if name in change.changed and name not in failed))
+    tell("started", (name for name in change.start if name not in change.changed and name not in failed))
+    return [f"unable to start {name} (systemctl status {name})" for name in failed]
+
+
+def states_of(sockets: Iterable[str]) -> dict[str, str]:
+    return states({name: Served("", "@.service", "") for name in sockets})
+
+
+def tell(verb: str, names: Iterable[str]) -> None:
+    for name in names:
+        print(f"{verb} {name}")

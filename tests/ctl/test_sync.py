@@ -1,0 +1,129 @@
+"""sockgatectl sync: what it would do, and where it does nothing. tests/system/test_superserver.py runs it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sockgate.convert.live import is_generated, live_services, write_units
+from sockgate.ctl import sync
+from sockgate.ctl.served import Served, loaded, planned, record, recorded
+from sockgate.ctl.sync import compare
+from sockgate.host.host import Host
+
+HOST = Host(systemd=257, asks_services=False)
+PLAIN = Served("[Socket]\nListenStream=7\n", "a@.service", "ExecStart=/bin/cat\n")
+WAITS = Served("[Socket]\nListenDatagram=7\n", "a.service", "ExecStart=-/bin/cat\n")
+GATE = Served("[Socket]\nListenStream=7\n", "a.service", "ExecStart=/usr/sbin/sockgated --name a -- /bin/cat\n")
+KNOWN = {"a.socket": PLAIN}
+UP = {"a.socket": "active", "a.service": "active", "a@.service": "inactive"}
+
+
+def other(served: Served) -> Served:
+    return served._replace(socket=served.socket.replace("7", "8"))
+
+
+def test_nothing_changed_means_nothing_to_do() -> None:
+    change = compare({"a.socket": PLAIN}, {"a.socket": PLAIN}, UP, KNOWN)
+    assert (change.stop, change.forget, change.start, change.gates) == ([], [], [], [])
+
+
+def test_a_socket_whose_line_is_gone_is_stopped() -> None:
+    assert compare({"a.socket": PLAIN}, {}, UP, KNOWN).stop == ["a.socket"]
+
+
+def test_a_server_that_has_the_socket_itself_is_stopped_with_it() -> None:
+    assert compare({"a.socket": WAITS}, {}, UP, KNOWN).stop == ["a.socket", "a.service"]
+    change = compare({"a.socket": WAITS}, {"a.socket": other(WAITS)}, UP, KNOWN)
+    assert (change.stop, change.start) == (["a.socket", "a.service"], ["a.socket"])
+
+
+def test_a_changed_socket_is_restarted_and_a_new_one_started() -> None:
+    states = {**UP, "b.socket": "inactive"}
+    change = compare({"a.socket": PLAIN}, {"a.socket": other(PLAIN), "b.socket": PLAIN}, states, KNOWN)
+    assert (change.stop, change.start, change.changed) == (["a.socket"], ["a.socket", "b.socket"], {"a.socket"})
+
+
+def test_another_server_for_the_next_client_restarts_nothing_but_a_gate() -> None:
+    for served, gates in ((PLAIN, []), (WAITS, []), (GATE, ["a.service"])):
+        now = served._replace(text=served.text.replace("/bin/cat", "/bin/tac"))
+        change = compare({"a.socket": served}, {"a.socket": now}, UP, KNOWN)
+        assert (change.stop, change.start, change.gates) == ([], [], gates)
+
+
+@pytest.mark.parametrize(
+    ("state", "is_known", "started"),
+    [("inactive", True, False), ("inactive", False, True), ("failed", True, True), ("failed", False, True)],
+)
+def test_what_the_administrator_stopped_stays_stopped(state: str, is_known: bool, started: bool) -> None:
+    served = {"a.socket": PLAIN}
+    change = compare(served, served, {"a.socket": state}, served if is_known else {})
+    assert change.start == (["a.socket"] if started else [])
+
+
+def test_a_failed_socket_whose_line_is_gone_is_forgotten() -> None:
+    change = compare({"a.socket": PLAIN}, {}, {"a.socket": "failed"}, KNOWN)
+    assert (change.stop, change.forget) == ([], ["a.socket"])
+
+
+def test_the_plan_is_what_the_generator_writes_and_a_line_above_changes_nothing(tmp_path: Path) -> None:
+    etc, out = tmp_path / "etc", tmp_path / "out"
+    etc.mkdir()
+    lines = "79 stream tcp nowait nobody /bin/cat cat\n517 dgram udp wait nobody /bin/cat cat\n"
+    (etc / "inetd.conf").write_text(lines)
+    write_units(str(tmp_path), str(out), HOST)
+    (out / "foreign.socket").write_text("[Socket]\nListenStream=1\n")
+    services = loaded(str(out))
+    assert set(services) == {"port-79.socket", "port-517.socket", "port-517-udp.socket"}
+    (etc / "inetd.conf").write_text(f"# a comment\n{lines}")
+    assert planned(live_services(str(tmp_path), HOST)) == services
+    record(services, str(tmp_path / "record"))
+    assert recorded(str(tmp_path / "record")) == services
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', '{"a": ["b"]}', "null"])
+def test_a_record_that_is_broken_is_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / "record").write_text(text)
+    assert recorded(str(tmp_path / "record")) is None
+    assert recorded(str(tmp_path / "missing")) is None
+
+
+def test_a_masked_or_missing_generator_serves_nothing(tmp_path: Path) -> None:
+    assert not is_generated(str(tmp_path))
+    program = tmp_path / "usr/lib/systemd/system-generators/sockgate-inetd-generator"
+    program.parent.mkdir(parents=True)
+    program.write_text("")
+    program.chmod(0o755)
+    assert is_generated(str(tmp_path))
+    mask = tmp_path / "etc/systemd/system-generators/sockgate-inetd-generator"
+    mask.parent.mkdir(parents=True)
+    mask.symlink_to("/dev/null")
+    assert not is_generated(str(tmp_path))
+
+
+@pytest.mark.parametrize(("code", "forbidden"), [(101, True), (104, False), (0, False)])
+def test_policy_rc_d_is_asked(code: int, forbidden: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(sync, "POLICY", str(policy))
+    assert not sync.is_forbidden()
+    policy.write_text(f'#!/bin/sh\n[ "$*" = "sockgate-inetd restart" ] && exit {code}\nexit 1\n')
+    policy.chmod(0o755)
+    assert sync.is_forbidden() is forbidden
+
+
+def test_dpkg_runs_while_a_process_holds_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "lock"
+    monkeypatch.setattr(sync, "DPKG_LOCK", str(lock))
+    assert not sync.dpkg_runs()
+    lock.write_text("")
+    assert not sync.dpkg_runs()
+    hold = (
+        f"import fcntl, sys; f = open({str(lock)!r}, 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(1, flush=True); input()"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert sync.dpkg_runs()
+        holder.communicate(b"\n")
+    assert not sync.dpkg_runs()

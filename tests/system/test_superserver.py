@@ -1,0 +1,205 @@
+"""Debian's packages behind sockgate-inetd: served once they are installed, by apt alone, and switched by update-inetd.
+
+The tests of one machine are in this order. No test calls sockgatectl before a client.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.packaging import build
+from tests.system import packages, services
+from tests.system.machine import Machine
+
+PROFILE = "superserver"
+FAMILIES = ("127.0.0.1", "::1")
+# From argv: address, port, what is said. What is answered until the end, or the first line; "refused".
+CLIENT = """
+import socket, sys
+try:
+    client = socket.create_connection((sys.argv[1], int(sys.argv[2])), 20)
+    client.sendall(sys.argv[3].encode().decode("unicode_escape").encode())
+    print(client.recv(2000))
+except ConnectionRefusedError:
+    print("refused")
+except OSError as error:
+    print(type(error).__name__)
+"""
+FINGER, FTP, IDENT, TELNET, PASSWORD, HTTP, TANG, TALK = 79, 21, 113, 23, 106, 80, 8888, 517
+# What a client says to each, and a part of the answer.
+TALKS = {
+    FINGER: ("root\\r\\n", "root"),
+    IDENT: ("1,1\\r\\n", "1"),
+    FTP: ("", "220"),
+    PASSWORD: ("", "200"),
+    HTTP: ("GET / HTTP/1.0\\r\\n\\r\\n", "HTTP"),
+}
+
+
+@pytest.fixture(scope="module")
+def machine(release: str) -> Iterator[Machine]:
+    with Machine(release, PROFILE, bare=True) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def ours(machine: Machine) -> list[str]:
+    """The paths of both packages in the machine."""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        built = (build.deb(Path(folder)), build.deb_inetd(Path(folder)))
+        return [packages.bring(machine, package) for package in built]
+
+
+def answer(machine: Machine, port: int, address: str = "127.0.0.1", said: str = "") -> str:
+    return machine.python(CLIENT, address, str(port), said or TALKS.get(port, ("", ""))[0]).stdout.strip()
+
+
+def install(machine: Machine, *names: str) -> str:
+    return packages.apt_get(machine, "install", "--no-install-recommends", *names)
+
+
+def is_served(machine: Machine, port: int) -> bool:
+    return all(TALKS[port][1] in answer(machine, port, address) for address in FAMILIES)
+
+
+def is_refused(machine: Machine, port: int) -> bool:
+    return all(answer(machine, port, address) == "refused" for address in FAMILIES)
+
+
+def sockets(machine: Machine) -> list[str]:
+    """The sockets that our generator made, or that were left behind by it."""
+    listed = machine.systemctl("list-units", "--all", "--type=socket", "--plain", "--no-legend").stdout.splitlines()
+    generated = machine.shell("ls /run/systemd/generator").stdout.split()
+    names = [line.split() for line in listed]
+    return [name for name, state, *_ in names if state == "not-found" or name in generated]
+
+
+@contextmanager
+def reloads(machine: Machine) -> Iterator[list[str]]:
+    """The reloads of systemd meanwhile."""
+    found: list[str] = []
+    cursor = machine.journal("--lines=1")[-1]["__CURSOR"]
+    yield found
+    records = machine.journal(f"--after-cursor={cursor}", "_PID=1")
+    found += [one["MESSAGE"] for one in records if re.fullmatch(r"Reloading\.(\.\.)?", one["MESSAGE"])]
+
+
+def test_installed_it_makes_the_file_that_update_inetd_needs_and_serves_nothing(
+    machine: Machine, ours: list[str]
+) -> None:
+    listening = machine.run("ss", "-Hltnu").stdout
+    install(machine, *ours)
+    groups = re.findall("^#:([A-Z-]+):", machine.read("/etc/inetd.conf"), re.MULTILINE)
+    assert groups == ["INTERNAL", "STANDARD", "BSD", "MAIL", "INFO", "BOOT", "RPC", "HAM-RADIO", "OTHER"]
+    assert machine.run("ss", "-Hltnu").stdout == listening
+    assert services.failed_units(machine) == ""
+
+
+def test_a_package_is_served_as_soon_as_it_is_installed(machine: Machine) -> None:
+    install(machine, "efingerd")
+    assert "sockgate-inetd" in machine.run("dpkg-query", "--show", "sockgate-inetd").stdout, "it was not replaced"
+    assert is_served(machine, FINGER)
+
+
+def test_update_inetd_switches_it_off_and_on_at_once(machine: Machine) -> None:
+    for _ in range(2):
+        machine.run("update-inetd", "--disable", "finger")
+        assert is_refused(machine, FINGER)
+        assert sockets(machine) == []
+        machine.run("update-inetd", "--enable", "finger")
+        assert is_served(machine, FINGER)
+    assert services.failed_units(machine) == ""
+
+
+def test_many_packages_in_one_run_mean_few_reloads_and_no_session_ends(machine: Machine) -> None:
+    talk = f"import socket; c = socket.create_connection(('127.0.0.1', {FINGER})); print(1, flush=True); input(); "
+    talk += "c.send(b'root\\r\\n'); print(c.recv(2000))"
+    with machine.popen("python3", "-c", talk) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "1\n"
+        with reloads(machine) as found:
+            install(machine, "ident2", "poppassd", "inetutils-ftpd", "talkd", "micro-httpd", "bootp", "telnetd-ssl",
+                    "tang-xinetd")  # fmt: skip
+        assert "root" in client.communicate("\n")[0]
+    assert len(found) <= 3, found
+    for port in (IDENT, PASSWORD):
+        assert is_served(machine, port)
+    assert services.failed_units(machine) == ""
+
+
+def test_an_rpc_service_is_refused_by_name_and_costs_no_other(machine: Machine) -> None:
+    install(machine, "rusersd")
+    told = [record["MESSAGE"] for record in machine.journal("SYSLOG_IDENTIFIER=sockgate-inetd-generator")]
+    assert any("rusersd/2-3: refused: rusersd/2-3 rpc/udp: RPC" in message for message in told), told
+    assert is_served(machine, FINGER)
+
+
+def test_a_line_that_is_written_by_hand_is_served_too(machine: Machine) -> None:
+    machine.shell("echo '7777 stream tcp nowait nobody /bin/echo echo by hand' >> /etc/inetd.conf")
+    machine.wait_for(lambda: "by hand" in answer(machine, 7777), "the path unit", 60)
+    machine.shell("sed -i 's|by hand|by another hand|' /etc/inetd.conf")
+    machine.wait_for(lambda: "another" in answer(machine, 7777), "the path unit", 60)
+    machine.shell("sed -i /^7777/d /etc/inetd.conf")
+    machine.wait_for(lambda: is_refused(machine, 7777), "the path unit", 60)
+
+
+def test_sync_leaves_alone_what_did_not_change(machine: Machine) -> None:
+    with reloads(machine) as found:
+        assert "started" not in machine.run("sockgatectl", "sync").stdout
+    assert found == []
+
+
+def test_a_reboot_changes_nothing(machine: Machine) -> None:
+    before = sockets(machine)
+    machine.reboot()
+    assert sockets(machine) == before
+    for port in (FINGER, IDENT, PASSWORD):
+        assert is_served(machine, port)
+    assert services.failed_units(machine) == ""
+
+
+def test_policy_rc_d_is_obeyed(machine: Machine) -> None:
+    machine.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+    machine.run("update-inetd", "--disable", "finger")
+    assert is_served(machine, FINGER)
+    machine.path("/usr/sbin/policy-rc.d").unlink()
+    machine.run("sockgatectl", "sync")
+    assert is_refused(machine, FINGER)
+    machine.run("update-inetd", "--enable", "finger")
+    assert is_served(machine, FINGER)
+
+
+def test_another_inetd_takes_over_and_gives_back(machine: Machine, ours: list[str]) -> None:
+    install(machine, "openbsd-inetd")
+    assert is_served(machine, FINGER)
+    assert "inetd" in machine.run("ss", "-Hltnp", f"sport = :{FINGER}").stdout
+    assert sockets(machine) == []
+    install(machine, *ours)
+    assert is_served(machine, FINGER)
+    assert "systemd" in machine.run("ss", "-Hltnp", f"sport = :{FINGER}").stdout
+    machine.run("update-inetd", "--disable", "finger")  # it calls the init script that openbsd-inetd left behind
+    assert is_refused(machine, FINGER)
+    machine.run("update-inetd", "--enable", "finger")
+    assert is_served(machine, FINGER)
+    assert services.failed_units(machine) == ""
+
+
+def test_a_package_that_is_removed_is_refused_and_leaves_nothing(machine: Machine) -> None:
+    packages.apt_get(machine, "remove", "efingerd", "tang-xinetd", "ident2")
+    for port in (FINGER, IDENT):
+        assert is_refused(machine, port)
+    assert not [name for name in sockets(machine) if re.match("finger|ident|auth|tang", name)]
+    packages.apt_get(machine, "purge", "efingerd", "tang-xinetd", "ident2")
+    assert services.failed_units(machine) == ""
+
+
+def test_removed_it_serves_nothing_and_purged_it_leaves_the_lines_of_others(machine: Machine) -> None:
+    packages.apt_get(machine, "purge", "sockgate-inetd")
+    assert is_refused(machine, PASSWORD)
+    assert sockets(machine) == []
+    assert services.failed_units(machine) == ""
+    assert not machine.path("/etc/init.d/sockgate-inetd").exists()
