@@ -13,7 +13,7 @@ from sockgate.ctl.sync import compare
 from sockgate.host.host import Host
 
 HOST = Host(systemd=257, asks_services=False)
-PLAIN = Served("[Socket]\nListenStream=7\n", "a@.service", "ExecStart=/bin/cat\n")
+PLAIN = Served("[Socket]\nListenStream=7\n", "", "")
 WAITS = Served("[Socket]\nListenDatagram=7\n", "a.service", "ExecStart=-/bin/cat\n")
 GATE = Served("[Socket]\nListenStream=7\n", "a.service", "ExecStart=/usr/sbin/sockgated --name a -- /bin/cat\n")
 KNOWN = {"a.socket": PLAIN}

@@ -16,21 +16,22 @@ RECORD = "/run/sockgate/served.json"  # it ends with the boot, as the sockets do
 
 
 class Served(NamedTuple):
-    """One service: the text of its socket, the name of its service unit and that one's text, all without comments."""
+    """One service, as texts without comments.
+
+    socket   its socket
+    service  the name of the unit that has the listening socket itself once it runs: a gate, or a server that waits;
+             "" for none
+    text     that unit
+    """
 
     socket: str
     service: str
     text: str
 
     @property
-    def lives_on(self) -> bool:
-        """Whether its service, once it runs, has the listening socket itself: a server that waits, or a gate."""
-        return not self.service.endswith("@.service")
-
-    @property
     def is_gate(self) -> bool:
-        """Whether its service is a resident gate. Its sessions outlive it."""
-        return self.lives_on and "/sockgated " in self.text
+        """Whether that unit is a resident gate, whose sessions outlive it."""
+        return "/sockgated " in self.text
 
 
 Services = Mapping[str, Served]  # by the name of the socket
@@ -38,14 +39,17 @@ Services = Mapping[str, Served]  # by the name of the socket
 
 def planned(conversion: Conversion) -> Services:
     """As the files say now."""
-    return {
-        one.socket_unit.name: Served(
-            without_comments(format_unit(one.socket_unit)),
-            one.service_unit.name,
-            without_comments(format_unit(one.service_unit)),
-        )
-        for one in conversion.converted
-    }
+    found = {}
+    for one in conversion.converted:
+        texts = {unit.name: without_comments(format_unit(unit)) for unit in one.units}
+        socket = one.socket_unit.name
+        service = service_of(socket) if service_of(socket) in texts else ""
+        found[socket] = Served(texts[socket], service, texts.get(service, ""))
+    return found
+
+
+def service_of(socket: str) -> str:
+    return f"{socket.removesuffix('.socket')}.service"
 
 
 def loaded(folder: str = GENERATED) -> Services:
@@ -53,9 +57,9 @@ def loaded(folder: str = GENERATED) -> Services:
     found = {}
     for path in glob.glob(f"{folder}/*.socket"):
         if origin_of(path)[0]:
-            stem = path.removesuffix(".socket")
-            service = f"{stem}@.service" if os.path.exists(f"{stem}@.service") else f"{stem}.service"
-            found[os.path.basename(path)] = Served(text_of(path), os.path.basename(service), text_of(service))
+            service = service_of(path)
+            name = os.path.basename(service) if os.path.exists(service) else ""
+            found[os.path.basename(path)] = Served(text_of(path), name, text_of(service))
     return found
 
 

@@ -163,7 +163,7 @@ def compare(before: Services, now: Services, states: dict[str, str], known: Serv
 
 
 def units_of(socket: str, served: Served) -> list[str]:
-    return [socket, served.service] if served.lives_on else [socket]
+    return [socket, served.service] if served.service else [socket]
 
 
 def states(services: Services) -> dict[str, str]:
@@ -200,7 +200,7 @@ def start(change: Change) -> list[str]:
 
 
 def states_of(sockets: Iterable[str]) -> dict[str, str]:
-    return states({name: Served("", "@.service", "") for name in sockets})
+    return states({name: Served("", "", "") for name in sockets})
 
 
 def tell(verb: str, names: Iterable[str]) -> None:
