@@ -1,5 +1,6 @@
 """sockgate-builtin: what inetd's internal services answer, and redirection."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sockgate import builtin
+from sockgate.connection import proxy
+from sockgate.core.peer import text_of
 from tests.connection.launch import SOURCE
 
 COMMAND = [sys.executable, "-I", builtin.__file__]
@@ -110,7 +113,9 @@ def test_a_datagram_from_another_server_is_not_answered() -> None:
 
 
 @contextmanager
-def redirected(backend: Callable[[socket.socket], object], command: Sequence[str] = COMMAND) -> Iterator[socket.socket]:
+def redirected(
+    backend: Callable[[socket.socket], object], command: Sequence[str] = COMMAND, options: Sequence[str] = ()
+) -> Iterator[socket.socket]:
     """A client that is redirected to this backend."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
 
@@ -120,7 +125,7 @@ def redirected(backend: Callable[[socket.socket], object], command: Sequence[str
 
         thread = threading.Thread(target=serve)
         thread.start()
-        with connected("redirect", "127.0.0.1", str(listener.getsockname()[1]), command=command) as client:
+        with connected("redirect", *options, "127.0.0.1", str(listener.getsockname()[1]), command=command) as client:
             yield client
         thread.join()
 
@@ -181,6 +186,78 @@ def test_redirect_ends_when_one_side_has_ended_and_the_other_is_silent() -> None
         client.shutdown(socket.SHUT_WR)
         assert everything(client) == b""
         released.set()
+
+
+@contextmanager
+def target(
+    *options: str, host: str = "127.0.0.1", environment: dict[str, str] | None = None
+) -> Iterator[socket.socket]:
+    """What a redirected TCP client of this machine connects to, with the connection that comes."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with (
+        closing(socket.create_server((host, 0), family=family)) as listener,
+        closing(socket.create_server((host, 0), family=family)) as front,
+        closing(socket.create_connection(front.getsockname()[:2])) as client,
+        closing(front.accept()[0]) as accepted,
+    ):
+        words = [*COMMAND, "redirect", *options, host, str(listener.getsockname()[1])]
+        with subprocess.Popen(words, stdin=accepted.fileno(), env=os.environ | (environment or {})):
+            accepted.close()
+            connection = listener.accept()[0]
+            client.sendall(b"hello")
+            client.shutdown(socket.SHUT_WR)
+            with connection:
+                yield connection
+
+
+def read_ends(data: bytes) -> tuple[tuple[str, int], tuple[str, int]]:
+    """The ends in the header in front of a client's hello, as the gate reads them."""
+    assert data.endswith(b"hello")
+    endpoints = proxy.parse(data.removesuffix(b"hello")).endpoints
+    assert endpoints is not None
+    remote, remote_port, local, local_port = endpoints
+    return (text_of(remote), remote_port), (text_of(local), local_port)
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_redirect_tells_its_target_of_the_client(version: str, host: str) -> None:
+    with target("--proxy-protocol", version, host=host) as connection:
+        source, destination = read_ends(everything(connection))
+    assert source[0] == destination[0] == host
+    assert source[1] != destination[1]
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_redirect_tells_of_the_client_that_the_gate_names(version: str) -> None:
+    told = {"PROTO": "TCP6", "TCPREMOTEIP": "2001:db8::1", "TCPREMOTEPORT": "4711", "TCPLOCALIP": "2001:db8::2",
+            "TCPLOCALPORT": "25"}  # fmt: skip
+    with target("--proxy-protocol", version, environment=told) as connection:
+        assert read_ends(everything(connection)) == (("2001:db8::1", 4711), ("2001:db8::2", 25))
+
+
+@pytest.mark.parametrize(("version", "header"), builtin.UNKNOWN.items())
+def test_redirect_says_nothing_of_a_client_without_an_address(version: str, header: bytes) -> None:
+    heard: list[bytes] = []
+    with redirected(lambda end: heard.append(everything(end)), options=("--proxy-protocol", version)) as client:
+        client.sendall(b"hello")
+        client.shutdown(socket.SHUT_WR)
+        assert everything(client) == b""
+    assert heard == [header + b"hello"]
+
+
+def test_redirect_connects_from_the_address_that_it_is_given() -> None:
+    with target("--source", "127.0.0.7") as connection:
+        assert connection.getpeername()[0] == "127.0.0.7"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["x"], ["--proxy-protocol", "3", "h", "1"], ["--proxy-protocol", "1", "h"], ["h", "http"], ["--other", "h", "1"]],
+)
+def test_a_redirection_that_cannot_be_meant_says_what_is_right(words: list[str]) -> None:
+    done = subprocess.run([*COMMAND, "redirect", *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, builtin.USAGE + "\n")
 
 
 def test_wrong_usage_says_what_is_right() -> None:

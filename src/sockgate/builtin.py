@@ -1,8 +1,8 @@
 """sockgate-builtin: the services that xinetd and inetd answered themselves, and redirection.
 
 `echo`, `discard`, `chargen` (RFC 862 to 864), `daytime` (867) and `time` (868) on the stream or the datagram socket
-on descriptor 0, and `redirect HOST PORT`. On a datagram socket it answers one datagram and ends, so that the gate in
-front of it checks the sender of each datagram.
+on descriptor 0, and `redirect [OPTION...] HOST PORT`. On a datagram socket it answers one datagram and ends, so that
+the gate in front of it checks the sender of each datagram.
 """
 
 import contextlib
@@ -21,14 +21,19 @@ CONNECT_SECONDS = 30.0
 HALF_CLOSED_SECONDS = 600.0
 # A datagram from a lower port comes from another server. Two servers that answer each other never stop (CVE-1999-0103).
 LOWEST_CLIENT_PORT = 1024
-USAGE = "usage: sockgate-builtin echo|discard|chargen|daytime|time | redirect HOST PORT"
+USAGE = (
+    "usage: sockgate-builtin echo|discard|chargen|daytime|time | "
+    "redirect [--source ADDRESS] [--proxy-protocol 1|2] HOST PORT"
+)
+SIGNATURE_V2 = b"\r\n\r\n\x00\r\nQUIT\n"  # of a PROXY header, doc/proxy-protocol.txt of HAProxy
+UNKNOWN = {"1": b"PROXY UNKNOWN\r\n", "2": SIGNATURE_V2 + b"\x21\x00\x00\x00"}
 
 
 def main() -> None:
     words = sys.argv[1:]
     try:
-        if words[:1] == ["redirect"] and len(words) == 3:
-            redirect(words[1], words[2])
+        if words[:1] == ["redirect"]:
+            redirect(words[1:])
         elif len(words) == 1 and words[0] in STREAMS:
             serve(words[0])
         else:
@@ -128,11 +133,52 @@ class Direction:
             self.waiting = self.waiting[self.sink.send(self.waiting, socket.MSG_DONTWAIT) :]
 
 
-def redirect(host: str, port: str) -> None:
-    """Copy both ways until both sides have ended. When one has, the other may be silent for HALF_CLOSED_SECONDS."""
+def redirect(words: list[str]) -> None:
+    """Connect to the target, and tell it of the client if that is wanted."""
+    options = {"--source": "", "--proxy-protocol": ""}
+    while len(words) > 1 and words[0] in options:
+        options[words[0]], words = words[1], words[2:]
+    version = options["--proxy-protocol"]
+    if len(words) != 2 or not (words[1].isascii() and words[1].isdigit()) or version not in ("", *UNKNOWN):
+        sys.exit(USAGE)
     client = socket.socket(fileno=os.dup(0))
-    server = socket.create_connection((host, int(port)), CONNECT_SECONDS)
+    source = (options["--source"], 0) if options["--source"] else None
+    server = socket.create_connection((words[0], int(words[1])), CONNECT_SECONDS, source)
+    if version:
+        server.sendall(proxy_header(version, ends_of(client)))
     server.settimeout(None)
+    copy(client, server)
+
+
+Ends = tuple[str, str, int, int]  # the addresses of the client and of its target, and their ports
+
+
+def ends_of(client: socket.socket) -> Ends | None:
+    """Both ends as the gate tells them, which knows them also behind a proxy, else as the socket does."""
+    told = [os.environ.get(f"TCP{name}", "") for name in ("REMOTEIP", "LOCALIP", "REMOTEPORT", "LOCALPORT")]
+    if os.environ.get("PROTO") in ("TCP", "TCP6") and all(told):
+        return told[0], told[1], int(told[2]), int(told[3])
+    if client.family not in (socket.AF_INET, socket.AF_INET6):
+        return None
+    (remote, remote_port), (local, local_port) = client.getpeername()[:2], client.getsockname()[:2]
+    return remote.removeprefix("::ffff:"), local.removeprefix("::ffff:"), remote_port, local_port
+
+
+def proxy_header(version: str, ends: Ends | None) -> bytes:
+    """The header that tells the target of the client. It says nothing of a client without an address."""
+    if ends is None or (":" in ends[0]) != (":" in ends[1]):
+        return UNKNOWN[version]
+    is_ipv6 = ":" in ends[0]
+    if version == "1":
+        return f"PROXY TCP{6 if is_ipv6 else 4} {ends[0]} {ends[1]} {ends[2]} {ends[3]}\r\n".encode()
+    family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
+    body = b"".join(socket.inet_pton(family, address.partition("%")[0]) for address in ends[:2])
+    body += b"".join(port.to_bytes(2, "big") for port in ends[2:])
+    return SIGNATURE_V2 + bytes((0x21, 0x21 if is_ipv6 else 0x11)) + len(body).to_bytes(2, "big") + body
+
+
+def copy(client: socket.socket, server: socket.socket) -> None:
+    """Copy both ways until both sides have ended. When one has, the other may be silent for HALF_CLOSED_SECONDS."""
     for end in (client, server):
         if end.family != socket.AF_UNIX:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -94,6 +94,7 @@ def refusals(conversion: Conversion) -> list[tuple[str, str]]:
         (f"{SOCAT},keepalive,nodelay,backlog=9 EXEC:/bin/cat", "KeepAlive=yes\nNoDelay=yes\nBacklog=9"),
         (f"{SOCAT} TCP:192.0.2.1:80", "-- /usr/sbin/sockgate-builtin redirect 192.0.2.1 80"),
         (f"{SOCAT} TCP:192.0.2.1:80", "DynamicUser=yes"),
+        (f"{SOCAT} TCP:192.0.2.1:80,bind=10.0.0.1", "sockgate-builtin redirect --source 10.0.0.1 192.0.2.1 80"),
         (f"{SOCAT} TCP6:[fd00::1]:80", "-- /usr/sbin/sockgate-builtin redirect fd00::1 80"),
         (f"{NCAT_LINE} 25", "ListenStream=25\nBindIPv6Only=both"),
         (f"{NCAT_LINE} -4 25", "ListenStream=0.0.0.0:25"),
@@ -146,7 +147,7 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
          "now"),
         (f"socat -T 60 {SOCAT[6:]} EXEC:/bin/cat", "-T 60", "no connection is ended for silence; the server must do "
          "that"),
-        (f"{SOCAT} TCP:192.0.2.1:80,bind=10.0.0.1", "bind=10.0.0.1", "what this does is not known here"),
+        (f"{SOCAT} TCP:192.0.2.1:80,sourceport=9", "sourceport=9", "what this does is not known here"),
         ("ncat -l -e /bin/cat 25", "without -k", "ncat serves one client and ends"),
         (f"{NCAT_LINE} --ssl 25", "--ssl", "it ends TLS itself, and no unit does"),
         (f"{NCAT_LINE} -i 5 25", "--idle-timeout 5", "no connection is ended for silence; the server must do that"),

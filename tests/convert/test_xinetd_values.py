@@ -187,3 +187,16 @@ def test_a_service_whose_script_mentions_remote_host_gets_it(tmp_path: Path) -> 
 def test_a_server_that_waits_cannot_be_told_who_its_client_is(tmp_path: Path) -> None:
     text = service(extra="passenv = REMOTE_HOST", wait="yes", socket_type="dgram", protocol="udp")
     assert about(convert(tmp_path, text), "service probe")[1].startswith("'passenv' names it, and xinetd set REMOTE_")
+
+
+def test_a_redirection_by_root_gets_a_user_of_its_own_unless_a_file_is_for_root_alone(tmp_path: Path) -> None:
+    banner = tmp_path / "banner"
+    banner.write_text("hello\n")
+    text = service(server="-", extra=f"redirect = 127.0.0.1 80\n\tbanner = {banner}")
+    tmp_path.chmod(0o755)
+    for mode, expected in ((0o644, True), (0o600, False)):
+        banner.chmod(mode)
+        for folder in (tmp_path, *tmp_path.parents):
+            expected = expected and bool(folder.stat().st_mode & 1)
+        assert ("DynamicUser=yes" in units(convert(tmp_path, text))) is expected
+    assert "DynamicUser" not in units(convert(tmp_path, service(server="-", user="daemon", extra="redirect = ::1 80")))

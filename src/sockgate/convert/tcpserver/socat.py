@@ -74,7 +74,8 @@ def server_of(text: str) -> tuple[list[str], Options]:
     kind = kind.upper()
     further = [(f"exec-{name}", value) for name, value in options]
     if kind in ("TCP", "TCP4", "TCP6", "TCP-CONNECT", "TCP4-CONNECT", "TCP6-CONNECT") and len(parameters) == 2:
-        return [BUILTIN, "redirect", parameters[0].strip("[]"), parameters[1]], redirected(options)
+        source = next((["--source", value.strip("[]")] for name, value in reversed(options) if name == "bind"), [])
+        return [BUILTIN, "redirect", *source, parameters[0].strip("[]"), parameters[1]], redirected(options)
     if len(parameters) != 1 or kind not in ("EXEC", "SYSTEM"):
         raise BadLink(f"{kind}: no program is started for each client, or a colon is not quoted")
     if kind == "SYSTEM":
@@ -83,8 +84,10 @@ def server_of(text: str) -> tuple[list[str], Options]:
 
 
 def redirected(options: Options) -> Options:
-    """The options of TCP:HOST:PORT."""
-    return [(f"to-{name}", value) for name, value in options if name not in ("nodelay", "keepalive", "tcp-nodelay")]
+    """The options of TCP:HOST:PORT that are not converted."""
+    return [
+        (f"to-{name}", value) for name, value in options if name not in ("nodelay", "keepalive", "tcp-nodelay", "bind")
+    ]
 
 
 def family(listener: Listener, value: str) -> Answer | None:

@@ -9,6 +9,7 @@ from ..chain.peeling import Chain, peel
 from ..host_tables import asked_for
 from ..outcomes import Answer, approximated, blocked, broken, translated
 from ..program_files import mentions
+from ..shell.findings import is_secret
 from .configuration import Candidate
 from .draft import Draft, invalid, with_consequence
 from .process import REMOTE_HOST
@@ -275,7 +276,20 @@ def addresses(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
                       f"instead, or on none; remove one of them")  # fmt: skip
 
 
+def unprivileged(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    """A redirection by root: systemd has the port, and to connect needs no privileges."""
+    if not draft.redirect or draft.uid != 0:
+        return
+    files = [value for _, value in (*draft.access, *draft.gate) if value and value.startswith("/")]
+    secret = next(filter(is_secret, files), "")
+    if secret:
+        yield translated(text=f"it stays root: {secret!r} is not for every user to read")
+        return
+    draft.directives.append(("DynamicUser", "yes"))
+    yield translated("DynamicUser=yes", text="xinetd redirected as root, and nothing here needs root")
+
+
 STEPS: tuple[Callable[[Draft, Candidate], Iterator[Answer]], ...] = (
     socket_kind, required, traffic, port, builtin, name_in_arguments, tcp_wrappers, chained, executable,
-    remote_host, supplementary_groups, waiting_access, addresses,
+    remote_host, supplementary_groups, waiting_access, addresses, unprivileged,
 )  # fmt: skip
