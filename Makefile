@@ -50,7 +50,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-pythons test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied clean
+.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-pythons test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied bench-moved clean
 
 # The first target is what `make` alone makes.
 build:  ## the programs into build/bin, to run them from this tree
@@ -234,6 +234,8 @@ venv:  ## the checkers, into .venv
 BENCH =
 bench: setup build venv  ## sockgated against the programs that it replaces, in a booted machine; BENCH= for options
 	.venv/bin/python -m tests.bench.rates $(BENCH)
+bench-moved: setup build venv  ## each old program beside what convert makes of it, in booted machines; BENCH= for options
+	.venv/bin/python -m tests.bench.moved $(BENCH)
 bench-gate: build  ## CPU of one gated connection against a bare interpreter
 	$(PYTHON) tests/bench/gate.py
 # The journal takes half a minute to make.
