@@ -26,6 +26,7 @@ from sockgate.dispatch.guardian import Guardian
 from sockgate.dispatch.servers import forked_server, vfork_server
 from sockgate.dispatch.servers.child_channel import AskingChild
 from sockgate.dispatch.sessions import Session, Sessions
+from sockgate.resolve import host_lookup
 
 P = ParamSpec("P")
 ROOT = __file__.removesuffix("/tests/dispatch/faults.py")
@@ -263,3 +264,12 @@ def fail_to_clone(number: int, times: int, after: int) -> None:
         return int(syscall(*arguments))
 
     guardian.LIBC.syscall = fail  # type: ignore[attr-defined]
+
+
+def name_clients_by_process() -> None:
+    """Have each look-up find another name: that of the process that asks."""
+
+    def name(packed: bytes) -> str:
+        return f"p{os.getpid()}.x{packed[-1]}.example"
+
+    host_lookup.reverse_name = name

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from sockgate.core.peer import internet_peer, pack
+from sockgate.core.questions import Questions
+from sockgate.dispatch.deciding import known_names
+from sockgate.dispatch.deciding.known_names import KnownNames
 from sockgate.dispatch.servers.child_channel import AskingChild, decode_peer, encode_peer
 from sockgate.dispatch.sessions import Session
 from tests.connection.launch import everything_from
@@ -24,6 +27,7 @@ from tests.dispatch.faults import (
     hear_late_of_starts,
     injected,
     limit_descriptors,
+    name_clients_by_process,
 )
 from tests.dispatch.gated import Gated, wait_until
 
@@ -272,7 +276,7 @@ def test_a_child_that_has_died_is_no_fault() -> None:
     """Whether it is answered, or read from: a death with unread words resets the connection."""
     for unread in (b"", b"an answer"):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        child = AskingChild(Session(client("192.0.2.1")), ours)
+        child = AskingChild(Session(client("192.0.2.1")), KnownNames(), ours)
         if unread:
             ours.send(unread)
         theirs.close()
@@ -309,3 +313,50 @@ def test_a_child_without_memory_refuses_its_client_and_says_what_is_missing(gate
     assert one.talk(say=header("192.0.2.1")[:5]) == b""
     (line,) = one.wait_for("unable to start a server")
     assert line.endswith("unable to start a server: Cannot allocate memory")
+
+
+NAME = ["--hostname", "/bin/sh", "-c", 'echo "$TCPREMOTEHOST"']
+
+
+def test_a_client_that_comes_again_is_not_looked_up_again(gated: Start) -> None:
+    one = gated(*NAME, code=injected(name_clients_by_process))
+    first = one.talk("127.0.0.1")
+    assert re.fullmatch(rb"p[0-9]+\.x1\.example\n", first)
+    assert [one.talk("127.0.0.1") for _ in range(3)] == [first] * 3
+    assert one.talk("127.0.0.2") != first
+    assert "accepted 127.0.0.1" in one.wait_for("accepted 127.0.0.1")[0]
+
+
+def test_a_name_does_not_answer_what_else_is_asked(gated: Start) -> None:
+    one = gated("--ident", *NAME, code=injected(name_clients_by_process))
+    assert len({one.talk("127.0.0.1") for _ in range(3)}) == 3
+
+
+def test_a_client_with_a_known_name_is_decided_about_by_that_name(gated: Start, tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text('=p:deny\n=.example:allow,WHO="known"\n:deny\n')
+    one = gated("--rules", f"{tmp_path}/rules", "--hostname", "/bin/sh", "-c", 'echo "$WHO"',
+                code=injected(name_clients_by_process))  # fmt: skip
+    assert [one.talk("127.0.0.1") for _ in range(3)] == [b"known\n"] * 3
+    one.stop()
+    assert "3 served, 0 refused" in one.lines("stopped")[0]
+
+
+def test_a_name_is_known_for_a_minute_and_the_oldest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(known_names, "monotonic", lambda: now[0])
+    names = KnownNames()
+
+    def ask(address: str) -> str | None:
+        questions = Questions(client(address))
+        questions.hostname = True
+        return questions.peer.host or "" if names.answer(questions) else None
+
+    names.keep(pack("192.0.2.1"), "one.example")
+    names.keep(pack("192.0.2.2"), "")
+    assert [ask(f"192.0.2.{number}") for number in (1, 2, 3)] == ["one.example", "", None]
+    now[0] = 60.1
+    assert ask("192.0.2.1") is None
+    for number in range(known_names.MOST + 1):
+        names.keep(number.to_bytes(4, "big"), "x")
+    assert ask("0.0.0.0") is None  # the oldest
+    assert ask("0.0.0.1") == "x"

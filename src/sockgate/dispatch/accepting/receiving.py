@@ -9,6 +9,7 @@ from ...connection.needs import Place, ProxyHeader, Send
 from ...connection.proxy import peek_header
 from ...core import DENY, ConfigError, GateError, PeerGone, Refused, Verdict, describe
 from ...core.peer import Peer, ends_of, peer_between
+from ...core.questions import Questions
 from ..deciding.decision import Decision
 from ..deciding.reloading_gate import ReloadingGate, RulesInForce
 from ..descriptors import send_now
@@ -150,6 +151,8 @@ class Arrival:
             if need.verdict:
                 self._decision = self._rules.decision(self._ends, need.peer, need.verdict)
             self._take_place(need.peer)
+        elif isinstance(need, Questions):
+            return self._rules.names.answer(need)
         else:
             return False
         return True
@@ -186,11 +189,9 @@ class Arrival:
             self._reception.refusals.refuse(self._connection, outcome.peer, why, self._unsent)
             return None
         assert self._session
-        assert self._decision
+        decision = self._decision or self._rules.single_decision(outcome.peer, outcome.verdict)
         unsent = self._unsent and send_now(self._connection, self._unsent)
-        return AdmittedClient(
-            self._connection, self._session, self._rules, self._decision, unsent, len(self._header)
-        )  # fmt: skip
+        return AdmittedClient(self._connection, self._session, self._rules, decision, unsent, len(self._header))
 
     def _give_place_back(self) -> None:
         if self._session:

@@ -9,6 +9,7 @@ from ...core.options import Settings
 from ...core.peer import Peer
 from ...core.rule_files import UNSTEADY, Signature, Sources, sign
 from .decision import Decision, Memory
+from .known_names import KnownNames
 
 if TYPE_CHECKING:
     from ...core.peer import Ends
@@ -23,12 +24,14 @@ SECOND_NS = 1_000_000_000
 class RulesInForce:
     """A gate that was built completely, and its decisions so far.
 
+    names             names of clients that were looked up while these rules are in force
     arguments         the words of the command with which its server is started
     stderr_is_client  whether the server's standard error is the client
     """
 
     def __init__(self, gate: Gate, inherited: dict[bytes, bytes]) -> None:
         self.gate = gate
+        self.names = KnownNames()
         self.arguments = tuple(gate.server.arguments())
         self.stderr_is_client = gate.server.stderr == "socket"
         self._base = gate.base_environment(inherited)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from ...connection.log import LONGEST_VALUE
 from ...core import DENY, Cause, GateError, Refused, Verdict
 from ...core.peer import Peer
+from ..deciding.known_names import KnownNames
 from ..overload import Overloaded
 from ..peer_text import decode, encode
 from ..poller import Poller
@@ -25,6 +26,7 @@ from .ended_servers import EndedServers
 LONGEST = 1 << 14
 PATIENCE = 0.1  # seconds between two looks of a child whether its parent still lives
 AS_BEFORE, TURNED_AWAY, FAILED = b"as before", b"turned away", b"failed"
+NAMED = b"named "
 HEARD, SUMMED_UP = "heard", "summed up"
 
 
@@ -57,6 +59,11 @@ class ParentChannel:
             self._table.turn_away(session.row)
         return self._ask(encode_turned_away(session.peer, why)) == SUMMED_UP
 
+    def tell_name(self, peer: Peer) -> None:
+        """Say which name this client has. There is no answer."""
+        with suppress(OSError):
+            self._channel.send(encode_name(peer), _socket.MSG_NOSIGNAL)
+
     def close(self) -> None:
         self._channel.close()
 
@@ -78,11 +85,13 @@ class ParentChannel:
 class AskingChild:
     """The gate's end of the channel to one child, which finishes the admission of its client.
 
+    names   those of the rules by which the child decides
     excess  the limit by which the gate refused the client; None if it did not
     """
 
-    def __init__(self, session: Session, channel: _socket.socket) -> None:
+    def __init__(self, session: Session, names: KnownNames, channel: _socket.socket) -> None:
         self.session = session
+        self.names = names
         self.excess: Verdict | None = None
         self._channel = channel
 
@@ -127,13 +136,13 @@ class AskingChildren:
         self._records = records
         self._children: set[AskingChild] = set()
 
-    def connect(self, session: Session) -> tuple[AskingChild, ParentChannel]:
+    def connect(self, session: Session, names: KnownNames) -> tuple[AskingChild, ParentChannel]:
         """Both ends of the channel for a child that will be started. Raises Overloaded."""
         try:
             ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
         except OSError as error:
             raise Overloaded(f"unable to make a pair of sockets: {error.strerror}") from None
-        child = AskingChild(session, ours)
+        child = AskingChild(session, names, ours)
         try:
             self._poller.watch(child)
         except OSError as error:
@@ -148,6 +157,8 @@ class AskingChildren:
         message, session = child.read(), child.session
         if not message:
             self.disconnect(child)
+        elif message.startswith(NAMED):
+            child.names.keep(*decode_name(message))
         elif message.startswith((TURNED_AWAY, FAILED)):
             self._sessions.turned_away(session)
             peer, why = decode_turned_away(message, session.peer)
@@ -208,6 +219,16 @@ def decode_peer(message: bytes) -> Peer | None:
     """The client. None if the parent already knows it."""
     port, _, text = message.partition(b"\t")
     return None if message == AS_BEFORE else decode(text, int(port))
+
+
+def encode_name(peer: Peer) -> bytes:
+    return NAMED + f"{peer.remote.hex()} {peer.host or ''}".encode()
+
+
+def decode_name(message: bytes) -> tuple[bytes, str]:
+    """The address, and its name."""
+    address, _, name = message.removeprefix(NAMED).decode().partition(" ")
+    return bytes.fromhex(address), name
 
 
 def encode_turned_away(peer: Peer, why: Verdict | GateError) -> bytes:

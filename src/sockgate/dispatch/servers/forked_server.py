@@ -9,7 +9,9 @@ from ...connection.log import ERROR, FAULT
 from ...connection.needs import Place
 from ...core import DENY, INTERNAL_ERROR, REFUSED, GateError, SystemFailure, Verdict, describe
 from ...core.peer import Peer
+from ...core.questions import Questions
 from ..deciding.decision import Decision
+from ..deciding.known_names import asks_for_name_alone
 from ..descriptors import take_over
 from ..overload import OVERLOADED, Overloaded, shortage_of
 from ..records.records import Records
@@ -82,6 +84,13 @@ class Counted(Blocking):
     def take_place(self, need: Place) -> None:
         self._session.peer = need.peer
         self._parent.take_place(self._session)
+
+    def _look_up(self, questions: Questions) -> None:
+        """Tell the parent what was found out, which then needs no child for the next client of this address."""
+        problems = len(questions.peer.problems)
+        super()._look_up(questions)
+        if asks_for_name_alone(questions) and len(questions.peer.problems) == problems:
+            self._parent.tell_name(questions.peer)
 
 
 def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Records) -> int:

@@ -96,7 +96,7 @@ class ServerStarter:
             raise error
         if client.decision:
             return fork_server(client, self._records)
-        child, parent = self._children.connect(client.session)
+        child, parent = self._children.connect(client.session, client.rules.names)
         try:
             return fork_server(client, self._records, parent)
         except Exception:
