@@ -18,6 +18,9 @@ RESTART_SECONDS = 0.1  # RestartSec= of the shipped units
 READY_SECONDS = 10.0
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 AS_SERVICE = ("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--bounding-set=-all")
+STORED = "sockgate-sessions"
+HIGH = 100  # from here on stand the descriptors that are passed, out of the way of those that they become
+PASSING = f'exec 3<&{HIGH} {HIGH}<&- 4<&{HIGH + 1} {HIGH + 1}<&-; export LISTEN_PID=$$; exec "$@"'
 # Tells the client who it is taken for, then waits for a line.
 SERVER = ("/bin/sh", "-c", 'echo "$TCPREMOTEIP ${GEN-none} ${RELAYCLIENT-no}"; read line; echo "bye $line"')
 
@@ -31,12 +34,18 @@ def listener() -> socket.socket:
 
 
 class Notifications:
-    """NOTIFY_SOCKET, which a fault can take away or let fill up."""
+    """NOTIFY_SOCKET, which a fault can take away or let fill up.
+
+    status  the last STATUS= of the gate
+    stored  the descriptor that the gate has given us to keep for the next one (FDSTORE=1 in sd_notify(3)), or -1
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.reads = True
         self.ready = 0.0  # when a gate last said so, by time.monotonic()
+        self.status = ""
+        self.stored = -1
         self._socket: socket.socket | None = None
         self.open()
         threading.Thread(target=self._read, daemon=True).start()
@@ -61,8 +70,19 @@ class Notifications:
                 time.sleep(0.02)
                 continue
             with contextlib.suppress(OSError):
-                if b"READY=1" in sock.recv(65536):
-                    self.ready = time.monotonic()
+                message, descriptors, _flags, _address = socket.recv_fds(sock, 65536, 4)
+                self._hear(message.split(b"\n"), descriptors)
+
+    def _hear(self, lines: list[bytes], descriptors: list[int]) -> None:
+        if b"READY=1" in lines:
+            self.ready = time.monotonic()
+        self.status = next((line[7:].decode() for line in lines if line.startswith(b"STATUS=")), self.status)
+        if b"FDSTOREREMOVE=1" in lines or descriptors:
+            if self.stored >= 0:
+                os.close(self.stored)
+            self.stored, *more = descriptors or [-1]
+            for descriptor in more:
+                os.close(descriptor)
 
 
 class Journal(Notifications):
@@ -148,17 +168,21 @@ class Resident:
     def _start(self) -> "subprocess.Popen[bytes]":
         self.starts.append(self._clock())
         self._started = time.monotonic()
+        stored = self.notifications.stored
+        os.dup2(self._listener.fileno(), HIGH)
+        os.dup2(stored if stored >= 0 else self._listener.fileno(), HIGH + 1)
         environment = ENVIRONMENT | {
             "TZ": str(self._folder / "zone"),
-            "LISTEN_FDS": "1",
+            "LISTEN_FDS": "1" if stored < 0 else "2",
+            "LISTEN_FDNAMES": "probe" if stored < 0 else f"probe:{STORED}",
             "NOTIFY_SOCKET": str(self.notifications.path),
             "JOURNAL_STREAM": self._stderr.journal_stream,
         }
         words = [*AS_SERVICE, str(BIN / "sockgated"), *self._options, "--", *SERVER]
         return subprocess.Popen(
-            ["/bin/sh", "-c", 'exec 3<&"$0"; export LISTEN_PID=$$; exec "$@"', str(self._listener.fileno()), *words],
+            ["/bin/bash", "-c", PASSING, "bash", *words],  # other shells know no descriptors of three digits
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._stderr.writer.fileno(),
-            env=environment, cwd="/", pass_fds=[self._listener.fileno()],
+            env=environment, cwd="/", pass_fds=(HIGH, HIGH + 1),
         )  # fmt: skip
 
     def children(self) -> list[int]:
@@ -196,6 +220,15 @@ class Resident:
         """Resident kilobytes."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+
+    def is_empty(self, seconds: float) -> bool:
+        """Whether it comes to count no session, within this time."""
+        deadline = time.monotonic() + seconds
+        while not self.notifications.status.startswith("0 of "):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
 
     def stop(self) -> int:
         """Its exit status after SIGTERM."""

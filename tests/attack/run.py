@@ -22,7 +22,7 @@ from tests.attack import plan
 from tests.attack.faults import SETTLE_SECONDS, Attacker, Swapper, wait_until
 from tests.attack.gates import Journal, PerConnection, Resident
 from tests.attack.load import Load
-from tests.attack.oracle import History, Visit, Window, counts, judge
+from tests.attack.oracle import PATIENCE, History, Visit, Window, counts, judge
 
 NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 JOURNAL = Path("/run/systemd/journal/socket")
@@ -115,6 +115,8 @@ class Attack:
         wait_until(self._seconds, self._clock)
         load.stop()
         self.visits = load.visits
+        if not gate.is_empty(PATIENCE):
+            self.problems.append(f"no client is there any more, and it counts {gate.notifications.status!r}")
         self._excuse_starts(gate)
         attacker.excuse_orphans()
         self.facts["restarts"] = len(gate.starts) - 1
