@@ -56,6 +56,20 @@ def test_the_units_start_the_server_behind_a_gate(root: Path, capsys: pytest.Cap
     assert service.value("Service", "User") == "mail"
 
 
+def test_timeouts_are_written_for_each_engine(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(root, "install", *OWN, "--session-timeout", "600", "--idle-timeout", "60") == 0
+    search = UnitSearch(str(root))
+    connection, resident = search.load("echo@.service"), search.load("echo.service")
+    assert connection is not None
+    assert resident is not None
+    assert connection.value("Service", "RuntimeMaxSec") == "600s"
+    environment = [line.value for line in resident.list("Service", "Environment")]
+    assert any("--session-timeout 600 --idle-timeout 60" in value for value in environment)
+    assert "error" not in capsys.readouterr().out
+    assert ctl(root, "install", *OWN, "--session-timeout", "0") == 2
+    assert "--session-timeout: '0' is not a whole number from 1 to 1000000" in capsys.readouterr().err
+
+
 def test_check_finds_nothing_and_the_gate_gets_the_words(root: Path) -> None:
     assert ctl(root, "install", "echo", "--user", "mail", "--listen", "7", "--server", SERVER) == 0
     assert ctl(root, "check", "echo") == 0

@@ -78,6 +78,14 @@ def test_the_next_gate_of_the_same_service_ends_a_session_and_no_other_program_d
     ]
 
 
+def test_why_the_gate_ended_a_session_is_told(tmp_path: Path) -> None:
+    late = resident(verdict(0))
+    why = {"SOCKGATE_SIGNAL": "SIGTERM", "SOCKGATE_REASON": "--idle-timeout 60"}
+    assert endings(tmp_path, late, end(late, 61, **why)) == [
+        Ending(NOON + 61 * SECOND, 61.0, "signal", signal="SIGTERM", failure="--idle-timeout 60")
+    ]
+
+
 def test_a_brief_session_of_sockgated_has_one_record(tmp_path: Path) -> None:
     well, killed = (
         brief(resident(verdict(1)), 0.25, SOCKGATE_STATUS=0),

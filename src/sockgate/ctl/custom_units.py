@@ -39,6 +39,8 @@ class OwnService(NamedTuple):
     listen   ports and addresses, in the form of ListenStream=
     server   the words of its command line
     options  the gate's options
+    longest  seconds that a session may last; None for no limit
+    idle     seconds that no byte may go in a session; None for no limit. Only the resident gate can see that
     """
 
     name: str
@@ -46,6 +48,8 @@ class OwnService(NamedTuple):
     user: str
     server: tuple[str, ...]
     options: tuple[str, ...]
+    longest: int | None = None
+    idle: int | None = None
 
 
 def check_name(name: str) -> str:
@@ -103,6 +107,7 @@ def connection_unit(service: OwnService, sockgate: str) -> UnitFile:
         Directive("StandardInput", "socket"),
         *output(),
         Directive("TimeoutStopSec", "10s"),
+        *([Directive("RuntimeMaxSec", f"{service.longest}s")] if service.longest else []),
         Directive("UMask", "0022"),
         Directive("TasksMax", MOST_TASKS),
         *sandbox(),
@@ -114,7 +119,7 @@ def connection_unit(service: OwnService, sockgate: str) -> UnitFile:
 def resident_unit(service: OwnService, sockgated: str, host: Host) -> UnitFile:
     """The unit NAME.service. `sockgated` is the path of that program."""
     words = (sockgated, "--name", Specifier("p"), LIMITS, OPTIONS, "--", SERVER)
-    limits = f"--max-connections {MAX_CONNECTIONS} --max-per-source {MAX_PER_SOURCE}"
+    limits = f"--max-connections {MAX_CONNECTIONS} --max-per-source {MAX_PER_SOURCE}{lifetimes(service)}"
     directives = (
         *resident.in_service(Command(words), waits_for_reload=host.slows_down),
         Directive("Environment", Environment(LIMITS.name, limits)),
@@ -129,6 +134,12 @@ def resident_unit(service: OwnService, sockgated: str, host: Host) -> UnitFile:
     about = section("Unit", *description(service, "server for all connections", "man:sockgated(8)"))
     unit = Section("Unit", (*about.directives, *resident.in_unit(f"{service.name}.socket")))
     return UnitFile(f"{service.name}.service", (MARKER,), (unit, Section("Service", directives)))
+
+
+def lifetimes(service: OwnService) -> str:
+    """The options for how long a session may last, with a blank before each."""
+    given = (("--session-timeout", service.longest), ("--idle-timeout", service.idle))
+    return "".join(f" {option} {seconds}" for option, seconds in given if seconds)
 
 
 def variables(service: OwnService) -> tuple[Directive, ...]:

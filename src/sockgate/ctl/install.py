@@ -14,6 +14,7 @@ from ..atomic_write import write_atomically
 from ..connection import Gate
 from ..core import ConfigError, UsageError
 from ..core.options import GATE_OPTIONS, parse
+from ..dispatch.options import count
 from ..host.host import Host
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
@@ -37,6 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--options", metavar="OPTIONS", default=LOOPBACK_ONLY, help="the gate's options (default: %(default)s)"
     )
+    parser.add_argument("--session-timeout", metavar="SECONDS", help="end a session that lasts so long")
+    parser.add_argument("--idle-timeout", metavar="SECONDS", help="end one in which so long no byte went (sockgated)")
     add_root_option(parser, "write for the system in this directory")
     parser.add_argument("--dry-run", action="store_true", help="print the units and write nothing")
 
@@ -45,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     names: list[str] = arguments.names
     host = Host(arguments.root)
     if arguments.server is None:
-        for option in ("listen", "user"):
-            if getattr(arguments, option):
+        for option in ("listen", "user", "session-timeout", "idle-timeout"):
+            if getattr(arguments, option.replace("-", "_")):
                 raise UsageError(f"--{option} needs --server: the units that are shipped have it")
         for name in names:
             print(shipped(name, host.search))
@@ -94,7 +97,14 @@ def own_service(name: str, arguments: argparse.Namespace) -> OwnService:
         raise UsageError(f"--server: {arguments.server!r} does not start with an absolute path")
     Gate(parse([*options, "--", *server], GATE_OPTIONS))
     listen = tuple(check_listen(text) for text in arguments.listen)
-    return OwnService(check_name(name), listen, arguments.user, server, options)
+    longest, idle = (seconds(option, arguments) for option in ("--session-timeout", "--idle-timeout"))
+    return OwnService(check_name(name), listen, arguments.user, server, options, longest, idle)
+
+
+def seconds(option: str, arguments: argparse.Namespace) -> int | None:
+    """The value of this option as sockgated reads it. Raises UsageError."""
+    text = getattr(arguments, option.removeprefix("--").replace("-", "_"))
+    return count(text, option) if text is not None else None
 
 
 def split(option: str, text: str) -> tuple[str, ...]:

@@ -147,7 +147,7 @@ class Adoption:
             self._resume(row, session)
             self._write_end(session, UNKNOWN)
             return
-        self._sessions.adopt()
+        self._sessions.adopt(session)
         self._name(row, session)
         self._resume(row, session)
         if not row.pid:
@@ -190,7 +190,7 @@ class Adoption:
             process.close()
             self._adopt(process.block)
             return
-        self._sessions.leave(process.session)
+        self._sessions.leave_adopted(process.session)
         self._record(process)
 
     def _record(self, process: OtherProcess) -> None:

@@ -21,6 +21,7 @@ from .accepting.refusals import Refusals, SlowReader
 from .adoption import Adoption, OtherProcess
 from .deciding.reloading_gate import ReloadingGate, RulesInForce
 from .guardian import Guardian
+from .lifetimes import LOOK_SECONDS, LifetimeLimits
 from .options import ResidentOptions
 from .overload import OVERLOAD_SECONDS
 from .poller import Poller, Source, Timer, Timers
@@ -72,7 +73,8 @@ class Dispatcher:
         self._guardian = Guardian()
         self._guarded: RulesInForce | None = None  # the rules of the present guardian
         self._sessions = Sessions(options.limits, self._table)
-        self._ended = EndedServers(self._sessions, records, self._guardian)
+        self._lifetimes = LifetimeLimits(options.lifetimes, self._sessions, records, self._guardian)
+        self._ended = EndedServers(self._sessions, records, self._guardian, self._lifetimes.kept)
         self._accepting = Accepting(listeners, self._poller, self._timers, records)
         self._refusals = Refusals(self._poller, self._timers, self._sessions, records, self._guardian)
         self._reception = Reception(
@@ -80,7 +82,9 @@ class Dispatcher:
         )  # fmt: skip
         self._adoption = Adoption(self._table, self._sessions, self._poller, records)
         self._children = AskingChildren(self._poller, self._sessions, self._ended, records)
-        self._starter = ServerStarter(self._sessions, self._children, records, self._guardian)
+        self._starter = ServerStarter(
+            self._sessions, self._children, records, self._guardian, self._lifetimes.kept
+        )  # fmt: skip
         self._status = Status(self._sessions, self._accepting, gate, notifier, records)
         self._later_work = {
             Timer.CHORES: self._do_chores,
@@ -91,6 +95,7 @@ class Dispatcher:
             Timer.SLOW_READERS: self._refusals.give_up_late,
             Timer.GUARDIAN: self._post_guardian,
             Timer.ADOPTED: self._look_at_adopted,
+            Timer.LIFETIMES: self._look_at_lifetimes,
             Timer.LEAVE_UNUSED: self._leave_unused,
             Timer.LEAVE: self._leave,
         }
@@ -167,6 +172,11 @@ class Dispatcher:
         """Whether clients have to wait in the queue."""
         return self._sessions.full and not self._options.limits.refuse
 
+    @property
+    def _is_wanted_soon(self) -> bool:
+        """Whether the end of a server must be noticed at once: a client waits for a place, or for the end."""
+        return self._sessions.full or self._lifetimes.kept is not None
+
     def _receive(self, listener: Listener) -> None:
         """Clients have come. Only if many come, ask whether more wait: that costs as much as a client."""
         if self._gate.options_are_wrong and monotonic() >= self._fresh_until:
@@ -221,6 +231,14 @@ class Dispatcher:
         self._expect_chores(CHORES_SECONDS)
         self._expect_adopted()
 
+    def _look_at_lifetimes(self) -> None:
+        self._lifetimes.look()
+        self._expect_ends()
+
+    def _expect_ends(self) -> None:
+        if self._lifetimes.is_expecting:
+            self._timers.set(Timer.LIFETIMES, LOOK_SECONDS)
+
     def _expect_adopted(self) -> None:
         if self._adoption.is_expecting:
             self._timers.set(Timer.ADOPTED, ADOPTED_SECONDS)
@@ -233,7 +251,7 @@ class Dispatcher:
     def _do_chores(self) -> None:
         """Do the chores: ended servers, records, status, guardian."""
         self._chores_expected = False
-        if self._quiet or self._sessions.full:
+        if self._quiet or self._is_wanted_soon:
             self._signals.collect(signal.SIGCHLD)
         else:  # under load, a look at ended servers every 30 ms is cheaper than one SIGCHLD for each
             self._expect_chores(BUSY_SECONDS)
@@ -249,6 +267,7 @@ class Dispatcher:
         if self._adoption.bury():
             self._timers.set(Timer.CHORES, BURIAL_SECONDS)
         self._note_change()
+        self._expect_ends()
         self._write_records()
 
     def _write_records(self) -> None:
@@ -287,7 +306,7 @@ class Dispatcher:
             if number == signal.SIGCHLD:
                 # One server has ended. More will until the chores: they need not tell us each.
                 self._signals.stop_collecting(signal.SIGCHLD)
-                if self._sessions.full:  # a client may be waiting for it
+                if self._is_wanted_soon:
                     self._do_chores()
             elif number == signal.SIGHUP:
                 self._reload()
@@ -366,6 +385,7 @@ class Dispatcher:
         self._starter.forget()
         self._refusals.forget()
         self._adoption.forget()
+        self._lifetimes.forget()
 
     def _serve_left(self) -> None:
         """Called in the guardian after the gate has died: serve the clients that it left."""

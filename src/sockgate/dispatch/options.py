@@ -108,6 +108,8 @@ LIMIT_OPTIONS = (
         "--rate-per-source N/SECONDS[,BLOCK]", ONCE, "limits",
         "refuse a source that comes more than N times in SECONDS, for BLOCK seconds", rate_per_source,
     ),
+    Option("--session-timeout SECONDS", ONCE, "limits", "end a session that lasts so long", count),
+    Option("--idle-timeout SECONDS", ONCE, "limits", "end a session in which so long no byte went either way", count),
     Option("--listen ADDR:PORT", MANY, "process", "listen here, or on a path, without systemd's sockets", default=()),
     Option(
         "--log-format journal|xinetd|tcpserver", ONCE, "process", "whose log lines to write", log_format, "journal"
@@ -139,6 +141,8 @@ class ResidentSettings(Settings):
         cps: tuple[int, int] | None
         max_per_minute: tuple[int, int] | None
         rate_per_source: tuple[int, int, int] | None
+        session_timeout: int | None
+        idle_timeout: int | None
         listen: list[str]
         log_format: str
         idle_exit: int | None
@@ -182,16 +186,26 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long a session may last, and how long no byte may go either way in it, in seconds. None means no limit."""
+
+    session: int | None = None
+    idle: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResidentOptions:
     """All of sockgated's own options."""
 
     limits: Limits = Limits()
     process: Process = Process()
+    lifetimes: Lifetimes = Lifetimes()
 
 
 def read_options(settings: ResidentSettings) -> ResidentOptions:
     """Raises UsageError."""
-    return ResidentOptions(read_limits(settings), read_process(settings))
+    lifetimes = Lifetimes(settings.session_timeout, settings.idle_timeout)
+    return ResidentOptions(read_limits(settings), read_process(settings), lifetimes)
 
 
 def read_limits(settings: ResidentSettings) -> Limits:

@@ -53,6 +53,7 @@ class Timer(IntEnum):
     SLOW_READERS = auto()
     GUARDIAN = auto()
     ADOPTED = auto()
+    LIFETIMES = auto()
     LEAVE_UNUSED = auto()
     LEAVE = auto()
 

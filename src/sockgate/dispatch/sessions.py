@@ -1,6 +1,7 @@
 """Admitted clients: counts by which they are limited, and sessions, each with its server until that has ended."""
 
 import _socket
+from collections.abc import Iterator
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
@@ -87,9 +88,10 @@ class Session:
     row      where the table of sessions has it; 0 if it is not there
     seconds  the duration, after the end
     text     text from the record of its start, for the record of its end
+    why      the option that ended it; empty if its server ended by itself
     """
 
-    __slots__ = ("number", "origin", "over", "peer", "pid", "refused", "row", "seconds", "since", "text")
+    __slots__ = ("number", "origin", "over", "peer", "pid", "refused", "row", "seconds", "since", "text", "why")
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -101,6 +103,7 @@ class Session:
         self.since = monotonic()
         self.seconds = 0.0
         self.text: RecordText | None = None
+        self.why = ""
 
 
 class Sessions:
@@ -120,6 +123,7 @@ class Sessions:
         self._counts = ClientCounts(limits)
         self._rates = source_rates_of(limits)
         self._running: dict[int, Session] = {}
+        self._adopted: set[Session] = set()  # of the gates before
         self.count = 0
         self.full = False
         self.served = 0
@@ -172,9 +176,20 @@ class Sessions:
         if session.row:
             self.table.run(session.row, session.pid, named=session.origin is not None)
 
-    def adopt(self) -> None:
+    def running(self) -> Iterator[Session]:
+        """The sessions whose processes run."""
+        yield from self._running.values()
+        yield from self._adopted
+
+    def adopt(self, session: Session) -> None:
         """Count a session that another gate began, whatever the limits are now."""
+        self._adopted.add(session)
         self._add_one()
+
+    def leave_adopted(self, session: Session) -> None:
+        """The process of an adopted session has ended. The table still has the session."""
+        self._adopted.remove(session)
+        self.leave(session)
 
     def name_adopted(self, session: Session) -> None:
         """Count the client of an adopted session, which is known now."""
@@ -215,6 +230,7 @@ class Sessions:
         """Called in the guardian: the clients that are connected now may have left before it serves one."""
         self._counts = ClientCounts(self._limits)
         self._running.clear()
+        self._adopted.clear()
         self.count, self.full = 0, False
         self.table.use_block()
 

@@ -3,7 +3,7 @@
 import signal
 from dataclasses import dataclass
 
-from ..connection.log import ACCEPTED, FAILED, GONE, REFUSED, SUMMED
+from ..connection.log import ACCEPTED, ENDED, FAILED, GONE, REFUSED, SUMMED
 from ..core import ALLOW
 from ..core.peer import endpoint
 from .reader import Record, number, text, time_of
@@ -38,7 +38,7 @@ class Ending:
     result   systemd's word: success, exit-code, signal, timeout, oom-kill, ...; or unknown
     status   the server's exit status, if it is known; for a success systemd does not say it
     signal   the signal that killed the server, such as SIGKILL
-    failure  why the server never ran, although the client was let in
+    failure  why the server never ran, although the client was let in; or why the gate ended the session
     """
 
     at: int
@@ -154,7 +154,8 @@ def resident_ending(start: int, record: Record) -> Ending:
     killer = text(record, "SOCKGATE_SIGNAL")
     status = number(record, "SOCKGATE_STATUS")
     result = "signal" if killer else UNKNOWN if status is None else "exit-code" if status else SUCCESS
-    return Ending(start + round(seconds * MICROSECONDS), seconds, result, status, killer or None)
+    why = text(record, "SOCKGATE_REASON") if text(record, "MESSAGE_ID") == ENDED else ""
+    return Ending(start + round(seconds * MICROSECONDS), seconds, result, status, killer or None, why)
 
 
 def duration_in(record: Record) -> float | None:

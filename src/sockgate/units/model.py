@@ -124,11 +124,11 @@ KINDS: dict[str, tuple[type, ...]] = {
     "LimitFSIZE", "LimitMEMLOCK", "LimitNOFILE", "LimitNPROC", "LimitRSS", "LimitSTACK", "ListenDatagram",
     "ListenSequentialPacket", "ListenStream", "LoadCredential", "LogRateLimitIntervalSec", "MaxConnections",
     "MaxConnectionsPerSource", "Nice", "NoDelay", "OOMPolicy", "PollLimitBurst", "PollLimitIntervalSec", "PrivateTmp",
-    "ProtectControlGroups", "ProtectSystem", "ReceiveBuffer", "Restart", "RestartPreventExitStatus",
+    "ProtectControlGroups", "ProtectSystem", "ReceiveBuffer", "Restart", "RestartPreventExitStatus", "RuntimeMaxSec",
     "SELinuxContextFromNet", "SendBuffer", "SocketUser", "StandardError", "StandardInput", "StandardOutput",
-    "StartLimitIntervalSec",
-    "SuccessExitStatus", "SyslogFacility", "SyslogIdentifier", "SyslogLevel", "SyslogLevelPrefix", "TasksMax",
-    "TimeoutStopSec", "TriggerLimitBurst", "TriggerLimitIntervalSec", "Type", "UMask", "User", "WantedBy",
+    "StartLimitIntervalSec", "SuccessExitStatus", "SyslogFacility", "SyslogIdentifier", "SyslogLevel",
+    "SyslogLevelPrefix", "TasksMax", "TimeoutStopSec", "TriggerLimitBurst", "TriggerLimitIntervalSec", "Type",
+    "UMask", "User", "WantedBy",
 ), TEXT)  # fmt: skip
 
 

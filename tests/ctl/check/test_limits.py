@@ -83,6 +83,34 @@ CASES: Cases = {
         | {RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --drain 600") + "TimeoutStopSec=infinity\n"},
         [],
     ),
+    "timeouts of a gate that may not end servers": (
+        NOT_ACCEPTING
+        | {
+            RESIDENT: edit(dropped(RESIDENT_UNIT, "User"), "sockgated", "sockgated --session-timeout 60")
+            + "CapabilityBoundingSet=CAP_SETUID CAP_SETGID\n"
+        },
+        [
+            f"{RESIDENT}:9: warning: --session-timeout cannot end a server that becomes another user:"
+            " CapabilityBoundingSet= is without CAP_KILL (put CapabilityBoundingSet=CAP_KILL under [Service] with"
+            f" {EDIT_RESIDENT})"
+        ],
+    ),
+    "timeouts of a gate that may": (
+        NOT_ACCEPTING
+        | {
+            RESIDENT: edit(dropped(RESIDENT_UNIT, "User"), "sockgated", "sockgated --session-timeout 60")
+            + "CapabilityBoundingSet=CAP_SETUID CAP_SETGID\nCapabilityBoundingSet=CAP_KILL\n"
+        },
+        [],
+    ),
+    "an idle timeout without descriptors": (
+        NOT_ACCEPTING
+        | {RESIDENT: edit(RESIDENT_UNIT, "--max-connections 10", "--max-connections 1000 --idle-timeout 60")},
+        [
+            "warning: --idle-timeout keeps a descriptor for each client: 1024 are too few for 1000 clients at a time"
+            f" (--max-connections) (put LimitNOFILE=1128 under [Service] with {EDIT_RESIDENT})"
+        ],
+    ),
     "a short queue": (
         {SOCKET: SOCKET_UNIT + "Backlog=20\n"},
         [

@@ -128,6 +128,8 @@ def options_wrong(gated: GatedService, _: Host) -> Iterator[Fault]:
     if option in RESIDENT_OPTIONS and not is_resident(gated):
         socket = gated.socket.name if gated.socket else "the socket"
         hint = f"with Accept=no in {socket}, and there in SOCKGATE_RESIDENT: see sockgated(8)"
+        if option == "--session-timeout":
+            hint = f"{hint}; or RuntimeMaxSec= in {gated.service.name}"
         yield Fault(gated.service, place, f"{option} needs the resident gate, sockgated", hint)
     else:
         yield Fault(gated.service, place, error.message, error.hint)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from ...dispatch.options import parse, read_limits, read_process
+from ...dispatch.options import parse, read_limits, read_options, read_process
 from ...host.host import Host
 from ...units.timespan import parse_timespan
 from ..gated_service import GatedService
 from .cost import Cost, cost_of
 from .fault import ZERO, Fault, by_setting
-from .service import is_resident
+from .service import ROOT, is_resident
 
 MEGABYTE = 1 << 20
 SUFFIXES = {"": 1, "K": 1 << 10, "M": MEGABYTE, "G": 1 << 30, "T": 1 << 40}
@@ -16,6 +16,9 @@ SUFFIXES = {"": 1, "K": 1 << 10, "M": MEGABYTE, "G": 1 << 30, "T": 1 << 40}
 LEAST = {"LimitAS": 24 * MEGABYTE, "LimitDATA": 16 * MEGABYTE, "MemoryMax": 16 * MEGABYTE, "MemoryHigh": 16 * MEGABYTE}
 ENOUGH = 64 * MEGABYTE
 OWN_PROCESSES = 2  # the gate itself and its guardian
+OWN_DESCRIPTORS = 64  # of the gate, and of clients that wait for a look-up
+DEFAULT_DESCRIPTORS = "1024"  # the soft limit that systemd sets (DefaultLimitNOFILE= in systemd-system.conf(5))
+KILL = "CAP_KILL"
 LEAST_BACKLOG = 128
 STOP_KEYS = ("TimeoutStopSec", "TimeoutSec")
 DEFAULT_STOP = "90s"  # DefaultTimeoutStopSec= in systemd-system.conf(5)
@@ -77,6 +80,39 @@ def drain_cut_off(gated: GatedService, _: Host) -> Iterator[Fault]:
             gated.service, gated.service.place_of("Service", key) if own else None,
             f"{key}={text} ends --drain {drain} early: sessions that are still running lose their gate",
             f"TimeoutStopSec={drain + STOP_MARGIN}s",
+        )  # fmt: skip
+
+
+def signals_forbidden(gated: GatedService, _: Host) -> Iterator[Fault]:
+    """A gate that is to end sessions, but may not send a signal to a server that has become another user."""
+    service = gated.service
+    kept = [line.value for line in service.list("Service", "CapabilityBoundingSet")]
+    if not is_resident(gated) or gated.error or not kept or kept[0].startswith("~"):
+        return
+    lifetimes = read_options(parse([word.text for word in gated.words])).lifetimes
+    changes_user = service.value("Service", "User") in ROOT and "CAP_SETUID" in " ".join(kept).split()
+    if (lifetimes.session or lifetimes.idle) and changes_user and KILL not in " ".join(kept).split():
+        option = "--session-timeout" if lifetimes.session else "--idle-timeout"
+        yield by_setting(
+            service, service.place_of("Service", "CapabilityBoundingSet"),
+            f"{option} cannot end a server that becomes another user: CapabilityBoundingSet= is without {KILL}",
+            f"CapabilityBoundingSet={KILL}",
+        )  # fmt: skip
+
+
+def descriptors_short(gated: GatedService, _: Host) -> Iterator[Fault]:
+    """--idle-timeout keeps a descriptor for each session."""
+    own = gated.service.value("Service", "LimitNOFILE")
+    text = (own or DEFAULT_DESCRIPTORS).partition(":")[0]
+    if not is_resident(gated) or gated.error or not text.isdigit():
+        return
+    options = read_options(parse([word.text for word in gated.words]))
+    if options.lifetimes.idle and int(text) < options.limits.connections + OWN_DESCRIPTORS:
+        yield by_setting(
+            gated.service, gated.service.place_of("Service", "LimitNOFILE") if own else None,
+            f"--idle-timeout keeps a descriptor for each client: {text} are too few for {options.limits.connections}"
+            " clients at a time (--max-connections)",
+            f"LimitNOFILE={options.limits.connections + 2 * OWN_DESCRIPTORS}",
         )  # fmt: skip
 
 

@@ -121,9 +121,10 @@ def sessions_killed(gated: GatedService, _: Host) -> Iterator[Fault]:
 
 
 def sessions_forgotten(gated: GatedService, _: Host) -> Iterator[Fault]:
-    if is_resident(gated) and ZERO.match(gated.service.value("Service", "FileDescriptorStoreMax", "0")):
+    own = gated.service.value("Service", "FileDescriptorStoreMax")
+    if is_resident(gated) and ZERO.match(own or "0"):
         yield by_setting(
-            gated.service, gated.service.place_of("Service", "FileDescriptorStoreMax"),
+            gated.service, gated.service.place_of("Service", "FileDescriptorStoreMax") if own else None,
             "there is no FileDescriptorStoreMax=: after a restart, sessions that run on count for no limit, "
             "and their end is not recorded",
             "FileDescriptorStoreMax=1",

@@ -88,6 +88,8 @@ INSPECTIONS = (
     Inspection(NOTE, socket.engine_waits),
     Inspection(WARNING, limits.processes_short),
     Inspection(WARNING, limits.drain_cut_off),
+    Inspection(WARNING, limits.signals_forbidden),
+    Inspection(WARNING, limits.descriptors_short),
     Inspection(WARNING, limits.records_dropped),
     Inspection(WARNING, limits.queue_short),
     Inspection(WARNING, command.environment_ignored),

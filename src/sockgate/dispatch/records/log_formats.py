@@ -2,7 +2,7 @@
 
 import os
 
-from ...connection.log import clean
+from ...connection.log import INFO, clean
 from ...core import GateError, Verdict
 from ...core.peer import Peer
 from ..deciding.decision import Decision
@@ -20,6 +20,9 @@ class OldLines(Records):
 
     def sums_up(self, peer: Peer | None, why: Why) -> bool:
         return not self._wants(why)
+
+    def cut_short(self, session: Session) -> None:
+        self.event(INFO, "", f"ending {self._shown(session.peer).route} ({session.why})")
 
     def _write(self, kind: str, line: str) -> None:
         if self._log.writes(kind):

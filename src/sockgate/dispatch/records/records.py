@@ -41,6 +41,9 @@ class Records:
     def resumed(self, session: Session) -> None:
         """Write the record of a start that an earlier gate was killed before it could write."""
 
+    def cut_short(self, session: Session) -> None:
+        """The gate ends this session. In sockgate's own form, the record of the end says why."""
+
     def ended(self, session: Session, status: int | None) -> None:
         """The status is that of waitpid(2), None if it is not known."""
         if self._log.writes("ended"):
@@ -194,6 +197,9 @@ class JournalRecords(Records):
         status_text, status_field = described(status)
         seconds = f"{session.seconds:.3f}"
         how = f"after {seconds} s: {status_text}"
+        if session.why:
+            how += f" ({session.why})"
+            status_field += f"SOCKGATE_REASON={session.why}\n"
         end = f"{status_field}SOCKGATE_DURATION={seconds}\n"
         if begun:
             self._add_start(session, begun, f"; ended {how}", end)
@@ -225,7 +231,8 @@ class JournalRecords(Records):
 
 
 def end_message(session: Session, peer: Peer, status: int | None) -> str:
-    return f"ended {peer.route} after {session.seconds:.3f} s: {described(status)[0]}"
+    why = f" ({session.why})" if session.why else ""
+    return f"ended {peer.route} after {session.seconds:.3f} s: {described(status)[0]}{why}"
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ from ...connection.log import ERROR, FAULT
 from ...core import DENY, GateError, Verdict, describe
 from ..descriptors import send_now
 from ..guardian import Guardian
+from ..lifetimes import KeptConnections
 from ..overload import Overloaded
 from ..records.records import Records
 from ..sessions import AdmittedClient, Sessions
@@ -26,12 +27,14 @@ class ServerStarter:
     """
 
     def __init__(
-        self, sessions: Sessions, children: AskingChildren, records: Records, guardian: Guardian
+        self, sessions: Sessions, children: AskingChildren, records: Records, guardian: Guardian,
+        kept: KeptConnections | None,
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._children = children
         self._records = records
         self._guardian = guardian
+        self._kept = kept
         self.waiting: list[AdmittedClient] = []
         pipe_of_failures()  # this needs descriptors, of which none may be left later
 
@@ -85,7 +88,10 @@ class ServerStarter:
         else:
             session.pid = self._fork(client, plan)
         self._sessions.started(session)
-        client.connection.close()
+        if self._kept is None:
+            client.connection.close()
+        else:
+            self._kept.keep(session, client.connection)
         self._records.counted(self._sessions.count, self._sessions.most)
         if client.decision:
             self._records.accepted(session, client.decision)

@@ -1,0 +1,120 @@
+"""--session-timeout and --idle-timeout end sessions, and the log says why."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from sockgate.dispatch.servers.start_servers import ServerStarter
+from tests.connection.launch import everything_from
+from tests.dispatch.conftest import Start
+from tests.dispatch.faults import stuck_in
+from tests.dispatch.gated import wait_until
+
+IMPATIENT = "from sockgate.dispatch import lifetimes; lifetimes.GRACE_SECONDS = 0.5"
+ECHO = ("/bin/cat",)
+STUBBORN = ("/bin/sh", "-c", "trap '' TERM; echo in; while :; do sleep 1; done")
+
+
+def test_a_session_that_lasts_too_long_is_ended_and_the_log_says_why(gated: Start) -> None:
+    one = gated("--session-timeout", "1", *ECHO)
+    begin = time.monotonic()
+    with one.connect() as client:
+        while time.monotonic() - begin < 0.8:  # it is not idle
+            client.sendall(b"x")
+            assert client.recv(100) == b"x"
+        assert everything_from(client) == b""
+    assert time.monotonic() - begin >= 1
+    assert one.wait_for("ended ")[0].endswith("s: signal 15 (--session-timeout 1)")
+
+
+def test_a_server_that_goes_on_after_sigterm_is_killed(gated: Start) -> None:
+    one = gated("--session-timeout", "1", *STUBBORN, code=IMPATIENT)
+    with one.connect() as client:
+        assert everything_from(client) == b"in\n"
+    assert one.wait_for("ended ")[0].endswith("s: signal 9 (--session-timeout 1)")
+
+
+def test_what_a_server_has_started_ends_with_it(gated: Start) -> None:
+    one = gated("--session-timeout", "1", "/bin/sh", "-c", "sleep 1000 & echo $!; wait")
+    with one.connect() as client:
+        child = int(client.recv(100))
+        one.wait_for("ended ")
+        wait_until(lambda: not runs(child), lambda: f"{child} runs")
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_session_in_which_nothing_is_said_is_ended(gated: Start) -> None:
+    one = gated("--idle-timeout", "1", *ECHO)
+    with one.connect() as client:
+        client.sendall(b"hello\n")
+        begin = time.monotonic()
+        assert everything_from(client) == b"hello\n"
+        assert time.monotonic() - begin >= 0.9
+    assert one.wait_for("ended ")[0].endswith("s: signal 15 (--idle-timeout 1)")
+
+
+def test_a_session_in_which_one_side_speaks_is_not_idle(gated: Start) -> None:
+    speaker = ("/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.4; done")
+    one = gated("--idle-timeout", "2", *speaker)
+    with one.connect() as client:
+        assert everything_from(client) == b"1\n2\n3\n4\n5\n6\n7\n8\n"
+    assert one.wait_for("ended ")[0].endswith("s: status 0")
+    listener = gated("--idle-timeout", "2", "/bin/sh", "-c", "cat > /dev/null")
+    with listener.connect() as client:
+        for _ in range(8):
+            client.sendall(b"x")
+            time.sleep(0.4)
+    assert listener.wait_for("ended ")[0].endswith("s: status 0")
+
+
+def test_with_an_idle_timeout_a_client_sees_the_end_of_its_server(gated: Start) -> None:
+    one = gated("--idle-timeout", "60", "/bin/echo", "hello")
+    one.wait_for("listening")
+    before = one.descriptors()
+    assert [one.talk() for _ in range(20)] == [b"hello\n"] * 20
+    wait_until(lambda: one.descriptors() <= before, one.log)
+
+
+def test_a_client_that_is_served_already_outlives_a_gate_that_keeps_its_connection(gated: Start) -> None:
+    one = gated(
+        "--idle-timeout", "60", "/bin/sh", "-c", "read -r line; echo $line", code=stuck_in(ServerStarter.start, 2)
+    )
+    with one.connect() as first:
+        one.wait_for("accepted")
+        with one.connect() as second:
+            one.wait_for("stuck")
+            one.stop(signal.SIGKILL)
+            for client in (first, second):
+                client.sendall(b"bye\n")
+                assert everything_from(client) == b"bye\n"
+
+
+def test_without_a_session_the_gate_looks_for_none(gated: Start) -> None:
+    one = gated("--idle-timeout", "1", "--session-timeout", "1", "/bin/true")
+    one.talk()
+    one.wait_for("ended ")
+    time.sleep(1.5)
+    before = one.sleeps()
+    time.sleep(2.5)
+    assert one.sleeps() == before
+
+
+def test_a_client_of_a_local_socket_is_never_idle(gated: Start, tmp_path: Path) -> None:
+    import socket
+
+    path = str(tmp_path / "socket")
+    one = gated("--idle-timeout", "1", *ECHO, listen=path)
+    one.wait_for("listening")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+        time.sleep(3)
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        assert os.path.exists(path)
