@@ -64,9 +64,9 @@ def lines(path: str) -> list[str]:
 
 def vendor_drop_ins(root: str, name: str) -> list[str]:
     """The drop-ins of packages for a unit of this name, as NAME.d/FILE; /lib may be /usr/lib, so each once."""
-    folders = VENDOR_FOLDERS + GENERATED_FROM
-    patterns = (f"{root}/{folder}/{glob.escape(name)}.d/*.conf" for folder in folders)
-    return sorted({f"{name}.d/{os.path.basename(path)}" for pattern in patterns for path in glob.glob(pattern)})
+    folders = (f"{root}/{folder}/{name}.d" for folder in VENDOR_FOLDERS + GENERATED_FROM)
+    found = {file for folder in folders if os.path.isdir(folder) for file in os.listdir(folder)}
+    return [f"{name}.d/{file}" for file in sorted(found) if file.endswith(".conf") and not file.startswith(".")]
 
 
 def local_drop_ins(root: str, name: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ..host.accounts import is_number
 from ..host.host import Host
-from ..host.identity import READABLE, Identity, is_allowed
+from ..host.identity import READABLE, Identity
 from .service import Service
 
 # Programs that stay in front of the server and read a folder, which is their first argument.
@@ -38,7 +38,7 @@ def unreadable(service: Service, files: Iterable[str], host: Host) -> Iterator[s
         return
     for path in dict.fromkeys((*files, *folders_of(service))):
         mode = READABLE | os.X_OK if os.path.isdir(path) else READABLE
-        if os.path.exists(path) and not is_allowed(path, mode, identity):
+        if os.path.exists(path) and not host.is_allowed(path, mode, identity):
             yield path
 
 

@@ -1,6 +1,5 @@
 """The result of one run of the converter: the services, their units, and the report."""
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -116,6 +115,8 @@ def gate_of(service: Service) -> Gate:
     words = gate_words(service)
     if not service.rules:
         return Gate(parse([*words, "--", *map(str, service.command)]))
+    import tempfile  # only here: the generator needs none, and PID 1 waits for it
+
     path = rules_text.path_of(service.name)
     with tempfile.NamedTemporaryFile("w", suffix=".rules") as file:
         file.write("".join(f"{rule}\n" for rule in service.rules))

@@ -14,6 +14,7 @@ from functools import cached_property
 from ..core import SystemFailure
 from ..units.search import UnitSearch
 from .accounts import Accounts, is_number
+from .identity import Identity, is_allowed
 from .systemctl import Properties, processes_in, show, units_like
 
 LIBRARIES = ("/usr/lib/systemd", "/usr/lib/*/systemd", "/usr/lib64/systemd", "/lib/systemd")
@@ -174,6 +175,17 @@ class Host:
             return os.path.isfile(path) and os.access(path, os.X_OK)
         except ValueError:
             return False
+
+    @cached_property
+    def _allowed(self) -> dict[tuple[str, int, Identity], bool]:
+        return {}
+
+    def is_allowed(self, path: str, mode: int, identity: Identity) -> bool:
+        """Whether this user could open (or execute) the file. The services of a user mostly ask for the same files."""
+        asked = path, mode, identity
+        if asked not in self._allowed:
+            self._allowed[asked] = is_allowed(*asked)
+        return self._allowed[asked]
 
     def program(self, name: str, path: str = "") -> str:
         """The path of a program that is named without a path, as a shell with this $PATH would find it."""

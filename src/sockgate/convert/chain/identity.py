@@ -3,7 +3,7 @@
 import re
 
 from ..outcomes import Answer, approximated, blocked, broken, translated
-from ..shell.parser import ASSIGNMENT
+from ..shell.assignment import ASSIGNMENT
 from .peeling import BadLink, Chain, Result, Stays, first, flags_of
 
 ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)

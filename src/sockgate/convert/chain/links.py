@@ -5,7 +5,7 @@ import re
 
 from ..input_files import UNKNOWN, Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, translated
-from ..shell.parser import ASSIGNMENT
+from ..shell.assignment import ASSIGNMENT
 from .identity import envuidgid, known_account, setuidgid, su, sudo, uid_variables
 from .peeling import BadLink, Chain, Link, Result, Stays, first, flags_of
 from .s6_access import s6_tcpserver_access

@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from ..input_files import Place, read_text
 from . import outputs
+from .assignment import ASSIGNMENT
 from .expansion import assigned_text, pattern_of, text_of
 from .fields import fields_of
 from .findings import NO_KEYS, Keys
-from .parser import ASSIGNMENT
 from .runner import Call
 from .state import State
 from .syntax import Assignment, Block, Dialect, Literal, Piece, Simple, Word

@@ -1,8 +1,8 @@
 """Tokens become a syntax tree. What is no script raises ScriptError with its line; nothing is evaluated here."""
 
-import re
 from collections.abc import Callable
 
+from .assignment import ASSIGNMENT
 from .syntax import (
     Assignment,
     BashTest,
@@ -30,7 +30,6 @@ from .syntax import (
 from .tokens import LITERAL, NEWLINE, Operator, RawPiece, RawWord, tokenize
 from .word_parser import DEEPEST, TOO_DEEP, WordParser
 
-ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=", re.ASCII)
 KEYWORDS = frozenset(
     ("if", "then", "elif", "else", "fi", "case", "esac", "for", "while", "until", "do", "done", "{", "}")
 )

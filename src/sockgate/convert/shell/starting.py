@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from ..input_files import UNKNOWN, Place
 from ..starters import SERVERS, base_name, names_a_server
+from .assignment import ASSIGNMENT
 from .findings import NO_KEYS, Question, Started, is_secret
-from .parser import ASSIGNMENT
 from .runner import Call, Runner
 from .state import State
 from .syntax import Dialect, Word
