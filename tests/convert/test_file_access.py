@@ -36,7 +36,7 @@ def file(path: Path, mode: int, text: str = ":allow\n", group: int = 0) -> Path:
 
 def convert(program: str, path: Path, text: str) -> Conversion:
     path.write_text(text)
-    return programs.convert(program, [str(path)], HOST)
+    return programs.convert(program, [str(path)], HOST.anew())
 
 
 def said(conversion: Conversion) -> list[str]:

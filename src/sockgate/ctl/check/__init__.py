@@ -14,7 +14,7 @@ from ..gated_service import GatedService, find_named, gate_names
 from ..root_option import add_root_option
 from .finding import Finding, finding_of
 from .socket import without_gate
-from .table import ERROR, INSPECTIONS, LEVELS, PROBLEMS
+from .table import ERROR, INSPECTIONS, LEVELS, NOTE, PROBLEMS
 
 # Each round mends what stopped further inspections. Most often one round is enough.
 MOST_ROUNDS = 4
@@ -41,7 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     names = units or gate_names(host.search)
     wanted = [name for name in names if units or arguments.all or host.uses(name)]
     findings = check_all(wanted, host, levels)
-    findings += [] if units else sockets_without_gate(host, all_=arguments.all)
+    if not units:
+        findings += sockets_without_gate(host, all_=arguments.all)
+        findings += converted_sockets(host, levels, all_=arguments.all)
     if arguments.fix:
         findings = fix_and_check_again(wanted, findings, host, levels, sys.stderr if arguments.json else sys.stdout)
     report(findings, as_json=arguments.json)
@@ -82,6 +84,20 @@ def sockets_without_gate(host: Host, *, all_: bool) -> list[Finding]:
         for name in host.search.names("socket")
         for problem in without_gate(name, host.search)
         if all_ or host.uses(name)
+    ]
+
+
+def converted_sockets(host: Host, levels: tuple[str, ...], *, all_: bool) -> list[Finding]:
+    """What a conversion left behind, with a gate or without."""
+    from .origin import line_gone, server_gone  # imported only here: a start of a socket would wait for the converter
+
+    return [
+        finding_of(level, problem)
+        for name in host.search.names("socket")
+        if all_ or host.uses(name)
+        for level, find in ((ERROR, server_gone), (NOTE, line_gone))
+        if level in levels
+        for problem in find(name, host)
     ]
 
 
