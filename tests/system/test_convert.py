@@ -21,7 +21,7 @@ TARGETS = {int(socket.AF_INET): ["127.0.0.1", "192.168.0.1"], int(socket.AF_INET
 # What a service of systemd has of its own, what xinetd adds, and what the gate adds: sockgate-migrating(7) lists it.
 OWN_VARIABLES = re.compile(
     r"^(PATH|LANG|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|REMOTE_\w+|MEMORY_PRESSURE_\w+|USER|LOGNAME|HOME|SHELL"
-    r"|PROTO|TCP6?(LOCAL|REMOTE)\w+|PWD|XINETD_BIND|SHLVL|_|OLDPWD|MAINPID|LC_ALL|TERM)="
+    r"|PROTO|TCP6?(LOCAL|REMOTE)\w+|TCPCON\w+|PWD|XINETD_BIND|SHLVL|_|OLDPWD|MAINPID|LC_ALL|TERM)="
 )
 FILES = re.compile(r"^limit files .*\n", re.MULTILINE)
 TALKATIVE = ("echo", "discard")  # what one has to say something to

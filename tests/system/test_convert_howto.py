@@ -16,7 +16,7 @@ from tests.system.test_smtp import ACCEPTED, MEMBER, NO_RELAY, STRANGER
 HOWTO = """defaults
 {
 	instances = 60
-	cps = 100 10
+	cps = 500 10
 }
 service smtp
 {
@@ -111,8 +111,8 @@ def test_xinetd_has_the_port_and_the_report_says_so(mail: Machine, told: Told) -
 
 
 def test_systemd_has_nothing_to_say_about_the_units(mail: Machine, told: Told) -> None:
-    done = mail.shell("cd /etc/systemd/system && systemd-analyze verify smtp.socket smtp@.service imap.socket "
-                      "imap@.service")  # fmt: skip
+    done = mail.shell("cd /etc/systemd/system && systemd-analyze verify smtp.socket smtp@.service smtp.service "
+                      "imap.socket imap@.service imap.service")  # fmt: skip
     assert (done.stdout, done.stderr) == ("", "")
 
 
@@ -133,7 +133,9 @@ def test_switched_over_imap_is_for_the_inner_network_on_the_inner_address(mail: 
     assert all(refused_at_once(mail, source) for source in OUTSIDERS[:3])
     assert f"{services.INSIDE}:143" in mail.run("ss", "-Hltn", "sport", "=", ":143").stdout
     assert mail.run("ss", "-Hltn", "sport", "=", ":143").stdout.count("\n") == 1
-    records = mail.journal("--unit=imap@*", "SYSLOG_IDENTIFIER=sockgate", f"SOCKGATE_REMOTE_ADDR={OUTSIDERS[0]}")
+    found = "--unit=imap.service", "SYSLOG_IDENTIFIER=sockgated", f"SOCKGATE_REMOTE_ADDR={OUTSIDERS[0]}"
+    mail.wait_for(lambda: bool(mail.journal(*found)), "the record of a refused client")
+    records = mail.journal(*found)
     assert records[0]["SOCKGATE_VERDICT"] == "deny"
     assert "192.168.0.0/24" in records[0]["SOCKGATE_REASON"]
 
@@ -155,7 +157,8 @@ def test_the_sockets_come_back_after_a_boot_and_xinetd_does_not(mail: Machine, t
     mail.systemctl("daemon-reload")  # the generator, which speaks up now, leaves both to the units that are there
     fragments = mail.systemctl("show", "--value", "-p", "FragmentPath", "smtp.socket", "imap.socket").stdout.split()
     assert fragments == ["/etc/systemd/system/smtp.socket", "/etc/systemd/system/imap.socket"]
-    drop_ins = mail.systemctl("show", "--value", "-p", "DropInPaths", "smtp.socket", "smtp@x.service").stdout.split()
+    units = ("smtp.socket", "smtp@x.service", "smtp.service")
+    drop_ins = mail.systemctl("show", "--value", "-p", "DropInPaths", *units).stdout.split()
     assert all(mail.path(path).readlink() == Path("/dev/null") for path in drop_ins), "those of the template are masked"
 
 

@@ -43,8 +43,8 @@ def test_three_commands_lead_to_a_served_session(stranger: Machine) -> None:
     shown = [run(stranger, command) for command in typed]
     print("\n".join(f"# {command}\n{output}" for command, output in zip(typed, shown, strict=True)))
     assert "(250, " in shown[-1]
+    stranger.wait_for(lambda: " allow " in stranger.run("sockgatectl", "log", "esmtpd").stdout, "the session's record")
     log = stranger.run("sockgatectl", "log", "esmtpd").stdout
-    assert " allow " in log
     print(f"# sockgatectl log\n{log}")
     for question, answers in (("is-active", ["active", "inactive"]), ("is-enabled", ["enabled", "disabled"])):
         assert stranger.systemctl(question, "esmtpd.socket", "courier-mta", check=False).stdout.split() == answers
