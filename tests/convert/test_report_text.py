@@ -63,9 +63,10 @@ def test_no_advice_is_given_for_a_unit_that_is_not_written(tmp_path: Path) -> No
 
 
 def test_a_sentence_that_is_the_same_for_each_line_is_told_once(tmp_path: Path) -> None:
-    text = service("a", "nice = 5\n\tlog_on_success =") + service("b", "log_on_success =", port="2")
-    told = [line for line in lines(convert(tmp_path, text)) if "log_on_success =" in line]
-    assert told[0].endswith("xinetd logged nothing of it; systemd and the gate log each client, with its address")
+    asked = "log_on_success = HOST USERID"
+    text = service("a", f"nice = 5\n\t{asked}") + service("b", asked, port="2")
+    told = [line for line in lines(convert(tmp_path, text)) if asked in line]
+    assert told[0].endswith("(add --ident to the gate if you need it); the rest is in the journal")
     assert told[1].endswith(f": as for {tmp_path}/xinetd.conf:11")
     assert len(told) == 2
 

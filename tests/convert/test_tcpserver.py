@@ -60,6 +60,48 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("line", "quiet"),
+    [
+        ("tcpserver -RHl0 0 7 /bin/cat", False),
+        ("tcpserver -vRHl0 0 7 /bin/cat", False),
+        ("tcpserver -vRHl0 0 7 /bin/cat 2>&1", False),
+        ("tcpserver -vRHl0 0 7 /bin/cat >/dev/null", False),
+        ("tcpserver -vRHl0 0 7 /bin/cat 2>&1 >/dev/null", False),
+        ("tcpserver -qvRHl0 0 7 /bin/cat", False),
+        ("tcpserver -QRHl0 0 7 /bin/cat", True),
+        ("tcpserver -vqRHl0 0 7 /bin/cat", True),
+        ("tcpserver -vRHl0 0 7 /bin/cat 2>/dev/null", True),
+        ("tcpserver -vRHl0 0 7 /bin/cat >/dev/null 2>&1", True),
+        ("2>/dev/null\ntcpserver -vRHl0 0 7 /bin/cat", True),
+        ("2>/dev/null\nexec 2>/var/log/smtp\ntcpserver -vRHl0 0 7 /bin/cat", False),
+    ],
+)
+def test_a_service_that_was_quiet_is_quiet(line: str, quiet: bool, tmp_path: Path) -> None:
+    gates = [line for line in units(convert(tmp_path, line)).splitlines() if line.startswith("ExecStart=/usr/sbin/")]
+    assert ["--log none --" in gate for gate in gates] == [quiet, quiet]
+
+
+def test_the_report_says_what_is_logged_now_where_all_output_went_nowhere(tmp_path: Path) -> None:
+    conversion = convert(tmp_path, "tcpserver -vRHl0 0 7 /bin/cat 2>/dev/null")
+    [entry] = [entry for entry in conversion.report.entries if entry.what == "2> /dev/null"]
+    assert entry.outcome is Outcome.APPROXIMATED
+    assert entry.text == "the server's own messages went nowhere, too, and are in the journal now"
+    assert entry.became == ("--log none",)
+    assert "StandardError=journal" in units(conversion)
+
+
+def test_with_a_unit_for_each_connection_systemd_still_writes(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("#!/bin/sh\nexec tcpserver -qRHl0 0 7 /bin/cat\n")
+    conversion = programs.convert("tcpserver", [str(tmp_path / "run")], HOST, engine="connection")
+    [entry] = [entry for entry in conversion.report.entries if entry.what == "-q"]
+    assert (entry.outcome, entry.text) == (
+        Outcome.APPROXIMATED,
+        "systemd writes of the unit of each connection, whose name has the client's address",
+    )
+    assert " --log none " in units(conversion)
+
+
+@pytest.mark.parametrize(
     ("line", "reason"),
     [
         ("tcpserver -RHx $UNSET`x` 0 7 /bin/cat", "the word '?' cannot be known without running the script; write its "

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.convert import programs
 from sockgate.convert.report import Entry, Outcome
 from sockgate.convert.result import Conversion
 
-from .test_xinetd import APPROXIMATED, IGNORED, REFUSED, about, convert, service, units
+from .test_xinetd import APPROXIMATED, HOST, IGNORED, REFUSED, about, convert, service, units
 
 
 def entries(conversion: Conversion, what: str) -> list[Entry]:
@@ -88,23 +89,44 @@ def test_groups_yes_keeps_the_primary_group_beside_another_one(lines: str, added
     assert ("SupplementaryGroups" in text) is bool(added)
 
 
-NOT_LOGGED = "xinetd logged nothing of it; systemd and the gate log each client, with its address"
+NOT_LOGGED, NO_ADDRESS = "xinetd logged nothing of it", "xinetd did not log the client's address"
+ONE_EACH = "; systemd writes of the unit of each connection, whose name has the client's address"
 
 
 @pytest.mark.parametrize(
-    ("line", "outcome", "text"),
+    ("line", "text", "options"),
     [
-        ("log_on_success =", APPROXIMATED, NOT_LOGGED),
-        ("log_on_failure =", APPROXIMATED, NOT_LOGGED),
-        ("log_on_success -= HOST PID", APPROXIMATED,
-         NOT_LOGGED),
-        ("log_on_success = PID", APPROXIMATED, "xinetd did not log the client's address; the journal has it"),
-        ("log_on_failure = ATTEMPT", APPROXIMATED, "xinetd did not log the client's address; the journal has it"),
-        ("log_on_success = HOST PID", Outcome.TRANSLATED, "in the journal"),
+        ("log_on_success =", f"{NOT_LOGGED}: no record tells of it (--log)", "--log refused,gone "),
+        ("log_on_failure =", f"{NOT_LOGGED}: no record tells of it (--log)", "--log accepted,ended "),
+        ("log_on_success -= HOST PID", f"{NOT_LOGGED}: no record tells of it (--log)", "--log refused,gone "),
+        ("log_on_success =\n\tlog_on_failure =", f"{NOT_LOGGED}: no record tells of it (--log)", "--log none "),
+        ("log_on_success = PID", f"{NO_ADDRESS}: no record has it (--log-address)", "--log-address none "),
+        ("log_on_failure = ATTEMPT", f"{NO_ADDRESS}: no record has it (--log-address)", "--log-address none "),
+        ("log_on_success = HOST PID", "in the journal", ""),
+        ("log_on_success = HOST EXIT\n\tlog_on_failure = HOST", "in the journal", ""),
     ],
 )  # fmt: skip
-def test_logging_that_was_off_is_not_called_the_same(line: str, outcome: Outcome, text: str, tmp_path: Path) -> None:
-    assert about(convert(tmp_path, service(extra=line)), line) == (outcome, text)
+def test_a_service_that_was_quiet_is_quiet(line: str, text: str, options: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, service(extra=line))
+    assert about(conversion, line.partition("\n")[0]) == (Outcome.TRANSLATED, text)
+    [gate] = [word for word in units(conversion).splitlines() if word.startswith("ExecStart=/usr/sbin/sockgated ")]
+    assert f"--name probe {options}--max-connections" in gate
+    assert ("Accept=no" in units(conversion)) is bool(options)
+
+
+def test_with_a_unit_for_each_connection_the_report_says_what_is_logged_now(tmp_path: Path) -> None:
+    line = "log_on_success ="
+    (tmp_path / "xinetd.conf").write_text(service(extra=f"only_from = 10.0.0.1\n\t{line}"))
+    conversion = programs.convert("xinetd", [str(tmp_path / "xinetd.conf")], HOST, engine="connection")
+    assert about(conversion, line) == (APPROXIMATED, NOT_LOGGED + ONE_EACH)
+    assert "--log refused,gone --only-from 10.0.0.1 -- /bin/cat" in units(conversion)
+
+
+def test_of_a_server_that_takes_the_socket_systemd_alone_writes(tmp_path: Path) -> None:
+    line = "log_on_success ="
+    conversion = convert(tmp_path, service(wait="yes", extra=line))
+    assert about(conversion, line) == (APPROXIMATED, f"{NOT_LOGGED}; systemd writes when the server starts and ends")
+    assert "sockgate" not in units(conversion).partition("ExecStart=")[2]
 
 
 def test_a_gate_that_can_refuse_nobody_is_left_out_for_banner_fail(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ class Service:
     secrets           (name, value) of variables that only root may read; they go to their own file
     pass_env          the only inherited variables that are kept; None for all
     gate              (gate option, value or None) that the service needs; without options it has no gate
+    log               the gate's options for its records, if it has a gate
     rules             rules of tcprules for a file of its own, () for none
     needs_gate        whether it has a gate even without options, for the gate's variables
     options_from      a variable of the unit that holds further gate options, "" for none
@@ -103,6 +104,7 @@ class Service:
     secrets: tuple[tuple[str, str], ...] = ()
     pass_env: tuple[str, ...] | None = None
     gate: tuple[tuple[str, str | None], ...] = ()
+    log: tuple[tuple[str, str], ...] = ()
     rules: tuple[str, ...] = ()
     needs_gate: bool = False
     options_from: str = ""

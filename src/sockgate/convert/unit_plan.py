@@ -214,7 +214,7 @@ def started(service: Service, host: Host) -> list[Word]:
 
 def gate_words(service: Service) -> list[str]:
     """The gate's options. What the server alone needs is set by the gate, which would not start under all limits."""
-    words = ["--name", service.name]
+    words = ["--name", service.name, *(word for pair in service.log for word in pair)]
     if service.rules:
         words += ["--rules", rules_text.path_of(service.name)]
     for option, value in service.gate:

@@ -112,6 +112,8 @@ def exec_(runner: Runner, call: Call) -> int | None:
     if call.arguments:
         start(runner, call.without_first())
         runner.state.done = True
+    else:
+        runner.state.silent = call.silent
     return OK if not call.arguments else None
 
 

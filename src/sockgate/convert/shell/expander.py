@@ -1,5 +1,6 @@
 """Words, assignments and the words of simple commands after expansion."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,9 +13,11 @@ from .fields import fields_of
 from .findings import NO_KEYS, Keys
 from .runner import Call
 from .state import State
-from .syntax import Assignment, Block, Dialect, Literal, Piece, Simple, Word
+from .syntax import Assignment, Block, Dialect, Literal, Piece, Redirection, Simple, Word
 
 Found = TypeVar("Found")
+OUTPUT = re.compile(r"([12]?)(>>|>\||>&|>|&>>|&>)")
+BOTH = frozenset(("&>", "&>>", ">&"))  # of bash; >& only in front of a file
 DECLARE_VARIABLES = frozenset(("export", "readonly", "local", "declare", "typeset"))
 
 
@@ -50,7 +53,8 @@ class Expander:
             keys += [found] * len(texts)
         assigned = [self.assigned(assignment, place) for assignment in command.assignments if words]
         values = {name: value for name, value, _ in assigned}
-        return Call(words, keys, values, {name: found for name, _, found in assigned}, place)
+        silent = silenced(self.state.silent, command.redirections)
+        return Call(words, keys, values, {name: found for name, _, found in assigned}, place, silent)
 
     def argument(self, word: Word, place: Place, declares: bool) -> list[str]:
         """The fields of a word of a command. Behind `export` NAME=VALUE is an assignment: it is not split."""
@@ -102,3 +106,18 @@ class Expander:
 
     def printed(self, body: Block, place: Place) -> str:
         return outputs.printed(self, body, place)
+
+
+def silenced(silent: frozenset[str], redirections: tuple[Redirection, ...]) -> frozenset[str]:
+    """Which of the descriptors 1 and 2 go to /dev/null after these redirections, of those that did so before."""
+    for redirection in redirections:
+        match = OUTPUT.fullmatch(redirection.operator)
+        if not match:
+            continue
+        descriptor, operator = match.groups()
+        target = redirection.target.text
+        is_copy = operator == ">&" and target.isdigit()
+        goes_with = {"1", "2"} if operator in BOTH and not (descriptor or is_copy) else {descriptor or "1"}
+        is_silent = target in silent if is_copy else target == "/dev/null"
+        silent = silent | goes_with if is_silent else silent - goes_with
+    return silent

@@ -42,6 +42,7 @@ class Started:
 
     limits   (name as --rlimit takes it, value), set by ulimit
     umask    "" if the script sets none
+    is_silent  whether its standard error goes to /dev/null
     path     $PATH as the script sets it, "" if the script does not set it
     keys     for each word: the keys of the questions whose answers are in the word
     exported_keys  the same for each exported variable
@@ -60,6 +61,7 @@ class Started:
     exported_keys: Mapping[str, Keys] = field(default_factory=dict)
     other_keys: Keys = NO_KEYS
     secret_keys: Keys = NO_KEYS
+    is_silent: bool = False
 
     @property
     def secret_words(self) -> frozenset[str]:

@@ -9,13 +9,18 @@ from .syntax import Block, Dialect, Piece, Simple, Word
 
 
 class Call(NamedTuple):
-    """A simple command after expansion. assigned: the variables in front of it, for this command alone."""
+    """A simple command after expansion.
+
+    assigned   the variables in front of it, for this command alone
+    silent     the descriptors that go to /dev/null: "1", "2"
+    """
 
     words: list[str]
     keys: list[Keys]
     assigned: dict[str, str]
     assigned_keys: dict[str, Keys]
     place: Place
+    silent: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

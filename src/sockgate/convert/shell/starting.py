@@ -43,7 +43,7 @@ def started_by(state: State, call: Call) -> Started:
     return Started(
         tuple(call.words), call.place, exported | call.assigned, state.folder, tuple(state.limits.items()), state.umask,
         "" if UNKNOWN in path else path, tuple(call.keys), keys, state.other_keys,
-        state.secret_keys,
+        state.secret_keys, is_silent="2" in call.silent,
     )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ class State:
     sourcing   the questions that led to the text that is read now
     commands   the commands that the script starts, in order. The exec is the last
     uncertain  the commands of branches that may run or not
+    silent     the descriptors that go to /dev/null: "1", "2"
     doubts     what the evaluation could not know
     first_arguments  of the script itself
     status     of the last command, None if it is not known
@@ -76,6 +77,7 @@ class State:
     uncertain: list[Started] = field(default_factory=list)
     limits: dict[str, str] = field(default_factory=dict)
     umask: str = ""
+    silent: frozenset[str] = frozenset()
     doubts: list[Doubt] = field(default_factory=list)
     done: bool = False
     arguments: tuple[str, ...] = ()
@@ -155,8 +157,8 @@ class State:
     def kept(self) -> "Kept":
         return Kept(
             dict(self.variables), dict(self.arrays), dict(self.keys), set(self.exported), dict(self.functions),
-            dict(self.limits), self.umask, self.folder, self.arguments, self.argument_keys, self.done, self.returning,
-            self.leaving, self.loops, dict(self.local_names),
+            dict(self.limits), self.umask, self.silent, self.folder, self.arguments, self.argument_keys, self.done,
+            self.returning, self.leaving, self.loops, dict(self.local_names),
         )  # fmt: skip
 
     def set_options(self, letters: str, *, given: bool) -> None:
@@ -233,6 +235,7 @@ class Kept:
     functions: dict[str, Function]
     limits: dict[str, str]
     umask: str
+    silent: frozenset[str]
     folder: str
     arguments: tuple[str, ...]
     argument_keys: Keys
@@ -245,7 +248,7 @@ class Kept:
     def restore(self, state: State) -> None:
         state.variables, state.arrays, state.keys = dict(self.variables), dict(self.arrays), dict(self.keys)
         state.exported, state.functions, state.limits = set(self.exported), dict(self.functions), dict(self.limits)
-        state.umask, state.folder = self.umask, self.folder
+        state.umask, state.silent, state.folder = self.umask, self.silent, self.folder
         state.arguments, state.argument_keys = self.arguments, self.argument_keys
         state.done, state.returning, state.leaving, state.loops = self.done, self.returning, self.leaving, self.loops
         state.local_names = dict(self.local_names)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+from ...connection.log_choice import NONE
 from ...host.host import Host
 from ...units.model import Folder, Value
 from ..accounts import by_setpriv
@@ -20,7 +21,7 @@ from .command_words import ACCOUNT, is_known, number_of, shown
 from .families import check_letters, listen_on
 from .forms import Form, form_of, is_busybox, option, written
 from .kept_programs import report_kept
-from .options import HARMLESS, Listener, Options
+from .options import HARMLESS, LOG_NOTHING, Listener, Options
 from .secrets import hidden, keep_apart, tell_options, words_apart
 from .socat import BUILTIN
 from .tls import behind_stunnel
@@ -140,7 +141,7 @@ def record(name: str, command: Started, listener: Listener, rest: list[str], ans
         user=account.user, group=account.group, clear_groups=account.clear_groups,
         limits=tuple({**chain.limits, **inside.limits}.items()),
         environment=tuple(own.items()), secrets=tuple({**secrets, **secret_words}.items()), pass_env=chain.pass_env,
-        rules=listener.rules_text or inside.rules_text,
+        log=log_of(command, listener, answers), rules=listener.rules_text or inside.rules_text,
         gate=tuple(gate), needs_gate=listen.kind == STREAM, socket=(*listener.socket, *inside.socket),
         directives=(*directives(command, chain, inside, server, answers), *own_directives(listener, account, server)),
         max_connections=listener.concurrency, max_per_source=listener.per_source,
@@ -150,6 +151,15 @@ def record(name: str, command: Started, listener: Listener, rest: list[str], ans
         return service
     given = {**({} if chain.cleared else command.exported), **chain.environment, **chain.in_folders}
     return behind_stunnel(service, listener, given, inside.argv0, answers)
+
+
+def log_of(command: Started, listener: Listener, answers: Answers) -> tuple[tuple[str, str], ...]:
+    """The gate's options for its records. Where standard error went nowhere, no line about a client was kept."""
+    if not command.is_silent:
+        return listener.log
+    text = "the server's own messages went nowhere, too, and are in the journal now"
+    answers.append(("2> /dev/null", approximated(text, LOG_NOTHING)))
+    return (("--log", NONE),)
 
 
 def because(listener: Listener) -> str:

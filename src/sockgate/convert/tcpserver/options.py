@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ...connection.log_choice import NONE
 from ...connection.lookup_options import parse_host_name
 from ...core import UsageError
 from ...host.host import Host
@@ -37,6 +38,7 @@ class Listener:
     instructions         tcpsvd's -i or -x: (letter, path)
     forgets, tells       its -t, and whether the server is told of its client (without -E)
     resident             sockgated's own options
+    log                  the gate's options for its records
     rules_text           rules for a file of the unit's own, made of those of the old program
     """
 
@@ -77,6 +79,7 @@ class Listener:
     forgets: bool = False
     tells: bool = True
     resident: tuple[tuple[str, str], ...] = ()
+    log: tuple[tuple[str, str], ...] = ()
     rules_text: tuple[str, ...] = ()
 
 
@@ -106,6 +109,20 @@ def refuses(text: str) -> Callable[[Listener, str], Answer]:
 
 def silent(_listener: Listener, _value: str) -> None:
     """For what another part answers for, or what says nothing about the service."""
+
+
+def quiet(listener: Listener, _value: str) -> Answer:
+    """-q and -Q: no line about a client. The last of them and -v counts."""
+    listener.log = (("--log", NONE),)
+    return by_engine(
+        approximated("systemd writes of the unit of each connection, whose name has the client's address", LOG_NOTHING),
+        translated(LOG_NOTHING),
+    )
+
+
+def verbose(listener: Listener, value: str) -> Answer:
+    listener.log = ()
+    return JOURNAL(listener, value)
 
 
 def concurrency(listener: Listener, value: str) -> Answer:
@@ -256,6 +273,7 @@ def is_number(text: str) -> bool:
 
 
 JOURNAL = says("in the journal, or sockgatectl log")
+LOG_NOTHING = f"--log {NONE}"
 TCPSERVER: Handlers = {
     "c": concurrency, "x": rules, "X": set_flag("missing_rules_allow", value=True), "B": banner, "b": backlog,
     "D": no_delay(wanted=True), "d": no_delay(wanted=False), "u": user, "g": group, "l": local_name,
@@ -268,7 +286,7 @@ TCPSERVER: Handlers = {
     "1": differs("-1 prints the port when it listens; systemd listens before anything else starts"),
     "4": set_flag("ipv4_only", value=True), "6": mapped, "I": refuses(
         "-I is for link-local addresses: write ListenStream=[ADDRESS]:PORT%%INTERFACE by hand"),
-    "q": JOURNAL, "Q": JOURNAL, "v": JOURNAL,
+    "q": quiet, "Q": quiet, "v": verbose,
 }  # fmt: skip
 TCPSVD: Handlers = {
     "c": concurrency, "C": per_source, "b": backlog, "u": account, "l": local_name, "v": JOURNAL,

@@ -9,6 +9,7 @@ from .options import (
     group,
     is_number,
     limit_of,
+    quiet,
     says,
     set_flag,
     silent,
@@ -56,7 +57,7 @@ JOURNAL = says("in the journal, or sockgatectl log")
 OWN: Handlers = {
     "c": concurrency, "C": per_source, "b": backlog, "u": user, "g": group, "U": own_account,
     "G": lambda listener, value: blocked("several groups are not converted; add SupplementaryGroups= by hand"),
-    "q": silent, "Q": silent, "v": JOURNAL, "1": says("systemd listens before anything else starts"),
+    "q": quiet, "Q": silent, "v": JOURNAL, "1": says("systemd listens before anything else starts"),
     "4": set_flag("family", value="4"), "6": set_flag("family", value="6"),
 }  # fmt: skip
 

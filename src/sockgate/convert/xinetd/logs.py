@@ -1,5 +1,6 @@
 """Handlers: what is logged, and where. All of it goes to the journal."""
 
+from ...connection.log_choice import KINDS, NONE
 from ..outcomes import Answer, approximated, by_engine, refused, translated
 from ..unit_names import unit_stem
 from .draft import Draft, Value, invalid
@@ -68,12 +69,13 @@ def syslog(draft: Draft, value: Value) -> Answer:
 
 
 def log_flags(draft: Draft, value: Value) -> Answer:
-    """log_on_success and log_on_failure. systemd and the gate always log the client, the end and the duration."""
+    """log_on_success and log_on_failure. A service with neither logs nothing, as one with empty ones (log.c)."""
     known = ON_SUCCESS if value.name == "log_on_success" else ON_FAILURE
     unknown = next((word for word in value.checked if word.upper() not in known), None)
     if unknown:
         return invalid(f"{unknown!r} is not one of {' '.join(sorted(known))}")
-    words = {word.upper() for word in value.words}
+    words = frozenset(word.upper() for word in value.words)
+    draft.logs[value.name] = words
     draft.counts_traffic = draft.counts_traffic or "TRAFFIC" in words
     if "TRAFFIC" in words:
         return refused("TRAFFIC: bytes are not counted per connection; IPAccounting=yes counts them per service")
@@ -83,7 +85,32 @@ def log_flags(draft: Draft, value: Value) -> Answer:
             "(add --ident to the gate if you need it); the rest is in the journal"
         )
     if not words:
-        return approximated("xinetd logged nothing of it; systemd and the gate log each client, with its address")
+        return quiet(draft, value, "xinetd logged nothing of it", "no record tells of it (--log)")
     if "HOST" not in words:
-        return approximated("xinetd did not log the client's address; the journal has it")
+        return quiet(draft, value, "xinetd did not log the client's address", "no record has it (--log-address)")
     return translated(text="in the journal")
+
+
+def quiet(draft: Draft, value: Value, before: str, now: str) -> Answer:
+    """What xinetd did not log. Of a unit for each connection systemd itself writes, and the client is in its name."""
+    if draft.wait:
+        return approximated(f"{before}; systemd writes when the server starts and ends")
+    draft.for_resident.append(value.name)
+    return by_engine(
+        approximated(f"{before}; systemd writes of the unit of each connection, whose name has the client's address"),
+        translated(text=f"{before}: {now}"),
+    )
+
+
+def log_options(draft: Draft) -> tuple[tuple[str, str], ...]:
+    """The options of the gate with which it writes no more than xinetd did."""
+    kinds = dict.fromkeys(KINDS)
+    for name, of_it in (("log_on_success", ("accepted", "ended")), ("log_on_failure", ("refused", "gone"))):
+        if name in draft.logs and not draft.logs[name]:
+            for kind in of_it:
+                del kinds[kind]
+    options = [("--log", ",".join(kinds) or NONE)] if len(kinds) < len(KINDS) else []
+    written = [words for words in draft.logs.values() if words]
+    if written and not any(words & {"HOST", "USERID"} for words in written):
+        options.append(("--log-address", NONE))
+    return tuple(options)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from ..service import DATAGRAM, IDLE_SECONDS, LARGEST, STREAM, Listen, Service, endpoint
 from ..unit_names import unit_stem
 from .draft import Draft
+from .logs import log_options
 
 OF_A_GATE = 20  # clients a second; sockgated(8)
 
@@ -31,6 +32,7 @@ def record_of(draft: Draft) -> Service:
         environment=tuple(draft.environment),
         pass_env=draft.pass_env,
         gate=(*draft.access, *draft.gate),
+        log=log_options(draft),
         needs_gate=draft.needs_gate,
         socket=tuple(draft.socket),
         directives=tuple(draft.directives),
