@@ -34,6 +34,7 @@ class Attacker:
     ) -> None:  # fmt: skip
         self._gate, self._journal, self._swapper = gate, journal, swapper
         self._history, self._clock = history, clock
+        self._proxied = proxied
         # A child that waits for its client, or is just becoming its server, may be killed, or have no memory to go on:
         # then this client is lost.
         self._drops = ("kill-helper", "little-memory") if proxied else ("kill-helper",)
@@ -53,12 +54,18 @@ class Attacker:
         self._history.windows.append(Window(since, until, f"({fault})", stale=stale, drops=drops))
 
     def excuse_orphans(self) -> None:
-        """A gate that is killed while it has no guardian loses the clients that it had just accepted."""
+        """A gate that is killed while it has no guardian loses the clients that it had just accepted.
+
+        Any gate that is killed loses those whose PROXY header it has read: no other process knows their address.
+        """
         killed = [window for window in self._history.windows if "kill-guardian" in window.reason]
         for window in [window for window in self._history.windows if "kill-gate" in window.reason]:
             if any(window.since - ORPHANED_SECONDS <= other.since <= window.since for other in killed):
                 until = window.since + ORPHANED_SECONDS
                 self._history.windows.append(Window(window.since, until, "killed without a guardian", drops=True))
+            if self._proxied:
+                until = window.since + MOMENT_SECONDS
+                self._history.windows.append(Window(window.since, until, "killed with a header", drops=True))
 
     @contextlib.contextmanager
     def _make(self, fault: Fault) -> Iterator[None]:
