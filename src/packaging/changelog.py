@@ -1,6 +1,7 @@
-"""Print a package's changelog, made from CHANGELOG.md: `changelog.py debian|rpm CHANGELOG VERSION MAINTAINER SECONDS`.
+"""Print a package's changelog, made from CHANGELOG.md: `changelog.py FORMAT CHANGELOG VERSION MAINTAINER SECONDS`.
 
 What is not released yet is the entry of VERSION, dated SECONDS after the epoch. There is one changelog to write.
+FORMAT is debian or rpm; or news: what stands under `### Changed`, which Debian shows at an upgrade (NEWS.Debian).
 """
 
 import datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 UNRELEASED = "Unreleased"
+NOTHING = ["Nothing new so far."]
 
 
 class Entry(NamedTuple):
@@ -29,10 +31,19 @@ def entries(text: str, version: str) -> Iterator[Entry]:
         name, _, date = title.partition(" - ")
         items = [" ".join(item.split()) for item in re.findall(r"^- ((?:.+\n)(?:  .+\n)*)", body, re.MULTILINE)]
         if name == UNRELEASED and not items and f"\n## {version} - " not in text:
-            items = ["Nothing new so far."]  # but the package has to have the version
+            items = NOTHING  # but the package has to have the version
         if items:
             released = datetime.date.fromisoformat(date) if date else None
             yield Entry(version if name == UNRELEASED else name, released, items)
+
+
+def changes(text: str) -> str:
+    """Of each version, only what an administrator has to know at an upgrade."""
+    kept = []
+    for version in re.split("(?m)^(?=## )", text)[1:]:
+        title, *sections = re.split("(?m)^(?=### )", version)
+        kept += [title, *(section for section in sections if section.startswith("### Changed\n"))]
+    return "".join(kept)
 
 
 def debian(entry: Entry, maintainer: str, seconds: int) -> str:
@@ -55,10 +66,14 @@ def wrapped(item: str, bullet: str) -> list[str]:
     return textwrap.wrap(item, 78, initial_indent=bullet, subsequent_indent=indent, break_on_hyphens=False)
 
 
-FORMATS = {"debian": debian, "rpm": rpm}
+FORMATS = {"debian": debian, "news": debian, "rpm": rpm}
 
 if __name__ == "__main__":
     form, file, version, maintainer, seconds = sys.argv[1:]
-    found = entries(Path(file).read_text(encoding="utf-8"), version)
+    written = Path(file).read_text(encoding="utf-8")
+    if form == "news":
+        found = [entry for entry in entries(changes(written), version) if entry.items != NOTHING]
+    else:
+        found = list(entries(written, version))
     texts = [FORMATS[form](entry, maintainer, int(seconds)) for entry in found]
     print("".join(texts).removesuffix("\n"), end="")

@@ -2,6 +2,7 @@
 
 import gzip
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,3 +137,40 @@ def test_a_version_in_work_sorts_between_the_release_before_it_and_its_own() -> 
     assert subprocess.run(
         ["dpkg", "--compare-versions", build.packaged(build.VERSION), "lt", build.NEXT_VERSION], check=False
     ).returncode == 0  # fmt: skip
+
+
+CHANGES = """## Unreleased
+
+### Added
+
+- One.
+
+### Changed
+
+- `smtp.socket` is called
+  `mail.socket`.
+
+### Fixed
+
+- Two.
+
+## 0.1.0 - 2026-01-02
+
+### Added
+
+- Three.
+"""
+
+
+def test_what_changes_for_an_administrator_is_shown_at_an_upgrade_and_nothing_else(tmp_path: Path) -> None:
+    """NEWS.Debian, which apt-listchanges shows before the upgrade."""
+    (tmp_path / "CHANGELOG.md").write_text(CHANGES)
+    program = [sys.executable, str(build.TREE / "src/packaging/changelog.py"), "news", str(tmp_path / "CHANGELOG.md")]
+    shown = subprocess.check_output([*program, "0.2.0", "a <a@b.example>", "0"], text=True)
+    assert shown.splitlines()[:3] == [
+        "sockgate (0.2.0) unstable; urgency=medium", "", "  * `smtp.socket` is called `mail.socket`.",
+    ]  # fmt: skip
+    assert "One" not in shown
+    assert "Three" not in shown
+    (tmp_path / "CHANGELOG.md").write_text(CHANGES.replace("### Changed", "### Security"))
+    assert subprocess.check_output([*program, "0.2.0", "a <a@b.example>", "0"], text=True) == ""
