@@ -69,8 +69,10 @@ def test_it_serves_with_its_settings_in_sysconfig(machine: Machine, engine: str)
     machine.run("sockgatectl", "check", "smtp")
 
 
-@pytest.mark.parametrize("engine", ["sockgated", "sockgate"])
-@pytest.mark.parametrize("version", [build.NEXT_VERSION, build.VERSION])
+@pytest.mark.parametrize(
+    ("engine", "version"),
+    [(engine, version) for engine in ("sockgated", "sockgate") for version in (build.NEXT_VERSION, build.VERSION)],
+)
 def test_another_version_comes_and_the_client_that_is_connected_is_served_to_its_end(
     machine: Machine, built: dict[str, Path], engine: str, version: str
 ) -> None:

@@ -23,8 +23,9 @@ OWN = ("192.168.0.1", "fd00:1::1")
 TARGETS = {int(socket.AF_INET): ["127.0.0.1", "192.168.0.1"], int(socket.AF_INET6): ["::1", "fd00:1::1"]}
 # What a service of systemd has of its own, and what differs from connection to connection.
 OWN_VARIABLES = re.compile(
-    r"^(PATH|LANG|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|REMOTE_(ADDR|PORT)|MEMORY_PRESSURE_\w+|USER|LOGNAME"
-    r"|HOME|SHELL|PWD|SHLVL|_|OLDPWD|MAINPID|LC_ALL|TERM|SOCKGATE_LIMITS|inetd_dummy|TCP6?REMOTEPORT|TCPCON(NNUM|CURRENCY))="
+    r"^(PATH|LANG|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|REMOTE_(ADDR|PORT)|SO_COOKIE|MEMORY_PRESSURE_\w+|USER"
+    r"|LOGNAME|HOME|SHELL|PWD|SHLVL|_|OLDPWD|MAINPID|LC_ALL|TERM|SOCKGATE_LIMITS|inetd_dummy|TCP6?REMOTEPORT"
+    r"|TCPCON(NNUM|CURRENCY))="
 )
 # What the gate tells every server of its client, and inetd did not.
 GATE_VARIABLES = re.compile(r"^(PROTO|TCP6?(LOCAL|REMOTE)(IP|PORT))=")
