@@ -245,3 +245,21 @@ def test_a_client_behind_a_proxy_counts_when_its_header_comes_after_the_restart(
         assert everything_from(client) == b""
     reap(server)
     gates[-1].wait_for("ended 192.0.2.1:1000 on 192.0.2.2:25 via 127.0.0.1")
+
+
+def test_a_client_that_is_refused_after_the_restart_has_no_record_of_an_end(
+    manager: Manager, gates: list[Gated]
+) -> None:
+    options = ("--proxy-protocol", "127.0.0.1", "--deny", "192.0.2.1", "--timeout", "60", *SERVER)
+    gates.append(manager.start(*options))
+    with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as client:
+        manager.wait_for("STATUS", "1 of 40 connections")
+        (child,) = gates[0].children()
+        next_gate(manager, gates, *options)
+        manager.wait_for("STATUS", "1 of 40 connections, 0 served")
+        client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 25\r\n")
+        assert everything_from(client) == b""
+    reap(child)
+    manager.wait_for("STATUS", "0 of 40 connections, 0 served")
+    gates[-1].stop()
+    assert gates[-1].lines("ended 192.0.2.1") == []

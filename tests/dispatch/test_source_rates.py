@@ -86,6 +86,15 @@ def test_each_source_has_its_own_rate_and_the_addresses_of_an_ipv6_64_are_one_so
     assert [may_come(wide, client(f"192.0.2.{last}")) for last in (7, 8)] == [True, False]
 
 
+def test_sources_of_different_kinds_with_one_number_are_two(now: list[float]) -> None:
+    rates = SourceRates(1, 10, 0, (16, 16))
+    user = Peer("UNIX")
+    user.credentials = (1, 0x2001, 0)
+    peers = [client("32.1.0.7"), client("2001:db8::7"), user]
+    assert [may_come(rates, peer) for peer in peers] == [True] * 3
+    assert [may_come(rates, peer) for peer in peers] == [False] * 3
+
+
 def test_the_refusal_names_the_option_and_says_which_one_begins_the_block(now: list[float]) -> None:
     rates = SourceRates(1, 10, 60, PREFIX)
     rates.excess(client("192.0.2.7"))
