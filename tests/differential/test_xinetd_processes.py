@@ -134,3 +134,33 @@ def test_a_listed_service_is_served_on_the_same_port(
     if service is not None:
         assert [listen.address.rpartition(":")[2] for listen in service.listens] == ["873"]
         assert ("--only-from", "10.0.0.0") in service.gate
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "log_on_success =\nlog_on_failure =", "log_on_success = PID\nlog_on_failure = ATTEMPT",
+        "log_on_success = HOST PID\nlog_on_failure = HOST", "log_on_success = HOST\nlog_on_failure =",
+        "log_on_success =\nlog_on_failure = HOST", "log_on_success = EXIT\nlog_on_failure = HOST",
+        "log_on_success = HOST PID\nlog_on_success -= HOST PID\nlog_on_failure = HOST",
+    ],
+)  # fmt: skip
+def test_a_converted_service_records_no_more_than_xinetd_logged(
+    lines: str, refuses: bool, network: Namespace, tmp_path: Path
+) -> None:
+    log = tmp_path / "of-the-service"
+    access = f"{'no_access' if refuses else 'only_from'} = 127.0.0.1"
+    more = f"type = UNLISTED\nport = 20001\nuser = root\nlog_type = FILE {log}\n{access}\n{lines}"
+    text = SERVICE.format(name="x", server="/usr/bin/env", lines=more)
+    assert bool(served(network, tmp_path, text, 20001)) is not refuses
+    # Without log_on_failure, xinetd writes START of a client that it refuses, and nothing else.
+    written = [line for line in log.read_text().splitlines() if ("FAIL: x" if refuses else "START: x") in line]
+    service = converted(tmp_path, text)
+    assert service is not None
+    options = dict(service.log)
+    kind = "refused" if refuses else "accepted"
+    wanted = kind in options.get("--log", kind).split(",")
+    assert bool(written) is wanted
+    if written and "--log-address" in options:
+        assert "from=" not in written[0]
