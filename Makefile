@@ -50,7 +50,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-pythons test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied bench-moved clean
+.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-pythons test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied bench-moved bench-flood clean
 
 # The first target is what `make` alone makes.
 build:  ## the programs into build/bin, to run them from this tree
@@ -247,6 +247,8 @@ bench-rules: build  ## what the size of a rules file costs
 	$(PYTHON) -m tests.bench.rules
 bench-proxied: build venv  ## CPU of a client behind a proxy against one that comes by itself
 	.venv/bin/python -m tests.bench.proxied
+bench-flood: setup build venv  ## refused clients per second, and the wait of a good one meanwhile; BENCH= for options
+	.venv/bin/python -m tests.bench.flood $(BENCH)
 
 clean:  ## remove what the targets above made
 	rm -rf build $(DIST) .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

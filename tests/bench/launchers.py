@@ -17,8 +17,10 @@ RULES = """127.:allow,RELAYCLIENT=""
 192.168.0.:allow,RELAYCLIENT=""
 10.1.2.3:deny
 172.16-31.:deny
+{denied}:deny
 :allow
 """
+DENIED = "127.0.0.66"  # by all of them, for the flood of refused clients
 RULES_FILE, CDB, ACCESS = "/etc/bench.rules", "/etc/bench.cdb", "/etc/bench.dat"
 
 # What courieresmtpd needs to know about its client, for programs that know nothing. All clients may relay, as the lists
@@ -29,6 +31,7 @@ OURS, LIMIT = "sockgated", "limit (C)"
 EQUAL = "sockgated, Nice=0"  # as nice as all others: what it gains by its priority is the difference
 EARLIER = "sockgated, before"  # that of another tree (--before)
 TCPSERVER = "tcpserver -x"
+XINETD_DENYING = "xinetd, no_access"  # in the flood alone
 C_SERVERS = (TCPSERVER, "couriertcpd", "xinetd", "tcpsvd")
 # Those that are several times slower than the others.
 SLOW = ("xinetd + tcpd, log", "Accept=yes", "Accept=yes, sockgate")
@@ -117,8 +120,9 @@ class Launcher:
 
 def set_up(machine: Machine) -> None:
     """The lists, in every program's own form."""
-    machine.write(RULES_FILE, RULES)
-    machine.write("/etc/bench.access/local", "127\tallow,RELAYCLIENT\n192.168.0\tallow,RELAYCLIENT\n10.1.2.3\tdeny\n")
+    machine.write(RULES_FILE, RULES.format(denied=DENIED))
+    access = "127\tallow,RELAYCLIENT\n192.168.0\tallow,RELAYCLIENT\n10.1.2.3\tdeny\n"
+    machine.write("/etc/bench.access/local", f"{access}{DENIED}\tdeny\n")
     machine.write("/etc/hosts.allow", "ALL: 127. 192.168.0.\n")
     machine.write("/etc/hosts.deny", "ALL: ALL\n")
     machine.shell(f"""
@@ -222,6 +226,10 @@ def xinetd_tcpd(machine: Machine, unit: str, port: int, server: Server) -> None:
     xinetd(machine, unit, port, server, wrapper="/usr/sbin/tcpd", more=TCPD.format(program=server.program))
 
 
+def xinetd_denying(machine: Machine, unit: str, port: int, server: Server) -> None:
+    xinetd(machine, unit, port, server, more=f"    no_access = {DENIED}\n    log_on_failure = HOST\n")
+
+
 def tcpsvd(machine: Machine, unit: str, port: int, server: Server) -> None:
     run_service(
         machine,
@@ -252,6 +260,7 @@ STARTERS = {
     "couriertcpd": couriertcpd,
     "xinetd": xinetd,
     "xinetd + tcpd, log": xinetd_tcpd,
+    XINETD_DENYING: xinetd_denying,
     "tcpsvd": tcpsvd,
     LIMIT: limit,
     "Accept=yes": per_connection,

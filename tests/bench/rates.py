@@ -29,7 +29,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench import launchers
-from tests.bench.launchers import C_SERVERS, EARLIER, EQUAL, LIMIT, OURS, SLOW, TCPSERVER, Launcher, Server
+from tests.bench.launchers import (
+    C_SERVERS,
+    EARLIER,
+    EQUAL,
+    LIMIT,
+    OURS,
+    SLOW,
+    TCPSERVER,
+    XINETD_DENYING,
+    Launcher,
+    Server,
+)
 from tests.system.machine import TREE, Machine
 from tests.system.services import compile_static, courier_smtp
 
@@ -146,7 +157,7 @@ def prepare(machine: Machine) -> None:
 def measure(machine: Machine, workload: str, first_port: int, arguments: argparse.Namespace) -> list[Result]:
     """Every program in turns, starting with another one in each round."""
     server, dialog = WORKLOADS[workload]
-    names = arguments.only or [name for name in launchers.STARTERS if name != EARLIER]
+    names = arguments.only or [name for name in launchers.STARTERS if name not in (EARLIER, XINETD_DENYING)]
     running = launchers.start_all(machine, server, first_port, names)
     runs: dict[tuple[str, int], list[Run]] = {}
     slow = [launcher for launcher in running if launcher.name in SLOW]
