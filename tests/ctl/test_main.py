@@ -15,7 +15,7 @@ def test_the_verbs_stand_in_alphabetical_order() -> None:
     assert sorted(VERB_NAMES) == VERB_NAMES
 
 
-@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("option", ["-h", "--help", "help"])
 def test_help_names_every_verb(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([option]) == 0
     shown = capsys.readouterr().out

@@ -76,7 +76,7 @@ def run(words: Sequence[str]) -> int:
     if not words:
         print(overview(), file=sys.stderr)
         return WRONG_USAGE
-    if words[0] in ("-h", "--help"):
+    if words[0] in ("-h", "--help", "help"):
         print(overview())
         return 0
     if words[0] == "--version":
