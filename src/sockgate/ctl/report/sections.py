@@ -36,7 +36,7 @@ def totals(summary: Summary) -> list[tuple[str, str]]:
         ("refused", f"{summary.total('refused'):,}"),
         ("failed", f"{summary.total('failed'):,}"),
         ("dropped at the socket", f"{summary.total('dropped'):,}"),
-        ("sources", f"{len(summary.sources):,}"),
+        ("source" if len(summary.sources) == 1 else "sources", f"{len(summary.sources):,}"),
     ]
 
 
