@@ -17,6 +17,7 @@ from sockgate.host.host import Host
 from sockgate.units.search import UnitSearch
 
 HOST = Host(systemd=257, asks_services=False)
+TREE = Path(__file__).parents[1]
 SERVICE = """service {name}
 {{
     type = UNLISTED
@@ -243,9 +244,11 @@ def test_a_template_of_ours_gives_way_with_its_drop_ins_unless_it_is_enabled(tmp
     (root / "lib").symlink_to("usr/lib")
     vendor = root / "usr/lib/systemd/system"
     (vendor / "smtp.socket.d").mkdir(parents=True)
-    (vendor / "smtp.socket").write_text("[Unit]\nDocumentation=man:sockgate(8)\n")
+    for unit in ("smtp.socket", "smtp@.service", "smtp.service"):
+        (vendor / unit).write_text((TREE / "units" / unit).read_text())
     (vendor / "smtp.socket.d/50.conf").write_text("[Socket]\n")
     assert generate(str(root), str(tmp_path / "out"), HOST) == []
+    assert (tmp_path / "out/smtp.service").exists(), "under its own name"
     assert (tmp_path / "out/smtp.socket.d/50.conf").readlink() == Path("/dev/null")
     enable(root, "smtp.socket", "[Unit]\nDocumentation=man:sockgate(8)\n[Socket]\nListenStream=7\n")
     assert "left to /usr/lib/systemd/system/smtp.socket" in generate(str(root), str(tmp_path / "out"), HOST)[0]

@@ -16,7 +16,7 @@ VENDOR_FOLDERS = ("usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib
 GENERATED_FROM = ("usr/local/lib/sockgate/drop-ins", "usr/lib/sockgate/drop-ins")
 # A unit's first line, or that of a file of stunnel's.
 ORIGIN = re.compile("[#;] Converted from (.+?) by sockgatectl(?:, with --prefix ([^;]+))?;")
-SHIPPED = "Documentation=man:sockgate(8)"
+SHIPPED = {"Documentation=man:sockgate(8)", "Documentation=man:sockgated(8)"}
 MASKED = "/dev/null"  # systemd does not read a unit or a drop-in that is a link to this file
 
 
@@ -34,7 +34,7 @@ def is_mask(path: str) -> bool:
 
 def gives_way(root: str, folder: str, name: str) -> bool:
     """Whether this is a template of sockgate that is not enabled."""
-    if folder not in VENDOR_FOLDERS or SHIPPED not in lines(f"{root}/{folder}/{name}"):
+    if folder not in VENDOR_FOLDERS or SHIPPED.isdisjoint(lines(f"{root}/{folder}/{name}")):
         return False
     return not glob.glob(f"{root}/etc/systemd/system/*.wants/{glob.escape(socket_of(name))}")
 
