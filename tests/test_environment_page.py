@@ -18,7 +18,7 @@ from tests.test_manual import MAN, section
 
 TREE = Path(__file__).parents[1]
 PAGE = (MAN / "sockgate-environment.7.scd").read_text()
-GATES = ("core", "access", "connection", "dispatch", "resolve", "shim.py", "builtin.py")
+GATES = ("core", "access", "connection", "dispatch", "resolve", "shim.py")
 
 
 def described(title: str) -> set[str]:
