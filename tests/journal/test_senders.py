@@ -10,7 +10,7 @@ from sockgate.journal.history import Query, connections
 from sockgate.journal.senders import UNKNOWN_MACHINE, GateUnit, Senders
 
 from .export import Record, write_journal
-from .records import NOON, manager, refusal, resident, success, verdict
+from .records import NOON, manager, refusal, resident, success, summed, verdict
 
 MAILER, EVE = 8, 1000
 SMTP, AGENT = GateUnit("smtp", "smtp", MAILER), GateUnit("agent", "check_agent", 0)
@@ -108,6 +108,15 @@ def test_status_counts_no_forged_record_and_shows_none(tmp_path: Path) -> None:
     tally.update()
     assert (tally.accepted, tally.failed, dict(tally.refused)) == (0, 0, {"--deny": 1})
     assert [refusal.rule for refusal in tally.last_refusals()] == ["--deny 192.0.2.0/24"]
+
+
+def test_no_sum_hides_the_refusals_before_it(tmp_path: Path) -> None:
+    """It may have begun before the counts did, and that of another sender may say what it likes."""
+    one = refusal(1)
+    forged = summed(one, 9, 2, 3, SOCKGATE_FIRST=1, _SYSTEMD_UNIT="user@1000.service", _SYSTEMD_SLICE="user.slice")
+    write_journal(tmp_path, [one, summed(one, 5, -20, 2), forged])
+    tally = Tally(SMTP, SENDERS, NOON, str(tmp_path))
+    assert [refusal.count for refusal in tally.last_refusals()] == [5, 1]
 
 
 def test_what_is_counted_by_rule_is_cleaned_and_bounded(tmp_path: Path) -> None:

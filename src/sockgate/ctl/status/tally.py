@@ -7,7 +7,7 @@ from ...connection.log import ACCEPTED, FAILED, REFUSED, SUMMED
 from ...core import DENY
 from ...journal.connection import ERROR, LEFT, Connection, count_in, from_record
 from ...journal.history import unit_terms
-from ...journal.reader import Journal, Record, text
+from ...journal.reader import Journal, Record, text, time_of
 from ...journal.senders import SENDER_FIELDS, GateUnit, Origins, Senders
 
 LAST = 5
@@ -67,11 +67,12 @@ class Tally:
         """The last refusals, failures included, the newest first."""
         found: list[Connection] = []
         for looked_at, record in enumerate(self._journal(REFUSED, FAILED, SUMMED).latest()):
-            unit = self._origins.unit_of(record)
-            connection = from_record(record, unit)
-            if connection.start < (self._since or 0) or len(found) == LAST or looked_at == MOST_LOOKED_AT:
+            # By the time of the record: what it says of the connection may be forged, or begin earlier (a sum).
+            if time_of(record) < (self._since or 0) or len(found) == LAST or looked_at == MOST_LOOKED_AT:
                 break
-            if unit and connection.verdict != LEFT:
+            unit = self._origins.unit_of(record)
+            connection = from_record(record, unit) if unit else None
+            if connection and connection.verdict != LEFT:
                 found.append(connection)
         return found
 
