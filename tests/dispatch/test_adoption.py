@@ -49,7 +49,18 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
     manager = Manager(tmp_path)
     yield manager
     manager.close()
+    wait_until(reap_all, lambda: "there are still processes of a gate")
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0)
+
+
+def reap_all() -> bool:
+    """Reap what the gates have left. Returns whether all of it has ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
+    except ChildProcessError:
+        return True
+    return False
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import json
 import os
-import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -36,22 +34,19 @@ def upgrade(machine: Machine) -> None:
     restart(machine)
 
 
-def kill(machine: Machine) -> None:
+def end(machine: Machine, name: str) -> None:
+    """End the gate by this signal, and wait for the next one."""
     before = load.main_pid(machine)
-    os.kill(host_pid(machine, before), signal.SIGKILL)
+    machine.run("kill", f"-{name}", str(before))
     machine.wait_for(lambda: load.main_pid(machine) not in (0, before), "the next gate", WAIT)
+
+
+def kill(machine: Machine) -> None:
+    end(machine, "KILL")
 
 
 def crash(machine: Machine) -> None:
-    before = load.main_pid(machine)
-    os.kill(host_pid(machine, before), signal.SIGSEGV)
-    machine.wait_for(lambda: load.main_pid(machine) not in (0, before), "the next gate", WAIT)
-
-
-def host_pid(machine: Machine, pid: int) -> int:
-    """The number of a process of the machine as it is called here."""
-    members = (machine._cgroup / "system.slice/smtp.service/cgroup.procs").read_text().split()
-    return next(int(each) for each in members if f"\t{pid}\n" in Path(f"/proc/{each}/status").read_text())
+    end(machine, "SEGV")
 
 
 def refused(machine: Machine) -> bool:
@@ -66,6 +61,7 @@ def test_the_sessions_count_and_their_end_is_recorded(
     load.serve(smtp, LIMITS, unit=load.ROOMY)
     begin = smtp.run("date", "+@%s.%N").stdout.strip()
     with load.held(smtp, HELD) as sessions:
+        load.wait_for_status(smtp, f"{HELD} of 1000 connections", WAIT)
         with load.start(smtp, "-c", str(CLIENTS), "-e") as clients:
             for fault in faults:
                 fault(smtp)
@@ -90,6 +86,7 @@ def test_the_sessions_count_and_their_end_is_recorded(
 def test_a_gate_that_is_told_of_lower_limits_admits_no_client_above_them(smtp: Machine) -> None:
     load.serve(smtp, "--max-connections 40", unit=load.ROOMY)
     with load.held(smtp, 20) as sessions:
+        load.wait_for_status(smtp, "20 of 40 connections", WAIT)
         smtp.write(
             "/etc/default/sockgate-smtp",
             f"SOCKGATE_SERVER={load.SERVER}\nSOCKGATE_RESIDENT=--max-connections 10 --at-limit refuse\n",

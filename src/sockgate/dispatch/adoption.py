@@ -127,7 +127,7 @@ class Adoption:
             try:
                 session = session_of(row)
             except ValueError:
-                self._table.forget(row.at)
+                self._table.forget((row.at,))
                 continue
             if row.state == ENDED:
                 session.seconds = row.seconds
@@ -137,7 +137,7 @@ class Adoption:
                 session.pid = pid
                 self._follow(row, session)
             else:  # its server was not started
-                self._table.forget(row.at)
+                self._table.forget((row.at,))
 
     def _follow(self, row: Row, session: Session) -> None:
         process = self._open(session.pid, session)

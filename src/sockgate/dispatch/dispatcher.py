@@ -33,6 +33,7 @@ from .session_table import SessionTable
 from .sessions import Sessions
 from .signals import Signals
 from .systemd import Notifier, Status
+from .written import WrittenRecords
 
 AT_ONCE = 8  # so many clients are accepted in a row before the first of them gets its server
 CROWD_SECONDS = 0.0001  # if a client comes so soon after the last ones, more clients may wait
@@ -80,6 +81,7 @@ class Dispatcher:
         self._reception = Reception(
             options.limits, self._accepting, self._sessions, self._refusals, records, self._ended
         )  # fmt: skip
+        self._written = WrittenRecords(self._table, records)
         self._adoption = Adoption(self._table, self._sessions, self._poller, records)
         self._children = AskingChildren(self._poller, self._sessions, self._ended, records)
         self._starter = ServerStarter(
@@ -125,7 +127,7 @@ class Dispatcher:
         self._status.report("STOPPING=1")
         self._records.event(INFO, STOPPED, f"stopped: {self._status.text()}")
         self._records.flush()
-        self._note_written()
+        self._written.note()
         return self._exit_code
 
     def _adopt(self) -> None:
@@ -281,13 +283,7 @@ class Dispatcher:
             self._records.send()
         if self._records.waiting:
             self._timers.set(Timer.CHORES, JOURNAL_SECONDS)
-        self._note_written()
-
-    def _note_written(self) -> None:
-        """The next gate need not write what is written."""
-        if not self._records.waiting:
-            self._table.written_until = self._records.written_until
-            self._table.forget_ended()
+        self._written.note()
 
     def _note_change(self) -> None:
         """Report a change soon. Without sessions, leave if the gate is draining, else set the timer of --idle-exit."""
@@ -385,6 +381,7 @@ class Dispatcher:
         self._starter.forget()
         self._refusals.forget()
         self._adoption.forget()
+        self._written.forget()
         self._lifetimes.forget()
 
     def _serve_left(self) -> None:
@@ -399,4 +396,4 @@ class Dispatcher:
             self._records.send()
         self._start_waiting(LEFT_SECONDS)
         self._records.flush()
-        self._table.forget_ended()
+        self._written.note()

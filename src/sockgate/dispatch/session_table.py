@@ -11,7 +11,7 @@ The gate, and the guardian after it, write at the same time as the next gate. So
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from struct import Struct
 from time import CLOCK_BOOTTIME, clock_gettime
 from typing import NamedTuple
@@ -125,18 +125,19 @@ class SessionTable:
         self._memory[at] = ENDED
         self._ended.append(at)
 
-    def forget(self, at: int) -> None:
-        """Free this row."""
-        self._memory[at] = FREE
-        if at >= FIRST:  # a row of a guardian is for that guardian only
-            self._free.append(at)
+    def forget(self, rows: Iterable[int]) -> None:
+        """Free these rows."""
+        for at in rows:
+            self._memory[at] = FREE
+            if at >= FIRST:  # a row of a guardian is for that guardian only
+                self._free.append(at)
 
-    def forget_ended(self) -> None:
-        """The records of all that have ended are written."""
-        if self._ended:
-            for at in self._ended:
-                self.forget(at)
-            self._ended.clear()
+    def take_ended(self) -> list[int]:
+        """The sessions that have ended since the last call. The caller frees them when the records are written."""
+        if not self._ended:
+            return []
+        ended, self._ended = self._ended, []
+        return ended
 
     @property
     def written_until(self) -> float:

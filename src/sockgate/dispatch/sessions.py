@@ -215,7 +215,7 @@ class Sessions:
         """End this session, whose server could not be started."""
         self.leave(session)
         if session.row:
-            self.table.forget(session.row)
+            self.table.forget((session.row,))
 
     def leave(self, session: Session) -> None:
         """This session counts no more: its server has ended. The table still has it."""

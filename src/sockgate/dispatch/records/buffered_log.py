@@ -14,19 +14,21 @@ FLUSH_SECONDS, FLUSH_STEP = 0.5, 0.002
 class Backlog:
     """Records that the reader has not taken yet. If there are too many, new ones are thrown away and counted.
 
-    lost  how many; 0 once that is told, which is as soon as there is room for it
+    lost     how many; 0 once that is told, which is as soon as there is room for it
+    entered  how many records have come so far; the first ones leave first
     """
 
-    __slots__ = ("lost", "records")
+    __slots__ = ("entered", "lost", "records")
 
     def __init__(self) -> None:
         self.records: deque[bytes] = deque()
-        self.lost = 0
+        self.lost = self.entered = 0
 
     def add(self, record: bytes) -> None:
         if len(self.records) >= MOST_WAITING:
             self.lost += 1
         else:
+            self.entered += 1
             self.records.append(record)
 
     def take_loss(self) -> int:
@@ -67,6 +69,16 @@ class BufferedLog(Log):
     def waiting(self) -> bool:
         return bool(self._waiting.records or self._lines.records)
 
+    @property
+    def entered(self) -> int:
+        """How many records have come so far that had to wait, if only for send()."""
+        return self._waiting.entered + self._lines.entered
+
+    @property
+    def taken(self) -> int:
+        """How many of them have been taken."""
+        return self.entered - len(self._waiting.records) - len(self._lines.records)
+
     def send(self) -> None:
         """Send the waiting records, as far as they are taken now."""
         if self._lines.records:
@@ -77,9 +89,9 @@ class BufferedLog(Log):
     def flush(self) -> None:
         """Wait for a moment until all records have been taken. Called before an exit."""
         for _ in range(int(FLUSH_SECONDS / FLUSH_STEP)):
-            if not self._lines.records:
+            if not self.waiting:
                 break
-            self._send_lines()
+            self.send()
             sleep(FLUSH_STEP)
         super().flush()
 

@@ -110,6 +110,16 @@ class Records:
         return self._log.waiting
 
     @property
+    def entered(self) -> int:
+        """How many records were to be written so far."""
+        return self._log.entered
+
+    @property
+    def taken(self) -> int:
+        """How many of them have been taken by the journal."""
+        return self._log.taken
+
+    @property
     def written_until(self) -> float:
         """By time.monotonic(): nothing remains to be written of the start of sessions that began earlier."""
         return FOREVER
