@@ -135,7 +135,7 @@ def test_a_table_that_is_full_takes_no_more_and_frees_what_is_forgotten() -> Non
     room = rows.index(0)
     assert len(set(rows[:room])) == room > 1000
     assert set(rows[room:]) == {0}
-    table.forget(rows[7])
+    table.forget((rows[7],))
     assert [table.begin(0.0, 1, b""), table.begin(0.0, 2, b"")] == [rows[7], 0]
     os.close(table.descriptor)
 
