@@ -23,8 +23,12 @@ from .connection.server import (
     open_standard_descriptors,
 )
 from .core import DENY, INTERNAL_ERROR, REFUSED, DatagramSocket, GateError, PeerGone, UsageError, Verdict, describe
-from .core.options import GATE_OPTIONS, parse, service_named_in
+from .core.options import GATE_OPTIONS, hides_addresses, parse, service_named_in
 from .core.peer import Peer, from_descriptor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .connection.log_choice import LogChoice
 
 SOCKET, FILE_TYPE = 0o140000, 0o170000  # S_IFSOCK, S_IFMT
 
@@ -93,10 +97,19 @@ def serve(words: list[str], environment: dict[bytes, bytes], log: Log) -> int:
         return REFUSED
     except GateError as error:
         if gate is None:
-            log.service = service_named_in(words)
+            log.service, log.choice = service_named_in(words), choice_of_wrong_options(words)
         log.failure(str(error), client or client_for_the_log(), error.code)
         turn_away(gate.refusal(Verdict(DENY)) if gate else b"")
         return error.code
+
+
+def choice_of_wrong_options(words: list[str]) -> "LogChoice | None":
+    """What stands in the log if the options cannot be read: no address, where they ask for less than all of it."""
+    if not hides_addresses(words):
+        return None
+    from .connection.log_choice import WITHOUT_ADDRESS
+
+    return WITHOUT_ADDRESS
 
 
 def outcome_of(gate: Gate, client: Peer) -> Outcome:

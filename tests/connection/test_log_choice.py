@@ -144,3 +144,11 @@ def test_sockgate_shows_no_more_of_the_address_than_is_wanted(launcher: Launcher
 def test_the_server_still_learns_the_address(launcher: Launcher) -> None:
     outcome = launcher.run(internet(), ["--log-address", "none", "/bin/sh", "-c", 'echo "$TCPREMOTEIP"'])
     assert outcome.said == b"127.0.0.1\n"
+
+
+def test_wrong_options_show_no_address_either(launcher: Launcher) -> None:
+    for wrong in (["--no-such-option"], ["--deny"], ["--log", "wrong"]):
+        [line] = lines(launcher, ["--log-address", "none", *wrong])
+        assert "refused a client on 127.0.0.1:" in line
+    [line] = lines(launcher, ["--no-such-option"])
+    assert "refused 127.0.0.1:" in line

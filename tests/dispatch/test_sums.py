@@ -207,6 +207,17 @@ def test_a_sum_has_the_priority_and_the_facility_that_the_rule_asks_for(
     assert kinds(sent)[-1] == SUMMED
 
 
+def test_nothing_that_came_over_the_network_can_split_or_forge_a_sum(
+    records: Records, sent: list[dict[str, str]]
+) -> None:
+    peer = client("192.0.2.7", "x\nMESSAGE=forged", "joe\nPRIORITY=0")
+    for _ in range(12):
+        records.refused(peer, Verdict(DENY, Cause("--deny", "a\nMESSAGE_ID=b"), "\x1b[31m\nSOCKGATE_COUNT=9"))
+    records.write_sums()
+    assert (sent[-1]["MESSAGE_ID"], sent[-1]["SOCKGATE_COUNT"], sent[-1]["PRIORITY"]) == (SUMMED, "2", "5")
+    assert sent[-1]["SOCKGATE_REASON"] == "?[31m?SOCKGATE_COUNT=9"
+
+
 def test_of_too_many_sources_the_oldest_are_written_and_forgotten(records: Records, sent: list[dict[str, str]]) -> None:
     flood = 3 * sums.MOST_SUMS
     for _ in range(12):

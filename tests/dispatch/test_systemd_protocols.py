@@ -151,6 +151,18 @@ def test_with_wrong_options_every_client_is_refused_and_the_port_stays(
     assert refusal.startswith("sockgated: smtp: refused 127.0.0.1")
 
 
+@pytest.mark.parametrize(("words", "message"), WRONG)
+def test_with_wrong_options_a_gate_that_must_not_keep_addresses_keeps_none(
+    manager: Manager, ended: list[Gated], words: list[str], message: str
+) -> None:
+    one = manager.start("--log-address", "none", *words)
+    ended.append(one)
+    manager.wait_for("READY", "1")
+    assert manager.talk() == b""
+    assert message in one.wait_for("refused a client on ")[0]
+    assert one.lines("refused 127") == []
+
+
 def test_rules_without_a_catch_all_rule_are_in_force_with_a_warning(
     manager: Manager, ended: list[Gated], tmp_path: Path
 ) -> None:

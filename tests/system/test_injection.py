@@ -129,8 +129,8 @@ def logged(machine: Machine, since: float, *messages: str, least: int = 1) -> li
 SEND = """
 import json, socket, sys
 port, headers = int(sys.argv[1]), json.load(open("/root/headers"))
-for header in headers:
-    with socket.create_connection(("127.0.0.1", port)) as client:
+for number, header in enumerate(headers, 1):  # each from a source of its own: sockgated sums those of one source
+    with socket.create_connection(("127.0.0.1", port), source_address=(f"127.0.0.{number}", 0)) as client:
         client.settimeout(20)
         try:
             client.sendall(b"PROXY TCP4 " + bytes.fromhex(header) + b" 192.0.2.1 4711 25\\r\\n")
@@ -143,7 +143,7 @@ for header in headers:
 
 @pytest.mark.parametrize("engine", GATES)
 def test_a_proxy_header_makes_one_record(machine: Machine, engine: str) -> None:
-    port = serve(machine, engine, "--name proxied --proxy-protocol 127.0.0.1 -- /bin/true")
+    port = serve(machine, engine, "--name proxied --proxy-protocol 127.0.0.0/8 -- /bin/true")
     machine.write("/root/headers", json.dumps([text.hex() for text in HOSTILE.values()]))
     begin = time.time()
     machine.python(SEND, str(port))

@@ -62,6 +62,9 @@ class LogChoice:
         return Verdict(verdict.outcome, cause, self.text(verdict.reason, peer), actions=verdict.actions)
 
 
+WITHOUT_ADDRESS = LogChoice(frozenset(KINDS), NONE)
+
+
 def parse_kinds(text: str, option: str) -> frozenset[str]:
     """--log LIST, or `none`. Raises UsageError."""
     words = text.replace(",", " ").split()

@@ -311,6 +311,12 @@ def service_named_in(words: list[str]) -> str:
     return "".join(words[end + 1 : end + 2]).rpartition("/")[2]
 
 
+def hides_addresses(words: list[str]) -> bool:
+    """Whether a command line that cannot be parsed asks for records without the whole address of a client."""
+    end = words.index("--") if "--" in words else len(words)
+    return any(word.partition("=")[0] == "--log-address" for word in words[:end])
+
+
 def to_bytes(text: str) -> bytes:
     """The original bytes of a word of the command line (os.fsencode without os)."""
     return text.encode(FILE_SYSTEM_ENCODING, "surrogateescape")

@@ -11,14 +11,15 @@ from time import sleep
 
 from .. import __version__
 from ..connection.log import INFO, STOPPED
+from ..connection.log_choice import WITHOUT_ADDRESS
 from ..connection.server import FIRST_INHERITED, inherited_environment, is_listen_process, open_standard_descriptors
 from ..core import GateError, SystemFailure, UsageError
 from ..core.help_text import help_text
-from ..core.options import service_named_in
+from ..core.options import hides_addresses, service_named_in
 from .accepting.accepting import adopt, listen
 from .deciding.reloading_gate import ReloadingGate
 from .dispatcher import Dispatcher, Inherited
-from .options import OPTIONS, ResidentOptions, ResidentSettings, parse, read_options
+from .options import OPTIONS, Process, ResidentOptions, ResidentSettings, parse, read_options
 from .records.buffered_log import BufferedLog
 from .records.log_formats import make_records
 from .session_table import SessionTable
@@ -91,6 +92,8 @@ def prepare(
         options = read_options(settings)
     except UsageError as error:
         problem = error
+        if hides_addresses(words):
+            options = ResidentOptions(process=Process(log_choice=WITHOUT_ADDRESS))
     gate = ReloadingGate(settings, environment, problem)
     if isinstance(gate.problem, UsageError) and not from_systemd:
         raise gate.problem
