@@ -127,8 +127,8 @@ KINDS: dict[str, tuple[type, ...]] = {
     "ProtectControlGroups", "ProtectSystem", "ReceiveBuffer", "Restart", "RestartPreventExitStatus", "RuntimeMaxSec",
     "SELinuxContextFromNet", "SendBuffer", "SocketUser", "StandardError", "StandardInput", "StandardOutput",
     "StartLimitIntervalSec", "SuccessExitStatus", "SyslogFacility", "SyslogIdentifier", "SyslogLevel",
-    "SyslogLevelPrefix", "TasksMax", "TimeoutStopSec", "TriggerLimitBurst", "TriggerLimitIntervalSec", "Type",
-    "UMask", "User", "WantedBy",
+    "SyslogLevelPrefix", "TasksMax", "TimeoutStopSec", "TriggerLimitBurst", "TriggerLimitIntervalSec", "Type", "UMask",
+    "User", "WantedBy",
 ), TEXT)  # fmt: skip
 
 
