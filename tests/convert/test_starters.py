@@ -186,6 +186,12 @@ def test_a_line_that_is_not_one_server_for_each_client_is_refused(line: str, rea
     assert reason in [text for _, text in refusals(convert(tmp_path, line))]
 
 
+def test_a_redirection_of_socat_is_told_nothing_that_it_does_not_read(tmp_path: Path) -> None:
+    text = units(convert(tmp_path, f"{SOCAT} TCP:192.0.2.1:80"))
+    assert "SOCAT_" not in text
+    assert "--argv0" not in text
+
+
 def test_a_client_is_no_server(tmp_path: Path) -> None:
     for line in ("socat - TCP:192.0.2.1:25", "ncat 192.0.2.1 25"):
         (text,) = (text for _, text in refusals(convert(tmp_path, line)) if text.startswith("nothing in it starts"))

@@ -27,7 +27,7 @@ LONGEST = 60  # seconds for one file
 SIGNS = (
     ("xinetd", re.compile(r"^\s*(service\s+\S+|defaults)\s*\{?\s*$|^\s*includedir\s", re.MULTILINE)),
     ("courier", re.compile(r"^(SSL|ESMTPD?|IMAP|POP3)?(MAXDAEMONS|TCPDOPTS|PIDFILE|ADDRESS|PORT)=", re.MULTILINE)),
-    ("tcpserver", re.compile(r"^#!|\b(tcpserver|sslserver|tcpsvd)\b")),
+    ("tcpserver", re.compile(r"^#!|\b(tcpserver|sslserver|tcpsvd|udpsvd|socat|ncat)\b|\bs6-tcpserver")),
     (RULES, re.compile(r"^[^#:\s]*:(allow|deny)", re.MULTILINE)),
     ("inetd", re.compile("")),
 )

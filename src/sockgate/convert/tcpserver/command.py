@@ -209,6 +209,8 @@ def variables(command: Started, listener: Listener, inside: Chain, answers: Answ
 
 def name_of(inside: Chain, server: list[str], path: str) -> str:
     """The old argv[0], if the converter had to find the path."""
+    if server[0] == BUILTIN:
+        return ""
     return server[0] if server[0] != path and not inside.keep else ""
 
 

@@ -28,6 +28,7 @@ HARMLESS = re.compile(r"-(d+|d\d|D|ly.*|lm.*|ls|lu|lh|lp.*|lf.*|s|S.*|b.*)")
 WITH_VALUE = ("-b", "-S", "-T", "-t", "-L", "-W", "-r", "-R", "-lf", "-lp")
 FAMILIES = {"-4": "4", "-6": "6", "ip4": "4", "inet4": "4", "inet": "4", "2": "4", "ip6": "6", "inet6": "6", "10": "6"}
 BUILTIN = "sockgate-builtin"
+TO_TCP = "to-tcp"  # the mark of a line whose second address is TCP:HOST:PORT
 SHELL = "/bin/sh"
 
 
@@ -84,10 +85,9 @@ def server_of(text: str) -> tuple[list[str], Options]:
 
 
 def redirected(options: Options) -> Options:
-    """The options of TCP:HOST:PORT that are not converted."""
-    return [
-        (f"to-{name}", value) for name, value in options if name not in ("nodelay", "keepalive", "tcp-nodelay", "bind")
-    ]
+    """The options of TCP:HOST:PORT that are not converted, behind a mark that it is one."""
+    converted = ("nodelay", "keepalive", "tcp-nodelay", "bind")
+    return [(TO_TCP, ""), *((f"to-{name}", value) for name, value in options if name not in converted)]
 
 
 def family(listener: Listener, value: str) -> Answer | None:
@@ -178,6 +178,7 @@ HANDLERS: Handlers = {
     "max-children": children, "su": account, "su-d": account, "substuser": account, "substuser-delayed": account,
     "retry": SAME, "forever": SAME, "interval": SAME, "cloexec": SAME, "end-close": SAME,
     "ignoreeof": refuses("the server never learned that its client had ended, and would learn it now"),
+    TO_TCP: silent,
     "exec-su": account, "exec-su-d": account, "exec-substuser": account, "exec-substuser-delayed": account,
     "exec-stderr": on_socket, "exec-nofork": SAME, "exec-pipes": says("one socket in place of two pipes"),
     "exec-setsid": SAME, "exec-path": search_path, "exec-pty": NO_TERMINAL, "exec-ptmx": NO_TERMINAL,
@@ -196,8 +197,10 @@ def finish(listener: Listener) -> list[tuple[str, Answer]]:
     """What follows from all options together."""
     if not listener.serves_many:
         return [("without fork", blocked("socat serves one client and ends"))]
-    became = [listener.chain.option("--client-env", f"{name}={text}") for name, text in VARIABLES.items()]
     if listener.wrapper:
         folder = f",{listener.wrapper_folder}" if listener.wrapper_folder else ""
         listener.chain.option("--hosts-access", f"{listener.wrapper}{folder}")
+    if TO_TCP in listener.given:
+        return []
+    became = [listener.chain.option("--client-env", f"{name}={text}") for name, text in VARIABLES.items()]
     return [("SOCAT_PEERADDR", approximated(TOLD, *became))]
