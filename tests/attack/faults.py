@@ -22,6 +22,7 @@ MOMENT_SECONDS = 0.2
 START_SECONDS = 2.0
 FAST_SECONDS, FIRST_FAST = 0.005, 100_000
 HOME, AWAY = Path("/usr/share/zoneinfo/Etc/UTC"), Path("/usr/share/zoneinfo/Etc/GMT-12")
+READING = ("openat:", "newfstatat:", "mmap:")  # system calls that fail
 ORPHANED_SECONDS = 0.6  # until a guardian that was killed is replaced
 
 
@@ -35,6 +36,7 @@ class Attacker:
         self._gate, self._journal, self._swapper = gate, journal, swapper
         self._history, self._clock = history, clock
         self._proxied = proxied
+        self.reads_zone = False  # a gate that cannot read the time zone refuses
         # A child that waits for its client, or is just becoming its server, may be killed, or have no memory to go on:
         # then this client is lost.
         self._drops = ("kill-helper", "little-memory") if proxied else ("kill-helper",)
@@ -50,6 +52,7 @@ class Attacker:
     def _excuse(self, fault: Fault, since: float) -> None:
         until = self._clock() + (MOMENT_SECONDS if fault.kind == "kill-helper" else SETTLE_SECONDS)
         drops = fault.kind in self._drops or (fault.kind == "inject" and is_of_one_client(fault))
+        drops |= self.reads_zone and fault.argument.startswith(READING)
         stale = not fault.kind.startswith(("log", "notify", "kill-helper", "swap"))
         self._history.windows.append(Window(since, until, f"({fault})", stale=stale, drops=drops))
 

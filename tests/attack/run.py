@@ -107,6 +107,7 @@ class Attack:
         load = Load(CLIENT_THREADS, self._seed, self._clock, CLIENT_PAUSE, proxied=proxied)
         load.doing = gate.doing
         attacker = Attacker(gate, self._journal, swapper, self._history, self._clock, proxied=proxied)
+        attacker.reads_zone = self._engine == "timed"
         for fault in plan.faults(self._seed, self._seconds):
             if fault.kind in self.without:
                 continue

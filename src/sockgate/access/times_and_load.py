@@ -10,7 +10,7 @@ import time
 from ..core import DENY, NO_MATCH, Cause, SystemFailure, UsageError, Verdict
 from ..core.options import decimal
 from ..core.peer import Peer
-from ..core.rule_files import exists
+from ..core.rule_files import PassingError, exists, read_file
 from . import Check
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MINUTES_OF_A_DAY = 24 * 60
 LOCAL_TIME = "/etc/localtime"
 ZONES = "/usr/share/zoneinfo"
+READINGS = 3  # of the zone's file by the C library, which says nothing if it cannot read it
 INTERVAL_HINT = "write intervals such as 8:00-17:00 or 22:00-6:00"
 
 
@@ -31,9 +32,13 @@ def build(settings: "Settings", sources: "Sources") -> "Schedule":
 
 
 class Schedule(Check):
-    """Refuses every client outside the intervals, and while the load of the last minute is too high."""
+    """Refuses every client outside the intervals, and while the load of the last minute is too high.
+
+    zone_is_known  whether the C library has the time zone of this machine, as all gates of this process do
+    """
 
     lasting = False
+    zone_is_known = True
 
     def __init__(self, access_times: str, max_load: str | None) -> None:
         """If an option was not given, `access_times` is empty, or `max_load` is None. Raises UsageError."""
@@ -52,6 +57,8 @@ class Schedule(Check):
             if considered is not None:
                 considered.append(f"--max-load {self._most_load:g}: the load is {load:.2f}")
         if self._intervals:
+            if not Schedule.zone_is_known:
+                return Verdict(DENY, Cause("--access-times", self._text), "the time zone could not be read")
             now = time.localtime()
             if not self.is_open(now.tm_hour * 60 + now.tm_min):
                 cause = Cause("--access-times", self._text)
@@ -98,10 +105,24 @@ def parse_load(text: str) -> float:
 def read_time_zone(sources: "Sources") -> None:
     """Have the C library read the time zone anew. A gate that is built again follows a change of the zone's file.
 
-    The library reads the file of TZ only if the value of TZ changes, and /etc/localtime where TZ is not set.
+    The library takes UTC for a file that it cannot read, for want of a descriptor or because it is damaged. So we read
+    the file first, and the zone from before stays if we cannot. Then the names that the library found must be in it.
+
+    Raises ConfigError.
     """
     zone = posix.environ.get(b"TZ")
-    exists(zone_file(zone), sources)
+    file = zone_file(zone)
+    data = read_file(file, sources=sources) if exists(file, sources) else b""
+    for _ in range(READINGS):
+        set_time_zone(zone)
+        Schedule.zone_is_known = not data or all(name and name.encode() in data for name in time.tzname)
+        if Schedule.zone_is_known:
+            return
+    raise PassingError(f"unable to read the time zone of {file!r}", cause=Cause(file=file))
+
+
+def set_time_zone(zone: bytes | None) -> None:
+    """The library reads the file of TZ only if the value of TZ changes, and /etc/localtime where TZ is not set."""
     if zone is not None:
         posix.putenv(b"TZ", b"UTC0")
         time.tzset()
