@@ -44,7 +44,7 @@ def records_of(cdb: Path) -> list[tuple[bytes, bytes]]:
 
 def found_in(cdb: Path, key: bytes) -> bytes:
     """The first record of this key, which has no NUL, as tinycdb finds it by the tables of hashes."""
-    return subprocess.run(["cdb", "-q", "-n", "1", str(cdb), key], capture_output=True, check=True).stdout
+    return subprocess.run(["cdb", "-q", "-n", "1", "--", str(cdb), key], capture_output=True, check=True).stdout
 
 
 def tcprules(text: bytes) -> bytes:
