@@ -7,13 +7,14 @@ for the inner network only; all of it at once.
 
 import pytest
 
+from sockgate.dispatch.records.sums import FULL
 from tests.system import services
 from tests.system.machine import Machine
 
 INSIDER, OUTSIDER = "192.168.0.5", "10.1.1.1"
 NETWORK = "192.168.0.0/24"
 PORTS = {"imap": 143, "pop3": 110}
-REFUSALS = 20
+REFUSALS = FULL  # of more, the resident gate writes a sum
 SESSION = """
 import imaplib, sys
 client = imaplib.IMAP4(sys.argv[1], timeout=30)
