@@ -260,6 +260,25 @@ def test_a_table_of_another_form_is_replaced(manager: Manager, gates: list[Gated
     client.finish()
 
 
+def test_a_table_that_cannot_be_read_ends_no_gate(manager: Manager, gates: list[Gated]) -> None:
+    manager.stored["sockgate-sessions"] = os.open("/dev/null", os.O_RDWR)
+    gates.append(manager.start("/bin/echo", "hello"))
+    assert manager.talk() == b"hello\n"
+    broken = "from sockgate.dispatch.adoption import Adoption\nAdoption._adopt = None"
+    next_gate(manager, gates, "/bin/echo", "hello", code=broken)
+    gates[-1].wait_for("internal error with the sessions of the gate before")
+    assert manager.talk() == b"hello\n"
+
+
+def test_with_too_little_memory_for_the_table_the_gate_serves(manager: Manager, gates: list[Gated]) -> None:
+    little = "import resource; resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))"
+    gates.append(manager.start("--max-connections", "1000000", *SERVER, code=little))
+    client = Client(manager)
+    next_gate(manager, gates, "--max-connections", "1000000", *SERVER)
+    gates[-1].wait_for("1 session of the gate before runs on")
+    client.finish()
+
+
 def test_a_client_behind_a_proxy_counts_when_its_header_comes_after_the_restart(
     manager: Manager, gates: list[Gated]
 ) -> None:

@@ -132,7 +132,10 @@ class Dispatcher:
 
     def _adopt(self) -> None:
         """Take over the sessions of the gates before."""
-        self._adoption.begin()
+        try:
+            self._adoption.begin()
+        except Exception as error:  # an error in this program must not close the port
+            self._records.event(ERROR, FAULT, f"internal error with the sessions of the gate before: {describe(error)}")
         self._expect_adopted()
         count = self._sessions.count
         if count:

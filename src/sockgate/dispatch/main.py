@@ -117,15 +117,22 @@ def prepare(
 def session_table(most: int, stored: int | None, notifier: Notifier) -> SessionTable:
     """The table of the gate before, if it left one that this version can read; else a new one, kept for the next gate.
 
-    Raises SystemFailure.
+    If there is not memory enough, sessions above a thousand are not in it. Raises SystemFailure.
     """
-    table = SessionTable(most, stored)
     if stored is not None:
-        os.close(stored)
-        if table.is_readable:
-            return table
+        try:
+            table = SessionTable(most, stored)
+            if table.is_readable:
+                return table
+        except SystemFailure:  # it is no table
+            pass
+        finally:
+            os.close(stored)
         notifier.forget_stored()
+    try:
         table = SessionTable(most)
+    except SystemFailure:
+        table = SessionTable(0)
     notifier.store(table.descriptor)
     os.close(table.descriptor)
     return table

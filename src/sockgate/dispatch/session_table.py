@@ -72,17 +72,22 @@ class SessionTable:
         self._group = os.getsid(0)
         self._ended: list[int] = []
         self._free: list[int] = []
+        self.descriptor = -1
         try:
-            self.descriptor = os.memfd_create("sockgate-sessions") if stored is None else -1
+            if stored is None:
+                self.descriptor = os.memfd_create("sockgate-sessions")
             file = self.descriptor if stored is None else stored
             size = max(FIRST + (most + SPARE_ROWS) * ROW, os.fstat(file).st_size)
             os.ftruncate(file, size)
             self._memory = mmap.mmap(file, size)
-        except OSError as error:
+        except OSError as error:  # such as too little LimitAS= for a great --max-connections
+            if self.descriptor >= 0:
+                os.close(self.descriptor)
             raise SystemFailure(f"unable to make the table of sessions: {error.strerror}") from None
         if stored is None:
             self._memory[: len(MAGIC)] = MAGIC
-        self._next, self._limit = FIRST + self._number(USED) * ROW, size - ROW
+        self._limit = size - ROW
+        self._next = min(FIRST + self._number(USED) * ROW, size)
         self._block = (self._number(BLOCK) + 1) % BLOCKS
 
     @property
