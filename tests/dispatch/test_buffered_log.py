@@ -228,9 +228,10 @@ def test_a_line_that_is_longer_than_the_room_for_it_is_not_waited_for_and_comes_
         raise PermissionError
 
     line, read = b"".join(b"%6d " % number for number in range(20_000)), bytearray()
+    written, waited = threading.Event(), []
 
     def read_late() -> None:
-        time.sleep(3)
+        waited.append(not written.wait(30))
         while len(read) <= len(line):
             read.extend(os.read(stalled[1], 1 << 16))
 
@@ -240,10 +241,10 @@ def test_a_line_that_is_longer_than_the_room_for_it_is_not_waited_for_and_comes_
     reader = threading.Thread(target=read_late)
     reader.start()
     log.write_line(line.decode())
-    waited = not reader.is_alive()
+    written.set()
     while reader.is_alive():
         log.send()
-    assert (waited, log.waiting) == (False, False)
+    assert (waited, log.waiting) == ([False], False)
     assert bytes(read) + everything_in(stalled[1]) == line + b"\n"
 
 
