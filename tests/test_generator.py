@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
+from sockgate.convert.live import write_leaving
 from sockgate.convert.live import write_units as generate
 from sockgate.ctl.convert_install import install
 from sockgate.generator import log
@@ -252,6 +253,14 @@ def test_a_template_of_ours_gives_way_with_its_drop_ins_unless_it_is_enabled(tmp
     assert (tmp_path / "out/smtp.socket.d/50.conf").readlink() == Path("/dev/null")
     enable(root, "smtp.socket", "[Unit]\nDocumentation=man:sockgate(8)\n[Socket]\nListenStream=7\n")
     assert "left to /usr/lib/systemd/system/smtp.socket" in generate(str(root), str(tmp_path / "out"), HOST)[0]
+
+
+def test_sessions_without_a_service_keep_a_template_that_comes_last(tmp_path: Path) -> None:
+    (tmp_path / "run/sockgate").mkdir(parents=True)
+    (tmp_path / "run/sockgate/leaving").write_text("a@.service\n../b@.service\n\n")
+    write_leaving(str(tmp_path), str(tmp_path / "late"))
+    assert [path.name for path in (tmp_path / "late").iterdir()] == ["a@.service"]
+    assert "CollectMode=inactive-or-failed\n" in (tmp_path / "late/a@.service").read_text()
 
 
 def test_units_that_cannot_be_written_cost_no_other(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import socket
 import sys
 
 from .connection.log import JOURNAL_SOCKET, WARNING, clean, journal_record
-from .convert.live import live_host, write_units
+from .convert.live import live_host, write_leaving, write_units
 
 NAME = "sockgate-inetd-generator"
 KERNEL_LOG = "/dev/kmsg"  # early in the boot journald does not run yet; it reads this log later
@@ -21,6 +21,7 @@ def main() -> None:
     try:
         for complaint in write_units("/", sys.argv[1], live_host()):
             log(complaint)
+        write_leaving("/", sys.argv[3])
     except Exception as error:  # an error in this program must not disturb the boot
         log(f"internal error: {type(error).__name__}: {error}")
         sys.exit(1)

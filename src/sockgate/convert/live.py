@@ -15,13 +15,13 @@ from ..host.host import OPENBSD, Host, this_host
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
 from . import inetd, xinetd
-from .conflicts import MASKED, origin_of, vendor_drop_ins
+from .conflicts import MASKED, lines, origin_of, vendor_drop_ins
 from .obstacles import SUFFIX, Surroundings
 from .outcomes import blocked, entry_of
 from .report import Outcome, Report
 from .result import Conversion, Converted, build
 from .service import Service
-from .unit_names import make_unique
+from .unit_names import UNIT_STEM, make_unique
 
 INETD_FILES = ("etc/inetd.conf", "etc/inetd.d")
 FILES = tuple(f"/{name}" for name in (*INETD_FILES, "etc/xinetd.conf", "etc/xinetd.d"))
@@ -36,6 +36,14 @@ GENERATOR = "sockgate-inetd-generator"
 # The first on this list that has a generator decides (systemd.generator(7)). A link to /dev/null switches it off.
 GENERATOR_FOLDERS = ("run/systemd", "etc/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
 SERVICE = "sockgate-inetd.service"
+LEAVING = "run/sockgate/leaving"  # the names of templates, one in a line
+# For sessions whose service is gone: without a unit file, systemd would show one that ends badly as failed for good.
+OF_THE_LAST_SESSIONS = """[Unit]
+CollectMode=inactive-or-failed
+
+[Service]
+ExecStart=/bin/true
+"""
 UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 # Mounted when a generator runs. What is elsewhere may be mounted later in the boot.
 MOUNTED_EARLY, MOUNTED_LATER = ("/usr/", "/bin/", "/sbin/"), "/usr/local/"
@@ -57,6 +65,13 @@ def write_units(root: str, folder: str, host: Host) -> list[str]:
             told.append(f"{one.service.place}: {one.service.name}: {error}")
     stand_in(root, folder)
     return told
+
+
+def write_leaving(root: str, late: str) -> None:
+    """Write a template for the sessions that outlived theirs, where any other unit of its name comes first."""
+    for name in lines(os.path.join(root, LEAVING)):
+        if UNIT_STEM.fullmatch(name.removesuffix("@.service")):
+            write_atomically(os.path.join(late, name), OF_THE_LAST_SESSIONS, durable=False)
 
 
 def stand_in(root: str, folder: str) -> None:

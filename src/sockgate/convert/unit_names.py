@@ -9,6 +9,7 @@ from ..core import UsageError
 from .service import DATAGRAM, Service
 
 LONGEST = 100
+UNIT_STEM = re.compile("[A-Za-z0-9:_.-]+")
 
 
 def unit_stem(name: str) -> str:

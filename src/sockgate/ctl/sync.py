@@ -13,7 +13,9 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..convert.live import FILES, complaints, is_generated, live_host, live_services
+from ..atomic_write import write_atomically
+from ..convert.conflicts import lines
+from ..convert.live import FILES, LEAVING, complaints, is_generated, live_host, live_services
 from ..convert.report import Report
 from ..convert.result import Conversion
 from ..core import SystemFailure
@@ -117,6 +119,7 @@ def one_round() -> list[str]:
     change = compare(before, now, states({**before, **now}), known or {})
     stop(change)
     if present != now:
+        note_leaving([name for name in before if name not in now], now)
         systemctl("daemon-reload")
     failures = start(change)
     record(now)
@@ -182,6 +185,19 @@ def stop(change: Change) -> None:
     if change.forget:
         systemctl("reset-failed", "--", *change.forget)
     tell("stopped", (name for name in change.stop if name.endswith(".socket") and name not in change.changed))
+
+
+def note_leaving(gone: list[str], now: Services) -> None:
+    """Tell the generator which templates have sessions and no service any more."""
+    path = f"/{LEAVING}"
+    names = {*(name.replace(".socket", "@.service") for name in gone), *lines(path)}
+    names -= {name.replace(".socket", "@.service") for name in now}
+    if not names:
+        return
+    patterns = sorted(name.replace("@.", "@*.") for name in names)
+    listed = systemctl("list-units", "--plain", "--no-legend", "--", *patterns).splitlines()
+    alive = {f"{line.partition('@')[0]}@.service" for line in listed}
+    write_atomically(path, "".join(f"{name}\n" for name in sorted(names & alive)), durable=False)
 
 
 def start(change: Change) -> list[str]:
