@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert import programs
+from sockgate.convert.complaints import log
 from sockgate.convert.live import write_leaving
 from sockgate.convert.live import write_units as generate
 from sockgate.ctl.convert_install import install
-from sockgate.generator import log
 from sockgate.host.host import Host
 from sockgate.units.search import UnitSearch
 
@@ -329,7 +329,7 @@ def test_nothing_is_written_while_another_super_server_is_installed_and_enabled(
 
 def test_a_complaint_about_any_file_name_is_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "journal")
-    monkeypatch.setattr("sockgate.generator.JOURNAL_SOCKET", path)
+    monkeypatch.setattr("sockgate.convert.complaints.JOURNAL_SOCKET", path)
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as journal:
         journal.bind(path)
         log("/etc/xinetd.d/a\udcff\nPRIORITY=0:1: refused")

@@ -78,15 +78,15 @@ def test_the_plan_is_what_the_generator_writes_and_a_line_above_changes_nothing(
     assert set(services) == {"port-79.socket", "port-517.socket", "port-517-udp.socket"}
     (etc / "inetd.conf").write_text(f"# a comment\n{lines}")
     assert planned(live_services(str(tmp_path), HOST)) == services
-    record(services, str(tmp_path / "record"))
-    assert recorded(str(tmp_path / "record")) == services
+    record(services, ["a complaint"], str(tmp_path / "record"))
+    assert recorded(str(tmp_path / "record")) == (services, ("a complaint",))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', '{"a": ["b"]}', "null"])
-def test_a_record_that_is_broken_is_none(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["", "[]", "{", '[{"a": 1}, []]', '[{"a": ["b"]}, []]', "null", "[[], []]", "[{}, 1]"])
+def test_a_record_that_is_broken_is_empty(text: str, tmp_path: Path) -> None:
     (tmp_path / "record").write_text(text)
-    assert recorded(str(tmp_path / "record")) is None
-    assert recorded(str(tmp_path / "missing")) is None
+    assert recorded(str(tmp_path / "record")) == ({}, ())
+    assert recorded(str(tmp_path / "missing")) == ({}, ())
 
 
 def test_a_masked_or_missing_generator_serves_nothing(tmp_path: Path) -> None:

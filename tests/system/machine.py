@@ -48,7 +48,7 @@ class Machine:
         self._cgroup = cgroup_root() / f"sockgate-{self._folder.name}"
         self._bare = bare
         self._leader = 0
-        self._nspawn = 0
+        self._nspawn: subprocess.Popen[bytes]
         self._files = files or {}
         self._exit = contextlib.ExitStack()
 
@@ -90,19 +90,18 @@ class Machine:
             nspawn = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console
             )
-        self._nspawn = nspawn.pid
+        self._nspawn = nspawn
         self._exit.callback(self._end, nspawn)
         self.wait_for(lambda: nspawn.poll() is not None or self._is_up(nspawn.pid), "it to boot", BOOT_SECONDS)
         if nspawn.poll() is not None:
             raise roots.SetupError(f"{self.release} does not boot:\n{self._console.read_text()}")
 
     def reboot(self) -> None:
-        """systemd-nspawn starts a new PID 1 over the same files; /run and /tmp are empty."""
-        old = self._leader
-        self.systemctl("reboot", "--no-block")
-        self.wait_for(lambda: not Path(f"/proc/{old}").exists(), "it to go down", BOOT_SECONDS)
+        """Another PID 1 over the same files; /run and /tmp are empty."""
+        self.systemctl("poweroff", "--no-block")
+        self.wait_for(lambda: self._nspawn.poll() is not None, "it to go down", BOOT_SECONDS)
         self._leader = 0
-        self.wait_for(lambda: self._is_up(self._nspawn), "it to boot again", BOOT_SECONDS)
+        self._boot()
 
     def _is_up(self, nspawn: int) -> bool:
         self._leader = self._leader or init_below(nspawn)

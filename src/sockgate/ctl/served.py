@@ -76,14 +76,22 @@ def without_comments(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
 
 
-def recorded(path: str = RECORD) -> Services | None:
-    """As they were after the last call of `sync`. None if it was not called since the boot."""
+class Record(NamedTuple):
+    """What was served after the last call of `sync`, and what it complained about."""
+
+    services: Services
+    complaints: tuple[str, ...]
+
+
+def recorded(path: str = RECORD) -> Record:
+    """Empty if `sync` was not called since the boot."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return {name: Served(*map(str, values)) for name, values in json.load(file).items()}
+            services, complaints = json.load(file)
+        return Record({name: Served(*map(str, one)) for name, one in services.items()}, tuple(map(str, complaints)))
     except (OSError, ValueError, TypeError, AttributeError):
-        return None
+        return Record({}, ())
 
 
-def record(services: Services, path: str = RECORD) -> None:
-    write_atomically(path, json.dumps(dict(services)), PRIVATE, durable=False)
+def record(services: Services, complaints: list[str], path: str = RECORD) -> None:
+    write_atomically(path, json.dumps([dict(services), complaints]), PRIVATE, durable=False)

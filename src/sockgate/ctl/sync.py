@@ -5,6 +5,7 @@ are left alone. Nothing is done in a chroot, without systemd, or if policy-rc.d 
 """
 
 import argparse
+import contextlib
 import fcntl
 import os
 import struct
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..atomic_write import write_atomically
+from ..convert.complaints import log
 from ..convert.conflicts import lines
 from ..convert.live import FILES, LEAVING, complaints, is_generated, live_host, live_services
 from ..convert.report import Report
@@ -23,6 +25,7 @@ from ..host.systemctl import Properties, parse_properties, systemctl
 from .served import Served, Services, loaded, planned, record, recorded
 
 LOCK = "/run/sockgate/sync.lock"
+BEGIN, AGAIN = "/run/sockgate/read", "/run/sockgate/changed"  # sockgate-inetd.service names them, too
 POLICY, FORBIDDEN = "/usr/sbin/policy-rc.d", 101
 TRIGGER = "sockgate-inetd"  # of dpkg, and the name of the init script
 DPKG_LOCK = "/var/lib/dpkg/lock"
@@ -39,14 +42,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not os.path.isdir("/run/systemd/system") or in_chroot():
         return told("systemd does not run this system: nothing is done")
+    note_begin()
     if arguments.after_dpkg and dpkg_runs() and left_to_dpkg():
         return told("dpkg runs, and does this at its end")
     if is_forbidden():
         return told(f"{POLICY} forbids it: nothing is done")
-    os.makedirs(os.path.dirname(LOCK), exist_ok=True)
     with open(LOCK, "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return synchronize()
+
+
+def note_begin() -> None:
+    """For sockgate-inetd.service, which does this once more if a file is newer then."""
+    os.makedirs(os.path.dirname(BEGIN), exist_ok=True)
+    with open(BEGIN, "w", encoding="ascii"):
+        os.utime(BEGIN)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(AGAIN)
 
 
 def told(message: str) -> int:
@@ -112,17 +124,22 @@ def stamps() -> list[tuple[int, int]]:
 def one_round() -> list[str]:
     """Returns one message for each socket that could not be started."""
     conversion = live_services("/", live_host()) if is_generated("/") else Conversion((), Report())
-    for complaint in complaints(conversion.report):
+    told = complaints(conversion.report)
+    for complaint in told:
         print(complaint)
-    now, present, known = planned(conversion), loaded(), recorded()
-    before = {**present, **(known or {})}
-    change = compare(before, now, states({**before, **now}), known or {})
+    now, present, last = planned(conversion), loaded(), recorded()
+    before = {**present, **last.services}
+    change = compare(before, now, states({**before, **now}), last.services)
     stop(change)
     if present != now:
         note_leaving([name for name in before if name not in now], now)
         systemctl("daemon-reload")
+    else:  # then the generator does not say it
+        for complaint in told:
+            if complaint not in last.complaints:
+                log(complaint)
     failures = start(change)
-    record(now)
+    record(now, told)
     return failures
 
 
