@@ -79,6 +79,23 @@ CASES: Cases = {
             f" (put PrivateNetwork=no under [Service] with {EDIT_SERVICE})",
         ],
     ),
+    "a gate that asks the network and is denied one family": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--hostname")
+            + "RestrictAddressFamilies=~AF_INET AF_INET6\nRestrictAddressFamilies=AF_INET\n"
+        },
+        [
+            f"{TEMPLATE}:13: error: RestrictAddressFamilies= keeps the gate from asking the network, which --hostname"
+            f" is for (put RestrictAddressFamilies=AF_INET AF_INET6 under [Service] with {EDIT_SERVICE})",
+        ],
+    ),
+    "a gate that asks the network and is no longer denied it": (
+        {
+            TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--hostname")
+            + "RestrictAddressFamilies=~AF_INET AF_INET6 AF_PACKET\nRestrictAddressFamilies=AF_INET AF_INET6\n"
+        },
+        [],
+    ),
     "a gate that asks the network and may": (
         {
             TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--dnsbl bl")

@@ -92,8 +92,7 @@ def look_ups_shut_in(gated: GatedService, _: Host) -> Iterator[Fault]:
         return
     service, options = gated.service, [word.text.partition("=")[0] for word in gated.words]
     option = next(option for option in options if option in LOOKUP_OPTIONS)
-    families = [word for line in service.list("Service", "RestrictAddressFamilies") for word in line.value.split()]
-    if families and not families[0].startswith("~") and not {"AF_INET", "AF_INET6"}.issubset(families):
+    if not may_use(service, "AF_INET", "AF_INET6"):
         yield by_setting(
             service, service.place_of("Service", "RestrictAddressFamilies"),
             f"RestrictAddressFamilies= keeps the gate from asking the network, which {option} is for",
@@ -106,6 +105,21 @@ def look_ups_shut_in(gated: GatedService, _: Host) -> Iterator[Fault]:
         )  # fmt: skip
 
 
+def may_use(service: Unit, *wanted: str) -> bool:
+    """Whether RestrictAddressFamilies= leaves these. Its first line makes it a list of what is allowed, or denied (~).
+
+    A line of the other kind takes families away from that list (core/load-fragment.c, 252).
+    """
+    lines = [line.value for line in service.list("Service", "RestrictAddressFamilies")]
+    named: set[str] = set()
+    for line in lines:
+        families = set(line.removeprefix("~").split())
+        named = named | families if line.startswith("~") == lines[0].startswith("~") else named - families
+    if not lines:
+        return True
+    return named.isdisjoint(wanted) if lines[0].startswith("~") else named.issuperset(wanted)
+
+
 def broken_for_courier(service: Unit) -> Iterator[tuple[str, str]]:
     """The settings that stop a login, each with the line that mends it."""
     if service.value("Service", "User") not in ROOT:
@@ -113,8 +127,7 @@ def broken_for_courier(service: Unit) -> Iterator[tuple[str, str]]:
     for key in ("DynamicUser", "PrivateUsers"):
         if service.is_true("Service", key):
             yield key, f"{key}=no"
-    families = " ".join(line.value for line in service.list("Service", "RestrictAddressFamilies")).split()
-    if families and not families[0].startswith("~") and "AF_UNIX" not in families:
+    if not may_use(service, "AF_UNIX"):
         yield "RestrictAddressFamilies", "RestrictAddressFamilies=AF_UNIX"
     kept = [assignment.value for assignment in service.assignments if assignment.key == "CapabilityBoundingSet"]
     if kept and not kept[-1].startswith("~") and not set(OWNER_CAPABILITIES).issubset(" ".join(kept).split()):
