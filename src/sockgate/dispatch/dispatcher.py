@@ -21,6 +21,7 @@ from .accepting.refusals import Refusals, SlowReader
 from .adoption import Adoption, OtherProcess
 from .deciding.reloading_gate import ReloadingGate, RulesInForce
 from .guardian import Guardian
+from .leftovers import Leftovers
 from .lifetimes import LOOK_SECONDS, LifetimeLimits
 from .options import ResidentOptions
 from .overload import OVERLOAD_SECONDS
@@ -74,6 +75,7 @@ class Dispatcher:
         self._guardian = Guardian()
         self._guarded: RulesInForce | None = None  # the rules of the present guardian
         self._sessions = Sessions(options.limits, self._table)
+        self._leftovers = Leftovers(options.lifetimes.leftovers, self._sessions, records, self._guardian)
         self._lifetimes = LifetimeLimits(options.lifetimes, self._sessions, records, self._guardian)
         self._ended = EndedServers(self._sessions, records, self._guardian, self._lifetimes.kept)
         self._accepting = Accepting(listeners, self._poller, self._timers, records)
@@ -238,10 +240,18 @@ class Dispatcher:
 
     def _look_at_lifetimes(self) -> None:
         self._lifetimes.look()
+        if self._leftovers.is_wanted:
+            before = self._sessions.left_behind
+            self._leftovers.look()
+            if self._sessions.left_behind != before:
+                self._status.report()
+            self._expect_chores(CHORES_SECONDS)
         self._expect_ends()
 
-    def _expect_ends(self) -> None:
-        if self._lifetimes.is_expecting:
+    def _expect_ends(self, *, of_servers: bool = False) -> None:
+        """Look again in a moment, if there is something to see."""
+        leftovers = self._leftovers.is_expecting or (of_servers and self._leftovers.is_wanted)
+        if leftovers or self._lifetimes.is_expecting:
             self._timers.set(Timer.LIFETIMES, LOOK_SECONDS)
 
     def _expect_adopted(self) -> None:
@@ -272,7 +282,7 @@ class Dispatcher:
         if self._adoption.bury():
             self._timers.set(Timer.CHORES, BURIAL_SECONDS)
         self._note_change()
-        self._expect_ends()
+        self._expect_ends(of_servers=True)
         self._write_records()
 
     def _write_records(self) -> None:
@@ -386,6 +396,7 @@ class Dispatcher:
         self._adoption.forget()
         self._written.forget()
         self._lifetimes.forget()
+        self._leftovers.forget()
 
     def _serve_left(self) -> None:
         """Called in the guardian after the gate has died: serve the clients that it left."""

@@ -11,6 +11,7 @@ from ..core.options import parse as parse_words
 
 LOG_FORMATS = ("journal", "xinetd", "tcpserver")
 AT_LIMIT = ("wait", "refuse")
+LEFTOVERS = ("end", "keep")
 LARGEST = 1_000_000
 DEFAULT_CONNECTIONS = 40  # as tcpserver and couriertcpd
 DEFAULT_SOURCE_PREFIX = (32, 64)
@@ -27,6 +28,10 @@ def count_or_none(text: str, option: str) -> int:
 
 def at_limit(text: str, option: str) -> str:
     return choice(text, option, AT_LIMIT)
+
+
+def leftovers(text: str, option: str) -> str:
+    return choice(text, option, LEFTOVERS)
 
 
 def log_format(text: str, option: str) -> str:
@@ -110,6 +115,9 @@ LIMIT_OPTIONS = (
     ),
     Option("--session-timeout SECONDS", ONCE, "limits", "end a session that lasts so long", count),
     Option("--idle-timeout SECONDS", ONCE, "limits", "end a session in which so long no byte went either way", count),
+    Option(
+        "--leftovers end|keep", ONCE, "limits", "end what servers leave behind, or keep and count it", leftovers
+    ),
     Option("--listen ADDR:PORT", MANY, "process", "listen here, or on a path, without systemd's sockets", default=()),
     Option(
         "--log-format journal|xinetd|tcpserver", ONCE, "process", "whose log lines to write", log_format, "journal"
@@ -143,6 +151,7 @@ class ResidentSettings(Settings):
         rate_per_source: tuple[int, int, int] | None
         session_timeout: int | None
         idle_timeout: int | None
+        leftovers: str | None
         listen: list[str]
         log_format: str
         idle_exit: int | None
@@ -187,10 +196,14 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How long a session may last, and how long no byte may go either way in it, in seconds. None means no limit."""
+    """How long a session may last, and how long no byte may go either way in it, in seconds. None means no limit.
+
+    leftovers  what becomes of what servers leave behind; None if the gate does not look for it
+    """
 
     session: int | None = None
     idle: int | None = None
+    leftovers: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +217,7 @@ class ResidentOptions:
 
 def read_options(settings: ResidentSettings) -> ResidentOptions:
     """Raises UsageError."""
-    lifetimes = Lifetimes(settings.session_timeout, settings.idle_timeout)
+    lifetimes = Lifetimes(settings.session_timeout, settings.idle_timeout, settings.leftovers)
     return ResidentOptions(read_limits(settings), read_process(settings), lifetimes)
 
 

@@ -114,6 +114,8 @@ class Sessions:
     full     whether the limit is reached
     served   the number of clients that got a server so far
     refused  the number of clients that were refused so far
+
+    left_behind  the number of processes that servers have left, if the gate looks for them
     """
 
     def __init__(self, limits: Limits, table: SessionTable) -> None:
@@ -128,6 +130,7 @@ class Sessions:
         self.full = False
         self.served = 0
         self.refused = 0
+        self.left_behind = 0
 
     def excess(self, peer: Peer) -> Verdict | None:
         """Count this client for the rate of its source, once for each client. Returns the refusal if it is too much."""

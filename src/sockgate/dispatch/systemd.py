@@ -138,7 +138,9 @@ class Status:
             in_force = "the rules from before are in force" if self._gate.rules else "every client is refused"
             problem = f"{in_force}: {problem}"
         counts = f"{count} of {self._sessions.most} connections, {served:,} served, {refused:,} refused"
-        return "; ".join(filter(None, (counts, trouble, problem)))
+        left = self._sessions.left_behind
+        left_behind = f"{left} left behind by servers" if left else ""
+        return "; ".join(filter(None, (counts, left_behind, trouble, problem)))
 
     def _snapshot(self) -> Snapshot:
         sessions = self._sessions

@@ -1,0 +1,80 @@
+"""--leftovers: what servers leave behind is ended or counted, and the log tells of it."""
+
+import os
+import time
+from pathlib import Path
+
+from tests.dispatch.conftest import Start
+from tests.dispatch.gated import end, wait_until
+from tests.dispatch.manager import Manager
+
+IMPATIENT = "from sockgate.dispatch import leftovers; leftovers.TERM_SECONDS, leftovers.KILL_SECONDS = 1.5, 3.0"
+# It leaves its process group and session, as a daemon does, and says its number.
+LEAVES = ("/bin/sh", "-c", "setsid sleep 1000 > /dev/null 2>&1 < /dev/null & echo $!")
+STUBBORN = ("/bin/sh", "-c", "setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' > /dev/null 2>&1 & echo $!")
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_a_server_leaves_behind_is_ended(gated: Start) -> None:
+    one = gated("--leftovers", "end", *LEAVES, code=IMPATIENT)
+    left = [int(one.talk()) for _ in range(5)]
+    one.wait_for("left process", 5)
+    wait_until(lambda: not any(map(runs, left)), one.log)
+    assert one.children() == []
+
+
+def test_what_ignores_sigterm_is_killed(gated: Start) -> None:
+    one = gated("--leftovers", "end", *STUBBORN, code=IMPATIENT)
+    left = int(one.talk())
+    wait_until(lambda: not runs(left), one.log)
+
+
+def test_what_is_kept_is_told_of_once(gated: Start) -> None:
+    one = gated("--leftovers", "keep", *LEAVES, code=IMPATIENT)
+    left = int(one.talk())
+    (line,) = one.wait_for("left process")
+    assert f"a server has ended and left process {left} behind (sleep)" in line
+    time.sleep(4)
+    assert runs(left)
+    assert len(one.lines("left process")) == 1
+    one.stop()
+    os.kill(left, 9)
+
+
+def test_the_status_counts_what_is_kept(tmp_path: Path) -> None:
+    manager = Manager(tmp_path)
+    one = manager.start("--leftovers", "keep", *LEAVES)
+    try:
+        left = int(manager.talk())
+        manager.wait_for("STATUS", "0 of 40 connections, 1 served, 0 refused; 1 left behind by servers")
+        os.kill(left, 9)
+        wait_until(lambda: "left behind" not in manager.told()[-1]["STATUS"], lambda: str(manager.told()))
+    finally:
+        end(one)
+        manager.close()
+
+
+def test_a_server_that_runs_and_what_it_has_started_are_not_left_behind(gated: Start) -> None:
+    one = gated("--leftovers", "end", "/bin/sh", "-c", "sleep 1000 & echo in; read -r line; kill $!", code=IMPATIENT)
+    with one.connect() as client:
+        assert client.recv(100) == b"in\n"
+        assert one.talk(say=b"\n") == b"in\n"  # the end of another server is seen
+        time.sleep(4)
+        assert not one.lines("left process")
+        client.sendall(b"\n")
+    one.wait_for("ended ", 2)
+
+
+def test_without_the_option_the_gate_is_nobodys_new_parent(gated: Start) -> None:
+    one = gated(*LEAVES)
+    left = int(one.talk())
+    one.wait_for("ended ")
+    assert one.children() == []
+    assert runs(left)
+    os.kill(left, 9)
