@@ -186,6 +186,14 @@ def test_a_line_that_is_not_one_server_for_each_client_is_refused(line: str, rea
     assert reason in [text for _, text in refusals(convert(tmp_path, line))]
 
 
+def test_where_the_output_of_a_datagram_server_goes_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "peers", {"10": ""})
+    text = "descriptor 1 of the server is the socket behind the gate; udpsvd made it the log"
+    for line, said in (("udpsvd 0 69 /bin/cat", False), ("udpsvd -i peers 0 69 /bin/cat", True)):
+        entries = convert(tmp_path, line).report.entries
+        assert any(entry.text == text for entry in entries) is said
+
+
 def test_a_redirection_of_socat_is_told_nothing_that_it_does_not_read(tmp_path: Path) -> None:
     text = units(convert(tmp_path, f"{SOCAT} TCP:192.0.2.1:80"))
     assert "SOCAT_" not in text

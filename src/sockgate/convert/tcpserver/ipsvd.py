@@ -54,6 +54,9 @@ def finish(listener: Listener) -> list[tuple[str, Answer]]:
             )
         counts = listener.per_source is not None
         listener.rules_text = convert(option, path, names=listener.lookup, counts=counts, answers=answers)
+    if listener.program == "udpsvd" and listener.rules_text:
+        text = "descriptor 1 of the server is the socket behind the gate; udpsvd made it the log"
+        answers.append(("udpsvd", approximated(text)))
     if listener.per_source is not None and listener.tells:
         listener.per_source = min(listener.per_source, listener.concurrency or listener.per_source)
         answers.append(("TCPCONCURRENCY", told_by_resident("TCPCONCURRENCY")))
