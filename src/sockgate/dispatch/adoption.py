@@ -5,7 +5,9 @@ for them by waitpid(2). It gets a descriptor of each process (pidfd_open(2)), wh
 ended. The exit status is known from Linux 6.15 on, which keeps it for those who have such a descriptor.
 """
 
+import errno
 import os
+import signal
 from contextlib import suppress
 from fcntl import ioctl
 from resource import RLIMIT_NOFILE, getrlimit
@@ -21,7 +23,7 @@ from .sessions import Session, Sessions
 
 # struct pidfd_info of linux/pidfd.h: mask, the number of the control group, eleven ids, the status of waitpid(2).
 INFO, GET_INFO, HAS_STATUS = Struct("<QQ11Ii"), 0xC040FF0B, 1 << 3
-REAPED_SECONDS = 1.0  # PID 1 has reaped a process after this time, and its status can be read, or never can
+REAPED_SECONDS = 60.0  # PID 1 has reaped a process long before, or never does
 SHARE = 2  # of the descriptors of this process, one of so many may be used here
 
 
@@ -53,6 +55,15 @@ class OtherProcess:
             return UNKNOWN
         mask, *_, status = INFO.unpack(info)
         return int(status) if mask & HAS_STATUS else None
+
+    @property
+    def is_reaped(self) -> bool:
+        """After its end: whether its parent has waited for it. Then the kernel tells its status, or never will."""
+        try:
+            signal.pidfd_send_signal(self._descriptor, 0)
+        except OSError as error:
+            return error.errno != errno.EPERM
+        return False
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -194,8 +205,9 @@ class Adoption:
         self._record(process)
 
     def _record(self, process: OtherProcess) -> None:
+        is_over = process.is_reaped or monotonic() - process.ended > REAPED_SECONDS
         status = process.status()
-        if status is None and monotonic() - process.ended < REAPED_SECONDS:
+        if status is None and not is_over:
             self._unreaped.append(process)
             return
         process.close()
