@@ -137,15 +137,17 @@ def test_a_server_of_ones_own_takes_two_commands(machine: Machine) -> None:
 
 
 def test_it_is_removed_when_it_is_no_longer_in_use(machine: Machine) -> None:
-    refused = machine.run("sockgatectl", "uninstall", "hello", check=False)
+    machine.run("sockgatectl", "install", "brief", "--listen", "7008", "--user", "daemon", "--server", "/bin/cat")
+    machine.systemctl("enable", "--now", "brief.socket")
+    refused = machine.run("sockgatectl", "uninstall", "brief", check=False)
     assert (refused.returncode, refused.stderr) == (
         1,
-        "sockgatectl: hello.socket is in use (systemctl disable --now hello.socket)\n",
+        "sockgatectl: brief.socket is in use (systemctl disable --now brief.socket)\n",
     )
-    machine.systemctl("disable", "--now", "hello.socket")
-    machine.run("sockgatectl", "uninstall", "hello")
+    machine.systemctl("disable", "--now", "brief.socket")
+    machine.run("sockgatectl", "uninstall", "brief")
     machine.systemctl("daemon-reload")
-    assert machine.systemctl("cat", "hello.socket", check=False).returncode
+    assert machine.systemctl("cat", "brief.socket", check=False).returncode
 
 
 def test_without_a_unit_only_what_is_in_use_is_checked(machine: Machine) -> None:
