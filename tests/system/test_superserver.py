@@ -29,12 +29,11 @@ except ConnectionRefusedError:
 except OSError as error:
     print(type(error).__name__)
 """
-FINGER, FTP, IDENT, TELNET, PASSWORD, HTTP, TANG = 79, 21, 113, 23, 106, 80, 8888
+FINGER, IDENT, TELNET, PASSWORD, HTTP, TANG = 79, 113, 23, 106, 80, 8888
 # What a client says to each, and a part of the answer.
 TALKS = {
     FINGER: ("root\\r\\n", "root"),
     IDENT: ("1,1\\r\\n", "1"),
-    FTP: ("", "220"),
     TELNET: ("", "xff"),
     TANG: ("GET /adv HTTP/1.0\\r\\n\\r\\n", "HTTP"),
     PASSWORD: ("", "200"),
@@ -132,9 +131,6 @@ def test_many_packages_in_one_run_mean_few_reloads_and_no_session_ends(machine: 
     assert len(found) <= 3, found
     for port in (IDENT, PASSWORD, HTTP, TANG, TELNET):
         assert is_served(machine, port), port
-    assert is_refused(machine, FTP), "its line comes switched off"
-    machine.run("update-inetd", "--enable", "ftp")
-    assert is_served(machine, FTP)
     assert services.failed_units(machine) == ""
 
 
@@ -147,11 +143,11 @@ def test_an_rpc_service_is_refused_by_name_and_costs_no_other(machine: Machine) 
 
 def test_a_line_that_is_written_by_hand_is_served_too(machine: Machine) -> None:
     machine.shell("echo '7777 stream tcp nowait nobody /bin/echo echo by hand' >> /etc/inetd.conf")
-    machine.wait_for(lambda: "by hand" in answer(machine, 7777), "the path unit", 60)
+    machine.wait_for(lambda: "by hand" in answer(machine, 7777), "the path unit", 120)
     machine.shell("sed -i 's|by hand|by another hand|' /etc/inetd.conf")
-    machine.wait_for(lambda: "another" in answer(machine, 7777), "the path unit", 60)
+    machine.wait_for(lambda: "another" in answer(machine, 7777), "the path unit", 120)
     machine.shell("sed -i /^7777/d /etc/inetd.conf")
-    machine.wait_for(lambda: is_refused(machine, 7777), "the path unit", 60)
+    machine.wait_for(lambda: is_refused(machine, 7777), "the path unit", 120)
 
 
 def test_sync_leaves_alone_what_did_not_change(machine: Machine) -> None:
