@@ -26,7 +26,7 @@ def test_what_a_server_leaves_behind_is_ended(gated: Start) -> None:
     left = [int(one.talk()) for _ in range(5)]
     one.wait_for("left process", 5)
     wait_until(lambda: not any(map(runs, left)), one.log)
-    assert one.children() == []
+    wait_until(lambda: one.children() == [], one.log)
 
 
 def test_what_ignores_sigterm_is_killed(gated: Start) -> None:
@@ -75,6 +75,6 @@ def test_without_the_option_the_gate_is_nobodys_new_parent(gated: Start) -> None
     one = gated(*LEAVES)
     left = int(one.talk())
     one.wait_for("ended ")
-    assert one.children() == []
+    wait_until(lambda: one.children() == [], one.log)
     assert runs(left)
     os.kill(left, 9)
