@@ -21,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", ONE_RELEASE)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook as well
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Group the tests, and leave out those of other releases where one is enough.
 
