@@ -21,10 +21,10 @@ CONFIGURATION = """service {name}
 ECHO, GONE = 7001, 7002
 # 40 sessions are opened. A line on standard input is the word for the next round: each session must still answer.
 SESSIONS = """
-import socket, sys
+import itertools, socket, sys
 
 sessions = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), 60) for _ in range(40)]
-for line in ["begin\\n", *sys.stdin]:
+for line in itertools.chain(["begin\\n"], sys.stdin):
     for session in sessions:
         session.sendall(line.encode())
     lost = 0
@@ -87,7 +87,7 @@ def test_one_drop_in_switches_and_back_with_clients_connected(machine: Machine) 
     machine.path(drop_in).unlink()
     machine.systemctl("daemon-reload")
     machine.systemctl("restart", "echoes.socket")
-    services.wait_until_idle(machine, "echoes")
+    services.wait_until_idle(machine, "echoes", 60)
     assert services.failed_units(machine) == ""
 
 
