@@ -24,6 +24,7 @@ StandardError=journal
 SyslogLevelPrefix=no
 LogRateLimitIntervalSec=0
 KillMode=process
+FileDescriptorStoreMax=1
 """
 NOT_ACCEPTING = "Accept=no\n"
 QMAIL = "/var/qmail/bin/qmail-smtpd"
@@ -78,6 +79,9 @@ FAULTS = {
     "restart": Fault("Restart=always starts the server again", service="Restart=always", cure="Restart=no"),
     "memory": Fault("LimitAS=8000000 is too little for the gate", service="LimitAS=8000000", cure="LimitAS=64M"),
     "killed": Fault("KillMode=mixed ends every running session", resident="KillMode=mixed", cure="KillMode=process"),
+    "forgotten": Fault(
+        "there is no FileDescriptorStoreMax=", resident="FileDescriptorStoreMax=0", cure="FileDescriptorStoreMax=1"
+    ),
     "first": Fault(
         "Nice=-11 without CPUSchedulingResetOnFork=: servers, too", resident="Nice=-11\nCPUSchedulingPolicy=other",
         cure="CPUSchedulingResetOnFork=yes",
