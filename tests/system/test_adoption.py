@@ -72,14 +72,15 @@ def test_the_sessions_count_and_their_end_is_recorded(
         assert load.echoed(sessions) == HELD
     load.wait_for_status(smtp, "0 of 1000 connections", WAIT)
     ends = smtp.journal(f"MESSAGE_ID={ENDED}", f"SOCKGATE_REMOTE_ADDR={load.HOLDER}", f"--since={begin}")
-    assert len({end["SOCKGATE_REMOTE_PORT"] for end in ends}) == HELD == len(ends)
+    assert len({end["SOCKGATE_REMOTE_PORT"] for end in ends}) == HELD  # a gate that is killed may write one twice
     assert all(float(end["SOCKGATE_DURATION"]) > 0 for end in ends)
     if TELLS_STATUS:
-        assert {end.get("SOCKGATE_STATUS") for end in ends} == {"0"}
+        # None where PID 1 reaped it so late that the gate did not wait any more.
+        assert "0" in {end.get("SOCKGATE_STATUS") for end in ends} <= {"0", None}
     output = smtp.run("sockgatectl", "log", "smtp", "--json", f"--source={load.HOLDER}", f"--since={begin}").stdout
     logged = [json.loads(line) for line in output.splitlines()]
     held = [each for each in logged if each["verdict"] == "allow"]
-    assert len(held) == HELD
+    assert len({each["remote_port"] for each in held}) == HELD
     assert all(each["duration"] is not None and not each["open"] for each in held)
 
 
