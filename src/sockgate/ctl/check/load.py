@@ -1,7 +1,7 @@
 """Inspection of the load: whether a gate for each connection is still the right engine for its port."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ...connection.log import ACCEPTED, REFUSED
 from ...core import SystemFailure
@@ -9,7 +9,7 @@ from ...host.host import Host
 from ...host.listening import endpoints
 from ...host.ports import clients_waiting
 from ...journal.history import ids, unit_terms
-from ...journal.reader import Journal, time_of
+from ...journal.reader import Journal, Record, time_of
 from ...journal.senders import GateUnit, Origins, Senders
 from ..console import counted
 from ..gated_service import PER_CONNECTION, RESIDENT, GatedService, gate_command
@@ -40,26 +40,32 @@ def outgrown(gated: GatedService, host: Host) -> Iterator[Fault]:
 def too_many(gated: GatedService, host: Host) -> Iterator[str]:
     """In words, how many connections came in the busiest seconds of the last hour, if those were many."""
     try:
-        most = busiest(of_gated(gated), senders_of(host.search), round(time.time()) * MICROSECONDS)
+        most = busiest(of_gated(gated), lambda: senders_of(host.search), round(time.time()) * MICROSECONDS)
     except SystemFailure:  # this user may not read the journal
         return
     if most > FEW * WINDOW:
         yield f"{most // WINDOW} connections a second came in its busiest {WINDOW} seconds of the last hour"
 
 
-def busiest(gate: GateUnit, senders: Senders, now: int, directory: str | None = None) -> int:
-    """The connections of the WINDOW that had the most, in the last hour before `now`. Raises SystemFailure."""
+def busiest(gate: GateUnit, senders: Callable[[], Senders], now: int, directory: str | None = None) -> int:
+    """The connections of the WINDOW that had the most, in the last hour before `now`. Raises SystemFailure.
+
+    `senders` reads all units of the machine, and is asked only if there are so many records that it matters whose they
+    are.
+    """
     kinds = ids(ACCEPTED, REFUSED)
     journal = Journal([[*kinds, *terms] for terms in unit_terms((gate,))], directory)
-    origins = Origins(senders, directory, (gate,))
-    times: list[int] = []
-    for looked_at, record in enumerate(journal.latest()):
-        at = time_of(record)
-        if looked_at == MOST_LOOKED_AT or at < now - LATELY * MICROSECONDS:
+    records: list[Record] = []
+    for record in journal.latest():
+        if len(records) == MOST_LOOKED_AT or time_of(record) < now - LATELY * MICROSECONDS:
             break
-        if origins.unit_of(record):
-            times.append(at)
-    return most_within(times, WINDOW * MICROSECONDS)
+        records.append(record)
+    span = WINDOW * MICROSECONDS
+    most = most_within(map(time_of, records), span)
+    if most <= FEW * WINDOW:
+        return most
+    origins = Origins(senders(), directory, (gate,))
+    return most_within((time_of(record) for record in records if origins.unit_of(record)), span)
 
 
 def most_within(times: Iterable[int], span: int) -> int:
