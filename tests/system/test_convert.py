@@ -24,6 +24,7 @@ OWN_VARIABLES = re.compile(
     r"|PROTO|TCP6?(LOCAL|REMOTE)\w+|TCPCON\w+|PWD|XINETD_BIND|SHLVL|_|OLDPWD|MAINPID|LC_ALL|TERM)="
 )
 FILES = re.compile(r"^limit files .*\n", re.MULTILINE)
+LEADER = re.compile(r" leader \d")  # xinetd's servers and those of systemd lead a session, those of sockgated a group
 TALKATIVE = ("echo", "discard")  # what one has to say something to
 DIGITS = re.compile(r"\d+")
 
@@ -54,7 +55,7 @@ def normal(answer: str | None, attributes: dict[str, str]) -> str | None:
     lines = [line for line in answer.split("\n") if not OWN_VARIABLES.match(line)]
     if "NAMEINARGS" not in attributes.get("flags", ""):
         lines = [line.replace("words|/opt/probe", "words|probe") for line in lines]
-    text = "\n".join(lines)
+    text = LEADER.sub("", "\n".join(lines))
     return text if "rlimit_files" in attributes else FILES.sub("", text)
 
 
