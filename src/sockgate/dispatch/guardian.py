@@ -15,6 +15,7 @@ killed, or the system is short of processes), the gate goes on, and tries again 
 import _socket
 import ctypes
 import errno
+import gc
 import mmap
 import os
 import signal
@@ -154,6 +155,16 @@ def clone() -> int:
     """A copy of this process that shares its table of descriptors: 0 in the copy, -1 if there is none."""
     number = SYS_CLONE.get(os.uname().machine, -1)
     return int(LIBC.syscall(number, CLONE_FILES | signal.SIGCHLD, None, None, None, None))
+
+
+def share_memory() -> None:
+    """Have the garbage collector leave alone what is in memory now.
+
+    It writes to each object that it looks at. So after its first full round, nothing would be shared with the guardian.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def was_answered(connection: _socket.socket) -> bool:
