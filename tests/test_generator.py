@@ -157,6 +157,33 @@ def test_lines_of_inetd_conf_mean_what_openbsd_inetd_makes_of_them(tmp_path: Pat
     }
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "asks"),
+    [
+        ("etc/default/openbsd-inetd", 'OPTIONS="-E -lq 8"\n', True),
+        ("etc/default/inetd", "OPTIONS=-l\n", True),
+        ("etc/systemd/system/inetd.service", "[Service]\nExecStart=/usr/sbin/inetd -El\n;ExecStart=x\n", True),
+        ("etc/systemd/system/openbsd-inetd.service", "[Service]\nExecStart=/usr/sbin/inetd \\\n  -i -l\n", True),
+        ("etc/systemd/system/inetd.service.d/own.conf", '[Service]\nEnvironment="OPTIONS=-l"\n', True),
+        ("etc/default/openbsd-inetd", "# OPTIONS=-l\nOPTIONS=-E # not -l\n", False),
+        ("etc/systemd/system/inetd.service", "[Service]\nExecStart=-/usr/local/sbin/inetd -E\n; -l\n", False),
+        ("etc/default/xinetd", "INETD_COMPAT=Yes\nXINETD_OPTS=-l\n", False),
+    ],
+)
+def test_where_inetd_asked_hosts_allow_for_every_service_the_gate_does(
+    file: str, text: str, asks: bool, tmp_path: Path
+) -> None:
+    root = tree(tmp_path)
+    (root / file).parent.mkdir(parents=True, exist_ok=True)
+    (root / file).write_text(text)
+    (root / "etc/inetd.conf").write_text(
+        "79 stream tcp nowait nobody /bin/cat cat\n80 stream tcp nowait nobody /usr/sbin/tcpd /bin/cat\n"
+    )
+    assert generate(str(root), str(tmp_path / "out"), HOST) == []
+    assert ("--hosts-access cat" in (tmp_path / "out/port-79@.service").read_text()) is asks
+    assert "--hosts-access cat -- /bin/cat" in (tmp_path / "out/port-80@.service").read_text()
+
+
 def test_rpc_is_refused_by_name_and_the_others_are_served(tmp_path: Path) -> None:
     root = tree(tmp_path)
     (root / "etc/inetd.conf").write_text(

@@ -16,6 +16,7 @@ from ..units.search import UnitSearch
 from ..units.writer import format_unit
 from . import inetd, xinetd
 from .conflicts import MASKED, lines, origin_of, vendor_drop_ins
+from .inetd.daemon_options import asked_hosts_allow
 from .obstacles import SUFFIX, Surroundings
 from .outcomes import blocked, entry_of
 from .report import Outcome, Report
@@ -111,7 +112,7 @@ def live_services(root: str, host: Host) -> Conversion:
 def read(root: str, host: Host, report: Report) -> Iterator[Service]:
     yield from xinetd.read_system(root, host, report, with_inetd=True)
     files = [path for name in INETD_FILES if os.path.exists(path := os.path.join(root, name))]
-    yield from inetd.read(files, replace(host, inetd=OPENBSD, wraps=False), report)
+    yield from inetd.read(files, replace(host, inetd=OPENBSD, wraps=asked_hosts_allow(root)), report)
 
 
 def other_super_server(root: str, host: Host) -> bool:
