@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert.live import is_generated, live_services, write_units
+from sockgate.convert.report import Report
+from sockgate.convert.result import Conversion
+from sockgate.core import SystemFailure
 from sockgate.ctl import sync
-from sockgate.ctl.served import Served, loaded, planned, record, recorded
+from sockgate.ctl.served import Record, Served, Services, loaded, planned, record, recorded
 from sockgate.ctl.sync import compare
 from sockgate.host.host import Host
 
@@ -80,6 +83,70 @@ def test_the_plan_is_what_the_generator_writes_and_a_line_above_changes_nothing(
     assert planned(live_services(str(tmp_path), HOST)) == services
     record(services, ["a complaint"], str(tmp_path / "record"))
     assert recorded(str(tmp_path / "record")) == (services, ("a complaint",))
+
+
+class Systemd:
+    """In place of systemctl: some of its verbs fail for some units, "" for all of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, before: Services, now: Services) -> None:
+        self.record = Record(before, ())
+        self.states = {unit: "active" for name, one in before.items() for unit in sync.units_of(name, one)}
+        self.broken: dict[str, str] = {}  # by the verb
+        self.done: list[str] = []
+        monkeypatch.setattr(sync, "is_generated", lambda _: False)
+        monkeypatch.setattr(sync, "live_services", lambda *_: Conversion((), Report()))
+        monkeypatch.setattr(sync, "planned", lambda _: now)
+        monkeypatch.setattr(sync, "loaded", lambda: self.record.services)
+        monkeypatch.setattr(sync, "recorded", lambda: self.record)
+        monkeypatch.setattr(sync, "record", lambda *words: setattr(self, "record", Record(*words)))
+        monkeypatch.setattr(sync, "note_leaving", lambda *_: None)
+        monkeypatch.setattr(sync, "systemctl", self.systemctl)
+
+    def systemctl(self, verb: str, *words: str) -> str:
+        units = [word for word in words if not word.startswith("-")]
+        if verb == "show":
+            return "\n\n".join(f"Id={unit}\nActiveState={self.states.get(unit, 'inactive')}\n" for unit in units)
+        self.done.append(" ".join([verb, *units]))
+        broken = self.broken.get(verb)
+        for unit in units:
+            self.states[unit] = "inactive" if verb == "stop" else "failed" if unit == broken else "active"
+        if broken == "" or broken in units:
+            raise SystemFailure(f"systemctl {verb}: no")
+        return ""
+
+
+def test_a_gate_that_cannot_be_restarted_costs_no_socket_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = {"a.socket": GATE._replace(text=GATE.text.replace("cat", "tac")), "b.socket": other(PLAIN)}
+    systemd = Systemd(monkeypatch, {"a.socket": GATE, "b.socket": PLAIN}, now)
+    systemd.broken = {"try-restart": "a.service"}
+    assert sync.one_round() == ["unable to start a.service (systemctl status a.service)"]
+    assert systemd.done == ["stop b.socket", "daemon-reload", "start b.socket", "try-restart a.service"]
+    assert systemd.record.services == {"a.socket": GATE, "b.socket": now["b.socket"]}
+    systemd.broken, systemd.done = {}, []
+    assert sync.one_round() == []
+    assert systemd.done == ["daemon-reload", "try-restart a.service"]
+    assert systemd.record.services == now
+
+
+def test_a_socket_that_cannot_be_started_is_not_taken_for_one_that_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    systemd = Systemd(monkeypatch, {"a.socket": PLAIN}, {"a.socket": other(PLAIN), "b.socket": PLAIN})
+    systemd.broken = {"start": "a.socket"}
+    assert sync.one_round() == ["unable to start a.socket (systemctl status a.socket)"]
+    assert systemd.record.services == {"b.socket": PLAIN}
+
+
+@pytest.mark.parametrize("verb", ["stop", "daemon-reload"])
+def test_if_systemd_cannot_be_reloaded_the_old_sockets_listen_again(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {"a.socket": PLAIN, "b.socket": PLAIN}
+    systemd = Systemd(monkeypatch, before, {"a.socket": other(PLAIN), "c.socket": PLAIN})
+    systemd.broken = {verb: ""}
+    assert sync.one_round() == [f"systemctl {verb}: no"]
+    assert systemd.done[-1] == "start a.socket"
+    assert systemd.states == {"a.socket": "active", "b.socket": "inactive"}
+    assert systemd.record.services == before
+    systemd.broken, systemd.done = {}, []
+    assert sync.one_round() == []
+    assert systemd.done == ["stop a.socket", "daemon-reload", "start a.socket c.socket"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '[{"a": 1}, []]', '[{"a": ["b"]}, []]', "null", "[[], []]", "[{}, 1]"])

@@ -20,7 +20,7 @@ from ..convert.conflicts import lines
 from ..convert.live import FILES, LEAVING, complaints, is_generated, live_host, live_services
 from ..convert.report import Report
 from ..convert.result import Conversion
-from ..core import SystemFailure
+from ..core import GateError, SystemFailure
 from ..host.systemctl import Properties, parse_properties, systemctl
 from .served import Served, Services, loaded, planned, record, recorded
 
@@ -98,7 +98,7 @@ def left_to_dpkg() -> bool:
 
 
 def synchronize() -> int:
-    """Once, and again if a file changed meanwhile. Returns 1 if a socket could not be started."""
+    """Once, and again if a file changed meanwhile. Returns 1 if something failed."""
     failures: list[str] = []
     for _ in range(MOST_ROUNDS):
         before = stamps()
@@ -122,7 +122,7 @@ def stamps() -> list[tuple[int, int]]:
 
 
 def one_round() -> list[str]:
-    """Returns one message for each socket that could not be started."""
+    """Returns one message for each failure."""
     conversion = live_services("/", live_host()) if is_generated("/") else Conversion((), Report())
     told = complaints(conversion.report)
     for complaint in told:
@@ -130,17 +130,21 @@ def one_round() -> list[str]:
     now, present, last = planned(conversion), loaded(), recorded()
     before = {**present, **last.services}
     change = compare(before, now, states({**before, **now}), last.services)
-    stop(change)
-    if present != now:
-        note_leaving([name for name in before if name not in now], now)
-        systemctl("daemon-reload")
-    else:  # then the generator does not say it
+    try:
+        stop(change)
+        if present != now:
+            note_leaving([name for name in before if name not in now], now)
+            systemctl("daemon-reload")
+    except GateError as error:  # the record of last time stays: the next call does it all again
+        failed = tried("start", [name for name in change.stop if name in change.changed], "active")
+        return [str(error), *map(unable_to_start, failed)]
+    if present == now:  # then the generator does not say it
         for complaint in told:
             if complaint not in last.complaints:
                 log(complaint)
-    failures = start(change)
-    record(now, told)
-    return failures
+    failed = start(change)
+    record(served(before, now, failed), told)
+    return [*map(unable_to_start, failed)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,22 +222,36 @@ def note_leaving(gone: list[str], now: Services) -> None:
 
 
 def start(change: Change) -> list[str]:
-    """Start the sockets. One that cannot be started costs no other."""
-    failed: list[str] = []
-    if change.gates:
-        systemctl("try-restart", "--", *change.gates)
-    if change.start:
-        try:
-            systemctl("start", "--", *change.start)
-        except SystemFailure:
-            failed = [name for name, state in states_of(change.start).items() if state != "active"]
+    """Start the sockets, then restart the gates. Returns the units that failed: they cost no other."""
+    failed = tried("start", change.start, "active")
+    failed += tried("try-restart", change.gates, "active", "inactive")
     tell("restarted", (name for name in change.start if name in change.changed and name not in failed))
     tell("started", (name for name in change.start if name not in change.changed and name not in failed))
-    return [f"unable to start {name} (systemctl status {name})" for name in failed]
+    return failed
 
 
-def states_of(sockets: Iterable[str]) -> dict[str, str]:
-    return states({name: Served("", "", "") for name in sockets})
+def tried(verb: str, units: list[str], *good: str) -> list[str]:
+    """Returns the units that this left in none of the good states."""
+    try:
+        if units:
+            systemctl(verb, "--", *units)
+    except SystemFailure:
+        return [name for name, state in states_of(units).items() if state not in good]
+    return []
+
+
+def unable_to_start(unit: str) -> str:
+    return f"unable to start {unit} (systemctl status {unit})"
+
+
+def served(before: Services, now: Services, failed: list[str]) -> Services:
+    """What is served now. The next call takes a socket that failed for a new one, a failed gate for a changed one."""
+    started = {name: one for name, one in now.items() if name not in failed}
+    return {name: before[name] if one.service in failed else one for name, one in started.items()}
+
+
+def states_of(units: Iterable[str]) -> dict[str, str]:
+    return states({name: Served("", "", "") for name in units})
 
 
 def tell(verb: str, names: Iterable[str]) -> None:
