@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from sockgate.dispatch.servers.start_servers import ServerStarter
@@ -19,11 +20,11 @@ STUBBORN = ("/bin/sh", "-c", "trap '' TERM; echo in; while :; do sleep 1; done")
 def test_a_session_that_lasts_too_long_is_ended_and_the_log_says_why(gated: Start) -> None:
     one = gated("--session-timeout", "1", *ECHO)
     begin = time.monotonic()
-    with one.connect() as client:
-        while time.monotonic() - begin < 0.8:  # it is not idle
+    with one.connect() as client, suppress(ConnectionError):
+        answer = b"x"
+        while answer:  # it is not idle
             client.sendall(b"x")
-            assert client.recv(100) == b"x"
-        assert everything_from(client) == b""
+            answer = client.recv(100)
     assert time.monotonic() - begin >= 1
     assert one.wait_for("ended ")[0].endswith("s: signal 15 (--session-timeout 1)")
 
@@ -61,16 +62,16 @@ def test_a_session_in_which_nothing_is_said_is_ended(gated: Start) -> None:
 
 
 def test_a_session_in_which_one_side_speaks_is_not_idle(gated: Start) -> None:
-    speaker = ("/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.4; done")
-    one = gated("--idle-timeout", "2", *speaker)
+    speaker = ("/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.7; done")
+    one = gated("--idle-timeout", "4", *speaker)
     with one.connect() as client:
         assert everything_from(client) == b"1\n2\n3\n4\n5\n6\n7\n8\n"
     assert one.wait_for("ended ")[0].endswith("s: status 0")
-    listener = gated("--idle-timeout", "2", "/bin/sh", "-c", "cat > /dev/null")
+    listener = gated("--idle-timeout", "4", "/bin/sh", "-c", "cat > /dev/null")
     with listener.connect() as client:
         for _ in range(8):
             client.sendall(b"x")
-            time.sleep(0.4)
+            time.sleep(0.7)
     assert listener.wait_for("ended ")[0].endswith("s: status 0")
 
 
