@@ -31,7 +31,6 @@ def in_service(command: Command, *, waits_for_reload: bool) -> Iterator[Directiv
     yield Directive("Restart", "on-failure")
     yield Directive("RestartPreventExitStatus", ENDED_WITHOUT_SOCKET)
     yield Directive("SuccessExitStatus", ENDED_WITHOUT_SOCKET)
-    yield Directive("FileDescriptorStoreMax", 1)  # the table of sessions, for the next gate
     yield Directive("KillMode", "process")
     yield Directive("OOMPolicy", "continue")
     yield Directive("FileDescriptorStoreMax", 1)  # the table of sessions, for the next gate
