@@ -167,12 +167,14 @@ class AskingChildren:
         else:
             child.excess = excess = self._excess(session, decode_peer(message) or session.peer)
             if not child.answer(encode_refusal(excess) if excess else str(session.number)):
-                if excess and session.pid:  # without an answer the child would become the server
+                if excess and session.pid and not session.over:  # without an answer the child would become the server
                     os.kill(session.pid, signal.SIGKILL)
                 child.hang_up()
 
     def _excess(self, session: Session, peer: Peer) -> Verdict | None:
         """Count the client of this session, which is known now. Returns the refusal if a limit forbids it."""
+        if session.over:
+            return None
         excess = self._sessions.excess(peer)
         if excess:
             return excess
