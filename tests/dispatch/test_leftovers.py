@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import end, wait_until
 from tests.dispatch.manager import Manager
@@ -33,6 +35,18 @@ def test_what_ignores_sigterm_is_killed(gated: Start) -> None:
     one = gated("--leftovers", "end", *STUBBORN, code=IMPATIENT)
     left = int(one.talk())
     wait_until(lambda: not runs(left), one.log)
+
+
+@pytest.mark.parametrize("starts", ["sleep 1000 &", "setsid sleep 1000 &"])
+def test_an_orphan_of_a_session_lives_as_long_as_the_session(gated: Start, starts: str) -> None:
+    one = gated("--leftovers", "end", "/bin/sh", "-c", f"({starts} echo $!) 2>&1; read -r line", code=IMPATIENT)
+    with one.connect() as client:
+        orphan = int(client.recv(100))
+        wait_until(lambda: orphan in one.children(), one.log)  # its new parent is the gate
+        one.talk(say=b"\n")  # its own orphan is ended, and that takes longest
+        wait_until(lambda: len(one.children()) == 2, one.log)
+        assert runs(orphan)
+    wait_until(lambda: not runs(orphan), one.log)
 
 
 def test_what_is_kept_is_told_of_once(gated: Start) -> None:

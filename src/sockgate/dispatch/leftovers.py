@@ -2,6 +2,9 @@
 
 The gate makes itself the new parent of such processes (PR_SET_CHILD_SUBREAPER in prctl(2)), also of those that have
 left the process group of their server. So they are its children that are neither a server nor the guardian.
+
+But the orphans of a server that still runs become its children, too. They belong to the session: they are in the
+process group of the server, or have its client in their environment.
 """
 
 import os
@@ -11,8 +14,9 @@ from time import monotonic
 
 from ..connection.log import WARNING, clean
 from .guardian import LIBC, Guardian
+from .processes import environment_of
 from .records.records import Records
-from .sessions import Sessions
+from .sessions import Session, Sessions
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 # Since a process was first seen without its server: what is over sooner is not told of.
@@ -63,7 +67,29 @@ class Leftovers:
                 children = set(map(int, file.read().split()))
         except OSError:
             return set()
-        return children - {session.pid for session in self._sessions.running()} - {self._guardian.pid}
+        running = {session.pid: client_of(session) for session in self._sessions.running()}
+        clients = set(running.values())
+        orphans = children - running.keys() - {self._guardian.pid}
+        return {pid for pid in orphans if group_of(pid) not in running and clients.isdisjoint(clients_named_in(pid))}
+
+
+def client_of(session: Session) -> tuple[bytes, bytes]:
+    return (session.peer.remote_ip or "").encode(), str(session.peer.remote_port).encode()
+
+
+def clients_named_in(pid: int) -> list[tuple[bytes, bytes]]:
+    """The client in the environment of this process, if there is one and we may see it."""
+    variables = dict(word.partition(b"=")[::2] for word in environment_of(pid))
+    address = variables.get(b"TCPREMOTEIP")
+    return [(address, variables.get(b"TCPREMOTEPORT", b""))] if address else []
+
+
+def group_of(pid: int) -> int:
+    """The process group; 0 if the process is gone."""
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 def name_of(pid: int) -> str:
