@@ -39,6 +39,7 @@ def switch(machine: Machine, engine: str, *names: str) -> None:
     machine.systemctl("daemon-reload")
     for name in names:
         if machine.systemctl("is-active", f"{name}.socket", check=False).stdout == "active\n":
+            machine.systemctl("reset-failed", f"{name}.socket")  # else systemd allows few starts in ten seconds
             machine.systemctl("restart", f"{name}.socket")
 
 
