@@ -1,6 +1,7 @@
 """`make deb`: what is in the package, and what lintian says about it."""
 
 import gzip
+import re
 import subprocess
 import sys
 import tempfile
@@ -174,3 +175,42 @@ def test_what_changes_for_an_administrator_is_shown_at_an_upgrade_and_nothing_el
     assert "Three" not in shown
     (tmp_path / "CHANGELOG.md").write_text(CHANGES.replace("### Changed", "### Security"))
     assert subprocess.check_output([*program, "0.2.0", "a <a@b.example>", "0"], text=True) == ""
+
+
+def run_script(name: str, argument: str, root: Path) -> None:
+    """A script of the package, with the /etc and /usr/sbin of a folder and no program but those that it cannot miss."""
+    programs = root / "bin"
+    programs.mkdir(exist_ok=True)
+    for program in ("cat", "chmod", "rm", "sha256sum"):
+        if not (programs / program).exists():
+            (programs / program).symlink_to(f"/usr/bin/{program}")
+    text = (Path(__file__).parents[2] / "src/debian" / f"sockgate-inetd.{name}").read_text()
+    text = re.sub("(?<!# )(/etc/|/usr/sbin/)", rf"{root}\1", text)  # not in the text of inetd.conf itself
+    subprocess.run(["/bin/sh", "-c", text, name, argument], env={"PATH": str(programs)}, check=True)
+
+
+@pytest.mark.parametrize(
+    ("added", "other", "stays"),
+    [
+        ("", "", False),
+        ("79 stream tcp nowait nobody /bin/cat cat\n", "", True),
+        ("#<off># 79 stream tcp nowait nobody /bin/cat cat\n", "", True),
+        ("# 79 stream tcp nowait nobody /bin/cat cat\n", "", True),
+        ("# of the administrator\n", "", True),
+        *(("", program, True) for program in ("inetd", "inetutils-inetd", "xinetd", "rlinetd")),
+    ],
+)
+def test_a_purge_removes_inetd_conf_only_as_it_came_and_if_no_other_inetd_reads_it(
+    added: str, other: str, stays: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    run_script("preinst", "install", tmp_path)
+    file = tmp_path / "etc/inetd.conf"
+    file.write_text(file.read_text() + added)
+    if other:
+        (tmp_path / "usr/sbin" / other).touch(mode=0o755)
+    run_script("postrm", "remove", tmp_path)
+    assert file.exists()
+    run_script("postrm", "purge", tmp_path)
+    assert file.exists() is stays
