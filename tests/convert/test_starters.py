@@ -342,6 +342,26 @@ def test_rules_of_s6_by_name(tmp_path: Path) -> None:
     assert rules(convert(tmp_path, line.format("-H"))) == ["10.0.0.1:allow", ":deny"]
 
 
+def test_an_allow_of_s6_that_leads_nowhere_allows_nobody(tmp_path: Path) -> None:
+    write(tmp_path / "rules", {"ip4/10.0.0.1_32/deny": "", "ip4/10.0.0.2_32/nothing": "", "ip4/10.0.0.3_32/allow": ""})
+    for key in ("10.0.0.1_32", "10.0.0.2_32"):
+        (tmp_path / f"rules/ip4/{key}/allow").symlink_to("gone")
+    conversion = convert(tmp_path, "s6-tcpserver 0.0.0.0 25 s6-tcpserver-access -H -i rules /bin/cat")
+    assert rules(conversion) == ["10.0.0.1:deny", "10.0.0.3:allow", ":deny"]
+
+
+def test_an_allow_of_s6_that_not_everyone_can_read_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "rules", {"ip4/10.0.0.0_8/allow": "", "ip4/0.0.0.0_0/deny": ""})
+    allow = tmp_path / "rules/ip4/10.0.0.0_8/allow"
+    allow.chmod(0o640)
+    ((_, text),) = refusals(convert(tmp_path, "s6-tcpserver 0.0.0.0 25 s6-tcpserver-access -H -i rules /bin/cat"))
+    assert text.endswith(f"{allow} is an allow only if s6-tcpserver-access can read it, and not everyone can")
+    allow.unlink()
+    allow.symlink_to("allow")
+    ((_, text),) = refusals(convert(tmp_path, "s6-tcpserver 0.0.0.0 25 s6-tcpserver-access -H -i rules /bin/cat"))
+    assert "unable to read it: Too many levels of symbolic links" in text
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import stat
 from collections.abc import Iterator
 
 from ...core import GateError
@@ -111,13 +112,24 @@ def of_folder(path: str) -> dict[str, Action]:
 
 def action_of(folder: str) -> Action | None:
     """What a rule's folder says; None if it decides nothing, and a wider rule does."""
-    if not os.path.lexists(f"{folder}/allow"):
+    if not is_allow(f"{folder}/allow"):
         return (False, {}) if os.path.lexists(f"{folder}/deny") else None
     if os.path.exists(f"{folder}/exec") and os.path.getsize(f"{folder}/exec"):
         raise NoEqual(f"{folder}/exec starts another program, and no rule does")
     env = f"{folder}/env"
     names = sorted(os.listdir(env)) if os.path.isdir(env) else []
     return True, {name: value_in(f"{env}/{name}") for name in names}
+
+
+def is_allow(path: str) -> bool:
+    """Whether s6 takes it for an allow: its user can read it (access(2)). Raises NoEqual if that is not clear."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):  # or a link that leads nowhere
+        return False
+    if not mode & stat.S_IROTH:
+        raise NoEqual(f"{path} is an allow only if s6-tcpserver-access can read it, and not everyone can")
+    return True
 
 
 def value_in(path: str) -> str | None:
