@@ -142,6 +142,10 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
         (f"{SOCAT} EXEC:/bin/cat,chroot=/x", "chroot=/x", "what this does is not known here"),
         (f"{SOCAT},range=nonsense EXEC:/bin/cat", "range=nonsense", "'nonsense' is no range of addresses that is known "
          "here"),
+        *((f"{SOCAT},range={text} EXEC:/bin/cat", f"range={text}", f"{text!r} is no range of addresses that is known "
+           "here")
+          for text in ("10.0.0.0:0.255.255.255", "10.0.0.0/0.255.255.255", "10.0.0.0/255.0.0.0", "10.0.0.0/010",
+                       "10.0.0.0:8")),
         (f"{SOCAT},max-children=0 EXEC:/bin/cat", "max-children=0", "'0' is no number of clients"),
         (f"socat -u {SOCAT[6:]} EXEC:/bin/cat", "-u", "the client could send only, and could read what the server says "
          "now"),
@@ -156,6 +160,9 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
          "network: only addresses and networks are converted, no names and no ranges"),
         (f"{NCAT_LINE} --allow 10.1-2.0.1 25", "--allow", "'10.1-2.0.1' does not appear to be an IPv4 or IPv6 "
          "network: only addresses and networks are converted, no names and no ranges"),
+        *((f"{NCAT_LINE} --allow 10.0.0.0/{mask} 25", "--allow", f"'10.0.0.0/{mask}' has no valid prefix length: only "
+           "addresses and networks are converted, no names and no ranges")
+          for mask in ("255.0.0.0", "0.255.255.255")),
         (f"{NCAT_LINE} --allow 10.0.0.1 --deny 10.0.0.0/8 25", "--allow --deny", "no client may come in"),
     ],
 )  # fmt: skip
@@ -324,6 +331,7 @@ def test_networks_and_names_together_are_refused(tmp_path: Path) -> None:
 S6_RULES = {
     "ip4/10.0.0.0_8/allow": "", "ip4/10.0.0.0_8/env/A": "b  \nnot read", "ip4/10.1.2.3_32/deny": "",
     "ip4/0.0.0.0_0/nothing": "", "ip6/fd00::_8/allow": "", "ip4/10.0.0.1_8/allow": "",
+    "ip4/10.0.0.0_0.255.255.255/allow": "", "ip4/172.0.0.0_255.0.0.0/allow": "", "ip4/11.0.0.0_08/allow": "",
 }  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """s6-tcpserver-access behind s6-tcpserver: its look-ups and its rules (s6-accessrules-cdb-from-fs(8))."""
 
-import ipaddress
 import os
 import stat
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 from ...core import GateError
 from ...rulefile.reader import records
 from ..input_files import Unreadable, read_text
+from ..networks import network_of
 from ..outcomes import Answer, approximated, blocked, translated
 from ..rules_text import quoted_variable
 from .peeling import BadLink, Chain, Result, Stays, flags_of
@@ -207,7 +207,7 @@ def addresses_of(key: str, *, names: bool) -> list[str]:
         return ["="] if text == ANY_NAME else [f"={text.lower()}", f"=.{text.lower()}"]
     address, _, length = text.rpartition("_")
     try:
-        network = ipaddress.ip_network(f"{address}/{length}")
+        network = network_of(f"{address}/{length}")
     except ValueError:
         return []  # with bits behind the mask: s6 never asks for such a key
     if network.version != ADDRESSES[kind] or str(network.network_address) != address:

@@ -4,6 +4,7 @@ import ipaddress
 
 from ..chain.peeling import BadLink
 from ..input_files import Unreadable, read_text
+from ..networks import Network, network_of
 from ..outcomes import Answer, approximated, blocked, by_engine, translated
 from .options import Handlers, Listener, Options, is_number, refuses, says, silent
 
@@ -158,9 +159,6 @@ def closing_limit(listener: Listener, text: str) -> Answer:
     )
 
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
 def networks(entries: list[str]) -> list[Network]:
     """The networks of a list. Raises ValueError for an entry that is none."""
     found = list(map(network, entries))
@@ -175,7 +173,7 @@ def network(entry: str) -> Network:
         known = [octet for octet in octets if octet != "*"]
         if octets[: len(known)] == known:
             return ipaddress.ip_network(".".join([*known, *"0000"][:OCTETS]) + f"/{8 * len(known)}")
-    return ipaddress.ip_network(entry, strict=False)
+    return network_of(entry)
 
 
 def without(network: Network, denied: list[Network]) -> list[Network]:

@@ -1,10 +1,10 @@
 """A command line of socat: `socat TCP-LISTEN:PORT,fork,... EXEC:...`, as socat 1.7.4 and 1.8 read it."""
 
-import ipaddress
 import re
 
 from ..chain.identity import known_account
 from ..chain.peeling import BadLink
+from ..networks import network_of
 from ..outcomes import Answer, approximated, blocked, translated
 from ..starters import LISTENING
 from .options import (
@@ -105,10 +105,11 @@ def ipv6_only(listener: Listener, value: str) -> Answer | None:
 def in_range(listener: Listener, value: str) -> Answer:
     """range=ADDRESS/BITS, ADDRESS:MASK, [ADDRESS]/BITS. Host bits do not count."""
     text = re.sub(r"^\[(.*)\]", r"\1", value)
+    by_mask = listener.family != "6" and "/" not in text
     if listener.family != "6":
         text = text.replace(":", "/")
     try:
-        network = str(ipaddress.ip_network(text, strict=False))
+        network = str(network_of(text, by_mask=by_mask))
     except ValueError:
         return blocked(f"{value!r} is no range of addresses that is known here")
     if any(option == "--allow" for option, _ in listener.chain.gate):
