@@ -5,6 +5,7 @@ The tests of one machine are in this order. No test calls sockgatectl before a c
 
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,6 +149,18 @@ def test_a_line_that_is_written_by_hand_is_served_too(machine: Machine) -> None:
     machine.wait_for(lambda: "another" in answer(machine, 7777), "the path unit", 120)
     machine.shell("sed -i /^7777/d /etc/inetd.conf")
     machine.wait_for(lambda: is_refused(machine, 7777), "the path unit", 120)
+
+
+def test_a_file_from_the_future_does_not_start_the_service_again_and_again(machine: Machine) -> None:
+    machine.shell("echo '7778 stream tcp nowait nobody /bin/echo echo tomorrow' >> /etc/inetd.conf")
+    machine.shell("touch --date=tomorrow /etc/inetd.conf")
+    machine.wait_for(lambda: "tomorrow" in answer(machine, 7778), "the path unit", 120)
+    time.sleep(3)
+    start = machine.systemctl("show", "--property=InvocationID", "sockgate-inetd.service").stdout
+    time.sleep(3)
+    assert machine.systemctl("show", "--property=InvocationID", "sockgate-inetd.service").stdout == start
+    machine.shell("sed -i /^7778/d /etc/inetd.conf")
+    machine.wait_for(lambda: is_refused(machine, 7778), "the path unit", 120)
 
 
 def test_sync_leaves_alone_what_did_not_change(machine: Machine) -> None:

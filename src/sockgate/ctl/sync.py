@@ -5,7 +5,6 @@ are left alone. Nothing is done in a chroot, without systemd, or if policy-rc.d 
 """
 
 import argparse
-import contextlib
 import fcntl
 import os
 import struct
@@ -25,7 +24,6 @@ from ..host.systemctl import Properties, parse_properties, systemctl
 from .served import Served, Services, loaded, planned, record, recorded
 
 LOCK = "/run/sockgate/sync.lock"
-BEGIN, AGAIN = "/run/sockgate/read", "/run/sockgate/changed"  # sockgate-inetd.service names them, too
 POLICY, FORBIDDEN = "/usr/sbin/policy-rc.d", 101
 TRIGGER = "sockgate-inetd"  # of dpkg, and the name of the init script
 DPKG_LOCK = "/var/lib/dpkg/lock"
@@ -42,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not os.path.isdir("/run/systemd/system") or in_chroot():
         return told("systemd does not run this system: nothing is done")
-    note_begin()
+    os.makedirs(os.path.dirname(LOCK), exist_ok=True)
     if arguments.after_dpkg and dpkg_runs() and left_to_dpkg():
         return told("dpkg runs, and does this at its end")
     if is_forbidden():
@@ -50,15 +48,6 @@ def run(arguments: argparse.Namespace) -> int:
     with open(LOCK, "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return synchronize()
-
-
-def note_begin() -> None:
-    """For sockgate-inetd.service, which does this once more if a file is newer then."""
-    os.makedirs(os.path.dirname(BEGIN), exist_ok=True)
-    with open(BEGIN, "w", encoding="ascii"):
-        os.utime(BEGIN)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(AGAIN)
 
 
 def told(message: str) -> int:
