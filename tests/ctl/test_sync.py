@@ -1,5 +1,6 @@
 """sockgatectl sync: what it would do, and where it does nothing. tests/system/test_superserver.py runs it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,15 @@ def test_the_plan_is_what_the_generator_writes_and_a_line_above_changes_nothing(
     assert planned(live_services(str(tmp_path), HOST)) == services
     record(services, ["a complaint"], str(tmp_path / "record"))
     assert recorded(str(tmp_path / "record")) == (services, ("a complaint",))
+
+
+def test_an_edit_in_place_of_a_file_in_a_folder_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "FILES", (str(tmp_path / "missing"), str(tmp_path)))
+    (tmp_path / "service").write_text("")
+    before = sync.stamps()
+    assert sync.stamps() == before
+    os.utime(tmp_path / "service", (1, 1))
+    assert sync.stamps() != before
 
 
 class Systemd:

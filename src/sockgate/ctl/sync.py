@@ -6,6 +6,7 @@ are left alone. Nothing is done in a chroot, without systemd, or if policy-rc.d 
 
 import argparse
 import fcntl
+import glob
 import os
 import struct
 import subprocess
@@ -100,8 +101,9 @@ def synchronize() -> int:
 
 
 def stamps() -> list[tuple[int, int]]:
+    """Of all files: one in a folder may be edited in place."""
     found = []
-    for path in FILES:
+    for path in (each for name in FILES for each in (name, *sorted(glob.glob(f"{name}/*")))):
         try:
             status = os.stat(path)
         except OSError:
