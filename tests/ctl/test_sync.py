@@ -159,6 +159,16 @@ def test_if_systemd_cannot_be_reloaded_the_old_sockets_listen_again(verb: str, m
     assert systemd.done == ["stop a.socket", "daemon-reload", "start a.socket c.socket"]
 
 
+def test_without_the_right_to_write_it_says_so_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "LOCK", str(tmp_path / "file/sync.lock"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemFailure, match=r"^unable to write '/.*/file/sync\.lock': File exists$"):
+        sync.open_lock()
+    monkeypatch.setattr(sync, "LOCK", "/proc/sync.lock")
+    with pytest.raises(SystemFailure, match=r"^unable to write '/proc/sync\.lock': No such file or directory$"):
+        sync.open_lock()
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '[{"a": 1}, []]', '[{"a": ["b"]}, []]', "null", "[[], []]", "[{}, 1]"])
 def test_a_record_that_is_broken_is_empty(text: str, tmp_path: Path) -> None:
     (tmp_path / "record").write_text(text)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TextIO
 
 from ..atomic_write import write_atomically
 from ..convert.complaints import log
@@ -41,14 +42,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not os.path.isdir("/run/systemd/system") or in_chroot():
         return told("systemd does not run this system: nothing is done")
-    os.makedirs(os.path.dirname(LOCK), exist_ok=True)
     if arguments.after_dpkg and dpkg_runs() and left_to_dpkg():
         return told("dpkg runs, and does this at its end")
     if is_forbidden():
         return told(f"{POLICY} forbids it: nothing is done")
-    with open(LOCK, "w", encoding="ascii") as lock:
+    with open_lock() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return synchronize()
+
+
+def open_lock() -> TextIO:
+    try:
+        os.makedirs(os.path.dirname(LOCK), exist_ok=True)
+        return open(LOCK, "w", encoding="ascii")
+    except OSError as error:
+        raise SystemFailure(f"unable to write {LOCK!r}: {error.strerror}") from None
 
 
 def told(message: str) -> int:
