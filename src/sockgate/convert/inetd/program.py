@@ -93,10 +93,9 @@ def tcpd(line: Line, links: Chain, daemon: str, kind: str, waits: bool) -> str:
     """Replace tcpd: the gate reads hosts.allow itself, and starts the server that stands behind tcpd."""
     if kind == STREAM and waits:
         line.answer("tcpd", blocked("nothing can ask hosts.allow for the connections that a server with wait accepts"))
+    if line.host.wraps and not daemon.startswith("/"):
+        line.answer("tcpd", blocked(f"inetd -l starts {daemon!r} itself and does not find it: give its whole path"))
     path = daemon if daemon.startswith("/") else f"/usr/sbin/{daemon}"
-    if line.host.wraps and path != daemon:
-        text = f"inetd -l started {daemon!r} itself and did not find it; now {path} is started"
-        line.answer("tcpd", approximated(text))
     named = path.rpartition("/")[2]
     line.answer("tcpd", asked_for(line.host, named, "in place of tcpd", links.option("--hosts-access", named)))
     return path
