@@ -5,6 +5,7 @@ courieresmtpd answers behind smtp.socket, once through sockgate and once through
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -118,12 +119,18 @@ def test_relay_rules_follow_the_client_behind_haproxy(gate: Machine, way: str, f
     assert inside == [220, 250, 250, *RELAYED, 221]
     assert outside == [220, 250, 250, *NOT_RELAYED, 221]
     relay = f": relay ({NETWORKS[family]})"
-    accepted = [
-        message for message in records_of(gate, INSIDER[family]) if "accepted" in message and f":{port} via" in message
-    ]
-    assert accepted
-    assert all(relay in message for message in accepted)
+
+    def accepted() -> list[str]:
+        messages = records_of(gate, INSIDER[family])
+        return [message for message in messages if "accepted" in message and f":{port} via" in message]
+
+    gate.wait_for(lambda: bool(accepted()), "the record of the client")
+    assert all(relay in message for message in accepted())
     assert not any(relay in message for message in records_of(gate, OUTSIDER[family]))
+
+
+def is_recorded(gate: Machine, address: str, text: str) -> bool:
+    return any(text in record for record in records_of(gate, address))
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -195,7 +202,7 @@ def test_relay_rules_follow_the_client_that_swaks_conveys(gate: Machine, version
         (reply,) = [after for line, after in pairwise(lines) if line.startswith(" -> RCPT TO")]
         assert answer in reply
         conveyed = f"accepted {endpoint(source[family], 4711)} on {endpoint(FRONT[family], 25)} via {PROXY}:"
-        assert any(conveyed in message for message in records_of(gate, source[family]))
+        gate.wait_for(partial(is_recorded, gate, source[family], conveyed), conveyed)
 
 
 def test_a_header_may_come_one_byte_each_100_ms_and_its_last_one_with_a_command(gate: Machine) -> None:
