@@ -66,8 +66,9 @@ class BufferedLog(Log):
         return self._journal is not None
 
     @property
-    def waiting(self) -> bool:
-        return bool(self._waiting.records or self._lines.records)
+    def waiting(self) -> int:
+        """How many records have not been taken yet."""
+        return len(self._waiting.records) + len(self._lines.records)
 
     @property
     def entered(self) -> int:
@@ -77,7 +78,7 @@ class BufferedLog(Log):
     @property
     def taken(self) -> int:
         """How many of them have been taken."""
-        return self.entered - len(self._waiting.records) - len(self._lines.records)
+        return self.entered - self.waiting
 
     def send(self) -> None:
         """Send the waiting records, as far as they are taken now."""

@@ -106,7 +106,8 @@ class Records:
             self.event(WARNING, GATE_READ, f"the rules in force: {len(warnings) - MOST_WARNINGS} more such lines")
 
     @property
-    def waiting(self) -> bool:
+    def waiting(self) -> int:
+        """How many records are still to be sent."""
         return self._log.waiting
 
     @property
