@@ -2,12 +2,17 @@
 
 import os
 import signal
+import socket
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from sockgate.dispatch.guardian import Guardian, was_answered
+from sockgate.dispatch.lifetimes import KeptConnections
 from sockgate.dispatch.servers.start_servers import ServerStarter
+from sockgate.dispatch.sessions import Session
 from tests.connection.launch import everything_from
+from tests.core.clients import client
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import stuck_in
 from tests.dispatch.gated import wait_until
@@ -107,9 +112,16 @@ def test_without_a_session_the_gate_looks_for_none(gated: Start) -> None:
     assert one.sleeps() == before
 
 
-def test_a_client_of_a_local_socket_is_never_idle(gated: Start, tmp_path: Path) -> None:
-    import socket
+def test_a_connection_whose_bytes_are_not_counted_is_never_idle() -> None:
+    kept = KeptConnections(Guardian())
+    session = Session(client("192.0.2.7"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as uncounted:  # it has no TCP_INFO
+        kept.keep(session, uncounted)
+        assert kept.silence(session) == 0.0
+        assert was_answered(uncounted)  # the guardian does not serve such a client a second time
 
+
+def test_a_client_of_a_local_socket_is_never_idle(gated: Start, tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
     one = gated("--idle-timeout", "1", *ECHO, listen=path)
     one.wait_for("listening")

@@ -524,3 +524,10 @@ def test_after_quiet_the_rules_are_those_of_the_files(folder: Path, kind: str, s
     time.sleep(2 * GRAIN_NS / SECOND_NS)
     wait_until(lambda: gate.current() and not gate.problem, lambda: str(gate.problem))
     assert verdicts(gate) == verdicts(fresh)
+
+
+def test_a_problem_keeps_no_frame_of_the_reading_alive(rules: Path) -> None:
+    rules.write_text(BROKEN)
+    problem = gate_of("--rules", rules).problem
+    assert problem
+    assert (problem.__traceback__, problem.__context__, problem.__cause__) == (None, None, None)

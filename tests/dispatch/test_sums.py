@@ -3,11 +3,13 @@
 import re
 import signal
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from sockgate.connection.log import FAILED, GONE, REFUSED, SUMMED
+from sockgate.connection.log_choice import WITHOUT_ADDRESS
 from sockgate.core import DENY, Cause, ConfigError, Verdict
 from sockgate.core.actions import Actions
 from sockgate.core.peer import Peer, internet_peer, pack
@@ -15,6 +17,7 @@ from sockgate.dispatch.records import sums
 from sockgate.dispatch.records.buffered_log import BufferedLog
 from sockgate.dispatch.records.log_formats import make_records
 from sockgate.dispatch.records.records import Records
+from sockgate.dispatch.source_rates import SourceRates
 from tests.core.clients import client, local_user
 from tests.dispatch.conftest import Start
 from tests.dispatch.gated import Gated
@@ -218,16 +221,95 @@ def test_nothing_that_came_over_the_network_can_split_or_forge_a_sum(
     assert sent[-1]["SOCKGATE_REASON"] == "?[31m?SOCKGATE_COUNT=9"
 
 
-def test_of_too_many_sources_the_oldest_are_written_and_forgotten(records: Records, sent: list[dict[str, str]]) -> None:
-    flood = 3 * sums.MOST_SUMS
+def test_a_hundred_thousand_sources_leave_a_thousand_records_and_a_sum_with_the_exact_count(
+    records: Records, sent: list[dict[str, str]]
+) -> None:
+    rates = SourceRates(1, 60, 0, (32, 64))
+    for number in range(100_000):
+        peer = numbered(number + 1)
+        assert rates.excess(peer) is None
+        records.refused(peer, rates.excess(peer) or Verdict(DENY))
+    records.write_sums()
+    assert kinds(sent) == [*[REFUSED] * sums.MOST_SOURCES, SUMMED]
+    assert counted(sent) == 100_000
+    assert sent[-1] == {
+        "MESSAGE": "smtp: refused 98976 more clients of other sources within 0.0 s: more than 1 connection in 60 s from"
+        " this source (--rate-per-source)",
+        "PRIORITY": "5", "MESSAGE_ID": SUMMED, "SYSLOG_IDENTIFIER": "sockgated", "SOCKGATE_SERVICE": "smtp",
+        "SOCKGATE_VERDICT": "deny", "SOCKGATE_REASON": "more than 1 connection in 60 s from this source"
+        " (--rate-per-source)", "SOCKGATE_RULE": "--rate-per-source 1/60", "SOCKGATE_COUNT": "98976",
+        "SOCKGATE_FIRST": f"{NOON}000000", "SOCKGATE_LAST": f"{NOON}000000",
+    }  # fmt: skip
+
+
+def test_a_source_with_a_sum_of_its_own_keeps_it_in_a_flood(records: Records, sent: list[dict[str, str]]) -> None:
     for _ in range(12):
         records.refused(client("192.0.2.7"), DENIED)
-    for number in range(flood):
+    for number in range(3 * sums.MOST_SOURCES):
         records.refused(numbered(number + 1), DENIED)
-    assert len(records._sums._sums) == sums.MOST_SUMS
-    assert [record["SOCKGATE_COUNT"] for record in sent if record["MESSAGE_ID"] == SUMMED] == ["2"]
+    records.refused(client("192.0.2.7"), DENIED)
     records.write_sums()
-    assert counted(sent) == 12 + flood
+    summed = [record for record in sent if record["MESSAGE_ID"] == SUMMED]
+    assert [(each.get("SOCKGATE_REMOTE_ADDR"), each["SOCKGATE_COUNT"]) for each in summed] == [
+        ("192.0.2.7", "3"), (None, str(2 * sums.MOST_SOURCES + 1)),
+    ]  # fmt: skip
+    assert counted(sent) == 13 + 3 * sums.MOST_SOURCES
+
+
+def test_after_a_flood_other_sources_are_written_in_full_again(
+    records: Records, sent: list[dict[str, str]], clock: Clock
+) -> None:
+    for number in range(2 * sums.MOST_SOURCES):
+        records.refused(numbered(number + 1), DENIED)
+    while records.write_due_sums() is not None:
+        clock.seconds += sums.LOOK_SECONDS
+    records.refused(client("192.0.2.7"), DENIED)
+    assert kinds(sent)[-2:] == [SUMMED, REFUSED]
+    assert counted(sent) == 2 * sums.MOST_SOURCES + 1
+
+
+def test_each_cause_has_one_sum_for_the_other_sources_and_those_are_bounded_as_well(
+    records: Records, sent: list[dict[str, str]]
+) -> None:
+    causes = 2 * sums.MOST_SUMS
+    for number in range(sums.MOST_SOURCES + causes):
+        records.refused(numbered(number + 1), Verdict(DENY, Cause(file="rules", line=number), "no"))
+    assert len(records._sums._sums) == sums.MOST_SUMS
+    records.write_sums()
+    assert counted(sent) == sums.MOST_SOURCES + causes
+    assert {record["SOCKGATE_RULE"] for record in sent} == {
+        f"rules:{number}" if number else "rules" for number in range(sums.MOST_SOURCES + causes)
+    }
+
+
+def test_the_sum_of_many_sources_shows_no_address(sent: list[dict[str, str]], clock: Clock) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        log = BufferedLog("sockgated", "smtp", b"")
+        log._journal, log.choice = journal, WITHOUT_ADDRESS
+        records = make_records("journal", log)
+        peers = [numbered(number + 1) for number in range(sums.MOST_SOURCES + 1)]
+        for peer in peers:
+            records.failed(peer, ConfigError(f"no rule for {peer.remote_ip}"))
+        records.write_sums()
+    assert kinds(sent)[-1] == SUMMED
+    assert str(peers[-1].remote_ip) not in str(sent[-1])
+
+
+def test_a_sum_keeps_no_frame_of_the_error_alive(records: Records) -> None:
+    class Large:
+        pass
+
+    def fail() -> "weakref.ref[Large]":
+        large = Large()
+        alive = weakref.ref(large)
+        try:
+            raise ConfigError("/etc/rules:1: wrong")
+        except ConfigError as error:
+            for _ in range(12):
+                records.failed(client("192.0.2.7"), error)
+        return alive
+
+    assert fail()() is None
 
 
 def test_no_look_at_the_sums_takes_long(records: Records, sent: list[dict[str, str]], clock: Clock) -> None:

@@ -168,10 +168,13 @@ def share_memory() -> None:
 
 
 def was_answered(connection: _socket.socket) -> bool:
-    """Whether a server has already sent something to this client. For an AF_UNIX socket this is not known."""
+    """Whether a server has already sent something to this client. If that is not known (AF_UNIX), it counts as sent."""
     if connection.family == _socket.AF_UNIX:
         return True
-    info = connection.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, TCP_INFO_SIZE)
+    try:
+        info = connection.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, TCP_INFO_SIZE)
+    except OSError:
+        return True
     return any(info[DATA_SEGS_OUT])
 
 

@@ -65,7 +65,11 @@ class KeptConnections:
         connection = self._connections.get(session)
         if connection is None:
             return 0.0
-        info = connection.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, TCP_INFO_SIZE).ljust(TCP_INFO_SIZE, b"\0")
+        try:
+            info = connection.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, TCP_INFO_SIZE)
+        except OSError:  # a kind of socket that counts nothing
+            return 0.0
+        info = info.ljust(TCP_INFO_SIZE, b"\0")  # of an old kernel
         now, traffic = monotonic(), sum(BYTES.unpack_from(info))
         talk = self._talks.get(session)
         if talk is None or talk.traffic != traffic:

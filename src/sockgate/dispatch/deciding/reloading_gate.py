@@ -8,6 +8,7 @@ from ...core import GateError, SystemFailure, UsageError, Verdict
 from ...core.options import Settings
 from ...core.peer import Peer
 from ...core.rule_files import UNSTEADY, Signature, Sources, sign
+from ..errors import without_trace
 from .decision import Decision, Memory
 from .known_names import KnownNames
 
@@ -136,7 +137,7 @@ class ReloadingGate:
             self.rules = RulesInForce(gate, self._inherited)
             return None
         except GateError as error:
-            problem = error
+            problem = without_trace(error)  # its frames have all that was read
         except MemoryError:
             problem = SystemFailure("unable to read the rules: there is not enough memory")
         except OSError as error:  # no descriptor was left to read a module of ours

@@ -2,8 +2,11 @@
 
 The first refusals of a source for one cause have a record each. Further ones are counted. Their sum is written after
 ten seconds, then after twice as long each time, at last every half an hour. It is also written when the source is
-quiet, when the gate reloads or ends, and when there are more sources than are kept. So memory is bounded, and nothing
-is lost from the counts. Only a gate that is killed loses what it has not written.
+quiet, and when the gate reloads or ends.
+
+An attacker can have any number of sources. So only so many have a sum of their own at a time. The refusals of all
+others are counted in one sum for each cause, without a record of their own. So memory and the log are bounded, and
+nothing is lost from the counts. Only a gate that is killed loses what it has not written.
 """
 
 from itertools import islice
@@ -14,6 +17,7 @@ from ...connection.log import DEBUG, ERROR, NOTICE, SUMMED, Field, Log, peer_fie
 from ...core import DENY, GateError, Verdict
 from ...core.peer import Peer
 from ..deciding.decision import PORT_FIELD
+from ..errors import without_trace
 from ..source_rates import Blocked
 from ..sources import Network, network_of, source_of
 
@@ -24,20 +28,23 @@ FULL = 10  # records of one source and cause; fail2ban's jail needs five
 LOOK_SECONDS = 10.0  # from one look at a sum to the next
 QUIET_LOOKS = 6  # after so many looks without another refusal, the next refusals are written in full again
 MOST_LOOKS = 180  # from one record of a sum to the next
-MOST_SUMS = 4096  # about 1 kB each
+MOST_SOURCES = 1024  # with a sum of their own, about 1 kB each
+MOST_SUMS = 2 * MOST_SOURCES  # with those for all other sources; there are more only with more than 1,024 causes
 AT_ONCE = 64  # sums are looked at in a row: no client waits for more than a millisecond
 NANOSECONDS, NANOSECONDS_OF_FIELDS = 1e9, 1000
 
 # Why a client is refused: the gate decided so, or something is wrong on this side. None: it has gone before.
 Why = Verdict | GateError | None
+OTHERS = -1, 0  # all sources without a sum of their own; no address has such a length
 Key = tuple[Network | None, str]
 
 
 class Sum:
-    """The refusals of one source for one cause.
+    """The refusals of one source for one cause, or of all sources without a sum of their own.
 
     peer, why    the latest of them, and why it was refused
     in_full      how many have a record of their own
+    is_of_many   whether they are of many sources
     count        how many have none yet
     first, last  when the first and the last of these came, in nanoseconds since 1970
     is_new       whether one has come since the last look
@@ -45,12 +52,13 @@ class Sum:
     age, wait    looks since the last record, and looks between two records
     """
 
-    __slots__ = ("age", "count", "first", "in_full", "is_new", "last", "peer", "quiet", "wait", "why")
+    __slots__ = ("age", "count", "first", "in_full", "is_new", "is_of_many", "last", "peer", "quiet", "wait", "why")
 
-    def __init__(self, peer: Peer | None, why: Why) -> None:
-        self.peer = peer
-        self.why = why
+    def __init__(self, *, is_of_many: bool) -> None:
+        self.peer: Peer | None = None
+        self.why: Why = None
         self.in_full = 0
+        self.is_of_many = is_of_many
         self.is_new = True
         self.count = self.first = self.last = 0
         self.quiet = self.age = 0
@@ -58,10 +66,13 @@ class Sum:
 
     def takes_record(self, why: Why) -> bool:
         """Whether the next refusal has a record of its own: of a block the first, else the first few of the source."""
+        if self.is_of_many:
+            return False
         return why.is_first if isinstance(why, Blocked) else self.in_full < FULL
 
     def add(self, peer: Peer | None, why: Why) -> None:
-        self.peer, self.why = peer, why
+        self.peer = peer
+        self.why = without_trace(why) if isinstance(why, GateError) else why
         self.last = time_ns()
         if not self.count:
             self.first = self.last
@@ -99,7 +110,7 @@ class Sums:
     def count(self, peer: Peer | None, why: Why) -> bool:
         """Count this refusal. Returns whether that is all. If not, it needs a record of its own."""
         key = network_of(peer, self._prefix) if peer else None, name_of(why)
-        found = self._sums.get(key) or self._begin(key, peer, why)
+        found = self._sums.get(key) or self._begin(key)
         found.is_new = True
         if found.takes_record(why):
             found.in_full += 1
@@ -126,13 +137,21 @@ class Sums:
     def forget(self) -> None:
         self._sums.clear()
 
-    def _begin(self, key: Key, peer: Peer | None, why: Why) -> Sum:
+    def _begin(self, key: Key) -> Sum:
         if not self._sums:
             self._next_look = monotonic() + LOOK_SECONDS
-        elif len(self._sums) >= MOST_SUMS:
-            self._write(self._sums.pop(next(iter(self._sums))))
-        begun = self._sums[key] = Sum(peer, why)
+        elif len(self._sums) >= MOST_SOURCES and key[0] is not None:
+            return self._of_many((OTHERS, key[1]))
+        begun = self._sums[key] = Sum(is_of_many=False)
         return begun
+
+    def _of_many(self, key: Key) -> Sum:
+        """The sum for all sources that have none of their own."""
+        if key not in self._sums:
+            if len(self._sums) >= MOST_SUMS:
+                self._write(self._sums.pop(next(iter(self._sums))))
+            self._sums[key] = Sum(is_of_many=True)
+        return self._sums[key]
 
     def _look_at(self, key: Key, each: Sum) -> None:
         each.look()
@@ -147,6 +166,8 @@ class Sums:
         peer, why = each.peer, each.why
         if self._log.choice and peer:
             why, peer = shown_reason(self._log.choice, why, peer), self._log.choice.shown(peer)
+        if each.is_of_many:
+            peer = None
         self._log.record(
             priority_of(why), SUMMED, self._message(each, peer, why), *fields_of(why), ("SOCKGATE_COUNT", each.count),
             ("SOCKGATE_FIRST", each.first // NANOSECONDS_OF_FIELDS),
@@ -159,7 +180,9 @@ class Sums:
         if not why:
             return f"{each.count} more clients have gone before they were identified, {seconds}"
         if not peer:
-            return f"refused {each.count} more clients {seconds}: {reason_of(why)}"
+            clients = "1 more client" if each.count == 1 else f"{each.count} more clients"
+            of_many = " of other sources" if each.is_of_many else ""
+            return f"refused {clients}{of_many} {seconds}: {reason_of(why)}"
         address = peer.remote_ip or peer.source
         source = source_of(peer, self._prefix)
         client = address if source == address else f"{address} ({source})"
