@@ -10,7 +10,11 @@ from tests.dispatch.conftest import Start
 from tests.dispatch.gated import end, wait_until
 from tests.dispatch.manager import Manager
 
-IMPATIENT = "from sockgate.dispatch import leftovers; leftovers.TERM_SECONDS, leftovers.KILL_SECONDS = 1.5, 3.0"
+IMPATIENT = """
+from sockgate.dispatch import dispatcher, leftovers
+dispatcher.LOOK_SECONDS = 0.1
+leftovers.LEFT_SECONDS, leftovers.TERM_SECONDS, leftovers.KILL_SECONDS = 0.2, 0.4, 0.8
+"""
 # It leaves its process group and session, as a daemon does, and says its number.
 LEAVES = ("/bin/sh", "-c", "setsid sleep 1000 > /dev/null 2>&1 < /dev/null & echo $!")
 STUBBORN = ("/bin/sh", "-c", "setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' > /dev/null 2>&1 & echo $!")
@@ -54,7 +58,7 @@ def test_what_is_kept_is_told_of_once(gated: Start) -> None:
     left = int(one.talk())
     (line,) = one.wait_for("left process")
     assert f"a server has ended and left process {left} behind (sleep)" in line
-    time.sleep(4)
+    time.sleep(1.5)
     assert runs(left)
     assert len(one.lines("left process")) == 1
     one.stop()
@@ -79,7 +83,7 @@ def test_a_server_that_runs_and_what_it_has_started_are_not_left_behind(gated: S
     with one.connect() as client:
         assert client.recv(100) == b"in\n"
         assert one.talk(say=b"\n") == b"in\n"  # the end of another server is seen
-        time.sleep(4)
+        time.sleep(1.5)
         assert not one.lines("left process")
         client.sendall(b"\n")
     one.wait_for("ended ", 2)
