@@ -1,7 +1,7 @@
 """The writer of files: whole or not at all, and no file elsewhere changes, also if other users interfere."""
 
-import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +11,7 @@ import pytest
 from sockgate.atomic_write import FileAccess, link_once, located, replacement, write_atomically
 from sockgate.core import ConfigError
 from tests.connection.launch import SOURCE
+from tests.owner_of_folder import SECRET, SECRET_MODE, WRITERS
 
 
 def test_a_file_is_replaced_as_a_whole_with_its_mode(tmp_path: Path) -> None:
@@ -129,97 +130,26 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     assert os.listdir("/proc/self/fd") == before
 
 
-# The owner of the folder acts between any two system calls of ours: Python tells of each call before it is made. At the
-# call of this number everything in the folder, or the folder itself, is renamed away, and links of that user take its
-# place: to the target, or to the folder that the target is in.
-ATTACK = """
-import json, os, sys
-sys.path[:0] = [sys.argv[1]]
-from sockgate.{module} import {function}
-
-folder, target, at, what = sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5]
-source = os.path.dirname(folder) + "/source"
-root, attacker = os.geteuid() == 0, 12345
-if not root:
-    os.geteuid = lambda: attacker  # so that no link counts as our own
-calls, attacking = 0, False
-
-def attack(event, arguments):
-    global calls, attacking
-    if attacking or not (event == "open" or event.startswith("os.")) or event in ("os.listdir", "os.scandir"):
-        return
-    calls += 1
-    if calls != at:
-        return
-    attacking = True
-    if what == "folder":
-        os.rename(folder, folder + "-moved")
-        link(os.path.dirname(target), folder)
-    else:
-        for name in ["file", *(name for name in os.listdir(folder) if name != "file")]:
-            if os.path.lexists(folder + "/" + name):
-                os.rename(folder + "/" + name, folder + "/../moved-" + name)
-            link(target, folder + "/" + name)
-    attacking = False
-
-def link(target, path):
-    os.symlink(target, path)
-    if root:
-        os.lchown(path, attacker, attacker)
-
-sys.addaudithook(attack)
-try:
-    {call}
-except Exception as error:
-    print(json.dumps(str(error)))
-else:
-    print(json.dumps(""))
-print(json.dumps(calls))
-"""
-WRITERS = {
-    "new": ("atomic_write", "write_atomically", "write_atomically(folder + '/file', 'text', durable=True)"),
-    "session cache": ("ctl.courier_environment", "renew_tls_cache", "renew_tls_cache(folder + '/file')"),
-    "rules": ("rulefile.compiler", "compile_rules", "compile_rules(source, folder + '/file')"),
-}  # fmt: skip
 MOST_CALLS = 60
-
-
-def attacked(folder: Path, writer: str, what: str, at: int) -> int:
-    """How many system calls this writer made, with an attack before call number `at`."""
-    folder = folder / str(at)
-    (folder / "own").mkdir(parents=True)
-    (folder / "elsewhere").mkdir()
-    (folder / "source").write_text(":allow\n")
-    target = folder / "elsewhere/file"
-    target.write_text("secret")
-    target.chmod(0o604)
-    module, function, call = WRITERS[writer]
-    code = ATTACK.format(module=module, function=function, call=call)
-    if writer == "session cache":
-        code = code.replace("calls, attacking =", f"{OWN_ACCOUNT}\ncalls, attacking =", 1)
-    command = [sys.executable, "-S", "-c", code, str(SOURCE), str(folder / "own"), str(target), str(at), what]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    status = target.stat()
-    assert (target.read_text(), oct(status.st_mode), status.st_uid) == ("secret", "0o100604", os.geteuid()), (at, done)
-    assert [path.name for path in target.parent.iterdir()] == ["file"]
-    return int(json.loads(done.stdout.splitlines()[-1]))
-
-
-# Where there is no user courier, and where this user may give no file away: its own account.
-OWN_ACCOUNT = """
-import grp, pwd
-pwd.getpwnam = lambda name: pwd.getpwuid(os.geteuid())
-grp.getgrnam = lambda name: grp.getgrgid(os.getegid())
-"""
 
 
 @pytest.mark.parametrize("what", ["files", "folder"])
 @pytest.mark.parametrize("writer", WRITERS)
 def test_the_owner_of_the_folder_changes_no_file_elsewhere_at_any_step(tmp_path: Path, writer: str, what: str) -> None:
-    calls = attacked(tmp_path, writer, what, 0)
+    command = [sys.executable, "-S", "-m", "tests.owner_of_folder", str(tmp_path), writer, what]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=SOURCE.parent, env=os.environ | {"PYTHONPATH": "src"}
+    )
+    calls = int(done.stdout)
     assert 3 < calls < MOST_CALLS
-    for at in range(1, calls + 1):
-        attacked(tmp_path, writer, what, at)
+    assert len(list(tmp_path.iterdir())) == calls + 1
+    for folder in tmp_path.iterdir():
+        target = folder / "elsewhere/file"
+        status = target.stat()
+        assert (target.read_text(), status.st_mode, status.st_uid) == (
+            SECRET, stat.S_IFREG | SECRET_MODE, os.geteuid()
+        ), folder.name  # fmt: skip
+        assert [path.name for path in target.parent.iterdir()] == ["file"]
 
 
 def test_a_file_that_has_the_name_of_the_new_one_already_is_not_used(

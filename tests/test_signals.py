@@ -8,7 +8,7 @@ from pathlib import Path
 TREE = Path(__file__).parents[1]
 SENSITIVE = (
     "tests/connection/test_shim.py::test_no_signal_is_ignored_or_blocked_by_us",
-    "tests/dispatch/test_serving.py::test_verdict_and_server_are_those_of_sockgate",
+    "tests/dispatch/test_serving.py::test_verdict_and_server_are_those_of_sockgate[options0-127.0.0.1]",
 )
 
 

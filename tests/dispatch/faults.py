@@ -48,6 +48,13 @@ def injected(function: Callable[P, None], *words: P.args, **named: P.kwargs) -> 
     )
 
 
+def be_impatient(module: str, **seconds: float) -> None:
+    """Have these times of a module of sockgated be other ones."""
+    times = vars(sys.modules[f"sockgate.dispatch.{module}"])
+    assert seconds.keys() <= times.keys()
+    times.update(seconds)
+
+
 def fail_to_find_clients() -> None:
     """Have the guardian meet an error of its own when it looks for the clients that the gate left."""
 

@@ -5,16 +5,19 @@ import socket
 from pathlib import Path
 
 from tests.connection.launch import PLAIN, everything_from
+from tests.dispatch.faults import be_impatient, injected
 from tests.dispatch.gated import Gated, start, wait_until
 
 # The shell becomes sockgated, so its process id is the one that LISTEN_PID must name.
 HAND_OVER = 'export LISTEN_PID=$$; exec "$@"'
+REPORTS_SOON = injected(be_impatient, "dispatcher", STATUS_SECONDS=0.05)
 
 
 class Manager:
     """Passes listening sockets, hears notifications and stores descriptors, as systemd does.
 
     stored  the descriptors, by their names
+    code    what each gate runs before main()
     """
 
     def __init__(self, folder: Path, *, abstract: bool = False) -> None:
@@ -25,6 +28,7 @@ class Manager:
         self._notify.setblocking(False)
         self._messages: list[dict[str, str]] = []
         self.stored: dict[str, int] = {}
+        self.code = REPORTS_SOON
         self.listening = [socket.create_server((host, 0)) for host in ("127.0.0.1", "127.0.0.2")]
 
     def start(
@@ -44,7 +48,7 @@ class Manager:
         moves = " ".join(f"{3 + at}<&{100 + at} {100 + at}<&-" for at in range(len(passed)))
         return start(
             self._folder, words, environment, flags=flags, prelude=f"exec bash -c '{HAND_OVER} {moves}' bash \"$@\"",
-            code=code, pass_fds=range(100, 100 + len(passed)),
+            code=self.code + code, pass_fds=range(100, 100 + len(passed)),
         )  # fmt: skip
 
     def told(self) -> list[dict[str, str]]:

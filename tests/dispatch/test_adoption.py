@@ -293,6 +293,7 @@ def test_a_client_behind_a_proxy_counts_when_its_header_comes_after_the_restart(
         server = int(client.recv(100))
 
         def is_counted() -> bool:
+            manager.told()  # the gate waits if its reports are not read
             with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as other:
                 other.sendall(header.replace(b"1000", b"1001") + b"0\n")
                 return everything_from(other) == b""

@@ -12,6 +12,7 @@ from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import (
     accept_together,
+    be_impatient,
     fail_at_each_end,
     fail_to_decide_once,
     fail_to_make_environment_once,
@@ -37,7 +38,7 @@ def zombies(one: Gated) -> list[int]:
 def sleeps_on(one: Gated) -> bool:
     """Whether it has nothing to do for longer than between two reports to systemd."""
     before = one.sleeps()
-    time.sleep(1.5)
+    time.sleep(0.5)
     return one.sleeps() == before
 
 
@@ -75,7 +76,7 @@ def test_a_server_that_is_stopped_and_continued_is_still_there(gated: Start) -> 
 
 
 def test_who_only_waits_for_a_server_to_end_sleeps_until_it_does(gated: Start) -> None:
-    one = gated("/bin/sh", "-c", "read -r line")
+    one = gated("/bin/sh", "-c", "read -r line", code=injected(be_impatient, "dispatcher", STATUS_SECONDS=0.1))
     one.talk(say=b"\n")
     with one.connect() as client:
         wait_until(lambda: sleeps_on(one), one.log)

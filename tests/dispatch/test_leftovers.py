@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.dispatch.conftest import Start
+from tests.dispatch.faults import be_impatient, injected
 from tests.dispatch.gated import end, wait_until
 from tests.dispatch.manager import Manager
 
-IMPATIENT = """
-from sockgate.dispatch import dispatcher, leftovers
-dispatcher.LOOK_SECONDS = 0.1
-leftovers.LEFT_SECONDS, leftovers.TERM_SECONDS, leftovers.KILL_SECONDS = 0.2, 0.4, 0.8
-"""
+IMPATIENT = injected(be_impatient, "dispatcher", LOOK_SECONDS=0.1, STATUS_SECONDS=0.1) + injected(
+    be_impatient, "leftovers", LEFT_SECONDS=0.2, TERM_SECONDS=0.4, KILL_SECONDS=0.8
+)
 # It leaves its process group and session, as a daemon does, and says its number.
 LEAVES = ("/bin/sh", "-c", "setsid sleep 1000 > /dev/null 2>&1 < /dev/null & echo $!")
 STUBBORN = ("/bin/sh", "-c", "setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' > /dev/null 2>&1 & echo $!")
@@ -67,7 +66,7 @@ def test_what_is_kept_is_told_of_once(gated: Start) -> None:
 
 def test_the_status_counts_what_is_kept(tmp_path: Path) -> None:
     manager = Manager(tmp_path)
-    one = manager.start("--leftovers", "keep", *LEAVES)
+    one = manager.start("--leftovers", "keep", *LEAVES, code=IMPATIENT)
     try:
         left = int(manager.talk())
         manager.wait_for("STATUS", "0 of 40 connections, 1 served, 0 refused; 1 left behind by servers")

@@ -16,10 +16,11 @@ from sockgate.dispatch.sessions import Session
 from tests.connection.launch import everything_from
 from tests.core.clients import client
 from tests.dispatch.conftest import Start
-from tests.dispatch.faults import stuck_in
+from tests.dispatch.faults import be_impatient, injected, stuck_in
 from tests.dispatch.gated import wait_until
 
-IMPATIENT = "from sockgate.dispatch import lifetimes; lifetimes.GRACE_SECONDS = 0.5"
+LOOKS_OFTEN = injected(be_impatient, "dispatcher", LOOK_SECONDS=0.1, STATUS_SECONDS=0.1)
+KILLS_SOON = LOOKS_OFTEN + injected(be_impatient, "lifetimes", GRACE_SECONDS=0.5)
 ECHO = ("/bin/cat",)
 STUBBORN = ("/bin/sh", "-c", "trap '' TERM; echo in; while :; do sleep 1; done")
 
@@ -37,7 +38,7 @@ def test_a_session_that_lasts_too_long_is_ended_and_the_log_says_why(gated: Star
 
 
 def test_a_server_that_goes_on_after_sigterm_is_killed(gated: Start) -> None:
-    one = gated("--session-timeout", "1", *STUBBORN, code=IMPATIENT)
+    one = gated("--session-timeout", "1", *STUBBORN, code=KILLS_SOON)
     with one.connect() as client:
         assert everything_from(client) == b"in\n"
     assert one.wait_for("ended ")[0].endswith("s: signal 9 (--session-timeout 1)")
@@ -69,15 +70,15 @@ def test_a_session_in_which_nothing_is_said_is_ended(gated: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    "server", ["for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.7; done", "cat > /dev/null"], ids=["server", "client"]
+    "server", ["for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done", "cat > /dev/null"], ids=["server", "client"]
 )
 def test_a_session_in_which_one_side_speaks_is_not_idle(gated: Start, server: str) -> None:
-    one = gated("--idle-timeout", "4", "/bin/sh", "-c", server)
+    one = gated("--idle-timeout", "3", "/bin/sh", "-c", server, code=LOOKS_OFTEN)
     with one.connect() as client:
         if server.startswith("cat"):
             for _ in range(8):
                 client.sendall(b"x")
-                time.sleep(0.7)
+                time.sleep(0.5)
         else:
             assert everything_from(client) == b"1\n2\n3\n4\n5\n6\n7\n8\n"
     assert one.wait_for("ended ")[0].endswith("s: status 0")
@@ -106,12 +107,12 @@ def test_a_client_that_is_served_already_outlives_a_gate_that_keeps_its_connecti
 
 
 def test_without_a_session_the_gate_looks_for_none(gated: Start) -> None:
-    one = gated("--idle-timeout", "1", "--session-timeout", "1", "/bin/true")
+    one = gated("--idle-timeout", "1", "--session-timeout", "1", "/bin/true", code=LOOKS_OFTEN)
     one.talk()
     one.wait_for("ended ")
-    time.sleep(1.5)
+    time.sleep(0.5)
     before = one.sleeps()
-    time.sleep(2.5)
+    time.sleep(0.5)
     assert one.sleeps() == before
 
 
@@ -126,11 +127,11 @@ def test_a_connection_whose_bytes_are_not_counted_is_never_idle() -> None:
 
 def test_a_client_of_a_local_socket_is_never_idle(gated: Start, tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
-    one = gated("--idle-timeout", "1", *ECHO, listen=path)
+    one = gated("--idle-timeout", "1", *ECHO, listen=path, code=LOOKS_OFTEN)
     one.wait_for("listening")
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(path)
-        time.sleep(3)
+        time.sleep(1.5)
         client.sendall(b"x")
         assert client.recv(1) == b"x"
         assert os.path.exists(path)

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.connection.launch import PLAIN
+from tests.dispatch.faults import be_impatient, injected
 from tests.dispatch.gated import Gated, end, start, wait_until
 from tests.dispatch.manager import HAND_OVER, Manager
+
+FAILS_SOON = injected(be_impatient, "main", FAILURE_SECONDS=0.05)
 
 
 @pytest.fixture
@@ -70,6 +73,7 @@ def test_it_says_that_it_is_out_of_descriptors_and_lives_on(manager: Manager, en
 
 
 def test_it_reports_at_most_once_a_second(manager: Manager, ended: list[Gated]) -> None:
+    manager.code = ""
     one = manager.start("/bin/true")
     ended.append(one)
     manager.wait_for("READY", "1")
@@ -227,7 +231,7 @@ def test_rules_that_are_mended_are_in_force_without_a_word(
 
 def test_a_connection_instead_of_a_listening_socket_is_an_error(manager: Manager, ended: list[Gated]) -> None:
     with socket.create_connection(manager.listening[0].getsockname()) as client:
-        one = manager.start("/bin/true", sockets=[client])
+        one = manager.start("/bin/true", sockets=[client], code=FAILS_SOON)
         ended.append(one)
         assert one.process.wait(10) == 100
     assert "descriptor 3 is no listening stream socket (the socket unit needs Accept=no)" in one.log()
@@ -254,7 +258,8 @@ def test_sockets_for_another_process_are_not_touched(tmp_path: Path, ended: list
 def test_what_is_no_number_of_sockets_is_an_error_in_one_line(
     tmp_path: Path, ended: list[Gated], monkeypatch: pytest.MonkeyPatch, count: str
 ) -> None:
-    one = start(tmp_path, ["/bin/true"], {**PLAIN, "LISTEN_FDS": count}, flags="-I", prelude=HAND_OVER)
+    environment = {**PLAIN, "LISTEN_FDS": count}
+    one = start(tmp_path, ["/bin/true"], environment, flags="-I", prelude=HAND_OVER, code=FAILS_SOON)
     ended.append(one)
     assert one.process.wait(10) == 100
     (line,) = one.log().splitlines()
@@ -262,7 +267,8 @@ def test_what_is_no_number_of_sockets_is_an_error_in_one_line(
 
 
 def test_a_socket_that_is_not_there_is_an_error_in_one_line(tmp_path: Path, ended: list[Gated]) -> None:
-    one = start(tmp_path, ["/bin/true"], {**PLAIN, "LISTEN_FDS": "2"}, flags="-I", prelude=HAND_OVER)
+    environment = {**PLAIN, "LISTEN_FDS": "2"}
+    one = start(tmp_path, ["/bin/true"], environment, flags="-I", prelude=HAND_OVER, code=FAILS_SOON)
     ended.append(one)
     assert one.process.wait(10) == 100
     (line,) = one.log().splitlines()
