@@ -11,7 +11,7 @@ from tests.dispatch.faults import be_impatient, injected
 from tests.dispatch.gated import end, wait_until
 from tests.dispatch.manager import Manager
 
-IMPATIENT = injected(be_impatient, "dispatcher", LOOK_SECONDS=0.1, STATUS_SECONDS=0.1) + injected(
+IMPATIENT = injected(be_impatient, "chores", LOOK_SECONDS=0.1) + injected(
     be_impatient, "leftovers", LEFT_SECONDS=0.2, TERM_SECONDS=0.4, KILL_SECONDS=0.8
 )
 # It leaves its process group and session, as a daemon does, and says its number.

@@ -19,7 +19,9 @@ from tests.dispatch.conftest import Start
 from tests.dispatch.faults import be_impatient, injected, stuck_in
 from tests.dispatch.gated import wait_until
 
-LOOKS_OFTEN = injected(be_impatient, "dispatcher", LOOK_SECONDS=0.1, STATUS_SECONDS=0.1)
+LOOKS_OFTEN = injected(be_impatient, "chores", LOOK_SECONDS=0.1) + injected(
+    be_impatient, "dispatcher", STATUS_SECONDS=0.1
+)
 KILLS_SOON = LOOKS_OFTEN + injected(be_impatient, "lifetimes", GRACE_SECONDS=0.5)
 ECHO = ("/bin/cat",)
 STUBBORN = ("/bin/sh", "-c", "trap '' TERM; echo in; while :; do sleep 1; done")

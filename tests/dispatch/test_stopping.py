@@ -173,7 +173,7 @@ def test_the_end_of_the_time_without_a_client_does_not_end_a_gate_that_has_just_
 
     def code_when_the_time_is_over() -> int | None:
         one._later_work[Timer.LEAVE_UNUSED]()
-        return one._exit_code
+        return one._leaving.exit_code
 
     session = one._sessions.begin(peers.client("192.0.2.1"))
     assert isinstance(session, Session)

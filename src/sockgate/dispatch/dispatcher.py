@@ -4,12 +4,13 @@ One thread does everything: it accepts a few clients, decides about all of them,
 were slower: their locks, and memory that is mapped on several processors, cost a tenth of the time that a small server
 takes from start to end.
 
-Clients come first. Chores can wait: they are done at most a hundred times a second, for all that has happened since.
+Clients come first. Chores (chores.py) can wait: they are done at most a hundred times a second, for all that has
+happened since.
 """
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic, monotonic_ns, sleep
 from typing import NamedTuple
 
@@ -18,38 +19,29 @@ from ..core import INTERNAL_ERROR, describe
 from .accepting.accepting import Accepting, Listener
 from .accepting.receiving import Reception
 from .accepting.refusals import Refusals, SlowReader
-from .adoption import Adoption, OtherProcess
+from .adoption import OtherProcess
+from .chores import GUARDIAN_SECONDS, Chores
 from .deciding.reloading_gate import ReloadingGate, RulesInForce
 from .guardian import Guardian
-from .leftovers import Leftovers
-from .lifetimes import LOOK_SECONDS, LifetimeLimits
+from .leaving import Leaving
 from .options import ResidentOptions
 from .overload import OVERLOAD_SECONDS
 from .poller import Poller, Source, Timer, Timers
 from .records.records import Records
 from .servers.child_channel import AskingChild, AskingChildren
-from .servers.ended_servers import EndedServers
 from .servers.start_servers import ServerStarter
 from .session_table import SessionTable
 from .sessions import Sessions
 from .signals import Signals
 from .systemd import Notifier, Status
-from .written import WrittenRecords
 
 AT_ONCE = 8  # so many clients are accepted in a row before the first of them gets its server
 CROWD_SECONDS = 0.0001  # if a client comes so soon after the last ones, more clients may wait
 STATUS_SECONDS = 1.0  # between two reports to systemd, so that PID 1 is not told of each client
 CHORES_SECONDS = 0.01  # from the first client after a quiet time until the chores
 BUSY_SECONDS = 0.03  # from chores to chores, while clients come all the time
-PORTION = 8  # ended servers until the next client gets its turn, and starts to record: half a millisecond
-TOGETHER = 32  # records that are sent in one go: an eighth of a millisecond
-PORTION_SECONDS = 0.001  # from one portion of the chores to the next
-JOURNAL_SECONDS = 0.1  # until the next attempt, if the journal took no more records
 FAULT_SECONDS = 1.0
-GUARDIAN_SECONDS = 0.5  # until the gate makes another guardian, so that repeated deaths do not keep the gate busy
 LAST_SECONDS = 5.0  # half of TimeoutStopSec=
-ADOPTED_SECONDS = 1.0  # between two looks at what no descriptor tells of adopted sessions
-BURIAL_SECONDS = 0.01  # until the next look for the exit status of an adopted session
 LEFT_SECONDS = 60.0  # for the guardian: the longest time that a client can wait for its server
 FRESH_SECONDS = 5.0  # options of this age may have been mended since: systemd passes them only at the start
 
@@ -69,29 +61,23 @@ class Dispatcher:
         listeners, self._table = inherited
         self._addresses = [listener.address for listener in listeners]
         self._gate = gate
-        self._options = options
         self._signals = signals
         self._records = records
-        self._poller, self._timers = Poller(), Timers()
-        self._guardian = Guardian()
+        self._poller = poller = Poller()
+        self._timers = timers = Timers()
+        self._guardian = guardian = Guardian()
         self._guarded: RulesInForce | None = None  # the rules of the present guardian
-        self._sessions = Sessions(options.limits, self._table)
-        self._leftovers = Leftovers(options.lifetimes.leftovers, self._sessions, records, self._guardian)
-        self._lifetimes = LifetimeLimits(options.lifetimes, self._sessions, records, self._guardian)
-        self._ended = EndedServers(self._sessions, records, self._guardian, self._lifetimes.kept)
-        self._accepting = Accepting(listeners, self._poller, self._timers, records)
-        self._refusals = Refusals(self._poller, self._timers, self._sessions, records, self._guardian)
-        self._reception = Reception(
-            options.limits, self._accepting, self._sessions, self._refusals, records, self._ended
-        )  # fmt: skip
-        self._written = WrittenRecords(self._table, records)
-        self._adoption = Adoption(self._table, self._sessions, self._poller, records)
-        self._children = AskingChildren(self._poller, self._sessions, self._ended, records)
-        self._starter = ServerStarter(
-            self._sessions, self._children, records, self._guardian, self._lifetimes.kept
-        )  # fmt: skip
-        self._status = Status(self._sessions, self._accepting, gate, notifier, records)
-        self._later_work = {
+        self._sessions = sessions = Sessions(options.limits, self._table)
+        self._chores = Chores(options.lifetimes, sessions, records, guardian, poller, timers)
+        self._ended = ended = self._chores.ended
+        self._accepting = accepting = Accepting(listeners, poller, timers, records)
+        self._refusals = Refusals(poller, timers, sessions, records, guardian)
+        self._reception = Reception(options.limits, accepting, sessions, self._refusals, records, ended)
+        self._children = AskingChildren(poller, sessions, ended, records)
+        self._starter = ServerStarter(sessions, self._children, records, guardian, self._chores.kept)
+        self._leaving = Leaving(options.process, sessions, accepting, self._reception, records, timers)
+        self._status = Status(sessions, accepting, gate, notifier, records)
+        self._later_work: dict[Timer, Callable[[], None]] = {
             Timer.CHORES: self._do_chores,
             Timer.MORE_CHORES: self._do_portion,
             Timer.REPORT: self._report,
@@ -101,19 +87,17 @@ class Dispatcher:
             Timer.GUARDIAN: self._post_guardian,
             Timer.ADOPTED: self._look_at_adopted,
             Timer.LIFETIMES: self._look_at_lifetimes,
-            Timer.LEAVE_UNUSED: self._leave_unused,
-            Timer.LEAVE: self._leave,
+            Timer.LEAVE_UNUSED: self._leaving.leave_unused,
+            Timer.LEAVE: self._leaving.leave,
         }
         self._fresh_until = monotonic() + FRESH_SECONDS
         self._received = 0.0  # when the last clients had been dealt with
         self._chores_expected = False
         self._quiet = True  # no client has come since the last chores
-        self._draining = False
-        self._exit_code: int | None = None
 
     def run(self) -> int:
         """Serve clients until a signal ends it. Returns the exit code."""
-        self._adopt()
+        self._chores.adopt()
         self._post_guardian()
         self._poller.watch(self._signals)
         self._records.event(INFO, STARTED, f"listening on {', '.join(self._addresses)}")
@@ -122,36 +106,23 @@ class Dispatcher:
         self._warn_of_rules()
         self._status.report("READY=1")
         self._expect_chores(CHORES_SECONDS)
-        while self._exit_code is None:
+        while self._leaving.exit_code is None:
             self._go_on()
-        self._start_waiting(LAST_SECONDS)
+        self._starter.start_all(LAST_SECONDS, self._ended)
         self._guardian.dismiss()
         self._ended.take_leave()
         self._status.report("STOPPING=1")
         self._records.event(INFO, STOPPED, f"stopped: {self._status.text()}")
-        self._records.flush()
-        self._written.note()
-        return self._exit_code
-
-    def _adopt(self) -> None:
-        """Take over the sessions of the gates before."""
-        try:
-            self._adoption.begin()
-        except Exception as error:  # an error in this program must not close the port
-            self._records.event(ERROR, FAULT, f"internal error with the sessions of the gate before: {describe(error)}")
-        self._expect_adopted()
-        count = self._sessions.count
-        if count:
-            run = "1 session of the gate before runs" if count == 1 else f"{count} sessions of the gate before run"
-            self._records.event(INFO, STARTED, f"{run} on, and {'counts' if count == 1 else 'count'}")
+        self._chores.write_all()
+        return self._leaving.exit_code
 
     def _go_on(self) -> None:
         """Wait for the next thing to happen and deal with it."""
         try:
             while timer := self._timers.take_due():
                 self._later_work[timer]()
-            self._accepting.adjust(full=self._is_full)
-            if self._exit_code is None:
+            self._accepting.adjust(full=self._sessions.queue_waits)
+            if self._leaving.exit_code is None:
                 source = self._poller.wait(self._timers.next_due)
                 if source is not None:
                     self._expect_chores(CHORES_SECONDS)
@@ -162,7 +133,7 @@ class Dispatcher:
         except Exception as error:  # an error in the loop itself: systemd starts us again, sessions go on
             self._records.event(ERROR, FAULT, f"internal error: {describe(error)}")
             sleep(FAULT_SECONDS)
-            self._exit_code = INTERNAL_ERROR
+            self._leaving.leave(INTERNAL_ERROR)
 
     def _deal_with(self, source: Source) -> None:
         """Everything but clients that come."""
@@ -171,24 +142,19 @@ class Dispatcher:
         elif isinstance(source, SlowReader):
             self._refusals.go_on(source)
         elif isinstance(source, OtherProcess):
-            self._adoption.hear(source)
+            self._chores.hear(source)
         else:
             self._take_signals()
 
     @property
-    def _is_full(self) -> bool:
-        """Whether clients have to wait in the queue."""
-        return self._sessions.full and not self._options.limits.refuse
-
-    @property
     def _is_wanted_soon(self) -> bool:
         """Whether the end of a server must be noticed at once: a client waits for a place, or for the end."""
-        return self._sessions.full or self._lifetimes.kept is not None
+        return self._sessions.full or self._chores.kept is not None
 
     def _receive(self, listener: Listener) -> None:
         """Clients have come. Only if many come, ask whether more wait: that costs as much as a client."""
         if self._gate.options_are_wrong and monotonic() >= self._fresh_until:
-            self._leave()  # the options may be mended: systemd starts us for this client with the present ones
+            self._leaving.leave()  # the options may be mended: systemd starts us for this client with the present ones
             return
         self._quiet = False
         left = AT_ONCE if monotonic() - self._received < CROWD_SECONDS else 1
@@ -202,7 +168,7 @@ class Dispatcher:
             if client:
                 clients.append(client)
                 # A client that needs a child takes more descriptors. The clients behind it must not use all of them.
-                if client.decision is None or self._is_full:
+                if client.decision is None or self._sessions.queue_waits:
                     break
             if self._accepting.paused:
                 break
@@ -218,14 +184,6 @@ class Dispatcher:
         self._accepting.pause(OVERLOAD_SECONDS, shortage)
         self._timers.set(Timer.START_WAITING, OVERLOAD_SECONDS)
 
-    def _start_waiting(self, seconds: float) -> None:
-        """Start the servers of all clients that wait, because the gate ends and no other process will serve them."""
-        give_up = monotonic() + seconds
-        while self._starter.waiting and monotonic() < give_up:
-            self._ended.take_leave()
-            if self._starter.start_waiting():
-                sleep(OVERLOAD_SECONDS)
-
     def _report(self) -> None:
         self._status.report()
         self._note_change()
@@ -234,30 +192,15 @@ class Dispatcher:
         self._wait_out(self._starter.start_waiting())
 
     def _look_at_adopted(self) -> None:
-        """Look for what no descriptor tells of adopted sessions."""
-        self._adoption.look()
+        self._chores.look_at_adopted()
         self._expect_chores(CHORES_SECONDS)
-        self._expect_adopted()
 
     def _look_at_lifetimes(self) -> None:
-        self._lifetimes.look()
-        if self._leftovers.is_wanted:
-            before = self._sessions.left_behind
-            self._leftovers.look()
-            if self._sessions.left_behind != before:
-                self._status.report()
+        left_behind = self._sessions.left_behind
+        if self._chores.look_at_lifetimes():
             self._expect_chores(CHORES_SECONDS)
-        self._expect_ends()
-
-    def _expect_ends(self, *, of_servers: bool = False) -> None:
-        """Look again in a moment, if there is something to see."""
-        leftovers = self._leftovers.is_expecting or (of_servers and self._leftovers.is_wanted)
-        if leftovers or self._lifetimes.is_expecting:
-            self._timers.set(Timer.LIFETIMES, LOOK_SECONDS)
-
-    def _expect_adopted(self) -> None:
-        if self._adoption.is_expecting:
-            self._timers.set(Timer.ADOPTED, ADOPTED_SECONDS)
+        if self._sessions.left_behind != left_behind:
+            self._status.report()
 
     def _expect_chores(self, seconds: float) -> None:
         if not self._chores_expected:
@@ -275,48 +218,14 @@ class Dispatcher:
         self._do_portion()
 
     def _do_portion(self) -> None:
-        """Do a part of the chores. If more is left, do it after the clients that have come meanwhile.
-
-        The journal wakes up for each group of records that it is sent, which costs more than a record. So the records
-        of several portions are sent together.
-        """
-        more = self._ended.take_leave(PORTION)
-        delayed = self._records.write_starts(PORTION)
-        if more:
-            self._timers.set(Timer.MORE_CHORES, PORTION_SECONDS)
-            if self._records.waiting < TOGETHER:
-                return
-        elif delayed is not None:
-            self._timers.set(Timer.MORE_CHORES, max(PORTION_SECONDS, delayed))
-        if self._guardian.is_wanted:
-            self._timers.set(Timer.GUARDIAN, GUARDIAN_SECONDS)
-        if self._adoption.bury():
-            self._timers.set(Timer.CHORES, BURIAL_SECONDS)
-        self._note_change()
-        self._expect_ends(of_servers=True)
-        self._send_records()
-
-    def _send_records(self) -> None:
-        to_sums = self._records.write_due_sums()
-        if to_sums is not None:
-            self._timers.set(Timer.MORE_CHORES, to_sums)
-        if self._records.waiting:
-            self._records.send()
-        if self._records.waiting:
-            self._timers.set(Timer.CHORES, JOURNAL_SECONDS)
-        self._written.note()
+        if self._chores.do_portion():
+            self._note_change()
 
     def _note_change(self) -> None:
-        """Report a change soon. Without sessions, leave if the gate is draining, else set the timer of --idle-exit."""
-        if not self._status.has_changed():
-            return
-        self._timers.set(Timer.REPORT, STATUS_SECONDS)
-        self._timers.cancel(Timer.LEAVE_UNUSED)
-        if self._sessions.count == 0:
-            if self._draining:
-                self._leave()
-            elif self._options.process.idle_exit:
-                self._timers.set(Timer.LEAVE_UNUSED, self._options.process.idle_exit)
+        """Report a change soon, and note whether the gate has a reason to leave."""
+        if self._status.has_changed():
+            self._timers.set(Timer.REPORT, STATUS_SECONDS)
+            self._leaving.note_change()
 
     def _take_signals(self) -> None:
         for number in self._signals.read():
@@ -328,7 +237,7 @@ class Dispatcher:
             elif number == signal.SIGHUP:
                 self._reload()
             else:
-                self._stop()
+                self._leaving.stop()
 
     def _reload(self) -> None:
         self._status.report("RELOADING=1", f"MONOTONIC_USEC={monotonic_ns() // 1000}")
@@ -336,32 +245,6 @@ class Dispatcher:
         self._gate.reload()
         self._note_rules()
         self._status.report("READY=1")
-
-    def _stop(self) -> None:
-        """A signal says stop. Stop at once or, with --drain, when the last session is over or a second signal comes."""
-        if self._draining or not self._options.process.drain:
-            self._leave()
-            return
-        self._draining = True
-        reason = f"draining for at most {self._options.process.drain} s"
-        self._accepting.close_for_good(reason)
-        self._records.event(INFO, STOPPED, reason)
-        self._timers.set(Timer.LEAVE, self._options.process.drain)
-
-    def _leave_unused(self) -> None:
-        """The time of --idle-exit is over. A client that came since the last chores has not cancelled it yet.
-
-        A rate that still counts, or pauses, must not begin anew with the next gate.
-        """
-        if self._sessions.count:
-            return
-        if seconds := self._reception.memory_left:
-            self._timers.set(Timer.LEAVE_UNUSED, seconds)
-        else:
-            self._leave()
-
-    def _leave(self) -> None:
-        self._exit_code = self._exit_code or 0
 
     def _note_rules(self) -> None:
         """The rules in force have changed, or the problem with them has: log it, and report it to systemd."""
@@ -401,10 +284,7 @@ class Dispatcher:
         self._children.forget()
         self._starter.forget()
         self._refusals.forget()
-        self._adoption.forget()
-        self._written.forget()
-        self._lifetimes.forget()
-        self._leftovers.forget()
+        self._chores.forget()
 
     def _serve_left(self) -> None:
         """Called in the guardian after the gate has died: serve the clients that it left."""
@@ -416,6 +296,5 @@ class Dispatcher:
             self._children.disconnect_all()
             self._records.write_starts()
             self._records.send()
-        self._start_waiting(LEFT_SECONDS)
-        self._records.flush()
-        self._written.note()
+        self._starter.start_all(LEFT_SECONDS, self._ended)
+        self._chores.write_all()

@@ -132,6 +132,11 @@ class Sessions:
         self.refused = 0
         self.left_behind = 0
 
+    @property
+    def queue_waits(self) -> bool:
+        """Whether the next clients have to wait in the kernel's queue."""
+        return self.full and not self._limits.refuse
+
     def excess(self, peer: Peer) -> Verdict | None:
         """Count this client for the rate of its source, once for each client. Returns the refusal if it is too much."""
         return self._rates.excess(peer) if self._rates else None

@@ -1,6 +1,7 @@
 """Start the servers of clients that were let in."""
 
 from collections.abc import Sequence
+from time import monotonic, sleep
 
 from ...connection.banners import discard_input
 from ...connection.log import ERROR, FAULT
@@ -8,10 +9,11 @@ from ...core import DENY, GateError, Verdict, describe
 from ..descriptors import send_now
 from ..guardian import Guardian
 from ..lifetimes import KeptConnections
-from ..overload import Overloaded
+from ..overload import OVERLOAD_SECONDS, Overloaded
 from ..records.records import Records
 from ..sessions import AdmittedClient, Sessions
 from .child_channel import AskingChildren
+from .ended_servers import EndedServers
 from .forked_server import fork_server
 from .vfork_server import pipe_of_failures, start_server
 
@@ -70,6 +72,17 @@ class ServerStarter:
         """Start the servers of the clients that wait. Returns what the system is still short of, or ""."""
         clients, self.waiting = self.waiting, []
         return self.start(clients)
+
+    def start_all(self, seconds: float, ended: EndedServers) -> None:
+        """Start the servers of all clients that wait: this process ends, and no other one will serve them.
+
+        It gives up after these seconds.
+        """
+        give_up = monotonic() + seconds
+        while self.waiting and monotonic() < give_up:
+            ended.take_leave()
+            if self.start_waiting():
+                sleep(OVERLOAD_SECONDS)
 
     def forget(self) -> None:
         """Called in the guardian: these clients and their descriptors belong to the gate."""
