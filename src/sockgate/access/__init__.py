@@ -59,7 +59,7 @@ class Check:
 
 
 def build_checks(settings: "Settings", sources: "Sources") -> list[Check]:
-    """One check for each dialect whose options are given. Raises UsageError or ConfigError.
+    """One check for each dialect of which an option is given. Raises UsageError or ConfigError.
 
     `sources` is filled: see core/rule_files.py.
     """

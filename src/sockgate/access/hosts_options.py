@@ -58,7 +58,7 @@ EXPANSIONS: "dict[str, Callable[[Request], str]]" = {
 class Reading:
     """One reading of the tables.
 
-    daemon   whose rules are read
+    daemon   the name in the rules that are read
     ident    whether the gate asks for the client's user (--ident)
     sources  records the files that were read
     options  the options that were read before, by their text

@@ -82,7 +82,7 @@ class EntryList:
                 self._names.setdefault(entry.name, number)
 
     def find(self, peer: Peer) -> Entry | None:
-        """The first entry whose network has the client's address.
+        """The first entry with a network that has the client's address.
 
         xinetd also compares the IPv4 client of an IPv6 socket with IPv6 entries, by its mapped address.
         """

@@ -24,7 +24,7 @@ class ClientVariables:
         self.varies = any(name.endswith(PORT) for parts in texts.values() for name in parts[1::2])
 
     def put_into(self, environment: dict[bytes, bytes]) -> None:
-        """Set them. A variable whose text names one that is unknown is not set, and one of that name is removed."""
+        """Set them. A variable is not set, and removed if it is there, if its text names one that is unknown."""
         for name, parts in self._texts.items():
             values = [environment.get(part) if number % 2 else part for number, part in enumerate(parts)]
             known = [value for value in values if value is not None]

@@ -46,7 +46,7 @@ def named_user(host: Host, name: str) -> tuple[Account, Answer]:
 
 
 def with_other_group(answer: Answer) -> Answer:
-    """The answer about a user whose group is given apart."""
+    """The answer about a user, if the group is given apart."""
     return replace(answer, became=tuple(one for one in answer.became if not one.startswith("Group=")))
 
 

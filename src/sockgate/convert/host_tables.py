@@ -11,7 +11,7 @@ MOST = 3  # rules that one line of the report names
 
 
 def asked_for(host: Host, daemon: str, text: str, *became: str) -> Answer:
-    """The answer for a service whose gate asks the tables for this daemon. `text` says why it does."""
+    """The answer for a service, if its gate asks the tables for this daemon. `text` says why it does."""
     if not host.hosts_files:
         return translated(*became, text=text)
     folder = os.path.dirname(host.hosts_files[0]) or "."

@@ -38,7 +38,7 @@ GENERATOR = "sockgate-inetd-generator"
 GENERATOR_FOLDERS = ("run/systemd", "etc/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
 SERVICE = "sockgate-inetd.service"
 LEAVING = "run/sockgate/leaving"  # the names of templates, one in a line
-# For sessions whose service is gone: without a unit file, systemd would show one that ends badly as failed for good.
+# For sessions that outlive their service: without a unit file, systemd shows one that ends badly as failed for good.
 OF_THE_LAST_SESSIONS = """[Unit]
 CollectMode=inactive-or-failed
 

@@ -60,7 +60,7 @@ class Surroundings:
                 yield placed
 
     def free(self, service: Service, report: Report) -> Iterator[Listen]:
-        """The sockets of a service whose address and port are free."""
+        """The sockets of a service for which address and port are free."""
         for listen in service.listens:
             wanted = endpoint_of(listen, service)
             holder = self.holder(wanted, service) if wanted else None
@@ -77,7 +77,7 @@ class Surroundings:
         return None
 
     def is_replaced(self, unit: str, name: str) -> bool:
-        """Whether a holder is a unit from an earlier conversion, in whose place this service comes."""
+        """Whether this service replaces the holder: a unit from an earlier conversion."""
         if not self.replaces or unit != f"{name}.socket":
             return False
         return bool(converted_from(self.search.host_path(self.search.fragment(unit) or unit)))

@@ -1,4 +1,4 @@
-"""The programs whose configuration can be converted: one row each."""
+"""The programs with a configuration that can be converted: one row each."""
 
 from collections.abc import Callable, Iterable
 

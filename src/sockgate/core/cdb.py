@@ -53,7 +53,7 @@ class Cdb:
         return None
 
     def require_unchanged(self) -> None:
-        """Raise ConfigError if the file has changed. To be called after look-ups, whose answers then mean nothing."""
+        """Raise ConfigError if the file has changed. Call it after look-ups: their answers then mean nothing."""
         if changed(self._descriptor, self._status):
             raise ConfigError(f"{self.path!r} changed while it was in use", REPLACE_HINT, Cause(file=self.path))
 

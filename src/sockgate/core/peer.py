@@ -31,7 +31,7 @@ class Peer:
     mapped      whether this is an IPv4 client on an IPv6 socket
     interface   name of the interface for a link-local IPv6 peer, else None
     credentials (pid, uid, gid) of an AF_UNIX peer, else None
-    via         the proxy whose header has these addresses, as log lines show it, else None
+    via         the proxy that told these addresses in its header, as log lines show it, else None
     host        the client's name (TCPREMOTEHOST), None if it is unknown
     local_host  the name of this end (TCPLOCALHOST), None if it is unknown
     info        the client's user (TCPREMOTEINFO) from the ident server, None if it is unknown

@@ -27,7 +27,7 @@ from .own_files import MARKER
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*\Z")
 MAX_CONNECTIONS, MAX_PER_SOURCE = 200, 20
 MOST_TASKS = 64  # of one session
-# The variables of the units, whose words are words of the command.
+# The variables of the units. Their words are words of the command.
 LIMITS, OPTIONS, SERVER = (Variable(f"SOCKGATE_{name}", splits=True) for name in ("RESIDENT", "OPTIONS", "SERVER"))
 LONGEST_PATH = 107  # bytes, in systemd; a NUL follows in struct sockaddr_un
 ODD_PORT = re.compile(r"(^|:)[0+]\w*(%|\Z)")  # one that systemd reads as octal, hexadecimal or binary, or with a plus

@@ -1,7 +1,7 @@
 """Put a service behind a gate: write its socket and service units, for your own server or for a shipped one.
 
 With --server, NAME.socket, NAME@.service and NAME.service are written for that server. Without it, NAME is a service
-whose units come with sockgate (smtp, imap, pop3, and each of them over TLS).
+with units that come with sockgate (smtp, imap, pop3, and each of them over TLS).
 """
 
 import argparse
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def shipped(name: str, search: UnitSearch) -> str:
-    """The text that says what to do for a service whose units come with sockgate. Raises GateError."""
+    """The text that says what to do for a service with units that come with sockgate. Raises GateError."""
     check_name(name)
     path = search.fragment(f"{name}.socket")
     if path:

@@ -63,7 +63,7 @@ def tell_of_unknown(query: Query, shown: Container[str] = ()) -> int:
     """Say why services have nothing to show: no unit has the name, or it runs no gate, which would write records.
 
     `shown` has the names of those with something to show. Returns the exit code: 1 if something was said. Nothing is
-    said about the journal of another machine, whose units are not here.
+    said about the journal of another machine: its units are not here.
     """
     search, code = UnitSearch(), 0
     for service in () if query.directory else query.services:

@@ -20,7 +20,7 @@ Commands = tuple[list[str], list[str]]
 def old_daemon(program: str, services: Services, search: UnitSearch, running: Container[str]) -> Commands:
     """The commands that stop the old program, and those that start it again. None where it is not on this machine.
 
-    running  the files of the old configuration whose ports the old program has now
+    running  the files of the old configuration for whose ports the old program listens now
     """
     match program:
         case "tcpserver":

@@ -30,7 +30,7 @@ class Served(NamedTuple):
 
     @property
     def is_gate(self) -> bool:
-        """Whether that unit is a resident gate, whose sessions outlive it."""
+        """Whether that unit is a resident gate. The sessions of such a gate outlive it."""
         return "/sockgated " in self.text
 
 

@@ -1,6 +1,6 @@
 """Make the sockets of the machine's inetd those of its files: /etc/inetd.conf, /etc/xinetd.d and the others.
 
-Sockets whose line is gone are stopped, new ones are started, changed ones are restarted. All others, and all sessions,
+A socket without its line is stopped, a new one is started, a changed one is restarted. All others, and all sessions,
 are left alone. Nothing is done in a chroot, without systemd, or if policy-rc.d forbids it.
 """
 

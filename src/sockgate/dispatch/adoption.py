@@ -118,7 +118,7 @@ class Adoption:
                 self._end(process)
 
     def bury(self) -> bool:
-        """Record the ends whose status can be read by now, or never can. Returns whether some remain for later."""
+        """Record the ends with a status that can be read now, or never can. Returns whether some remain for later."""
         unreaped, self._unreaped = self._unreaped, []
         for process in unreaped:
             self._record(process)
@@ -256,7 +256,7 @@ def leads_group(pid: int, session: int) -> bool:
 
 
 def started_for(row: Row, known: set[int]) -> int:
-    """The server of a session whose gate was killed before it had the number of the process. 0 if there is none."""
+    """The server of a session, if its gate was killed before it had the number of the process. 0 if there is none."""
     port = b"TCPREMOTEPORT=%d" % row.port
     for pid in group_members():
         if pid not in known and leads_group(pid, row.group) and port in environment_of(pid):

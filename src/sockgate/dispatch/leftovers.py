@@ -52,7 +52,7 @@ class Leftovers:
                 self._told.add(pid)
                 self._records.event(WARNING, "", f"a server has ended and left process {pid} behind ({name_of(pid)})")
             if self._ends and age >= TERM_SECONDS:
-                with suppress(OSError):  # it may be of a user for whom the gate has no CAP_KILL
+                with suppress(OSError):  # its user may be another one, and the gate have no CAP_KILL
                     os.kill(pid, signal.SIGKILL if age >= KILL_SECONDS else signal.SIGTERM)
         self._sessions.left_behind = len(self._told)
 

@@ -87,7 +87,7 @@ class KeptConnections:
 
 
 class LifetimeLimits:
-    """Ends the sessions whose time is over.
+    """Ends the sessions that have had their time.
 
     kept  the connections of clients; None without --idle-timeout
     """
@@ -105,7 +105,7 @@ class LifetimeLimits:
         return bool(self._sessions.count and (self._lifetimes.session or self._lifetimes.idle))
 
     def look(self) -> None:
-        """Tell the sessions to end whose time is over, and end those that do not."""
+        """Tell the sessions to end that have had their time. End those that do not obey."""
         now = monotonic()
         self._ending = {session: at for session, at in self._ending.items() if not session.over}
         for session, at in self._ending.items():

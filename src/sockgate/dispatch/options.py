@@ -119,9 +119,7 @@ LIMIT_OPTIONS = (
         "--leftovers end|keep", ONCE, "limits", "end what servers leave behind, or keep and count it", leftovers
     ),
     Option("--listen ADDR:PORT", MANY, "process", "listen here, or on a path, without systemd's sockets", default=()),
-    Option(
-        "--log-format journal|xinetd|tcpserver", ONCE, "process", "whose log lines to write", log_format, "journal"
-    ),
+    Option("--log-format journal|xinetd|tcpserver", ONCE, "process", "form of its log lines", log_format, "journal"),
     Option(
         "--idle-exit SECONDS", ONCE, "process", "exit after so long without a client: systemd keeps the port", count
     ),

@@ -101,7 +101,7 @@ class SessionTable:
         NUMBER.pack_into(self._memory, BLOCK, self._block)
 
     def begin(self, since: float, port: int, text: bytes, flags: int = 0) -> int:
-        """Enter a session whose server will be started. Returns where; 0 if there is no room."""
+        """Enter a session before its server is started. Returns where; 0 if there is no room."""
         at = self._free.pop() if self._free else self._one_more()
         if at:
             beginning = BEGINNING.pack(flags, 0, 0.0, 0.0, UNKNOWN, self._group, since, port, len(text))

@@ -52,7 +52,7 @@ class ClientCounts:
         return number
 
     def add(self, origin: Origin) -> int:
-        """Count this client, whatever the limits are. Returns the number of clients from its source."""
+        """Count this client, also above a limit. Returns the number of clients from its source."""
         source, network = origin
         number = self.sources[source] = self.sources.get(source, 0) + 1
         if network:
@@ -185,12 +185,12 @@ class Sessions:
             self.table.run(session.row, session.pid, named=session.origin is not None)
 
     def running(self) -> Iterator[Session]:
-        """The sessions whose processes run."""
+        """The sessions with a process that runs."""
         yield from self._running.values()
         yield from self._adopted
 
     def adopt(self, session: Session) -> None:
-        """Count a session that another gate began, whatever the limits are now."""
+        """Count a session that another gate began, also above a limit."""
         self._adopted.add(session)
         self._add_one()
 
@@ -220,7 +220,7 @@ class Sessions:
         return session
 
     def end(self, session: Session) -> None:
-        """End this session, whose server could not be started."""
+        """End this session: its server could not be started."""
         self.leave(session)
         if session.row:
             self.table.forget((session.row,))
@@ -271,7 +271,7 @@ class AdmittedClient(NamedTuple):
     header    the length of a PROXY header that must still be read, so that the server does not see it
     pending   the rest of its admission, if there is no decision yet
 
-    header_was_read  whether the header has been read: then nobody else can decide about this client
+    header_was_read  whether the header has been read: then no other process can decide about this client
     """
 
     connection: _socket.socket

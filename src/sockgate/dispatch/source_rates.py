@@ -49,7 +49,7 @@ class Latest(Generic[Value]):
 
 
 class Blocked(Verdict):
-    """The refusal of a client whose source is blocked.
+    """The refusal of a client from a source that is blocked.
 
     is_first  whether the block begins with this client
     """

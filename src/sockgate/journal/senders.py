@@ -26,7 +26,7 @@ SENDER_FIELDS = ("_SYSTEMD_UNIT", "_UID", "INVOCATION_ID", "SOCKGATE_SERVICE")
 
 
 class GateUnit(NamedTuple):
-    """A service whose units run a gate.
+    """A service with a gate in its units.
 
     prefix  of its units: NAME of NAME@.service and NAME.service
     name    by which the gate calls the service in its records

@@ -33,7 +33,7 @@ def look_up(questions: "Questions", deadline: float) -> None:
 
 
 def load_everything() -> None:
-    """Import now what is otherwise imported when it is needed. For a process whose children ask."""
+    """Import now what is otherwise imported when it is needed. For a process with children that ask."""
     from . import dns_client, dns_lists, ident  # noqa: F401
 
 

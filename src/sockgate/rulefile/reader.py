@@ -116,7 +116,7 @@ def why_unwritable(key: str) -> str:
 
 
 def is_colon_prefix(key: str) -> bool:
-    """Whether the key is like `2001:db8:`. For ucspi-tcp-ipv6 it matches all addresses whose text starts with it."""
+    """Whether the key is like `2001:db8:`. For ucspi-tcp-ipv6 it matches an address if the text starts with it."""
     return key.endswith(":") and "@" not in key and "=" not in key
 
 

@@ -155,7 +155,7 @@ def is_unit_name(name: str) -> bool:
 
 
 def specific_names(name: str) -> list[str]:
-    """The names with whose drop-ins a unit is merged, the most specific first: the unit, its template, its prefixes.
+    """The names that have drop-ins for a unit, the most specific first: the unit, its template, its prefixes.
 
     For `a-b@1.x` these are a-b@1.x, a-b@.x, a-.x, a-@1.x, a-@.x. A template stands for any instance of it.
     """

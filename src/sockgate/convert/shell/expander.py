@@ -88,7 +88,7 @@ class Expander:
         return next((text for word in value for text in self.fields(word, place)), "")
 
     def watched(self, step: Callable[[], Found]) -> tuple[Found, Keys]:
-        """(the result, the questions whose answers are in it)"""
+        """(the result, the questions that it depends on)"""
         before, self.state.touched = self.state.touched, set()
         result = step()
         keys = frozenset(self.state.touched)

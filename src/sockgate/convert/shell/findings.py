@@ -44,7 +44,7 @@ class Started:
     umask    "" if the script sets none
     is_silent  whether its standard error goes to /dev/null
     path     $PATH as the script sets it, "" if the script does not set it
-    keys     for each word: the keys of the questions whose answers are in the word
+    keys     for each word: the keys of the questions that the word depends on
     exported_keys  the same for each exported variable
     other_keys  the same for limits, umask and folder together
     secret_keys  of all these keys, those of questions with a secret answer

@@ -1,4 +1,4 @@
-"""Command substitution: the few commands whose output can be known without running anything."""
+"""Command substitution: the few commands that need not run to know what they print."""
 
 import os
 import re

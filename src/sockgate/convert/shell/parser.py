@@ -234,7 +234,7 @@ class Parser(WordParser):
         )  # fmt: skip
 
     def definition(self, line: int) -> Definition:
-        """NAME () COMMAND, and bash's `function NAME COMMAND`, whose keyword is passed."""
+        """NAME () COMMAND, and bash's `function NAME COMMAND` behind that keyword."""
         name = self.next_word().text
         if self.peek() == "(":
             self.at += 1

@@ -107,5 +107,5 @@ def script_of_su(words: list[str]) -> tuple[list[str], str, str] | None:
 
 
 def starts_a_server(words: Sequence[Word]) -> bool:
-    """Whether one of them is a server whose output a pipeline takes to a logger."""
+    """Whether one of them is a server, and a pipeline takes its output to a logger."""
     return names_a_server([word.text for word in words])

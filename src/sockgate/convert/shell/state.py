@@ -37,10 +37,10 @@ class State:
     exported   the names of the variables that a started program inherits
     export_all, stops_at_failure, stops_at_unset  set -a, -e, -u
     tested     the number of conditions around the current command. A failure inside a condition stops nothing
-    keys       by variable: the questions whose answers are in its value
-    other_keys  the questions whose answers are in limits, umask and folder
-    argument_keys  the questions whose answers are in the arguments
-    touched    the questions whose answers were used since it was last emptied
+    keys       by variable: the questions that its value depends on
+    other_keys  the questions that limits, umask and folder depend on
+    argument_keys  the questions that the arguments depend on
+    touched    the questions with answers that were used since it was last emptied
     sourcing   the questions that led to the text that is read now
     commands   the commands that the script starts, in order. The exec is the last
     uncertain  the commands of branches that may run or not

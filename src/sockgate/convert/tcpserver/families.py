@@ -12,7 +12,7 @@ from .options import Listener
 Answers = list[tuple[str, Answer]]
 BOTH = (":0", "::", ":::")
 WILDCARDS = ("", "0")
-# ucspi-tcp 0.88 listens on IPv4 only; ucspi-tcp-ipv6, whose programs have the same names, on both families.
+# ucspi-tcp 0.88 listens on IPv4 only. ucspi-tcp-ipv6 listens on both families; its programs have the same names.
 USAGE = re.compile(rb"tcpserver: usage: tcpserver \[ -(\w+)")
 
 

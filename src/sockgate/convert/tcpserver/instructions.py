@@ -1,6 +1,6 @@
 """The instructions of ipsvd (ipsvd-instruct(5)), a folder or the cdb of ipsvd-cdb, as rules of tcprules.
 
-What has no equal among such rules is refused with its file, so that no client comes in whom it kept out.
+What has no equal among such rules is refused with its file. So each client that it kept out stays out.
 """
 
 import os

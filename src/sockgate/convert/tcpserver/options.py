@@ -14,7 +14,7 @@ from ..chain.peeling import Chain
 from ..outcomes import Answer, approximated, blocked, by_engine, ignored, translated
 from .command_words import number_of
 
-# Options whose value decides neither who gets in nor what the server may do.
+# Options that decide neither which clients get in nor what the server may do.
 HARMLESS = frozenset("cbltTw")
 WAITED = "above it systemd accepts and closes, where {} let clients wait; sockgated(8) lets them wait (Accept=no)"
 

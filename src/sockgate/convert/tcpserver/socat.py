@@ -28,7 +28,7 @@ HARMLESS = re.compile(r"-(d+|d\d|D|ly.*|lm.*|ls|lu|lh|lp.*|lf.*|s|S.*|b.*)")
 WITH_VALUE = ("-b", "-S", "-T", "-t", "-L", "-W", "-r", "-R", "-lf", "-lp")
 FAMILIES = {"-4": "4", "-6": "6", "ip4": "4", "inet4": "4", "inet": "4", "2": "4", "ip6": "6", "inet6": "6", "10": "6"}
 BUILTIN = "sockgate-builtin"
-TO_TCP = "to-tcp"  # the mark of a line whose second address is TCP:HOST:PORT
+TO_TCP = "to-tcp"  # the mark of a line with TCP:HOST:PORT as its second address
 SHELL = "/bin/sh"
 
 

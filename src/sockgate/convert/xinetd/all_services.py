@@ -18,7 +18,7 @@ Unusable = dict[str, str]
 
 
 def unusable_defaults(configuration: Configuration, host: Host) -> Unusable:
-    """The attributes of defaults whose value xinetd cannot use, each with the reason."""
+    """The attributes of defaults with a value that xinetd cannot use, each with the reason."""
     found = {}
     for name, value in configuration.defaults.items():
         answer = ATTRIBUTES[name].handler(Draft("", "", value.place, host), value)

@@ -10,7 +10,7 @@ from ..outcomes import Answer, approximated, blocked, ignored, translated
 from ..report import Outcome
 from .draft import Draft, Value, invalid
 
-# xinetd sets it to the client's address for each server, whatever `env` and `passenv` say of it.
+# xinetd sets it to the client's address for each server. `env` and `passenv` change nothing about it.
 REMOTE_HOST = "REMOTE_HOST"
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 RLIMITS = {"as": "AS", "cpu": "CPU", "data": "DATA", "files": "NOFILE", "rss": "RSS", "stack": "STACK"}

@@ -1,6 +1,7 @@
 """Say what is wrong with the units that run a gate, and how to mend it.
 
-Without UNIT, check all gates whose socket is enabled or listening. Exit code 0: nothing found but notes; 1: findings.
+Without UNIT, check all gates with a socket that is enabled or listening. Exit code 0: nothing found but notes; 1:
+findings.
 """
 
 import argparse

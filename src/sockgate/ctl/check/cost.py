@@ -43,7 +43,7 @@ class Cost(NamedTuple):
 
 
 def cost_of(gated: GatedService, search: UnitSearch) -> Cost:
-    """Measured in an interpreter of its own, whose memory nothing else has used before."""
+    """Measured in an interpreter of its own: nothing else has used the memory before."""
     if gated.gate is None or size_of_files(gated, search) < WORTH_A_LOOK:
         return Cost()
     words = [search.root or "/", gated.program, *(word.text for word in gated.words)]

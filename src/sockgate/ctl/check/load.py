@@ -25,7 +25,7 @@ MOST_LOOKED_AT = 5000  # records, which take 25 µs each
 
 
 def outgrown(gated: GatedService, host: Host) -> Iterator[Fault]:
-    """A per-connection service that saw more than a few connections a second lately, or whose clients wait."""
+    """A per-connection service that saw more than a few connections a second lately, or has clients that wait."""
     socket = gated.socket
     if socket is None or gated.program != PER_CONNECTION or not gated.is_template or not host.running:
         return
@@ -50,8 +50,8 @@ def too_many(gated: GatedService, host: Host) -> Iterator[str]:
 def busiest(gate: GateUnit, senders: Callable[[], Senders], now: int, directory: str | None = None) -> int:
     """The connections of the WINDOW that had the most, in the last hour before `now`. Raises SystemFailure.
 
-    `senders` reads all units of the machine, and is asked only if there are so many records that it matters whose they
-    are.
+    `senders` reads all units of the machine. It is called only if there are so many records that it matters which gate
+    wrote them.
     """
     kinds = ids(ACCEPTED, REFUSED)
     journal = Journal([[*kinds, *terms] for terms in unit_terms((gate,))], directory)

@@ -36,7 +36,7 @@ def line_gone(name: str, host: Host) -> Iterator[Fault]:
 
 
 def kind_of(file: str) -> str:
-    """The program whose file this is, where it has several services; "" for another."""
+    """The program that reads this file, if the file can have several services; else ""."""
     return "xinetd" if "xinetd" in file else "inetd" if "inetd" in file else ""
 
 

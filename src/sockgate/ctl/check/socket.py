@@ -113,7 +113,7 @@ def several_sockets(gated: GatedService, host: Host) -> Iterator[Fault]:
 
 
 def without_gate(name: str, search: UnitSearch) -> Iterator[Fault]:
-    """The same of a socket whose service runs no gate, such as one that was converted from a `wait` line of inetd."""
+    """The same of a socket for a service without a gate, such as one that was converted from a `wait` line of inetd."""
     socket = search.load(name)
     service = search.load(service_of(socket)) if socket else None
     if socket and service and not socket.is_true("Socket", "Accept") and not runs_a_gate(service):

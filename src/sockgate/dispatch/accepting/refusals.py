@@ -76,7 +76,7 @@ class Refusals:
             self._give_up(reader)
 
     def give_up_late(self) -> None:
-        """Drop the clients whose time is over."""
+        """Drop the clients that have had their time."""
         now = monotonic()
         for reader in list(self._slow):
             if now < reader.given_up_at:

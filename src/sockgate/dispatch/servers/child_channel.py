@@ -1,8 +1,8 @@
 """The channel between the gate, which counts clients, and a child that finishes the admission of its client.
 
 The child sends the client's addresses. The gate answers with the number of clients from the same source, or with the
-reason why the client may not come in. If the child refuses the client, it says whom and why, and the gate answers
-whether a sum will tell of it. If the child becomes the server, exec closes its end of the channel.
+reason why the client may not come in. If the child refuses the client, it names the client and the reason. The gate
+answers whether a sum will tell of it. If the child becomes the server, exec closes its end of the channel.
 """
 
 import _socket

@@ -23,9 +23,9 @@ Plan = tuple[bytes, list[bytes]] | Exception | None
 
 
 class ServerStarter:
-    """Starts servers, and keeps the clients whose server must wait.
+    """Starts servers, and keeps the clients that must wait for theirs.
 
-    waiting  clients whose server could not be started because the system is short of resources
+    waiting  clients without a server, because the system is short of resources
     """
 
     def __init__(

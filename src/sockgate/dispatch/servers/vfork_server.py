@@ -1,4 +1,4 @@
-"""Start a server at once, for a client whose admission is finished."""
+"""Start a server at once, for a client after its admission."""
 
 import os
 import select
