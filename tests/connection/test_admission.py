@@ -8,7 +8,7 @@ import pytest
 from sockgate.connection import Gate
 from sockgate.connection.admission import Outcome, admission, advance
 from sockgate.connection.needs import Place, ProxyHeader, Send, Silence
-from sockgate.core import ALLOW, DENY, Cause, GateError, Refused, SystemFailure
+from sockgate.core import ALLOW, DENY, Cause, GateError, Refused, SystemFailure, Verdict
 from sockgate.core.listing import Listing
 from sockgate.core.options import parse
 from sockgate.core.peer import Peer, pack
@@ -25,7 +25,7 @@ EVERYTHING = (
     "--proxy-protocol", "10.0.0.0/8", *GREETING, "--hostname", "--dnsbl", "bl.example", "--greet-delay", "2",
     "--deny-message", "no",
 )  # fmt: skip
-FULL = Refused(Cause("--max-per-source", "4"), "already 4 connections from this source")
+FULL = Refused(Verdict(DENY, Cause("--max-per-source", "4"), "already 4 connections from this source"))
 
 
 def gate(*options: str) -> Gate:
@@ -122,7 +122,7 @@ def test_a_header_that_is_none_refuses_before_the_greeting(header: bytes) -> Non
 def test_a_need_that_cannot_be_met_refuses_the_client() -> None:
     machine = admission(gate(*EVERYTHING), client("10.0.0.1"))
     advance(machine)
-    late = Refused(Cause("--proxy-protocol"), "no complete PROXY header in time")
+    late = Refused(Verdict(DENY, Cause("--proxy-protocol"), "no complete PROXY header in time"))
     outcome = outcome_of(advance(machine, late))
     assert (outcome.verdict.outcome, outcome.verdict.reason) == (DENY, "no complete PROXY header in time")
     assert outcome.error is None

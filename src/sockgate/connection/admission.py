@@ -89,7 +89,7 @@ def admission(gate: "Gate", peer: "Peer", *, counted: bool = False) -> "Admissio
         if gate.greet_delay is not None and verdict.outcome != DENY:
             verdict = yield from gate.greet_delay.wait_for_silence(verdict, gate.relays_for(peer))
     except Refused as refusal:
-        verdict = Verdict(DENY, refusal.cause, refusal.reason)
+        verdict = refusal.verdict
     except GateError as problem:
         verdict, error = Verdict(DENY, problem.cause, str(problem)), problem
     return Outcome(gate, peer, verdict, error)

@@ -10,7 +10,7 @@ import _socket
 import struct
 import time
 
-from ..core import Cause, Refused
+from ..core import DENY, Cause, Refused, Verdict
 from ..core.addresses import AddressList
 from ..core.peer import Peer, internet_peer, text_of, unmap
 from .needs import ProxyHeader
@@ -66,7 +66,7 @@ class ProxyProtocol:
     def check_sender(self, peer: Peer) -> None:
         """Raise Refused if this peer is not a trusted proxy."""
         if not self._trusted.find(peer.remote):
-            raise Refused(CAUSE, f"not a trusted proxy (--proxy-protocol {self._trusted.text})")
+            raise refused(f"not a trusted proxy (--proxy-protocol {self._trusted.text})")
 
     def apply(self, header: bytes | None, peer: Peer) -> Peer:
         """The peer after a complete header. Raises Refused."""
@@ -74,18 +74,22 @@ class ProxyProtocol:
         try:
             conveyed = parse(header)
         except Malformed as fault:
-            raise Refused(CAUSE, f"malformed PROXY header: {fault}") from None
+            raise refused(f"malformed PROXY header: {fault}") from None
         client = peer
         if conveyed.endpoints:
             remote = unmap(conveyed.endpoints[0])
             if is_local(remote):
-                raise Refused(CAUSE, f"the PROXY header claims the local address {text_of(remote)}")
+                raise refused(f"the PROXY header claims the local address {text_of(remote)}")
             client = internet_peer(*conveyed.endpoints)
             # To xinetd's lists an IPv4 client of an IPv6 socket is one, also where a proxy stands between the two.
             client.mapped = client.mapped or (client.protocol == "TCP" and (peer.mapped or peer.protocol == "TCP6"))
             client.via = peer.source
         client.variables = conveyed.variables
         return client
+
+
+def refused(reason: str) -> Refused:
+    return Refused(Verdict(DENY, CAUSE, reason))
 
 
 def read_header(connection: _socket.socket, deadline: float) -> bytes:
@@ -96,12 +100,12 @@ def read_header(connection: _socket.socket, deadline: float) -> bytes:
             connection.settimeout(max(deadline - time.monotonic(), 0.000001))
             received = connection.recv(wanted)
             if not received:
-                raise Refused(CAUSE, "the connection ended before the PROXY header did")
+                raise refused("the connection ended before the PROXY header did")
             header += received
     except TimeoutError:
-        raise Refused(CAUSE, "no complete PROXY header in time") from None
+        raise refused("no complete PROXY header in time") from None
     except OSError as error:
-        raise Refused(CAUSE, f"no PROXY header: {error.strerror}") from None
+        raise refused(f"no PROXY header: {error.strerror}") from None
     finally:
         connection.settimeout(None)  # the server shares it
     return header
@@ -129,7 +133,7 @@ def missing_or_refuse(header: bytes) -> int:
     try:
         return missing(header)
     except Malformed as fault:
-        raise Refused(CAUSE, f"malformed PROXY header: {fault}") from None
+        raise refused(f"malformed PROXY header: {fault}") from None
 
 
 def missing(header: bytes) -> int:

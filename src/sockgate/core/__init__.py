@@ -135,10 +135,9 @@ class ServerMissing(GateError):
 class Refused(Exception):
     """A client is refused outside the access checks. (A check returns a Verdict and does not raise this.)"""
 
-    def __init__(self, cause: Cause, reason: str) -> None:
-        super().__init__(reason)
-        self.cause = cause
-        self.reason = reason
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
 
 
 class PeerGone(Exception):

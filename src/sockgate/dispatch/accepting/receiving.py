@@ -115,7 +115,6 @@ class Arrival:
         self._rules = rules
         self._session: Session | None = None
         self._decision: Decision | None = None
-        self._excess: Verdict | None = None  # the limit that refuses the client
         self._unsent = b""
         self._header = b""
 
@@ -161,9 +160,7 @@ class Arrival:
         """The new session. Raises Refused if there is no place for the client."""
         admitted = self._reception.count(peer, is_proxy=is_proxy)
         if isinstance(admitted, Verdict):
-            self._excess = admitted
-            assert admitted.cause
-            raise Refused(admitted.cause, admitted.reason)
+            raise Refused(admitted)
         self._session = admitted
         return admitted
 
@@ -185,7 +182,7 @@ class Arrival:
             self._give_place_back()
             if self._decision is None and outcome.error is None:
                 self._rules.decision(self._ends, outcome.peer, outcome.verdict)  # this call remembers the verdict
-            why = outcome.error or self._excess or outcome.verdict
+            why = outcome.error or outcome.verdict
             self._reception.refusals.refuse(self._connection, outcome.peer, why, self._unsent)
             return None
         assert self._session

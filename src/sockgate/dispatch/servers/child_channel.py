@@ -209,7 +209,7 @@ def encode_refusal(verdict: Verdict) -> str:
 
 def decode_refusal(answer: str) -> Refused:
     option, text, reason = answer.split("\n", 2)
-    return Refused(Cause(option, text), reason)
+    return Refused(Verdict(DENY, Cause(option, text), reason))
 
 
 def encode_peer(peer: Peer) -> bytes:
