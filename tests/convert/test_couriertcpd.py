@@ -86,6 +86,12 @@ def test_setting_is_reported(text: str, what: str, outcome: Outcome, said: str, 
     assert bool(conversion.units) == (outcome is not Outcome.REFUSED)
 
 
+def test_more_digits_than_a_number_has_are_refused(tmp_path: Path) -> None:
+    setting = f"MAXDAEMONS={'9' * 4301}"  # int() takes 4,300
+    said = f"'{'9' * 4301}' is no number; the service is not converted"
+    test_setting_is_reported(setting, setting, Outcome.REFUSED, said, tmp_path)
+
+
 def test_a_missing_file_of_rules_is_told_once(tmp_path: Path) -> None:
     conversion = convert(tmp_path, "IMAPACCESSFILE=/nonexistent")
     broken = [entry.text for entry in conversion.report.entries if entry.outcome is Outcome.BROKEN]

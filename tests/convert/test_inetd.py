@@ -83,6 +83,11 @@ def test_line_is_refused(line: str, reason: str, tmp_path: Path) -> None:
     assert conversion.units == ()
 
 
+def test_more_digits_than_a_number_has_are_refused(tmp_path: Path) -> None:
+    digits = "9" * 4301  # int() takes 4,300
+    test_line_is_refused(f"smtp stream tcp nowait.{digits} root /bin/cat", f"'{digits}' is not a number", tmp_path)
+
+
 def test_an_address_line_holds_for_the_lines_behind_it(tmp_path: Path) -> None:
     conversion = convert(tmp_path, "127.0.0.1:", "26 stream tcp nowait root /bin/cat")
     assert "ListenStream=127.0.0.1:26\n" in units(conversion)

@@ -136,6 +136,8 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
          "whose name does not lead back to it, and the gate only forgets the name"),
         ("s6-tcpserver 0.0.0.0 25 s6-tcpserver-access -t 5 /bin/cat", "in front of the program", "-t 5: only 0.1 to "
          "3600 seconds can be said to the gate"),
+        ("s6-tcpserver 0.0.0.0 25 s6-tcpserver-access -t 500² /bin/cat", "in front of the program", "-t 500²: only 0.1 "
+         "to 3600 seconds can be said to the gate"),
         ("socat TCP-LISTEN:25 EXEC:/bin/cat", "without fork", "socat serves one client and ends"),
         (f"{SOCAT} EXEC:/bin/cat,pty", "pty", "the server had a terminal, and would have the connection now; leave it "
          "out"),

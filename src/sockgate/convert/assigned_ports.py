@@ -3,6 +3,7 @@
 The names are those in files of xinetd.d. The numbers are IANA's, or those that services(5) used to have.
 """
 
+from ..core.numbers import natural
 from ..host.host import Host
 from .outcomes import Answer, approximated, blocked
 
@@ -28,7 +29,8 @@ PORTS = {
 
 def port_of(host: Host, text: str, protocol: str) -> tuple[int | None, Answer | None]:
     """The port that a number or a name of services(5) stands for, and what the report has to say about it."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else host.port(text, protocol)
+    number = natural(text, 5)
+    number = host.port(text, protocol) if number is None else number
     if number is not None and 0 < number < 65536:
         return number, None
     assigned = PORTS[protocol].get(text)

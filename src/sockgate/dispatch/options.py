@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ..connection import make_log_choice
 from ..connection.log_choice import LogChoice
 from ..core import Cause, UsageError
+from ..core.numbers import natural
 from ..core.options import GATE_OPTIONS, MANY, ONCE, Option, Settings
 from ..core.options import parse as parse_words
 
@@ -79,10 +80,11 @@ def pair(text: str, option: str, separator: str, most: tuple[int, int], least: i
 
 def whole_number(text: str, option: str, least: int, most: int) -> int:
     """Raises UsageError."""
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+    number = natural(text)
+    if number is None or not least <= number <= most:
         message = f"{option}: {text!r} is not a whole number from {least} to {most}"
         raise UsageError(message, cause=Cause(option, text))
-    return int(text)
+    return number
 
 
 LIMIT_OPTIONS = (

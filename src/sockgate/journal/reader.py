@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ..core import SystemFailure
+from ..core.numbers import natural
 
 # FIELD=value terms. All fields must match; of several terms with the same field one is enough
 # (sd_journal_add_match(3)).
@@ -20,6 +21,7 @@ Record = dict[str, Value]
 # All fields are text, except those that the reader itself adds.
 CONVERTERS = {"__REALTIME_TIMESTAMP": int, "__MONOTONIC_TIMESTAMP": str, "__CURSOR": str}
 LONGEST_TEXT = 2000  # twice what a gate writes
+MOST_DIGITS = 20  # of a number of 64 bits
 FOLDERS = ("/var/log/journal", "/run/log/journal")
 
 
@@ -125,8 +127,7 @@ def printable(shown: str) -> str:
 
 
 def number(record: Record, field: str) -> int | None:
-    value = text(record, field)
-    return int(value) if value.isascii() and value.isdigit() else None
+    return natural(text(record, field), MOST_DIGITS)
 
 
 def time_of(record: Record) -> int:

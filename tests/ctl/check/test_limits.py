@@ -8,6 +8,7 @@ from sockgate.ctl.check.limits import parse_size
 from tests.ctl.check.good_units import (
     EDIT_SERVICE,
     EDIT_SOCKET,
+    GOOD,
     RESIDENT,
     RESIDENT_UNIT,
     SOCKET,
@@ -15,10 +16,12 @@ from tests.ctl.check.good_units import (
     TEMPLATE,
     TEMPLATE_UNIT,
     Cases,
+    check,
     dropped,
     edit,
     prove,
 )
+from tests.units.tree import write_tree
 
 NOT_ACCEPTING = {f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n"}
 EDIT_RESIDENT = "`systemctl edit mail.service`"
@@ -135,3 +138,11 @@ def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> N
 )  # fmt: skip
 def test_sizes_are_read_as_systemd_reads_them(text: str, size: int | None) -> None:
     assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("value", ["²", "٣", "9" * 4301], ids=["superscript", "arabic", "more than int() takes"])
+@pytest.mark.parametrize("directive", ["TasksMax", "LimitNOFILE", "MemoryMax"])
+def test_what_is_no_number_is_compared_with_nothing(tmp_path: Path, directive: str, value: str) -> None:
+    socket = f"{SOCKET_UNIT}Backlog={value}\n"
+    write_tree(tmp_path, GOOD | NOT_ACCEPTING | {SOCKET: socket, RESIDENT: f"{RESIDENT_UNIT}{directive}={value}\n"})
+    assert not [finding for finding in check(tmp_path)[1] if "too little" in finding or "too few" in finding]

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 
 from ...core import GateError
+from ...core.numbers import natural
 from ...rulefile.reader import records
 from ..input_files import Unreadable, read_text
 from ..networks import network_of
@@ -72,7 +73,7 @@ def further(chain: Chain, letters: list[str], given: dict[str, str]) -> Iterator
 
 def within(chain: Chain, milliseconds: str) -> Answer:
     """-t: for all look-ups together. It drops the client then; the gate goes on without what it has not learned."""
-    seconds = int(milliseconds) / 1000 if milliseconds.isdigit() and len(milliseconds) < 9 else 0
+    seconds = (natural(milliseconds) or 0) / 1000
     if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
         return blocked(f"-t {milliseconds}: only {LEAST_SECONDS} to {MOST_SECONDS} seconds can be said to the gate")
     option = chain.option("--timeout", f"{seconds:g}")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from ...access.dnsbl import DnsLists, allow_list
 from ...core import UsageError
+from ...core.numbers import natural
 from ...host.accounts import is_number
 from ..accounts import any_group, named_user, numbered_user
 from ..input_files import Unreadable, read_text
@@ -117,8 +118,7 @@ def limit(variable: str) -> Handler:
 
 
 def positive(option: Given) -> int | None:
-    value = option.value or ""
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 and int(value) else None
+    return natural(option.value or "") or None
 
 
 def address(settings: Settings, option: Given) -> Answer:

@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass, field
 
+from ...core.numbers import natural
 from ...courier import SERVERS, Server
 from ...host.host import Host
 from ...units.model import Value
@@ -55,8 +56,9 @@ class Settings:
 
     def number(self, variable: str, default: int) -> int:
         text = self.values.get(variable, "")
-        if text.isascii() and text.isdigit():
-            return int(text)
+        number = natural(text)
+        if number is not None:
+            return number
         if text:
             self.answer(variable, blocked(f"{text!r} is no number"))
         return default

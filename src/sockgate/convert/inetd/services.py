@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...core.numbers import natural
 from ...host.host import GNU, OPENBSD, Host
 from ..input_files import Place, Unreadable, read_text
 from ..outcomes import approximated, blocked, by_engine, entry_of, ignored, translated
@@ -149,10 +150,10 @@ def waiting(line: Line, text: str) -> tuple[bool, int, str]:
     word, _, rest = re.sub("[.:]", "/", text, count=1).partition("/")
     if word not in ("wait", "nowait"):
         line.answer(text, blocked(f"{text!r} is neither wait nor nowait"))
-    numbers = rest.split("/") if rest else []
-    if not all(number.isascii() and number.isdigit() for number in numbers):
+    numbers = [natural(number) for number in rest.split("/")] if rest else []
+    if None in numbers:
         line.answer(text, blocked(f"{rest!r} is not a number"))
-    starts = int(numbers[0]) if len(numbers) == 1 else STARTS_A_MINUTE
+    starts = numbers[0] or 0 if len(numbers) == 1 else STARTS_A_MINUTE
     if line.host.inetd != GNU:  # to openbsd-inetd it is the first that is not served
         starts = max(1, starts - 1)
     is_limited = bool(numbers) and word == "nowait"

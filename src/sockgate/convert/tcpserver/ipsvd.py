@@ -3,9 +3,10 @@
 import os
 from functools import partial
 
+from ...core.numbers import natural
 from ..outcomes import Answer, approximated, blocked, ignored, translated
 from .instructions import convert
-from .options import TCPSVD, Handlers, Listener, is_number, says, silent, told_by_resident
+from .options import TCPSVD, Handlers, Listener, says, silent, told_by_resident
 
 
 def instructions(option: str, listener: Listener, value: str) -> Answer | None:
@@ -18,9 +19,10 @@ def instructions(option: str, listener: Listener, value: str) -> Answer | None:
 
 def timeout(listener: Listener, value: str) -> Answer:
     """-t: tcpsvd removes a file of -i that no client has matched for so long."""
-    if not is_number(value):
+    seconds = natural(value)
+    if seconds is None:
         return blocked(f"{value!r} is no number")
-    listener.forgets = int(value) > 0
+    listener.forgets = seconds > 0
     return translated(text="no time") if not listener.forgets else translated(text="for -i alone")
 
 

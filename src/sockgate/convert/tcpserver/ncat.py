@@ -2,11 +2,12 @@
 
 import ipaddress
 
+from ...core.numbers import natural
 from ..chain.peeling import BadLink
 from ..input_files import Unreadable, read_text
 from ..networks import Network, network_of
 from ..outcomes import Answer, approximated, blocked, by_engine, translated
-from .options import Handlers, Listener, Options, is_number, refuses, says, silent
+from .options import Handlers, Listener, Options, refuses, says, silent
 
 WITH_VALUE = {
     "c": "sh-exec", "e": "exec", "g": "loose-source", "G": "loose-pointer", "i": "idle-timeout", "m": "max-conns",
@@ -144,9 +145,10 @@ def clients(name: str) -> Handlers:
 
 
 def most_clients(listener: Listener, value: str) -> Answer:
-    if not is_number(value) or not int(value):
+    number = natural(value)
+    if not number:
         return blocked(f"{value!r} is no number of clients")
-    listener.concurrency = int(value)
+    listener.concurrency = number
     return closing_limit(listener, "above it a client is closed at once, as before")
 
 

@@ -1,13 +1,13 @@
 """The options of tcpserver, sslserver and tcpsvd, and what becomes of each."""
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...connection.log_choice import NONE
 from ...connection.lookup_options import parse_host_name
 from ...core import UsageError
+from ...core.numbers import natural
 from ...host.host import Host
 from ..chain.identity import known_account
 from ..chain.peeling import Chain
@@ -126,10 +126,9 @@ def verbose(listener: Listener, value: str) -> Answer:
 
 
 def concurrency(listener: Listener, value: str) -> Answer:
-    number = value.partition(":")[0].partition("/")[0]
-    if not is_number(number):
+    listener.concurrency = natural(value.partition(":")[0].partition("/")[0])
+    if listener.concurrency is None:
         return blocked(f"{value!r} is no number")
-    listener.concurrency = int(number)
     if not listener.concurrency:
         return blocked("0 lets no client in; without a unit it is the same")
     return limit_of(listener)
@@ -146,10 +145,11 @@ def limit_of(listener: Listener, text: str = "") -> Answer:
 
 def per_source(listener: Listener, value: str) -> Answer:
     """tcpsvd -C N[:MESSAGE]"""
-    number, colon, _ = value.partition(":")
-    if not is_number(number):
+    text, colon, _ = value.partition(":")
+    number = natural(text)
+    if number is None:
         return blocked(f"{value!r} is no number")
-    listener.per_source = int(number)
+    listener.per_source = number
     return source_limit(listener, has_message=bool(colon))
 
 
@@ -183,7 +183,7 @@ def banner(listener: Listener, value: str) -> Answer:
 
 
 def backlog(listener: Listener, value: str) -> Answer:
-    if not is_number(value):
+    if natural(value) is None:
         return blocked(f"{value!r} is no number")
     listener.socket.append(("Backlog", value))
     return translated(f"Backlog={value}")
@@ -219,7 +219,7 @@ def account(listener: Listener, value: str) -> Answer:
 
 def ident_time(listener: Listener, value: str) -> Answer:
     """-t, for -r alone; the gate's own --timeout, which is for all look-ups together, must not end before it."""
-    if not (is_number(value) and 1 <= int(value) <= 3600):
+    if not 1 <= (natural(value) or 0) <= 3600:
         return ignored(f"{value!r} is no number of seconds from 1 to 3600: the gate's own time counts")
     listener.ident_seconds = value
     return translated(text="a time for -r alone")
@@ -234,10 +234,11 @@ def seconds(name: str, became: str) -> Callable[[Listener, str], Answer]:
     """sslserver's -T and -w."""
 
     def handler(listener: Listener, value: str) -> Answer:
-        if not is_number(value) or int(value) == 0:
+        number = natural(value)
+        if not number:
             return ignored(f"{value!r} is no number of seconds: {getattr(listener, name)} are taken, its default")
-        setattr(listener, name, int(value))
-        return translated(f"{became} = {int(value)}")
+        setattr(listener, name, number)
+        return translated(f"{became} = {number}")
 
     return handler
 
@@ -266,10 +267,6 @@ def is_local_name(text: str) -> bool:
     except UsageError:
         return False
     return True
-
-
-def is_number(text: str) -> bool:
-    return re.fullmatch(r"\d{1,9}", text, re.ASCII) is not None
 
 
 JOURNAL = says("in the journal, or sockgatectl log")

@@ -1,5 +1,6 @@
 """The options of s6-tcpserver (s6-networking 2.3 to 2.8); s6-tcpserver-access stands behind it (chain/s6_access)."""
 
+from ...core.numbers import natural
 from ..outcomes import Answer, blocked, translated
 from .options import (
     Handlers,
@@ -7,7 +8,6 @@ from .options import (
     backlog,
     concurrency,
     group,
-    is_number,
     limit_of,
     quiet,
     says,
@@ -34,9 +34,10 @@ def own_account(listener: Listener, _: str) -> Answer | None:
 
 
 def per_source(listener: Listener, value: str) -> Answer:
-    if not is_number(value) or not int(value):
+    number = natural(value)
+    if not number:
         return blocked(f"{value!r} is no number of clients")
-    listener.per_source = int(value)
+    listener.per_source = number
     return source_limit(listener)
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from ...core.numbers import natural
 from ..chain.identity import known_account
 from ..chain.peeling import BadLink
 from ..networks import network_of
@@ -13,7 +14,6 @@ from .options import (
     Options,
     backlog,
     differs,
-    is_number,
     limit_of,
     no_delay,
     refuses,
@@ -128,9 +128,10 @@ def wrapper_folder(listener: Listener, value: str) -> Answer:
 
 
 def children(listener: Listener, value: str) -> Answer:
-    if not is_number(value) or not int(value):
+    number = natural(value)
+    if not number:
         return blocked(f"{value!r} is no number of clients")
-    listener.concurrency = int(value)
+    listener.concurrency = number
     return limit_of(listener)
 
 

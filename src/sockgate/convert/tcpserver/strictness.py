@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ...core.numbers import natural
 from ...host.host import Host
 from ..chain.peeling import BadLink
 from ..input_files import UNKNOWN
@@ -65,7 +66,8 @@ def access_of(command: Started) -> Access | None:
 def starts(host: Host, access: Access) -> bool:
     """Whether the server starts at all: an option without its value takes the next word, and the port is missing."""
     port = access.port
-    number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else host.port(port, "tcp")
+    number = natural(port, 5)
+    number = host.port(port, "tcp") if number is None else number
     return bool(access.programs) and (UNKNOWN in port or bool(number))
 
 

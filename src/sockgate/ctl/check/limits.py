@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ...core.numbers import natural
 from ...dispatch.options import parse, read_limits, read_options, read_process
 from ...host.host import Host
 from ...units.timespan import parse_timespan
@@ -48,18 +49,18 @@ def parse_size(text: str) -> int | None:
     """The bytes of `64M` or `8M:16M` (soft and hard). None for no limit, or if the limit is not a number of bytes."""
     digits = text.partition(":")[0].rstrip("KMGTB")
     suffix = text.partition(":")[0][len(digits) :].removesuffix("B")
-    if not (digits.isascii() and digits.isdigit()) or suffix not in SUFFIXES:
-        return None
-    return int(digits) * SUFFIXES[suffix]
+    number = natural(digits, 19)
+    return None if number is None or suffix not in SUFFIXES else number * SUFFIXES[suffix]
 
 
 def processes_short(gated: GatedService, _: Host) -> Iterator[Fault]:
     """A limit of processes that is too low. Every session of a resident gate is at least one process of its unit."""
     text = gated.service.value("Service", "TasksMax")
-    if not is_resident(gated) or gated.error or not text.isdigit():
+    most = natural(text)
+    if not is_resident(gated) or gated.error or most is None:
         return
     limits = read_limits(parse([word.text for word in gated.words]))
-    if int(text) < limits.connections + OWN_PROCESSES:
+    if most < limits.connections + OWN_PROCESSES:
         yield by_setting(
             gated.service, gated.service.place_of("Service", "TasksMax"),
             f"TasksMax={text} is too little for {limits.connections} clients at a time (--max-connections)",
@@ -104,10 +105,11 @@ def descriptors_short(gated: GatedService, _: Host) -> Iterator[Fault]:
     """--idle-timeout keeps a descriptor for each session."""
     own = gated.service.value("Service", "LimitNOFILE")
     text = (own or DEFAULT_DESCRIPTORS).partition(":")[0]
-    if not is_resident(gated) or gated.error or not text.isdigit():
+    most = natural(text)
+    if not is_resident(gated) or gated.error or most is None:
         return
     options = read_options(parse([word.text for word in gated.words]))
-    if options.lifetimes.idle and int(text) < options.limits.connections + OWN_DESCRIPTORS:
+    if options.lifetimes.idle and most < options.limits.connections + OWN_DESCRIPTORS:
         yield by_setting(
             gated.service, gated.service.place_of("Service", "LimitNOFILE") if own else None,
             f"--idle-timeout keeps a descriptor for each client: {text} are too few for {options.limits.connections}"
@@ -130,7 +132,8 @@ def records_dropped(gated: GatedService, _: Host) -> Iterator[Fault]:
 def queue_short(gated: GatedService, _: Host) -> Iterator[Fault]:
     socket = gated.socket
     text = socket.value("Socket", "Backlog") if socket else ""
-    if socket and text.isdigit() and int(text) < LEAST_BACKLOG:
+    length = natural(text)
+    if socket and length is not None and length < LEAST_BACKLOG:
         yield by_setting(
             socket, socket.place_of("Socket", "Backlog"),
             f"Backlog={text}: of more clients at once than that, the others wait a second or more to be heard",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from socket import if_indextoname, if_nametoindex
 
+from ...core.numbers import natural
 from ...host.host import Host
 from ...host.listening import LISTEN_KEYS, endpoints, expanded
 from ...host.ports import conflicting_processes, parse_listen
@@ -47,7 +48,8 @@ def lacks_interface(name: str) -> bool:
     if not name or len(name.encode()) > LONGEST_INTERFACE:
         return False
     try:
-        return not (if_indextoname(int(name)) if name.isdigit() else if_nametoindex(name))
+        number = natural(name)
+        return not (if_nametoindex(name) if number is None else if_indextoname(number))
     except (OSError, OverflowError):
         return True
 

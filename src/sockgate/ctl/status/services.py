@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ...connection.log_choice import KINDS
 from ...core import GateError, SystemFailure
+from ...core.numbers import natural
 from ...core.peer import pack
 from ...dispatch.options import parse, read_limits
 from ...host.systemctl import Properties, client_of, instances, processes_in, read, show
@@ -21,7 +22,8 @@ from ..senders import of_gated, senders_of
 from .tally import Tally
 
 MICROSECONDS = 1_000_000
-NOT_COUNTED = (1 << 64) - 1  # so systemctl shows bytes that are not counted; newer versions show [no data]
+NOT_COUNTED = str((1 << 64) - 1)  # so systemctl shows bytes that are not counted; newer versions show [no data]
+MOST_DIGITS = 20  # of a number of 64 bits
 EVERYTHING = frozenset(KINDS)
 CLIENT_VARIABLES = (b"TCPREMOTEIP=", b"TCPREMOTEPORT=")
 
@@ -152,7 +154,8 @@ def read_properties(service: ServiceState, socket: Properties, unit: Properties)
     service.listen = [line.partition(" ")[0] for line in socket.get("Listen", "").splitlines()]
     entered = socket.get("ActiveEnterTimestamp", "").removeprefix("@")
     active = socket.get("ActiveState") in ("active", "deactivating")
-    service.since = int(entered) * MICROSECONDS if active and entered.isdigit() else None
+    since = natural(entered, MOST_DIGITS)
+    service.since = since * MICROSECONDS if active and since is not None else None
     service.traffic = traffic(socket)
     service.said = printable(unit.get("StatusText", ""))
     if not service.resident:
@@ -164,13 +167,12 @@ def read_properties(service: ServiceState, socket: Properties, unit: Properties)
 def traffic(socket: Properties) -> tuple[int, int] | None:
     """Bytes received and sent. systemd counts those of an accepted connection for the socket, not for the service."""
     counts = [socket.get(name, "") for name in ("IPIngressBytes", "IPEgressBytes")]
-    received, sent = (int(count) if count.isdigit() else NOT_COUNTED for count in counts)
-    return None if NOT_COUNTED in (received, sent) else (received, sent)
+    received, sent = (None if count == NOT_COUNTED else natural(count, MOST_DIGITS) for count in counts)
+    return None if received is None or sent is None else (received, sent)
 
 
 def number(properties: Properties, name: str) -> int:
-    value = properties.get(name, "")
-    return int(value) if value.isdigit() else 0
+    return natural(properties.get(name, ""), MOST_DIGITS) or 0
 
 
 def count(service: ServiceState) -> None:
