@@ -14,36 +14,48 @@ JOURNAL_LINES = "40"
 
 
 HERE = Path(__file__).parent
-ONE_RELEASE = "one_release(release, reason): what this module shows does not depend on systemd's version"
+# Each takes its reason.
+MARKS = {
+    "newest": "what this shows depends on no systemd; the newest release has the programs that no other test has met",
+    "oldest_and_newest": "what the oldest and the newest systemd do in one way, those between them do as well",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", ONE_RELEASE)
+    for name, meaning in MARKS.items():
+        config.addinivalue_line("markers", f"{name}(reason): {meaning}")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook as well
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Group the tests, and leave out those of other releases where one is enough.
 
     One worker of pytest-xdist takes all tests of one module and release, because they share a machine.
     """
-    left_out = [item for item in items if HERE in item.path.parents and not is_wanted(item)]
-    for item in items:
-        if HERE in item.path.parents and (release := release_of(item)):
+    here = [item for item in items if HERE in item.path.parents]
+    left_out = [item for item in here if not is_wanted(item)]
+    for item in here:
+        if release := release_of(item):
             item.add_marker(pytest.mark.xdist_group(f"{release}-{item.path.stem}"))
+        elif "release" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.nodeid}: which release is it for? Each worker would boot machines for it")
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
 
 def is_wanted(item: pytest.Item) -> bool:
-    mark = item.get_closest_marker("one_release")
-    return mark is None or release_of(item) in (mark.args[0], "")
+    release = release_of(item)
+    if not release:
+        return True
+    if item.get_closest_marker("newest"):
+        return release == roots.RELEASES[-1]
+    return release in (roots.RELEASES[0], roots.RELEASES[-1]) or not item.get_closest_marker("oldest_and_newest")
 
 
 def release_of(item: pytest.Item) -> str:
     """The release that this test is for. "" if it boots no machine."""
-    return next((name for name in roots.SYSTEMD if f"[{name}" in item.name), "")
+    parameters = item.name.partition("[")[2].rstrip("]").split("-")
+    return next((name for name in parameters if name in roots.SYSTEMD), "")
 
 
 @pytest.fixture(scope="module", params=roots.RELEASES)

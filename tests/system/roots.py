@@ -16,8 +16,8 @@ SYSTEMD = {"bookworm": 252, "trixie": 257, "forky": 262}
 # Their Pythons, of which the oldest is this machine's as well.
 PYTHON = {"trixie": "3.13", "forky": "3.14"}
 
-# Those that the tests boot.
-RELEASES = ("bookworm", "trixie")
+# Those that the tests boot, oldest first. SOCKGATE_RELEASES="forky" chooses others.
+RELEASES = tuple(os.environ.get("SOCKGATE_RELEASES", "bookworm trixie").split())
 
 # Packages of the profiles that a release does not have. Each test that needs one says what it does without.
 GONE = {"forky": {"runit", "courier-authlib-userdb"}}

@@ -11,6 +11,8 @@ from tests.system.convert.configurations import HOSTS_ALLOW, HOSTS_DENY, Configu
 from tests.system.machine import Machine
 from tests.system.services import SERVERS, compile_static
 
+pytestmark = pytest.mark.oldest_and_newest("the units have no setting that is younger than 252")
+
 CLIENT = (Path(__file__).parent / "convert/client.py").read_text()
 CLIENTS = (
     "192.168.0.5", "192.168.0.77", "192.168.1.5", "192.168.10.3", "10.0.0.1", "10.1.2.3", "172.16.0.9", "203.0.113.7",

@@ -9,6 +9,8 @@ from tests.system import services
 from tests.system.convert import oracle
 from tests.system.machine import Machine
 
+pytestmark = pytest.mark.oldest_and_newest("Courier differs from release to release, systemd's part does not")
+
 PROFILE = "more"
 
 IMAP_RULES = """192.168.0\tallow,NOTE='a, b'

@@ -13,6 +13,8 @@ from tests.system import services
 from tests.system.machine import Machine
 from tests.system.test_smtp import ACCEPTED, MEMBER, NO_RELAY, STRANGER
 
+pytestmark = pytest.mark.oldest_and_newest("the commands are the same from 252 on")
+
 HOWTO = """defaults
 {
 	instances = 60

@@ -11,6 +11,8 @@ from tests.system.conftest import require_machines
 from tests.system.convert import inetd_lines, oracle
 from tests.system.machine import Machine
 
+pytestmark = pytest.mark.oldest_and_newest("the units have no setting that is younger than 252")
+
 PROGRAMS = {"openbsd-inetd": "/usr/sbin/inetd -l", "inetutils-inetd": "/usr/sbin/inetutils-inetd"}
 LINES = {"openbsd-inetd": inetd_lines.OPENBSD, "inetutils-inetd": inetd_lines.GNU}
 HOSTS_ALLOW = """probe-a: 192.168.0. [fd00:1::]/64

@@ -14,6 +14,8 @@ import pytest
 from tests.system.convert import oracle
 from tests.system.machine import Machine
 
+pytestmark = pytest.mark.oldest_and_newest("what systemd does at a limit has changed once, with 255")
+
 CLIENT = (Path(__file__).parent / "convert/limits.py").read_text()
 ME, OTHER, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 COMMON = "type = UNLISTED\nprotocol = tcp\nsocket_type = stream\nwait = no\nuser = root\nserver = /bin/cat\n"

@@ -6,6 +6,8 @@ from tests.system.convert import oracle
 from tests.system.convert.scripts import FILES, PORTS, SCRIPTS, scripts_of, text_of
 from tests.system.machine import Machine
 
+pytestmark = pytest.mark.oldest_and_newest("the units have no setting that is younger than 252")
+
 PROFILE = "more"
 
 # As svscan starts them, from the service's folder.

@@ -4,7 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.system.machine import Machine
+
+pytestmark = pytest.mark.oldest_and_newest("the units have no setting that is younger than 252")
 
 GOLDEN = Path(__file__).parents[1] / "convert/golden"
 # Each folder is converted as its `command` says, into a folder of its own, and verified in one go.

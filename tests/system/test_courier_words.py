@@ -12,6 +12,8 @@ from sockgate.courier import SERVERS
 from sockgate.host.host import Host
 from tests.system.machine import Machine
 
+pytestmark = pytest.mark.oldest_and_newest("Courier's scripts make the words: its oldest version and its newest")
+
 PROFILE = "more"
 FIRST, LAST = "-denymsg=first", "-warn=77"
 DUMP = "#!/bin/sh\nfor word; do printf '%s\\0' \"$word\"; done > /run/words\n"

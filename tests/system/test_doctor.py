@@ -12,6 +12,8 @@ import pytest
 from tests.system.machine import TREE, Machine
 from tests.system.services import install_server, listen
 
+pytestmark = pytest.mark.oldest_and_newest("a fault is one before 255, from 255 on, or always")
+
 SERVER = "/usr/local/bin/greet"
 RESIDENT = """
 [Unit]

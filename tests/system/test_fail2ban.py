@@ -10,6 +10,8 @@ from sockgate.connection.log import REFUSED, SUMMED
 from tests.system.machine import Machine
 from tests.system.test_log import ALL_SERVICE, ALL_SOCKET, EACH_SERVICE, EACH_SOCKET
 
+pytestmark = pytest.mark.oldest_and_newest("the records are the same: fail2ban reads them, its oldest and its newest")
+
 EXAMPLES = "/usr/share/doc/sockgate/examples/fail2ban"
 BROKEN_OPTION = "--no-such-option"
 

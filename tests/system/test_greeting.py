@@ -8,6 +8,8 @@ import pytest
 from tests.system import services
 from tests.system.machine import Machine
 
+pytestmark = pytest.mark.newest("who speaks first is a matter between the gate and its client")
+
 EARLY, PATIENT, INSIDER = "10.1.1.1", "10.1.1.2", "192.168.0.5"
 DELAY = 1.5
 TOO_EARLY = "554 5.5.1 you spoke before you were greeted"

@@ -12,6 +12,8 @@ from sockgate.connection.log import FAILED, REFUSED
 from tests.system.machine import Machine
 from tests.system.services import install_server, listen
 
+pytestmark = pytest.mark.oldest_and_newest("journald takes a record as it did in 252")
+
 HOSTILE = {
     "newline": b"a\nMESSAGE=forged\nPRIORITY=0", "return": b"a\rb", "nul": b"a\0b", "escape": b"\x1b[2Ja",
     "level": b"<0>a", "not UTF-8": b"\xff\xfe\xc3(", "bidi": "\u202ea".encode(), "long": b"x" * 65536,

@@ -17,6 +17,8 @@ from sockgate.dispatch.records import records
 from tests.system.machine import Machine
 from tests.system.services import client, failed_units, install_server, listen, wait_until_idle
 
+pytestmark = pytest.mark.oldest_and_newest("journald keeps a record as it did in 252")
+
 # Seven, because every fifth session is refused in any case.
 WORDS = ("status-0", "status-3", "signal-KILL", "status-255", "signal-SEGV", "status-1", "status-0")
 ENDS: dict[str, tuple[int | None, str | None]] = {

@@ -5,6 +5,8 @@ import pytest
 from tests.system import services
 from tests.system.machine import Machine
 
+pytestmark = pytest.mark.oldest_and_newest("the commands are the same from 252 on")
+
 CLIENT = "127.0.0.1"
 Commands = tuple[list[str], list[str]]
 

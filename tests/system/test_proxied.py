@@ -15,6 +15,8 @@ from tests.connection.proxy_headers import LINE, VALID
 from tests.system import certificates, services
 from tests.system.machine import Machine
 
+pytestmark = pytest.mark.oldest_and_newest("the gate reads the header, of the oldest haproxy and of the newest")
+
 PROFILE = "more"
 
 PROXY, PROXY6 = "10.9.9.9", "fd00:9::9"  # where haproxy's own connections come from

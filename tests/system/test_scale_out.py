@@ -16,6 +16,8 @@ import pytest
 from tests.system import services
 from tests.system.machine import Machine
 
+pytestmark = pytest.mark.newest("how clients are spread is a matter between haproxy and the gates")
+
 PORT = 2500
 NAMES = ("one", "two")
 FRONT = "192.168.0.1"

@@ -12,6 +12,8 @@ import pytest
 from tests.system import certificates, services
 from tests.system.machine import Machine
 
+pytestmark = pytest.mark.oldest_and_newest("TLS ends in stunnel or couriertls, the oldest and the newest")
+
 PROFILE = "more"
 
 INSIDER, OUTSIDER = "192.168.0.5", "10.1.1.1"
