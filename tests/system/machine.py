@@ -4,9 +4,12 @@ The machine is a systemd-nspawn container over a root of roots.py. Its traffic n
 namespace, what a test writes is gone afterwards, and the host's own systemd is not needed.
 """
 
+import atexit
 import contextlib
+import functools
 import json
 import os
+import shutil
 import subprocess
 import time
 import uuid
@@ -15,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.system import roots
+from tests.system.layers import folder_for, overlay
 
 TREE = Path(__file__).parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -46,7 +50,7 @@ class Machine:
         self.root = self._folder / "merged"
         self._console = self._folder / "console"
         self._cgroup = cgroup_root() / f"sockgate-{self._folder.name}"
-        self._bare = bare
+        self._layers = () if bare else (installed(release),)
         self._leader = 0
         self._nspawn: subprocess.Popen[bytes]
         self._files = files or {}
@@ -55,9 +59,7 @@ class Machine:
     def __enter__(self) -> "Machine":
         remove_abandoned(self._folder.parent)
         with self._exit:  # undoes a half-done start
-            self._exit.enter_context(overlay(self._lower, self._folder))
-            if not self._bare:
-                install(self.root)
+            self._exit.enter_context(overlay(self._folder, *self._layers, self._lower))
             for path, text in self._files.items():
                 (self.root / path.lstrip("/")).write_text(text)
             self._make_cgroup()
@@ -195,35 +197,6 @@ class Machine:
         wait_until(condition, f"{self.release}: {what}", seconds)
 
 
-def folder_for(lower: Path) -> Path:
-    """A new name beside a root, by which `remove_abandoned` knows whose it is."""
-    return lower.parent / f"machine-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-
-
-@contextlib.contextmanager
-def overlay(lower: Path, folder: Path) -> Iterator[Path]:
-    """A root that can be written to, over one that cannot: FOLDER/merged."""
-    with contextlib.ExitStack() as stack:
-        folder.mkdir()
-        stack.callback(folder.rmdir)
-        # Memory: fast, and an overlay can have its writable layer there even where the cache is on an overlay.
-        stack.enter_context(mounted(folder, "tmpfs", "mode=755"))
-        upper, work, merged = folder / "upper", folder / "work", folder / "merged"
-        for each in (upper, work, merged):
-            each.mkdir()
-        stack.enter_context(mounted(merged, "overlay", f"lowerdir={lower},upperdir={upper},workdir={work}"))
-        yield merged
-
-
-@contextlib.contextmanager
-def mounted(folder: Path, kind: str, options: str) -> Iterator[None]:
-    subprocess.run(["mount", "-t", kind, "-o", options, kind, str(folder)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 class CommandFailed(Exception):
     pass
 
@@ -234,6 +207,20 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s in vain for {what}")
         time.sleep(0.02)
+
+
+@functools.cache
+def installed(release: str) -> Path:
+    """What a package of this tree brings to this release: made once by each process, a layer of all its machines."""
+    lower = roots.root(release)
+    folder = folder_for(lower)
+    layer = lower.parent / f"installed-{os.getpid()}-{release}"
+    with overlay(folder, lower) as root:
+        install(root)
+        copy = ["cp", "--recursive", "--preserve=mode,ownership,timestamps"]  # no marks of the overlay
+        subprocess.run([*copy, folder / "upper", layer], check=True)
+    atexit.register(shutil.rmtree, layer)
+    return layer
 
 
 def install(destination: Path) -> None:
@@ -276,6 +263,9 @@ def remove_abandoned(cache: Path) -> None:
                 remove_cgroup(cgroup)
                 subprocess.run(["umount", "--lazy", "--recursive", str(folder)])
                 folder.rmdir()
+    for layer in cache.glob("installed-*"):
+        if not Path("/proc", layer.name.split("-")[1]).exists():
+            shutil.rmtree(layer, ignore_errors=True)
 
 
 def init_below(process: int) -> int:

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from tests.system import roots
-from tests.system.machine import PATH, TREE, folder_for, overlay
+from tests.system.layers import folder_for, overlay
+from tests.system.machine import PATH, TREE
 
 NSPAWN = (
     "systemd-nspawn", "--quiet", "--as-pid2", f"--machine=sockgate-{os.getpid()}", "--register=no", "--keep-unit",
@@ -32,7 +33,7 @@ def main() -> None:
 def run_unit_tests(release: str, options: list[str]) -> int:
     """The exit code of pytest."""
     lower = roots.root(release, "python")
-    with overlay(lower, folder_for(lower)) as root:
+    with overlay(folder_for(lower), lower) as root:
         version = roots.PYTHON[release]
         install_packages(root / f"usr/local/lib/python{version}/dist-packages", version)
         copy_tree(root / COPY.lstrip("/"))

@@ -1,0 +1,38 @@
+"""Overlays: roots that a machine can write to, over those that all machines share."""
+
+import contextlib
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def folder_for(lower: Path) -> Path:
+    """A new name beside a root, by which `remove_abandoned` knows whose it is."""
+    return lower.parent / f"machine-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+@contextlib.contextmanager
+def overlay(folder: Path, *lower: Path) -> Iterator[Path]:
+    """A root that can be written to, over others that cannot, the topmost first: FOLDER/merged."""
+    with contextlib.ExitStack() as stack:
+        folder.mkdir()
+        stack.callback(folder.rmdir)
+        # Memory: fast, and an overlay can have its writable layer there even where the cache is on an overlay.
+        stack.enter_context(mounted(folder, "tmpfs", "mode=755"))
+        upper, work, merged = folder / "upper", folder / "work", folder / "merged"
+        for each in (upper, work, merged):
+            each.mkdir()
+        lowers = ":".join(map(str, lower))
+        stack.enter_context(mounted(merged, "overlay", f"lowerdir={lowers},upperdir={upper},workdir={work}"))
+        yield merged
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, kind: str, options: str) -> Iterator[None]:
+    subprocess.run(["mount", "-t", kind, "-o", options, kind, str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
