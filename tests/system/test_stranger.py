@@ -7,16 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.packaging import build
-from tests.system import conftest, packages
+from tests.system import packages
 from tests.system.machine import TREE, Machine
 
 HEADING = "## From nothing to a mail server"
 
 
-@pytest.fixture(scope="module", params=["bookworm"])
-def stranger(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    conftest.require_machines()
-    with Machine(request.param, "clean", bare=True) as machine, tempfile.TemporaryDirectory() as folder:
+@pytest.fixture(scope="module")
+def stranger(release: str) -> Iterator[Machine]:
+    with Machine(release, "clean", bare=True) as machine, tempfile.TemporaryDirectory() as folder:
         packages.bring(machine, build.deb(Path(folder)))
         # Quicker, and with less to lean on.
         machine.write("/etc/apt/apt.conf.d/90quick", 'APT::Install-Recommends "false";\n')
