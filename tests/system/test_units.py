@@ -78,6 +78,7 @@ EXPANDED = [
 COMMAND = [piece for piece in COMMON if piece != ";"] + ESCAPES + EXPANDED + [" \\; ", "\\;"]
 FILE = [*COMMON, "\\\n", "$", "\\$", "\\`", '\\"', "\n", "\nD=", "\n#", "\n E = ", "{", "%"]
 ENVIRONMENT = [*COMMON, *ESCAPES, "%%", "%p", " D=", " E=", "$"]
+UNSET = ["A", "B", "C", " ", ' "A=x ', 'y z" ', " %%", "C=", " B ", " C "]
 # Whole words for the writer.
 PRINTABLE = "ab \\\"'$%{};#=-@:+!~é`"
 CHARACTERS = "ab \t\n\r\\\"'$%{};#=-@:+!~\x01\x7fé\u2028\U0001f600`"
@@ -143,6 +144,8 @@ def test_any_command_line_is_read_as_systemd_reads_it(machine: Machine) -> None:
         # Not through the writer, which refuses a good part of these.
         text = unit(name, ("EnvironmentFile", File((f"/run/{name}.env",))))
         units[name] = f"{text}ExecStart={PROGRAM} {line}\n\nEnvironment=C={random_text(source, ENVIRONMENT)}\n"
+    for name in list(units)[::3]:
+        units[name] += f"UnsetEnvironment={random_text(source, UNSET)}\n"
     actual = received(machine, units)
     for name, text in units.items():
         assert actual.get(name, ([], {}))[0] == (expected(machine, name) or ([], {}))[0], text

@@ -88,3 +88,20 @@ def test_a_file_that_is_no_text_is_fatal(make_root: MakeRoot, content: bytes, wh
     with open(search.host_path("/a"), "wb") as file:
         file.write(content)
     assert troubles(search) == [(f"systemd cannot read '/a': it {what}", f"{UNIT}:2", True)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "kept"),
+    [
+        ("UnsetEnvironment=A C=1", {"B": "2", "C": "3"}),
+        ('UnsetEnvironment=%p "B=2"', {"A": "1", "C": "3"}),
+        ("UnsetEnvironment=A\nUnsetEnvironment=\nUnsetEnvironment=C=3", {"A": "1", "B": "2"}),
+        ('UnsetEnvironment=%z B "A', {"A": "1", "C": "3"}),
+    ],
+)
+def test_before_262_what_is_unset_is_not_in_the_command_line_either(
+    make_root: MakeRoot, setting: str, kept: dict[str, str]
+) -> None:
+    search = make_root({UNIT: f"[Service]\nEnvironment=A=1 B=2\n{setting}\nEnvironmentFile=/c\n", "/c": "C=3\n"})
+    for version, expected in ((252, kept), (261, kept), (262, {"A": "1", "B": "2", "C": "3"})):
+        assert variables(UnitSearch(search.root, version)) == expected

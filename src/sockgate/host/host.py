@@ -1,10 +1,8 @@
 """The machine for which units are made. `convert`, `check` and `install` ask it."""
 
-import glob
 import grp
 import os
 import pwd
-import re
 import shutil
 import socket
 import subprocess
@@ -17,7 +15,6 @@ from .accounts import Accounts, is_number
 from .identity import Identity, is_allowed
 from .systemctl import Properties, processes_in, show, units_like
 
-LIBRARIES = ("/usr/lib/systemd", "/usr/lib/*/systemd", "/usr/lib64/systemd", "/lib/systemd")
 HOSTS_FILES = ("/etc/hosts.allow", "/etc/hosts.deny")
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/command:/var/qmail/bin"
 OPENBSD, GNU = "openbsd-inetd", "inetutils-inetd"
@@ -61,7 +58,7 @@ class Host:
 
     @cached_property
     def search(self) -> UnitSearch:
-        return UnitSearch(self.root)
+        return UnitSearch(self.root, self.systemd)
 
     @property
     def live(self) -> bool:
@@ -79,14 +76,8 @@ class Host:
 
     @cached_property
     def systemd_version(self) -> int:
-        """The given version, or the one in the name of systemd's own library. That needs no process and no bus."""
-        if self.systemd:
-            return self.systemd
-        for folder in LIBRARIES:
-            for path in glob.glob(self.search.host_path(f"{folder}/libsystemd-shared-*.so")):
-                if match := re.search(r"-shared-(\d+)", path):
-                    return int(match[1])
-        return running_version()
+        """The given version, the one that is installed, or the one that runs."""
+        return self.systemd or self.search.systemd_version or running_version()
 
     @property
     def slows_down(self) -> bool:

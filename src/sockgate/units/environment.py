@@ -12,6 +12,9 @@ from .reader import Assignment, Place
 from .search import UnitSearch
 from .unit import Unit
 
+# The first systemd for which UnsetEnvironment= takes a variable from the process alone, not from its command line too.
+UNSET_LAST_SINCE = 262
+
 
 class EnvironmentFile(NamedTuple):
     """One EnvironmentFile= line. The path may be a pattern. With `-` the file may be missing."""
@@ -53,6 +56,13 @@ def load_environment(unit: Unit, search: UnitSearch) -> tuple[dict[str, Variable
                 if not file.optional:
                     text = f"unable to read {path!r}: {error.strerror}"
                     troubles.append(Trouble(text, file.place, fatal=True, file=path))
+    if search.systemd_version < UNSET_LAST_SINCE:
+        unset = unset_words(unit)
+        variables = {
+            name: variable
+            for name, variable in variables.items()
+            if name not in unset and f"{name}={variable.value}" not in unset
+        }
     return variables, troubles
 
 
@@ -60,24 +70,36 @@ def parse_environment(assignment: Assignment, unit: Unit) -> tuple[dict[str, Var
     """The variables of one line, and its errors. systemd skips a wrong word, and all words after a broken quote."""
     variables: dict[str, Variable] = {}
     complaints: list[str] = []
+    for word, complaint in expanded_words(assignment, unit):
+        name, equals, value = word.partition("=")
+        if equals and envfile.is_name(name):
+            variables[name] = Variable(value, assignment.place)
+        else:
+            complaints.append(complaint or f"{word!r} is not NAME=VALUE")
+    return variables, complaints
+
+
+def unset_words(unit: Unit) -> dict[str, Place]:
+    """Which variables UnsetEnvironment= takes away, as NAME or NAME=VALUE, and where it says so."""
+    lines = unit.list("Service", "UnsetEnvironment")
+    return {word: line.place for line in lines for word, _ in expanded_words(line, unit)}
+
+
+def expanded_words(assignment: Assignment, unit: Unit) -> Iterator[tuple[str, str]]:
+    """The words of one line. In the place of a wrong one: "", and what is wrong with it."""
     text = assignment.value
     at = skip_blanks(text, 0)
     while at < len(text):
         try:
             word, at = take_word(text, at, strict_escape)
         except ValueError as error:
-            return variables, [*complaints, str(error)]
+            yield "", str(error)
+            return
         at = skip_blanks(text, at)
         try:
-            name, equals, value = expand(word, unit.unit_name).partition("=")
+            yield expand(word, unit.unit_name), ""
         except ValueError as error:
-            complaints.append(str(error))
-            continue
-        if equals and envfile.is_name(name):
-            variables[name] = Variable(value, assignment.place)
-        else:
-            complaints.append(f"{word!r} is not NAME=VALUE")
-    return variables, complaints
+            yield "", str(error)
 
 
 def environment_files(unit: Unit) -> tuple[list[EnvironmentFile], list[Trouble]]:

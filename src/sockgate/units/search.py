@@ -1,7 +1,10 @@
 """Find units: systemd's search path, aliases, masks and drop-ins (systemd.unit(5), "Unit File Load Path")."""
 
+import glob
 import os
+import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from ..core import ConfigError
 from .names import UnitName
@@ -14,6 +17,7 @@ SYSTEM_FOLDERS = (
     "/run/systemd/system.attached", "/run/systemd/generator", "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/generator.late",
 )  # fmt: skip
+LIBRARIES = ("/usr/lib/systemd", "/usr/lib/*/systemd", "/usr/lib64/systemd", "/lib/systemd")
 STARTING = (
     ".wants",
     ".requires",
@@ -23,16 +27,30 @@ MOST_LINKS = 8  # as many as systemd follows
 
 
 class UnitSearch:
-    """The units of the system in `root`. All returned paths are those inside that system."""
+    """The units of the system in `root`. All returned paths are those inside that system.
 
-    def __init__(self, root: str = "/") -> None:
+    `systemd` is its version; 0 for the one that is installed there.
+    """
+
+    def __init__(self, root: str = "/", systemd: int = 0) -> None:
         self.root = os.path.abspath(root).rstrip("/")
+        self._systemd = systemd
         self.folders = self._existing_folders()
         self._names = {folder: set(os.listdir(self.host_path(folder))) for folder in self.folders}
 
     def host_path(self, path: str) -> str:
         """The path on this machine of a path inside that system."""
         return self.root + path
+
+    @cached_property
+    def systemd_version(self) -> int:
+        """The given version, or the one in the name of systemd's own library. That needs no process and no bus.
+
+        0 if there is no such library.
+        """
+        files = (path for folder in LIBRARIES for path in glob.glob(self.host_path(f"{folder}/libsystemd-shared-*.so")))
+        found = (re.search(r"-shared-(\d+)", path) for path in files)
+        return self._systemd or next((int(match[1]) for match in found if match), 0)
 
     def _existing_folders(self) -> list[str]:
         """The folders of the search path that exist. /lib is left out if it is the same folder as /usr/lib."""

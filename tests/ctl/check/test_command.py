@@ -84,6 +84,16 @@ CASES: Cases = {
         },
         ["/etc/default/mail:1: error: no command uses 'SOCKGATE_OPTION' (those of mail@.service are SOCKGATE_OPTIONS)"],
     ),
+    "a variable that is kept from the server and, before 262, from the command line as well": (
+        {
+            TEMPLATE: TEMPLATE_UNIT + "UnsetEnvironment=OPTIONS OTHER\n",
+            "/etc/default/mail": "OPTIONS=--allow 192.0.2.1\n",
+        },
+        [
+            f"{TEMPLATE}:12: error: systemd 252 takes 'OPTIONS' out of the command line, too; 262 does not"
+            " (take it out here: a gate hands no SOCKGATE_ variable on to its server)"
+        ],
+    ),
     "an error in a file that an option names": (
         {"/etc/default/mail": "OPTIONS=--rules /etc/tcp.smtp\n", "/etc/tcp.smtp": "192.168.\n:allow\n"},
         [

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import re
 import shlex
 from collections.abc import Iterable, Iterator
 
@@ -12,23 +11,16 @@ from ...core.peer import pack
 from ...dispatch.options import LIMIT_OPTIONS
 from ...host.host import Host
 from ...host.identity import EXECUTABLE, READABLE, is_allowed
-from ...units import envfile
-from ...units.command import Word, parse_commands
-from ...units.environment import environment_files, matching
+from ...units.command import Word
+from ...units.environment import environment_files
 from ...units.reader import Place
 from ...units.unit import TRUE
 from ..gated_service import GatedService
 from .fault import Fault
 from .service import identity_of, is_resident
 
-# Text that a shell would replace. A dollar sign by itself can be part of a password.
-SHELL = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*|\$\(|`[^`]+`")
-# The variables of sockgate's own units. Another variable that begins like these is probably a misspelt one.
-OWN_PREFIX = "SOCKGATE_"
-OWN = {"SOCKGATE_OPTIONS", "SOCKGATE_SERVER", "SOCKGATE_RESIDENT", "SOCKGATE_LIMITS"}
 LIST_HINT = 'a list with blanks stands in quotes: --allow "192.0.2.1 192.0.2.2"'
 RESIDENT_OPTIONS = {option.name for option in LIMIT_OPTIONS}  # those that sockgate does not have
-COMMENTS_END_SINCE = 254  # the first systemd for which a comment in an environment file ends with its line
 # The default of systemd, which most distributions keep.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -40,83 +32,6 @@ def gate_missing(gated: GatedService, host: Host) -> Iterator[Fault]:
             gated.service, gated.command.place, f"unable to run {program!r}: it does not exist or is not executable",
             "is sockgate installed there?",
         )  # fmt: skip
-
-
-def environment_broken(gated: GatedService, _: Host) -> Iterator[Fault]:
-    for trouble in gated.troubles:
-        if trouble.fatal and trouble.file not in written_at_start(gated):
-            yield Fault(gated.service, trouble.place, trouble.text, "create it, or write EnvironmentFile=-...")
-
-
-def environment_ignored(gated: GatedService, _: Host) -> Iterator[Fault]:
-    for trouble in gated.troubles:
-        if not trouble.fatal:
-            yield Fault(gated.service, trouble.place, trouble.text)
-
-
-def variables_misspelt(gated: GatedService, _: Host) -> Iterator[Fault]:
-    """A misspelt variable such as SOCKGATE_OPTION=. It has no effect, and no other program reports it."""
-    used = set(re.findall(r"\w+", " ".join(gated.command.words)))
-    for name, variable in gated.variables.items():
-        if name.startswith(OWN_PREFIX) and name not in OWN | used:
-            yield Fault(
-                gated.service, variable.place, f"no command uses {name!r}",
-                f"those of {gated.service.name} are {' '.join(sorted(used & OWN))}" if used & OWN else "",
-            )  # fmt: skip
-
-
-def environment_expands(gated: GatedService, host: Host) -> Iterator[Fault]:
-    """`$NAME` in an environment file that a shell used to read. systemd does not expand it."""
-    files, _ = environment_files(gated.service)
-    for file in files:
-        for path in matching(file, host.search):
-            for name, value, line in assignments_in(path, host):
-                if found := SHELL.search(value):
-                    socket = gated.socket.name if gated.socket else "the socket"
-                    yield Fault(
-                        gated.service, Place(path, line), f"systemd does not expand {found[0]!r} in {name}=",
-                        f"for Courier's: sockgatectl courier-environment {path} --output /run/sockgate/NAME.env as"
-                        f" ExecStartPre= of {socket}, and that file here",
-                    )  # fmt: skip
-                    break
-
-
-def environment_swallowed(gated: GatedService, host: Host) -> Iterator[Fault]:
-    if host.systemd_version >= COMMENTS_END_SINCE:
-        return
-    files, _ = environment_files(gated.service)
-    for path in (path for file in files for path in matching(file, host.search)):
-        for line in envfile.swallowed_lines(text_of(path, host)):
-            yield Fault(
-                gated.service, Place(path, line),
-                f"systemd {host.systemd_version} takes this line for a part of the comment above, which ends in a"
-                " backslash", "take the backslash away",
-            )  # fmt: skip
-
-
-def assignments_in(path: str, host: Host) -> list[tuple[str, str, int]]:
-    return envfile.parse(text_of(path, host))
-
-
-def text_of(path: str, host: Host) -> str:
-    try:
-        with open(host.search.host_path(path), encoding="utf-8") as file:
-            return file.read()
-    except (OSError, ValueError):  # another inspection reports it
-        return ""
-
-
-def written_at_start(gated: GatedService) -> set[str]:
-    """The arguments of the socket's own ExecStartPre= commands. A file among them may not exist yet (imap.env)."""
-    paths: set[str] = set()
-    socket = gated.socket
-    if socket is None:
-        return paths
-    for line in socket.list("Socket", "ExecStartPre"):
-        with contextlib.suppress(ValueError):
-            for command in parse_commands(line, socket.unit_name):
-                paths.update(word.rpartition("=")[2] for word in command.words)
-    return paths
 
 
 def options_wrong(gated: GatedService, _: Host) -> Iterator[Fault]:

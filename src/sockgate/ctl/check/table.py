@@ -20,6 +20,7 @@ from . import (
     socket,
     state,
     unit_files,
+    variables,
 )
 from .fault import Fault
 
@@ -40,8 +41,9 @@ class Inspection(NamedTuple):
 
 INSPECTIONS = (
     Inspection(ERROR, command.gate_missing),
-    Inspection(ERROR, command.environment_broken),
-    Inspection(ERROR, command.variables_misspelt),
+    Inspection(ERROR, variables.environment_broken),
+    Inspection(ERROR, variables.variables_misspelt),
+    Inspection(ERROR, variables.variables_unset),
     Inspection(ERROR, command.options_wrong),
     Inspection(ERROR, command.server_unusable),
     Inspection(ERROR, access.client_speaks_first),
@@ -92,9 +94,9 @@ INSPECTIONS = (
     Inspection(WARNING, limits.descriptors_short),
     Inspection(WARNING, limits.records_dropped),
     Inspection(WARNING, limits.queue_short),
-    Inspection(WARNING, command.environment_ignored),
-    Inspection(WARNING, command.environment_expands),
-    Inspection(WARNING, command.environment_swallowed),
+    Inspection(WARNING, variables.environment_ignored),
+    Inspection(WARNING, variables.environment_expands),
+    Inspection(WARNING, variables.environment_swallowed),
     Inspection(WARNING, access.entries_misleading),
     Inspection(WARNING, access.open_relay),
     Inspection(WARNING, access.any_proxy_trusted),
