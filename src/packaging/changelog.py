@@ -1,7 +1,8 @@
 """Print a package's changelog, made from CHANGELOG.md: `changelog.py FORMAT CHANGELOG VERSION MAINTAINER SECONDS`.
 
 What is not released yet is the entry of VERSION, dated SECONDS after the epoch. There is one changelog to write.
-FORMAT is debian or rpm; or news: what stands under `### Changed`, which Debian shows at an upgrade (NEWS.Debian).
+FORMAT is debian or rpm. What stands under `### Changed` is shown at an upgrade: news is what Debian shows before it
+(NEWS.Debian); rpm-notes and arch-notes are scripts that print what is newer than the version from before.
 """
 
 import datetime
@@ -61,19 +62,37 @@ def rpm(entry: Entry, maintainer: str, seconds: int) -> str:
     return "\n".join([f"* {date:%a %b %d %Y} {maintainer} - {entry.version}-1", *lines, "", ""])
 
 
+def rpm_notes(entry: Entry, _maintainer: str, _seconds: int) -> str:
+    """A script of the new package that runs once an older one than this has gone: at an upgrade, and only then."""
+    text = printed(entry).replace("%", "%%")
+    return f"%triggerpostun -- sockgate < {entry.version}\n{text}\n\n"
+
+
+def arch_notes(entry: Entry, _maintainer: str, _seconds: int) -> str:
+    """A part of changes(), which post_upgrade calls with the version from before."""
+    return f'[ "$(vercmp "$1" {entry.version})" -ge 0 ] || {printed(entry)}\n'
+
+
+def printed(entry: Entry) -> str:
+    """A command of the shell."""
+    lines = [line for item in entry.items for line in wrapped(item, "  * ")]
+    return "\n".join(["cat << 'END'", f"What has changed in sockgate {entry.version}:", *lines, "END"])
+
+
 def wrapped(item: str, bullet: str) -> list[str]:
     indent = " " * len(bullet)
     return textwrap.wrap(item, 78, initial_indent=bullet, subsequent_indent=indent, break_on_hyphens=False)
 
 
-FORMATS = {"debian": debian, "news": debian, "rpm": rpm}
+FORMATS = {"debian": debian, "rpm": rpm}
+NOTES = {"news": debian, "rpm-notes": rpm_notes, "arch-notes": arch_notes}
 
 if __name__ == "__main__":
     form, file, version, maintainer, seconds = sys.argv[1:]
     written = Path(file).read_text(encoding="utf-8")
-    if form == "news":
+    if form in NOTES:
         found = [entry for entry in entries(changes(written), version) if entry.items != NOTHING]
     else:
         found = list(entries(written, version))
-    texts = [FORMATS[form](entry, maintainer, int(seconds)) for entry in found]
+    texts = [(FORMATS | NOTES)[form](entry, maintainer, int(seconds)) for entry in found]
     print("".join(texts).removesuffix("\n"), end="")

@@ -11,6 +11,8 @@ TREE = Path(__file__).parents[2]
 VERSION = re.search(r'__version__ = "(.+)"', (TREE / "src/sockgate/__init__.py").read_text())[1]  # type: ignore[index]
 EPOCH = "1764000000"  # 2025-11-24 16:00
 NEXT_VERSION = f"{VERSION.partition('.dev')[0]}.1"
+# What an administrator has to know at an upgrade to any other version than this tree's own.
+CHANGE = "`smtp.socket` is called what it was, to 100%."
 
 
 # What packages bring beside what `make install PREFIX=/usr` does, in every family.
@@ -59,6 +61,10 @@ def make(kind: str, folder: Path, version: str) -> Path:
             shutil.copy(TREE / name, tree / name)
     init = tree / "src/sockgate/__init__.py"
     init.write_text(init.read_text().replace(f'"{VERSION}"', f'"{version}"'))
+    if version != VERSION:
+        changelog = tree / "CHANGELOG.md"
+        head, unreleased, rest = changelog.read_text().partition("## Unreleased\n")
+        changelog.write_text(f"{head}{unreleased}\n### Changed\n\n- {CHANGE}\n{rest}")
     user = () if os.geteuid() else ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     subprocess.run(["chmod", "-R", "a+rwX", tree], check=True)
     folder.chmod(0o755)

@@ -27,6 +27,11 @@ def package(folder: Path) -> Path:
     return build.arch(folder)
 
 
+@pytest.fixture(scope="module")
+def next_package(folder: Path) -> Path:
+    return build.arch(folder, build.NEXT_VERSION)
+
+
 def pacman(root: Path, *words: str) -> str:
     """It asks no other machine and runs no script: there is no shell in the root."""
     (root / "var/lib/pacman").mkdir(parents=True, exist_ok=True)
@@ -69,7 +74,24 @@ def test_a_snapshot_sorts_before_its_release() -> None:
     assert subprocess.check_output(["vercmp", "1.0.0dev0", "1.0.0"], text=True) == "-1\n"
 
 
-def test_two_builds_are_the_same_to_the_byte(package: Path, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [("0.0.9", True), (build.VERSION.replace(".dev", "dev"), True), (build.NEXT_VERSION, False), ("99", False)],
+)
+def test_what_changes_for_an_administrator_is_told_to_who_had_an_older_version(
+    next_package: Path, tmp_path: Path, before: str, told: bool
+) -> None:
+    subprocess.run(["bsdtar", "-xf", next_package, "-C", tmp_path, ".INSTALL"], check=True)
+    # As pacman runs it, but for the gates of this machine.
+    script = f'/usr/lib/sockgate/restart-gates() {{ :; }}; . {tmp_path}/.INSTALL; post_upgrade "$@"'
+    command = ["bash", "-c", script, "bash", build.NEXT_VERSION, before]
+    shown = subprocess.check_output(command, text=True)
+    assert shown == (f"What has changed in sockgate {build.NEXT_VERSION}:\n  * {build.CHANGE}\n" if told else "")
+
+
+def test_two_builds_are_the_same_to_the_byte(folder: Path, package: Path) -> None:
     """In one folder: makepkg writes its path into the package, for those who want to repeat the build."""
     first = package.read_bytes()
+    package.unlink()
+    package.parent.rmdir()  # or it would not be built again
     assert build.arch(folder).read_bytes() == first

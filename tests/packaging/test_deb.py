@@ -127,9 +127,10 @@ def test_the_changelog_begins_with_the_version_of_the_package(
     assert (parsed.stdout.split(), parsed.stderr) == (expected, "")
 
 
-def test_two_builds_are_the_same_to_the_byte(package: Path) -> None:
+def test_two_builds_are_the_same_to_the_byte(package: Path, inetd: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         assert build.deb(Path(folder)).read_bytes() == package.read_bytes()
+        assert build.deb_inetd(Path(folder)).read_bytes() == inetd.read_bytes()
 
 
 def test_a_version_in_work_sorts_between_the_release_before_it_and_its_own() -> None:

@@ -16,6 +16,8 @@ from tests.system import services
 from tests.system.machine import TREE, Machine
 from tests.system.test_package import session
 
+pytestmark = pytest.mark.oldest_and_newest("its scripts ask systemctl for nothing that is younger than 252")
+
 SOCKETS = tuple(sorted(path.name for path in (TREE / "units").glob("*.socket")))
 TALK = "import socket; print(socket.create_connection(('127.0.0.1', 25), 20).makefile().read())"
 
@@ -34,16 +36,17 @@ def built() -> Iterator[dict[str, Path]]:
         yield {version: build.rpm(Path(folder), version) for version in (build.VERSION, build.NEXT_VERSION)}
 
 
-def rpm(machine: Machine, *words: str | Path) -> None:
-    """As in the machine, which has no rpm: its namespaces, control groups aside, and its root for the scripts."""
+def rpm(machine: Machine, *words: str | Path) -> str:
+    """What its scripts print. As in the machine, which has no rpm: its namespaces, and its root for the scripts."""
     rpm = ["rpm", f"--root={machine.root}", "--define=_dbpath /rpmdb", "--nodeps", *words]
     done = subprocess.run(rpm, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "scriptlet failed" not in done.stderr
+    return done.stdout
 
 
 def test_the_installation_compiles_the_modules_and_enables_nothing(machine: Machine, built: dict[str, Path]) -> None:
-    rpm(machine, "--install", built[build.VERSION])
+    assert rpm(machine, "--install", built[build.VERSION]) == ""
     machine.systemctl("daemon-reload")
     states = machine.systemctl("is-enabled", *SOCKETS, check=False).stdout.split()
     assert states == ["disabled"] * len(SOCKETS)
@@ -79,7 +82,9 @@ def test_another_version_comes_and_the_client_that_is_connected_is_served_to_its
     machine.write("/etc/sysconfig/sockgate-smtp", f"SOCKGATE_SERVER={services.install_server(machine, 'obey')}\n")
     services.switch(machine, engine, "smtp")
     with session(machine) as client:
-        rpm(machine, "--upgrade", "--oldpackage", built[version])
+        told = rpm(machine, "--upgrade", "--oldpackage", built[version])
+        newer = version == build.NEXT_VERSION
+        assert told == (f"What has changed in sockgate {version}:\n  * {build.CHANGE}\n" if newer else "")
         # rpm runs the scripts outside of the machine's systemd here; in the machine this is the script's work.
         machine.run("/usr/lib/sockgate/restart-gates")
         assert machine.run("sockgatectl", "--version").stdout == f"sockgatectl {version}\n"
