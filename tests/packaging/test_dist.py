@@ -16,7 +16,10 @@ EXCLUDED = ("src/sockgate/demo/", "src/sockgate/launcher.", "src/sockgate/man/")
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
+    return make_dist(tmp_path_factory.mktemp("dist"))
+
+
+def make_dist(folder: Path) -> Path:
     subprocess.run(["make", "-s", "-C", TREE, "dist", f"DIST={folder}"], check=True, capture_output=True)
     return folder
 
@@ -52,6 +55,12 @@ def test_the_source_distribution_is_what_git_has(dist: Path) -> None:
     with tarfile.open(dist / f"sockgate-{VERSION}.tar.gz") as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names == {*tracked(), "PKG-INFO"}
+
+
+def test_two_builds_are_the_same_to_the_byte(dist: Path, tmp_path: Path) -> None:
+    again = make_dist(tmp_path)
+    assert sorted(file.name for file in dist.iterdir()) == sorted(file.name for file in again.iterdir())
+    assert all((again / file.name).read_bytes() == file.read_bytes() for file in dist.iterdir())
 
 
 def test_the_programs_of_the_wheel_work(environment: Path, tmp_path: Path) -> None:
