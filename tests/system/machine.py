@@ -109,7 +109,7 @@ class Machine:
         self._leader = self._leader or init_below(nspawn)
         if not self._leader:
             return False
-        return self.systemctl("is-system-running", check=False).stdout.strip() in ("running", "degraded")
+        return self.systemctl("is-system-running", "--wait", check=False).stdout.strip() in ("running", "degraded")
 
     def _end(self, nspawn: "subprocess.Popen[bytes]") -> None:
         kill_cgroup(self._cgroup)  # nothing of it is kept: no need to power off
@@ -202,11 +202,14 @@ class CommandFailed(Exception):
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+    asked = time.monotonic()
+    deadline = asked + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s in vain for {what}")
-        time.sleep(0.02)
+        # As long as the question took: what is waited for needs the processor as well.
+        time.sleep(max(0.02, min(time.monotonic() - asked, 0.2)))
+        asked = time.monotonic()
 
 
 @functools.cache
