@@ -179,7 +179,7 @@ test-oracles: build venv  ## every dialect against the program that it came from
 	.venv/bin/pytest -q -n 2 tests/differential tests/packaging
 
 test-system: build venv  ## whole machines with a real systemd, as root; one worker for each test file and release
-	.venv/bin/pytest -q -n 2 --dist loadgroup tests/system
+	.venv/bin/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder tests/system
 
 # On each release: 20 restarts and 20 SIGKILLs, 5,000 sessions at once, 200,000 connections, bursts of a minute.
 # `make test` runs the same in small. PART= for some of it, such as PART='trixie and no_client_is_lost'. No test of it takes
