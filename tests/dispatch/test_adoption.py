@@ -13,7 +13,7 @@ import pytest
 
 from sockgate.dispatch.records.records import Records
 from sockgate.dispatch.servers.start_servers import ServerStarter
-from sockgate.dispatch.session_table import AT_PROCESS, PROCESS, SessionTable
+from sockgate.dispatch.session_table import AT_PROCESS, PROCESS, RUNNING, STARTING, SessionTable
 from sockgate.dispatch.sessions import Sessions
 from tests.connection.launch import everything_from
 from tests.dispatch.faults import Named, stuck_in
@@ -129,14 +129,26 @@ def test_under_a_lower_limit_no_client_is_let_in_until_enough_sessions_have_ende
         client.finish()
 
 
+def test_the_table_has_a_session_only_from_the_attempt_to_start_its_server() -> None:
+    """Until then, and while it waits for resources, the guardian has the client: no other process may count it."""
+    table = SessionTable(1)
+    row = table.prepare(0.0, 25, b"text")
+    before = list(table.rows())
+    table.begin(row)
+    begun = [(each.state, each.port, each.text) for each in table.rows()]
+    table.postpone(row)
+    assert (before, begun, list(table.rows())) == ([], [(STARTING, 25, b"text")], [])
+    os.close(table.descriptor)
+
+
 def test_a_table_that_is_full_takes_no_more_and_frees_what_is_forgotten() -> None:
     table = SessionTable(1)
-    rows = [table.begin(0.0, number, b"") for number in range(2000)]
+    rows = [table.prepare(0.0, number, b"") for number in range(2000)]
     room = rows.index(0)
     assert len(set(rows[:room])) == room > 1000
     assert set(rows[room:]) == {0}
     table.forget((rows[7],))
-    assert [table.begin(0.0, 1, b""), table.begin(0.0, 2, b"")] == [rows[7], 0]
+    assert [table.prepare(0.0, 1, b""), table.prepare(0.0, 2, b"")] == [rows[7], 0]
     os.close(table.descriptor)
 
 
@@ -242,7 +254,7 @@ def test_a_later_process_with_the_same_number_is_no_session(manager: Manager, ga
     table = SessionTable(40, manager.stored["sockgate-sessions"])
     (row,) = table.rows()
     # As if the number had been given to the process of this client only later.
-    PROCESS.pack_into(table._memory, row.at + AT_PROCESS, row.pid, row.ran - 60)
+    PROCESS.pack_into(table._memory, row.at + AT_PROCESS, row.pid, row.ran - 60, RUNNING)
     gates.append(manager.start(*SERVER))
     assert gates[1].wait_for("ended ")[0].endswith("s: status unknown")
     assert "0 of 40" in manager.wait_for("STATUS", "0 of 40 connections")["STATUS"]

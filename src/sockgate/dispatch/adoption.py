@@ -218,7 +218,7 @@ class Adoption:
         if not self._table.read(session.row).flags & TURNED_AWAY:
             self._records.ended(session, None if status == UNKNOWN else status)
             self._records.counted(self._sessions.count, self._sessions.most)
-        self._table.end(session.row, session.seconds, status)
+        self._table.end(session.row, session.pid, session.seconds, status)
 
 
 def session_of(row: Row) -> Session:

@@ -3,8 +3,9 @@
 It is a memfd, and systemd keeps its descriptor from gate to gate (FDSTORE=1 in sd_notify(3)). So nothing is on disk,
 and it ends with the service. Where there is no such store, it ends with the gate.
 
-SIGKILL can end the gate between any two writes. So each row says by its first byte what it holds, and this byte is
-written after the rest. A row is there before its server is started, and until the record of its end is written.
+SIGKILL can end the gate between any two writes. So one byte of each row says what it holds, and it is written last:
+Struct.pack_into() writes one field after the other. A row is there before its server is started, and until the record
+of its end is written.
 
 The gate, and the guardian after it, write at the same time as the next gate. So each guardian has some rows of its own.
 """
@@ -19,9 +20,9 @@ from typing import NamedTuple
 from ..core import SystemFailure
 from .peer_text import LONGEST
 
-MAGIC = b"sockgate table 1"  # another number for another form: a gate does not take over what it cannot read
-FREE, STARTING, RUNNING, ENDED = range(4)  # the first byte of a row
-# The second: a child of the gate finishes the admission, and writes the record of the start or refusal; it refused.
+MAGIC = b"sockgate table 2"  # another number for another form: a gate does not take over what it cannot read
+FREE, STARTING, RUNNING, ENDED = range(4)  # the state of a row
+# Flags: a child of the gate finishes the admission, and writes the record of the start or refusal; it refused.
 ASKING, TURNED_AWAY = 1, 2
 UNKNOWN = -1  # an exit status that is not known
 
@@ -32,11 +33,10 @@ BLOCKS, BLOCK_ROWS = 8, 64  # so many guardians can be at work, each with so man
 ROW = 512
 FIRST = HEADER + BLOCKS * BLOCK_ROWS * ROW  # where the rows of gates begin
 SPARE_ROWS = 1024  # for sessions that have ended, until their records are written
-# A row: state, flags, pid, when it ran, seconds, status, session id of its gate, since, port, length of the text.
-BEGINNING = Struct("<BxxIddiIdHH")  # without the state
-PROCESS, ENDING = Struct("<Id"), Struct("<di")
-PORT = Struct("<HH")
-AT_FLAGS, AT_PROCESS, AT_ENDING, AT_PORT, AT_TEXT = 1, 4, 16, 40, 1 + BEGINNING.size
+# A row: session id of its gate, since, port, length of the text, flags, seconds, status, pid, when it ran, state; text.
+BEGINNING = Struct("<IdHHBdiIdB")
+PORT, ENDING, PROCESS = Struct("<HH"), Struct("<diIdB"), Struct("<IdB")  # parts of it; the last two end with the state
+AT_PORT, AT_FLAGS, AT_ENDING, AT_PROCESS, AT_STATE, AT_TEXT = 12, 16, 17, 29, 41, BEGINNING.size
 assert AT_TEXT + LONGEST <= ROW
 
 
@@ -44,7 +44,7 @@ class Row(NamedTuple):
     """What a row says. Times are in seconds: `since` of time.monotonic(), `ran` since the boot.
 
     pid      0 if it is not known yet
-    ran      when its process ran already; 0.0 if that is not known
+    ran      when its process ran already; 0.0 if that is not known, or of no interest any more
     group    the session id (setsid(2)) of the gate that started it
     seconds  how long it lasted, if it has ended
     status   of waitpid(2), if it has ended
@@ -97,43 +97,52 @@ class SessionTable:
 
     def take_over(self) -> None:
         """Begin to use it, after all that it says of the gates before has been read."""
-        self._free = [at for at in range(FIRST, self._next, ROW) if self._memory[at] == FREE]
+        self._free = [at for at in range(FIRST, self._next, ROW) if self._memory[at + AT_STATE] == FREE]
         NUMBER.pack_into(self._memory, BLOCK, self._block)
 
-    def begin(self, since: float, port: int, text: bytes, flags: int = 0) -> int:
-        """Enter a session before its server is started. Returns where; 0 if there is no room."""
+    def prepare(self, since: float, port: int, text: bytes, flags: int = 0) -> int:
+        """Write a session into a row, which is still free for all others. Returns where; 0 if there is no room."""
         at = self._free.pop() if self._free else self._one_more()
         if at:
-            beginning = BEGINNING.pack(flags, 0, 0.0, 0.0, UNKNOWN, self._group, since, port, len(text))
-            self._memory[at + 1 : at + AT_TEXT + len(text)] = beginning + text
-            self._memory[at] = STARTING
+            self._memory[at + AT_TEXT : at + AT_TEXT + len(text)] = text
+            BEGINNING.pack_into(
+                self._memory, at, self._group, since, port, len(text), flags, 0.0, UNKNOWN, 0, 0.0, FREE
+            )
         return at
+
+    def begin(self, at: int) -> None:
+        """Its server will be started now."""
+        self._memory[at + AT_STATE] = STARTING
+
+    def postpone(self, at: int) -> None:
+        """Its server could not be started yet."""
+        self._memory[at + AT_STATE] = FREE
 
     def run(self, at: int, pid: int, *, named: bool = True) -> None:
         """Its server runs. If its client is not named yet, its child will name it."""
-        PROCESS.pack_into(self._memory, at + AT_PROCESS, pid, clock_gettime(CLOCK_BOOTTIME))
-        if named:
-            self._memory[at] = RUNNING
+        ran = clock_gettime(CLOCK_BOOTTIME)
+        PROCESS.pack_into(self._memory, at + AT_PROCESS, pid, ran, RUNNING if named else STARTING)
 
     def name(self, at: int, pid: int, port: int, text: bytes) -> None:
         """Its client, the one behind the proxy, is known now. Called in the child that has found it out."""
-        self._memory[at + AT_PORT : at + AT_TEXT + len(text)] = PORT.pack(port, len(text)) + text
+        self._memory[at + AT_TEXT : at + AT_TEXT + len(text)] = text
+        PORT.pack_into(self._memory, at + AT_PORT, port, len(text))
         self.run(at, pid)
 
     def turn_away(self, at: int) -> None:
         """No record of its end is wanted."""
         self._memory[at + AT_FLAGS] = TURNED_AWAY
 
-    def end(self, at: int, seconds: float, status: int | None) -> None:
+    def end(self, at: int, pid: int, seconds: float, status: int | None) -> None:
         """It has ended. Its record will be written."""
-        ENDING.pack_into(self._memory, at + AT_ENDING, seconds, UNKNOWN if status is None else status)
-        self._memory[at] = ENDED
+        known = UNKNOWN if status is None else status
+        ENDING.pack_into(self._memory, at + AT_ENDING, seconds, known, pid, 0.0, ENDED)
         self._ended.append(at)
 
     def forget(self, rows: Iterable[int]) -> None:
         """Free these rows."""
         for at in rows:
-            self._memory[at] = FREE
+            self._memory[at + AT_STATE] = FREE
             if at >= FIRST:  # a row of a guardian is for that guardian only
                 self._free.append(at)
 
@@ -163,21 +172,21 @@ class SessionTable:
 
     def use_block(self) -> None:
         """Called in the guardian: from now on, use the rows that it has for itself."""
-        self._free = [at for at in rows_of(self._block) if self._memory[at] == FREE]
+        self._free = [at for at in rows_of(self._block) if self._memory[at + AT_STATE] == FREE]
         self._next = self._limit + 1
         self._ended.clear()
 
     def rows(self, block: int | None = None) -> Iterator[Row]:
         """What is in use, of the rows of gates, or of this block."""
         for at in range(FIRST, self._next, ROW) if block is None else rows_of(block):
-            if self._memory[at] != FREE:
+            if self._memory[at + AT_STATE] != FREE:
                 yield self.read(at)
 
     def read(self, at: int) -> Row:
         """What this row says."""
-        flags, pid, ran, seconds, status, group, since, port, length = BEGINNING.unpack_from(self._memory, at + 1)
+        group, since, port, length, flags, seconds, status, pid, ran, state = BEGINNING.unpack_from(self._memory, at)
         text = self._memory[at + AT_TEXT : at + AT_TEXT + length]
-        return Row(at, self._memory[at], flags, pid, ran, seconds, status, group, since, port, text)
+        return Row(at, state, flags, pid, ran, seconds, status, group, since, port, text)
 
     def _one_more(self) -> int:
         """A row that was never used. 0 if there is none."""

@@ -171,11 +171,21 @@ class Sessions:
         session.peer = peer
         return self._count(session)
 
-    def starting(self, session: Session, decision: Decision | None) -> None:
-        """The server of this session will be started, or a child that decides, if there was no attempt yet."""
+    def prepare(self, session: Session, decision: Decision | None) -> None:
+        """Prepare the row of this session, so that little is left to do when its server, or a child, is started."""
         if not session.row:
             text, flags = (decision.saved, 0) if decision else (encode(session.peer), ASKING)
-            session.row = self.table.begin(session.since, session.peer.remote_port, text, flags)
+            session.row = self.table.prepare(session.since, session.peer.remote_port, text, flags)
+
+    def starting(self, session: Session) -> None:
+        """The server of this session will be started now, or a child that decides."""
+        if session.row:
+            self.table.begin(session.row)
+
+    def postponed(self, session: Session) -> None:
+        """It could not be started yet."""
+        if session.row:
+            self.table.postpone(session.row)
 
     def started(self, session: Session) -> None:
         """The process of this session runs."""
@@ -216,7 +226,7 @@ class Sessions:
         if session:
             self.leave(session)
             if session.row:
-                self.table.end(session.row, session.seconds, status)
+                self.table.end(session.row, session.pid, session.seconds, status)
         return session
 
     def end(self, session: Session) -> None:

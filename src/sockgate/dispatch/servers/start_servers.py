@@ -46,6 +46,8 @@ class ServerStarter:
         The work that can be done for all clients in a row comes first: each start leaves the processor's caches cold.
         """
         shortage = ""
+        for client in clients:
+            self._sessions.prepare(client.session, client.decision)
         for client, plan in zip(clients, list(map(make_plan, clients)), strict=True):
             if client.header:
                 self._guardian.abandon(client.connection)
@@ -55,6 +57,7 @@ class ServerStarter:
             try:
                 self._start(client, plan)
             except Overloaded as error:
+                self._sessions.postponed(client.session)
                 if not client.header_was_read:
                     self._guardian.keep(client.connection)
                 self.waiting.append(client)
@@ -93,7 +96,7 @@ class ServerStarter:
     def _start(self, client: AdmittedClient, plan: Plan) -> None:
         """Start the server of one client. Raises GateError."""
         session, rules = client.session, client.rules
-        self._sessions.starting(session, client.decision)
+        self._sessions.starting(session)
         if isinstance(plan, tuple):
             path, environment = plan
             connection = client.connection.fileno()
