@@ -215,6 +215,7 @@ class Dispatcher:
         else:  # under load, a look at ended servers every 30 ms is cheaper than one SIGCHLD for each
             self._expect_chores(BUSY_SECONDS)
         self._quiet = True
+        self._chores.begin()
         self._do_portion()
 
     def _do_portion(self) -> None:
