@@ -23,7 +23,7 @@ from sockgate.dispatch.accepting.accepting import Listener
 from sockgate.dispatch.deciding.decision import EnvironmentTemplate
 from sockgate.dispatch.dispatcher import Dispatcher
 from sockgate.dispatch.guardian import Guardian
-from sockgate.dispatch.servers import forked_server, vfork_server
+from sockgate.dispatch.servers import forked_server, start_servers, vfork_server
 from sockgate.dispatch.servers.child_channel import AskingChild
 from sockgate.dispatch.sessions import Session, Sessions
 from sockgate.resolve import host_lookup
@@ -159,6 +159,13 @@ def fail_to_fork(number: int, times: int) -> None:
         return fork()
 
     os.fork = fail
+
+
+def fail_to_start_by_fork() -> None:
+    def fail(*_words: object) -> int:
+        raise RuntimeError("started by fork")
+
+    vars(start_servers)["fork_server"] = fail
 
 
 def fail_to_accept(number: int, times: int) -> None:

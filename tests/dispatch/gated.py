@@ -13,6 +13,9 @@ from tests.connection.launch import PLAIN, SOURCE, everything_from
 
 SECONDS = 10.0
 LISTENING = re.compile(r"listening on ([^\n]*)")
+# Options with which a server is started by vfork(2) although it has limits, or by fork(2); and the three ways to start.
+BY_LIMITED_VFORK, BY_FORK = ["--rlimit", "core=0:"], ["--rlimit", "cpu=1000"]
+EVERY_START: list[list[str]] = [[], BY_LIMITED_VFORK, BY_FORK]
 
 
 class Gated:

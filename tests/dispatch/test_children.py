@@ -18,7 +18,7 @@ from tests.dispatch.faults import (
     fail_to_make_environment_once,
     injected,
 )
-from tests.dispatch.gated import Gated, wait_until
+from tests.dispatch.gated import EVERY_START, Gated, wait_until
 
 FATAL = sorted(
     signal.valid_signals()
@@ -42,7 +42,7 @@ def sleeps_on(one: Gated) -> bool:
     return one.sleeps() == before
 
 
-@pytest.mark.parametrize("options", [[], ["--rlimit", "core=0"]], ids=["vfork", "fork"])
+@pytest.mark.parametrize("options", EVERY_START, ids=["vfork", "vfork with limits", "fork"])
 def test_a_server_may_die_of_any_signal(gated: Start, options: list[str]) -> None:
     one = gated("--max-connections", "1", *options, "/bin/sh", "-c", DIE)
     for number in FATAL:
@@ -151,7 +151,7 @@ def test_a_server_that_cannot_be_started_is_named_once_for_each_client(
     if content:
         path.write_text(content)
         path.chmod(mode)
-    for options in ([], ["--rlimit", "core=0"]):
+    for options in EVERY_START:
         one = gated("--max-connections", "1", "--deny-message", "421 sorry", *options, str(path))
         assert [one.talk() for _ in range(3)] == [b"421 sorry\r\n"] * 3
         assert len(one.wait_for("refused", 3)) == 3

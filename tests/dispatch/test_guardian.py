@@ -28,7 +28,7 @@ from tests.dispatch.faults import (
     injected,
     stuck_in,
 )
-from tests.dispatch.gated import Gated, command_line, wait_until
+from tests.dispatch.gated import BY_FORK, Gated, command_line, wait_until
 
 # The gate is stuck here with a client that it has accepted.
 MOMENTS: dict[str, Named] = {
@@ -88,7 +88,7 @@ def has_ended(pid: int) -> bool:
 def test_a_child_on_its_way_is_not_taken_for_the_server_of_another_client(gated: Start) -> None:
     # Both are accepted, so that the child of the first has a copy of the other's connection when it is that one's turn.
     code = stuck_in(ServerStarter._start, call=2) + injected(accept_together) + injected(be_slow_to_take_over, 0.3)
-    one = gated("--rlimit", "core=0", *GREET, code=code)
+    one = gated(*BY_FORK, *GREET, code=code)
     with one.connect() as client, one.connect() as other:
         one.wait_for("on its way")
         one.wait_for("stuck")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import fail_to_accept, fail_to_exec, fail_to_fork, fail_to_vfork, injected, limit_descriptors
-from tests.dispatch.gated import Gated, wait_until
+from tests.dispatch.gated import BY_FORK, BY_LIMITED_VFORK, Gated, wait_until
 
 HOLD = ["/bin/sh", "-c", "echo in; read -r line"]
 MOST_CPU = 0.05  # of a second that it waits
@@ -26,8 +26,8 @@ def number_of(name: str) -> int:
 @pytest.mark.parametrize("name", OVERLOADS)
 @pytest.mark.parametrize(
     ("fault", "options"),
-    [(fail_to_vfork, []), (fail_to_exec, []), (fail_to_fork, ["--rlimit", "core=0"])],
-    ids=["vfork", "exec", "fork"],
+    [(fail_to_vfork, []), (fail_to_vfork, BY_LIMITED_VFORK), (fail_to_exec, []), (fail_to_fork, BY_FORK)],
+    ids=["vfork", "vfork with limits", "exec", "fork"],
 )
 def test_a_client_whose_server_cannot_be_started_now_is_served_later(
     gated: Start, fault: Callable[[int, int], None], options: list[str], name: str

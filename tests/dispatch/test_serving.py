@@ -19,6 +19,7 @@ from tests.connection.launch import (
 )  # fmt: skip
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import accept_together, block_signals, injected
+from tests.dispatch.gated import EVERY_START
 
 RULES = '127.:allow,RELAYCLIENT="",X="from a rule"\n:deny\n'
 # Beside what sockgate says, sockgated tells how many connections of this source there are.
@@ -42,8 +43,10 @@ MATRIX = [
     (["--env", "A=b", "--env", "PATH=/bin", "--pass-env", "LANG PLANTED"], "127.0.0.1"),
     (["--rules", "{rules}", "--env", "X=from the options"], "127.0.0.1"),
     (["--argv0", "other", "--stderr", "socket"], "127.0.0.1"),
-    (["--rlimit", "nofile=77", "--rlimit", "core=0"], "127.0.0.1"),
-    (["--rlimit", "nofile=77", "--argv0", "other", "--stderr", "socket"], "127.0.0.1"),
+    (["--rlimit", "nofile=77", "--rlimit", "core=0", "--rlimit", "cpu=1000"], "127.0.0.1"),
+    (["--rlimit", "nofile=77:", "--rlimit", "as=9G:", "--rlimit", "data=1G:", "--rlimit", "stack=4M:"], "127.0.0.1"),
+    (["--rlimit", "core=0", "--rlimit", "core=0"], "127.0.0.1"),
+    (["--rlimit", "nofile=77:", "--argv0", "other", "--stderr", "socket"], "127.0.0.1"),
     (["--banner", "{rules}", "--banner-success", "{rules}"], "127.0.0.1"),
     (["--deny", "any", "--banner", "{rules}", "--banner-fail", "{rules}"], "127.0.0.1"),
 ]  # fmt: skip
@@ -131,20 +134,20 @@ def test_two_is_the_log_and_with_stderr_socket_the_client(launcher: Launcher, ga
 
 def test_a_server_has_a_process_group_of_its_own(gated: Start) -> None:
     script = "read -r pid _ _ _ group session _ < /proc/self/stat; echo $(($$ == group)) $session"
-    for options in ([], ["--rlimit", "core=0"]):
+    for options in EVERY_START:
         one = gated(*options, "/bin/sh", "-c", script)
         assert one.talk() == f"1 {os.getsid(one.pid)}\n".encode()
 
 
 def test_a_signal_that_was_ignored_reaches_the_server_as_usual(gated: Start) -> None:
-    for options in ([], ["--rlimit", "core=0"]):
+    for options in EVERY_START:
         one = gated(*options, "/bin/grep", "SigIgn", "/proc/self/status", prelude='trap "" PIPE INT USR1; exec "$@"')
         name, ignored = one.talk().split()
         assert (name, int(ignored, 16) & ~THREADING_SIGNALS) == (b"SigIgn:", 0)
 
 
 def test_a_signal_that_was_blocked_reaches_the_server_as_usual(gated: Start) -> None:
-    for options in ([], ["--rlimit", "core=0"]):
+    for options in EVERY_START:
         one = gated(
             *options, "/bin/grep", "SigBlk", "/proc/self/status", code=injected(block_signals)
         )  # a shell would unblock them

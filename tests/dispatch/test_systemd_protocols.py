@@ -10,7 +10,7 @@ import pytest
 
 from tests.connection.launch import PLAIN
 from tests.dispatch.faults import be_impatient, injected
-from tests.dispatch.gated import Gated, end, start, wait_until
+from tests.dispatch.gated import EVERY_START, Gated, end, start, wait_until
 from tests.dispatch.manager import HAND_OVER, Manager
 
 FAILS_SOON = injected(be_impatient, "main", FAILURE_SECONDS=0.05)
@@ -40,7 +40,7 @@ def test_it_serves_every_socket_that_it_is_passed(manager: Manager, ended: list[
 
 def test_the_server_has_none_of_it(manager: Manager, ended: list[Gated]) -> None:
     script = "env | grep -E 'LISTEN|NOTIFY'; ls -l /proc/self/fd"
-    for options in ([], ["--rlimit", "core=0"]):
+    for options in EVERY_START:
         ended.append(manager.start(*options, "/bin/sh", "-c", script))
         lines = manager.talk().decode().splitlines()[1:]
         assert [line.split()[-3] for line in lines] == ["0", "1", "2", "3"]  # the last is the folder that ls reads

@@ -60,13 +60,18 @@ def apply_limits(limits: list[tuple[int, int, int]]) -> None:
     """Set the limits of this process. Raises SystemFailure, for example if a hard limit would have to rise."""
     for number, soft, hard in limits:
         try:
-            if hard == KEPT:
-                hard = resource.getrlimit(number)[1]
-                soft = lower(soft, hard)
-            resource.setrlimit(number, (soft, hard))
+            resource.setrlimit(number, limit_to_set(number, soft, hard))
         except (OSError, ValueError) as error:
             name = next(name for name, known in NAMES.items() if known == number)
             raise SystemFailure(f"unable to set --rlimit {name}: {error}") from None
+
+
+def limit_to_set(number: int, soft: int, hard: int) -> tuple[int, int]:
+    """What setrlimit(2) gets for a limit, soft and hard."""
+    if hard != KEPT:
+        return soft, hard
+    hard = resource.getrlimit(number)[1]
+    return lower(soft, hard), hard
 
 
 def lower(soft: int, hard: int) -> int:

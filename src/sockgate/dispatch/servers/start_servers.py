@@ -15,11 +15,12 @@ from ..sessions import AdmittedClient, Sessions
 from .child_channel import AskingChildren
 from .ended_servers import EndedServers
 from .forked_server import fork_server
+from .server_limits import ServerLimits, server_limits
 from .vfork_server import pipe_of_failures, start_server
 
-# What start_server() needs for one client: the path of its server, and the environment. None if a fork is needed. An
-# error is raised when it is the client's turn.
-Plan = tuple[bytes, list[bytes]] | Exception | None
+# What start_server() needs for one client: the path of its server, the environment, and the limits. None if a fork is
+# needed. An error is raised when it is the client's turn.
+Plan = tuple[bytes, list[bytes], ServerLimits | None] | Exception | None
 
 
 class ServerStarter:
@@ -98,9 +99,11 @@ class ServerStarter:
         session, rules = client.session, client.rules
         self._sessions.starting(session)
         if isinstance(plan, tuple):
-            path, environment = plan
+            path, environment, limits = plan
             connection = client.connection.fileno()
-            session.pid = start_server(path, rules.arguments, environment, connection, stderr=rules.stderr_is_client)
+            session.pid = start_server(
+                path, rules.arguments, environment, connection, stderr=rules.stderr_is_client, limits=limits
+            )
         else:
             session.pid = self._fork(client, plan)
         self._sessions.started(session)
@@ -140,10 +143,15 @@ def make_plan(client: AdmittedClient) -> Plan:
     if decision is None:
         return None
     server = client.rules.gate.server
-    if client.unsent or decision.verdict.actions or server.limits:
+    if client.unsent or decision.verdict.actions:
         return None
     try:
         environment = decision.environment
-        return server.find(environment.search), environment.words(session.peer.remote_port, session.number)
+        path, limits = server.find(environment.search), None
+        if server.limits:
+            limits = server_limits(server.limits, path)
+            if limits is None:
+                return None
+        return path, environment.words(session.peer.remote_port, session.number), limits
     except Exception as error:  # it concerns this client only, so it is raised in its turn
         return error

@@ -12,7 +12,8 @@ from functools import cache
 from time import sleep
 
 from ...connection.server import exec_failure
-from ..overload import OVERLOADED, Overloaded
+from ..overload import OVERLOADED, Overloaded, shortage_of
+from .server_limits import ServerLimits
 
 FAILED = 255  # the exit status of a child that could not become its server (_posixsubprocess.c)
 ENDING_SECONDS, ENDING_CHECKS = 0.001, 100  # the wait between the last words of a failed child and its end
@@ -21,7 +22,8 @@ VFORK = (True,) if sys.version_info < (3, 14) else ()  # an argument that was re
 
 
 def start_server(
-    path: bytes, arguments: Sequence[bytes], environment: list[bytes], connection: int, *, stderr: bool
+    path: bytes, arguments: Sequence[bytes], environment: list[bytes], connection: int, *, stderr: bool,
+    limits: ServerLimits | None = None,
 ) -> int:  # fmt: skip
     """Start a server. Returns its process id. Raises Overloaded or another GateError.
 
@@ -33,21 +35,29 @@ def start_server(
     """
     failures = pipe_of_failures()
     try:
+        if limits:
+            limits.take()
         pid = fork_exec(
             arguments, (path,), False, (), None, environment,  # type: ignore[arg-type]
             connection, NOT_GIVEN, NOT_GIVEN, connection, NOT_GIVEN, connection if stderr else NOT_GIVEN,
             failures.reader, failures.writer,
             True, False, 0, None, None, None, NOT_GIVEN, None, *VFORK,  # type: ignore[arg-type]
         )  # fmt: skip
-    except OSError as error:
-        if error.errno in OVERLOADED:
-            raise Overloaded(f"unable to start a process: {error.strerror}") from None
+    except (OSError, MemoryError) as error:
+        shortage = shortage_of(error)
+        if shortage:
+            raise Overloaded(f"unable to start a process: {shortage}") from None
         raise
+    finally:
+        if limits:
+            limits.give_back()
     number = failures.take()
     if not number or not has_failed(pid):
+        if limits:
+            limits.finish(pid)
         return pid
     os.waitpid(pid, 0)
-    if number in OVERLOADED:
+    if number in OVERLOADED and not limits:
         raise Overloaded(f"unable to start a process: {os.strerror(number)}")
     raise exec_failure(path, OSError(number, os.strerror(number)))
 

@@ -1,0 +1,130 @@
+"""--rlimit of a server that starts by vfork(2): the limits are those of a fork, and the gate keeps its own."""
+
+import os
+import resource
+from pathlib import Path
+from resource import RLIM_INFINITY
+
+import pytest
+
+from sockgate.connection.rlimits import parse_limits
+from sockgate.dispatch.servers.server_limits import is_above, may_change_user, server_limits
+from tests.connection.launch import everything_from
+from tests.dispatch.conftest import Start
+from tests.dispatch.faults import fail_to_start_by_fork, injected
+from tests.dispatch.gated import Gated
+
+LIMITS = ["core=0", "as=900M:1G", "data=800M:", "stack=4M:", "memlock=8K:16K", "fsize=1G", "nofile=9:99"]
+OPTIONS = [word for limit in LIMITS for word in ("--rlimit", limit)]
+SHOW = ["/bin/sh", "-c", "read -r line; cat /proc/self/limits"]
+NAMES = ("core file size", "address space", "data size", "stack size", "locked memory", "file size", "open files")
+# A gate that may not raise its limits again: tests run as root, or as a user who cannot be another one.
+BECOME_A_USER = "import os\n" + "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n" * (os.geteuid() == 0)
+WITHOUT_CAPABILITY = "setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource -- " * (os.geteuid() == 0)
+
+
+def limits_in(text: str) -> dict[str, tuple[str, ...]]:
+    """The soft and hard limit by their names."""
+    lines = [line for line in text.splitlines() if line.startswith("Max ")]
+    return {line[4:26].strip(): tuple(line[26:68].split()) for line in lines}
+
+
+def limits_of(one: Gated) -> dict[str, tuple[str, ...]]:
+    return limits_in(Path(f"/proc/{one.pid}/limits").read_text())
+
+
+def expected(own: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    sizes = (("0", "0"), (900 << 20, 1 << 30), (800 << 20, own["data size"][1]), (4 << 20, own["stack size"][1]),
+             (8 << 10, 16 << 10), (1 << 30, 1 << 30), (9, 99))  # fmt: skip
+    return {name: (str(soft), str(hard)) for name, (soft, hard) in zip(NAMES, sizes, strict=True)}
+
+
+def limits_of_server(one: Gated, number: int) -> dict[str, tuple[str, ...]]:
+    """Those of the server of this client, once the gate has gone on: the hard limits may come after the start."""
+    with one.connect() as client:
+        one.wait_for("accepted", number)
+        client.sendall(b"\n")
+        return limits_in(everything_from(client).decode())
+
+
+def serves_with_limits(one: Gated) -> None:
+    one.wait_for("listening")
+    before = limits_of(one)
+    for number in range(3):
+        found = limits_of_server(one, number + 1)
+        assert {name: found[name] for name in NAMES} == expected(before)
+        assert limits_of(one) == before
+
+
+def test_the_limits_of_a_server_need_no_fork_and_the_gate_keeps_its_own(gated: Start) -> None:
+    serves_with_limits(gated(*OPTIONS, *SHOW, code=BECOME_A_USER + injected(fail_to_start_by_fork)))
+
+
+def test_the_limits_are_set_for_root_as_well_with_or_without_the_capability_to_raise_them(gated: Start) -> None:
+    serves_with_limits(gated(*OPTIONS, *SHOW))
+    serves_with_limits(gated(*OPTIONS, *SHOW, prelude=f'exec {WITHOUT_CAPABILITY}"$@"'))
+
+
+def test_the_hard_limit_of_the_stack_is_set_as_well(gated: Start) -> None:
+    one = gated("--rlimit", "stack=4M", *SHOW, code=BECOME_A_USER)
+    for number in range(10):
+        assert limits_of_server(one, number + 1)["stack size"] == (str(4 << 20), str(4 << 20))
+
+
+def test_what_may_be_raised_again_is_set_as_a_whole_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sockgate.dispatch.servers.server_limits.may_raise_limits", lambda: True)
+    limits = server_limits(parse_limits(["core=0:1", "data=1G:"]), b"/bin/true")
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    assert limits
+    assert limits.taken == ((resource.RLIMIT_CORE, (0, 1)), (resource.RLIMIT_DATA, (1 << 30, hard)))
+    assert limits.later == ()
+
+
+def test_a_limit_above_the_hard_limit_of_the_gate_costs_each_client_its_server(gated: Start) -> None:
+    one = gated("--rlimit", "memlock=2M", "--deny-message", "421 no", *SHOW, prelude='ulimit -l 1024; exec "$@"',
+                code=BECOME_A_USER)  # fmt: skip
+    assert [one.talk() for _ in range(2)] == [b"421 no\r\n"] * 2
+    assert len(one.wait_for("unable to set --rlimit memlock: not allowed to raise maximum limit", 2)) == 2
+
+
+def test_a_limit_that_lets_no_server_run_costs_each_client_its_server_alone(gated: Start) -> None:
+    one = gated("--max-connections", "1", "--rlimit", "as=4096", *SHOW)
+    assert [one.talk() for _ in range(3)] == [b""] * 3
+    one.wait_for("refused| ended ", 3)
+    assert one.lines("accepting no clients") == []
+
+
+@pytest.mark.parametrize(
+    "words", [["cpu=9"], ["nproc=99:"], ["rttime=9"], ["nofile=2"], ["core=0", "core=0"], ["core=0", "cpu=9"]]
+)
+def test_what_only_a_child_can_set_is_left_to_a_fork(words: list[str]) -> None:
+    assert server_limits(parse_limits(words), b"/bin/true") is None
+
+
+def test_what_changes_nothing_is_set_all_the_same() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    limits = server_limits([(resource.RLIMIT_CORE, soft, hard)], b"/bin/true")
+    assert limits
+    assert (limits.own, limits.later) == (limits.taken, ())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "above"),
+    [(1, 2, False), (2, 2, False), (3, 2, True), (RLIM_INFINITY, 2, True), (2, RLIM_INFINITY, False),
+     (RLIM_INFINITY, RLIM_INFINITY, False)],
+)  # fmt: skip
+def test_no_limit_is_above_every_limit(one: int, other: int, above: bool) -> None:
+    assert is_above(one, other) is above
+
+
+def test_a_program_that_becomes_another_user_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "program"
+    path = bytes(program)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert may_change_user(path), "it does not exist yet, and may be anything when it does"
+    program.touch()
+    for mode, changes in ((0o755, False), (0o4755, True), (0o2755, True)):
+        program.chmod(mode)
+        assert may_change_user(path) is changes
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert may_change_user(path)
