@@ -1,5 +1,6 @@
 """For all tests: on a build machine nothing is skipped, and no signal is inherited."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -34,6 +35,11 @@ def heed_all_signals() -> None:
 
 def pytest_configure() -> None:
     heed_all_signals()
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector leave the collected tests alone: to look at them took a tenth of the time of a run."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
