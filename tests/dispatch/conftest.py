@@ -8,6 +8,7 @@ from typing import Protocol
 import pytest
 
 from tests.dispatch.gated import Gated, end, start
+from tests.dispatch.manager import Manager
 
 
 class Start(Protocol):
@@ -27,3 +28,11 @@ def gated(tmp_path: Path) -> Iterator[Start]:
             return one
 
         yield start_one
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    """Its gates end with the test."""
+    manager = Manager(tmp_path)
+    yield manager
+    manager.close()

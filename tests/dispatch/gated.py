@@ -91,6 +91,14 @@ class Gated:
         return sorted(int(child) for task in tasks for child in task.read_text().split())
 
 
+def runs(pid: int) -> bool:
+    """Whether this process is there, and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def command_line(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 

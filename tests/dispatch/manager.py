@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.connection.launch import PLAIN, everything_from
 from tests.dispatch.faults import be_impatient, injected
-from tests.dispatch.gated import Gated, start, wait_until
+from tests.dispatch.gated import Gated, end, start, wait_until
 
 # The shell becomes sockgated, so its process id is the one that LISTEN_PID must name.
 HAND_OVER = 'export LISTEN_PID=$$; exec "$@"'
@@ -16,6 +16,7 @@ REPORTS_SOON = injected(be_impatient, "dispatcher", STATUS_SECONDS=0.05)
 class Manager:
     """Passes listening sockets, hears notifications and stores descriptors, as systemd does.
 
+    gates   those that it has started, the latest last
     stored  the descriptors, by their names
     code    what each gate runs before main()
     """
@@ -27,6 +28,7 @@ class Manager:
         self._notify.bind(self._address.replace("@", "\0"))
         self._notify.setblocking(False)
         self._messages: list[dict[str, str]] = []
+        self.gates: list[Gated] = []
         self.stored: dict[str, int] = {}
         self.code = REPORTS_SOON
         self.listening = [socket.create_server((host, 0)) for host in ("127.0.0.1", "127.0.0.2")]
@@ -46,10 +48,12 @@ class Manager:
         }  # fmt: skip
         # In bash: other shells know no descriptors of three digits.
         moves = " ".join(f"{3 + at}<&{100 + at} {100 + at}<&-" for at in range(len(passed)))
-        return start(
+        one = start(
             self._folder, words, environment, flags=flags, prelude=f"exec bash -c '{HAND_OVER} {moves}' bash \"$@\"",
             code=self.code + code, pass_fds=range(100, 100 + len(passed)),
         )  # fmt: skip
+        self.gates.append(one)
+        return one
 
     def told(self) -> list[dict[str, str]]:
         """All notifications so far."""
@@ -82,7 +86,12 @@ class Manager:
         with socket.create_connection(name, timeout=10, source_address=(source, 0)) as client:
             return everything_from(client)
 
+    def end_gates(self) -> None:
+        for one in self.gates:
+            end(one)
+
     def close(self) -> None:
+        self.end_gates()
         for each in (self._notify, *self.listening):
             each.close()
         for descriptor in self.stored.values():

@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ from sockgate.dispatch.session_table import AT_PROCESS, PROCESS, RUNNING, STARTI
 from sockgate.dispatch.sessions import Sessions
 from tests.connection.launch import everything_from
 from tests.dispatch.faults import Named, stuck_in
-from tests.dispatch.gated import Gated, end, wait_until
+from tests.dispatch.gated import Gated, wait_until
 from tests.dispatch.manager import Manager
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -44,11 +43,11 @@ class Client:
 
 
 @pytest.fixture
-def manager(tmp_path: Path) -> Iterator[Manager]:
+def manager(manager: Manager) -> Iterator[Manager]:
+    """It reaps what its gates have left, as PID 1 does."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    manager = Manager(tmp_path)
     yield manager
-    manager.close()
+    manager.end_gates()
     wait_until(reap_all, lambda: "there are still processes of a gate")
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0)
 
@@ -63,25 +62,26 @@ def reap_all() -> bool:
     return False
 
 
-@pytest.fixture
-def gates() -> Iterator[list[Gated]]:
-    """All that is put in here ends with the test."""
-    gates: list[Gated] = []
-    yield gates
-    for one in gates:
-        end(one)
-
-
-def next_gate(manager: Manager, gates: list[Gated], *words: str, number: int = signal.SIGTERM, code: str = "") -> Gated:
+def next_gate(manager: Manager, *words: str, number: int = signal.SIGTERM, code: str = "") -> Gated:
     """End the gate by this signal, and start the next one."""
     manager.told()
-    gates[-1].stop(number)
+    manager.gates[-1].stop(number)
     manager.told()
     manager.forget()
-    gates.append(manager.start(*words, code=code))
-    gates[-1].wait_for("listening on")
+    one = manager.start(*words, code=code)
+    one.wait_for("listening on")
     manager.told()
-    return gates[-1]
+    return one
+
+
+def session_of_killed_gate(manager: Manager) -> Client:
+    """A session that runs on while there is no gate."""
+    one = manager.start(*SERVER)
+    client = Client(manager)
+    one.wait_for("accepted")
+    manager.told()
+    one.stop(signal.SIGKILL)
+    return client
 
 
 def reap(pid: int) -> None:
@@ -95,17 +95,17 @@ ENDS = [signal.SIGTERM, signal.SIGKILL]
 
 
 @pytest.mark.parametrize("number", ENDS)
-def test_the_next_gate_counts_the_sessions_that_run_on(manager: Manager, gates: list[Gated], number: int) -> None:
+def test_the_next_gate_counts_the_sessions_that_run_on(manager: Manager, number: int) -> None:
     options = ("--max-connections", "3", "--max-per-source", "1", "--at-limit", "refuse", *SERVER)
-    gates.append(manager.start(*options))
+    manager.start(*options)
     clients = [Client(manager, f"127.0.0.{host}") for host in (1, 2)]
-    next_gate(manager, gates, *options, number=number)
+    next_gate(manager, *options, number=number)
     manager.wait_for("STATUS", "2 of 3 connections, 0 served, 0 refused")
     assert manager.talk(source="127.0.0.1") == b""
-    gates[-1].wait_for("already 1 connection from this source")
+    manager.gates[-1].wait_for("already 1 connection from this source")
     third = Client(manager, "127.0.0.3")
     assert manager.talk(source="127.0.0.4") == b""
-    gates[-1].wait_for("already 3 connections")
+    manager.gates[-1].wait_for("already 3 connections")
     clients[0].finish()
     manager.wait_for("STATUS", "2 of 3 connections, 1 served, 2 refused")
     Client(manager, "127.0.0.1").finish()
@@ -113,12 +113,10 @@ def test_the_next_gate_counts_the_sessions_that_run_on(manager: Manager, gates: 
     clients[1].finish()
 
 
-def test_under_a_lower_limit_no_client_is_let_in_until_enough_sessions_have_ended(
-    manager: Manager, gates: list[Gated]
-) -> None:
-    gates.append(manager.start("--max-connections", "3", *SERVER))
+def test_under_a_lower_limit_no_client_is_let_in_until_enough_sessions_have_ended(manager: Manager) -> None:
+    manager.start("--max-connections", "3", *SERVER)
     clients = [Client(manager) for _ in range(3)]
-    next_gate(manager, gates, "--max-connections", "2", "--at-limit", "refuse", *SERVER)
+    next_gate(manager, "--max-connections", "2", "--at-limit", "refuse", *SERVER)
     manager.wait_for("STATUS", "3 of 2 connections")
     clients.pop().finish()
     manager.wait_for("STATUS", "2 of 2 connections")
@@ -153,14 +151,12 @@ def test_a_table_that_is_full_takes_no_more_and_frees_what_is_forgotten() -> Non
 
 
 @pytest.mark.parametrize("number", ENDS)
-def test_the_next_gate_records_their_end_with_duration_and_status(
-    manager: Manager, gates: list[Gated], number: int
-) -> None:
+def test_the_next_gate_records_their_end_with_duration_and_status(manager: Manager, number: int) -> None:
     begin = time.monotonic()
-    gates.append(manager.start(*SERVER))
+    manager.start(*SERVER)
     client = Client(manager)
     time.sleep(0.2)
-    one = next_gate(manager, gates, *SERVER, number=number)
+    one = next_gate(manager, *SERVER, number=number)
     client.finish(7)
     reap(client.server)
     (line,) = one.wait_for("ended ")
@@ -170,135 +166,121 @@ def test_the_next_gate_records_their_end_with_duration_and_status(
     manager.wait_for("STATUS", "0 of 40 connections")
 
 
-def test_a_session_that_ended_while_there_was_no_gate_is_recorded(manager: Manager, gates: list[Gated]) -> None:
-    gates.append(manager.start(*SERVER))
-    client = Client(manager)
-    gates[0].wait_for("accepted")
-    manager.told()
-    gates[0].stop(signal.SIGKILL)
+def test_a_session_that_ended_while_there_was_no_gate_is_recorded(manager: Manager) -> None:
+    client = session_of_killed_gate(manager)
     client.finish()
     reap(client.server)
-    gates.append(manager.start(*SERVER))
-    (line,) = gates[1].wait_for("ended ")
+    manager.start(*SERVER)
+    (line,) = manager.gates[1].wait_for("ended ")
     assert f"ended 127.0.0.1:{client.port} on " in line
     assert line.endswith("s: status unknown")
     assert "0 of 40 connections" in manager.wait_for("STATUS", "0 of 40 connections")["STATUS"]
 
 
-def test_an_end_that_the_gate_could_not_write_is_written_by_the_next_one(manager: Manager, gates: list[Gated]) -> None:
-    gates.append(manager.start(*SERVER, code=stuck_in(Records.ended)))
+def test_an_end_that_the_gate_could_not_write_is_written_by_the_next_one(manager: Manager) -> None:
+    manager.start(*SERVER, code=stuck_in(Records.ended))
     client = Client(manager)
     manager.told()
     client.finish(3)
-    gates[0].wait_for("stuck")
-    gates[0].stop(signal.SIGKILL)
-    assert not gates[0].lines("ended ")
-    gates.append(manager.start(*SERVER))
-    (line,) = gates[1].wait_for("ended ")
+    manager.gates[0].wait_for("stuck")
+    manager.gates[0].stop(signal.SIGKILL)
+    assert not manager.gates[0].lines("ended ")
+    manager.start(*SERVER)
+    (line,) = manager.gates[1].wait_for("ended ")
     assert line.endswith("s: status 3")
 
 
 @pytest.mark.parametrize("moment", [ServerStarter._start, SessionTable.run, Sessions.started])
-def test_a_client_that_came_as_the_gate_was_killed_is_counted(
-    manager: Manager, gates: list[Gated], moment: Named
-) -> None:
+def test_a_client_that_came_as_the_gate_was_killed_is_counted(manager: Manager, moment: Named) -> None:
     """It is served by the guardian, or by a server of which the gate did not know the process yet."""
-    gates.append(manager.start(*SERVER, code=stuck_in(moment)))
-    gates[0].wait_for("listening on")
+    manager.start(*SERVER, code=stuck_in(moment))
+    manager.gates[0].wait_for("listening on")
     manager.wait_for("READY", "1")
     with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as client:
-        gates[0].wait_for("stuck")
-        gates[0].stop(signal.SIGKILL)
-        gates.append(manager.start(*SERVER))
+        manager.gates[0].wait_for("stuck")
+        manager.gates[0].stop(signal.SIGKILL)
+        manager.start(*SERVER)
         manager.wait_for("STATUS", "1 of 40 connections")
         server = int(client.recv(100))
         client.sendall(b"0\n")
         assert client.recv(100) == b""
     reap(server)
-    assert len(gates[1].wait_for("ended ")) == 1
+    assert len(manager.gates[1].wait_for("ended ")) == 1
     manager.wait_for("STATUS", "0 of 40 connections")
 
 
-def test_many_gates_after_each_other_know_a_session(manager: Manager, gates: list[Gated]) -> None:
-    gates.append(manager.start(*SERVER))
+def test_many_gates_after_each_other_know_a_session(manager: Manager) -> None:
+    manager.start(*SERVER)
     client = Client(manager)
     for number in (signal.SIGKILL, signal.SIGTERM) * 5:
-        next_gate(manager, gates, *SERVER, number=number)
-        gates[-1].wait_for("1 session of the gate before runs on")
+        next_gate(manager, *SERVER, number=number)
+        manager.gates[-1].wait_for("1 session of the gate before runs on")
     client.finish()
     reap(client.server)
-    assert len(gates[-1].wait_for("ended ")) == 1
+    assert len(manager.gates[-1].wait_for("ended ")) == 1
 
 
-def test_without_descriptors_to_spare_sessions_are_looked_at_once_a_second(
-    manager: Manager, gates: list[Gated]
-) -> None:
-    gates.append(manager.start(*SERVER))
+def test_without_descriptors_to_spare_sessions_are_looked_at_once_a_second(manager: Manager) -> None:
+    manager.start(*SERVER)
     clients = [Client(manager) for _ in range(5)]
     few = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (26, 26)); resource.getrlimit = lambda _: (4, 4)"
-    next_gate(manager, gates, *SERVER, code=few)
+    next_gate(manager, *SERVER, code=few)
     manager.wait_for("STATUS", "5 of 40 connections")
     for client in clients:
         client.finish()
         reap(client.server)
-    assert len(gates[-1].wait_for("ended ", 5)) == 5
+    assert len(manager.gates[-1].wait_for("ended ", 5)) == 5
     manager.wait_for("STATUS", "0 of 40 connections")
 
 
-def test_a_later_process_with_the_same_number_is_no_session(manager: Manager, gates: list[Gated]) -> None:
-    gates.append(manager.start(*SERVER))
-    client = Client(manager)
-    gates[0].wait_for("accepted")
-    manager.told()
-    gates[0].stop(signal.SIGKILL)
+def test_a_later_process_with_the_same_number_is_no_session(manager: Manager) -> None:
+    client = session_of_killed_gate(manager)
     table = SessionTable(40, manager.stored["sockgate-sessions"])
     (row,) = table.rows()
     # As if the number had been given to the process of this client only later.
     PROCESS.pack_into(table._memory, row.at + AT_PROCESS, row.pid, row.ran - 60, RUNNING)
-    gates.append(manager.start(*SERVER))
-    assert gates[1].wait_for("ended ")[0].endswith("s: status unknown")
+    manager.start(*SERVER)
+    assert manager.gates[1].wait_for("ended ")[0].endswith("s: status unknown")
     assert "0 of 40" in manager.wait_for("STATUS", "0 of 40 connections")["STATUS"]
     client.finish()
 
 
-def test_a_table_of_another_form_is_replaced(manager: Manager, gates: list[Gated]) -> None:
+def test_a_table_of_another_form_is_replaced(manager: Manager) -> None:
     foreign = os.memfd_create("table")
     os.write(foreign, b"sockgate table 0")
     manager.stored["sockgate-sessions"] = foreign
-    gates.append(manager.start(*SERVER))
+    manager.start(*SERVER)
     client = Client(manager)
-    next_gate(manager, gates, *SERVER)
-    gates[-1].wait_for("1 session of the gate before runs on")
+    next_gate(manager, *SERVER)
+    manager.gates[-1].wait_for("1 session of the gate before runs on")
     client.finish()
 
 
-def test_a_table_that_cannot_be_read_ends_no_gate(manager: Manager, gates: list[Gated]) -> None:
+def test_a_table_that_cannot_be_read_ends_no_gate(manager: Manager) -> None:
     manager.stored["sockgate-sessions"] = os.open("/dev/null", os.O_RDWR)
-    gates.append(manager.start("/bin/echo", "hello"))
+    manager.start("/bin/echo", "hello")
     assert manager.talk() == b"hello\n"
     broken = "from sockgate.dispatch.adoption import Adoption\nAdoption._adopt = None"
-    next_gate(manager, gates, "/bin/echo", "hello", code=broken)
-    gates[-1].wait_for("internal error with the sessions of the gate before")
+    next_gate(manager, "/bin/echo", "hello", code=broken)
+    manager.gates[-1].wait_for("internal error with the sessions of the gate before")
     assert manager.talk() == b"hello\n"
 
 
-def test_with_too_little_memory_for_the_table_the_gate_serves(manager: Manager, gates: list[Gated]) -> None:
+def test_with_too_little_memory_for_the_table_the_gate_serves(manager: Manager) -> None:
     little = "import resource; resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))"
-    gates.append(manager.start("--max-connections", "1000000", *SERVER, code=little))
+    manager.start("--max-connections", "1000000", *SERVER, code=little)
     client = Client(manager)
-    next_gate(manager, gates, "--max-connections", "1000000", *SERVER)
-    gates[-1].wait_for("1 session of the gate before runs on")
+    next_gate(manager, "--max-connections", "1000000", *SERVER)
+    manager.gates[-1].wait_for("1 session of the gate before runs on")
     client.finish()
 
 
-def test_a_client_behind_a_proxy_counts_when_its_header_comes_after_the_restart(
-    manager: Manager, gates: list[Gated]
-) -> None:
+def test_a_client_behind_a_proxy_counts_when_its_header_comes_after_the_restart(manager: Manager) -> None:
     options = ("--proxy-protocol", "127.0.0.1", "--timeout", "60", "--max-per-source", "1", *SERVER)
-    gates.append(manager.start(*options))
+    manager.start(*options)
     with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as client:
         manager.wait_for("STATUS", "1 of 40 connections")
-        next_gate(manager, gates, *options)
+        one = next_gate(manager, *options)
         manager.wait_for("STATUS", "1 of 40 connections, 0 served")
         header = b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 25\r\n"
         client.sendall(header)
@@ -314,29 +296,27 @@ def test_a_client_behind_a_proxy_counts_when_its_header_comes_after_the_restart(
                 if everything_from(other) == b"":
                     return True
             served += 1
-            gates[-1].wait_for("ended 192.0.2.1:1001", served)  # else the next one is refused because of this one
+            one.wait_for("ended 192.0.2.1:1001", served)  # else the next one is refused because of this one
             return False
 
-        wait_until(is_counted, gates[-1].log)
+        wait_until(is_counted, one.log)
         client.sendall(b"0\n")
         assert everything_from(client) == b""
     reap(server)
-    gates[-1].wait_for("ended 192.0.2.1:1000 on 192.0.2.2:25 via 127.0.0.1")
+    one.wait_for("ended 192.0.2.1:1000 on 192.0.2.2:25 via 127.0.0.1")
 
 
-def test_a_client_that_is_refused_after_the_restart_has_no_record_of_an_end(
-    manager: Manager, gates: list[Gated]
-) -> None:
+def test_a_client_that_is_refused_after_the_restart_has_no_record_of_an_end(manager: Manager) -> None:
     options = ("--proxy-protocol", "127.0.0.1", "--deny", "192.0.2.1", "--timeout", "60", *SERVER)
-    gates.append(manager.start(*options))
+    manager.start(*options)
     with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as client:
         manager.wait_for("STATUS", "1 of 40 connections")
-        (child,) = gates[0].children()
-        next_gate(manager, gates, *options)
+        (child,) = manager.gates[0].children()
+        next_gate(manager, *options)
         manager.wait_for("STATUS", "1 of 40 connections, 0 served")
         client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 25\r\n")
         assert everything_from(client) == b""
     reap(child)
     manager.wait_for("STATUS", "0 of 40 connections, 0 served")
-    gates[-1].stop()
-    assert gates[-1].lines("ended ") == []
+    manager.gates[-1].stop()
+    assert manager.gates[-1].lines("ended ") == []

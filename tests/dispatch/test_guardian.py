@@ -28,7 +28,7 @@ from tests.dispatch.faults import (
     injected,
     stuck_in,
 )
-from tests.dispatch.gated import BY_FORK, Gated, command_line, wait_until
+from tests.dispatch.gated import BY_FORK, Gated, command_line, runs, wait_until
 
 # The gate is stuck here with a client that it has accepted.
 MOMENTS: dict[str, Named] = {
@@ -76,13 +76,9 @@ def test_a_server_that_has_ended_is_not_started_again(gated: Start) -> None:
     with one.connect() as client:
         assert client.recv(100) == b"hello\n"
         one.wait_for("stuck")
-        wait_until(lambda: all(has_ended(child) for child in one.children()), one.log)
+        wait_until(lambda: not any(map(runs, one.children())), one.log)
         one.stop(signal.SIGKILL)
         assert everything_from(client) == b""
-
-
-def has_ended(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_a_child_on_its_way_is_not_taken_for_the_server_of_another_client(gated: Start) -> None:

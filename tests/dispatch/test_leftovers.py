@@ -2,13 +2,12 @@
 
 import os
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import be_impatient, injected
-from tests.dispatch.gated import end, wait_until
+from tests.dispatch.gated import runs, wait_until
 from tests.dispatch.manager import Manager
 
 IMPATIENT = injected(be_impatient, "chores", LOOK_SECONDS=0.1) + injected(
@@ -17,13 +16,6 @@ IMPATIENT = injected(be_impatient, "chores", LOOK_SECONDS=0.1) + injected(
 # It leaves its process group and session, as a daemon does, and says its number.
 LEAVES = ("/bin/sh", "-c", "setsid sleep 1000 > /dev/null 2>&1 < /dev/null & echo $!")
 STUBBORN = ("/bin/sh", "-c", "setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' > /dev/null 2>&1 & echo $!")
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_what_a_server_leaves_behind_is_ended(gated: Start) -> None:
@@ -64,17 +56,12 @@ def test_what_is_kept_is_told_of_once(gated: Start) -> None:
     os.kill(left, 9)
 
 
-def test_the_status_counts_what_is_kept(tmp_path: Path) -> None:
-    manager = Manager(tmp_path)
-    one = manager.start("--leftovers", "keep", *LEAVES, code=IMPATIENT)
-    try:
-        left = int(manager.talk())
-        manager.wait_for("STATUS", "0 of 40 connections, 1 served, 0 refused; 1 left behind by servers")
-        os.kill(left, 9)
-        wait_until(lambda: "left behind" not in manager.told()[-1]["STATUS"], lambda: str(manager.told()))
-    finally:
-        end(one)
-        manager.close()
+def test_the_status_counts_what_is_kept(manager: Manager) -> None:
+    manager.start("--leftovers", "keep", *LEAVES, code=IMPATIENT)
+    left = int(manager.talk())
+    manager.wait_for("STATUS", "0 of 40 connections, 1 served, 0 refused; 1 left behind by servers")
+    os.kill(left, 9)
+    wait_until(lambda: "left behind" not in manager.told()[-1]["STATUS"], lambda: str(manager.told()))
 
 
 def test_a_server_that_runs_and_what_it_has_started_are_not_left_behind(gated: Start) -> None:

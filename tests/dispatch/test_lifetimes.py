@@ -17,7 +17,7 @@ from tests.connection.launch import everything_from
 from tests.core.clients import client
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import be_impatient, injected, stuck_in
-from tests.dispatch.gated import wait_until
+from tests.dispatch.gated import runs, wait_until
 
 LOOKS_OFTEN = injected(be_impatient, "chores", LOOK_SECONDS=0.1) + injected(
     be_impatient, "dispatcher", STATUS_SECONDS=0.1
@@ -52,13 +52,6 @@ def test_what_a_server_has_started_ends_with_it(gated: Start) -> None:
         child = int(client.recv(100))
         one.wait_for("ended ")
         wait_until(lambda: not runs(child), lambda: f"{child} runs")
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_session_in_which_nothing_is_said_is_ended(gated: Start) -> None:

@@ -85,6 +85,13 @@ def numbered(number: int) -> Peer:
     return internet_peer(number.to_bytes(4, "big"), 4711, pack("192.0.2.1"), 25)
 
 
+def refuse_one_client(records: Records, clock: Clock, count: int, per_second: int) -> None:
+    for number in range(count):
+        clock.seconds = number / per_second
+        records.refused(client("192.0.2.7"), DENIED)
+        records.write_due_sums()
+
+
 def test_the_first_refusals_of_a_source_are_written_in_full_and_the_others_in_one_record(
     records: Records, sent: list[dict[str, str]], clock: Clock
 ) -> None:
@@ -109,10 +116,7 @@ def test_the_first_refusals_of_a_source_are_written_in_full_and_the_others_in_on
 def test_a_hundred_thousand_refusals_of_one_source_leave_less_than_a_hundred_records_with_the_exact_count(
     records: Records, sent: list[dict[str, str]], clock: Clock, per_second: int
 ) -> None:
-    for number in range(100_000):
-        clock.seconds = number / per_second
-        records.refused(client("192.0.2.7"), DENIED)
-        records.write_due_sums()
+    refuse_one_client(records, clock, 100_000, per_second)
     records.write_sums()
     assert len(sent) < 100
     assert counted(sent) == 100_000
@@ -121,10 +125,7 @@ def test_a_hundred_thousand_refusals_of_one_source_leave_less_than_a_hundred_rec
 def test_the_first_sum_comes_after_ten_seconds_and_the_next_ones_after_twice_as_long(
     records: Records, sent: list[dict[str, str]], clock: Clock
 ) -> None:
-    for number in range(1200):
-        clock.seconds = number / 10
-        records.refused(client("192.0.2.7"), DENIED)
-        records.write_due_sums()
+    refuse_one_client(records, clock, 1200, per_second=10)
     summed = [int(record["SOCKGATE_LAST"]) / 1e6 - NOON for record in sent if record["MESSAGE_ID"] == SUMMED]
     assert [round(at) for at in summed] == [10, 30, 70]
 

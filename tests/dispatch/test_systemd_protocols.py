@@ -4,6 +4,7 @@ import resource
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,39 +18,31 @@ FAILS_SOON = injected(be_impatient, "main", FAILURE_SECONDS=0.05)
 
 
 @pytest.fixture
-def manager(tmp_path: Path) -> Iterator[Manager]:
-    manager = Manager(tmp_path)
-    yield manager
-    manager.close()
-
-
-@pytest.fixture
 def ended() -> Iterator[list[Gated]]:
-    """All that is put in here ends with the test."""
+    """All that is put in here ends with the test, as what the manager starts does."""
     ones: list[Gated] = []
     yield ones
     for one in ones:
         end(one)
 
 
-def test_it_serves_every_socket_that_it_is_passed(manager: Manager, ended: list[Gated]) -> None:
-    ended.append(manager.start("/bin/sh", "-c", 'echo "$TCPLOCALIP"'))
+def test_it_serves_every_socket_that_it_is_passed(manager: Manager) -> None:
+    manager.start("/bin/sh", "-c", 'echo "$TCPLOCALIP"')
     manager.wait_for("READY", "1")
     assert [manager.talk(0), manager.talk(1)] == [b"127.0.0.1\n", b"127.0.0.2\n"]
 
 
-def test_the_server_has_none_of_it(manager: Manager, ended: list[Gated]) -> None:
+def test_the_server_has_none_of_it(manager: Manager) -> None:
     script = "env | grep -E 'LISTEN|NOTIFY'; ls -l /proc/self/fd"
     for options in EVERY_START:
-        ended.append(manager.start(*options, "/bin/sh", "-c", script))
+        manager.start(*options, "/bin/sh", "-c", script)
         lines = manager.talk().decode().splitlines()[1:]
         assert [line.split()[-3] for line in lines] == ["0", "1", "2", "3"]  # the last is the folder that ls reads
-        end(ended.pop())
+        end(manager.gates[-1])
 
 
-def test_it_says_when_it_is_ready_and_how_it_is_doing(manager: Manager, ended: list[Gated]) -> None:
+def test_it_says_when_it_is_ready_and_how_it_is_doing(manager: Manager) -> None:
     one = manager.start("--max-connections", "7", "--deny", "127.0.0.9", "/bin/true")
-    ended.append(one)
     assert manager.wait_for("READY", "1")["STATUS"] == "0 of 7 connections, 0 served, 0 refused"
     manager.talk()
     manager.talk(source="127.0.0.9")
@@ -58,9 +51,8 @@ def test_it_says_when_it_is_ready_and_how_it_is_doing(manager: Manager, ended: l
     assert manager.wait_for("STOPPING", "1")
 
 
-def test_it_says_that_it_is_out_of_descriptors_and_lives_on(manager: Manager, ended: list[Gated]) -> None:
+def test_it_says_that_it_is_out_of_descriptors_and_lives_on(manager: Manager) -> None:
     one = manager.start("--proxy-protocol", "any", "--timeout", "60", "/bin/true")
-    ended.append(one)
     manager.wait_for("READY", "1")
     resource.prlimit(one.pid, resource.RLIMIT_NOFILE, (one.descriptors(), 1000))
     silent = [socket.create_connection(manager.listening[0].getsockname(), 10) for _ in range(20)]
@@ -72,10 +64,9 @@ def test_it_says_that_it_is_out_of_descriptors_and_lives_on(manager: Manager, en
     manager.wait_for("STATUS", "0 of 40 connections, 0 served, 20 refused")
 
 
-def test_it_reports_at_most_once_a_second(manager: Manager, ended: list[Gated]) -> None:
+def test_it_reports_at_most_once_a_second(manager: Manager) -> None:
     manager.code = ""
     one = manager.start("/bin/true")
-    ended.append(one)
     manager.wait_for("READY", "1")
     before = one.descriptors()
     for _ in range(100):
@@ -85,14 +76,12 @@ def test_it_reports_at_most_once_a_second(manager: Manager, ended: list[Gated]) 
     wait_until(lambda: one.descriptors() <= before, lambda: f"{one.descriptors()} descriptors, not {before}")
 
 
-def test_the_name_of_a_file_adds_no_line_to_a_notification(
-    manager: Manager, ended: list[Gated], tmp_path: Path
-) -> None:
+def test_the_name_of_a_file_adds_no_line_to_a_notification(manager: Manager, tmp_path: Path) -> None:
     """Or who may write into an access folder could trigger the watchdog."""
     folder = tmp_path / "access"
     folder.mkdir()
     (folder / "x\nWATCHDOG=trigger\nb.rpmnew").write_text("")
-    ended.append(manager.start("--courier-access", str(folder), "/bin/true"))
+    manager.start("--courier-access", str(folder), "/bin/true")
     status = manager.wait_for("STATUS", "every client is refused")["STATUS"]
     assert "x?WATCHDOG=trigger?b.rpmnew" in status
     assert {name for message in manager.told() for name in message} <= {
@@ -104,11 +93,8 @@ def test_the_name_of_a_file_adds_no_line_to_a_notification(
     }
 
 
-def test_a_notify_socket_that_has_gone_is_told_and_ends_nothing(
-    manager: Manager, ended: list[Gated], tmp_path: Path
-) -> None:
+def test_a_notify_socket_that_has_gone_is_told_and_ends_nothing(manager: Manager, tmp_path: Path) -> None:
     one = manager.start("/bin/echo", "hello")
-    ended.append(one)
     manager.wait_for("READY", "1")
     manager.forget_notifications()
     assert [manager.talk() for _ in range(3)] == [b"hello\n"] * 3
@@ -120,11 +106,8 @@ def test_a_notify_socket_that_has_gone_is_told_and_ends_nothing(
     assert one.stop() == 0
 
 
-def test_a_reload_is_announced_and_reads_the_rules(manager: Manager, ended: list[Gated], tmp_path: Path) -> None:
-    (tmp_path / "rules").write_text(":allow\n")
-    one = manager.start("--rules", str(tmp_path / "rules"), "/bin/echo", "hello")
-    ended.append(one)
-    manager.wait_for("READY", "1")
+def test_a_reload_is_announced_and_reads_the_rules(manager: Manager, tmp_path: Path) -> None:
+    _, one = ruled(manager, tmp_path, ":allow\n")
     one.process.send_signal(signal.SIGHUP)
     assert int(manager.wait_for("RELOADING", "1")["MONOTONIC_USEC"]) > 0
     wait_until(lambda: [message.get("READY") for message in manager.told()].count("1") == 2, one.log)
@@ -142,10 +125,9 @@ WRONG = [
 
 @pytest.mark.parametrize(("words", "message"), WRONG)
 def test_with_wrong_options_every_client_is_refused_and_the_port_stays(
-    manager: Manager, ended: list[Gated], words: list[str], message: str
+    manager: Manager, words: list[str], message: str
 ) -> None:
     one = manager.start("--name", "smtp", *words)
-    ended.append(one)
     assert f"every client is refused: {message}" in manager.wait_for("READY", "1")["STATUS"]
     assert [manager.talk() for _ in range(3)] == [b""] * 3
     assert one.process.poll() is None
@@ -157,91 +139,83 @@ def test_with_wrong_options_every_client_is_refused_and_the_port_stays(
 
 @pytest.mark.parametrize(("words", "message"), WRONG)
 def test_with_wrong_options_a_gate_that_must_not_keep_addresses_keeps_none(
-    manager: Manager, ended: list[Gated], words: list[str], message: str
+    manager: Manager, words: list[str], message: str
 ) -> None:
     one = manager.start("--log-address", "none", *words)
-    ended.append(one)
     manager.wait_for("READY", "1")
     assert manager.talk() == b""
     assert message in one.wait_for("refused a client on ")[0]
     assert one.lines("refused 127") == []
 
 
-def test_rules_without_a_catch_all_rule_are_in_force_with_a_warning(
-    manager: Manager, ended: list[Gated], tmp_path: Path
-) -> None:
-    rules = tmp_path / "rules"
-    rules.write_text("10.:deny\n")
-    ended.append(manager.start("--rules", str(rules), "/bin/echo", "hello"))
+def ruled(manager: Manager, folder: Path, text: str, *options: str) -> tuple[Path, Gated]:
+    """A gate with these rules, which is ready."""
+    rules = folder / "rules"
+    rules.write_text(text)
+    one = manager.start("--rules", str(rules), *options, "/bin/echo", "hello")
     manager.wait_for("READY", "1")
+    return rules, one
+
+
+def test_rules_without_a_catch_all_rule_are_in_force_with_a_warning(manager: Manager, tmp_path: Path) -> None:
+    rules, one = ruled(manager, tmp_path, "10.:deny\n")
     assert manager.talk() == b"hello\n"
-    (line,) = ended[0].wait_for("the rules in force: ")
+    (line,) = one.wait_for("the rules in force: ")
     assert f"{rules}:1: no catch-all rule: every client that matches no rule is let in" in line
 
 
-def test_rules_that_lose_their_catch_all_rule_wait_for_a_reload(
-    manager: Manager, ended: list[Gated], tmp_path: Path
-) -> None:
-    rules = tmp_path / "rules"
-    rules.write_text("10.:allow\n:deny\n")
-    ended.append(manager.start("--rules", str(rules), "/bin/echo", "hello"))
-    manager.wait_for("READY", "1")
+def test_rules_that_lose_their_catch_all_rule_wait_for_a_reload(manager: Manager, tmp_path: Path) -> None:
+    rules, one = ruled(manager, tmp_path, "10.:allow\n:deny\n")
     assert manager.talk() == b""
     rules.write_text("10.:allow\n")
     assert manager.talk() == b""
-    (line,) = ended[0].wait_for("the rules from before stay in force")
+    (line,) = one.wait_for("the rules from before stay in force")
     assert f"{rules}:1: the catch-all rule is gone (reload the service if that is meant)" in line
-    ended[0].process.send_signal(signal.SIGHUP)
-    wait_until(lambda: manager.talk() == b"hello\n", ended[0].log)
-    (warning,) = ended[0].wait_for("the rules in force: ")
+    one.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: manager.talk() == b"hello\n", one.log)
+    (warning,) = one.wait_for("the rules in force: ")
     assert f"{rules}:1: no catch-all rule: every client that matches no rule is let in" in warning
 
 
-def test_of_many_warnings_some_are_logged(manager: Manager, ended: list[Gated], tmp_path: Path) -> None:
+def test_of_many_warnings_some_are_logged(manager: Manager, tmp_path: Path) -> None:
     (tmp_path / "hosts.deny").write_text("ALL: 10.0.0\n" * 9)
-    ended.append(manager.start("--hosts-access", f"smtp,{tmp_path}", "/bin/echo", "hello"))
+    manager.start("--hosts-access", f"smtp,{tmp_path}", "/bin/echo", "hello")
     manager.wait_for("READY", "1")
-    lines = ended[0].wait_for("the rules in force: ", 6)
+    lines = manager.gates[0].wait_for("the rules in force: ", 6)
     assert "hosts.deny:5: no client can match '10.0.0': each client that it may be about is refused" in lines[4]
     assert "4 more such lines" in lines[5]
     assert manager.talk() == b"hello\n"
 
 
-def test_rules_that_are_mended_are_in_force_without_a_word(
-    manager: Manager, ended: list[Gated], tmp_path: Path
-) -> None:
-    rules = tmp_path / "rules"
-    rules.write_text("nonsense\n")
-    words = ("--rules", str(rules), "--deny-message", "421 closed for repair", "/bin/echo", "hello")
-    ended.append(manager.start(*words))
+def test_rules_that_are_mended_are_in_force_without_a_word(manager: Manager, tmp_path: Path) -> None:
+    rules, one = ruled(manager, tmp_path, "nonsense\n", "--deny-message", "421 closed for repair")
     assert "every client is refused" in manager.wait_for("READY", "1")["STATUS"]
     assert manager.talk() == b"421 closed for repair\r\n"
     rules.write_text(":allow\n")
-    wait_until(lambda: manager.talk() == b"hello\n", ended[0].log)
+    wait_until(lambda: manager.talk() == b"hello\n", one.log)
     rules.write_text("nonsense again\n")
     assert manager.talk() == b"hello\n"
     manager.wait_for("STATUS", f"the rules from before are in force: {rules}:1: ")
     rules.write_text(":deny\n")
     assert manager.talk() == b"421 closed for repair\r\n"
-    assert [line.partition("echo: ")[2].partition(":")[0] for line in ended[0].lines("rules .*force|every client")] == [
+    lines = one.lines("rules .*force|every client")
+    assert [line.partition("echo: ")[2].partition(":")[0] for line in lines] == [
         "every client is refused", "the rules have been read and are in force", "the rules from before stay in force",
         "the rules have been read and are in force",
     ]  # fmt: skip
 
 
-def test_a_connection_instead_of_a_listening_socket_is_an_error(manager: Manager, ended: list[Gated]) -> None:
+def test_a_connection_instead_of_a_listening_socket_is_an_error(manager: Manager) -> None:
     with socket.create_connection(manager.listening[0].getsockname()) as client:
         one = manager.start("/bin/true", sockets=[client], code=FAILS_SOON)
-        ended.append(one)
         assert one.process.wait(10) == 100
     assert "descriptor 3 is no listening stream socket (the socket unit needs Accept=no)" in one.log()
 
 
-def test_a_start_that_fails_takes_a_second(manager: Manager, ended: list[Gated]) -> None:
+def test_a_start_that_fails_takes_a_second(manager: Manager) -> None:
     """systemd starts it again for the client that still waits: without this it would do nothing else."""
     with socket.socket() as other:
         one = manager.start("/bin/true", sockets=[other])
-        ended.append(one)
         one.wait_for("no listening stream socket")
         assert one.process.poll() is None
         assert one.process.wait(10) == 100
@@ -285,17 +259,16 @@ def test_without_a_socket_it_was_ready_once_so_that_systemd_looks_at_its_exit_co
 
 @pytest.mark.parametrize("address", ["path", "abstract"])
 def test_without_systemd_python_it_takes_its_sockets_and_tells_its_state_by_itself(
-    tmp_path: Path, ended: list[Gated], address: str
+    tmp_path: Path, address: str
 ) -> None:
-    manager = Manager(tmp_path, abstract=address == "abstract")
-    ended.append(manager.start("/bin/sh", "-c", "ls -l /proc/self/fd", flags="-IS"))
-    assert "0 of" in manager.wait_for("READY", "1")["STATUS"]
-    assert b"socket" in manager.talk()
-    assert manager.talk(1, "127.0.0.2").count(b"->") == 4  # 0, 1, 2, and the folder that ls reads
-    manager.wait_for("STATUS", "2 served")
-    assert ended[0].stop(signal.SIGTERM) == 0
-    assert manager.wait_for("STOPPING", "1")
-    manager.close()
+    with closing(Manager(tmp_path, abstract=address == "abstract")) as manager:
+        manager.start("/bin/sh", "-c", "ls -l /proc/self/fd", flags="-IS")
+        assert "0 of" in manager.wait_for("READY", "1")["STATUS"]
+        assert b"socket" in manager.talk()
+        assert manager.talk(1, "127.0.0.2").count(b"->") == 4  # 0, 1, 2, and the folder that ls reads
+        manager.wait_for("STATUS", "2 served")
+        assert manager.gates[0].stop(signal.SIGTERM) == 0
+        assert manager.wait_for("STOPPING", "1")
 
 
 @pytest.mark.parametrize(("words", "message"), WRONG[:4])
