@@ -101,7 +101,7 @@ def one_source(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             socket, socket.place_of("Socket", "MaxConnectionsPerSource"),
             f"MaxConnectionsPerSource={value} counts all clients of the proxy as one source",
-            "MaxConnectionsPerSource=0",
+            ("MaxConnectionsPerSource", "0"),
         )  # fmt: skip
 
 

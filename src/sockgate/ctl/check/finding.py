@@ -3,18 +3,22 @@
 from typing import NamedTuple
 
 from ...units.reader import Place
-from .fault import Fault
+from .fault import Fault, Setting
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong: place, level, text, how to mend it, and the `lines` of a drop-in if they can mend it."""
+    """One thing that is wrong.
+
+    hint   how to mend it
+    mends  the settings of a drop-in that mend it; empty if none can
+    """
 
     level: str
     unit: str
     place: Place | None
     message: str
     hint: str
-    lines: tuple[str, ...] = ()
+    mends: tuple[Setting, ...] = ()
 
     def __str__(self) -> str:
         place = f"{self.place}: " if self.place else ""
@@ -22,4 +26,4 @@ class Finding(NamedTuple):
 
 
 def finding_of(level: str, problem: Fault) -> Finding:
-    return Finding(level, problem.unit.name, problem.place, problem.message, problem.hint, problem.lines)
+    return Finding(level, problem.unit.name, problem.place, problem.message, problem.hint, problem.mends)

@@ -49,8 +49,7 @@ def mending(findings: Iterable[Finding]) -> dict[str, Settings]:
     units: dict[str, Settings] = {}
     for finding in findings:
         settings: Settings = {}
-        for number, line in enumerate(finding.lines):
-            key, _, value = line.partition("=")
+        for number, (key, value) in enumerate(finding.mends):
             settings.setdefault(key, []).append(Directive(key, Written(value), finding.message if number == 0 else ""))
         of_unit = units.setdefault(finding.unit, {})
         if not of_unit.keys() & settings.keys():

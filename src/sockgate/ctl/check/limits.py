@@ -40,7 +40,7 @@ def memory_short(gated: GatedService, host: Host) -> Iterator[Fault]:
             problem = by_setting(
                 gated.service, gated.service.place_of("Service", key),
                 f"{key}={gated.service.value('Service', key)} is too little for the gate, which would not start",
-                f"{key}={-(-max(needed, ENOUGH) // MEGABYTE)}M",
+                (key, f"{-(-max(needed, ENOUGH) // MEGABYTE)}M"),
             )  # fmt: skip
             yield problem._replace(hint=problem.hint + option)
 
@@ -64,7 +64,7 @@ def processes_short(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             gated.service, gated.service.place_of("Service", "TasksMax"),
             f"TasksMax={text} is too little for {limits.connections} clients at a time (--max-connections)",
-            f"TasksMax={4 * limits.connections + OWN_PROCESSES}",
+            ("TasksMax", f"{4 * limits.connections + OWN_PROCESSES}"),
         )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def drain_cut_off(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             gated.service, gated.service.place_of("Service", key) if own else None,
             f"{key}={text} ends --drain {drain} early: sessions that are still running lose their gate",
-            f"TimeoutStopSec={drain + STOP_MARGIN}s",
+            ("TimeoutStopSec", f"{drain + STOP_MARGIN}s"),
         )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def signals_forbidden(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             service, service.place_of("Service", "CapabilityBoundingSet"),
             f"{option} cannot end a server that becomes another user: CapabilityBoundingSet= is without {KILL}",
-            f"CapabilityBoundingSet={KILL}",
+            ("CapabilityBoundingSet", KILL),
         )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def descriptors_short(gated: GatedService, _: Host) -> Iterator[Fault]:
             gated.service, gated.service.place_of("Service", "LimitNOFILE") if own else None,
             f"--idle-timeout keeps a descriptor for each client: {text} are too few for {options.limits.connections}"
             " clients at a time (--max-connections)",
-            f"LimitNOFILE={options.limits.connections + 2 * OWN_DESCRIPTORS}",
+            ("LimitNOFILE", f"{options.limits.connections + 2 * OWN_DESCRIPTORS}"),
         )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def records_dropped(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             service, service.place_of("Service", "LogRateLimitIntervalSec") if values[0] else None,
             "the journal drops what is more than 10,000 records in 30 s, two for each client: sockgatectl log has gaps",
-            "LogRateLimitIntervalSec=0",
+            ("LogRateLimitIntervalSec", "0"),
         )  # fmt: skip
 
 
@@ -137,5 +137,5 @@ def queue_short(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             socket, socket.place_of("Socket", "Backlog"),
             f"Backlog={text}: of more clients at once than that, the others wait a second or more to be heard",
-            "Backlog=4096",
+            ("Backlog", "4096"),
         )  # fmt: skip

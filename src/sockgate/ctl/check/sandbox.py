@@ -8,7 +8,7 @@ from ...connection import LOOKUP_OPTIONS
 from ...host.host import Host
 from ...units.unit import FALSE, Unit
 from ..gated_service import GatedService
-from .fault import Fault, by_setting
+from .fault import Fault, Setting, by_setting
 from .service import ROOT
 
 # Programs that start a setuid program (qmail-queue, postdrop) and fail under NoNewPrivileges=.
@@ -42,7 +42,7 @@ def setuid_blocked(gated: GatedService, host: Host) -> Iterator[Fault]:
         yield by_setting(
             gated.service, gated.service.place_of("Service", key),
             f"{key}= keeps {program!r} from running setuid programs{version}: mail would be refused after DATA",
-            f"{key}={'' if key in LISTS else 'no'}",
+            (key, "" if key in LISTS else "no"),
         )  # fmt: skip
 
 
@@ -79,10 +79,10 @@ def courier_shut_in(gated: GatedService, _: Host) -> Iterator[Fault]:
     """Settings with which Courier's login servers cannot become the mailbox's owner (measured on 252)."""
     words = gated.gate.server.command if gated.gate else ()
     program = next((word for word in words if os.path.basename(word) in BECOMES_OWNER), None)
-    for key, line in broken_for_courier(gated.service) if program else ():
+    for key, value in broken_for_courier(gated.service) if program else ():
         yield by_setting(
             gated.service, gated.service.place_of("Service", key),
-            f"{key}= keeps {program!r} from becoming the mailbox's owner: every login would fail", line,
+            f"{key}= keeps {program!r} from becoming the mailbox's owner: every login would fail", (key, value),
         )  # fmt: skip
 
 
@@ -96,12 +96,12 @@ def look_ups_shut_in(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             service, service.place_of("Service", "RestrictAddressFamilies"),
             f"RestrictAddressFamilies= keeps the gate from asking the network, which {option} is for",
-            "RestrictAddressFamilies=AF_INET AF_INET6",
+            ("RestrictAddressFamilies", "AF_INET AF_INET6"),
         )  # fmt: skip
     if service.is_true("Service", "PrivateNetwork"):
         yield by_setting(
             service, service.place_of("Service", "PrivateNetwork"),
-            f"PrivateNetwork= keeps the gate from asking the network, which {option} is for", "PrivateNetwork=no",
+            f"PrivateNetwork= keeps the gate from asking the network, which {option} is for", ("PrivateNetwork", "no"),
         )  # fmt: skip
 
 
@@ -120,15 +120,15 @@ def may_use(service: Unit, *wanted: str) -> bool:
     return named.isdisjoint(wanted) if lines[0].startswith("~") else named.issuperset(wanted)
 
 
-def broken_for_courier(service: Unit) -> Iterator[tuple[str, str]]:
-    """The settings that stop a login, each with the line that mends it."""
+def broken_for_courier(service: Unit) -> Iterator[Setting]:
+    """The settings that stop a login, each with the value that mends it."""
     if service.value("Service", "User") not in ROOT:
-        yield "User", "User=root"
+        yield "User", "root"
     for key in ("DynamicUser", "PrivateUsers"):
         if service.is_true("Service", key):
-            yield key, f"{key}=no"
+            yield key, "no"
     if not may_use(service, "AF_UNIX"):
-        yield "RestrictAddressFamilies", "RestrictAddressFamilies=AF_UNIX"
+        yield "RestrictAddressFamilies", "AF_UNIX"
     kept = [assignment.value for assignment in service.assignments if assignment.key == "CapabilityBoundingSet"]
     if kept and not kept[-1].startswith("~") and not set(OWNER_CAPABILITIES).issubset(" ".join(kept).split()):
-        yield "CapabilityBoundingSet", "CapabilityBoundingSet=" + " ".join(OWNER_CAPABILITIES)
+        yield "CapabilityBoundingSet", " ".join(OWNER_CAPABILITIES)

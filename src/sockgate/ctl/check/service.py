@@ -63,7 +63,7 @@ def stderr_to_client(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             service, service.place_of("Service", "StandardInput"),
             "StandardInput=socket without StandardError= sends what the server writes to standard error to the client",
-            "StandardError=journal",
+            ("StandardError", "journal"),
         )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def level_prefix(gated: GatedService, _: Host) -> Iterator[Fault]:
     if not service.value("Service", "SyslogLevelPrefix"):
         yield by_setting(
             service, None, "SyslogLevelPrefix= is not set: a client whose text is logged can choose its priority",
-            "SyslogLevelPrefix=no",
+            ("SyslogLevelPrefix", "no"),
         )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def failed_units_stay(gated: GatedService, _: Host) -> Iterator[Fault]:
     if gated.is_template and service.value("Unit", "CollectMode") != "inactive-or-failed":
         yield by_setting(
             service, None, "CollectMode= is not set: each connection that fails leaves a failed unit behind",
-            "CollectMode=inactive-or-failed",
+            ("CollectMode", "inactive-or-failed"),
         )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def endings_hidden(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield Fault(
             gated.service, gated.command.place,
             "ExecStart= with `-` keeps systemd from logging how a server failed: sockgatectl log cannot tell",
-            f"write ExecStart={own}{gated.command.program} ...", ("ExecStart=", f"ExecStart={line}"),
+            f"write ExecStart={own}{gated.command.program} ...", (("ExecStart", ""), ("ExecStart", line)),
         )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def restarted(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             gated.service, gated.service.place_of("Service", "Restart"),
             f"Restart={value} starts the server again on a connection that has ended",
-            "Restart=no",
+            ("Restart", "no"),
         )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def sessions_killed(gated: GatedService, _: Host) -> Iterator[Fault]:
     if is_resident(gated) and value != "process":
         yield by_setting(
             gated.service, None, f"KillMode={value} ends every running session when sockgated is restarted",
-            "KillMode=process",
+            ("KillMode", "process"),
         )  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def sessions_forgotten(gated: GatedService, _: Host) -> Iterator[Fault]:
             gated.service, gated.service.place_of("Service", "FileDescriptorStoreMax") if own else None,
             "there is no FileDescriptorStoreMax=: after a restart, sessions that run on count for no limit, "
             "and their end is not recorded",
-            "FileDescriptorStoreMax=1",
+            ("FileDescriptorStoreMax", "1"),
         )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def servers_first(gated: GatedService, _: Host) -> Iterator[Fault]:
             yield Fault(
                 gated.service, gated.service.place_of("Service", "Nice"),
                 f"Nice={value} without {name}=: servers, too, go before everything else on this machine",
-                f"write {name}={wanted}", (f"{name}={wanted}",),
+                f"write {name}={wanted}", ((name, wanted),),
             )  # fmt: skip
 
 
@@ -154,5 +154,5 @@ def start_limit(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             gated.service, gated.service.place_of("Unit", "StartLimitIntervalSec"),
             "the start limit is on: after five quick restarts systemd stops the socket for good",
-            "StartLimitIntervalSec=0",
+            ("StartLimitIntervalSec", "0"),
         )  # fmt: skip

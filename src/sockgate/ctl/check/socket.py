@@ -185,7 +185,7 @@ def trigger_limit(gated: GatedService, _: Host) -> Iterator[Fault]:
         yield by_setting(
             socket, socket.place_of("Socket", "TriggerLimitIntervalSec"),
             f"the trigger limit is on: after {what} within 2 s systemd stops the socket for good",
-            "TriggerLimitIntervalSec=0",
+            ("TriggerLimitIntervalSec", "0"),
         )  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def poll_limit(gated: GatedService, host: Host) -> Iterator[Fault]:
     if not any(socket.value("Socket", key) for key in ("PollLimitIntervalSec", "PollLimitBurst")):
         yield by_setting(
             socket, None, "PollLimitBurst= is not set: systemd accepts at most 75 connections a second",
-            "PollLimitBurst=400",
+            ("PollLimitBurst", "400"),
         )  # fmt: skip
 
 
@@ -205,7 +205,7 @@ def max_connections(gated: GatedService, _: Host) -> Iterator[Fault]:
     if socket and not socket.value("Socket", "MaxConnections"):
         yield by_setting(
             socket, None, "MaxConnections= is not set: the 65th client at a time is disconnected without a word",
-            "MaxConnections=200",
+            ("MaxConnections", "200"),
         )  # fmt: skip
 
 
@@ -216,6 +216,6 @@ def free_bind(gated: GatedService, _: Host) -> Iterator[Fault]:
         if endpoint.is_of_an_interface:
             yield by_setting(
                 gated.socket, gated.socket.place_of("Socket", "ListenStream"),
-                f"{text} fails at boot if its interface has no address yet", "FreeBind=yes",
+                f"{text} fails at boot if its interface has no address yet", ("FreeBind", "yes"),
             )  # fmt: skip
             break

@@ -38,7 +38,7 @@ def started_twice(gated: GatedService, _: Host) -> Iterator[Fault]:
         last = lines[-1]
         yield Fault(
             service, last.place, "a second ExecStart=: systemd refuses the unit",
-            "put an empty ExecStart= before it", ("ExecStart=", f"ExecStart={last.value}"),
+            "put an empty ExecStart= before it", (("ExecStart", ""), ("ExecStart", last.value)),
         )  # fmt: skip
 
 
