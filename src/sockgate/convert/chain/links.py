@@ -147,8 +147,7 @@ def niceness(chain: Chain, number: str) -> Answer:
     if not re.fullmatch(r"-?\d{1,2}", number, re.ASCII):
         return blocked(f"{number!r} is no niceness")
     value = max(-20, min(19, int(number)))
-    chain.directives = [pair for pair in chain.directives if pair[0] != "Nice"] + [("Nice", str(value))]
-    return translated(f"Nice={value}")
+    return translated(chain.directives.replace("Nice", str(value)))
 
 
 def chpst(chain: Chain, words: list[str]) -> Result:

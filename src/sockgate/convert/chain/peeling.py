@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ...host.host import Host
+from ..directives import Directives
 from ..outcomes import Answer, blocked
 
 
@@ -43,8 +44,8 @@ class Chain:
     environment: dict[str, str] = field(default_factory=dict)
     pass_env: tuple[str, ...] | None = None
     gate: list[tuple[str, str | None]] = field(default_factory=list)
-    directives: list[tuple[str, str]] = field(default_factory=list)
-    socket: list[tuple[str, str]] = field(default_factory=list)
+    directives: Directives = field(default_factory=Directives)
+    socket: Directives = field(default_factory=Directives)
     rules_text: tuple[str, ...] = ()
     is_busybox: bool = False
     keep: list[str] = field(default_factory=list)

@@ -65,8 +65,7 @@ def further(chain: Chain, letters: list[str], given: dict[str, str]) -> Iterator
     if given.get("B"):
         yield translated(chain.option("--banner-text", given["B"]))
     if last_of(letters, "dD") == "D":
-        chain.socket.append(("NoDelay", "yes"))
-        yield translated("NoDelay=yes")
+        yield translated(chain.socket.set("NoDelay", "yes"))
     if "t" in given and given["t"] != "0":
         yield within(chain, given["t"])
 

@@ -100,8 +100,7 @@ def backlog(settings: Settings, option: Given) -> Answer:
     number = positive(option)
     if number is None:
         return blocked(f"couriertcpd does not take {str(option)!r} and does not start")
-    settings.socket.append(("Backlog", number))
-    return translated(f"Backlog={number}")
+    return translated(settings.socket.set("Backlog", number))
 
 
 def limit(variable: str) -> Handler:

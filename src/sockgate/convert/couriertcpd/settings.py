@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ...core.numbers import natural
 from ...courier import SERVERS, Server
 from ...host.host import Host
-from ...units.model import Value
+from ..directives import Directives
 from ..input_files import Place
 from ..outcomes import Answer, blocked, entry_of
 from ..report import Report
@@ -41,7 +41,7 @@ class Settings:
     own_group: str = ""
     rules: str = ""
     has_local_rules: bool = False
-    socket: list[tuple[str, Value]] = field(default_factory=list)
+    socket: Directives = field(default_factory=Directives)
 
     def answer(self, variable: str, answer: Answer) -> None:
         place = Place(self.path, self.lines.get(variable, 0))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...host.host import GNU, OPENBSD, Host
+from ..directives import Directives
 from ..input_files import Place, names_in
 from ..outcomes import Answer, blocked, entry_of
 from ..report import Report
@@ -24,7 +25,7 @@ class Line:
     host: Host
     address: str
     answers: list[tuple[str, Answer]] = field(default_factory=list)
-    socket: list[tuple[str, str]] = field(default_factory=list)
+    socket: Directives = field(default_factory=Directives)
 
     @property
     def key(self) -> tuple[str, str, str]:

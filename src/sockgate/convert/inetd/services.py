@@ -114,8 +114,7 @@ def services_of(line: Line) -> list[Service]:
         line.answer(wait, blocked("a dgram service with nowait: every datagram starts a server, and all read the same "
                                   "socket; use wait if the server can"))  # fmt: skip
     if server == "internal" and not account_user:
-        links.directives.append(("DynamicUser", "yes"))
-        line.answer(server, translated("DynamicUser=yes", text="inetd answered it as root"))
+        line.answer(server, translated(links.directives.set("DynamicUser", "yes"), text="inetd answered it as root"))
     if protocol.startswith("unix") and account_user:
         line.socket.append(("SocketUser", account_user))
     return [

@@ -63,8 +63,7 @@ def buffers(line: Line, options: list[str]) -> None:
     for option in options:
         key, _, value = option.partition("=")
         if key in BUFFERS and SIZE.fullmatch(value):
-            line.socket.append((BUFFERS[key], value.upper()))
-            line.answer(option, translated(f"{BUFFERS[key]}={value.upper()}"))
+            line.answer(option, translated(line.socket.set(BUFFERS[key], value.upper())))
         else:
             line.answer(option, blocked(f"the socket option {option!r} is not known"))
 

@@ -100,7 +100,7 @@ def listener_of(form: Form, path: str, chain: Chain, options: Options, answers: 
         listener.local_name = ""
     if program == "sslserver":
         listener.ident = None
-        listener.socket = [("NoDelay", "yes")]  # its default, although its manual says otherwise
+        listener.socket.replace("NoDelay", "yes")  # its default, although its manual says otherwise
     listener.given = frozenset(name for name, _ in options)
     for name, value in options:
         answer = option(form, listener, name, value)

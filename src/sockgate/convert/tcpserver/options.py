@@ -11,6 +11,7 @@ from ...core.numbers import natural
 from ...host.host import Host
 from ..chain.identity import known_account
 from ..chain.peeling import Chain
+from ..directives import Directives
 from ..outcomes import Answer, approximated, blocked, by_engine, ignored, translated
 from .command_words import number_of
 
@@ -58,7 +59,7 @@ class Listener:
     local_name: str | None = None
     rules: str = ""
     missing_rules_allow: bool = False
-    socket: list[tuple[str, str]] = field(default_factory=list)
+    socket: Directives = field(default_factory=Directives)
     variables: dict[str, str] = field(default_factory=dict)
     client_certificates: str = ""
     handshake: int = 26
@@ -185,15 +186,15 @@ def banner(listener: Listener, value: str) -> Answer:
 def backlog(listener: Listener, value: str) -> Answer:
     if natural(value) is None:
         return blocked(f"{value!r} is no number")
-    listener.socket.append(("Backlog", value))
-    return translated(f"Backlog={value}")
+    return translated(listener.socket.set("Backlog", value))
 
 
 def no_delay(wanted: bool) -> Callable[[Listener, str], Answer]:
     def handler(listener: Listener, _: str) -> Answer:
-        listener.socket = [pair for pair in listener.socket if pair[0] != "NoDelay"]
-        listener.socket += [("NoDelay", "yes")] if wanted else []
-        return translated("NoDelay=yes" if wanted else "NoDelay=no")
+        if wanted:
+            return translated(listener.socket.replace("NoDelay", "yes"))
+        listener.socket.unset("NoDelay")
+        return translated("NoDelay=no")
 
     return handler
 

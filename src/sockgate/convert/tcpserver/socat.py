@@ -136,8 +136,7 @@ def children(listener: Listener, value: str) -> Answer:
 
 
 def keep_alive(listener: Listener, _: str) -> Answer:
-    listener.socket.append(("KeepAlive", "yes"))
-    return translated("KeepAlive=yes")
+    return translated(listener.socket.set("KeepAlive", "yes"))
 
 
 def account(listener: Listener, value: str) -> Answer:

@@ -98,8 +98,7 @@ def builtin(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     if draft.user:
         yield translated(*became)
     else:
-        draft.directives.append(("DynamicUser", "yes"))
-        yield translated(*became, "DynamicUser=yes", text="xinetd answered it as root")
+        yield translated(*became, draft.set("DynamicUser", "yes"), text="xinetd answered it as root")
 
 
 def traffic(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
@@ -285,8 +284,7 @@ def unprivileged(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     if secret:
         yield translated(text=f"it stays root: {secret!r} is not for every user to read")
         return
-    draft.directives.append(("DynamicUser", "yes"))
-    yield translated("DynamicUser=yes", text="xinetd redirected as root, and nothing here needs root")
+    yield translated(draft.set("DynamicUser", "yes"), text="xinetd redirected as root, and nothing here needs root")
 
 
 STEPS: tuple[Callable[[Draft, Candidate], Iterator[Answer]], ...] = (

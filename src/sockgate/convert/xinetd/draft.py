@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from ...host.host import Host
 from ...units import model as unit
-from ...units.writer import report_form
+from ..directives import Directives
 from ..input_files import Place
 from ..outcomes import Answer
 from ..report import Outcome
@@ -99,8 +99,8 @@ class Draft:
     access: list[tuple[str, str]] = field(default_factory=list)
     gate: list[tuple[str, str | None]] = field(default_factory=list)
     needs_gate: bool = False
-    socket: list[tuple[str, str]] = field(default_factory=list)
-    directives: list[tuple[str, unit.Value]] = field(default_factory=list)
+    socket: Directives = field(default_factory=Directives)
+    directives: Directives = field(default_factory=Directives)
     max_connections: int | None = None
     max_per_source: int | None = None
     rate: int = 50
@@ -122,13 +122,11 @@ class Draft:
 
     def set(self, key: str, value: unit.Value) -> str:
         """Set a directive of [Service]. Returns its text for the report."""
-        self.directives.append((key, value))
-        return report_form(key, value)
+        return self.directives.set(key, value)
 
     def set_socket(self, key: str, value: str) -> str:
         """Set a directive of [Socket]. Returns its text for the report."""
-        self.socket.append((key, value))
-        return report_form(key, value)
+        return self.socket.set(key, value)
 
     def restrict(self, option: str, value: str) -> str:
         """Set an access option of the gate. Returns its text for the report."""
