@@ -192,6 +192,7 @@ def test_each_block_has_its_record(gated: Start) -> None:
         while len(one.lines("accepted")) < count:
             assert time.monotonic() < deadline
             one.talk()
+            time.sleep(0.02)
         for _ in range(5):
             one.talk()
         one.wait_for("refused", count)
