@@ -41,16 +41,25 @@ def take_apart(words: list[str]) -> tuple[Options, list[str]]:
     given = dict(options)
     if "listen" not in given:
         raise BadLink("without --listen it is a client")
-    host, port = "", given.get("source-port", "")
-    for place in places[:-1] if len(places) > 1 else places:
-        host, port = ("", place) if place.isdigit() and len(places) == 1 else (place, port)
-    port = places[1] if len(places) > 1 else port or DEFAULT_PORT
-    if len(places) > 2:
-        raise BadLink("more than a host and a port")
+    host, port = address_of(places, given.get("source-port", DEFAULT_PORT))
     server = [SHELL, "-c", given["sh-exec"]] if "sh-exec" in given else command(given.get("exec", ""))
     if not server:
         raise BadLink("it starts no program (-e, -c)")
     return [pair for pair in options if pair[0] not in ("exec", "sh-exec", "source-port")], [host or "0", port, *server]
+
+
+def address_of(places: list[str], port: str) -> tuple[str, str]:
+    """(host, port): a single number is the port, another single word the host."""
+    match places:
+        case []:
+            return "", port
+        case [number] if number.isascii() and number.isdigit():
+            return "", number
+        case [host]:
+            return host, port
+        case [host, port]:
+            return host, port
+    raise BadLink("more than a host and a port")
 
 
 def options_of(words: list[str]) -> tuple[Options, list[str]]:
