@@ -21,8 +21,6 @@ SETPRIV = "/usr/bin/setpriv"
 ONE_ADDRESS = ("--source-prefix", "32,128")  # the old programs compare whole addresses, also those of IPv6
 OF_ONE_CONNECTION = frozenset(("ExitType",))  # directives that make no sense for the gate of all connections
 
-Directives = Iterator[Directive]
-
 
 def unit_names(name: str, service: Service) -> tuple[str, ...]:
     """The names of the units that this service would have under this name. The socket's is the first."""
@@ -75,7 +73,7 @@ def literal_word(word: Word) -> str:
     raise ConfigError(f"'{word}' is expanded by systemd, and not in other files")
 
 
-def socket_section(service: Service, host: Host) -> Directives:
+def socket_section(service: Service, host: Host) -> Iterator[Directive]:
     for listen in service.listens:
         yield Directive(listen.kind, listen.address)
     if service.ipv6_only:
@@ -91,7 +89,7 @@ def socket_section(service: Service, host: Host) -> Directives:
     yield from rate_limits(service, host)
 
 
-def rate_limits(service: Service, host: Host) -> Directives:
+def rate_limits(service: Service, host: Host) -> Iterator[Directive]:
     """PollLimit*= slows down. TriggerLimit*= stops the socket for good, and is set only where there is nothing else.
 
     That is before systemd 255, for a server that takes the socket: one that crashes must not keep PID 1 busy.
@@ -108,7 +106,7 @@ def rate_limits(service: Service, host: Host) -> Directives:
             yield Directive("PollLimitBurst", starts)
 
 
-def unit_section(service: Service) -> Directives:
+def unit_section(service: Service) -> Iterator[Directive]:
     if service.wait:
         yield Directive("Description", f"{service.name} server")
         yield Directive("StartLimitIntervalSec", 0)  # the limit is the socket's
@@ -118,7 +116,7 @@ def unit_section(service: Service) -> Directives:
     yield from starmap(Directive, service.unit)
 
 
-def service_section(service: Service, host: Host) -> Directives:
+def service_section(service: Service, host: Host) -> Iterator[Directive]:
     yield Directive("ExecStart", command(service, host))
     yield from account(service)
     yield Directive("StandardInput", "socket")
@@ -140,13 +138,13 @@ def service_section(service: Service, host: Host) -> Directives:
             yield Directive("Environment", Environment(name, value))
 
 
-def resident_unit_section(service: Service) -> Directives:
+def resident_unit_section(service: Service) -> Iterator[Directive]:
     yield Directive("Description", f"{service.name} server for all connections")
     yield from resident.in_unit(f"{service.name}.socket")
     yield from starmap(Directive, service.unit)
 
 
-def resident_service_section(service: Service, host: Host) -> Directives:
+def resident_service_section(service: Service, host: Host) -> Iterator[Directive]:
     """The same as for each connection, as far as it is about the server. The gate sets the limits and variables."""
     yield from resident.in_service(resident_command(service, host), waits_for_reload=host.slows_down)
     yield from account(service)
@@ -163,7 +161,7 @@ def resident_service_section(service: Service, host: Host) -> Directives:
         yield Directive("EnvironmentFile", File((secrets_path(service),)))
 
 
-def account(service: Service) -> Directives:
+def account(service: Service) -> Iterator[Directive]:
     if service.clear_groups or service.tls:
         return  # setpriv changes it, or stunnel, which must read its key first
     if service.user:

@@ -18,7 +18,7 @@ from ..host.ports import MANAGER, Endpoint, Process, holders, parse_listen, sock
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
 from .former_units import UNIT_FOLDER, former_files, sockets_among
-from .old_daemons import old_daemon
+from .old_daemons import Step, old_daemon
 
 # The names of the processes that have the ports of a program's configuration.
 FAMILIES = {
@@ -84,7 +84,7 @@ def prepared(conversion: Conversion, program: str, search: UnitSearch) -> Instal
     taken = [port for service in conversion.services for port in taken_ports(service, program)]
     running = {port.service.place.file for port in taken if port.is_old}
     stopping, starting = old_daemon(program, conversion.services, search, running)
-    by_hand = tuple(f"{command[1:].strip()} first" for command in stopping if command.startswith("#"))
+    by_hand = tuple(f"{step.text} first" for step in stopping if step.is_by_hand)
     former = former_files(conversion, search)
     ours = {f"{service.name}.socket" for service in conversion.services} | set(sockets_among(former))
     foreign = [port for port in taken if not (port.is_old and stopping) and not is_of(port, ours)]
@@ -164,7 +164,7 @@ def is_of(port: TakenPort, sockets: set[str]) -> bool:
 
 
 def switch_over_commands(
-    conversion: Conversion, stopping: list[str], former: list[str], search: UnitSearch
+    conversion: Conversion, stopping: list[Step], former: list[str], search: UnitSearch
 ) -> tuple[str, ...]:
     sockets = [f"{service.name}.socket" for service in conversion.services]
     there = [name for name in sockets if os.path.lexists(search.host_path(f"{UNIT_FOLDER}/{name}"))]
@@ -173,15 +173,15 @@ def switch_over_commands(
     starting = [f"systemctl enable --now {' '.join(sockets)}"]
     if there:  # a socket that listens already goes on with its old settings
         starting.append(f"systemctl restart {' '.join(there)}")
-    return (*removing, "systemctl daemon-reload", *stopping, *starting)
+    return (*removing, "systemctl daemon-reload", *map(str, stopping), *starting)
 
 
-def switch_back_commands(conversion: Conversion, starting: list[str], search: UnitSearch) -> tuple[str, ...]:
+def switch_back_commands(conversion: Conversion, starting: list[Step], search: UnitSearch) -> tuple[str, ...]:
     sockets = " ".join(f"{service.name}.socket" for service in conversion.services)
     units = [unit.name for unit in conversion.units]
     files = [f"{UNIT_FOLDER}/{name}" for name in (*units, *masks(conversion, search))]
     files += [file.path for file in conversion.files]
-    return f"systemctl disable --now {sockets}", *removed(files), "systemctl daemon-reload", *starting
+    return f"systemctl disable --now {sockets}", *removed(files), "systemctl daemon-reload", *map(str, starting)
 
 
 def removed(files: list[str]) -> Iterator[str]:

@@ -1,24 +1,35 @@
-"""The shell commands that make the old program release its ports, and take them again.
-
-A command that begins with `#` is for the administrator: no program can run it.
-"""
+"""The steps that make the old program release its ports, and take them again."""
 
 import errno
 import os
 import shlex
 import shutil
 from collections.abc import Container, Iterator
+from typing import NamedTuple
 
 from ..convert.service import Service
 from ..courier import SERVERS
 from ..units.search import UnitSearch
 
 Services = tuple[Service, ...]
-Commands = tuple[list[str], list[str]]
 
 
-def old_daemon(program: str, services: Services, search: UnitSearch, running: Container[str]) -> Commands:
-    """The commands that stop the old program, and those that start it again. None where it is not on this machine.
+class Step(NamedTuple):
+    """A shell command, or what the administrator must do by hand because no command can."""
+
+    text: str
+    is_by_hand: bool = False
+
+    def __str__(self) -> str:
+        """As a line of a shell."""
+        return f"# {self.text}" if self.is_by_hand else self.text
+
+
+Steps = tuple[list[Step], list[Step]]
+
+
+def old_daemon(program: str, services: Services, search: UnitSearch, running: Container[str]) -> Steps:
+    """The steps that stop the old program, and those that start it again. None where it is not on this machine.
 
     running  the files of the old configuration for whose ports the old program listens now
     """
@@ -35,14 +46,14 @@ def old_daemon(program: str, services: Services, search: UnitSearch, running: Co
     return units(search, program)
 
 
-def units(search: UnitSearch, *names: str) -> Commands:
-    """The commands for the units of these names, without those that are not there: nothing of them can be stopped.
+def units(search: UnitSearch, *names: str) -> Steps:
+    """The steps for the units of these names, without those that are not there: nothing of them can be stopped.
 
     `disable --now` does not stop a service that has only an init script, such as xinetd on Debian 12.
     """
     words = [shlex.quote(name) for name in names if is_there(name, search)]  # one may be made of the name of a file
-    stop = [f"systemctl {verb} {word}" for word in words for verb in ("stop", "disable")]
-    return stop, [f"systemctl {verb} {word}" for word in words for verb in ("enable", "start")]
+    stop = [Step(f"systemctl {verb} {word}") for word in words for verb in ("stop", "disable")]
+    return stop, [Step(f"systemctl {verb} {word}") for word in words for verb in ("enable", "start")]
 
 
 def is_there(name: str, search: UnitSearch) -> bool:
@@ -50,21 +61,21 @@ def is_there(name: str, search: UnitSearch) -> bool:
     return bool(search.fragment(f"{name}.service")) or os.path.exists(search.host_path(f"/etc/init.d/{name}"))
 
 
-def supervised(services: Services, running: Container[str]) -> Commands:
-    """The commands for supervised services. A file named down keeps such a service from starting with the machine.
+def supervised(services: Services, running: Container[str]) -> Steps:
+    """The steps for supervised services. A file named down keeps such a service from starting with the machine.
 
     Next, systemd takes the port: `sv stop` waits until the port is free, `svc -d` does not.
     """
-    stop: list[str] = []
-    start: list[str] = []
+    stop: list[Step] = []
+    start: list[Step] = []
     for file in dict.fromkeys(service.place.file for service in services):
         folder = os.path.dirname(os.path.abspath(file))
         if os.path.basename(file) == "run" and is_supervised(folder):
             stop += stop_supervised(shlex.quote(folder))
             start.append(start_supervised(shlex.quote(folder)))
         elif file in running:
-            stop.append(f"# stop what {file} has started")
-            start.append(f"# start {file} again")
+            stop.append(Step(f"stop what {file} has started", is_by_hand=True))
+            start.append(Step(f"start {file} again", is_by_hand=True))
     return stop, start
 
 
@@ -77,16 +88,19 @@ def is_supervised(folder: str) -> bool:
     return True
 
 
-def stop_supervised(folder: str) -> Iterator[str]:
+def stop_supervised(folder: str) -> Iterator[Step]:
     if shutil.which("svc"):
-        yield f"touch {folder}/down && svc -d {folder}"
-        yield f"while svstat {folder} | grep -q ': up '; do sleep 1; done"
+        yield Step(f"touch {folder}/down && svc -d {folder}")
+        yield Step(f"while svstat {folder} | grep -q ': up '; do sleep 1; done")
     elif shutil.which("sv"):
-        yield f"touch {folder}/down && sv stop {folder}"
+        yield Step(f"touch {folder}/down && sv stop {folder}")
     else:
-        yield f"# stop {folder} with its supervisor, of which neither sv nor svc is here"
+        text = f"stop {folder} with its supervisor, of which neither sv nor svc is here"
+        yield Step(text, is_by_hand=True)
 
 
-def start_supervised(folder: str) -> str:
+def start_supervised(folder: str) -> Step:
     command = "svc -u" if shutil.which("svc") else "sv start" if shutil.which("sv") else ""
-    return f"rm {folder}/down && {command} {folder}" if command else f"# start {folder} with its supervisor again"
+    if not command:
+        return Step(f"start {folder} with its supervisor again", is_by_hand=True)
+    return Step(f"rm {folder}/down && {command} {folder}")
