@@ -6,6 +6,7 @@ import pwd
 import pytest
 
 from sockgate.convert.accounts import any_group, named_user
+from sockgate.convert.outcomes import in_text
 from sockgate.host.host import Host
 
 
@@ -22,7 +23,7 @@ class WithDots(Host):
 def test_a_name_with_a_dot_becomes_its_number() -> None:
     account, answer = named_user(WithDots(), "first.last")
     assert (account.user, account.group, account.uid) == ("1234", "5678", 1234)
-    assert answer.became == ("User=1234", "Group=5678")
+    assert list(map(in_text, answer.became)) == ["User=1234", "Group=5678"]
     assert any_group(WithDots(), "first.last")[0] == "5678"
 
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ..host.host import Host
+from ..units.model import Directive
 from .outcomes import Answer, blocked, broken, translated
 
 # What systemd takes for a name (user-util.c: valid_user_group_name), stricter in that digits never come first:
@@ -36,23 +37,28 @@ def named_user(host: Host, name: str) -> tuple[Account, Answer]:
             f"there is no user {name!r} on this machine: the old program would not have started the service, "
             "and the unit cannot start before there is"
         )
-        return Account(name), broken(text, f"User={name}")
+        return Account(name), broken(text, Directive("User", name))
     if known.pw_uid == 0:
         return Account(uid=0), translated(text="root is the default")
     if WARNED_OF.fullmatch(name):
         account = Account(str(known.pw_uid), str(known.pw_gid), known.pw_uid)
-        return account, translated(f"User={account.user}", f"Group={account.group}")
-    return Account(name, uid=known.pw_uid), translated(f"User={name}")
+        return account, translated(Directive("User", account.user), Directive("Group", account.group))
+    return Account(name, uid=known.pw_uid), translated(Directive("User", name))
 
 
 def with_other_group(answer: Answer) -> Answer:
     """The answer about a user, if the group is given apart."""
-    return replace(answer, became=tuple(one for one in answer.became if not one.startswith("Group=")))
+    return without(answer, "Group")
 
 
 def by_setpriv(answer: Answer) -> Answer:
     """The answer about an account to which setpriv changes. The unit then has neither User= nor Group=."""
-    return replace(answer, became=tuple(one for one in answer.became if not one.startswith(("User=", "Group="))))
+    return without(answer, "User", "Group")
+
+
+def without(answer: Answer, *keys: str) -> Answer:
+    became = (one for one in answer.became if not (isinstance(one, Directive) and one.key in keys))
+    return replace(answer, became=tuple(became))
 
 
 def unknown_with_dot(kind: str, name: str) -> str:
@@ -69,18 +75,18 @@ def numbered_user(number: str) -> tuple[Account, Answer]:
     if int(number) == 0:
         return Account(uid=0), translated(text="root is the default")
     account = Account(str(int(number)), str(int(number)), int(number))
-    return account, translated(f"User={account.user}", f"Group={account.group}")
+    return account, translated(Directive("User", account.user), Directive("Group", account.group))
 
 
 def any_group(host: Host, name: str) -> tuple[str, Answer]:
     """The value of Group= for the name or number of a group."""
     if NUMBER.fullmatch(name) and int(name) <= LARGEST:
-        return str(int(name)), translated(f"Group={int(name)}")
+        return str(int(name)), translated(Directive("Group", str(int(name))))
     if not NAME.fullmatch(name):
         return "", blocked(f"systemd does not take {name!r} for the name of a group; give its number")
     known = host.group(name)
     if known and "." in name:
-        return str(known.gr_gid), translated(f"Group={known.gr_gid}")
+        return str(known.gr_gid), translated(Directive("Group", known.gr_gid))
     if known is None and "." in name:
         return "", blocked(unknown_with_dot("group", name))
     if known is None:
@@ -88,5 +94,5 @@ def any_group(host: Host, name: str) -> tuple[str, Answer]:
             f"there is no group {name!r} on this machine: the old program would not have started the service, "
             "and the unit cannot start before there is"
         )
-        return name, broken(text, f"Group={name}")
-    return name, translated(f"Group={name}")
+        return name, broken(text, Directive("Group", name))
+    return name, translated(Directive("Group", name))

@@ -1,17 +1,16 @@
-"""The directives of one section while a service is converted. What is set has its text for the report at once."""
+"""The directives of one section while a service is converted. What is set is for the report as well."""
 
-from ..units.model import Value
-from ..units.writer import report_form
+from ..units.model import Directive, Value
 
 
 class Directives(list[tuple[str, Value]]):
-    def set(self, key: str, value: Value) -> str:
-        """Set this key as well. Returns `Key=value`, as it stands in the unit."""
+    def set(self, key: str, value: Value) -> Directive:
+        """Set this key as well."""
         self.append((key, value))
-        return report_form(key, value)
+        return Directive(key, value)
 
-    def replace(self, key: str, value: Value) -> str:
-        """Set this key in place of what it was set to before. Returns `Key=value`, as it stands in the unit."""
+    def replace(self, key: str, value: Value) -> Directive:
+        """Set this key in place of what it was set to before."""
         self.unset(key)
         return self.set(key, value)
 

@@ -2,7 +2,8 @@
 
 import re
 
-from ..outcomes import Answer, approximated, blocked, broken, translated
+from ...units.model import Directive
+from ..outcomes import Answer, Became, approximated, blocked, broken, translated
 from ..shell.assignment import ASSIGNMENT
 from .peeling import BadLink, Chain, Result, Stays, first, flags_of
 
@@ -12,7 +13,7 @@ ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 def setuidgid(chain: Chain, words: list[str]) -> Result:
     name, rest = first(words, "the account")
     chain.user, chain.group, chain.keeps_groups = name, "", False
-    return rest, [known_account(chain, name, f"User={name}")]
+    return rest, [known_account(chain, name, Directive("User", name))]
 
 
 def su(chain: Chain, words: list[str]) -> Result:
@@ -22,7 +23,7 @@ def su(chain: Chain, words: list[str]) -> Result:
     name, rest = first(words, "the account")
     chain.user, chain.group, chain.keeps_groups = name, "", True
     text = "su: PAM may have given it limits, a umask and variables (MAIL) of its own"
-    return rest, [known_account(chain, name, f"User={name}"), approximated(text)]
+    return rest, [known_account(chain, name, Directive("User", name)), approximated(text)]
 
 
 def envuidgid(chain: Chain, words: list[str]) -> Result:
@@ -39,14 +40,14 @@ def uid_variables(chain: Chain, name: str) -> Answer:
     return known_account(chain, name, text=f"$UID and $GID of {name}")
 
 
-def known_account(chain: Chain, name: str, *became: str, text: str = "") -> Answer:
+def known_account(chain: Chain, name: str, *became: Became, text: str = "") -> Answer:
     if not ACCOUNT.fullmatch(name):
         return blocked(f"{name!r} is no account")
     if not (name.isascii() and name.isdigit()) and chain.host.user(name) is None:
         return broken(f"there is no user {name!r} on this machine; the unit cannot start before there is", *became)
     account = chain.host.account(name)
     if account is not None and account.pw_uid == 0:
-        became = tuple(one for one in became if one != f"User={name}")
+        became = tuple(one for one in became if one != Directive("User", name))
     return translated(*became, text=text or ("root is the default" if not became else ""))
 
 
@@ -63,4 +64,4 @@ def sudo(chain: Chain, words: list[str]) -> Result:
     text = "sudoers may take variables away, or add some"
     if not chain.user:
         return rest, [approximated(f"{text}; root is the default")]
-    return rest, [known_account(chain, chain.user, f"User={chain.user}"), approximated(f"sudo: {text}")]
+    return rest, [known_account(chain, chain.user, Directive("User", chain.user)), approximated(f"sudo: {text}")]

@@ -7,6 +7,7 @@ from ...access.dnsbl import DnsLists, allow_list
 from ...core import UsageError
 from ...core.numbers import natural
 from ...host.accounts import is_number
+from ...units.model import Directive
 from ..accounts import any_group, named_user, numbered_user
 from ..input_files import Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, ignored, translated
@@ -133,9 +134,9 @@ def user(settings: Settings, option: Given) -> Answer:
     if is_number(name):
         account, answer = numbered_user(name)
         settings.user, settings.own_group = account.user, "0" if account.user else ""
-        return (
-            answer if answer.blocks else translated(f"User={account.user}", text="its group is root's without -group")
-        )
+        if answer.blocks:
+            return answer
+        return translated(Directive("User", account.user), text="its group is root's without -group")
     account, answer = named_user(settings.host, name)
     settings.user, settings.own_group = account.user, account.group
     return answer

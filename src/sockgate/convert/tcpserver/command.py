@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from ...connection.log_choice import NONE
 from ...host.host import Host
-from ...units.model import Folder, Value
+from ...units.model import Directive, Folder, Value
 from ..accounts import by_setpriv
 from ..chain.links import LINKS
 from ..chain.peeling import BadLink, Chain, peel
+from ..directives import Directives
 from ..outcomes import Answer, approximated, blocked, broken, entry_of, translated
 from ..report import Report
 from ..service import DATAGRAM, STREAM, Service
@@ -180,15 +181,14 @@ def own_directives(listener: Listener, account: RunAs, server: list[str]) -> Ite
 def directives(
     command: Started, chain: Chain, inside: Chain, server: list[str], answers: Answers
 ) -> list[tuple[str, Value]]:
-    found: dict[str, Value] = {**dict(chain.directives), **dict(inside.directives)}
+    found = Directives({**dict(chain.directives), **dict(inside.directives)}.items())
     copier = next((word for word in server if word.rpartition("/")[2] in COPIERS), None)
     if copier:
-        found["ExitType"] = "cgroup"
-        answers.append((copier, translated("ExitType=cgroup", text="it copies what the server said after its end")))
+        became = found.replace("ExitType", "cgroup")
+        answers.append((copier, translated(became, text="it copies what the server said after its end")))
     if command.umask:
-        found["UMask"] = command.umask
-        answers.append(("umask", translated(f"UMask={command.umask}")))
-    return [*found.items(), ("WorkingDirectory", Folder(inside.folder, optional=True))]
+        answers.append(("umask", translated(found.replace("UMask", command.umask))))
+    return [*found, ("WorkingDirectory", Folder(inside.folder, optional=True))]
 
 
 def variables(command: Started, listener: Listener, inside: Chain, answers: Answers) -> dict[str, str]:
@@ -223,7 +223,7 @@ def server_path(host: Host, inside: Chain, server: list[str], answers: Answers) 
     if "/" in server[0] and not path.startswith("/"):
         path = os.path.normpath(f"{inside.folder}/{path}")
     if host.is_executable(path):
-        answers.append((shown(server), translated(f"ExecStart={path}")))
+        answers.append((shown(server), translated(Directive("ExecStart", path))))
     else:
         text = f"{path!r} cannot be executed on this machine"
         answers.append((shown(server), broken(text, f"ExecStart={path}")))

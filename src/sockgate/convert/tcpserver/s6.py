@@ -1,6 +1,7 @@
 """The options of s6-tcpserver (s6-networking 2.3 to 2.8); s6-tcpserver-access stands behind it (chain/s6_access)."""
 
 from ...core.numbers import natural
+from ...units.model import Directive
 from ..outcomes import Answer, blocked, translated
 from .options import (
     Handlers,
@@ -30,7 +31,7 @@ def own_account(listener: Listener, _: str) -> Answer | None:
     if not chain.uid_variables:
         return blocked("$UID, $GID and $GIDLIST are not set by s6-envuidgid in front of it; write -u and -g")
     chain.user, chain.group, chain.keeps_groups = chain.uid_variables, "", True
-    return translated(f"User={chain.user}")
+    return translated(Directive("User", chain.user))
 
 
 def per_source(listener: Listener, value: str) -> Answer:

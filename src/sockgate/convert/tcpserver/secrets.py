@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ...connection.server import scrub
 from ...units.model import Variable, Word
-from ..outcomes import Answer, approximated, translated
+from ..outcomes import Answer, approximated, in_text, translated
 from ..shell.findings import HIDDEN, Started
 
 Answers = list[tuple[str, Answer]]
@@ -60,7 +60,7 @@ def hidden(command: Started, answers: Answers) -> Answers:
 
 
 def hidden_answer(answer: Answer, texts: set[str]) -> Answer:
-    became = tuple(without(word, texts) for word in answer.became)
+    became = tuple(without(in_text(each), texts) for each in answer.became)
     return replace(answer, text=without(answer.text, texts), became=became)
 
 

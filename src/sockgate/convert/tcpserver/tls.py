@@ -8,9 +8,10 @@ import ssl
 from dataclasses import replace
 
 from ...host.host import Host
+from ...units.model import Directive
 from ..extra_files import FOLDER
 from ..input_files import Unreadable, read_text
-from ..outcomes import Answer, approximated, blocked, broken, translated
+from ..outcomes import Answer, Became, approximated, blocked, broken, translated
 from ..service import Service
 from ..stunnel import PROGRAM, Tls
 from .access import rules_of
@@ -20,7 +21,7 @@ from .options import Listener
 GREETER = ("/bin/sh", "-c", 'printf %s "$0" && exec "$@"')
 PRLIMIT = "/usr/bin/prlimit"
 # account.py and command.py use systemd's names for these. Here they stand in stunnel's file.
-RENAMED = {"User=": "setuid = ", "Group=": "setgid = ", "ExecStart=": "exec = "}
+RENAMED = {"User": "setuid", "Group": "setgid", "ExecStart": "exec"}
 Answers = list[tuple[str, Answer]]
 VARIABLES = (
     "CERTFILE", "CERTCHAINFILE", "KEYFILE", "DHFILE", "CIPHERS", "CAFILE", "CADIR", "CCAFILE", "VERIFYDEPTH",
@@ -70,10 +71,13 @@ def ssl_variables(listener: Listener) -> tuple[str, tuple[str, Answer]]:
 
 
 def in_terms_of_stunnel(answer: Answer) -> Answer:
-    became = answer.became
-    for name, own_name in RENAMED.items():
-        became = tuple(own_name + one.removeprefix(name) if one.startswith(name) else one for one in became)
-    return replace(answer, became=became)
+    return replace(answer, became=tuple(map(own_form, answer.became)))
+
+
+def own_form(became: Became) -> Became:
+    """A directive that stands in stunnel's configuration instead."""
+    name = RENAMED.get(became.key) if isinstance(became, Directive) else None
+    return f"{name} = {became.value}" if isinstance(became, Directive) and name else became
 
 
 def greeter(listener: Listener) -> list[str]:

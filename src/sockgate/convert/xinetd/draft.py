@@ -120,12 +120,12 @@ class Draft:
         """Add an answer about a part of the present value."""
         self.notes.append((what, answer))
 
-    def set(self, key: str, value: unit.Value) -> str:
-        """Set a directive of [Service]. Returns its text for the report."""
+    def set(self, key: str, value: unit.Value) -> unit.Directive:
+        """Set a directive of [Service]."""
         return self.directives.set(key, value)
 
-    def set_socket(self, key: str, value: str) -> str:
-        """Set a directive of [Socket]. Returns its text for the report."""
+    def set_socket(self, key: str, value: str) -> unit.Directive:
+        """Set a directive of [Socket]."""
         return self.socket.set(key, value)
 
     def restrict(self, option: str, value: str) -> str:
