@@ -5,12 +5,12 @@ import os
 from ..access.hosts_access import HostsAccess
 from ..core import GateError
 from ..host.host import Host
-from .outcomes import Answer, approximated, broken, translated
+from .outcomes import Answer, Became, approximated, broken, translated
 
 MOST = 3  # rules that one line of the report names
 
 
-def asked_for(host: Host, daemon: str, text: str, *became: str) -> Answer:
+def asked_for(host: Host, daemon: str, text: str, *became: Became) -> Answer:
     """The answer for a service, if its gate asks the tables for this daemon. `text` says why it does."""
     if not host.hosts_files:
         return translated(*became, text=text)

@@ -3,6 +3,7 @@
 import os
 import re
 
+from ...units.model import Directive
 from ..input_files import UNKNOWN, Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, translated
 from ..shell.assignment import ASSIGNMENT
@@ -175,7 +176,7 @@ def chpst_option(chain: Chain, letter: str, value: str) -> Answer | None:
             return blocked(f"{shown}: a root directory is not converted; add RootDirectory= by hand")
         case "C":
             chain.folder = os.path.normpath(value if value.startswith("/") else f"{chain.folder}/{value}")
-            return translated(f"WorkingDirectory={chain.folder}")
+            return translated(Directive("WorkingDirectory", chain.folder))
         case "l" | "L":
             return approximated(f"{shown}: the lock is not taken; systemd has one socket for the port")
         case "b":
@@ -191,7 +192,7 @@ def chpst_account(chain: Chain, letter: str, value: str) -> Answer:
     if letter == "U":
         return uid_variables(chain, name)
     chain.user, chain.group, chain.keeps_groups = name, group, False
-    return known_account(chain, name, f"User={name}", *([f"Group={group}"] if group else []))
+    return known_account(chain, name, Directive("User", name), *([Directive("Group", group)] if group else []))
 
 
 # start-stop-daemon(8): the options with a value.
@@ -218,7 +219,7 @@ def start_stop_daemon(chain: Chain, words: list[str]) -> Result:
         raise BadLink("it starts no program")
     chain.user, _, group = given.get("c", "").partition(":")
     chain.group, chain.keeps_groups = given.get("g", group), True
-    answers = [known_account(chain, chain.user, f"User={chain.user}")] if chain.user else []
+    answers = [known_account(chain, chain.user, Directive("User", chain.user))] if chain.user else []
     chain.folder = given.get("d") or "/"
     if given.get("N"):
         answers.append(niceness(chain, given["N"]))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ...courier import FOLDERS, LIMITS, SERVERS, SETTINGS_FOLDER, TLS_USER
 from ...host.host import Host
-from ...units.model import Command, File, Word, Words
+from ...units.model import Command, Directive, File, Word, Words
 from ..accounts import any_group, named_user
 from ..assigned_ports import port_of
 from ..input_files import UNKNOWN, Place, Unreadable, read_text
@@ -169,7 +169,7 @@ def umask(settings: Settings) -> list[tuple[str, str]]:
         settings.answer(variable, approximated(f"{value!r} is no mask: UMask=0022 is taken"))
         return []
     mask = value.lstrip("0").zfill(4)
-    settings.answer(variable, translated(f"UMask={mask}"))
+    settings.answer(variable, translated(Directive("UMask", mask)))
     return [("UMask", mask)]
 
 
@@ -202,7 +202,7 @@ def listening(settings: Settings) -> tuple[Listen, ...]:
         wildcard = where in ("", "0", "0.0.0.0", "::")  # noqa: S104  # what the old settings say
         listens.append(Listen(STREAM, endpoint("" if wildcard else where, number)))
     if f"{prefix}PORT" in settings.lines:
-        settings.answer(f"{prefix}PORT", translated(*(f"ListenStream={listen.address}" for listen in listens)))
+        settings.answer(f"{prefix}PORT", translated(*(Directive("ListenStream", listen.address) for listen in listens)))
     if f"{prefix}ADDRESS" in settings.lines:
         settings.answer(f"{prefix}ADDRESS", translated(text="in ListenStream="))
     return tuple(listens)
@@ -239,9 +239,9 @@ def limits(settings: Settings) -> tuple[int, int, tuple[tuple[str, str], ...]]:
     maximum, per_source = settings.number("MAXDAEMONS", 40), settings.number("MAXPERIP", 4)
     if "MAXDAEMONS" in settings.values:
         text = "above it systemd accepts and closes, where couriertcpd let clients wait; sockgated(8) lets them wait"
-        closes = approximated(f"{text} (Accept=no)", f"MaxConnections={maximum}")
+        closes = approximated(f"{text} (Accept=no)", Directive("MaxConnections", maximum))
         settings.answer("MAXDAEMONS", by_engine(closes, translated(f"--max-connections {maximum}")))
-    closes = translated(f"MaxConnectionsPerSource={per_source}")
+    closes = translated(Directive("MaxConnectionsPerSource", per_source))
     settings.answer("MAXPERIP", by_engine(closes, above_maxperip(settings, per_source)))
     per_network = settings.number("MAXPERC", maximum)
     if per_network >= maximum:

@@ -1,5 +1,6 @@
 """The user of a line's server, and its program: tcpd and other programs in front of it, internal services."""
 
+from ...units.model import Directive
 from ..accounts import any_group, named_user, with_other_group
 from ..assigned_ports import PORTS
 from ..chain.links import GATE_LINKS
@@ -62,9 +63,9 @@ def program(
     path = line.host.program(server)
     what = " ".join([server, *arguments])
     if line.host.is_executable(path):
-        line.answer(what, translated(f"ExecStart={path}"))
+        line.answer(what, translated(Directive("ExecStart", path)))
     else:
-        line.answer(what, broken(f"{path!r} cannot be executed on this machine", f"ExecStart={path}"))
+        line.answer(what, broken(f"{path!r} cannot be executed on this machine", Directive("ExecStart", path)))
     named = argv0 if argv0 and argv0 not in (server, path, path.rpartition("/")[2]) else ""
     return (path, *rest), named, links
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ...core.numbers import natural
 from ...host.host import GNU, OPENBSD, Host
+from ...units.model import Directive
 from ..input_files import Place, Unreadable, read_text
 from ..outcomes import approximated, blocked, by_engine, entry_of, ignored, translated
 from ..report import Entry, Outcome, Report
@@ -164,7 +165,8 @@ def waiting(line: Line, text: str) -> tuple[bool, int, str]:
             translated(f"--max-per-minute {options.get('--max-per-minute')}", text=ABOVE_IT[line.host.inetd]),
         ))  # fmt: skip
     else:
-        line.answer(text, translated("Accept=no") if word == "wait" else translated(text="a server for each client"))
+        takes_socket = translated(Directive("Accept", "no"))
+        line.answer(text, takes_socket if word == "wait" else translated(text="a server for each client"))
     if len(numbers) > 1:
         line.answer(text, approximated("limits of FreeBSD's inetd: set MaxConnections= and MaxConnectionsPerSource="))
     return word == "wait", starts, f"{text} means the same only there" if is_limited else ""

@@ -226,5 +226,5 @@ def server_path(host: Host, inside: Chain, server: list[str], answers: Answers) 
         answers.append((shown(server), translated(Directive("ExecStart", path))))
     else:
         text = f"{path!r} cannot be executed on this machine"
-        answers.append((shown(server), broken(text, f"ExecStart={path}")))
+        answers.append((shown(server), broken(text, Directive("ExecStart", path))))
     return path

@@ -2,6 +2,7 @@
 
 import re
 
+from ...units.model import Directive
 from ..assigned_ports import port_of
 from ..outcomes import Answer, approximated, blocked, translated
 from ..program_files import content_of
@@ -50,22 +51,23 @@ def wildcard(listener: Listener, number: int) -> tuple[str, Answer]:
     """The address for the host 0, and the line of the report."""
     ipv4, both = endpoint("0.0.0.0", number), endpoint("", number)  # noqa: S104
     if listener.ipv4_only:
-        return ipv4, translated(f"ListenStream={ipv4}", text="IPv4 alone, by -4")
+        return ipv4, translated(Directive("ListenStream", ipv4), text="IPv4 alone, by -4")
     if listener.mapped:
-        return both, translated(f"ListenStream={both}", text="both families, by -6")
+        return both, translated(Directive("ListenStream", both), text="both families, by -6")
     if listener.program == "udpsvd":
-        return ipv4, translated(f"ListenDatagram={ipv4}")
+        return ipv4, translated(Directive("ListenDatagram", ipv4))
     if listener.family == "6" or (listener.program == "ncat" and not listener.family):
-        return both, translated(f"ListenStream={both}")
+        return both, translated(Directive("ListenStream", both))
     if listener.program != "tcpserver":
-        return ipv4, translated(f"ListenStream={ipv4}")
+        return ipv4, translated(Directive("ListenStream", ipv4))
     letters = option_letters(listener)
     if letters is None:
         text = f"tcpserver is not here: that of ucspi-tcp-ipv6 takes IPv6 as well, with ListenStream={both}"
-        return ipv4, approximated(text, f"ListenStream={ipv4}")
+        return ipv4, approximated(text, Directive("ListenStream", ipv4))
     if "4" in letters:
-        return both, translated(f"ListenStream={both}", text="both families: tcpserver is that of ucspi-tcp-ipv6")
-    return ipv4, translated(f"ListenStream={ipv4}")
+        text = "both families: tcpserver is that of ucspi-tcp-ipv6"
+        return both, translated(Directive("ListenStream", both), text=text)
+    return ipv4, translated(Directive("ListenStream", ipv4))
 
 
 def option_letters(listener: Listener) -> str | None:

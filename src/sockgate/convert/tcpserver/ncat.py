@@ -3,6 +3,7 @@
 import ipaddress
 
 from ...core.numbers import natural
+from ...units.model import Directive
 from ..chain.peeling import BadLink
 from ..input_files import Unreadable, read_text
 from ..networks import Network, network_of
@@ -165,7 +166,7 @@ def closing_limit(listener: Listener, text: str) -> Answer:
     listener.resident = (("--at-limit", "refuse"),)
     number = listener.concurrency
     return by_engine(
-        translated(f"MaxConnections={number}", text=text),
+        translated(Directive("MaxConnections", str(number)), text=text),
         translated(f"--max-connections {number} --at-limit refuse", text=text),
     )
 

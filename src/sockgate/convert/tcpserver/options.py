@@ -9,6 +9,7 @@ from ...connection.lookup_options import parse_host_name
 from ...core import UsageError
 from ...core.numbers import natural
 from ...host.host import Host
+from ...units.model import Directive
 from ..chain.identity import known_account
 from ..chain.peeling import Chain
 from ..directives import Directives
@@ -138,8 +139,9 @@ def concurrency(listener: Listener, value: str) -> Answer:
 def limit_of(listener: Listener, text: str = "") -> Answer:
     """The limit of clients at a time, above which they wait."""
     more = f"; {text}" if text else ""
+    waited = WAITED.format(listener.program) + more
     return by_engine(
-        approximated(f"{WAITED.format(listener.program)}{more}", f"MaxConnections={listener.concurrency}"),
+        approximated(waited, Directive("MaxConnections", str(listener.concurrency))),
         translated(f"--max-connections {listener.concurrency}", text=text),
     )
 
@@ -157,7 +159,7 @@ def per_source(listener: Listener, value: str) -> Answer:
 def source_limit(listener: Listener, text: str = "", *, has_message: bool = False) -> Answer:
     """The limit of clients of one address, above which they are closed."""
     answers = (
-        translated(f"MaxConnectionsPerSource={listener.per_source}", text=text),
+        translated(Directive("MaxConnectionsPerSource", str(listener.per_source)), text=text),
         translated(f"--max-per-source {listener.per_source}", text=text),
     )
     if has_message:
@@ -194,7 +196,7 @@ def no_delay(wanted: bool) -> Callable[[Listener, str], Answer]:
         if wanted:
             return translated(listener.socket.replace("NoDelay", "yes"))
         listener.socket.unset("NoDelay")
-        return translated("NoDelay=no")
+        return translated(Directive("NoDelay", "no"))
 
     return handler
 
@@ -215,7 +217,8 @@ def account(listener: Listener, value: str) -> Answer:
     chain.user, _, chain.group = number_of(listener.host, value).removeprefix(":").partition(":")
     if ":" in chain.group:
         return blocked("several groups are not converted; add SupplementaryGroups= by hand")
-    return known_account(chain, chain.user, f"User={chain.user}", *([f"Group={chain.group}"] if chain.group else []))
+    group = [Directive("Group", chain.group)] if chain.group else []
+    return known_account(chain, chain.user, Directive("User", chain.user), *group)
 
 
 def ident_time(listener: Listener, value: str) -> Answer:

@@ -3,6 +3,7 @@
 import re
 
 from ...core.numbers import natural
+from ...units.model import Directive
 from ..chain.identity import known_account
 from ..chain.peeling import BadLink
 from ..networks import network_of
@@ -99,7 +100,7 @@ def family(listener: Listener, value: str) -> Answer | None:
 
 def ipv6_only(listener: Listener, value: str) -> Answer | None:
     listener.ipv6_only = "both" if value == "0" else "ipv6-only"
-    return translated(f"BindIPv6Only={listener.ipv6_only}")
+    return translated(Directive("BindIPv6Only", listener.ipv6_only))
 
 
 def in_range(listener: Listener, value: str) -> Answer:
@@ -143,7 +144,7 @@ def account(listener: Listener, value: str) -> Answer:
     """su=USER, of either address; the user keeps its further groups."""
     chain = listener.chain
     chain.user, chain.group, chain.keeps_groups = value, "", True
-    return known_account(chain, value, f"User={value}")
+    return known_account(chain, value, Directive("User", value))
 
 
 def on_socket(listener: Listener, _: str) -> Answer:

@@ -4,6 +4,7 @@ import math
 import re
 
 from ...access.xinetd_access import parse_entry
+from ...units.model import Directive
 from ..input_files import Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, by_engine, ignored, refused, translated
 from ..service import NO_LIMIT
@@ -104,10 +105,10 @@ def instances(draft: Draft, value: Value) -> Answer:
     if draft.wait:
         return translated(text="one server at a time, as it always was with wait = yes")
     if number == UNLIMITED:
-        return translated(f"MaxConnections={NO_LIMIT}", text="which is no limit in practice")
+        return translated(Directive("MaxConnections", NO_LIMIT), text="which is no limit in practice")
     if number > FEW:
         draft.for_resident.append("instances")
-    return by_engine(translated(f"MaxConnections={number}"), translated(f"--max-connections {number}"))
+    return by_engine(translated(Directive("MaxConnections", number)), translated(f"--max-connections {number}"))
 
 
 def per_source(draft: Draft, value: Value) -> Answer:
@@ -122,7 +123,7 @@ def per_source(draft: Draft, value: Value) -> Answer:
         return blocked(NO_CLIENT)
     draft.max_per_source = number
     draft.for_resident.append("per_source")
-    return by_engine(translated(f"MaxConnectionsPerSource={number}"), translated(f"--max-per-source {number}"))
+    return by_engine(translated(Directive("MaxConnectionsPerSource", number)), translated(f"--max-per-source {number}"))
 
 
 UNLIMITED = -1
@@ -141,7 +142,7 @@ def cps(draft: Draft, value: Value) -> Answer:
         return invalid(f"{' '.join(value.words)!r} is not two numbers")
     draft.rate, draft.pause = (max(0, int(word)) for word in value.words)
     if not draft.rate:
-        return translated("PollLimitIntervalSec=0" if draft.host.slows_down else "TriggerLimitIntervalSec=0")
+        return translated(Directive("PollLimitIntervalSec" if draft.host.slows_down else "TriggerLimitIntervalSec", 0))
     if draft.wait:
         return cps_for_each_connection(draft, value)
     draft.for_resident.append("cps")
@@ -155,14 +156,14 @@ def cps_for_each_connection(draft: Draft, value: Value) -> Answer:
         return approximated(
             f"systemd slows down to {draft.rate} {'starts' if draft.wait else 'connections'} a second; xinetd closed "
             f"the port for {value.words[1]} seconds",
-            "PollLimitIntervalSec=1s",
-            f"PollLimitBurst={draft.rate}",
+            Directive("PollLimitIntervalSec", "1s"),
+            Directive("PollLimitBurst", draft.rate),
         )
     if draft.wait:
         return approximated(
             f"above {draft.rate} starts in a second systemd before 255 stops the socket until it is started again, "
             f"where xinetd waited {value.words[1]} seconds",
-            f"TriggerLimitBurst={draft.rate}",
+            Directive("TriggerLimitBurst", draft.rate),
         )
     return approximated(
         "systemd before 255 has no such limit but one that stops the socket for good; MaxConnections= is the brake. "

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from ...units.model import Words
+from ...units.model import Directive, Words
 from ..assigned_ports import PORTS
 from ..chain.links import GATE_LINKS
 from ..chain.peeling import Chain, peel
@@ -163,7 +163,7 @@ def tcpd(draft: Draft) -> Iterator[Answer]:
         return
     daemon = path.rpartition("/")[2]
     option = draft.restrict("--hosts-access", daemon)
-    yield asked_for(draft.host, daemon, "in place of tcpd", option, f"ExecStart={path}")
+    yield asked_for(draft.host, daemon, "in place of tcpd", option, Directive("ExecStart", path))
 
 
 def chained(draft: Draft, candidate: Candidate) -> Iterator[Answer]:

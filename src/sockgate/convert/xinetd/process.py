@@ -3,7 +3,7 @@
 import re
 
 from ...connection.server import SCRUBBED_NAMES, SCRUBBED_PREFIXES
-from ...units.model import Words
+from ...units.model import Directive, Words
 from ..accounts import any_group, named_user, numbered_user, with_other_group
 from ..chain.links import GATE_LINKS
 from ..outcomes import Answer, approximated, blocked, ignored, translated
@@ -54,7 +54,7 @@ def server(draft: Draft, value: Value) -> Answer:
         return blocked(f"{value.word!r} is a folder, which cannot be executed")
     if gives_way(draft):
         return translated(text=f"the gate stands in for it; 'service {draft.name}' says what is started")
-    return translated(f"ExecStart={value.word}")
+    return translated(Directive("ExecStart", value.word))
 
 
 def gives_way(draft: Draft) -> bool:

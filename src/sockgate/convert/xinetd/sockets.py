@@ -4,6 +4,7 @@ import ipaddress
 import re
 import socket
 
+from ...units.model import Directive
 from ..outcomes import Answer, approximated, blocked, broken, ignored, refused, translated
 from .draft import Draft, Value, invalid
 
@@ -77,7 +78,7 @@ def wait(draft: Draft, value: Value) -> Answer:
     if word not in ("yes", "no"):
         return invalid(f"{value.word!r} is neither yes nor no")
     draft.wait = word == "yes"
-    return translated("Accept=no") if draft.wait else translated(text="a server for each client")
+    return translated(Directive("Accept", "no")) if draft.wait else translated(text="a server for each client")
 
 
 def port(draft: Draft, value: Value) -> Answer:
@@ -120,13 +121,13 @@ def v6only(draft: Draft, value: Value) -> Answer:
         return invalid(f"{value.word!r} is neither yes nor no")
     if value.inherited:
         if word == "no":
-            return translated("BindIPv6Only=both")
+            return translated(Directive("BindIPv6Only", "both"))
         return ignored(
             "in defaults it has no effect; IPv4 clients could always connect. Meant was v6only in each service"
         )
     draft.ipv6_only = "ipv6-only"
     if word == "yes":
-        return translated("BindIPv6Only=ipv6-only")
+        return translated(Directive("BindIPv6Only", "ipv6-only"))
     return ignored(
         "in a service xinetd takes 'no' for 'yes': IPv4 clients could not connect, and still cannot "
         "(BindIPv6Only=ipv6-only)",
