@@ -4,8 +4,8 @@ import pytest
 
 from sockgate.core import Verdict
 from sockgate.core.peer import Peer
+from sockgate.dispatch.client_counts import ClientCounts
 from sockgate.dispatch.options import Limits
-from sockgate.dispatch.sessions import ClientCounts
 from sockgate.dispatch.sources import network_of
 from tests.core.clients import client, local_user
 

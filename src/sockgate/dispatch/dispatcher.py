@@ -179,10 +179,9 @@ class Dispatcher:
 
     def _wait_out(self, shortage: str) -> None:
         """If resources are short, clients wait for their servers, and no other client is accepted."""
-        if not shortage:
-            return
-        self._accepting.pause(OVERLOAD_SECONDS, shortage)
-        self._timers.set(Timer.START_WAITING, OVERLOAD_SECONDS)
+        if shortage:
+            self._accepting.pause(OVERLOAD_SECONDS, shortage)
+            self._timers.set(Timer.START_WAITING, OVERLOAD_SECONDS)
 
     def _report(self) -> None:
         self._status.report()

@@ -1,4 +1,4 @@
-"""Admitted clients: counts by which they are limited, and sessions, each with its server until that has ended."""
+"""Admitted clients and their sessions, each with its server until that has ended."""
 
 import _socket
 from collections.abc import Iterator
@@ -6,76 +6,19 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..core import DENY, Cause, Verdict
+from ..core import Verdict
 from ..core.peer import Peer
+from .client_counts import ClientCounts, Origin, refusal
 from .deciding.decision import Decision, RecordText
 from .deciding.reloading_gate import RulesInForce
 from .options import Limits
 from .peer_text import encode
 from .session_table import ASKING, SessionTable
 from .source_rates import source_rates_of
-from .sources import Network, network_of
 
 if TYPE_CHECKING:
     from ..connection.admission import Admission
     from ..connection.needs import Need
-
-Origin = tuple[Network, Network | None]  # source and network, None if networks are not counted
-
-
-class ClientCounts:
-    """Counts clients by source and by network, and enforces the limits."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self.sources: dict[Network, int] = {}
-        self.networks: dict[Network, int] = {}
-
-    def origin(self, peer: Peer) -> Origin:
-        """The source and the network of this client."""
-        source = network_of(peer, self._limits.source_prefix)
-        return source, network_of(peer, self._limits.network_prefix) if self._limits.per_network else None
-
-    def enter(self, origin: Origin) -> int | Verdict:
-        """Count this client. Returns the number of clients from its source, or the refusal if a limit is reached."""
-        source, network = origin
-        limits = self._limits
-        number = self.sources.get(source, 0) + 1
-        if limits.per_source and number > limits.per_source:
-            return refusal("--max-per-source", limits.per_source, "from this source")
-        if network and limits.per_network:
-            neighbours = self.networks.get(network, 0) + 1
-            if neighbours > limits.per_network:
-                return refusal("--max-per-network", limits.per_network, "from this network")
-            self.networks[network] = neighbours
-        self.sources[source] = number
-        return number
-
-    def add(self, origin: Origin) -> int:
-        """Count this client, also above a limit. Returns the number of clients from its source."""
-        source, network = origin
-        number = self.sources[source] = self.sources.get(source, 0) + 1
-        if network:
-            self.networks[network] = self.networks.get(network, 0) + 1
-        return number
-
-    def leave(self, origin: Origin) -> None:
-        source, network = origin
-        decrement(self.sources, source)
-        if network:
-            decrement(self.networks, network)
-
-
-def decrement(counts: dict[Network, int], key: Network) -> None:
-    """Subtract one. A count of 0 is deleted: a resident gate sees new sources for years."""
-    left = counts.pop(key) - 1
-    if left:
-        counts[key] = left
-
-
-def refusal(option: str, limit: int, where: str = "") -> Verdict:
-    connections = "1 connection" if limit == 1 else f"{limit} connections"
-    return Verdict(DENY, Cause(option, str(limit)), f"already {connections} {where}".rstrip() + f" ({option})")
 
 
 class Session:
