@@ -76,7 +76,7 @@ def test_an_allow_list_has_no_variable_and_failing_has_two_ways() -> None:
         lists("x", fail="ajar")
 
 
-def test_who_is_in_a_list_without_a_variable_is_refused_with_its_text() -> None:
+def test_a_client_in_a_list_without_a_variable_is_refused_with_its_text() -> None:
     both = {"bl.example": listed(text="Spam from here"), "other.example": Listing()}
     verdict = decide(lists("other.example", "bl.example,,554 5.7.1 @: * (@)"), both)
     assert (verdict.outcome, str(verdict.cause or "")) == (DENY, "--dnsbl bl.example")
@@ -87,7 +87,7 @@ def test_who_is_in_a_list_without_a_variable_is_refused_with_its_text() -> None:
     assert decide(lists("other.example"), both).outcome == NO_MATCH
 
 
-def test_who_is_in_a_list_with_a_variable_has_couriers_variables() -> None:
+def test_a_client_in_a_list_with_a_variable_has_couriers_variables() -> None:
     verdict = decide(lists("bl.example,BLOCK"), {"bl.example": listed(FOUR, text="Spam")})
     assert (verdict.outcome, verdict.variables) == (
         NO_MATCH,

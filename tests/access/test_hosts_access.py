@@ -89,7 +89,7 @@ def test_a_colon_at_the_end_of_a_rule_refuses_its_clients_as_in_libwrap(tmp_path
         ("", "ALL: KNOWN LOCAL\n", DENY),
     ],
 )
-def test_a_name_that_cannot_be_found_out_counts_for_whatever_refuses(
+def test_a_name_that_cannot_be_found_out_counts_for_each_rule_that_refuses(
     tmp_path: Path, allow: str, deny: str, outcome: str
 ) -> None:
     answer = (CONFIRMED, "x") if "@broken" in deny else (FAILED, "", "no answer in time")

@@ -37,7 +37,7 @@ def test_an_option_of_a_rule_that_refuses_means_refuse_and_is_warned_of(tmp_path
 
 
 @pytest.mark.parametrize("option", [*NOT_HERE, "bogus", "umask 8", "allow: nice", "(/bin/safe_finger) &"])
-def test_a_rule_that_would_let_in_and_cannot_be_honoured_refuses_only_whom_it_reaches(
+def test_a_rule_that_would_let_in_and_cannot_be_honoured_refuses_only_the_clients_that_it_reaches(
     tmp_path: Path, option: str
 ) -> None:
     tables = f"ALL: 10.1.\nALL: 11.: {option}\nALL: ALL\n", ""

@@ -319,7 +319,7 @@ def test_a_client_that_is_refused_by_its_address_is_not_looked_up() -> None:
     assert questions.zones == {"bl.example": False}
 
 
-def test_about_whom_nothing_is_asked_is_decided_at_once() -> None:
+def test_a_client_about_which_nothing_is_asked_is_decided_about_at_once() -> None:
     one = looking("--dnsbl", "bl.example", "--relay", "198.51.100.0/24")
     for address in ("10.1.2.3", "127.0.0.1", "fe80::1", "198.51.100.7"):
         assert decided(one, client(address)).outcome == ALLOW

@@ -72,7 +72,7 @@ def test_a_client_that_leaves_is_refused_at_once() -> None:
 
 
 @pytest.mark.parametrize("variables", [{"RELAYCLIENT": b""}, {"GREETDELAY": b"0"}])
-def test_who_may_relay_or_has_a_delay_of_0_is_spared(variables: Variables) -> None:
+def test_a_client_that_may_relay_or_has_a_delay_of_0_is_spared(variables: Variables) -> None:
     assert hold(b"EHLO client\r\n", "60", variables)[0].outcome == ALLOW
 
 

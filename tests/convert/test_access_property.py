@@ -98,7 +98,7 @@ def text_of(lines: list[Line]) -> str:
 
 @settings(max_examples=150)
 @given(st.lists(LINES, max_size=3), st.lists(LINES, max_size=4))
-def test_the_converted_service_admits_exactly_whom_xinetd_admits(defaults: list[Line], service: list[Line]) -> None:
+def test_the_converted_service_admits_exactly_the_clients_of_xinetd(defaults: list[Line], service: list[Line]) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
         file.write(
             f"defaults\n{{\n{text_of(defaults)}}}\nservice probe\n{{\n\ttype = UNLISTED\n\tport = 7\n\twait = no\n"

@@ -28,7 +28,7 @@ def test_a_name_with_a_dot_becomes_its_number() -> None:
 
 
 @pytest.mark.parametrize("kind", ["user", "group"])
-def test_one_that_nobody_knows_is_refused(kind: str) -> None:
+def test_an_unknown_one_is_refused(kind: str) -> None:
     answer = (named_user if kind == "user" else any_group)(WithDots(), "no.body")[1]
     assert answer.blocks
     assert answer.text == (

@@ -145,7 +145,7 @@ def test_a_dns_list_becomes_an_option_of_the_gate(word: str, options: str, outco
         ("-block=bl.example,BLOCK2,Go", "'-drop=BLOCK2 -drop'", "--dnsbl bl.example,BLOCK2,Go --", Outcome.TRANSLATED),
     ],
 )
-def test_a_list_refuses_whom_drop_turned_away(
+def test_a_list_refuses_the_clients_that_drop_turned_away(
     lists: str, drop: str, options: str, outcome: Outcome, tmp_path: Path
 ) -> None:
     conversion = convert(tmp_path, f"BLACKLISTS='{lists}'\nDROP={drop}\nTCPDOPTS=-nodnslookup", "esmtpd")
@@ -230,7 +230,7 @@ def test_rules_that_changed_after_they_were_compiled_are_reported(tmp_path: Path
 
 
 @pytest.mark.parametrize("content", [{}, {"default": "# nothing yet\n\n"}])
-def test_rules_without_an_entry_let_everybody_in_as_before(content: dict[str, str], tmp_path: Path) -> None:
+def test_rules_without_an_entry_let_every_client_in_as_before(content: dict[str, str], tmp_path: Path) -> None:
     """Debian installs imapaccess as an empty folder, with the .dat that makeimapaccess makes of it."""
     rules = tmp_path / "imapaccess"
     rules.mkdir()
@@ -245,7 +245,7 @@ def test_rules_without_an_entry_let_everybody_in_as_before(content: dict[str, st
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_rules_that_may_have_been_lost_let_nobody_in(compiled: bool, tmp_path: Path) -> None:
+def test_rules_that_may_have_been_lost_let_no_client_in(compiled: bool, tmp_path: Path) -> None:
     """The folder is empty, and newer than what was made of it; or nothing was made of it."""
     rules = tmp_path / "imapaccess"
     rules.mkdir()

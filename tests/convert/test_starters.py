@@ -337,7 +337,7 @@ S6_RULES = {
 }  # fmt: skip
 
 
-def test_rules_of_s6_become_rules_and_who_matches_none_is_refused(tmp_path: Path) -> None:
+def test_rules_of_s6_become_rules_and_a_client_that_matches_none_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "rules", S6_RULES)
     conversion = convert(tmp_path, "s6-tcpserver 0.0.0.0 25 s6-tcpserver-access -H -i rules /bin/cat")
     assert rules(conversion) == ['10.0.0.0/8:allow,A="b"', "10.1.2.3:deny", "fd00::/8:allow", ":deny"]
@@ -352,7 +352,7 @@ def test_rules_of_s6_by_name(tmp_path: Path) -> None:
     assert rules(convert(tmp_path, line.format("-H"))) == ["10.0.0.1:allow", ":deny"]
 
 
-def test_an_allow_of_s6_that_leads_nowhere_allows_nobody(tmp_path: Path) -> None:
+def test_an_allow_of_s6_that_leads_nowhere_allows_no_client(tmp_path: Path) -> None:
     write(tmp_path / "rules", {"ip4/10.0.0.1_32/deny": "", "ip4/10.0.0.2_32/nothing": "", "ip4/10.0.0.3_32/allow": ""})
     for key in ("10.0.0.1_32", "10.0.0.2_32"):
         (tmp_path / f"rules/ip4/{key}/allow").symlink_to("gone")

@@ -293,7 +293,7 @@ def test_what_stops_a_server_is_none(tmp_path: Path) -> None:
     ]
 
 
-def test_a_server_of_which_nobody_knows_whether_it_runs_is_refused(tmp_path: Path) -> None:
+def test_a_server_that_may_run_or_not_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("if grep -q x /y; then\nexec tcpserver -RHl0 0 7 /bin/cat\nfi\n")
     (refusal,) = texts(programs.convert("tcpserver", [str(tmp_path / "run")], HOST), Outcome.REFUSED)
     assert refusal.startswith("whether this is run cannot be known; write a script without the condition")

@@ -29,7 +29,7 @@ def entries(conversion: Conversion, what: str) -> list[Entry]:
         ("passenv = RELAYCLIENT LISTEN_FDS FOO", "--pass-env FOO"),
     ],
 )
-def test_passenv_keeps_everything_else_away_whatever_it_names(line: str, kept: str, tmp_path: Path) -> None:
+def test_passenv_keeps_everything_else_away_also_if_it_names_no_variable(line: str, kept: str, tmp_path: Path) -> None:
     assert f"{kept} --" in units(convert(tmp_path, service(extra=line)))
 
 
@@ -129,7 +129,7 @@ def test_of_a_server_that_takes_the_socket_systemd_alone_writes(tmp_path: Path) 
     assert "sockgate" not in units(conversion).partition("ExecStart=")[2]
 
 
-def test_a_gate_that_can_refuse_nobody_is_left_out_for_banner_fail(tmp_path: Path) -> None:
+def test_a_gate_that_can_refuse_no_client_is_left_out_for_banner_fail(tmp_path: Path) -> None:
     line = "banner_fail = /etc/passwd"
     conversion = convert(tmp_path, service(extra=line))
     assert "ExecStart=/bin/cat\n" in units(conversion)
@@ -206,7 +206,7 @@ def test_a_service_whose_script_mentions_remote_host_gets_it(tmp_path: Path) -> 
     assert "REMOTE_HOST" not in units(convert(tmp_path, text))
 
 
-def test_a_server_that_waits_cannot_be_told_who_its_client_is(tmp_path: Path) -> None:
+def test_a_server_that_waits_is_not_told_its_client(tmp_path: Path) -> None:
     text = service(extra="passenv = REMOTE_HOST", wait="yes", socket_type="dgram", protocol="udp")
     assert about(convert(tmp_path, text), "service probe")[1].startswith("'passenv' names it, and xinetd set REMOTE_")
 

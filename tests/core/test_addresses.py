@@ -203,7 +203,7 @@ def test_a_list_of_thousands_costs_a_client_what_a_short_one_costs() -> None:
     assert len(many.text) < 1100
 
 
-def test_the_first_of_the_entries_that_cover_an_address_is_named_whatever_their_sizes() -> None:
+def test_the_first_of_the_entries_that_cover_an_address_is_named_and_not_the_smallest() -> None:
     text = "10.1.0.0/16 10.0.0.0/8 10.1.2.0/24 any ::1"
     assert covers(text, "10.1.2.3") == "10.1.0.0/16"
     assert covers(text, "10.2.0.0") == "10.0.0.0/8"

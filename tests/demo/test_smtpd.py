@@ -60,7 +60,7 @@ def gated(tmp_path: Path) -> Iterator[GatedServer]:
     assert set(server.stop()) == {0}
 
 
-def test_who_may_relay_is_the_gates_decision(gated: GatedServer) -> None:
+def test_which_client_may_relay_is_the_gates_decision(gated: GatedServer) -> None:
     text = b"Subject: h\xc3\xa9\r\n\r\n.dot\r\n"
     with gated.connect("127.0.0.1") as trusted:
         assert trusted.sendmail("a@client.test", ["b@elsewhere.test", "b@localhost"], text, ["BODY=8BITMIME"]) == {}

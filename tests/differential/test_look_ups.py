@@ -243,7 +243,7 @@ def test_a_list_sets_what_couriertcpd_sets(theirs_options: list[str], our_option
         (["-allow=wl", "-block=bl,BLOCK,Go", "-drop"], ["--dnsbl-allow", "wl", "--dnsbl", "bl"], 2),
     ],
 )
-def test_a_list_refuses_whom_drop_turns_away(
+def test_a_list_refuses_the_clients_that_drop_turns_away(
     theirs_options: list[str], our_options: list[str], refused: int, tmp_path: Path
 ) -> None:
     require(COURIERTCPD)

@@ -120,7 +120,7 @@ def network_ident(network: Namespace, user: bytes) -> "ExitStack":
     return stack
 
 
-def test_who_is_listed_is_refused_or_marked_as_asked(network: Namespace, launcher: Launcher) -> None:
+def test_a_listed_client_is_refused_or_marked_as_asked(network: Namespace, launcher: Launcher) -> None:
     refused = run(network, launcher, SPAMMER, "--dnsbl", "bl,,554 5.7.1 @: *", "--dnsbl-allow", "wl")
     assert refused.said == b"554 5.7.1 192.0.2.66: spam??250 () { :;}; echo\r\n"
     assert "refused 192.0.2.66:" in refused.log
@@ -194,7 +194,9 @@ def test_a_dead_list_leaves_time_for_the_names_that_rules_are_about(network: Nam
     assert run(network, launcher, STOLEN, *options).said == b""
 
 
-def test_without_a_resolver_who_is_not_looked_up_waits_for_nothing(network: Namespace, launcher: Launcher) -> None:
+def test_without_a_resolver_a_client_that_is_not_looked_up_waits_for_nothing(
+    network: Namespace, launcher: Launcher
+) -> None:
     options = ("--dnsbl", "silent", "--timeout", "10", "--relay", "192.0.2.4", "--deny", "192.0.2.2")
     begin = time.monotonic()
     for source in ("127.0.0.1", "10.1.2.3", "192.168.1.1", HANGING, INSIDE, "::1"):
@@ -233,7 +235,7 @@ def test_sockgated_looks_up_in_the_same_way(network: Namespace, tmp_path: Path) 
     assert "no answer from the DNS list silent: no answer in time" in log
 
 
-def test_clients_that_wait_for_a_dead_resolver_hold_nobody_up(network: Namespace, tmp_path: Path) -> None:
+def test_clients_that_wait_for_a_dead_resolver_hold_no_other_client_up(network: Namespace, tmp_path: Path) -> None:
     """Neither those whose verdict needs no answer, nor a service beside."""
     with ExitStack() as stack:
         looking = gated(stack, network, tmp_path / "looking",

@@ -88,7 +88,7 @@ def instructions(random: Random, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["i", "x"])
-def test_tcpsvd_lets_in_by_its_instructions_whom_the_rules_let_in(form: str, tmp_path: Path) -> None:
+def test_tcpsvd_lets_in_by_its_instructions_the_clients_that_the_rules_let_in(form: str, tmp_path: Path) -> None:
     require("tcpsvd", "ipsvd-cdb", "ip")
     random = seeded(form == "x")
     let_in = asked = 0
@@ -117,7 +117,7 @@ def test_the_server_of_socat_is_told_of_its_client(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/8", "10.1.0.0:255.255.0.0", "10.1.2.3/24", "0.0.0.0/0", "10.1.2.3/32"])
-def test_a_range_of_socat_lets_in_whom_the_gate_lets_in(text: str, tmp_path: Path) -> None:
+def test_a_range_of_socat_lets_in_the_clients_that_the_gate_lets_in(text: str, tmp_path: Path) -> None:
     require("socat", "ip")
     clients = [*FEW, *around("10.1.2.0/24"), *around("10.1.0.0/16"), *around("10.0.0.0/8")]
     line = f"socat TCP4-LISTEN:{PORT},fork,reuseaddr,range={text} EXEC:{{probe}}"
@@ -151,7 +151,7 @@ def test_the_server_of_ncat_is_told_of_its_client(tmp_path: Path) -> None:
     ["--allow 10.0.0.0/8", "--deny 10.0.0.0/8", "--allow 10.0.0.0/8 --deny 10.1.0.0/16",
      "--allow 10.1.2.3 --deny 10.1.2.4", "--allow 10.1.2.3 --allow '10.1.3.*'", "--deny 10.1.2.77/24,192.168.1.5"],
 )  # fmt: skip
-def test_ncat_lets_in_by_its_lists_whom_the_gate_lets_in(options: str, tmp_path: Path) -> None:
+def test_ncat_lets_in_by_its_lists_the_clients_that_the_gate_lets_in(options: str, tmp_path: Path) -> None:
     require("ncat", "ip")
     clients = [*FEW, *around("10.1.2.0/24"), *around("10.1.3.0/24"), *around("10.1.0.0/16"), *around("10.0.0.0/8")]
     assert compare(tmp_path, f"{NCAT} {options}", clients, lambda name: name == "NCAT_REMOTE_ADDR")

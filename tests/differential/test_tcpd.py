@@ -244,7 +244,7 @@ def test_a_refusal_by_an_address_without_brackets_holds_for_that_address_alone(t
             assert ours == theirs, deny
 
 
-def test_a_failed_look_up_lets_nobody_in_where_libwrap_takes_it_for_an_unknown_name() -> None:
+def test_a_failed_look_up_lets_no_client_in_where_libwrap_takes_it_for_an_unknown_name() -> None:
     require("ip")
     cases = (
         ("", "ALL: .example.com\n"),

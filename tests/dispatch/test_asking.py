@@ -58,7 +58,7 @@ def test_rules_and_variables_follow_the_client_behind_the_proxy(gated: Start) ->
     assert "1 served, 1 refused" in one.lines("stopped")[0]
 
 
-def test_who_is_no_proxy_is_refused_at_once_and_takes_no_place(gated: Start) -> None:
+def test_a_client_that_is_no_proxy_is_refused_at_once_and_takes_no_place(gated: Start) -> None:
     one = gated(*PROXY, "--max-connections", "1", "--at-limit", "refuse", "--deny-message", "421 no", *SHOW)
     with one.connect() as proxy:
         wait_until(one.children, one.log)  # it takes the only place

@@ -75,7 +75,7 @@ def test_a_server_that_is_stopped_and_continued_is_still_there(gated: Start) -> 
     one.wait_for("ended")
 
 
-def test_who_only_waits_for_a_server_to_end_sleeps_until_it_does(gated: Start) -> None:
+def test_a_gate_that_only_waits_for_a_server_to_end_sleeps_until_it_does(gated: Start) -> None:
     one = gated("/bin/sh", "-c", "read -r line", code=injected(be_impatient, "dispatcher", STATUS_SECONDS=0.1))
     one.talk(say=b"\n")
     with one.connect() as client:
@@ -196,7 +196,7 @@ def test_a_fault_in_the_loop_ends_the_process_and_not_the_sessions(gated: Start)
         assert client.recv(100) == b"still here\n"
 
 
-def test_a_fault_costs_one_client_and_not_those_who_came_with_it(gated: Start) -> None:
+def test_a_fault_costs_one_client_and_not_those_that_came_with_it(gated: Start) -> None:
     code = injected(accept_together) + injected(fail_to_make_environment_once)
     one = gated("/bin/echo", "hello", code=code)
     with one.connect() as first, one.connect() as second:

@@ -39,7 +39,7 @@ def test_the_source_of_a_local_client_is_its_user_in_each_of_its_processes() -> 
     assert network_of(local_user(), (32, 64)) != network_of(other, (32, 64))
 
 
-def test_the_limit_of_a_source_counts_those_who_are_there() -> None:
+def test_the_limit_of_a_source_counts_the_clients_that_are_there() -> None:
     counts = ClientCounts(Limits(per_source=2))
     assert [counts.enter(counts.origin(client("192.0.2.1"))) for _ in range(2)] == [1, 2]
     refusal = counts.enter(counts.origin(client("192.0.2.1")))

@@ -45,7 +45,7 @@ def test_a_local_client_is_not_remembered_because_it_may_be_any_user(remote: str
     assert memory.find((remote, "/run/socket")) is None
 
 
-def test_those_who_came_first_are_forgotten_first() -> None:
+def test_the_clients_that_came_first_are_forgotten_first() -> None:
     memory, known = Memory(), decision()
     ends = [((f"2001:db8::{number:x}", 4711, 0, 0), ("::1", 25, 0, 0)) for number in range(2 * MOST_KEPT)]
     for each in ends:

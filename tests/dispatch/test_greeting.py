@@ -43,7 +43,7 @@ def test_limits_count_clients_that_wait(gated: Start) -> None:
         assert one.wait_for("has gone before it was greeted")
 
 
-def test_a_rule_decides_who_waits(gated: Start, tmp_path: Path) -> None:
+def test_a_rule_decides_which_clients_wait(gated: Start, tmp_path: Path) -> None:
     rules = tmp_path / "rules"
     rules.write_text('127.0.0.2:allow,GREETDELAY="0"\n127.0.0.3:allow,RELAYCLIENT=""\n:allow\n')
     one = gated("--greet-delay", "60,554 too early", "--rules", str(rules), *SERVER)

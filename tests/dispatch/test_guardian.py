@@ -40,7 +40,7 @@ GREET = ["/bin/sh", "-c", "echo in; read -r line; echo $line"]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_who_was_accepted_is_served_when_it_is_killed(gated: Start, moment: str) -> None:
+def test_a_client_that_was_accepted_is_served_when_it_is_killed(gated: Start, moment: str) -> None:
     one = gated(*GREET, code=stuck_in(MOMENTS[moment]))
     with one.connect() as client:
         one.wait_for("stuck")
@@ -50,7 +50,7 @@ def test_who_was_accepted_is_served_when_it_is_killed(gated: Start, moment: str)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_who_is_served_already_is_not_served_twice(gated: Start, moment: str) -> None:
+def test_a_client_that_is_served_already_is_not_served_twice(gated: Start, moment: str) -> None:
     one = gated(*GREET, code=stuck_in(MOMENTS[moment], call=3))
     with one.connect() as first, one.connect() as second:
         assert (first.recv(100), second.recv(100)) == (b"in\n", b"in\n")
@@ -62,7 +62,7 @@ def test_who_is_served_already_is_not_served_twice(gated: Start, moment: str) ->
             assert [everything_from(client) for client in (first, second, third)] == [b"bye\n", b"bye\n", b"in\nbye\n"]
 
 
-def test_who_was_refused_is_refused_when_it_is_killed(gated: Start) -> None:
+def test_a_client_that_was_refused_is_refused_when_it_is_killed(gated: Start) -> None:
     one = gated("--deny", "any", "--deny-message", "421 no", "/bin/true", code=stuck_in(ReloadingGate.current))
     with one.connect() as client:
         one.wait_for("stuck")
@@ -128,7 +128,7 @@ def test_without_its_guardian_the_gate_serves_on_and_gets_another(gated: Start) 
     assert not os.path.exists(f"/proc/{later}")
 
 
-def test_a_later_guardian_serves_those_for_whom_there_was_no_room_when_it_came(gated: Start) -> None:
+def test_a_later_guardian_serves_clients_that_had_no_room_when_it_came(gated: Start) -> None:
     one = gated("--max-connections", "2", *GREET, code=stuck_in(ReloadingGate.current, call=3))
     with one.connect() as first, one.connect() as second:
         assert (first.recv(100), second.recv(100)) == (b"in\n", b"in\n")
@@ -265,7 +265,7 @@ def test_clients_that_wait_for_a_server_are_served_when_it_is_killed(gated: Star
         client.close()
 
 
-def test_who_was_accepted_with_the_last_descriptor_is_served_when_it_is_killed(gated: Start) -> None:
+def test_a_client_that_was_accepted_with_the_last_descriptor_is_served_when_it_is_killed(gated: Start) -> None:
     one = gated(*GREET, code=stuck_in(ReloadingGate.current))
     with one.connect() as client:
         one.wait_for("stuck")

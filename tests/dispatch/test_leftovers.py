@@ -75,7 +75,7 @@ def test_a_server_that_runs_and_what_it_has_started_are_not_left_behind(gated: S
     one.wait_for("ended ", 2)
 
 
-def test_without_the_option_the_gate_is_nobodys_new_parent(gated: Start) -> None:
+def test_without_the_option_the_gate_becomes_the_parent_of_no_other_process(gated: Start) -> None:
     one = gated(*LEAVES)
     left = int(one.talk())
     one.wait_for("ended ")

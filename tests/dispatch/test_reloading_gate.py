@@ -264,7 +264,7 @@ def test_rules_that_lost_their_catch_all_rule_may_have_been_cut_and_stay_out(rul
     assert outcome(gate) == "allow"
 
 
-def test_who_asks_for_a_reload_means_rules_without_a_catch_all_rule(rules: Path) -> None:
+def test_a_reload_takes_rules_without_a_catch_all_rule(rules: Path) -> None:
     rules.write_text("198.51.100.7:allow\n:deny\n")
     gate = gate_of("--rules", rules)
     for text in ("198.51.100.7:allow\n", "198.51.100.7:deny\n"):

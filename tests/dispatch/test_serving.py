@@ -201,7 +201,7 @@ def test_a_rule_has_the_last_word_on_what_differs_for_each_client(gated: Start, 
         one.wait_for("ended", number)
 
 
-def test_who_came_before_meets_the_rules_as_they_are_now(gated: Start, tmp_path: Path) -> None:
+def test_a_client_that_came_before_meets_the_rules_as_they_are_now(gated: Start, tmp_path: Path) -> None:
     rules = tmp_path / "rules"
     rules.write_text('127.:allow,X="old"\n:deny\n')
     one = gated("--rules", str(rules), "/bin/sh", "-c", 'echo "$X"')
@@ -212,7 +212,9 @@ def test_who_came_before_meets_the_rules_as_they_are_now(gated: Start, tmp_path:
     assert [one.talk() for _ in range(2)] == [b""] * 2
 
 
-def test_who_came_before_is_refused_when_the_compiled_rules_are_overwritten(gated: Start, tmp_path: Path) -> None:
+def test_a_client_that_came_before_is_refused_when_the_compiled_rules_are_overwritten(
+    gated: Start, tmp_path: Path
+) -> None:
     """They are read for each client, and what is read now is not what was opened."""
     rules, cdb = tmp_path / "rules", tmp_path / "rules.cdb"
     rules.write_text(":allow\n")
@@ -225,7 +227,7 @@ def test_who_came_before_is_refused_when_the_compiled_rules_are_overwritten(gate
     assert len(one.wait_for(" refused ", 2)) == 2
 
 
-def test_clients_who_come_together_are_told_apart(gated: Start) -> None:
+def test_clients_that_come_together_are_told_apart(gated: Start) -> None:
     """Also in the log: the second is another connection of the first, before its server has been started."""
     one = gated(
         "--log-format", "tcpserver", "--local-name", "here", "/bin/sh", "-c", 'echo "$TCPREMOTEPORT $TCPCONNNUM"',

@@ -34,7 +34,7 @@ def test_a_client_counts_from_the_verdict_until_its_server_has_ended() -> None:
     assert (sessions.count, sessions.full, sessions.served) == (0, False, 1)
 
 
-def test_who_is_no_clients_process_ends_no_session() -> None:
+def test_a_process_without_a_client_ends_no_session() -> None:
     sessions = Sessions(Limits(), SessionTable(10))
     started(sessions, 10)
     assert sessions.ended(11, 0) is None
@@ -67,7 +67,7 @@ def test_behind_a_proxy_the_client_counts_not_the_proxy() -> None:
     assert sessions.count == 3
 
 
-def test_a_stranger_who_never_says_who_he_is_is_forgotten_when_his_process_ends() -> None:
+def test_a_client_that_never_sends_its_header_is_forgotten_when_its_process_ends() -> None:
     sessions = Sessions(Limits(connections=1), SessionTable(10))
     stranger = sessions.begin_behind_proxy(client("10.0.0.1"))
     assert isinstance(stranger, Session)

@@ -78,7 +78,7 @@ def test_a_snapshot_sorts_before_its_release() -> None:
     ("before", "told"),
     [("0.0.9", True), (build.VERSION.replace(".dev", "dev"), True), (build.NEXT_VERSION, False), ("99", False)],
 )
-def test_what_changes_for_an_administrator_is_told_to_who_had_an_older_version(
+def test_what_changes_is_told_to_an_administrator_with_an_older_version(
     next_package: Path, tmp_path: Path, before: str, told: bool
 ) -> None:
     subprocess.run(["bsdtar", "-xf", next_package, "-C", tmp_path, ".INSTALL"], check=True)

@@ -193,7 +193,7 @@ def test_a_long_answer_comes_by_tcp(network: Namespace) -> None:
     assert len(look_up(network, "long").addresses) == 40
 
 
-def test_who_is_listed_is_listed_even_if_the_reason_is_not_told_in_time(network: Namespace) -> None:
+def test_a_client_is_listed_even_if_the_reason_is_not_told_in_time(network: Namespace) -> None:
     assert says(look_up(network, "bare", text=True, seconds=0.2)) == (["127.0.0.2"], "", "")
 
 

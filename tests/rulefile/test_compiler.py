@@ -118,7 +118,7 @@ def test_a_new_cdb_is_readable_by_users_that_can_read_the_text(source: Path, tmp
     assert stat.S_IMODE((tmp_path / "cdb").stat().st_mode) == 0o640
 
 
-def test_a_cdb_is_no_program_whatever_the_text_is(source: Path, tmp_path: Path) -> None:
+def test_a_cdb_is_no_program_also_if_the_text_is_one(source: Path, tmp_path: Path) -> None:
     source.chmod(0o6755)
     compile_rules(str(source), str(tmp_path / "cdb"))
     assert stat.S_IMODE((tmp_path / "cdb").stat().st_mode) == 0o644

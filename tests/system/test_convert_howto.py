@@ -118,7 +118,7 @@ def test_systemd_has_nothing_to_say_about_the_units(mail: Machine, told: Told) -
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_switched_over_smtp_relays_for_whom_relaycheck_knew(mail: Machine, told: Told) -> None:
+def test_switched_over_smtp_relays_for_the_clients_that_relaycheck_knew(mail: Machine, told: Told) -> None:
     run_all(mail, told["install"]["switch_over"])
     assert listening(mail, 25) == "systemd"
     sources = (*INSIDERS, *OUTSIDERS)

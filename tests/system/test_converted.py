@@ -115,7 +115,7 @@ def test_systemd_has_nothing_to_say_about_what_the_golden_folders_become(machine
     assert sockets >= len([*GOLDEN.glob("*/expected/*.socket")])
 
 
-def test_udp_internal_and_redirected_services_answer_whom_xinetd_answered(machine: Machine) -> None:
+def test_udp_internal_and_redirected_services_answer_the_clients_of_xinetd(machine: Machine) -> None:
     machine.write("/opt/upper", UPPER, 0o755)
     for address in ("192.168.0.5/32", "10.0.0.1/32"):
         machine.add_address(address)

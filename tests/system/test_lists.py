@@ -101,7 +101,7 @@ def test_the_gate_refuses_with_the_lists_own_words(smtp: Machine) -> None:
     assert "in the DNS list bl.test (127.0.0.2)" in journal
 
 
-def test_a_silent_name_server_costs_the_timeout_and_those_who_need_it_alone(smtp: Machine) -> None:
+def test_a_silent_name_server_costs_the_timeout_of_the_clients_that_need_it_alone(smtp: Machine) -> None:
     smtp.systemctl("stop", "lists.service")
     smtp.systemctl("start", "silent.service")
     try:

@@ -227,7 +227,7 @@ sys.stdin.read()
 """
 
 
-def test_status_top_and_the_metrics_see_who_is_there(machine: Machine) -> None:
+def test_status_top_and_the_metrics_see_the_clients_that_are_there(machine: Machine) -> None:
     machine.write("/root/hold.py", HOLD)
     with machine.popen("/usr/bin/python3", "/root/hold.py", *map(str, PORTS.values())) as clients:
         assert clients.stdout is not None
