@@ -184,6 +184,27 @@ def test_where_inetd_asked_hosts_allow_for_every_service_the_gate_does(
     assert "--hosts-access cat -- /bin/cat" in (tmp_path / "out/port-80@.service").read_text()
 
 
+@pytest.mark.parametrize(
+    ("setting", "rule", "asks"), [("Yes", "ALL: ALL", True), ("Yes", "", False), ("No", "ALL: ALL", False)]
+)
+def test_where_xinetd_read_inetd_conf_its_internal_services_ask_hosts_allow(
+    setting: str, rule: str, asks: bool, tmp_path: Path
+) -> None:
+    root = tree(tmp_path)
+    (root / "etc/default").mkdir()
+    (root / "etc/default/xinetd").write_text(f"#INETD_COMPAT=Yes\nINETD_COMPAT={setting}\n")
+    (root / "etc/inetd.conf").write_text(
+        "daytime stream tcp nowait root internal\ndaytime dgram udp wait root internal\n"
+        "79 stream tcp nowait nobody /bin/cat cat\n"
+    )
+    (tmp_path / "hosts.deny").write_text(f"{rule}\n")
+    host = replace(HOST, hosts_files=(str(tmp_path / "hosts.allow"), str(tmp_path / "hosts.deny")))
+    assert generate(str(root), str(tmp_path / "out"), host) == []
+    texts = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.service")}
+    asking = {name for name, text in texts.items() if "--hosts-access daytime" in text}
+    assert asking == ({"daytime@.service", "daytime.service"} if asks else set())
+
+
 def test_rpc_is_refused_by_name_and_the_others_are_served(tmp_path: Path) -> None:
     root = tree(tmp_path)
     (root / "etc/inetd.conf").write_text(

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,36 @@ def test_a_converted_service_records_no_more_than_xinetd_logged(
     assert bool(written) is wanted
     if written and "--log-address" in options:
         assert "from=" not in written[0]
+
+
+PORTS = {"daytime": 13, "time": 37, "chargen": 19, "echo": 7, "finger": 79}
+
+
+@pytest.mark.parametrize("denied", [*PORTS, "daytime-dgram", "internal", "ALL"])
+def test_xinetd_asks_hosts_allow_for_what_it_answers_itself_of_inetd_conf(denied: str, tmp_path: Path) -> None:
+    require("xinetd", "ip")
+    lines = "".join(f"{name} stream tcp nowait root internal\n" for name in PORTS if name != "finger")
+    lines += "finger stream tcp nowait root /bin/echo echo\n"
+    etc = {"inetd.conf": lines, "hosts.deny": f"{denied}: ALL\n", "hosts.allow": ""}
+    (tmp_path / "-f").write_text("defaults\n{\n}\n")
+    files = (f"-{option}" for option in ("filelog", "pidfile", "f"))
+    options = [word for option in files for word in (option, str(tmp_path / option))]
+    with Namespace(etc) as network, network.running("xinetd", "-dontfork", "-inetd_compat", *options):
+        network.wait_for_port("127.0.0.1", PORTS["finger"])
+        refused = {name for name, port in PORTS.items() if network.run(partial(is_refused, port))}
+
+    (tmp_path / "inetd.conf").write_text(lines)
+    (tmp_path / "hosts.deny").write_text(etc["hosts.deny"])
+    machine = Host(systemd=257, hosts_files=(str(tmp_path / "hosts.allow"), str(tmp_path / "hosts.deny")), compat=True)
+    services = programs.convert("inetd", [str(tmp_path / "inetd.conf")], machine).services
+    asked = {service.old_name: dict(service.gate).get("--hosts-access") for service in services}
+    assert refused == {name for name, daemon in asked.items() if daemon and denied in (daemon, "ALL")}
+
+
+def is_refused(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        try:
+            client.sendall(b"hello\n")
+            return client.recv(10) == b""
+        except ConnectionResetError:
+            return True

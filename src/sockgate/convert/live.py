@@ -112,7 +112,8 @@ def live_services(root: str, host: Host) -> Conversion:
 def read(root: str, host: Host, report: Report) -> Iterator[Service]:
     yield from xinetd.read_system(root, host, report, with_inetd=True)
     files = [path for name in INETD_FILES if os.path.exists(path := os.path.join(root, name))]
-    yield from inetd.read(files, replace(host, inetd=OPENBSD, wraps=asked_hosts_allow(root)), report)
+    wraps, compat = asked_hosts_allow(root), xinetd.reads_inetd_conf(root)
+    yield from inetd.read(files, replace(host, inetd=OPENBSD, wraps=wraps, compat=compat), report)
 
 
 def other_super_server(root: str, host: Host) -> bool:

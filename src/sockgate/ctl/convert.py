@@ -4,9 +4,10 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 
 from ..atomic_write import FileAccess, write_atomically
-from ..convert import engines, programs
+from ..convert import engines, programs, xinetd
 from ..convert.obstacles import Surroundings
 from ..convert.report_text import render_text
 from ..convert.result import Conversion
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.prefix:
         check_prefix(arguments.prefix)
     host = this_host(arguments.systemd or 0)
+    host = replace(host, compat=not host.inetd and xinetd.reads_inetd_conf("/"))
     surroundings = Surroundings(UnitSearch("/"), replaces=True) if arguments.install else None
     conversion = programs.convert(
         arguments.program, arguments.files, host, arguments.prefix, surroundings, arguments.engine

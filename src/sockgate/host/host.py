@@ -37,6 +37,7 @@ class Host:
     asks_network   whether to ask DNS lists if they are still run
     inetd          the installed inetd, OPENBSD or GNU; "" for neither
     wraps          whether inetd was started with -l: then hosts.allow holds for all its services
+    compat         whether xinetd read inetd.conf (-inetd_compat): hosts.allow holds for its internal services
     posix_shell    the name of the program behind /bin/sh
     """
 
@@ -49,6 +50,7 @@ class Host:
     asks_network: bool = False
     inetd: str = ""
     wraps: bool = False
+    compat: bool = False
     posix_shell: str = "dash"
 
     def anew(self) -> "Host":

@@ -15,7 +15,7 @@ ASKS_HOSTS_ALLOW = re.compile(r"""\s*(?!;)[^#]*[\s"'=]-[A-Za-z]*l[A-Za-z]*(?![^\
 
 
 def asked_hosts_allow(root: str) -> bool:
-    """Whether inetd asked hosts.allow for every service (-l). `xinetd -inetd_compat` did not: it sets NOLIBWRAP."""
+    """Whether inetd asked hosts.allow for every server (-l). `xinetd -inetd_compat` did not: it sets NOLIBWRAP."""
     paths = (path for name in FILES for path in glob.glob(os.path.join(glob.escape(root), name)))
     return any(ASKS_HOSTS_ALLOW.match(line) for path in paths for line in lines_of(path))
 

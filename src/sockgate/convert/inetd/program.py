@@ -10,6 +10,7 @@ from ..outcomes import approximated, blocked, broken, ignored, translated
 from ..service import STREAM
 from .lines import Line
 
+UNASKED = "nothing can ask hosts.allow for the connections that a server with wait accepts"
 INTERNAL = frozenset(("echo", "discard", "chargen", "daytime", "time"))
 
 
@@ -38,7 +39,7 @@ def program(
     """The server's words, its argv[0], and the effect of the programs in front of it."""
     links = Chain(line.host)
     if server == "internal":
-        return (f"{line.host.programs}/sockgate-builtin", internal(line)), "", links
+        return (f"{line.host.programs}/sockgate-builtin", internal(line, links, kind, waits)), "", links
     argv0, *rest = arguments or [server]
     if is_forgotten(server, argv0):
         line.answer(
@@ -70,8 +71,12 @@ def program(
     return (path, *rest), named, links
 
 
-def internal(line: Line) -> str:
-    """The name of an internal service. inetd does not know these services by their ports."""
+def internal(line: Line, links: Chain, kind: str, waits: bool) -> str:
+    """The name of an internal service. inetd does not know these services by their ports.
+
+    openbsd-inetd -l does not ask hosts.allow for them. `xinetd -inetd_compat` does, and for nothing else in inetd.conf
+    (xinetd 2.3.15.4, inet.c).
+    """
     name = line.words[0].rpartition(":")[2]
     if name not in INTERNAL:
         meant = next((known for known in sorted(INTERNAL) if str(PORTS["tcp"][known]) == name), "")
@@ -80,6 +85,12 @@ def internal(line: Line) -> str:
             "internal", blocked(f"there is no internal service {name!r} but {' '.join(sorted(INTERNAL))}{hint}")
         )
     line.answer("internal", translated(f"sockgate-builtin {name}"))
+    if line.host.compat and kind == STREAM and line.host.has_host_rules:
+        if waits:
+            line.answer("internal", blocked(UNASKED))
+        option = links.option("--hosts-access", name)
+        why = "xinetd -inetd_compat asks hosts.allow and hosts.deny for what it answers itself"
+        line.answer("internal", asked_for(line.host, name, why, option))
     return name
 
 
@@ -93,7 +104,7 @@ def is_forgotten(server: str, argv0: str) -> bool:
 def tcpd(line: Line, links: Chain, daemon: str, kind: str, waits: bool) -> str:
     """Replace tcpd: the gate reads hosts.allow itself, and starts the server that stands behind tcpd."""
     if kind == STREAM and waits:
-        line.answer("tcpd", blocked("nothing can ask hosts.allow for the connections that a server with wait accepts"))
+        line.answer("tcpd", blocked(UNASKED))
     if line.host.wraps and not daemon.startswith("/"):
         line.answer("tcpd", blocked(f"inetd -l starts {daemon!r} itself and does not find it: give its whole path"))
     path = daemon if daemon.startswith("/") else f"/usr/sbin/{daemon}"

@@ -13,8 +13,10 @@ from ..report import Report
 from ..service import Service
 from .all_services import convert_all
 from .configuration import Configuration
-from .daemon_options import MAIN_FILE, report_options
+from .daemon_options import MAIN_FILE, reads_inetd_conf, report_options
 from .grammar import Include
+
+__all__ = ["read", "read_system", "reads_inetd_conf"]
 
 
 def read_system(root: str, host: Host, report: Report, *, with_inetd: bool = False) -> list[Service]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 
 from ..input_files import Place, Unreadable, read_text
 from ..report import Outcome, Report
@@ -16,8 +17,22 @@ UNITS = (
 SETTINGS = ("etc/default/xinetd", "etc/sysconfig/xinetd")  # of its init script
 
 
+READS_INETD_CONF = re.compile(r"INETD_COMPAT=[\"']?[Yy]|.*\s-inetd_compat\b")
+
+
 def report_options(root: str, report: Report, *, with_inetd: bool = False) -> None:
     """Say what the options of the xinetd of this system mean for a conversion of its files, and inetd's if they are."""
+    for place, line in options(root):
+        report_line(root, place, line, report, with_inetd)
+
+
+def reads_inetd_conf(root: str) -> bool:
+    """Whether the xinetd of this system is, or was, told to read inetd.conf as well."""
+    return any(READS_INETD_CONF.match(line) for _, line in options(root))
+
+
+def options(root: str) -> Iterator[tuple[Place, str]]:
+    """The lines that may hold its options. What its package leaves behind counts when the unit is gone."""
     unit = next((path for path in UNITS if os.path.exists(os.path.join(root, path))), "")
     for path in (unit,) if unit else SETTINGS:
         try:
@@ -25,14 +40,12 @@ def report_options(root: str, report: Report, *, with_inetd: bool = False) -> No
         except Unreadable:
             continue
         for number, line in enumerate(text.split("\n"), 1):
-            report_line(root, Place(os.path.join(root, path), number), line.strip(), report, with_inetd)
+            if not line.lstrip().startswith("#"):
+                yield Place(os.path.join(root, path), number), line.strip()
 
 
 def report_line(root: str, place: Place, line: str, report: Report, with_inetd: bool) -> None:
-    if line.startswith("#"):
-        return
-    reads_inetd_conf = re.match(r"INETD_COMPAT=[\"']?[Yy]|.*\s-inetd_compat\b", line)
-    if reads_inetd_conf and not with_inetd and holds_services(os.path.join(root, INETD_FILE)):
+    if READS_INETD_CONF.match(line) and not with_inetd and holds_services(os.path.join(root, INETD_FILE)):
         report.add(Outcome.REFUSED, place, "", line,
                    "xinetd reads /etc/inetd.conf as well, which is not converted here: "
                    "run 'sockgatectl convert inetd /etc/inetd.conf' too")  # fmt: skip
