@@ -199,18 +199,22 @@ def test_policy_rc_d_is_asked(code: int, forbidden: bool, tmp_path: Path, monkey
     assert sync.is_forbidden() is forbidden
 
 
-def test_dpkg_runs_while_a_process_holds_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("program", "runs"), [("dpkg", True), ("apt-get", False), ("dpkg-divert", False)])
+def test_dpkg_runs_while_it_holds_its_lock_and_not_while_apt_waits(
+    program: str, runs: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = tmp_path / "lock"
     monkeypatch.setattr(sync, "DPKG_LOCK", str(lock))
     assert not sync.dpkg_runs()
     lock.write_text("")
     assert not sync.dpkg_runs()
     hold = (
-        f"import fcntl, sys; f = open({str(lock)!r}, 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(1, flush=True); input()"
+        f"import fcntl, sys; f = open({str(lock)!r}, 'w'); fcntl.lockf(f, fcntl.LOCK_EX); "
+        f"open('/proc/self/comm', 'w').write({program!r}); print(1, flush=True); input()"
     )
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        assert sync.dpkg_runs()
+        assert sync.dpkg_runs() is runs
         holder.communicate(b"\n")
     assert not sync.dpkg_runs()

@@ -79,13 +79,17 @@ def is_forbidden() -> bool:
 
 
 def dpkg_runs() -> bool:
-    """Whether a process holds dpkg's lock."""
+    """Whether dpkg itself holds its lock. apt has the lock, too, while it downloads, or waits for an answer."""
     try:
         with open(DPKG_LOCK, "rb") as file:
             found = fcntl.fcntl(file, fcntl.F_GETLK, FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        kind, *_, holder = FLOCK.unpack(found)
+        if kind == fcntl.F_UNLCK:
+            return False
+        with open(f"/proc/{holder}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read() == "dpkg\n"
     except OSError:
         return False
-    return bool(FLOCK.unpack(found)[0] != fcntl.F_UNLCK)
 
 
 def left_to_dpkg() -> bool:
