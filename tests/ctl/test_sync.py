@@ -1,6 +1,7 @@
 """sockgatectl sync: what it would do, and where it does nothing. tests/system/test_superserver.py runs it."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from sockgate.convert.report import Report
 from sockgate.convert.result import Conversion
 from sockgate.core import SystemFailure
 from sockgate.ctl import sync
-from sockgate.ctl.served import Record, Served, Services, loaded, planned, record, recorded
+from sockgate.ctl.served import Record, Served, Services, deaf, loaded, planned, record, recorded
 from sockgate.ctl.sync import compare
 from sockgate.host.host import Host
 
@@ -47,6 +48,30 @@ def test_a_changed_socket_is_restarted_and_a_new_one_started() -> None:
     states = {**UP, "b.socket": "inactive"}
     change = compare({"a.socket": PLAIN}, {"a.socket": other(PLAIN), "b.socket": PLAIN}, states, KNOWN)
     assert (change.stop, change.start, change.changed) == (["a.socket"], ["a.socket", "b.socket"], {"a.socket"})
+
+
+def test_a_socket_that_is_active_and_does_not_listen_is_restarted() -> None:
+    change = compare({"a.socket": PLAIN}, {"a.socket": PLAIN}, UP, KNOWN, {"a.socket"})
+    assert (change.stop, change.start, change.changed) == (["a.socket"], ["a.socket"], {"a.socket"})
+
+
+@pytest.mark.parametrize(("key", "kind"), [("ListenStream", socket.SOCK_STREAM), ("ListenDatagram", socket.SOCK_DGRAM)])
+def test_what_does_not_listen_is_found(key: str, kind: int) -> None:
+    with socket.socket(socket.AF_INET, kind) as own:
+        own.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            own.listen()
+        port = own.getsockname()[1]
+        one = Served(f"[Socket]\n{key}=127.0.0.1:{port}\n", "", "")
+        both = Served(f"{one.socket}{key}=[::1]:{port}\nBindIPv6Only=ipv6-only\n", "", "")
+        assert deaf({"one.socket": one, "both.socket": both}) == {"both.socket"}
+    assert deaf({"one.socket": one, "path.socket": Served("[Socket]\nListenStream=/run/x\n", "", "")}) == {"one.socket"}
+
+
+def test_a_gate_or_a_server_that_waits_has_the_socket_itself() -> None:
+    served = {"a.socket": WAITS, "b.socket": PLAIN, "c.socket": PLAIN}
+    states = {"a.socket": "active", "a.service": "active", "b.socket": "active", "c.socket": "inactive"}
+    assert set(sync.listening(served, states)) == {"b.socket"}
 
 
 def test_another_server_for_the_next_client_restarts_nothing_but_a_gate() -> None:
@@ -108,6 +133,7 @@ class Systemd:
         monkeypatch.setattr(sync, "planned", lambda _: now)
         monkeypatch.setattr(sync, "loaded", lambda: self.record.services)
         monkeypatch.setattr(sync, "recorded", lambda: self.record)
+        monkeypatch.setattr(sync, "deaf", lambda _: set())
         monkeypatch.setattr(sync, "record", lambda *words: setattr(self, "record", Record(*words)))
         monkeypatch.setattr(sync, "note_leaving", lambda *_: None)
         monkeypatch.setattr(sync, "systemctl", self.systemctl)

@@ -9,10 +9,15 @@ from typing import NamedTuple
 from ..atomic_write import PRIVATE, write_atomically
 from ..convert.conflicts import origin_of
 from ..convert.result import Conversion
+from ..host.listening import LISTEN_KEYS, endpoints
+from ..host.ports import listeners
+from ..units.reader import parse
+from ..units.unit import Unit
 from ..units.writer import format_unit
 
 GENERATED = "/run/systemd/generator"
 RECORD = "/run/sockgate/served.json"  # it ends with the boot, as the sockets do
+IPV6 = "/proc/net/if_inet6"  # missing where the kernel has no IPv6: systemd leaves such addresses out
 
 
 class Served(NamedTuple):
@@ -74,6 +79,26 @@ def text_of(path: str) -> str:
 def without_comments(text: str) -> str:
     """A line that is put in above moves the others: only the comment that says from where they come changes."""
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+
+
+def deaf(services: Services) -> set[str]:
+    """The sockets of which an address is not listened on.
+
+    systemd closes the sockets of a unit whose file is gone, or has other addresses, at a reload. If the file is back at
+    the next reload, it still calls the unit active ("no open socket file descriptor left", core/socket.c, 252 to 257).
+    That happens when another package reloads systemd while one package takes the place of another.
+    """
+    heard = [listener.endpoint for protocol in LISTEN_KEYS.values() for listener in listeners(protocol)]
+    has_ipv6 = os.path.exists(IPV6)
+    return {
+        name for name, one in services.items() for wanted, _ in endpoints(unit_of(name, one.socket))
+        if not any(endpoint.overlaps(wanted) for endpoint in heard) and (has_ipv6 or 4 in wanted.families)
+    }  # fmt: skip
+
+
+def unit_of(name: str, text: str) -> Unit:
+    assignments, ignored = parse(text, name)
+    return Unit(name, name, (), tuple(assignments), tuple(ignored))
 
 
 class Record(NamedTuple):

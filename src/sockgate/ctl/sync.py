@@ -11,7 +11,7 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -23,7 +23,7 @@ from ..convert.report import Report
 from ..convert.result import Conversion
 from ..core import GateError, SystemFailure
 from ..host.systemctl import Properties, parse_properties, systemctl
-from .served import Served, Services, loaded, planned, record, recorded
+from .served import Served, Services, deaf, loaded, planned, record, recorded
 
 LOCK = "/run/sockgate/sync.lock"
 POLICY, FORBIDDEN = "/usr/sbin/policy-rc.d", 101
@@ -132,7 +132,8 @@ def one_round() -> list[str]:
         print(complaint)
     now, present, last = planned(conversion), loaded(), recorded()
     before = {**present, **last.services}
-    change = compare(before, now, states({**before, **now}), last.services)
+    found = states({**before, **now})
+    change = compare(before, now, found, last.services, deaf(listening(now, found)))
     try:
         stop(change)
         if present != now:
@@ -164,14 +165,25 @@ class Change:
     changed: set[str]
 
 
-def compare(before: Services, now: Services, states: dict[str, str], known: Services) -> Change:
+def listening(services: Services, states: dict[str, str]) -> Services:
+    """Those whose socket systemd has, and no gate or server that waits."""
+    return {name: one for name, one in services.items()
+            if states[name] == "active" and states.get(one.service) != "active"}  # fmt: skip
+
+
+def compare(
+    before: Services, now: Services, states: dict[str, str], known: Services, deaf: Collection[str] = ()
+) -> Change:
     """Compare what was served, or loaded, with what is to be served.
 
     states  the states of all their units
     known   those that were started before. If such a socket is inactive, the administrator has stopped it
+    deaf    those that are active and do not listen
     """
     gone = [name for name in before if name not in now]
-    changed = [name for name in before if name in now and before[name].socket != now[name].socket]
+    changed = [
+        name for name in before if name in now and (before[name].socket != now[name].socket or name in deaf)
+    ]  # fmt: skip
     ended = [unit for name in (*gone, *changed) for unit in units_of(name, before[name])]
     new = [
         name for name in now
