@@ -32,20 +32,22 @@ def told(launcher: Launcher, *options: str) -> bytes:
     return launcher.run(internet(), [*options, "--", *SERVER]).said
 
 
-def test_who_is_let_in_gets_the_banner_then_that_of_success_then_the_server(
+def test_a_client_that_is_let_in_gets_the_banner_then_that_of_success_then_the_server(
     launcher: Launcher, banners: list[str]
 ) -> None:
     assert told(launcher, *banners) == b"banner\r\nbanner-success\r\nthe server\n"
 
 
-def test_who_is_refused_gets_the_banner_then_that_of_failure_then_the_message(
+def test_a_refused_client_gets_the_banner_then_that_of_failure_then_the_message(
     launcher: Launcher, banners: list[str]
 ) -> None:
     options = [*banners, "--deny", "any", "--deny-message", "421 go away"]
     assert told(launcher, *options) == b"banner\r\nbanner-fail\r\n421 go away\r\n"
 
 
-def test_who_is_refused_because_something_is_wrong_is_told_so_too(launcher: Launcher, banners: list[str]) -> None:
+def test_a_client_that_is_refused_because_something_is_wrong_is_told_so_too(
+    launcher: Launcher, banners: list[str]
+) -> None:
     options = [*banners, "--deny-message", "421 later"]
     outcome = launcher.run(internet(), [*options, "--", "/no/such/server"])
     assert outcome.code == 127

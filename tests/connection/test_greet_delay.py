@@ -131,7 +131,7 @@ def test_without_a_text_of_its_own_it_is_told_the_deny_message(launcher: Launche
     assert converse(launcher, b"EHLO client\r\n", "--greet-delay", "5", *DELAY[2:]).said == b"421 no\r\n"
 
 
-def test_who_is_refused_anyway_does_not_wait_for_it(launcher: Launcher) -> None:
+def test_a_client_that_is_refused_anyway_does_not_wait_for_it(launcher: Launcher) -> None:
     start = time.monotonic()
     assert converse(launcher, b"", "--greet-delay", "60", "--deny", "any").said == b""
     assert time.monotonic() - start < 20

@@ -138,7 +138,7 @@ def test_a_client_that_verifies_the_certificate_reads_mail_through_couriertls(ma
     assert services.client(mail, "mailbox", protocol, INSIDER, services.INSIDE, other, check=False) == ""
 
 
-def test_who_is_refused_reads_no_mail_over_tls_either(mail: Machine) -> None:
+def test_a_refused_client_reads_no_mail_over_tls_either(mail: Machine) -> None:
     assert services.client(mail, "mailbox", "imaps", OUTSIDER, services.INSIDE, AUTHORITY, check=False) == ""
 
 

@@ -143,7 +143,9 @@ def test_no_client_gets_in_that_tcpserver_refused(before: oracle.Answers, after:
 
 
 @pytest.mark.parametrize("name", CLIENT_CERTIFICATES)
-def test_who_had_to_show_a_certificate_still_has_to(machine: Machine, report: oracle.Report, name: str) -> None:
+def test_a_client_that_had_to_show_a_certificate_still_has_to(
+    machine: Machine, report: oracle.Report, name: str
+) -> None:
     port = CLIENT_CERTIFICATES[name][1]
     for certificate in (None, certificates.SELF_SIGNED):
         assert ask(machine, [port], SOME[:1], certificate) == {f"{port} {SOME[0]}": ""}
@@ -178,7 +180,7 @@ def test_a_session_leaves_only_the_gates_records(machine: Machine, after: oracle
     assert not [message for message in said if not message.startswith("plain: ")]
 
 
-def test_who_is_refused_gets_no_handshake(machine: Machine, after: oracle.Answers) -> None:
+def test_a_refused_client_gets_no_handshake(machine: Machine, after: oracle.Answers) -> None:
     assert after[f"{PORTS['rules']} 203.0.113.7"] == ""
     heard = machine.python(PLAIN_CLIENT, str(PORTS["rules"])).stdout
     assert heard == "b''\n"

@@ -213,7 +213,7 @@ def test_a_header_may_come_one_byte_each_100_ms_and_its_last_one_with_a_command(
     assert [(reply[:4], "\n250 " in reply) for reply in replies] == [("220 ", True)] * len(headers)
 
 
-def test_who_is_no_proxy_is_refused_header_or_not(gate: Machine) -> None:
+def test_a_client_that_is_no_proxy_is_refused_header_or_not(gate: Machine) -> None:
     said = services.client(gate, "dribble", OUTSIDER[4], services.INSIDE, "25", LINE.hex())
     assert json.loads(said) == [""]
     assert any("not a trusted proxy" in message for message in records_of(gate, OUTSIDER[4]))

@@ -97,7 +97,7 @@ def test_relay_rules_reach_the_server_behind_tls(gate: Machine, source: str, cod
 
 
 @pytest.mark.parametrize("service", PORTS)
-def test_who_is_refused_gets_no_handshake(gate: Machine, service: str) -> None:
+def test_a_refused_client_gets_no_handshake(gate: Machine, service: str) -> None:
     wish = {
         "source": OUTSIDER, "destination": services.INSIDE, "port": PORTS[service], "ca": certificates.AUTHORITY,
         "name": certificates.NAME, "certificate": None, "say": [],
