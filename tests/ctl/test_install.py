@@ -70,6 +70,28 @@ def test_timeouts_are_written_for_each_engine(root: Path, capsys: pytest.Capture
     assert "--session-timeout: '0' is not a whole number from 1 to 1000000" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("systemd", "subgroup"), [(252, ""), (257, "gate")])
+def test_limits_for_each_session_are_written_for_each_engine(
+    root: Path, capsys: pytest.CaptureFixture[str], systemd: int, subgroup: str
+) -> None:
+    library = root / "usr/lib/systemd/libsystemd-shared-257.so"
+    library.rename(library.with_name(f"libsystemd-shared-{systemd}.so"))
+    assert ctl(root, "install", *OWN, "--session-memory", "64M", "--session-tasks", "16") == 0
+    search = UnitSearch(str(root))
+    connection, resident = search.load("echo@.service"), search.load("echo.service")
+    assert connection is not None
+    assert resident is not None
+    assert [connection.value("Service", key) for key in ("MemoryMax", "TasksMax")] == ["64M", "16"]
+    environment = [line.value for line in resident.list("Service", "Environment")]
+    assert any("--session-memory 64M --session-tasks 16" in value for value in environment)
+    keys = ("Delegate", "DelegateSubgroup", "ProtectControlGroups")
+    assert [resident.value("Service", key) for key in keys] == ["memory pids", subgroup, ""]
+    assert connection.value("Service", "ProtectControlGroups") == "yes"
+    assert "error" not in capsys.readouterr().out
+    assert ctl(root, "install", *OWN, "--session-memory", "64") == 2
+    assert "--session-memory: '64' is not a number of bytes from 1M to 1T, such as 64M" in capsys.readouterr().err
+
+
 def test_check_finds_nothing_and_the_gate_gets_the_words(root: Path) -> None:
     assert ctl(root, "install", "echo", "--user", "mail", "--listen", "7", "--server", SERVER) == 0
     assert ctl(root, "check", "echo") == 0

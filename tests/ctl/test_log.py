@@ -62,9 +62,18 @@ def test_json_has_everything(journal: str, capsys: pytest.CaptureFixture[str]) -
         "remote_address": "2001:db8::1", "remote_port": 1001, "local_address": "192.0.2.1", "local_port": 25,
         "verdict": "allow", "rule": None, "reason": None, "count": 1, "last": None, "open": False,
         "end": "2026-11-22T12:01:02.500000Z", "duration": 61.5, "result": "exit-code", "status": 3, "signal": None,
-        "failure": None,
+        "failure": None, "cpu": None, "memory": None,
     }  # fmt: skip
     assert (shown[3]["verdict"], shown[3]["rule"], shown[3]["end"]) == ("deny", "--deny 192.0.2.0/24", None)
+
+
+def test_json_has_what_a_session_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begin = resident(verdict(1))
+    used: dict[str, str | int] = {"SOCKGATE_CPU_USEC": 12_500, "SOCKGATE_MEMORY_PEAK": 3 << 20}
+    write_journal(tmp_path, in_order(begin, end(begin, 2, SOCKGATE_STATUS=0, **used)))
+    assert run(["log", "--directory", str(tmp_path), "--json"]) == 0
+    [shown] = objects(capsys)
+    assert (shown["result"], shown["cpu"], shown["memory"]) == ("success", 0.0125, 3 << 20)
 
 
 @pytest.fixture(scope="module")

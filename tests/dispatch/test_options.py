@@ -4,7 +4,17 @@ import pytest
 
 from sockgate.core import UsageError
 from sockgate.core.options import GATE_OPTIONS
-from sockgate.dispatch.options import LIMIT_OPTIONS, Limits, Process, parse, read_limits, read_process
+from sockgate.dispatch.options import (
+    LIMIT_OPTIONS,
+    Bounds,
+    Limits,
+    Process,
+    parse,
+    read_limits,
+    read_options,
+    read_process,
+    size_text,
+)
 
 
 def limits(*words: str) -> Limits:
@@ -32,7 +42,20 @@ def test_every_limit_can_be_set() -> None:
 
 def test_every_other_option_can_be_set() -> None:
     words = ("--listen=127.0.0.1:25", "--listen=[::1]:25", "--log-format=xinetd", "--idle-exit=60", "--drain=30")
-    assert process(*words) == Process(("127.0.0.1:25", "[::1]:25"), "xinetd", 60, 30)
+    assert process(*words, "--log-usage") == Process(("127.0.0.1:25", "[::1]:25"), "xinetd", 60, 30, log_usage=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "shown"),
+    [
+        ("1048576", 1 << 20, "1M"), ("64M", 64 << 20, "64M"), ("1536K", 1536 << 10, "1536K"), ("2G", 2 << 30, "2G"),
+        ("1T", 1 << 40, "1T"), ("1048577", (1 << 20) + 1, "1048577"),
+    ],
+)  # fmt: skip
+def test_a_size_is_written_as_for_systemd(text: str, number: int, shown: str) -> None:
+    bounds = read_options(parse([f"--session-memory={text}", "--session-tasks=32", "server"])).bounds
+    assert bounds == Bounds(number, 32)
+    assert size_text(number) == shown
 
 
 @pytest.mark.parametrize(
@@ -64,12 +87,19 @@ def test_every_other_option_can_be_set() -> None:
         ("--rate-per-source=10/60,5,6", "--rate-per-source: '5,6' is not a whole number from 1 to 1000000"),
         ("--log-format=syslog", "--log-format: 'syslog' is none of: journal xinetd tcpserver"),
         ("--idle-exit=0", "--idle-exit: '0' is not a whole number from 1 to 1000000"),
+        ("--session-memory=1023K", "--session-memory: '1023K' is not a number of bytes from 1M to 1T, such as 64M"),
+        ("--session-memory=2T", "--session-memory: '2T' is not a number of bytes from 1M to 1T, such as 64M"),
+        ("--session-memory=64m", "--session-memory: '64m' is not a number of bytes from 1M to 1T, such as 64M"),
+        ("--session-memory=M", "--session-memory: 'M' is not a number of bytes from 1M to 1T, such as 64M"),
+        ("--session-memory=", "--session-memory: '' is not a number of bytes from 1M to 1T, such as 64M"),
+        ("--session-memory=-64M", "--session-memory: '-64M' is not a number of bytes from 1M to 1T, such as 64M"),
+        ("--session-tasks=0", "--session-tasks: '0' is not a whole number from 1 to 1000000"),
         ("--drain=5s", "--drain: '5s' is not a whole number from 0 to 1000000"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_would_be_right(word: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        (limits(word), process(word))
+        read_options(parse([word, "server"]))
     assert str(caught.value) == message
 
 

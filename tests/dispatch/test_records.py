@@ -15,6 +15,7 @@ from sockgate.dispatch.records.buffered_log import BufferedLog
 from sockgate.dispatch.records.log_formats import make_records
 from sockgate.dispatch.records.records import JournalRecords, Records
 from sockgate.dispatch.sessions import Session
+from sockgate.dispatch.usage import Usage
 from tests.core.clients import client, local_user
 
 FAILED_WITH_3, KILLED = 3 << 8, int(signal.SIGKILL)
@@ -164,6 +165,23 @@ def test_the_records_of_the_journal(
         common | ended | {"MESSAGE": f"smtp: ended {ends} after 12.500 s: status 3", "SOCKGATE_STATUS": "3"},
         common | ended | {"MESSAGE": f"smtp: ended {ends} after 12.500 s: signal 9", "SOCKGATE_SIGNAL": "SIGKILL"},
     ]  # fmt: skip
+
+
+CPU = ", 0.013 s of CPU time", {"SOCKGATE_CPU_USEC": "12500"}
+MEMORY = f"{CPU[0]}, 3.1 MB of memory", {**CPU[1], "SOCKGATE_MEMORY_PEAK": "3300000"}
+
+
+@pytest.mark.parametrize(("usage", "shown"), [(Usage(12_500), CPU), (Usage(12_500, 3_300_000), MEMORY)])
+def test_the_record_of_an_end_says_what_the_session_has_used(
+    journal: JournalRecords, sent: list[dict[str, str]], session: Session, usage: Usage,
+    shown: tuple[str, dict[str, str]],
+) -> None:  # fmt: skip
+    session.usage = usage
+    journal.ended(session, FAILED_WITH_3)
+    [record] = sent
+    text, fields = shown
+    assert record["MESSAGE"] == f"smtp: ended 192.0.2.1:4711 on 127.0.0.1:25 after 12.500 s: status 3{text}"
+    assert {name: record[name] for name in record if "CPU" in name or "MEMORY" in name} == fields
 
 
 def test_a_session_that_is_over_at_once_has_one_record(

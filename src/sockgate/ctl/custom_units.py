@@ -1,9 +1,12 @@
 """The units of an administrator's own server behind a gate: the model that `install` writes."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..core import UsageError
+from ..dispatch.processes import OWN_SUBGROUP
+from ..dispatch.session_groups import CONTROLLERS, SUBGROUP_SINCE
 from ..host.host import Host
 from ..host.ports import parse_listen
 from ..units import resident
@@ -18,6 +21,7 @@ from ..units.model import (
     UnitFile,
     Value,
     Variable,
+    Words,
     section,
 )
 from ..units.quoting import quote_variable
@@ -39,8 +43,7 @@ class OwnService(NamedTuple):
     listen   ports and addresses, in the form of ListenStream=
     server   the words of its command line
     options  the gate's options
-    longest  seconds that a session may last; None for no limit
-    idle     seconds that no byte may go in a session; None for no limit. Only the resident gate can see that
+    bounds   options of the resident gate for each session, with their values
     """
 
     name: str
@@ -48,8 +51,7 @@ class OwnService(NamedTuple):
     user: str
     server: tuple[str, ...]
     options: tuple[str, ...]
-    longest: int | None = None
-    idle: int | None = None
+    bounds: Mapping[str, str]
 
 
 def check_name(name: str) -> str:
@@ -100,6 +102,7 @@ def socket_unit(service: OwnService, sockgatectl: str, host: Host) -> UnitFile:
 
 def connection_unit(service: OwnService, sockgate: str) -> UnitFile:
     """The unit NAME@.service. `sockgate` is the path of the gate."""
+    bounds = service.bounds
     directives = (
         Directive("ExecStart", Command((sockgate, "--name", Specifier("p"), OPTIONS, "--", SERVER))),
         *variables(service),
@@ -107,9 +110,10 @@ def connection_unit(service: OwnService, sockgate: str) -> UnitFile:
         Directive("StandardInput", "socket"),
         *output(),
         Directive("TimeoutStopSec", "10s"),
-        *([Directive("RuntimeMaxSec", f"{service.longest}s")] if service.longest else []),
+        *([Directive("RuntimeMaxSec", f"{bounds['--session-timeout']}s")] if "--session-timeout" in bounds else []),
         Directive("UMask", "0022"),
-        Directive("TasksMax", MOST_TASKS),
+        *([Directive("MemoryMax", bounds["--session-memory"])] if "--session-memory" in bounds else []),
+        Directive("TasksMax", bounds.get("--session-tasks", MOST_TASKS)),
         *sandbox(),
     )
     unit = section("Unit", *description(service, "connection"), ("CollectMode", "inactive-or-failed"))
@@ -119,7 +123,9 @@ def connection_unit(service: OwnService, sockgate: str) -> UnitFile:
 def resident_unit(service: OwnService, sockgated: str, host: Host) -> UnitFile:
     """The unit NAME.service. `sockgated` is the path of that program."""
     words = (sockgated, "--name", Specifier("p"), LIMITS, OPTIONS, "--", SERVER)
-    limits = f"--max-connections {MAX_CONNECTIONS} --max-per-source {MAX_PER_SOURCE}{lifetimes(service)}"
+    bounds = "".join(f" {option} {text}" for option, text in service.bounds.items())
+    limits = f"--max-connections {MAX_CONNECTIONS} --max-per-source {MAX_PER_SOURCE}{bounds}"
+    controllers = controllers_for(service)
     directives = (
         *resident.in_service(Command(words), waits_for_reload=host.slows_down),
         Directive("Environment", Environment(LIMITS.name, limits)),
@@ -129,17 +135,25 @@ def resident_unit(service: OwnService, sockgated: str, host: Host) -> UnitFile:
         Directive("UMask", "0022"),
         *resident.before_its_servers(),
         Directive("TasksMax", 10 * MAX_CONNECTIONS, "For all sessions together."),
-        *sandbox(),
+        *groups_of_sessions(controllers, host),
+        *sandbox(protects_groups=not controllers),
     )
     about = section("Unit", *description(service, "server for all connections", "man:sockgated(8)"))
     unit = Section("Unit", (*about.directives, *resident.in_unit(f"{service.name}.socket")))
     return UnitFile(f"{service.name}.service", (MARKER,), (unit, Section("Service", directives)))
 
 
-def lifetimes(service: OwnService) -> str:
-    """The options for how long a session may last, with a blank before each."""
-    given = (("--session-timeout", service.longest), ("--idle-timeout", service.idle))
-    return "".join(f" {option} {seconds}" for option, seconds in given if seconds)
+def controllers_for(service: OwnService) -> tuple[str, ...]:
+    """What the kernel must control for the limits of each session."""
+    return tuple(name for option, name in CONTROLLERS.items() if option in service.bounds)
+
+
+def groups_of_sessions(controllers: tuple[str, ...], host: Host) -> Iterator[Directive]:
+    """systemd leaves the gate the control of these, for a control group of each session."""
+    if controllers:
+        yield Directive("Delegate", Words(controllers))
+        if host.systemd_version >= SUBGROUP_SINCE:
+            yield Directive("DelegateSubgroup", OWN_SUBGROUP)
 
 
 def variables(service: OwnService) -> tuple[Directive, ...]:
@@ -160,14 +174,14 @@ def output() -> tuple[Directive, ...]:
     )
 
 
-def sandbox() -> tuple[Directive, ...]:
+def sandbox(*, protects_groups: bool = True) -> Iterator[Directive]:
     """It fits every server, also one that needs setuid programs."""
-    return (
-        Directive("KeyringMode", "private", "See `systemd-analyze security` for what else this server may do without."),
-        Directive("PrivateTmp", "yes"),
-        Directive("ProtectControlGroups", "yes"),
-        Directive("ProtectSystem", "full"),
-    )
+    hint = "See `systemd-analyze security` for what else this server may do without."
+    yield Directive("KeyringMode", "private", hint)
+    yield Directive("PrivateTmp", "yes")
+    if protects_groups:
+        yield Directive("ProtectControlGroups", "yes")
+    yield Directive("ProtectSystem", "full")
 
 
 def description(service: OwnService, what: str, page: str = "man:sockgate(8)") -> list[tuple[str, Value]]:

@@ -14,7 +14,8 @@ from ..atomic_write import write_atomically
 from ..connection import Gate
 from ..core import ConfigError, UsageError
 from ..core.options import GATE_OPTIONS, parse
-from ..dispatch.options import count
+from ..dispatch.options import parse as parse_resident
+from ..dispatch.options import read_options
 from ..host.host import Host
 from ..units.search import UnitSearch
 from ..units.writer import format_unit
@@ -27,6 +28,7 @@ from .root_option import add_root_option
 
 UNIT_FOLDER = "/etc/systemd/system"
 LOOPBACK_ONLY = "--allow localhost"
+BOUNDS = ("session-timeout", "idle-timeout", "session-memory", "session-tasks")  # options of sockgated
 SHIPPED = ("smtp", "imap", "pop3", "smtps", "imaps", "pop3s")
 
 
@@ -40,6 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--session-timeout", metavar="SECONDS", help="end a session that lasts so long")
     parser.add_argument("--idle-timeout", metavar="SECONDS", help="end one in which so long no byte went (sockgated)")
+    parser.add_argument("--session-memory", metavar="SIZE", help="end a session that needs more memory, such as 64M")
+    parser.add_argument("--session-tasks", metavar="N", help="let a session have so many processes and threads")
     add_root_option(parser, "write for the system in this directory")
     parser.add_argument("--dry-run", action="store_true", help="print the units and write nothing")
 
@@ -48,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     names: list[str] = arguments.names
     host = Host(arguments.root)
     if arguments.server is None:
-        for option in ("listen", "user", "session-timeout", "idle-timeout"):
+        for option in ("listen", "user", *BOUNDS):
             if getattr(arguments, option.replace("-", "_")):
                 raise UsageError(f"--{option} needs --server: the units that are shipped have it")
         for name in names:
@@ -97,14 +101,9 @@ def own_service(name: str, arguments: argparse.Namespace) -> OwnService:
         raise UsageError(f"--server: {arguments.server!r} does not start with an absolute path")
     Gate(parse([*options, "--", *server], GATE_OPTIONS))
     listen = tuple(check_listen(text) for text in arguments.listen)
-    longest, idle = (seconds(option, arguments) for option in ("--session-timeout", "--idle-timeout"))
-    return OwnService(check_name(name), listen, arguments.user, server, options, longest, idle)
-
-
-def seconds(option: str, arguments: argparse.Namespace) -> int | None:
-    """The value of this option as sockgated reads it. Raises UsageError."""
-    text = getattr(arguments, option.removeprefix("--").replace("-", "_"))
-    return count(text, option) if text is not None else None
+    bounds = {f"--{option}": text for option in BOUNDS if (text := getattr(arguments, option.replace("-", "_")))}
+    read_options(parse_resident([word for pair in bounds.items() for word in pair]))
+    return OwnService(check_name(name), listen, arguments.user, server, options, bounds)
 
 
 def split(option: str, text: str) -> tuple[str, ...]:

@@ -184,6 +184,8 @@ def as_object(connection: Connection, ending: Ending | None, open_: bool) -> dic
         "status": ending.status if ending else None,
         "signal": ending.signal if ending else None,
         "failure": (ending.failure or None) if ending else None,
+        "cpu": ending.cpu if ending else None,
+        "memory": ending.memory if ending else None,
     }
 
 

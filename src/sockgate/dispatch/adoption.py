@@ -200,6 +200,7 @@ class Adoption:
         if process.session is None:
             process.close()
             self._adopt(process.block)
+            self._sessions.find_groups()
             return
         self._sessions.leave_adopted(process.session)
         self._record(process)

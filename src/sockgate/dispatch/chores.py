@@ -9,7 +9,7 @@ from .adoption import Adoption, OtherProcess
 from .guardian import Guardian
 from .leftovers import Leftovers
 from .lifetimes import LOOK_SECONDS, LifetimeLimits
-from .options import Lifetimes
+from .options import ResidentOptions
 from .poller import Poller, Timer, Timers
 from .records.records import Records
 from .servers.ended_servers import EndedServers
@@ -33,9 +33,10 @@ class Chores:
     """
 
     def __init__(
-        self, lifetimes: Lifetimes, sessions: Sessions, records: Records, guardian: Guardian, poller: Poller,
+        self, options: ResidentOptions, sessions: Sessions, records: Records, guardian: Guardian, poller: Poller,
         timers: Timers,
     ) -> None:  # fmt: skip
+        lifetimes = options.lifetimes
         self._sessions = sessions
         self._records = records
         self._guardian = guardian
@@ -47,7 +48,7 @@ class Chores:
         self._served = 0  # clients, until the last chores
         self._portion = LEAST_PORTION
         self.kept = self._lifetimes.kept
-        self.ended = EndedServers(sessions, records, guardian, self.kept)
+        self.ended = EndedServers(sessions, records, guardian, self.kept, log_usage=options.process.log_usage)
 
     def adopt(self) -> None:
         """Take over the sessions of the gates before."""
@@ -126,6 +127,8 @@ class Chores:
         Returns whether there may be processes to wait for: what servers leave becomes children of the gate.
         """
         self._lifetimes.look()
+        if self._sessions.groups:
+            self._sessions.groups.look()
         if self._leftovers.is_wanted:
             self._leftovers.look()
         self._expect_ends()
@@ -134,7 +137,8 @@ class Chores:
     def _expect_ends(self, *, of_servers: bool = False) -> None:
         """Look again in a moment, if there is something to see."""
         leftovers = self._leftovers.is_expecting or (of_servers and self._leftovers.is_wanted)
-        if leftovers or self._lifetimes.is_expecting:
+        groups = self._sessions.groups is not None and self._sessions.groups.is_expecting
+        if leftovers or groups or self._lifetimes.is_expecting:
             self._timers.set(Timer.LIFETIMES, LOOK_SECONDS)
 
     def forget(self) -> None:

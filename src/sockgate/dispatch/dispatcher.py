@@ -30,6 +30,7 @@ from .poller import Poller, Source, Timer, Timers
 from .records.records import Records
 from .servers.child_channel import AskingChild, AskingChildren
 from .servers.start_servers import ServerStarter
+from .session_groups import SessionGroups
 from .session_table import SessionTable
 from .sessions import Sessions
 from .signals import Signals
@@ -51,6 +52,7 @@ class Inherited(NamedTuple):
 
     listeners: Sequence[Listener]
     table: SessionTable
+    groups: SessionGroups | None = None
 
 
 class Dispatcher:
@@ -58,7 +60,7 @@ class Dispatcher:
         self, inherited: Inherited, gate: ReloadingGate, options: ResidentOptions, signals: Signals,
         records: Records, notifier: Notifier,
     ) -> None:  # fmt: skip
-        listeners, self._table = inherited
+        listeners, self._table, self._groups = inherited
         self._addresses = [listener.address for listener in listeners]
         self._gate = gate
         self._signals = signals
@@ -67,8 +69,8 @@ class Dispatcher:
         self._timers = timers = Timers()
         self._guardian = guardian = Guardian()
         self._guarded: RulesInForce | None = None  # the rules of the present guardian
-        self._sessions = sessions = Sessions(options.limits, self._table)
-        self._chores = Chores(options.lifetimes, sessions, records, guardian, poller, timers)
+        self._sessions = sessions = Sessions(options.limits, self._table, self._groups)
+        self._chores = Chores(options, sessions, records, guardian, poller, timers)
         self._ended = ended = self._chores.ended
         self._accepting = accepting = Accepting(listeners, poller, timers, records)
         self._refusals = Refusals(poller, timers, sessions, records, guardian)
@@ -114,6 +116,8 @@ class Dispatcher:
         self._status.report("STOPPING=1")
         self._records.event(INFO, STOPPED, f"stopped: {self._status.text()}")
         self._chores.write_all()
+        if self._groups:
+            self._groups.give_up_control()
         return self._leaving.exit_code
 
     def _go_on(self) -> None:
@@ -270,6 +274,8 @@ class Dispatcher:
         try:
             self._forget()
             if self._guardian.wait_for_end_of_gate():
+                if self._groups:
+                    self._groups.give_up_control()
                 self._serve_left()
         except Exception as error:  # an error in this program: the clients that are left are lost
             self._records.event(ERROR, FAULT, f"internal error in the guardian: {describe(error)}")

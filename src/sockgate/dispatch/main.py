@@ -22,6 +22,7 @@ from .dispatcher import Dispatcher, Inherited
 from .options import OPTIONS, Process, ResidentOptions, ResidentSettings, parse, read_options
 from .records.buffered_log import BufferedLog
 from .records.log_formats import make_records
+from .session_groups import groups_of
 from .session_table import SessionTable
 from .signals import Signals, restore_defaults
 from .systemd import Notifier, inherited_sockets, stored_table
@@ -87,9 +88,11 @@ def prepare(
     """
     from_systemd = is_listen_process(environment)
     settings, options, problem = ResidentSettings({"--name": [service_named_in(words)]}, []), ResidentOptions(), None
+    groups = None
     try:
         settings = parse(words)
         options = read_options(settings)
+        groups = groups_of(options)
     except UsageError as error:
         problem = error
         if hides_addresses(words):
@@ -111,7 +114,7 @@ def prepare(
         raise NoSocket("no socket to listen on", STARTED_BY_SYSTEMD)
     records = make_records(options.process.log_format, log, options.limits.source_prefix)
     table = session_table(options.limits.connections, stored, notifier)
-    return Dispatcher(Inherited(listeners, table), gate, options, signals, records, notifier)
+    return Dispatcher(Inherited(listeners, table, groups), gate, options, signals, records, notifier)
 
 
 def session_table(most: int, stored: int | None, notifier: Notifier) -> SessionTable:

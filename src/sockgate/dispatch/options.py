@@ -7,13 +7,15 @@ from ..connection import make_log_choice
 from ..connection.log_choice import LogChoice
 from ..core import Cause, UsageError
 from ..core.numbers import natural
-from ..core.options import GATE_OPTIONS, MANY, ONCE, Option, Settings
+from ..core.options import FLAG, GATE_OPTIONS, MANY, ONCE, Option, Settings
 from ..core.options import parse as parse_words
 
 LOG_FORMATS = ("journal", "xinetd", "tcpserver")
 AT_LIMIT = ("wait", "refuse")
 LEFTOVERS = ("end", "keep")
 LARGEST = 1_000_000
+SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+LEAST_SIZE, LARGEST_SIZE = 1 << 20, 1 << 40
 DEFAULT_CONNECTIONS = 40  # as tcpserver and couriertcpd
 DEFAULT_SOURCE_PREFIX = (32, 64)
 DEFAULT_NETWORK_PREFIX = (24, 48)
@@ -60,6 +62,22 @@ def rate_per_source(text: str, option: str) -> tuple[int, int, int]:
 def per_minute(text: str, option: str) -> tuple[int, int]:
     """N or N/SECONDS."""
     return rate(text, option) if "/" in text else (count(text, option), 0)
+
+
+def size(text: str, option: str) -> int:
+    """A number of bytes, with one of systemd's suffixes. Raises UsageError."""
+    digits, suffix = (text[:-1], text[-1]) if text[-1:] in SUFFIXES else (text, "")
+    number = (natural(digits, 13) or 0) * SUFFIXES.get(suffix, 1)
+    if not LEAST_SIZE <= number <= LARGEST_SIZE:
+        message = f"{option}: {text!r} is not a number of bytes from 1M to 1T, such as 64M"
+        raise UsageError(message, cause=Cause(option, text))
+    return number
+
+
+def size_text(number: int) -> str:
+    """The shortest form of a number of bytes: 64M."""
+    suffix = next((suffix for suffix in reversed(SUFFIXES) if number % SUFFIXES[suffix] == 0), "")
+    return f"{number // SUFFIXES.get(suffix, 1)}{suffix}"
 
 
 def choice(word: str, option: str, choices: tuple[str, ...]) -> str:
@@ -120,8 +138,16 @@ LIMIT_OPTIONS = (
     Option(
         "--leftovers end|keep", ONCE, "limits", "end what servers leave behind, or keep and count it", leftovers
     ),
+    Option(
+        "--session-memory SIZE", ONCE, "limits", "end a session whose processes need more memory, such as 64M", size
+    ),
+    Option("--session-tasks N", ONCE, "limits", "let a session have so many processes and threads", count),
     Option("--listen ADDR:PORT", MANY, "process", "listen here, or on a path, without systemd's sockets", default=()),
     Option("--log-format journal|xinetd|tcpserver", ONCE, "process", "form of its log lines", log_format, "journal"),
+    Option(
+        "--log-usage", FLAG, "process", "record the CPU time of each session, and with limits its peak of memory",
+        default=False,
+    ),
     Option(
         "--idle-exit SECONDS", ONCE, "process", "exit after so long without a client: systemd keeps the port", count
     ),
@@ -152,8 +178,11 @@ class ResidentSettings(Settings):
         session_timeout: int | None
         idle_timeout: int | None
         leftovers: str | None
+        session_memory: int | None
+        session_tasks: int | None
         listen: list[str]
         log_format: str
+        log_usage: bool
         idle_exit: int | None
         drain: int
 
@@ -192,6 +221,7 @@ class Process:
     idle_exit: int | None = None
     drain: int = 0
     log_choice: LogChoice | None = None
+    log_usage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,18 +237,32 @@ class Lifetimes:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits for all processes of one session. None means no limit.
+
+    memory  in bytes
+    tasks   processes and threads
+    """
+
+    memory: int | None = None
+    tasks: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResidentOptions:
     """All of sockgated's own options."""
 
     limits: Limits = Limits()
     process: Process = Process()
     lifetimes: Lifetimes = Lifetimes()
+    bounds: Bounds = Bounds()
 
 
 def read_options(settings: ResidentSettings) -> ResidentOptions:
     """Raises UsageError."""
     lifetimes = Lifetimes(settings.session_timeout, settings.idle_timeout, settings.leftovers)
-    return ResidentOptions(read_limits(settings), read_process(settings), lifetimes)
+    bounds = Bounds(settings.session_memory, settings.session_tasks)
+    return ResidentOptions(read_limits(settings), read_process(settings), lifetimes, bounds)
 
 
 def read_limits(settings: ResidentSettings) -> Limits:
@@ -245,4 +289,5 @@ def read_process(settings: ResidentSettings) -> Process:
         idle_exit=settings.idle_exit,
         drain=settings.drain,
         log_choice=make_log_choice(settings),
+        log_usage=settings.log_usage,
     )

@@ -3,18 +3,38 @@
 import os
 from contextlib import suppress
 
+OWN_SUBGROUP = "gate"  # the control group of the gate itself, if each session has one (session_groups.py)
+UNIFIED, HYBRID = "/sys/fs/cgroup", "/sys/fs/cgroup/unified"  # where the hierarchy is, the second if it has only a part
 SECOND_TICKS = os.sysconf("SC_CLK_TCK")
 STATE, START = 0, 19  # fields of /proc/PID/stat behind the name (proc_pid_stat(5)), START in clock ticks since the boot
 
 
-def group_members() -> list[int]:
-    """The processes of this control group, with those that ProtectProc= hides."""
+def group_of(pid: int | str = "self") -> str:
+    """The folder of the control group of a process; "" if we may not see it, or without a unified hierarchy."""
     try:
-        with open("/proc/self/cgroup") as file:
+        with open(f"/proc/{pid}/cgroup") as file:
             path = next(line.strip().removeprefix("0::") for line in file if line.startswith("0::"))
-        with open(f"/sys/fs/cgroup{path}/cgroup.procs") as file:
-            return [int(line) for line in file]
-    except (OSError, StopIteration):  # without systemd there is no control group of ours
+    except (OSError, StopIteration):
+        return ""
+    return f"{HYBRID if os.path.isdir(HYBRID) else UNIFIED}{path.rstrip('/')}"
+
+
+def members_of(group: str, *, below: bool = True) -> list[int]:
+    """The processes of a control group, and of those below it. Raises OSError."""
+    with open(f"{group}/cgroup.procs") as file:
+        found = [int(line) for line in file]
+    for entry in os.scandir(group) if below else ():
+        if entry.is_dir(follow_symlinks=False):
+            with suppress(OSError):  # it has just been removed
+                found += members_of(entry.path)
+    return found
+
+
+def group_members() -> list[int]:
+    """The processes of this service, with those that ProtectProc= hides."""
+    try:
+        return members_of(group_of().removesuffix(f"/{OWN_SUBGROUP}"))
+    except OSError:  # without systemd there is no control group of ours
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 

@@ -13,8 +13,10 @@ from .deciding.decision import Decision, RecordText
 from .deciding.reloading_gate import RulesInForce
 from .options import Limits
 from .peer_text import encode
+from .session_groups import SessionGroups
 from .session_table import ASKING, SessionTable
 from .source_rates import source_rates_of
+from .usage import Usage
 
 if TYPE_CHECKING:
     from ..connection.admission import Admission
@@ -30,11 +32,16 @@ class Session:
     over     whether the session has ended: then it counts nowhere any more
     row      where the table of sessions has it; 0 if it is not there
     seconds  the duration, after the end
+    group    the folder of its control group; empty without one
     text     text from the record of its start, for the record of its end
+    usage    what it has used, after the end; None if that is not wanted
     why      the option that ended it; empty if its server ended by itself
     """
 
-    __slots__ = ("number", "origin", "over", "peer", "pid", "refused", "row", "seconds", "since", "text", "why")
+    __slots__ = (
+        "group", "number", "origin", "over", "peer", "pid", "refused", "row", "seconds", "since", "text", "usage",
+        "why",
+    )  # fmt: skip
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -46,7 +53,8 @@ class Session:
         self.since = monotonic()
         self.seconds = 0.0
         self.text: RecordText | None = None
-        self.why = ""
+        self.usage: Usage | None = None
+        self.group = self.why = ""
 
 
 class Sessions:
@@ -59,10 +67,12 @@ class Sessions:
     refused  the number of clients that were refused so far
 
     left_behind  the number of processes that servers have left, if the gate looks for them
+    groups       the control groups of the sessions; None if they have none
     """
 
-    def __init__(self, limits: Limits, table: SessionTable) -> None:
+    def __init__(self, limits: Limits, table: SessionTable, groups: SessionGroups | None = None) -> None:
         self.table = table
+        self.groups = groups
         self.most = limits.connections
         self._limits = limits
         self._counts = ClientCounts(limits)
@@ -121,7 +131,12 @@ class Sessions:
             session.row = self.table.prepare(session.since, session.peer.remote_port, text, flags)
 
     def starting(self, session: Session) -> None:
-        """The server of this session will be started now, or a child that decides."""
+        """The server of this session will be started now, or a child that decides.
+
+        Raises SystemFailure if there can be no control group for it.
+        """
+        if self.groups and not session.group:
+            session.group = self.groups.make()
         if session.row:
             self.table.begin(session.row)
 
@@ -144,8 +159,16 @@ class Sessions:
 
     def adopt(self, session: Session) -> None:
         """Count a session that another gate began, also above a limit."""
+        if self.groups:
+            session.group = self.groups.adopt(session.pid)
         self._adopted.add(session)
         self._add_one()
+
+    def find_groups(self) -> None:
+        """A guardian has ended: the control groups of its sessions are ours."""
+        if self.groups:
+            with suppress(OSError):
+                self.groups.find({session.group for session in self.running()})
 
     def leave_adopted(self, session: Session) -> None:
         """The process of an adopted session has ended. The table still has the session."""
@@ -186,6 +209,9 @@ class Sessions:
         self.full = self.count >= self.most
         if session.origin:
             self._counts.leave(session.origin)
+        if self.groups and session.group:
+            session.usage, excess = self.groups.conclude(session.group)
+            session.why = session.why or excess
 
     def forget(self) -> None:
         """Called in the guardian: the clients that are connected now may have left before it serves one."""
@@ -194,6 +220,8 @@ class Sessions:
         self._adopted.clear()
         self.count, self.full = 0, False
         self.table.use_block()
+        if self.groups:
+            self.groups.forget()
 
     def _count(self, session: Session) -> Verdict | None:
         origin = self._counts.origin(session.peer)

@@ -38,7 +38,9 @@ class Ending:
     result   systemd's word: success, exit-code, signal, timeout, oom-kill, ...; or unknown
     status   the server's exit status, if it is known; for a success systemd does not say it
     signal   the signal that killed the server, such as SIGKILL
-    failure  why the server never ran, although the client was let in; or why the gate ended the session
+    failure  why the server never ran, although the client was let in; or why the session was ended
+    cpu      seconds of CPU time that it used; None if that was not recorded
+    memory   bytes that it had at most; None if that was not recorded
     """
 
     at: int
@@ -47,6 +49,8 @@ class Ending:
     status: int | None = None
     signal: str | None = None
     failure: str = ""
+    cpu: float | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,11 @@ def resident_ending(start: int, record: Record) -> Ending:
     status = number(record, "SOCKGATE_STATUS")
     result = "signal" if killer else UNKNOWN if status is None else "exit-code" if status else SUCCESS
     why = text(record, "SOCKGATE_REASON") if text(record, "MESSAGE_ID") == ENDED else ""
-    return Ending(start + round(seconds * MICROSECONDS), seconds, result, status, killer or None, why)
+    cpu = number(record, "SOCKGATE_CPU_USEC")
+    return Ending(
+        start + round(seconds * MICROSECONDS), seconds, result, status, killer or None, why,
+        None if cpu is None else cpu / MICROSECONDS, number(record, "SOCKGATE_MEMORY_PEAK"),
+    )  # fmt: skip
 
 
 def duration_in(record: Record) -> float | None:

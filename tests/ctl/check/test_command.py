@@ -77,6 +77,13 @@ CASES: Cases = {
             " (with Accept=no in mail.socket, and there in SOCKGATE_RESIDENT: see sockgated(8))"
         ],
     ),
+    "options of the resident gate that systemd has as well": (
+        {"/etc/default/mail": "OPTIONS=--session-memory 64M\n"},
+        [
+            "/etc/default/mail:1: error: --session-memory needs the resident gate, sockgated (with Accept=no in"
+            " mail.socket, and there in SOCKGATE_RESIDENT: see sockgated(8); or MemoryMax= in mail@.service)"
+        ],
+    ),
     "a variable that no command uses": (
         {
             TEMPLATE: TEMPLATE_UNIT.replace("$OPTIONS", "$SOCKGATE_OPTIONS $OPTIONS $SOCKGATE_MORE"),

@@ -13,6 +13,7 @@ from tests.ctl.check.good_units import (
     RESIDENT_UNIT,
     SOCKET,
     SOCKET_UNIT,
+    SOCKET_UNIT_255,
     TEMPLATE,
     TEMPLATE_UNIT,
     Cases,
@@ -114,6 +115,22 @@ CASES: Cases = {
             f" (--max-connections) (put LimitNOFILE=1128 under [Service] with {EDIT_RESIDENT})"
         ],
     ),
+    "limits for each session without their control groups": (
+        NOT_ACCEPTING
+        | {
+            RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --session-tasks 9 --session-memory 64M")
+            + "ProtectControlGroups=yes\nDelegate=memory\n"
+        },
+        [
+            "error: --session-memory and --session-tasks need control of the service's control group"
+            f" (put Delegate=memory pids and ProtectControlGroups=no under [Service] with {EDIT_RESIDENT})"
+        ],
+    ),
+    "a limit for each session, and control of everything": (
+        NOT_ACCEPTING
+        | {RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --session-memory 64M") + "Delegate=yes\n"},
+        [],
+    ),
     "a short queue": (
         {SOCKET: SOCKET_UNIT + "Backlog=20\n"},
         [
@@ -127,6 +144,19 @@ CASES: Cases = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> None:
     prove(tmp_path, CASES[case])
+
+
+def test_from_systemd_254_on_the_gate_needs_a_control_group_that_systemd_puts_it_into(tmp_path: Path) -> None:
+    unit = edit(RESIDENT_UNIT, "sockgated", "sockgated --session-tasks 9") + "Delegate=pids\n"
+    write_tree(tmp_path, GOOD | NOT_ACCEPTING | {SOCKET: SOCKET_UNIT_255, RESIDENT: unit})
+    wrong = (
+        "error: --session-tasks needs control of the service's control group (put DelegateSubgroup=gate under [Service]"
+        f" with {EDIT_RESIDENT})"
+    )
+    assert wrong in check(tmp_path, "--systemd", "257")[1]
+    assert wrong not in check(tmp_path, "--systemd", "252")[1]
+    (tmp_path / RESIDENT[1:]).write_text(unit + "DelegateSubgroup=gate\n")
+    assert wrong not in check(tmp_path, "--systemd", "257")[1]
 
 
 @pytest.mark.parametrize(

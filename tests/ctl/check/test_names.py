@@ -98,5 +98,5 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 def test_each_setting_that_sockgate_writes_is_known_to_the_oldest_systemd_or_written_for_a_newer_one() -> None:
     later = {key for key in KINDS if not any(is_known(section, key, 252) for section in SECTIONS)}
-    assert later == {"PollLimitBurst", "PollLimitIntervalSec"}
+    assert later == {"DelegateSubgroup", "PollLimitBurst", "PollLimitIntervalSec"}
     assert SINCE.keys() >= later

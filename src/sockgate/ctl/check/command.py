@@ -20,6 +20,8 @@ from .fault import Fault
 from .service import identity_of, is_resident
 
 LIST_HINT = 'a list with blanks stands in quotes: --allow "192.0.2.1 192.0.2.2"'
+# What does the same for a gate of one connection.
+EQUALS = {"--session-timeout": "RuntimeMaxSec=", "--session-memory": "MemoryMax=", "--session-tasks": "TasksMax="}
 RESIDENT_OPTIONS = {option.name for option in LIMIT_OPTIONS}  # those that sockgate does not have
 # The default of systemd, which most distributions keep.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -43,8 +45,8 @@ def options_wrong(gated: GatedService, _: Host) -> Iterator[Fault]:
     if option in RESIDENT_OPTIONS and not is_resident(gated):
         socket = gated.socket.name if gated.socket else "the socket"
         hint = f"with Accept=no in {socket}, and there in SOCKGATE_RESIDENT: see sockgated(8)"
-        if option == "--session-timeout":
-            hint = f"{hint}; or RuntimeMaxSec= in {gated.service.name}"
+        if option in EQUALS:
+            hint = f"{hint}; or {EQUALS[option]} in {gated.service.name}"
         yield Fault(gated.service, place, f"{option} needs the resident gate, sockgated", hint)
     else:
         yield Fault(gated.service, place, error.message, error.hint)

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 from ...core.numbers import natural
 from ...dispatch.options import parse, read_limits, read_options, read_process
+from ...dispatch.processes import OWN_SUBGROUP
+from ...dispatch.session_groups import CONTROLLERS, SUBGROUP_SINCE
 from ...host.host import Host
 from ...units.timespan import parse_timespan
+from ...units.unit import FALSE, TRUE, Unit
 from ..gated_service import GatedService
 from .cost import Cost, cost_of
-from .fault import ZERO, Fault, by_setting
+from .fault import ZERO, Fault, Setting, by_setting
 from .service import ROOT, is_resident
 
 MEGABYTE = 1 << 20
@@ -116,6 +119,31 @@ def descriptors_short(gated: GatedService, _: Host) -> Iterator[Fault]:
             " clients at a time (--max-connections)",
             ("LimitNOFILE", f"{options.limits.connections + 2 * OWN_DESCRIPTORS}"),
         )  # fmt: skip
+
+
+def groups_withheld(gated: GatedService, host: Host) -> Iterator[Fault]:
+    """A gate that gives each session a control group, and has no control of them. It refuses every client."""
+    service = gated.service
+    if not is_resident(gated) or gated.error:
+        return
+    settings = parse([word.text for word in gated.words])
+    needed = {option: controller for option, controller in CONTROLLERS.items() if option in settings}
+    mends = list(mends_for_groups(service, list(needed.values()), host)) if needed else []
+    if mends:
+        needs = "needs" if len(needed) == 1 else "need"
+        yield by_setting(
+            service, None, f"{' and '.join(needed)} {needs} control of the service's control group", *mends
+        )
+
+
+def mends_for_groups(service: Unit, controllers: list[str], host: Host) -> Iterator[Setting]:
+    given = {word for line in service.list("Service", "Delegate") for word in line.value.split()}
+    if given.isdisjoint(TRUE) and not given.issuperset(controllers):
+        yield "Delegate", " ".join(controllers)
+    if host.systemd_version >= SUBGROUP_SINCE and service.value("Service", "DelegateSubgroup") != OWN_SUBGROUP:
+        yield "DelegateSubgroup", OWN_SUBGROUP
+    if service.value("Service", "ProtectControlGroups", FALSE[0]) not in FALSE:
+        yield "ProtectControlGroups", "no"
 
 
 def records_dropped(gated: GatedService, _: Host) -> Iterator[Fault]:

@@ -56,6 +56,7 @@ INSPECTIONS = (
     Inspection(ERROR, unit_files.prefix_refused),
     Inspection(ERROR, unit_files.started_twice),
     Inspection(ERROR, limits.memory_short),
+    Inspection(ERROR, limits.groups_withheld),
     Inspection(ERROR, state.socket_failed),
     Inspection(ERROR, state.service_not_loaded),
     Inspection(ERROR, socket.address_ignored),

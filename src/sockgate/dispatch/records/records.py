@@ -211,6 +211,9 @@ class JournalRecords(Records):
         if session.why:
             how += f" ({session.why})"
             status_field += f"SOCKGATE_REASON={session.why}\n"
+        if session.usage:
+            how += session.usage.text
+            status_field += session.usage.fields
         end = f"{status_field}SOCKGATE_DURATION={seconds}\n"
         if begun:
             self._add_start(session, begun, f"; ended {how}", end)
@@ -243,7 +246,8 @@ class JournalRecords(Records):
 
 def end_message(session: Session, peer: Peer, status: int | None) -> str:
     why = f" ({session.why})" if session.why else ""
-    return f"ended {peer.route} after {session.seconds:.3f} s: {described(status)[0]}{why}"
+    usage = session.usage.text if session.usage else ""
+    return f"ended {peer.route} after {session.seconds:.3f} s: {described(status)[0]}{why}{usage}"
 
 
 @lru_cache(maxsize=256)

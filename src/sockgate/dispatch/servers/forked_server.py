@@ -15,6 +15,7 @@ from ..deciding.known_names import asks_for_name_alone
 from ..descriptors import take_over
 from ..overload import OVERLOADED, Overloaded, shortage_of
 from ..records.records import Records
+from ..session_groups import enter
 from ..sessions import AdmittedClient, Session
 from ..signals import UNTOUCHABLE, block_all, let_go_of_pipe, unblock_all
 from .child_channel import ParentChannel
@@ -33,6 +34,8 @@ def fork_server(client: AdmittedClient, records: Records, parent: ParentChannel 
     code = INTERNAL_ERROR
     try:
         records.forget()
+        if client.session.group:
+            enter(client.session.group)
         take_over(client.connection)
         send(0, client.unsent)
         if parent:
@@ -47,8 +50,8 @@ def fork_server(client: AdmittedClient, records: Records, parent: ParentChannel 
 
 def log_failure(records: Records, peer: Peer, error: Exception) -> None:
     shortage = shortage_of(error)
-    if shortage:
-        records.failed(peer, SystemFailure(f"unable to start a server: {shortage}"))
+    if shortage or isinstance(error, GateError):
+        records.failed(peer, SystemFailure(f"unable to start a server: {shortage or error}"))
     else:
         records.event(ERROR, FAULT, f"internal error: {describe(error)}")
     records.flush()

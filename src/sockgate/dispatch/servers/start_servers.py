@@ -49,7 +49,9 @@ class ServerStarter:
         shortage = ""
         for client in clients:
             self._sessions.prepare(client.session, client.decision)
-        for client, plan in zip(clients, list(map(make_plan, clients)), strict=True):
+        # vfork(2) cannot put a server into a control group before it runs.
+        plans = list(map(make_plan, clients)) if self._sessions.groups is None else [None] * len(clients)
+        for client, plan in zip(clients, plans, strict=True):
             if client.header:
                 self._guardian.abandon(client.connection)
                 client = client.without_header()
