@@ -2,13 +2,12 @@
 
 import ipaddress
 
-from ...core.numbers import natural
 from ...units.model import Directive
 from ..chain.peeling import BadLink
 from ..input_files import Unreadable, read_text
 from ..networks import Network, network_of
 from ..outcomes import Answer, approximated, blocked, by_engine, translated
-from .options import Handlers, Listener, Options, refuses, says, silent
+from .options import Handlers, Listener, Options, number_of_clients, refuses, says, silent
 
 WITH_VALUE = {
     "c": "sh-exec", "e": "exec", "g": "loose-source", "G": "loose-pointer", "i": "idle-timeout", "m": "max-conns",
@@ -154,10 +153,8 @@ def clients(name: str) -> Handlers:
     return {name: handler, f"{name}file": of_file}
 
 
-def most_clients(listener: Listener, value: str) -> Answer:
-    number = natural(value)
-    if not number:
-        return blocked(f"{value!r} is no number of clients")
+@number_of_clients
+def most_clients(listener: Listener, number: int) -> Answer:
     listener.concurrency = number
     return closing_limit(listener, "above it a client is closed at once, as before")
 

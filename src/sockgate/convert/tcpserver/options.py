@@ -146,6 +146,16 @@ def limit_of(listener: Listener, text: str = "") -> Answer:
     )
 
 
+def number_of_clients(handler: Callable[[Listener, int], Answer]) -> Callable[[Listener, str], Answer]:
+    """For a handler of a limit of clients, which is not 0."""
+
+    def checked(listener: Listener, value: str) -> Answer:
+        number = natural(value)
+        return handler(listener, number) if number else blocked(f"{value!r} is no number of clients")
+
+    return checked
+
+
 def per_source(listener: Listener, value: str) -> Answer:
     """tcpsvd -C N[:MESSAGE]"""
     text, colon, _ = value.partition(":")

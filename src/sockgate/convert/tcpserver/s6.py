@@ -1,6 +1,5 @@
 """The options of s6-tcpserver (s6-networking 2.3 to 2.8); s6-tcpserver-access stands behind it (chain/s6_access)."""
 
-from ...core.numbers import natural
 from ...units.model import Directive
 from ..outcomes import Answer, blocked, translated
 from .options import (
@@ -10,6 +9,7 @@ from .options import (
     concurrency,
     group,
     limit_of,
+    number_of_clients,
     quiet,
     says,
     set_flag,
@@ -34,10 +34,8 @@ def own_account(listener: Listener, _: str) -> Answer | None:
     return translated(Directive("User", chain.user))
 
 
-def per_source(listener: Listener, value: str) -> Answer:
-    number = natural(value)
-    if not number:
-        return blocked(f"{value!r} is no number of clients")
+@number_of_clients
+def per_source(listener: Listener, number: int) -> Answer:
     listener.per_source = number
     return source_limit(listener)
 

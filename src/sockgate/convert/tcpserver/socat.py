@@ -2,7 +2,6 @@
 
 import re
 
-from ...core.numbers import natural
 from ...units.model import Directive
 from ..chain.identity import known_account
 from ..chain.peeling import BadLink
@@ -17,6 +16,7 @@ from .options import (
     differs,
     limit_of,
     no_delay,
+    number_of_clients,
     refuses,
     says,
     set_flag,
@@ -128,10 +128,8 @@ def wrapper_folder(listener: Listener, value: str) -> Answer:
     return translated(text="with tcpwrap")
 
 
-def children(listener: Listener, value: str) -> Answer:
-    number = natural(value)
-    if not number:
-        return blocked(f"{value!r} is no number of clients")
+@number_of_clients
+def children(listener: Listener, number: int) -> Answer:
     listener.concurrency = number
     return limit_of(listener)
 
