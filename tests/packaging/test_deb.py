@@ -16,7 +16,8 @@ from tests.packaging.build import DOC, SETTINGS
 INETD = {
     f"usr/lib/systemd/{name}"
     for name in (
-        "system/sockgate-inetd.service", "system/sockgate-inetd.path", "system-generators/sockgate-inetd-generator",
+        "system/sockgate-inetd.service", "system/sockgate-inetd.path", "system/sockgate-inetd@.path",
+        "system-generators/sockgate-inetd-generator",
     )
 }  # fmt: skip
 INETD_ONLY = {

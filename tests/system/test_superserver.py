@@ -30,6 +30,19 @@ except ConnectionRefusedError:
 except OSError as error:
     print(type(error).__name__)
 """
+XINETD_CONF = """service own
+{
+    type = UNLISTED
+    port = 7780
+    socket_type = stream
+    protocol = tcp
+    wait = no
+    user = nobody
+    server = /bin/echo
+    server_args = of xinetd.conf
+}
+includedir /etc/xinetd.d
+"""
 FINGER, IDENT, TELNET, PASSWORD, HTTP, TANG = 79, 113, 23, 106, 80, 8888
 # What a client says to each, and a part of the answer.
 TALKS = {
@@ -161,6 +174,37 @@ def test_a_file_from_the_future_does_not_start_the_service_again_and_again(machi
     assert machine.systemctl("show", "--property=InvocationID", "sockgate-inetd.service").stdout == start
     machine.shell("sed -i /^7778/d /etc/inetd.conf")
     machine.wait_for(lambda: is_refused(machine, 7778), "the path unit", 120)
+
+
+def test_a_file_that_did_not_exist_before_is_seen(machine: Machine) -> None:
+    for missing in ("inetd.d", "xinetd.conf"):
+        assert not machine.path(f"/etc/{missing}").exists()
+    machine.write("/etc/inetd.d/own", "7779 stream tcp nowait nobody /bin/echo echo in a folder\n")
+    machine.wait_for(lambda: "in a folder" in answer(machine, 7779), "the path unit", 120)
+    machine.write("/etc/xinetd.conf", XINETD_CONF)
+    machine.wait_for(lambda: "of xinetd.conf" in answer(machine, 7780), "the path unit", 120)
+    assert is_served(machine, TANG)
+
+
+def test_the_first_rule_in_hosts_deny_holds_for_what_xinetd_would_ask_it(machine: Machine) -> None:
+    machine.write("/etc/hosts.deny", "echo: ALL\n")
+    machine.wait_for(lambda: answer(machine, 7780) in ("b''", "ConnectionResetError"), "the path unit", 120)
+    assert "in a folder" in answer(machine, 7779), "openbsd-inetd asks it for no service"
+    machine.shell("rm -r /etc/hosts.deny /etc/xinetd.conf /etc/inetd.d")
+    machine.wait_for(lambda: is_refused(machine, 7779) and is_refused(machine, 7780), "the path unit", 120)
+
+
+def test_apt_that_waits_for_an_answer_holds_nothing_up(machine: Machine) -> None:
+    with machine.popen("apt-get", "install", "dbskkd-cdb") as apt:
+        assert apt.stdout is not None
+        told = ""
+        while "[Y/n]" not in told:
+            told += apt.stdout.read(1) or pytest.fail(told)
+        machine.run("update-inetd", "--disable", "finger")
+        assert is_refused(machine, FINGER)
+        machine.run("update-inetd", "--enable", "finger")
+        assert is_served(machine, FINGER)
+        apt.communicate("n\n")
 
 
 def test_sync_leaves_alone_what_did_not_change(machine: Machine) -> None:

@@ -25,7 +25,8 @@ from .service import Service
 from .unit_names import UNIT_STEM, make_unique
 
 INETD_FILES = ("etc/inetd.conf", "etc/inetd.d")
-FILES = tuple(f"/{name}" for name in (*INETD_FILES, "etc/xinetd.conf", "etc/xinetd.d"))
+HOST_TABLES = ("etc/hosts.allow", "etc/hosts.deny")  # the first rule in them puts a gate before services
+FILES = tuple(f"/{name}" for name in (*INETD_FILES, "etc/xinetd.conf", "etc/xinetd.d", *HOST_TABLES))
 # Each super-server: its program, the names of its unit, and the name of its init script.
 SUPER_SERVERS = (
     ("usr/sbin/xinetd", ("xinetd",), "xinetd"),
