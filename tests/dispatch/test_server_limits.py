@@ -8,7 +8,7 @@ from resource import RLIM_INFINITY
 import pytest
 
 from sockgate.connection.rlimits import parse_limits
-from sockgate.dispatch.servers.server_limits import is_above, may_change_user, server_limits
+from sockgate.dispatch.servers.server_limits import is_above, server_limits
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import fail_to_start_by_fork, injected
@@ -16,6 +16,7 @@ from tests.dispatch.gated import Gated
 
 LIMITS = ["core=0", "as=900M:1G", "data=800M:", "stack=4M:", "memlock=8K:16K", "fsize=1G", "nofile=9:99"]
 OPTIONS = [word for limit in LIMITS for word in ("--rlimit", limit)]
+SOFT_OPTIONS = [word for limit in LIMITS for word in ("--rlimit", f"{limit.partition(':')[0]}:")]
 SHOW = ["/bin/sh", "-c", "read -r line; cat /proc/self/limits"]
 NAMES = ("core file size", "address space", "data size", "stack size", "locked memory", "file size", "open files")
 # A gate that may not raise its limits again: tests run as root, or as a user who cannot be another one.
@@ -40,7 +41,7 @@ def expected(own: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
 
 
 def limits_of_server(one: Gated, number: int) -> dict[str, tuple[str, ...]]:
-    """Those of the server of this client, once the gate has gone on: the hard limits may come after the start."""
+    """Those of the server of this client, once the gate has gone on."""
     with one.connect() as client:
         one.wait_for("accepted", number)
         client.sendall(b"\n")
@@ -56,8 +57,22 @@ def serves_with_limits(one: Gated) -> None:
         assert limits_of(one) == before
 
 
-def test_the_limits_of_a_server_need_no_fork_and_the_gate_keeps_its_own(gated: Start) -> None:
-    serves_with_limits(gated(*OPTIONS, *SHOW, code=BECOME_A_USER + injected(fail_to_start_by_fork)))
+def test_the_limits_of_a_server_need_no_fork_if_they_are_soft_and_the_gate_keeps_its_own(gated: Start) -> None:
+    one = gated(*SOFT_OPTIONS, *SHOW, code=BECOME_A_USER + injected(fail_to_start_by_fork))
+    one.wait_for("listening")
+    before = limits_of(one)
+    for number in range(3):
+        found = limits_of_server(one, number + 1)
+        assert {name: found[name][0] for name in NAMES} == {name: each[0] for name, each in expected(before).items()}
+        assert [found[name][1] for name in NAMES] == [before[name][1] for name in NAMES]
+        assert limits_of(one) == before
+
+
+def test_hard_limits_are_in_force_from_the_beginning(gated: Start) -> None:
+    """The server reads them at once, and hands them on."""
+    one = gated("--rlimit", "data=800M", "/bin/cat", "/proc/self/limits", code=BECOME_A_USER)
+    for _ in range(20):
+        assert limits_in(one.talk().decode())["data size"] == (str(800 << 20), str(800 << 20))
 
 
 def test_the_limits_are_set_for_root_as_well_with_or_without_the_capability_to_raise_them(gated: Start) -> None:
@@ -73,11 +88,10 @@ def test_the_hard_limit_of_the_stack_is_set_as_well(gated: Start) -> None:
 
 def test_what_may_be_raised_again_is_set_as_a_whole_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sockgate.dispatch.servers.server_limits.may_raise_limits", lambda: True)
-    limits = server_limits(parse_limits(["core=0:1", "data=1G:"]), b"/bin/true")
+    limits = server_limits(parse_limits(["core=0:1", "data=1G:"]))
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     assert limits
     assert limits.taken == ((resource.RLIMIT_CORE, (0, 1)), (resource.RLIMIT_DATA, (1 << 30, hard)))
-    assert limits.later == ()
 
 
 def test_a_limit_above_the_hard_limit_of_the_gate_costs_each_client_its_server(gated: Start) -> None:
@@ -98,14 +112,14 @@ def test_a_limit_that_lets_no_server_run_costs_each_client_its_server_alone(gate
     "words", [["cpu=9"], ["nproc=99:"], ["rttime=9"], ["nofile=2"], ["core=0", "core=0"], ["core=0", "cpu=9"]]
 )
 def test_what_only_a_child_can_set_is_left_to_a_fork(words: list[str]) -> None:
-    assert server_limits(parse_limits(words), b"/bin/true") is None
+    assert server_limits(parse_limits(words)) is None
 
 
 def test_what_changes_nothing_is_set_all_the_same() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    limits = server_limits([(resource.RLIMIT_CORE, soft, hard)], b"/bin/true")
+    limits = server_limits([(resource.RLIMIT_CORE, soft, hard)])
     assert limits
-    assert (limits.own, limits.later) == (limits.taken, ())
+    assert limits.own == limits.taken
 
 
 @pytest.mark.parametrize(
@@ -115,16 +129,3 @@ def test_what_changes_nothing_is_set_all_the_same() -> None:
 )  # fmt: skip
 def test_no_limit_is_above_every_limit(one: int, other: int, above: bool) -> None:
     assert is_above(one, other) is above
-
-
-def test_a_program_that_becomes_another_user_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "program"
-    path = bytes(program)
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert may_change_user(path), "it does not exist yet, and may be anything when it does"
-    program.touch()
-    for mode, changes in ((0o755, False), (0o4755, True), (0o2755, True)):
-        program.chmod(mode)
-        assert may_change_user(path) is changes
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert may_change_user(path)

@@ -151,7 +151,7 @@ def make_plan(client: AdmittedClient) -> Plan:
         environment = decision.environment
         path, limits = server.find(environment.search), None
         if server.limits:
-            limits = server_limits(server.limits, path)
+            limits = server_limits(server.limits)
             if limits is None:
                 return None
         return path, environment.words(session.peer.remote_port, session.number), limits

@@ -53,8 +53,6 @@ def start_server(
             limits.give_back()
     number = failures.take()
     if not number or not has_failed(pid):
-        if limits:
-            limits.finish(pid)
         return pid
     os.waitpid(pid, 0)
     if number in OVERLOADED and not limits:
