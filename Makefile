@@ -50,7 +50,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-pythons test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied bench-moved bench-flood clean
+.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-pythons test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied bench-moved bench-flood bench-sandbox clean
 
 # The first target is what `make` alone makes.
 build:  ## the programs into build/bin, to run them from this tree
@@ -250,6 +250,10 @@ bench-proxied: build venv  ## CPU of a client behind a proxy against one that co
 	.venv/bin/python -m tests.bench.proxied
 bench-flood: setup build venv  ## refused clients per second, and the wait of a good one meanwhile; BENCH= for options
 	.venv/bin/python -m tests.bench.flood $(BENCH)
+# Such as SANDBOX='--release trixie --service smtp --each', which measures every setting by itself.
+SANDBOX =
+bench-sandbox: setup build venv  ## what the sandboxes of the per-connection units cost, in booted machines; SANDBOX= for options
+	.venv/bin/python -m tests.bench.sandbox $(SANDBOX)
 
 clean:  ## remove what the targets above made
 	rm -rf build $(DIST) .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

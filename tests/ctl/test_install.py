@@ -86,7 +86,7 @@ def test_limits_for_each_session_are_written_for_each_engine(
     assert any("--session-memory 64M --session-tasks 16" in value for value in environment)
     keys = ("Delegate", "DelegateSubgroup", "ProtectControlGroups")
     assert [resident.value("Service", key) for key in keys] == ["memory pids", subgroup, ""]
-    assert connection.value("Service", "ProtectControlGroups") == "yes"
+    assert connection.value("Service", "ProtectControlGroups") == ""
     assert "error" not in capsys.readouterr().out
     assert ctl(root, "install", *OWN, "--session-memory", "64") == 2
     assert "--session-memory: '64' is not a number of bytes from 1M to 1T, such as 64M" in capsys.readouterr().err

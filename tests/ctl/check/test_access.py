@@ -94,6 +94,10 @@ CASES: Cases = {
             " to be had, as in many containers (say --allow '10.0.0.0/8' to sockgate as well)"
         ],
     ),
+    "a server that is kept from the network": (
+        {TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--relay 10.") + "IPAddressDeny=any\n"},
+        [],
+    ),
     "a packet filter beside the gate": (
         unit("--allow 10.0.0.0/8") | {SOCKET: SOCKET_UNIT + "IPAddressDeny=any\n"},
         [],

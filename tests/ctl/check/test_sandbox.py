@@ -71,10 +71,13 @@ CASES: Cases = {
         {
             TEMPLATE: edit(TEMPLATE_UNIT, "--allow localhost", "--hostname --dnsbl bl")
             + "RestrictAddressFamilies=AF_UNIX\nRestrictAddressFamilies=AF_INET\nPrivateNetwork=yes\n"
+            + "IPAddressDeny=any\n"
         },
         [
             f"{TEMPLATE}:13: error: RestrictAddressFamilies= keeps the gate from asking the network, which --hostname"
             f" is for (put RestrictAddressFamilies=AF_INET AF_INET6 under [Service] with {EDIT_SERVICE})",
+            f"{TEMPLATE}:15: error: IPAddressDeny=any keeps the gate from asking the network, which --hostname is for"
+            f" (put IPAddressDeny= under [Service] with {EDIT_SERVICE})",
             f"{TEMPLATE}:14: error: PrivateNetwork= keeps the gate from asking the network, which --hostname is for"
             f" (put PrivateNetwork=no under [Service] with {EDIT_SERVICE})",
         ],

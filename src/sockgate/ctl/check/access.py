@@ -20,6 +20,7 @@ from .fault import MOST, ZERO, Fault, by_setting
 STRANGERS = ("192.0.2.7", "198.51.100.7", "203.0.113.7")
 CLIENT_SPEAKS_FIRST = ("couriertls", "stunnel", "stunnel3", "stunnel4", "git", "git-daemon")
 FILTERS = ("IPAddressAllow", "IPAddressDeny")
+NO_NETWORK = ("Service", "IPAddressDeny", "any")  # for the server's own connections; those of clients are the socket's
 
 
 def entries_misleading(gated: GatedService, _: Host) -> Iterator[Fault]:
@@ -123,7 +124,7 @@ def filter_alone(gated: GatedService, _: Host) -> Iterator[Fault]:
     for unit, section in ((gated.socket, "Socket"), (gated.service, "Service")):
         for key in FILTERS:
             assignment = unit.last(section, key) if unit else None
-            if unit and assignment:
+            if unit and assignment and (section, key, assignment.value) != NO_NETWORK:
                 option = f"--{key.removeprefix('IPAddress').lower()} '{assignment.value}'"
                 yield Fault(
                     unit, assignment.place,

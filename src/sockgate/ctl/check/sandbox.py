@@ -98,6 +98,12 @@ def look_ups_shut_in(gated: GatedService, _: Host) -> Iterator[Fault]:
             f"RestrictAddressFamilies= keeps the gate from asking the network, which {option} is for",
             ("RestrictAddressFamilies", "AF_INET AF_INET6"),
         )  # fmt: skip
+    if "any" in service.value("Service", "IPAddressDeny").split():
+        yield by_setting(
+            service, service.place_of("Service", "IPAddressDeny"),
+            f"IPAddressDeny=any keeps the gate from asking the network, which {option} is for",
+            ("IPAddressDeny", ""),
+        )  # fmt: skip
     if service.is_true("Service", "PrivateNetwork"):
         yield by_setting(
             service, service.place_of("Service", "PrivateNetwork"),
