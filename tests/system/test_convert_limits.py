@@ -18,6 +18,7 @@ pytestmark = pytest.mark.oldest_and_newest("what systemd does at a limit has cha
 
 CLIENT = (Path(__file__).parent / "convert/limits.py").read_text()
 ME, OTHER, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+NEIGHBOUR = "127.0.1.1"  # of another network of 24 bits
 COMMON = "type = UNLISTED\nprotocol = tcp\nsocket_type = stream\nwait = no\nuser = root\nserver = /bin/cat\n"
 XINETD = {
     "instances": (7001, "instances = 6"),
@@ -145,7 +146,7 @@ def test_a_limit_of_inetd_means_the_same(release: str, inetd: str, served: int) 
         assert met.connection["met"] == [SERVED] * served + [WAITS if slow else SERVED] * (6 - served)
 
 
-def test_clients_wait_above_maxdaemons_and_are_closed_above_maxperip_and_maxperc(release: str) -> None:
+def test_clients_wait_above_maxdaemons_and_are_closed_above_maxperip(release: str) -> None:
     with Machine(release, "more") as machine:
         machine.shell("cd /etc/courier; printf 'MAXDAEMONS=4\\nMAXPERIP=2\\n' >> pop3d; "
                       "mkdir -p /run/courier; chown courier /run/courier")  # fmt: skip
@@ -158,6 +159,24 @@ def test_clients_wait_above_maxdaemons_and_are_closed_above_maxperip_and_maxperc
         assert met.before["later"] == [SERVED, WAITS]
         assert same(met.before, met.resident), met
         assert met.connection["met"] == [SERVED, SERVED, CLOSED, SERVED, SERVED, CLOSED, CLOSED]
+
+
+def test_clients_of_a_network_are_closed_above_maxperc(release: str) -> None:
+    with Machine(release, "more") as machine:
+        settings = 'MAXDAEMONS=9\\nMAXPERIP=2\\nTCPDOPTS="$TCPDOPTS -maxperc=3"\\n'
+        machine.shell(f"cd /etc/courier; printf '{settings}' >> pop3d; "
+                      "mkdir -p /run/courier; chown courier /run/courier")  # fmt: skip
+        sources = [ME, ME, OTHER, OTHER, THIRD, NEIGHBOUR, NEIGHBOUR, NEIGHBOUR]
+        (met,) = at_limits(
+            machine, "couriertcpd", ("/etc/courier/pop3d",), lambda: {"": enter(machine, 110, *sources)},
+            "/usr/lib/courier/pop3d start", "/usr/lib/courier/pop3d stop", 110,
+        ).values()  # fmt: skip
+        of_another = [SERVED, SERVED, CLOSED]
+        assert met.before["met"] == [SERVED, SERVED, SERVED, CLOSED, CLOSED, *of_another]
+        assert met.before["newcomer"] == SERVED
+        assert same(met.before, met.resident), met
+        # systemd counts by address alone
+        assert met.connection["met"] == [SERVED] * 5 + of_another
 
 
 def test_clients_wait_above_c_of_tcpserver(release: str) -> None:
