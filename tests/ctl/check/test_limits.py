@@ -126,6 +126,25 @@ CASES: Cases = {
             f" (put Delegate=memory pids and ProtectControlGroups=no under [Service] with {EDIT_RESIDENT})"
         ],
     ),
+    "a limit for each session, and control that a later line takes away": (
+        NOT_ACCEPTING
+        | {
+            RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --session-tasks 9")
+            + "Delegate=memory\nDelegate=pids\nDelegate=no\n"
+        },
+        [
+            "error: --session-tasks needs control of the service's control group"
+            f" (put Delegate=pids under [Service] with {EDIT_RESIDENT})"
+        ],
+    ),
+    "a limit for each session, and control that several lines give": (
+        NOT_ACCEPTING
+        | {
+            RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --session-tasks 9")
+            + "Delegate=pids\nDelegate=memory\n"
+        },
+        [],
+    ),
     "a limit for each session, and control of everything": (
         NOT_ACCEPTING
         | {RESIDENT: edit(RESIDENT_UNIT, "sockgated", "sockgated --session-memory 64M") + "Delegate=yes\n"},

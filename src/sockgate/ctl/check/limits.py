@@ -137,13 +137,22 @@ def groups_withheld(gated: GatedService, host: Host) -> Iterator[Fault]:
 
 
 def mends_for_groups(service: Unit, controllers: list[str], host: Host) -> Iterator[Setting]:
-    given = {word for line in service.list("Service", "Delegate") for word in line.value.split()}
-    if given.isdisjoint(TRUE) and not given.issuperset(controllers):
+    if not delegated(service).issuperset(controllers):
         yield "Delegate", " ".join(controllers)
     if host.systemd_version >= SUBGROUP_SINCE and service.value("Service", "DelegateSubgroup") != OWN_SUBGROUP:
         yield "DelegateSubgroup", OWN_SUBGROUP
     if service.value("Service", "ProtectControlGroups", FALSE[0]) not in FALSE:
         yield "ProtectControlGroups", "no"
+
+
+def delegated(service: Unit) -> set[str]:
+    """The controllers that systemd leaves to the gate. A list adds to those before, `no` takes all away."""
+    given: set[str] = set()
+    for line in service.list("Service", "Delegate"):
+        given = set() if line.value in FALSE else given.union(line.value.split())
+        if line.value in TRUE:
+            given.update(CONTROLLERS.values())
+    return given
 
 
 def records_dropped(gated: GatedService, _: Host) -> Iterator[Fault]:
