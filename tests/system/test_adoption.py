@@ -39,6 +39,7 @@ def end(machine: Machine, name: str) -> None:
     before = load.main_pid(machine)
     machine.run("kill", f"-{name}", str(before))
     machine.wait_for(lambda: load.main_pid(machine) not in (0, before), "the next gate", WAIT)
+    machine.wait_for(lambda: active_state(machine) == "active", "it to be ready", WAIT)
 
 
 def kill(machine: Machine) -> None:
@@ -47,6 +48,15 @@ def kill(machine: Machine) -> None:
 
 def crash(machine: Machine) -> None:
     end(machine, "SEGV")
+
+
+def active_state(machine: Machine) -> str:
+    return machine.systemctl("is-active", "smtp.service", check=False).stdout.strip()
+
+
+def shown(machine: Machine) -> int:
+    """How many connections the status shows now."""
+    return int(services.status_text(machine, "smtp").partition(" ")[0])
 
 
 def refused(machine: Machine) -> bool:
@@ -65,9 +75,11 @@ def test_the_sessions_count_and_their_end_is_recorded(
         with load.start(smtp, "-c", str(CLIENTS), "-e") as clients:
             for fault in faults:
                 fault(smtp)
+                assert shown(smtp) >= HELD, "the status knows them from the first moment"
                 smtp.wait_for(lambda: refused(smtp), "the limit to hold", WAIT)
             outcome = load.outcome(clients)
         load.wait_for_status(smtp, f"{HELD} of 1000 connections", WAIT)
+        print(f"{[fault.__name__ for fault in faults]} under {outcome.rate:,.0f} connections a second: {outcome}")
         assert (outcome.lost, outcome.empty) == (0, 0), outcome
         assert load.echoed(sessions) == HELD
     load.wait_for_status(smtp, "0 of 1000 connections", WAIT)
