@@ -13,6 +13,7 @@ from tests.system.machine import Machine
 JOURNAL_LINES = "40"
 
 
+NEEDED = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "linux.uml": "user-mode-linux"}
 HERE = Path(__file__).parent
 # Each takes its reason.
 MARKS = {
@@ -81,7 +82,7 @@ def require_machines() -> None:
 def why_not() -> str:
     if os.geteuid() != 0:
         return "system tests boot a container: run them as root"
-    for program, package in (("systemd-nspawn", "systemd-container"), ("mmdebstrap", "mmdebstrap")):
+    for program, package in NEEDED.items():
         if not shutil.which(program):
             return f"system tests need {program}: apt-get install {package}"
     return ""

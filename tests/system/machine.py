@@ -83,10 +83,9 @@ class Machine:
     def _boot(self) -> None:
         # With an identity this is no first boot, at which systemd enables every unit that presets allow.
         (self.root / "etc/machine-id").write_text(uuid.uuid4().hex + "\n")
-        enter_cgroup = ["/bin/sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(self._cgroup)]
         die_with_tests = ["setpriv", "--pdeathsig=TERM"]  # to nspawn an order to power off
         nspawn_here = [*NSPAWN, f"--directory={self.root}", f"--hostname={self.release}"]
-        command = [*enter_cgroup, *die_with_tests, *nspawn_here]
+        command = [*self._enter_cgroup(), *die_with_tests, *nspawn_here]
         environment = {"PATH": PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
         with open(self._console, "wb") as console:
             nspawn = subprocess.Popen(
@@ -97,6 +96,10 @@ class Machine:
         self.wait_for(lambda: nspawn.poll() is not None or self._is_up(nspawn.pid), "it to boot", BOOT_SECONDS)
         if nspawn.poll() is not None:
             raise roots.SetupError(f"{self.release} does not boot:\n{self._console.read_text()}")
+
+    def _enter_cgroup(self) -> list[str]:
+        """What starts a command in the control group."""
+        return ["/bin/sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(self._cgroup)]
 
     def reboot(self) -> None:
         """Another PID 1 over the same files; /run and /tmp are empty."""
