@@ -8,7 +8,10 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+
+from tests.system.inetd_packages import FIRST, SECOND
 
 # Debian's releases, with the systemd that each is here for.
 SYSTEMD = {"bookworm": 252, "trixie": 257, "forky": 262}
@@ -20,7 +23,7 @@ PYTHON = {"trixie": "3.13", "forky": "3.14"}
 RELEASES = tuple(os.environ.get("SOCKGATE_RELEASES", "bookworm trixie").split())
 
 # Packages of the profiles that a release does not have. Each test that needs one says what it does without.
-GONE = {"forky": {"runit", "courier-authlib-userdb"}}
+GONE = {"forky": {"runit", "courier-authlib-userdb", "poppassd", "pure-ftpd"}}
 
 # Raise it when the way a root is built changes.
 BUILDER = 3
@@ -99,15 +102,20 @@ PROFILES = {
     "clean": ("systemd", "systemd-sysv", "dbus", "netbase"),
 }
 
-# Packages of Debian with a service for an inetd; two of a kind conflict.
-SERVED = (
-    "efingerd", "ident2", "nullidentd", "telnetd-ssl", "inetutils-ftpd", "poppassd", "talkd", "micro-httpd", "bootp",
-    "tang-xinetd", "rusersd", "openbsd-inetd", "xinetd",
-)  # fmt: skip
-
 # Packages in apt's cache, and what they need: apt-get can install them where there is no network. Those of one line
 # together.
-DOWNLOADS = {"clean": ("python3 python3-systemd python3-rich courier-mta",), "superserver": SERVED}
+LEAN = "--no-install-recommends"
+DOWNLOADS = {
+    "clean": ("python3 python3-systemd python3-rich courier-mta",),
+    "superserver": (
+        f"{LEAN} xinetd {' '.join(sorted(one.name for one in FIRST))}",  # tang-xinetd needs it, the others any
+        f"{LEAN} openbsd-inetd {' '.join(sorted(one.name for one in SECOND))}",
+        f"{LEAN} rusersd openbsd-inetd",
+    ),
+}
+
+
+Downloads = tuple[tuple[str, ...], ...]
 
 
 class SetupError(Exception):
@@ -118,7 +126,7 @@ def root(release: str, profile: str = "base") -> Path:
     """The folder of this root, built now if there is none yet. It must not be changed."""
     cache = Path(os.environ.get("SOCKGATE_TEST_CACHE", "/var/cache/sockgate-tests"))
     cache.mkdir(parents=True, exist_ok=True)
-    downloads = DOWNLOADS.get(profile, ())
+    downloads = tuple(there(release, line.split()) for line in DOWNLOADS.get(profile, ()))
     packages = packages_of(release, profile)
     content = repr((BUILDER, release, packages, *cached(downloads)))
     finished = cache / f"{release}-{profile}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
@@ -133,10 +141,15 @@ def root(release: str, profile: str = "base") -> Path:
 
 
 def packages_of(release: str, profile: str) -> tuple[str, ...]:
-    return tuple(package for package in PROFILES[profile] if package not in GONE.get(release, ()))
+    return there(release, PROFILES[profile])
 
 
-def build(release: str, packages: tuple[str, ...], downloads: tuple[str, ...], folder: Path) -> None:
+def there(release: str, packages: Iterable[str]) -> tuple[str, ...]:
+    """Those that this release has."""
+    return tuple(package for package in packages if package not in GONE.get(release, ()))
+
+
+def build(release: str, packages: tuple[str, ...], downloads: Downloads, folder: Path) -> None:
     sources = folder.with_suffix(".list")
     sources.write_text(sources_for(release))
     command = [
@@ -152,12 +165,12 @@ def build(release: str, packages: tuple[str, ...], downloads: tuple[str, ...], f
     disable_everything(folder)
 
 
-def cached(downloads: tuple[str, ...]) -> tuple[str, ...]:
+def cached(downloads: Downloads) -> tuple[str, ...]:
     """Options of mmdebstrap that leave these packages, and the lists that name them, in apt's cache."""
     if not downloads:
         return ()
     apt_get = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only --option=APT::Install-Recommends=yes'
-    hooks = (f"--customize-hook={apt_get} install {packages}" for packages in downloads)
+    hooks = (f"--customize-hook={apt_get} install {' '.join(packages)}" for packages in downloads)
     return ("--skip=cleanup/apt", *hooks)
 
 

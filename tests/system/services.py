@@ -1,8 +1,10 @@
 """What the tests of a scenario set up in a machine: addresses, accounts, servers, drop-ins, options."""
 
 import json
+import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.system.machine import TREE, Machine
@@ -175,6 +177,16 @@ def processes(machine: Machine, service: str) -> list[str]:
 
 def failed_units(machine: Machine) -> str:
     return machine.systemctl("list-units", "--failed", "--plain", "--no-legend").stdout
+
+
+@contextmanager
+def reloads(machine: Machine) -> Iterator[list[str]]:
+    """The reloads of systemd meanwhile."""
+    found: list[str] = []
+    cursor = machine.journal("--lines=1")[-1]["__CURSOR"]
+    yield found
+    records = machine.journal(f"--after-cursor={cursor}", "_PID=1")
+    found += [one["MESSAGE"] for one in records if re.fullmatch(r"Reloading\.(\.\.)?", one["MESSAGE"])]
 
 
 def wait_until_idle(machine: Machine, service: str, seconds: float = 10) -> None:

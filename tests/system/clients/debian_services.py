@@ -1,0 +1,65 @@
+"""What services say: from argv a list of questions as JSON, [kind, address, port, said, expected] each; all at once.
+
+Kinds are "tcp", "bootp" and "talk". The servers of the last two answer to the address that the message names. Prints
+one answer for each: what came until the expected text, "refused", or the name of another error.
+"""
+
+import json
+import socket
+import struct
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+SECONDS = 20
+HARDWARE = bytes.fromhex("020000000001")  # as in bootptab
+BOOTPC = 68
+
+
+def tcp(address: str, port: int, said: bytes, expected: bytes) -> bytes:
+    with socket.create_connection((address, port), SECONDS) as client:
+        client.sendall(said)
+        data = b""
+        while expected not in data and (more := client.recv(2000)):
+            data += more
+        return data
+
+
+def datagram(own_port: int = 0) -> socket.socket:
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.settimeout(SECONDS)
+    client.bind(("127.0.0.1", own_port))
+    return client
+
+
+def talk(address: str, port: int, said: bytes, expected: bytes) -> bytes:
+    """LOOK_UP of protocols/talkd.h: whether root has been invited."""
+    with datagram() as client:
+        own = struct.pack("!HH4s8x", socket.AF_INET, client.getsockname()[1], socket.inet_aton("127.0.0.1"))
+        client.connect((address, port))
+        client.send(struct.pack("!BBBBI16s16si12s12s16s", 1, 1, 0, 0, 1, own, own, 1, b"root", b"root", b""))
+        return client.recv(2000)
+
+
+def bootp(address: str, port: int, said: bytes, expected: bytes) -> bytes:
+    """A BOOTREQUEST (RFC 951) of a client that knows its address."""
+    own = socket.inet_aton("127.0.0.1")
+    with datagram(BOOTPC) as client:
+        client.connect((address, port))
+        client.send(struct.pack("!BBBBIHH4s4x4x4x16s64x128x64x", 1, 1, 6, 0, 1, 0, 0, own, HARDWARE))
+        return client.recv(2000)
+
+
+def ask(question: "tuple[str, str, int, str, str]") -> str:
+    kind, address, port, said, expected = question
+    ways = {"tcp": tcp, "talk": talk, "bootp": bootp}
+    try:
+        return ways[kind](address, port, said.encode("latin-1"), expected.encode("latin-1")).decode("latin-1")
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError as error:
+        return type(error).__name__
+
+
+questions = json.loads(sys.argv[1])
+with ThreadPoolExecutor(len(questions)) as pool:
+    print(json.dumps(list(pool.map(ask, questions))))

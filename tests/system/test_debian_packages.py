@@ -1,0 +1,200 @@
+"""Debian's packages with a service for an inetd, each installed by apt, asked, switched, rebooted, removed and purged.
+
+No test calls sockgatectl. The tests of one machine are in this order.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.packaging import build
+from tests.system import inetd_packages, packages, roots, services
+from tests.system.inetd_packages import FIRST, SECOND, Package
+from tests.system.machine import Machine
+
+PROFILE = "superserver"
+SESSION = """
+import socket, sys
+client = socket.create_connection(("127.0.0.1", 79))
+print("connected", flush=True)
+input()
+client.send(b"root\\r\\n")
+print(client.recv(2000))
+"""
+OWN = "micro-httpd.socket"  # of that package, which leaves it behind
+# Debian 12 brings no line for those of inetutils: an administrator wrote the one that Debian 13 brings.
+LINES = {
+    "inetutils-ftpd": "#<off># ftp stream tcp nowait root /usr/sbin/tcpd /usr/sbin/ftpd",
+    "inetutils-telnetd": "#<off># telnet stream tcp nowait root /usr/sbin/tcpd /usr/sbin/telnetd",
+    "inetutils-talkd": "#<off># ntalk dgram udp4 wait root /usr/sbin/tcpd /usr/sbin/talkd",
+}
+
+
+@pytest.fixture(scope="module")
+def machine(release: str) -> Iterator[Machine]:
+    with Machine(release, PROFILE, bare=True) as machine:
+        name = machine.run("uname", "--nodename").stdout.strip()  # telnetd-ssl asks for the domain of the machine
+        machine.write("/etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}.example {name}\n")
+        machine.run("debconf-set-selections", input=inetd_packages.ANSWERS)
+        with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+            built = (build.deb(Path(folder)), build.deb_inetd(Path(folder)))
+            packages.apt_get(
+                machine, "install", "--no-install-recommends", *(packages.bring(machine, package) for package in built)
+            )
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def first_file(machine: Machine) -> str:
+    return machine.read("/etc/inetd.conf")
+
+
+def there(machine: Machine, wanted: Sequence[Package]) -> list[Package]:
+    """Those that this release has."""
+    names = roots.there(machine.release, (one.name for one in wanted))
+    return [one for one in wanted if one.name in names]
+
+
+def install(machine: Machine, wanted: Sequence[Package]) -> None:
+    packages.apt_get(machine, "install", "--no-install-recommends", *(one.name for one in wanted))
+    for one in wanted:
+        if one.name in LINES and machine.release == "bookworm":
+            machine.run("update-inetd", "--add", LINES[one.name])
+
+
+def answers(machine: Machine, wanted: Sequence[Package]) -> dict[str, list[str]]:
+    """What each package answers, in its families."""
+    questions = [question for one in wanted for question in one.questions]
+    told = iter(json.loads(services.client(machine, "debian_services", json.dumps(questions))))
+    return {one.name: [next(told) for _ in one.families] for one in wanted}
+
+
+def unserved(machine: Machine, wanted: Sequence[Package]) -> dict[str, list[str]]:
+    """The packages that do not answer as they should, with what they answer."""
+    found = answers(machine, wanted)
+    return {one.name: found[one.name] for one in wanted if not all(one.expected in said for said in found[one.name])}
+
+
+def is_served(machine: Machine, one: Package) -> bool:
+    return unserved(machine, [one]) == {}
+
+
+def accepting(machine: Machine, wanted: Sequence[Package]) -> dict[str, list[str]]:
+    """The packages that do not refuse, with what they answer."""
+    return {name: told for name, told in answers(machine, wanted).items() if set(told) != {"refused"}}
+
+
+def switch_on(machine: Machine, wanted: Sequence[Package]) -> None:
+    """What an administrator does for the packages that bring their service switched off."""
+    for one in wanted:
+        if one.on:
+            machine.shell(one.on)
+        if one.on and not one.service:
+            machine.wait_for(partial(is_served, machine, one), "the path unit", 120)
+
+
+def switch(machine: Machine, one: Package, on: bool) -> None:
+    """update-inetd is done when it returns. An edit of a file in xinetd.d is seen by the path unit."""
+    if one.service:
+        machine.run("update-inetd", "--enable" if on else "--disable", one.service)
+        return
+    words = ("yes", "no") if on else ("no", "yes")
+    machine.shell(f"sed -i 's/disable\\( *\\)= {words[0]}/disable\\1= {words[1]}/' /etc/xinetd.d/*")
+    machine.wait_for(lambda: bool(accepting(machine, [one])) is on, "the path unit", 120)
+
+
+def units(machine: Machine) -> list[str]:
+    """What the generator made, and sockets whose unit is gone."""
+    listed = machine.systemctl("list-units", "--all", "--type=socket", "--plain", "--no-legend").stdout.splitlines()
+    gone = [line.split()[0] for line in listed if " not-found " in line and not line.startswith(OWN)]
+    generated = machine.shell("ls /run/systemd/generator").stdout.split()
+    return [name for name in generated if name.endswith((".socket", ".service"))] + gone
+
+
+def switch_each(machine: Machine, wanted: Sequence[Package]) -> None:
+    """Each is off at once, and on again; the others are served all the time."""
+    for one in wanted:
+        switch(machine, one, on=False)
+        assert accepting(machine, [one]) == {}
+        switch(machine, one, on=True)
+    assert unserved(machine, wanted) == {}
+    assert services.failed_units(machine) == ""
+
+
+def reboot(machine: Machine, wanted: Sequence[Package]) -> None:
+    before = units(machine)
+    for _ in range(2):
+        machine.reboot()
+        assert units(machine) == before
+        assert unserved(machine, wanted) == {}
+        assert services.failed_units(machine) == ""
+
+
+def test_ten_packages_in_one_run_mean_three_reloads_at_most_and_no_session_ends(
+    machine: Machine, first_file: str
+) -> None:
+    before, *ten = there(machine, FIRST)[:11]
+    assert len(ten) == 10
+    install(machine, [before])
+    with machine.popen("python3", "-c", SESSION) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "connected\n"
+        with services.reloads(machine) as found:
+            install(machine, ten)
+        assert "root" in client.communicate("\n")[0]
+    assert len(found) <= 3, found
+    switch_on(machine, ten)
+    assert unserved(machine, [before, *ten]) == {}
+    assert services.failed_units(machine) == ""
+
+
+def test_more_packages_are_served_once_they_are_installed_and_switched_on(machine: Machine) -> None:
+    more = there(machine, FIRST)[11:]
+    install(machine, more)
+    switch_on(machine, more)
+    assert unserved(machine, more) == {}
+    assert services.failed_units(machine) == ""
+
+
+def test_each_is_switched_off_and_on_at_once(machine: Machine) -> None:
+    switch_each(machine, there(machine, FIRST))
+
+
+def test_two_reboots_change_nothing(machine: Machine) -> None:
+    reboot(machine, there(machine, FIRST))
+
+
+def test_a_package_that_takes_the_place_of_another_is_served(machine: Machine) -> None:
+    second = there(machine, SECOND)
+    packages.apt_get(
+        machine, "purge", "telnetd-ssl", "talkd", "popa3d"
+    )  # removed, they keep lines that others look for
+    if machine.release == "bookworm":
+        machine.run("update-inetd", "--remove", "ftp")  # ours
+    install(machine, second)
+    switch_on(machine, second)
+    assert unserved(machine, second) == {}
+    switch_each(machine, second)
+    reboot(machine, second)
+
+
+def test_removed_they_refuse_and_leave_no_unit(machine: Machine) -> None:
+    everything = there(machine, (*FIRST, *SECOND))
+    packages.apt_get(machine, "remove", *(one.name for one in everything))
+    assert accepting(machine, everything) == {}
+    assert units(machine) == []
+    assert services.failed_units(machine) == ""
+
+
+def test_purged_they_leave_no_trace(machine: Machine, first_file: str) -> None:
+    packages.apt_get(machine, "purge", *(one.name for one in there(machine, (*FIRST, *SECOND))))
+    left = set(machine.read("/etc/inetd.conf").splitlines()) - set(first_file.splitlines())
+    # The scripts of some look for their line in another form.
+    servers = {word for line in left for word in line.split() if word.startswith("/usr/")} - {"/usr/sbin/tcpd"}
+    assert not [server for server in servers if machine.path(server).exists()], left
+    assert units(machine) == []
+    assert services.failed_units(machine) == ""
