@@ -22,8 +22,8 @@ OWN = ("192.168.0.1", "fd00:1::1")
 TARGETS = {int(socket.AF_INET): ["127.0.0.1", "192.168.0.1"], int(socket.AF_INET6): ["::1", "fd00:1::1"]}
 # What a service of systemd has of its own, what xinetd adds, and what the gate adds: sockgate-migrating(7) lists it.
 OWN_VARIABLES = re.compile(
-    r"^(PATH|LANG|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|REMOTE_\w+|MEMORY_PRESSURE_\w+|USER|LOGNAME|HOME|SHELL"
-    r"|PROTO|TCP6?(LOCAL|REMOTE)\w+|TCPCON\w+|PWD|XINETD_BIND|SHLVL|_|OLDPWD|MAINPID|LC_ALL|TERM)="
+    r"^(PATH|LANG|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|REMOTE_\w+|SO_COOKIE|MEMORY_PRESSURE_\w+|USER|LOGNAME"
+    r"|HOME|SHELL|PROTO|TCP6?(LOCAL|REMOTE)\w+|TCPCON\w+|PWD|XINETD_BIND|SHLVL|_|OLDPWD|MAINPID|LC_ALL|TERM)="
 )
 FILES = re.compile(r"^limit files .*\n", re.MULTILINE)
 LEADER = re.compile(r" leader \d")  # xinetd's servers and those of systemd lead a session, those of sockgated a group
