@@ -17,6 +17,7 @@ INETD = {
     f"usr/lib/systemd/{name}"
     for name in (
         "system/sockgate-inetd.service", "system/sockgate-inetd.path", "system/sockgate-inetd@.path",
+        "system/sockgate-inetd-again.service",
         "system-generators/sockgate-inetd-generator",
     )
 }  # fmt: skip
