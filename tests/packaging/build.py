@@ -1,9 +1,12 @@
 """Packages of this tree, built as `make deb`, `make rpm` and `make arch` do."""
 
+import atexit
+import functools
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 TREE = Path(__file__).parents[2]
@@ -19,6 +22,14 @@ CHANGE = "`smtp.socket` is called what it was, to 100%."
 SERVICES = ("smtp", "smtps", "imap", "imaps", "pop3", "pop3s")
 SETTINGS = tuple(f"sockgate-{service}" for service in SERVICES)
 DOC = "usr/share/doc/sockgate"
+
+
+@functools.cache
+def shared() -> Path:
+    """A folder for packages that several tests of this process need; each is built once. It goes with the process."""
+    folder = Path(tempfile.mkdtemp())  # pytest's own folders are closed to the user who builds
+    atexit.register(shutil.rmtree, folder)
+    return folder
 
 
 def packaged(version: str) -> str:

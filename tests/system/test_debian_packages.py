@@ -4,10 +4,8 @@ No test calls sockgatectl. The tests of one machine are in this order.
 """
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -40,11 +38,9 @@ def machine(release: str) -> Iterator[Machine]:
         name = machine.run("uname", "--nodename").stdout.strip()  # telnetd-ssl asks for the domain of the machine
         machine.write("/etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}.example {name}\n")
         machine.run("debconf-set-selections", input=inetd_packages.ANSWERS)
-        with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
-            built = (build.deb(Path(folder)), build.deb_inetd(Path(folder)))
-            packages.apt_get(
-                machine, "install", "--no-install-recommends", *(packages.bring(machine, package) for package in built)
-            )
+        built = (build.deb(build.shared()), build.deb_inetd(build.shared()))
+        ours = [packages.bring(machine, package) for package in built]
+        packages.apt_get(machine, "install", "--no-install-recommends", *ours)
         yield machine
 
 

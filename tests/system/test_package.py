@@ -5,11 +5,9 @@ The tests of one machine are in this order, as the package goes through it.
 
 import json
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -60,11 +58,8 @@ def machine(release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def built(machine: Machine) -> dict[str, str]:
     """The paths of two packages in the machine, by version."""
-    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
-        return {
-            version: packages.bring(machine, build.deb(Path(folder), version))
-            for version in (build.VERSION, build.NEXT_VERSION)
-        }
+    versions = (build.VERSION, build.NEXT_VERSION)
+    return {version: packages.bring(machine, build.deb(build.shared(), version)) for version in versions}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ are in /etc/sysconfig, as in those families. The tests of one machine are in thi
 """
 
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,10 +29,9 @@ def machine(release: str) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="module")
-def built() -> Iterator[dict[str, Path]]:
+def built() -> dict[str, Path]:
     """Two versions of the package."""
-    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
-        yield {version: build.rpm(Path(folder), version) for version in (build.VERSION, build.NEXT_VERSION)}
+    return {version: build.rpm(build.shared(), version) for version in (build.VERSION, build.NEXT_VERSION)}
 
 
 def rpm(machine: Machine, *words: str | Path) -> str:

@@ -1,8 +1,6 @@
 """From nothing to a served SMTP session, by the commands of README.md, on a Debian that has only systemd."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +13,8 @@ HEADING = "## From nothing to a mail server"
 
 @pytest.fixture(scope="module")
 def stranger(release: str) -> Iterator[Machine]:
-    with Machine(release, "clean", bare=True) as machine, tempfile.TemporaryDirectory() as folder:
-        packages.bring(machine, build.deb(Path(folder)))
+    with Machine(release, "clean", bare=True) as machine:
+        packages.bring(machine, build.deb(build.shared()))
         # Quicker, and with less to lean on.
         machine.write("/etc/apt/apt.conf.d/90quick", 'APT::Install-Recommends "false";\n')
         machine.write("/etc/dpkg/dpkg.cfg.d/90quick", "force-unsafe-io\n")

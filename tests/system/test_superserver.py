@@ -4,10 +4,8 @@ The tests of one machine are in this order. No test calls sockgatectl before a c
 """
 
 import re
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -61,9 +59,9 @@ def machine(release: str) -> Iterator[Machine]:
 @pytest.fixture(scope="module")
 def ours(machine: Machine) -> list[str]:
     """The paths of both packages in the machine."""
-    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
-        built = (build.deb(Path(folder)), build.deb_inetd(Path(folder)))
-        return [packages.bring(machine, package) for package in built]
+    return [
+        packages.bring(machine, package) for package in (build.deb(build.shared()), build.deb_inetd(build.shared()))
+    ]
 
 
 def answer(machine: Machine, port: int, address: str = "127.0.0.1", said: str = "") -> str:
