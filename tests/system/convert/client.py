@@ -1,7 +1,7 @@
 """Runs inside the machine: asks every port from every address and prints what came back, as JSON.
 
-argv[1] is [sources, TCP ports and whether each is talked to, UDP ports, addresses of the machine by family]. What a
-service says is read to its end, or to as much as chargen ever shows.
+argv[1] is [sources, TCP ports and whether each is talked to, UDP ports, their sources, addresses of the machine by
+family]. What a service says is read to its end, or to as much as chargen ever shows.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ def read(client: socket.socket) -> str:
 
 def ask_by_datagram(port: int) -> dict[str, str | None]:
     """One client after the other."""
-    return {f"{port} {source}": datagram_answer(source, port) for source in sources}
+    return {f"{port} {source}": datagram_answer(source, port) for source in datagram_sources}
 
 
 def datagram_answer(source: str, port: int) -> str | None:
@@ -70,7 +70,7 @@ def datagram_answer(source: str, port: int) -> str | None:
     return None
 
 
-sources, ports, datagram_ports, targets = json.loads(sys.argv[1])
+sources, ports, datagram_ports, datagram_sources, targets = json.loads(sys.argv[1])
 with ThreadPoolExecutor(len(datagram_ports) or 1) as patient, ThreadPoolExecutor(4) as threads:
     by_datagram = patient.map(ask_by_datagram, datagram_ports)
     questions = [(source, int(port), talk) for port, talk in ports.items() for source in sources]

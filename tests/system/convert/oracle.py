@@ -47,7 +47,7 @@ def prepare(machine: Machine, build: Path) -> None:
 
 def ask(machine: Machine, ports: Iterable[int], clients: Iterable[str] = CLIENTS) -> Answers:
     """ "PORT CLIENT": what it was told, None if nothing takes the connection."""
-    question = json.dumps([list(clients), dict.fromkeys(ports, False), [], TARGETS])
+    question = json.dumps([list(clients), dict.fromkeys(ports, False), [], [], TARGETS])
     answers: Answers = json.loads(machine.python(CLIENT, question, timeout=300).stdout)
     return answers
 
