@@ -13,6 +13,9 @@ import pytest
 from tests.packaging import build
 from tests.packaging.build import DOC, SETTINGS
 
+# Where a release changes something for an administrator.
+HAS_NEWS = re.search("^### Changed", (build.TREE / "CHANGELOG.md").read_text(), re.MULTILINE)
+NEWS = ("NEWS.Debian.gz",) if HAS_NEWS else ()
 INETD = {
     f"usr/lib/systemd/{name}"
     for name in (
@@ -24,11 +27,12 @@ INETD = {
 INETD_ONLY = {
     "etc/init.d/sockgate-inetd", "usr/share/lintian/overrides/sockgate-inetd",
     "usr/lib/systemd/system-preset/70-sockgate-inetd.preset",
-    *(f"usr/share/doc/sockgate-inetd/{name}" for name in ("changelog.gz", "copyright")),
+    *(f"usr/share/doc/sockgate-inetd/{name}" for name in ("changelog.gz", "copyright", *NEWS)),
 }  # fmt: skip
 DEBIAN_ONLY = {
     f"{DOC}/README.md.gz", f"{DOC}/changelog.gz", f"{DOC}/copyright", "usr/share/lintian/overrides/sockgate",
     "usr/share/python3/runtime.d/sockgate.rtupdate", *(f"etc/default/{name}" for name in SETTINGS),
+    *(f"{DOC}/{name}" for name in NEWS),
 }  # fmt: skip
 
 
