@@ -140,7 +140,7 @@ def start_both(machine: Machine, name: str, original: Original, old: int, new: i
     machine.write(path, before + original.text(new), 0o755)
     oracle.convert(machine, original.program, path)
     machine.write(path, before + original.text(old), 0o755)
-    machine.shell(f"cd /; mkdir -p /run/courier; {original.start}")
+    machine.shell(f"cd /; install -d -o courier /run/courier; {original.start}")
     for port in (old, new):
         machine.wait_for(lambda port=port: answers(machine, port), f"{name} to answer on {port}", 30)  # type: ignore[misc]
     return Launcher("original", old, ""), Launcher("moved", new, "")
