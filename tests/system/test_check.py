@@ -2,6 +2,7 @@
 
 import pytest
 
+from sockgate.connection.log import ACCEPTED
 from tests.system.machine import Machine
 from tests.system.services import listen
 
@@ -24,6 +25,17 @@ for _ in range(5):
     subprocess.run(["sockgatectl", "check", "--level", "error", "smtp.socket"], check=True)
     spent.append(seconds() - before)
 print(min(spent))
+"""
+
+# A server that writes the records of a hundred connections. They cannot be told from those of the gate in its unit.
+CROWD = f"""\
+#!/usr/bin/python3
+import socket
+record = b"MESSAGE_ID={ACCEPTED}\\nSOCKGATE_SERVICE=crowd\\nSOCKGATE_VERDICT=allow\\nMESSAGE=crowd\\n"
+journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+for _ in range(100):
+    journal.sendto(record, "/run/systemd/journal/socket")
+print("done")
 """
 
 
@@ -134,6 +146,24 @@ def test_a_server_of_ones_own_takes_two_commands(machine: Machine) -> None:
     machine.shell(command)
     assert check(machine, "hello") == (0, "")
     assert [text for _, text in listen(machine, 7007)] == ["hello  there 50% $x\n"]
+
+
+def test_a_port_that_has_outgrown_a_gate_for_each_connection_is_told(machine: Machine) -> None:
+    machine.write("/usr/local/bin/crowd", CROWD, mode=0o755)
+    own = ("--listen", "7009", "--user", "daemon", "--server", "/usr/local/bin/crowd")
+    machine.run("sockgatectl", "install", "crowd", *own)
+    machine.systemctl("enable", "--now", "crowd.socket")
+    assert check(machine, "crowd") == (0, "")
+    assert [text for _, text in listen(machine, 7009)] == ["done\n"]
+    machine.wait_for(lambda: check(machine, "crowd")[0] == 1, "the journal to have it", 60)
+    told = check(machine, "crowd")[1]
+    assert "connections a second came in its busiest 10 seconds of the last hour" in told
+    assert "a gate for each connection is too slow for this port (" in told
+    assert "put Accept=no under [Socket] with `systemctl edit crowd.socket`" in told
+    assert told.removesuffix("\n") in machine.run("sockgatectl", "status", "crowd", check=False).stdout
+    machine.systemctl("disable", "--now", "crowd.socket")
+    machine.run("sockgatectl", "uninstall", "crowd")
+    machine.systemctl("daemon-reload")
 
 
 def test_it_is_removed_when_it_is_no_longer_in_use(machine: Machine) -> None:

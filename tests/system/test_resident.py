@@ -1,5 +1,6 @@
 """sockgated behind the shipped units: switched on by a drop-in, and how it starts, reloads, stops and idles."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +86,13 @@ def test_a_drop_in_alone_switches_to_sockgated_and_back(smtp: Machine) -> None:
         smtp.wait_for(lambda: state(smtp) == "inactive", "sockgated to leave")
         assert services.failed_units(smtp) == ""
     assert any("no socket to listen on (start it from a .socket unit" in line for line in messages(smtp))
+
+
+def test_the_gate_that_had_no_socket_is_no_connection_that_failed(smtp: Machine) -> None:
+    shown = smtp.run("sockgatectl", "log", "smtp", "--json").stdout
+    assert {json.loads(line)["verdict"] for line in shown.splitlines()} == {"allow"}
+    (status,) = json.loads(smtp.run("sockgatectl", "status", "smtp", "--json").stdout)
+    assert (status["failed"], status["findings"]) == (0, [])
 
 
 def test_check_finds_nothing_to_mend_after_the_switch(smtp: Machine) -> None:
