@@ -24,6 +24,8 @@ TREE = Path(__file__).parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOT_SECONDS = 60
 KILL_SECONDS = 10
+# In place of an identity. At a first boot, systemd enables every unit that presets allow (machine-id(5)).
+FIRST_BOOT = "uninitialized"
 
 # --capability and --system-call-filter: without them IPAddressAllow= and IPAddressDeny= have no effect, silently.
 # The host may be a container without a service manager: nothing is registered anywhere.
@@ -54,6 +56,7 @@ class Machine:
         self._leader = 0
         self._nspawn: subprocess.Popen[bytes]
         self._files = files or {}
+        self._identity = ""
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> "Machine":
@@ -81,8 +84,7 @@ class Machine:
         self._cgroup.mkdir()
 
     def _boot(self) -> None:
-        # With an identity this is no first boot, at which systemd enables every unit that presets allow.
-        (self.root / "etc/machine-id").write_text(uuid.uuid4().hex + "\n")
+        (self.root / "etc/machine-id").write_text(f"{self._identity or uuid.uuid4().hex}\n")
         die_with_tests = ["setpriv", "--pdeathsig=TERM"]  # to nspawn an order to power off
         nspawn_here = [*NSPAWN, f"--directory={self.root}", f"--hostname={self.release}"]
         command = [*self._enter_cgroup(), *die_with_tests, *nspawn_here]
@@ -101,11 +103,12 @@ class Machine:
         """What starts a command in the control group."""
         return ["/bin/sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(self._cgroup)]
 
-    def reboot(self) -> None:
-        """Another PID 1 over the same files; /run and /tmp are empty."""
+    def reboot(self, *, is_first: bool = False) -> None:
+        """Another PID 1 over the same files; /run and /tmp are empty. `is_first`: as in a copy of an image."""
         self.systemctl("poweroff", "--no-block")
         self.wait_for(lambda: self._nspawn.poll() is not None, "it to go down", BOOT_SECONDS)
         self._leader = 0
+        self._identity = FIRST_BOOT if is_first else ""
         self._boot()
 
     def _is_up(self, nspawn: int) -> bool:

@@ -4,8 +4,10 @@ The tests of one machine are in this order. No test calls sockgatectl before a c
 """
 
 import re
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -59,9 +61,9 @@ def machine(release: str) -> Iterator[Machine]:
 @pytest.fixture(scope="module")
 def ours(machine: Machine) -> list[str]:
     """The paths of both packages in the machine."""
-    return [
-        packages.bring(machine, package) for package in (build.deb(build.shared()), build.deb_inetd(build.shared()))
-    ]
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        built = (build.deb(Path(folder)), build.deb_inetd(Path(folder)))
+        return [packages.bring(machine, package) for package in built]
 
 
 def answer(machine: Machine, port: int, address: str = "127.0.0.1", said: str = "") -> str:
@@ -231,6 +233,36 @@ def test_another_inetd_takes_over_and_gives_back(machine: Machine, ours: list[st
     machine.run("update-inetd", "--enable", "finger")
     assert is_served(machine, FINGER)
     assert services.failed_units(machine) == ""
+
+
+def test_xinetd_takes_over_and_gives_back(machine: Machine, ours: list[str]) -> None:
+    before = machine.shell("sha256sum /etc/inetd.conf /etc/xinetd.d/tangdx").stdout
+    install(machine, "xinetd", "tang-xinetd")  # openbsd-inetd drove the latter out
+    theirs = machine.shell("find /etc/*xinetd* -type f | xargs sha256sum").stdout
+    assert TALKS[TANG][1] in answer(machine, TANG)
+    assert "xinetd" in machine.run("ss", "-Hltnp", f"sport = :{TANG}").stdout
+    assert sockets(machine) == []
+    assert machine.shell("sha256sum /etc/inetd.conf /etc/xinetd.d/tangdx").stdout == before
+    install(machine, *ours)
+    assert machine.shell("find /etc/*xinetd* -type f | xargs sha256sum").stdout == theirs
+    for port in (FINGER, IDENT, PASSWORD, TANG):
+        assert is_served(machine, port), port
+    packages.apt_get(machine, "purge", "xinetd")
+    for port in (FINGER, IDENT, PASSWORD, TANG):
+        assert is_served(machine, port), port
+    assert services.failed_units(machine) == ""
+
+
+def test_the_first_boot_of_an_image_enables_none_of_our_sockets(machine: Machine) -> None:
+    # One would ask at the console, the other wait for a network.
+    machine.systemctl("mask", "systemd-firstboot.service", "systemd-networkd-wait-online.service")
+    machine.reboot(is_first=True)
+    names = [path.name for path in (build.TREE / "units").glob("*.socket")]
+    states = machine.systemctl("is-enabled", *names, check=False).stdout.split()
+    assert states == ["disabled"] * len(names)
+    assert machine.systemctl("is-enabled", "sockgate-inetd.path").stdout == "enabled\n"
+    for port in (FINGER, IDENT, PASSWORD, TANG):
+        assert is_served(machine, port), port
 
 
 def test_a_package_that_is_removed_is_refused_and_leaves_nothing(machine: Machine) -> None:
