@@ -55,6 +55,7 @@ def test_each_service_gets_units_and_its_socket_starts_at_boot(tmp_path: Path) -
         "a.service", "a.socket", "a@.service", "sockets.target.wants/a.socket",
     ]  # fmt: skip
     assert (tmp_path / "out/sockets.target.wants/a.socket").resolve() == tmp_path / "out/a.socket"
+    assert "[Install]" not in (tmp_path / "out/a.socket").read_text(), "an image's first boot would enable it for good"
     assert "User=65534" in (tmp_path / "out/a@.service").read_text(), "the accounts are read without asking a service"
 
 
