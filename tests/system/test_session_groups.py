@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sockgate.dispatch.session_groups import SUBGROUP_SINCE
 from tests.system import services
 from tests.system.machine import Machine
 from tests.system.own_kernel import OwnKernel
@@ -62,11 +63,16 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 60) as client:
     return machine.python(script, str(PORT), *lines, timeout=WAIT).stdout.splitlines()
 
 
-def last_end(machine: Machine) -> dict[str, str | int | float | None]:
-    """What the log says of the last session that has ended."""
-    lines = machine.run("sockgatectl", "log", NAME, "--json").stdout.splitlines()
+def ends(machine: Machine, *words: str) -> list[dict[str, str | int | float | None]]:
+    """What the log says of the sessions that have ended."""
+    lines = machine.run("sockgatectl", "log", NAME, "--json", *words).stdout.splitlines()
     found: list[dict[str, str | int | float | None]] = [json.loads(line) for line in lines]
-    return next((each for each in reversed(found) if each["end"]), {})
+    return [each for each in found if each["end"]]
+
+
+def last_end(machine: Machine) -> dict[str, str | int | float | None]:
+    """Of the one that began last; empty without one."""
+    return next(iter(reversed(ends(machine))), {})
 
 
 def groups(machine: Machine) -> list[str]:
@@ -127,7 +133,8 @@ def test_a_session_has_no_more_processes_than_it_may_have(bounded: Machine) -> N
 
 
 @pytest.mark.parametrize("fault", ["restart", "SIGKILL"])
-def test_sessions_that_outlive_their_gate_keep_their_limits(bounded: Machine, fault: str) -> None:
+def test_sessions_that_outlive_their_gate_keep_their_limits_and_their_records(bounded: Machine, fault: str) -> None:
+    begin = bounded.run("date", "+@%s.%N").stdout.strip()
     hold(bounded, 3)
     before = main_pid(bounded)
     if fault == "restart":
@@ -143,6 +150,12 @@ def test_sessions_that_outlive_their_gate_keep_their_limits(bounded: Machine, fa
     bounded.shell("pkill -f '[h]old.py'")
     status_has(bounded, "0 of 200 connections")
     bounded.wait_for(lambda: groups(bounded) == [], "the groups to go with their sessions", WAIT)
+    bounded.wait_for(lambda: len(ends(bounded, "--since", begin)) == 5, "the records of their ends", WAIT)
+    orderly = [each for each in ends(bounded, "--since", begin) if each["result"] != "signal"]
+    assert len(orderly) == 4, "the three, and the one that was served"
+    assert all(float(each["cpu"] or 0) > 0 for each in orderly), orderly
+    least = 0 if bounded.systemd_version >= SUBGROUP_SINCE else -1  # before, memory is counted anew with each gate
+    assert all(each["memory"] is not None and int(each["memory"]) > least for each in orderly), orderly
 
 
 def test_with_accept_yes_systemd_gives_each_session_the_same_limits(bounded: Machine) -> None:
