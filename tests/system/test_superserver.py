@@ -42,13 +42,13 @@ XINETD_CONF = """service own
 }
 includedir /etc/xinetd.d
 """
-FINGER, IDENT, PASSWORD, TANG = 79, 113, 106, 8888
+FINGER, IDENT, SKK, TANG = 79, 113, 1178, 8888
 # What a client says to each, and a part of the answer.
 TALKS = {
     FINGER: ("root\\r\\n", "root"),
     IDENT: ("1,1\\r\\n", "1"),
     TANG: ("GET /adv HTTP/1.0\\r\\n\\r\\n", "HTTP"),
-    PASSWORD: ("", "200"),
+    SKK: ("2", "dbskkd"),
 }
 
 
@@ -118,8 +118,8 @@ def test_update_inetd_switches_it_off_and_on_at_once(machine: Machine) -> None:
 
 
 def test_packages_with_a_line_and_with_a_file_are_served(machine: Machine) -> None:
-    install(machine, "ident2", "poppassd", "tang-xinetd")
-    for port in (IDENT, PASSWORD, TANG):
+    install(machine, "ident2", "dbskkd-cdb", "tang-xinetd")
+    for port in (IDENT, SKK, TANG):
         assert is_served(machine, port), port
     assert services.failed_units(machine) == ""
 
@@ -193,7 +193,7 @@ def test_a_reboot_changes_nothing(machine: Machine) -> None:
     before = sockets(machine)
     machine.reboot()
     assert sockets(machine) == before
-    for port in (FINGER, IDENT, PASSWORD):
+    for port in (FINGER, IDENT, SKK):
         assert is_served(machine, port)
     assert services.failed_units(machine) == ""
 
@@ -275,10 +275,10 @@ def test_a_package_that_is_removed_is_refused_and_leaves_nothing(machine: Machin
 
 
 def test_removed_it_serves_nothing_and_purged_it_leaves_the_lines_of_others(machine: Machine) -> None:
-    assert is_served(machine, PASSWORD)
+    assert is_served(machine, SKK)
     machine.run("dpkg", "--force-depends", "--purge", "sockgate-inetd")  # apt would install another inetd
-    assert is_refused(machine, PASSWORD)
+    assert is_refused(machine, SKK)
     assert sockets(machine) == []
     assert services.failed_units(machine) == ""
-    assert "poppassd" in machine.read("/etc/inetd.conf")
+    assert "skkserv" in machine.read("/etc/inetd.conf")
     assert not machine.path("/etc/init.d/sockgate-inetd").exists()
