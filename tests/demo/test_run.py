@@ -1,6 +1,8 @@
 """`make run` in a copy of the tree: what it says, what it starts, and how it ends."""
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import smtplib
@@ -8,7 +10,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A free port that the kernel gives to no other socket. (A client that tries too early could get it itself.)"""
+    for port in random.sample(range(10_000, 30_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("no port is free")
 
 
 # The machine may have a qmail.
@@ -91,7 +95,7 @@ class Demo:
             self._process.wait(10)
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(tree: Path) -> Iterator[Demo]:
     demo = Demo(tree)
     try:

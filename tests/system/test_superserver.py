@@ -171,7 +171,7 @@ def test_the_first_rule_in_hosts_deny_holds_for_what_xinetd_would_ask_it(machine
 
 
 def test_apt_that_waits_for_an_answer_holds_nothing_up(machine: Machine) -> None:
-    with machine.popen("apt-get", "install", "dbskkd-cdb") as apt:
+    with machine.popen("apt-get", "install", "csync2") as apt:
         assert apt.stdout is not None
         told = ""
         while "[Y/n]" not in told:
@@ -245,10 +245,10 @@ def test_xinetd_takes_over_and_gives_back(machine: Machine, ours: list[str]) -> 
     assert machine.shell("sha256sum /etc/inetd.conf /etc/xinetd.d/tangdx").stdout == before
     install(machine, *ours)
     assert machine.shell("find /etc/*xinetd* -type f | xargs sha256sum").stdout == theirs
-    for port in (FINGER, IDENT, PASSWORD, TANG):
+    for port in (FINGER, IDENT, SKK, TANG):
         assert is_served(machine, port), port
     packages.apt_get(machine, "purge", "xinetd")
-    for port in (FINGER, IDENT, PASSWORD, TANG):
+    for port in (FINGER, IDENT, SKK, TANG):
         assert is_served(machine, port), port
     assert services.failed_units(machine) == ""
 
@@ -261,7 +261,7 @@ def test_the_first_boot_of_an_image_enables_none_of_our_sockets(machine: Machine
     states = machine.systemctl("is-enabled", *names, check=False).stdout.split()
     assert states == ["disabled"] * len(names)
     assert machine.systemctl("is-enabled", "sockgate-inetd.path").stdout == "enabled\n"
-    for port in (FINGER, IDENT, PASSWORD, TANG):
+    for port in (FINGER, IDENT, SKK, TANG):
         assert is_served(machine, port), port
 
 
