@@ -108,7 +108,7 @@ def datagrams(machine: Machine) -> oracle.Answers:
 
 
 def ask_by_datagram(machine: Machine, source: str) -> str | None:
-    question = json.dumps([[source], {}, [UDP_PORT], oracle.TARGETS])
+    question = json.dumps([[], {}, [UDP_PORT], [source], oracle.TARGETS])
     answers: oracle.Answers = json.loads(machine.python(oracle.CLIENT, question).stdout)
     return answers[f"{UDP_PORT} {source}"]
 
