@@ -12,7 +12,7 @@ import pytest
 
 from sockgate.dispatch.records.records import Records
 from sockgate.dispatch.servers.start_servers import ServerStarter
-from sockgate.dispatch.session_table import AT_PROCESS, PROCESS, RUNNING, STARTING, SessionTable
+from sockgate.dispatch.session_table import ASKING, AT_PROCESS, PROCESS, RUNNING, STARTING, SessionTable
 from sockgate.dispatch.sessions import Sessions
 from tests.connection.launch import everything_from
 from tests.dispatch.faults import Named, stuck_in
@@ -139,6 +139,23 @@ def test_the_table_has_a_session_only_from_the_attempt_to_start_its_server() -> 
     os.close(table.descriptor)
 
 
+@pytest.mark.parametrize("child_is_first", [True, False])
+def test_a_client_that_its_child_has_named_stays_named(child_is_first: bool) -> None:
+    """The gate notes the process, and the child the client. Either can be first."""
+    table = SessionTable(1)
+    row = table.prepare(0.0, 25, b"the proxy", ASKING)
+    table.begin(row)
+    if not child_is_first:
+        table.run(row, 7, named=False)
+    table.name(row, 7, 4711, b"the client behind it")
+    if child_is_first:
+        table.run(row, 7, named=False)
+    (found,) = table.rows()
+    assert (found.state, found.flags, found.pid, found.port) == (RUNNING, ASKING, 7, 4711)
+    assert found.text == b"the client behind it"
+    os.close(table.descriptor)
+
+
 def test_a_table_that_is_full_takes_no_more_and_frees_what_is_forgotten() -> None:
     table = SessionTable(1)
     rows = [table.prepare(0.0, number, b"") for number in range(2000)]
@@ -238,7 +255,7 @@ def test_a_later_process_with_the_same_number_is_no_session(manager: Manager) ->
     table = SessionTable(40, manager.stored["sockgate-sessions"])
     (row,) = table.rows()
     # As if the number had been given to the process of this client only later.
-    PROCESS.pack_into(table._memory, row.at + AT_PROCESS, row.pid, row.ran - 60, RUNNING)
+    PROCESS.pack_into(table._memory, row.at + AT_PROCESS, row.pid, row.ran - 60)
     manager.start(*SERVER)
     assert manager.gates[1].wait_for("ended ")[0].endswith("s: status unknown")
     assert "0 of 40" in manager.wait_for("STATUS", "0 of 40 connections")["STATUS"]

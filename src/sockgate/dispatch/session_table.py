@@ -35,7 +35,8 @@ FIRST = HEADER + BLOCKS * BLOCK_ROWS * ROW  # where the rows of gates begin
 SPARE_ROWS = 1024  # for sessions that have ended, until their records are written
 # A row: session id of its gate, since, port, length of the text, flags, seconds, status, pid, when it ran, state; text.
 BEGINNING = Struct("<IdHHBdiIdB")
-PORT, ENDING, PROCESS = Struct("<HH"), Struct("<diIdB"), Struct("<IdB")  # parts of it; the last two end with the state
+# The parts of it from the port, from the seconds and from the pid on. The last one is without the state.
+NAME, ENDING, RUN, PROCESS = Struct("<HHBdiIdB"), Struct("<diIdB"), Struct("<IdB"), Struct("<Id")
 AT_PORT, AT_FLAGS, AT_ENDING, AT_PROCESS, AT_STATE, AT_TEXT = 12, 16, 17, 29, 41, BEGINNING.size
 assert AT_TEXT + LONGEST <= ROW
 
@@ -119,14 +120,18 @@ class SessionTable:
         self._memory[at + AT_STATE] = FREE
 
     def run(self, at: int, pid: int, *, named: bool = True) -> None:
-        """Its server runs. If its client is not named yet, its child will name it."""
+        """Its server runs. If its client is not named yet, its child will name it, or has done so already."""
         ran = clock_gettime(CLOCK_BOOTTIME)
-        PROCESS.pack_into(self._memory, at + AT_PROCESS, pid, ran, RUNNING if named else STARTING)
+        if named:
+            RUN.pack_into(self._memory, at + AT_PROCESS, pid, ran, RUNNING)
+        else:
+            PROCESS.pack_into(self._memory, at + AT_PROCESS, pid, ran)
 
     def name(self, at: int, pid: int, port: int, text: bytes) -> None:
         """Its client, the one behind the proxy, is known now. Called in the child that has found it out."""
-        self._memory[at + AT_TEXT : at + AT_TEXT + len(text)] = text
-        PORT.pack_into(self._memory, at + AT_PORT, port, len(text))
+        # In one piece: the next gate may read the row meanwhile.
+        name = NAME.pack(port, len(text), ASKING, 0.0, UNKNOWN, pid, 0.0, STARTING) + text
+        self._memory[at + AT_PORT : at + AT_TEXT + len(text)] = name
         self.run(at, pid)
 
     def turn_away(self, at: int) -> None:
