@@ -1,4 +1,4 @@
-"""Writes files in a folder whose owner acts between any two system calls of the writer.
+"""Writes files in a folder. The owner of the folder acts between any two system calls of the writer.
 
 Python tells of each call before it is made. At the call of one number everything in the folder, or the folder itself,
 is renamed away, and links of that user take its place: to the target, or to the folder that the target is in.

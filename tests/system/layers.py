@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def folder_for(lower: Path) -> Path:
-    """A new name beside a root, by which `remove_abandoned` knows whose it is."""
+    """A new name beside a root, by which `remove_abandoned` knows the process that made it."""
     return lower.parent / f"machine-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 

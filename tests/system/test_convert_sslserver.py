@@ -12,9 +12,8 @@ import pytest
 
 from tests.system import certificates
 from tests.system.convert import oracle
-from tests.system.convert.scripts import FILES, scripts_of
+from tests.system.convert.scripts import FILES, scripts_of, start_all, stop_all
 from tests.system.machine import Machine
-from tests.system.test_convert_tcpserver import START, STOP
 
 pytestmark = pytest.mark.oldest_and_newest("stunnel differs from release to release, systemd's part does not")
 
@@ -90,12 +89,12 @@ def before(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> oracle
         for file, text in FILES.items():
             machine.write(f"/service/{name}/{file}", text, 0o755)
     machine.shell("cd /service; for folder in *; do (cd $folder; tcprules rules.cdb tmp < rules); done")
-    machine.shell(START)
+    start_all(machine)
     listening = "ss -Hltn | grep -c :21"
     machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == str(len(names)), "old servers")
     ruled, others = sort_ports(machine)
     answers = oracle.ask(machine, ruled, oracle.IPV4_CLIENTS) | oracle.ask(machine, others, SOME)
-    machine.shell(STOP)
+    stop_all(machine)
     machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == "0", "the old servers to end")
     return answers
 

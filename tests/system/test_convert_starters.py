@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from tests.system.convert import oracle
+from tests.system.convert.scripts import start_all, stop_all
 from tests.system.machine import Machine
 
 PROFILE = "more"
@@ -54,13 +55,6 @@ UNTOLD = re.compile(r"^SOCAT_(PID|PPID|VERSION|PEERPORT)=.*\n|^NCAT_REMOTE_PORT=
 BESIDE = re.compile(r"^(PROTO|TCP6?(LOCAL|REMOTE)(IP|PORT))=.*\n", re.MULTILINE)
 COUNTS = re.compile(r"^TCPCON\w+=.*\n", re.MULTILINE)  # how many clients of an address there are just now
 LONG_ADDRESS = re.compile(r"\[([0-9a-f:]+)\]")
-START = """
-renice --priority 0 $$ > /dev/null
-for folder in /service/*; do
-    (cd $folder && exec setsid ./run > /run/log-${folder##*/} 2>&1 < /dev/null) &
-    echo $! >> /run/old
-done
-"""
 LISTENING = "ss -Hlntu | grep -c :22"
 Outcome = tuple[oracle.Answers, oracle.Answers, dict[str, list[dict[str, str]]]]
 
@@ -91,11 +85,11 @@ def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Out
         text = line.replace("PORT", str(PORTS.get(name, UDP_PORT)))
         machine.write(f"/service/{name}/run", f"#!/bin/sh\n{text}\n", 0o755)
         machine.shell(f"cd /service/{name}\n{PEERS}")
-    machine.shell(START)
+    start_all(machine)
     sockets = machine.shell("ls /service | wc -l").stdout.strip()
     machine.wait_for(lambda: int(machine.shell(LISTENING, check=False).stdout) >= int(sockets), "the old servers")
     before = ask(machine) | datagrams(machine)
-    machine.shell("kill -- $(sed 's/^/-/' /run/old)")
+    stop_all(machine)
     machine.wait_for(lambda: machine.shell(LISTENING, check=False).stdout.strip() == "0", "the old servers to end")
     report = oracle.convert(machine, "tcpserver", *(f"/service/{name}/run" for name in (*SCRIPTS, "udpsvd")))
     return before, ask(machine) | datagrams(machine), report

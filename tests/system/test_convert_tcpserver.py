@@ -3,23 +3,14 @@
 import pytest
 
 from tests.system.convert import oracle
-from tests.system.convert.scripts import FILES, PORTS, SCRIPTS, scripts_of, text_of
+from tests.system.convert.scripts import FILES, PORTS, SCRIPTS, scripts_of, start_all, stop_all, text_of
 from tests.system.machine import Machine
 
 pytestmark = pytest.mark.oldest_and_newest("the units have no setting that is younger than 252")
 
 PROFILE = "more"
 
-# As svscan starts them, from the service's folder.
-START = """
-renice --priority 0 $$ > /dev/null
-for folder in /service/*; do
-    (cd $folder && exec setsid ./run > /run/log-${folder##*/} 2>&1 < /dev/null) &
-    echo $! >> /run/old
-done
-"""
 REFUSES_WITHOUT_FILE = "rules-missing-allowed"
-STOP = "kill -- $(sed 's/^/-/' /run/old)"
 SOME = ("192.168.0.5", "10.0.0.1", "203.0.113.7")
 Outcome = tuple[oracle.Answers, oracle.Answers, dict[str, list[dict[str, str]]]]
 
@@ -44,11 +35,11 @@ def converted(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Out
         cd /service
         for folder in *; do (cd $folder; for f in rules not-looked-up blocked; do tcprules $f.cdb tmp < $f; done); done
     """)
-    machine.shell(START)
+    start_all(machine)
     listening = "ss -Hltn | grep -c :21"
     machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == str(len(names)), "old servers")
     before = ask(machine)
-    machine.shell(STOP)
+    stop_all(machine)
     machine.wait_for(lambda: machine.shell(listening, check=False).stdout.strip() == "0", "the old servers to end")
     report = oracle.convert(machine, "tcpserver", *(f"/service/{name}/run" for name in names))
     return before, ask(machine), report

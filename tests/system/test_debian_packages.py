@@ -104,7 +104,7 @@ def switch(machine: Machine, one: Package, on: bool) -> None:
 
 
 def units(machine: Machine) -> list[str]:
-    """What the generator made, and sockets whose unit is gone."""
+    """What the generator made, and sockets without a unit file."""
     listed = machine.systemctl("list-units", "--all", "--type=socket", "--plain", "--no-legend").stdout.splitlines()
     gone = [line.split()[0] for line in listed if " not-found " in line and not line.startswith(OWN)]
     generated = machine.shell("ls /run/systemd/generator").stdout.split()

@@ -31,7 +31,7 @@ Steps = tuple[list[Step], list[Step]]
 def old_daemon(program: str, services: Services, search: UnitSearch, running: Container[str]) -> Steps:
     """The steps that stop the old program, and those that start it again. None where it is not on this machine.
 
-    running  the files of the old configuration for whose ports the old program listens now
+    running  the files of the old configuration with ports on which the old program listens now
     """
     match program:
         case "tcpserver":

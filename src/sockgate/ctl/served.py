@@ -84,7 +84,7 @@ def without_comments(text: str) -> str:
 def deaf(services: Services) -> set[str]:
     """The sockets of which an address is not listened on.
 
-    systemd closes the sockets of a unit whose file is gone, or has other addresses, at a reload. If the file is back at
+    At a reload, systemd closes the sockets of a unit if its file is gone or has other addresses. If the file is back at
     the next reload, it still calls the unit active ("no open socket file descriptor left", core/socket.c, 252 to 257).
     That happens when another package reloads systemd while one package takes the place of another.
     """

@@ -166,7 +166,7 @@ class Change:
 
 
 def listening(services: Services, states: dict[str, str]) -> Services:
-    """Those whose socket systemd has, and no gate or server that waits."""
+    """Those with a socket that systemd holds, not a gate or a server that waits."""
     return {name: one for name, one in services.items()
             if states[name] == "active" and states.get(one.service) != "active"}  # fmt: skip
 

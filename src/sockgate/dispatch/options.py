@@ -139,7 +139,7 @@ LIMIT_OPTIONS = (
         "--leftovers end|keep", ONCE, "limits", "end what servers leave behind, or keep and count it", leftovers
     ),
     Option(
-        "--session-memory SIZE", ONCE, "limits", "end a session whose processes need more memory, such as 64M", size
+        "--session-memory SIZE", ONCE, "limits", "end a session if its processes need more memory, such as 64M", size
     ),
     Option("--session-tasks N", ONCE, "limits", "let a session have so many processes and threads", count),
     Option("--listen ADDR:PORT", MANY, "process", "listen here, or on a path, without systemd's sockets", default=()),

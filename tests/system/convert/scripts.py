@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tests.system import roots
+from tests.system.machine import Machine
 
 FIRST_PORT = 21000
 RULES = """192.168.0.:allow,RELAYCLIENT="",NOTE='a b'
@@ -102,6 +103,21 @@ PORTS = {name: FIRST_PORT + number for number, name in enumerate(SCRIPTS)}
 
 def text_of(name: str) -> str:
     return "#!/bin/sh\n" + SCRIPTS[name].replace("PORT", str(PORTS[name])) + "\n"
+
+
+def start_all(machine: Machine) -> None:
+    """Start all of /service as svscan does it: from the service's folder."""
+    machine.shell("""
+renice --priority 0 $$ > /dev/null
+for folder in /service/*; do
+    (cd $folder && exec setsid ./run > /run/log-${folder##*/} 2>&1 < /dev/null) &
+    echo $! >> /run/old
+done
+""")
+
+
+def stop_all(machine: Machine) -> None:
+    machine.shell("kill -- $(sed 's/^/-/' /run/old)")
 
 
 def scripts_of(release: str, scripts: Mapping[str, str] = SCRIPTS) -> list[str]:
