@@ -161,7 +161,8 @@ class Dispatcher:
             self._leaving.leave()  # the options may be mended: systemd starts us for this client with the present ones
             return
         self._quiet = False
-        left = AT_ONCE if monotonic() - self._received < CROWD_SECONDS else 1
+        crowd = monotonic() - self._received < CROWD_SECONDS
+        left = AT_ONCE if crowd else 1
         clients = []
         while left and (connection := self._accepting.accept(listener)):
             left -= 1
@@ -177,6 +178,8 @@ class Dispatcher:
             if self._accepting.paused:
                 break
         self._wait_out(self._starter.start(clients))
+        if not crowd:  # there is time until the next client, who would wait if the chores had to do this for many
+            self._ended.take_leave(1)
         if self._sessions.full:
             self._do_chores()
         self._received = monotonic()
