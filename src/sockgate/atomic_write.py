@@ -88,6 +88,10 @@ def located(path: str, *, make_folders: bool = False, follow: bool = False) -> I
             name = pending.pop(0)
             if name in ("", ".") and pending:
                 continue
+            inner = open_folder(folder, name, make=make_folders) if pending else None
+            if inner is not None:
+                folder = exchanged(folder, inner)
+                continue
             target = read_link(folder, name) if pending or follow else None
             if target is not None:
                 links += 1
@@ -97,7 +101,7 @@ def located(path: str, *, make_folders: bool = False, follow: bool = False) -> I
                 if target.startswith("/"):
                     folder = exchanged(folder, os.open("/", FOLDER))
             elif pending:
-                folder = exchanged(folder, open_folder(folder, name, make=make_folders))
+                raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
             elif name in ("", ".", ".."):
                 raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
             else:
@@ -132,11 +136,18 @@ def read_link(folder: int, name: str) -> str | None:
         os.close(link)
 
 
-def open_folder(parent: int, name: str, *, make: bool) -> int:
-    if make:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(name, 0o755, dir_fd=parent)
-    return os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+def open_folder(parent: int, name: str, *, make: bool) -> int | None:
+    """None for what is no folder, also for a link to one. Raises OSError if there is nothing."""
+    try:
+        return os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    except NotADirectoryError:
+        return None
+    except FileNotFoundError:
+        if not make:
+            raise
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o755, dir_fd=parent)
+    return open_folder(parent, name, make=False)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,11 @@ See systemd.generator(7). Packages that put a file into /etc/xinetd.d, or a line
 (convert.live). If a service cannot be converted, the journal says so, and the other services are not affected.
 """
 
+import gc
 import sys
+
+# While the modules are loaded, the garbage collector would run often. PID 1 waits for this process.
+gc.disable()
 
 from .convert.complaints import NAME, log
 from .convert.live import live_host, write_leaving, write_units

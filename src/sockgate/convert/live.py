@@ -12,9 +12,7 @@ from dataclasses import replace
 from ..atomic_write import link_once, write_atomically
 from ..core import ConfigError
 from ..host.host import OPENBSD, Host, this_host
-from ..units.model import UnitFile
 from ..units.search import UnitSearch
-from ..units.writer import format_unit
 from . import inetd, xinetd
 from .conflicts import MASKED, lines, origin_of, vendor_drop_ins
 from .inetd.daemon_options import asked_hosts_allow
@@ -164,16 +162,20 @@ def is_installed(service: Service, host: Host, report: Report) -> bool:
     return False
 
 
-def generated_text(unit: UnitFile) -> str:
-    """Without [Install]: by it, the first boot of an image would enable the unit for good (machine-id(5))."""
-    return format_unit(replace(unit, sections=tuple(one for one in unit.sections if one.name != "Install")))
+def generated_texts(one: Converted) -> Iterator[tuple[str, str]]:
+    """The name and the text of each unit as the generator writes it.
+
+    Without [Install], which comes last: by it, the first boot of an image would enable the unit for good
+    (machine-id(5)).
+    """
+    return ((name, text.partition("\n[Install]\n")[0]) for name, text in one.named_texts)
 
 
 def write(root: str, folder: str, one: Converted) -> None:
     """Write both files, and the link that starts the socket at boot, as xinetd would. Raises ConfigError."""
-    for unit in one.units:
-        write_atomically(os.path.join(folder, unit.name), generated_text(unit), durable=False)
-        for drop_in in vendor_drop_ins(root, unit.name):  # made for sockgate's own template, which this unit hides
+    for name, text in generated_texts(one):
+        write_atomically(os.path.join(folder, name), text, durable=False)
+        for drop_in in vendor_drop_ins(root, name):  # made for sockgate's own template, which this unit hides
             link_once(MASKED, os.path.join(folder, drop_in))
     socket_unit = one.socket_unit.name
     link_once(f"../{socket_unit}", os.path.join(folder, "sockets.target.wants", socket_unit))

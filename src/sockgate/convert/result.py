@@ -1,6 +1,6 @@
 """The result of one run of the converter: the services, their units, and the report."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..connection import Gate
@@ -24,15 +24,21 @@ FOR_EVERY_SERVICE = "What differs for every service, standard error first of all
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """One service with all that it needs: its units, the socket first, and extra files."""
+    """One service with all that it needs: its units, the socket first, their texts, and extra files."""
 
     service: Service
     units: tuple[UnitFile, ...]
+    texts: tuple[str, ...]
     files: tuple[ExtraFile, ...] = ()
 
     @property
     def socket_unit(self) -> UnitFile:
         return self.units[0]
+
+    @property
+    def named_texts(self) -> Iterator[tuple[str, str]]:
+        """The name and the text of each unit."""
+        return zip((unit.name for unit in self.units), self.texts, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,11 @@ class Conversion:
     @property
     def units(self) -> tuple[UnitFile, ...]:
         return tuple(unit for one in self.converted for unit in one.units)
+
+    @property
+    def named_texts(self) -> Iterator[tuple[str, str]]:
+        """The name and the text of each unit."""
+        return (named for one in self.converted for named in one.named_texts)
 
     @property
     def files(self) -> tuple[ExtraFile, ...]:
@@ -153,7 +164,5 @@ def build(services: Iterable[Service], report: Report, host: Host, engine: str =
 
 def converted_service(service: Service, host: Host) -> Converted:
     """The service with its units and files. Raises ConfigError for what a unit or a file cannot hold."""
-    one = Converted(service, unit_files(service, host), extra_files(service))
-    for unit in one.units:
-        format_unit(unit)
-    return one
+    units = unit_files(service, host)
+    return Converted(service, units, tuple(map(format_unit, units)), extra_files(service))

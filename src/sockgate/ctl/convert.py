@@ -15,7 +15,6 @@ from ..convert.unit_names import check_prefix
 from ..core import UsageError
 from ..host.host import this_host
 from ..units.search import UnitSearch
-from ..units.writer import format_unit
 from .convert_install import Installation, install, refuse_losses, switch_over
 from .former_units import UNIT_FOLDER
 
@@ -68,8 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def write_into(folder: str, conversion: Conversion) -> None:
-    for unit in conversion.units:
-        write_atomically(os.path.join(folder, unit.name), format_unit(unit), durable=False)
+    for name, text in conversion.named_texts:
+        write_atomically(os.path.join(folder, name), text, durable=False)
     for file in conversion.files:
         write_atomically(os.path.join(folder, file.name), file.text, FileAccess(file.mode), durable=False)
 

@@ -16,7 +16,6 @@ from ..core import ConfigError, SystemFailure
 from ..host.host import is_active
 from ..host.ports import MANAGER, Endpoint, Process, holders, parse_listen, sockets_on
 from ..units.search import UnitSearch
-from ..units.writer import format_unit
 from .former_units import UNIT_FOLDER, former_files, sockets_among
 from .old_daemons import Step, old_daemon
 
@@ -67,8 +66,8 @@ def install(conversion: Conversion, program: str, search: UnitSearch, *, now: bo
         raise ConfigError(f"unable to switch over: {hindrance}", "nothing is installed or switched over")
     for file in conversion.files:
         write_atomically(search.host_path(file.path), file.text, FileAccess(file.mode))
-    for unit in conversion.units:
-        write_atomically(search.host_path(f"{UNIT_FOLDER}/{unit.name}"), format_unit(unit))
+    for name, text in conversion.named_texts:
+        write_atomically(search.host_path(f"{UNIT_FOLDER}/{name}"), text)
     for mask in masks(conversion, search):
         link_once(MASKED, search.host_path(f"{UNIT_FOLDER}/{mask}"))
     return installation

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..atomic_write import PRIVATE, write_atomically
 from ..convert.conflicts import origin_of
-from ..convert.live import generated_text
+from ..convert.live import generated_texts
 from ..convert.result import Conversion
 from ..host.listening import LISTEN_KEYS, endpoints
 from ..host.ports import listeners
@@ -46,7 +46,7 @@ def planned(conversion: Conversion) -> Services:
     """As the files say now."""
     found = {}
     for one in conversion.converted:
-        texts = {unit.name: without_comments(generated_text(unit)) for unit in one.units}
+        texts = {name: without_comments(text) for name, text in generated_texts(one)}
         socket = one.socket_unit.name
         service = service_of(socket) if service_of(socket) in texts else ""
         found[socket] = Served(texts[socket], service, texts.get(service, ""))

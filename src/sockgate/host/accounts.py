@@ -8,13 +8,17 @@ import os
 import pwd
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 LARGEST_ID = 0xFFFFFFFE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Accounts:
-    """The accounts of the system in `root`. asks_services: ask the name services of the running system."""
+    """The accounts of the system in `root`. asks_services: ask the name services of the running system.
+
+    Its files are read once.
+    """
 
     root: str
     asks_services: bool
@@ -22,7 +26,7 @@ class Accounts:
     def user(self, name: str) -> pwd.struct_passwd | None:
         """The user of this name; None if there is none."""
         if not self.asks_services:
-            return next((user for user in self._users() if user.pw_name == name), None)
+            return next((user for user in self._users if user.pw_name == name), None)
         try:
             return pwd.getpwnam(name)
         except (KeyError, ValueError, UnicodeError):
@@ -30,7 +34,7 @@ class Accounts:
 
     def numbered_user(self, number: int) -> pwd.struct_passwd | None:
         if not self.asks_services:
-            return next((user for user in self._users() if user.pw_uid == number), None)
+            return next((user for user in self._users if user.pw_uid == number), None)
         try:
             return pwd.getpwuid(number)
         except (KeyError, OverflowError):
@@ -39,7 +43,7 @@ class Accounts:
     def group(self, name: str) -> grp.struct_group | None:
         """The group of this name; None if there is none."""
         if not self.asks_services:
-            return next((group for group in self._groups() if group.gr_name == name), None)
+            return next((group for group in self._groups if group.gr_name == name), None)
         try:
             return grp.getgrnam(name)
         except (KeyError, ValueError, UnicodeError):
@@ -47,7 +51,7 @@ class Accounts:
 
     def numbered_group(self, number: int) -> grp.struct_group | None:
         if not self.asks_services:
-            return next((group for group in self._groups() if group.gr_gid == number), None)
+            return next((group for group in self._groups if group.gr_gid == number), None)
         try:
             return grp.getgrgid(number)
         except (KeyError, OverflowError):
@@ -58,18 +62,24 @@ class Accounts:
         if self.asks_services:
             found = os.getgrouplist(user.pw_name, user.pw_gid)
         else:
-            found = [group.gr_gid for group in self._groups() if user.pw_name in group.gr_mem]
+            found = [group.gr_gid for group in self._groups if user.pw_name in group.gr_mem]
         return list(dict.fromkeys([user.pw_gid, *found]))
 
-    def _users(self) -> Iterator[pwd.struct_passwd]:
-        for fields in self._lines("/etc/passwd", 7):
-            if is_number(fields[2]) and is_number(fields[3]):
-                yield pwd.struct_passwd((*fields[:2], int(fields[2]), int(fields[3]), *fields[4:]))
+    @cached_property
+    def _users(self) -> list[pwd.struct_passwd]:
+        return [
+            pwd.struct_passwd((*fields[:2], int(fields[2]), int(fields[3]), *fields[4:]))
+            for fields in self._lines("/etc/passwd", 7)
+            if is_number(fields[2]) and is_number(fields[3])
+        ]
 
-    def _groups(self) -> Iterator[grp.struct_group]:
-        for fields in self._lines("/etc/group", 4):
-            if is_number(fields[2]):
-                yield grp.struct_group((*fields[:2], int(fields[2]), fields[3].split(",")))
+    @cached_property
+    def _groups(self) -> list[grp.struct_group]:
+        return [
+            grp.struct_group((*fields[:2], int(fields[2]), fields[3].split(",")))
+            for fields in self._lines("/etc/group", 4)
+            if is_number(fields[2])
+        ]
 
     def _lines(self, path: str, count: int) -> Iterator[list[str]]:
         """The fields of the lines in passwd(5) or group(5) that have this number of fields."""

@@ -1,7 +1,6 @@
 """Questions to systemd about units. Each question is one call of systemctl."""
 
 import glob
-import subprocess
 
 from ..core import SystemFailure
 
@@ -66,6 +65,8 @@ def client_of(instance: str) -> str:
 
 
 def systemctl(*words: str) -> str:
+    import subprocess  # only here: the generator starts no program, and PID 1 waits for it
+
     try:
         result = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
     except OSError as error:

@@ -3,7 +3,6 @@
 The rows are those of xinetd 2.3.15.4 (parse.c), and `mdns`, which is only in its manual.
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -132,6 +131,8 @@ def suggestion(name: str, values: tuple[str, ...] = ()) -> str:
     """The attribute that a misspelt one was probably meant to be, for the end of a sentence."""
     if name in IN_DEFAULTS_ONLY:
         return f"; probably meant: disable = {'yes' if (name == 'disabled') == (values != ('no',)) else 'no'}"
+    import difflib  # only here: the generator mostly needs none, and PID 1 waits for it
+
     meant = {"access": "only_from", "args": "server_args"}
     close = [meant[name]] if name in meant else difflib.get_close_matches(name, ATTRIBUTES, 1, 0.75)
     return f"; probably meant: {close[0]}" if close else ""
