@@ -97,10 +97,18 @@ def test_a_server_cannot_raise_its_hard_limit_again(gated: Start) -> None:
     assert one.talk().splitlines()[-1] == b"102400"
 
 
-def test_the_room_of_a_gate_is_enough_for_its_rules_twice() -> None:
-    needs = needs_of(Memory(20 << 20, 8 << 20), Memory(30 << 20, 18 << 20))
-    assert needs[resource.RLIMIT_DATA] == (18 + 10 + 16) << 20
-    assert needs[resource.RLIMIT_AS] == (30 + 10 + 64) << 20
+def test_the_room_of_a_gate_is_enough_for_its_rules_twice_and_all_its_sessions() -> None:
+    needs = needs_of(Memory(20 << 20, 8 << 20), Memory(30 << 20, 18 << 20), 1024)
+    assert needs[resource.RLIMIT_DATA] == (18 + 10 + 2 + 16) << 20
+    assert needs[resource.RLIMIT_AS] == (30 + 10 + 2 + 64) << 20
+
+
+def test_a_gate_of_many_clients_does_not_live_under_a_limit_that_fits_a_gate_of_few(gated: Start) -> None:
+    for most, lives in (("40", True), ("100000", False)):
+        one = gated("--max-connections", most, "--rlimit", "data=100M", *SHOW, code=BECOME_A_USER)
+        assert limits_of_server(one, 1)["data size"][1] == str(100 << 20)
+        assert (limits_of(one)["data size"][1] == str(100 << 20)) is lives
+        one.stop()
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from ...connection.rlimits import limit_to_set, lower
 from .server_limits import OF_SERVERS_ALONE, is_above, may_raise_limits
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
-# The room above what it uses now and what new rules need beside the old ones, in bytes. It is more than a whole gate.
+# The room above what it uses now, its sessions, and new rules beside the old ones. That is more than a whole gate.
 MORE_DATA, MORE_SPACE = 16 << 20, 64 << 20
+SESSION = 2 << 10  # what a session needs, at the very most
 STACK = 1 << 20  # what it needs of the stack, at the very most
 NEEDS_NOTHING = frozenset((resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_RSS))
 
@@ -40,11 +41,12 @@ def memory_in_use() -> Memory | None:
     return Memory(int(fields[0]) * PAGE, int(fields[5]) * PAGE)
 
 
-def live_under(limits: Sequence[tuple[int, int, int]], before: Memory | None) -> None:
+def live_under(limits: Sequence[tuple[int, int, int]], before: Memory | None, sessions: int) -> None:
     """Take on the hard limits of the servers, if this process could not raise them again and has room under all.
 
-    limits  as parse_limits() gives them
-    before  what this process used before it read its rules
+    limits    as parse_limits() gives them
+    before    what this process used before it read its rules
+    sessions  how many it may have at a time
     """
     now = memory_in_use()
     own = {limit[0]: resource.getrlimit(limit[0]) for limit in limits}
@@ -52,17 +54,17 @@ def live_under(limits: Sequence[tuple[int, int, int]], before: Memory | None) ->
     are_lower = any(is_above(own[number][1], hard) for number, hard in hards.items())
     if not are_lower or len(hards) < len(limits) or before is None or now is None or may_raise_limits():
         return
-    needs = needs_of(before, now)
+    needs = needs_of(before, now, sessions)
     if all(has_room(number, own[number], hard, needs) for number, hard in hards.items()):
         for number, hard in hards.items():
             resource.setrlimit(number, (lower(own[number][0], hard), hard))
 
 
-def needs_of(before: Memory, now: Memory) -> dict[int, int]:
+def needs_of(before: Memory, now: Memory, sessions: int) -> dict[int, int]:
     """The least limits under which a gate can live. When a file changes, it has the new rules and the old ones."""
     return {
-        resource.RLIMIT_AS: 2 * now.space - before.space + MORE_SPACE,
-        resource.RLIMIT_DATA: 2 * now.data - before.data + MORE_DATA,
+        resource.RLIMIT_AS: 2 * now.space - before.space + sessions * SESSION + MORE_SPACE,
+        resource.RLIMIT_DATA: 2 * now.data - before.data + sessions * SESSION + MORE_DATA,
         resource.RLIMIT_STACK: STACK,
         **dict.fromkeys(NEEDS_NOTHING, 0),
     }
