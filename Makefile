@@ -50,7 +50,7 @@ SHELL = /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-pythons test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-rules bench-proxied bench-moved bench-flood bench-sandbox clean
+.PHONY: help build run install uninstall deb rpm arch dist test test-unit test-pythons test-oracles test-system coverage soak attack diff corpus log-sessions fuzz fuzz-keep fuzz-verify check setup venv bench bench-gate bench-log bench-convert bench-inetd bench-rules bench-proxied bench-moved bench-flood bench-sandbox clean
 
 # The first target is what `make` alone makes.
 build:  ## the programs into build/bin, to run them from this tree
@@ -244,6 +244,8 @@ bench-log: build  ## reading a journal of 200,000 connections
 	$(PYTHON) tests/bench/log.py
 bench-convert: build  ## what a conversion costs
 	$(PYTHON) tests/bench/convert.py
+bench-inetd: build venv  ## CPU of sockgate-inetd's generator and of sync, in booted machines
+	.venv/bin/pytest -q -s tests/system/test_superserver.py -k 'serves_nothing or forty'
 bench-rules: build  ## what the size of a rules file costs
 	$(PYTHON) -m tests.bench.rules
 bench-proxied: build venv  ## CPU of a client behind a proxy against one that comes by itself

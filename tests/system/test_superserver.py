@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,23 @@ XINETD_CONF = """service own
 includedir /etc/xinetd.d
 """
 FINGER, IDENT, SKK, TANG = 79, 113, 1178, 8888
+OF_LINES, OF_FILES = range(7800, 7820), range(7820, 7840)
+# From argv: a command. Prints the CPU time of it and of its children in milliseconds, the least of three runs.
+CPU = """
+import resource, subprocess, sys
+def spent():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+def run():
+    before = spent()
+    subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+    return spent() - before
+print(round(min(run() for _ in range(3)) * 1000))
+"""
+# Behind `sync`, while systemd does not look: what a test wants changed then.
+LATE = """[Service]
+ExecStartPost=-/bin/sh -c 'mv /root/late /root/now && sh /root/now'
+"""
 # What a client says to each, and a part of the answer.
 TALKS = {
     FINGER: ("root\\r\\n", "root"),
@@ -152,6 +170,42 @@ def test_a_file_from_the_future_does_not_start_the_service_again_and_again(machi
     machine.wait_for(lambda: is_refused(machine, 7778), "the path unit", 120)
 
 
+@pytest.fixture
+def late(machine: Machine) -> Iterator[Path]:
+    """A script that is run once, when `sync` has ended and the path units do not look yet."""
+    drop_in = "/run/systemd/system/sockgate-inetd.service.d/late.conf"
+    machine.write(drop_in, LATE)
+    machine.systemctl("daemon-reload")
+    yield machine.path("/root/late")
+    machine.path(drop_in).unlink()
+    machine.systemctl("daemon-reload")
+
+
+def test_a_change_while_the_path_units_do_not_look_is_seen(machine: Machine, late: Path) -> None:
+    machine.shell("cd /root; cp /etc/inetd.conf with; grep -v ^finger with > without; touch --date=yesterday with*")
+    for change, seen in (
+        ("mv /root/without /etc/inetd.conf", is_refused),  # an older file
+        ("mv /root/with /etc/inetd.conf", is_served),
+        ("mv /etc/inetd.conf /root/with", is_refused),
+        ("cp /root/with /etc/inetd.conf", is_served),
+    ):
+        late.write_text(change)
+        machine.shell("touch /etc/inetd.conf")
+        machine.wait_for(partial(seen, machine, FINGER), change, 120)
+        assert not late.exists()
+
+
+def test_a_folder_that_did_not_exist_before_is_seen_with_all_edits(machine: Machine) -> None:
+    machine.shell("mv /etc/xinetd.d /root")
+    machine.wait_for(lambda: is_refused(machine, TANG), "the path unit", 120)
+    machine.write("/root/quick", XINETD_CONF.partition("include")[0])
+    edits = "for n in 1 2 3; do sed s/xinetd.conf/edit-$n/ /root/quick > /etc/xinetd.d/quick; sleep 0.$n; done"
+    machine.shell(f"mkdir /etc/xinetd.d; {edits}")
+    machine.wait_for(lambda: "of edit-3" in answer(machine, 7780), "the path unit", 120)
+    machine.shell("rm -r /etc/xinetd.d; mv /root/xinetd.d /etc")
+    machine.wait_for(lambda: is_served(machine, TANG) and is_refused(machine, 7780), "the path unit", 120)
+
+
 def test_a_file_that_did_not_exist_before_is_seen(machine: Machine) -> None:
     for missing in ("inetd.d", "xinetd.conf"):
         assert not machine.path(f"/etc/{missing}").exists()
@@ -162,11 +216,14 @@ def test_a_file_that_did_not_exist_before_is_seen(machine: Machine) -> None:
     assert is_served(machine, TANG)
 
 
-def test_the_first_rule_in_hosts_deny_holds_for_what_xinetd_would_ask_it(machine: Machine) -> None:
-    machine.write("/etc/hosts.deny", "echo: ALL\n")
-    machine.wait_for(lambda: answer(machine, 7780) in ("b''", "ConnectionResetError"), "the path unit", 120)
-    assert "in a folder" in answer(machine, 7779), "openbsd-inetd asks it for no service"
-    machine.shell("rm -r /etc/hosts.deny /etc/xinetd.conf /etc/inetd.d")
+def test_the_first_rule_in_hosts_allow_or_deny_holds_for_what_xinetd_would_ask_it(machine: Machine) -> None:
+    for table, rule in (("allow", "echo: ALL: deny\n"), ("deny", "echo: ALL\n")):
+        machine.write(f"/etc/hosts.{table}", rule)
+        machine.wait_for(lambda: answer(machine, 7780) in ("b''", "ConnectionResetError"), "the path unit", 120)
+        assert "in a folder" in answer(machine, 7779), "openbsd-inetd asks it for no service"
+        machine.write(f"/etc/hosts.{table}", "")
+        machine.wait_for(lambda: "of xinetd.conf" in answer(machine, 7780), "the path unit", 120)
+    machine.shell("rm -r /etc/hosts.allow /etc/hosts.deny /etc/xinetd.conf /etc/inetd.d")
     machine.wait_for(lambda: is_refused(machine, 7779) and is_refused(machine, 7780), "the path unit", 120)
 
 
@@ -187,6 +244,28 @@ def test_sync_leaves_alone_what_did_not_change(machine: Machine) -> None:
     with services.reloads(machine) as found:
         assert "started" not in machine.run("sockgatectl", "sync").stdout
     assert found == []
+
+
+def test_forty_services_are_served_by_one_sync_and_end_by_another(machine: Machine) -> None:
+    """It prints what the generator and `sync` cost: `make bench-inetd`."""
+    machine.systemctl("stop", "sockgate-inetd.path")
+    machine.shell("cp /etc/inetd.conf /root; cp --recursive /etc/xinetd.d /root")
+    lines = "".join(f"{port} stream tcp nowait root /usr/sbin/tcpd /bin/echo {port}\n" for port in OF_LINES)
+    machine.write("/etc/inetd.conf", machine.read("/etc/inetd.conf") + lines)
+    for port in OF_FILES:
+        text = XINETD_CONF.partition("include")[0].replace("7780", str(port)).replace("own", f"own-{port}")
+        machine.write(f"/etc/xinetd.d/own-{port}", text.replace("of xinetd.conf", str(port)))
+    machine.run("sockgatectl", "sync")
+    assert all(str(port) in answer(machine, port) for port in (*OF_LINES, *OF_FILES))
+    generator = "/usr/lib/systemd/system-generators/sockgate-inetd-generator"
+    folders = machine.shell("mkdir -p /run/out/1 /run/out/2 /run/out/3; echo /run/out/*").stdout.split()
+    commands = ((generator, *folders), ("sockgatectl", "sync"))
+    costs = [machine.python(CPU, *command).stdout.strip() for command in commands]
+    print(f"{machine.release}, 20 more services of each file: generator {costs[0]} ms of CPU, sync {costs[1]} ms")
+    machine.shell("mv /root/inetd.conf /etc; rm -r /etc/xinetd.d; mv /root/xinetd.d /etc")
+    machine.run("sockgatectl", "sync")
+    assert {answer(machine, port) for port in (*OF_LINES, *OF_FILES)} == {"refused"}
+    machine.systemctl("start", "sockgate-inetd.path")
 
 
 def test_a_reboot_changes_nothing(machine: Machine) -> None:
