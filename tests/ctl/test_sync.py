@@ -107,8 +107,9 @@ def test_the_plan_is_what_the_generator_writes_and_a_line_above_changes_nothing(
     assert set(services) == {"port-79.socket", "port-517.socket", "port-517-udp.socket"}
     (etc / "inetd.conf").write_text(f"# a comment\n{lines}")
     assert planned(live_services(str(tmp_path), HOST)) == services
-    record(services, ["a complaint"], str(tmp_path / "record"))
-    assert recorded(str(tmp_path / "record")) == (services, ("a complaint",))
+    made = Record(services, ("a complaint",), {"a.socket": PLAIN})
+    record(made, str(tmp_path / "record"))
+    assert recorded(str(tmp_path / "record")) == made
 
 
 def test_an_edit_in_place_of_a_file_in_a_folder_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,17 +125,18 @@ class Systemd:
     """In place of systemctl: some of its verbs fail for some units, "" for all of them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, before: Services, now: Services) -> None:
-        self.record = Record(before, ())
+        self.record = Record(before, (), {})
         self.states = {unit: "active" for name, one in before.items() for unit in sync.units_of(name, one)}
         self.broken: dict[str, str] = {}  # by the verb
         self.done: list[str] = []
         monkeypatch.setattr(sync, "is_generated", lambda _: False)
         monkeypatch.setattr(sync, "live_services", lambda *_: Conversion((), Report()))
-        monkeypatch.setattr(sync, "planned", lambda _: now)
+        self.now = now
+        monkeypatch.setattr(sync, "planned", lambda _: self.now)
         monkeypatch.setattr(sync, "loaded", lambda: self.record.services)
         monkeypatch.setattr(sync, "recorded", lambda: self.record)
         monkeypatch.setattr(sync, "deaf", lambda _: set())
-        monkeypatch.setattr(sync, "record", lambda *words: setattr(self, "record", Record(*words)))
+        monkeypatch.setattr(sync, "record", lambda now: setattr(self, "record", now))
         monkeypatch.setattr(sync, "note_leaving", lambda *_: None)
         monkeypatch.setattr(sync, "systemctl", self.systemctl)
 
@@ -171,6 +173,17 @@ def test_a_socket_that_cannot_be_started_is_not_taken_for_one_that_is_served(mon
     assert systemd.record.services == {"b.socket": PLAIN}
 
 
+def test_a_socket_that_failed_is_forgotten_when_its_line_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if something else reloads systemd before: then systemd shows a failed unit that has no file."""
+    systemd = Systemd(monkeypatch, {}, {"a.socket": PLAIN})
+    systemd.broken = {"start": "a.socket"}
+    sync.one_round()
+    systemd.now, systemd.done = {}, []
+    assert sync.one_round() == []
+    assert systemd.done == ["reset-failed a.socket"]
+    assert systemd.record.failed == {}
+
+
 @pytest.mark.parametrize("verb", ["stop", "daemon-reload"])
 def test_if_systemd_cannot_be_reloaded_the_old_sockets_listen_again(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {"a.socket": PLAIN, "b.socket": PLAIN}
@@ -195,11 +208,13 @@ def test_without_the_right_to_write_it_says_so_in_one_line(tmp_path: Path, monke
         sync.open_lock()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '[{"a": 1}, []]', '[{"a": ["b"]}, []]', "null", "[[], []]", "[{}, 1]"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '[{"a": 1}, []]', '[{"a": ["b"]}, []]', "null", "[[], []]", "[{}, 1]", "[{}, [], []]"]
+)
 def test_a_record_that_is_broken_is_empty(text: str, tmp_path: Path) -> None:
     (tmp_path / "record").write_text(text)
-    assert recorded(str(tmp_path / "record")) == ({}, ())
-    assert recorded(str(tmp_path / "missing")) == ({}, ())
+    assert recorded(str(tmp_path / "record")) == Record({}, (), {})
+    assert recorded(str(tmp_path / "missing")) == Record({}, (), {})
 
 
 def test_a_masked_or_missing_generator_serves_nothing(tmp_path: Path) -> None:

@@ -138,6 +138,16 @@ def fail_to_vfork(number: int, times: int, after: int = 0) -> None:
     vfork_server.fork_exec = fail  # type: ignore[attr-defined]
 
 
+def need_memory_to_start(size: int) -> None:
+    """The gate needs so much memory at the moment of vfork(2)."""
+
+    def need(*arguments: object) -> int:
+        bytearray(size)
+        return fork_exec(*arguments)  # type: ignore[arg-type]
+
+    vfork_server.fork_exec = need  # type: ignore[attr-defined]
+
+
 def fail_to_exec(number: int, times: int) -> None:
     """The child is there, but cannot become the server."""
     failing = Failing(number, times)

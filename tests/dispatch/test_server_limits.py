@@ -8,10 +8,11 @@ from resource import RLIM_INFINITY
 import pytest
 
 from sockgate.connection.rlimits import parse_limits
+from sockgate.dispatch.servers.lasting_limits import Memory, has_room, needs_of
 from sockgate.dispatch.servers.server_limits import is_above, server_limits
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
-from tests.dispatch.faults import fail_to_start_by_fork, injected
+from tests.dispatch.faults import fail_to_start_by_fork, injected, need_memory_to_start
 from tests.dispatch.gated import Gated
 
 LIMITS = ["core=0", "as=900M:1G", "data=800M:", "stack=4M:", "memlock=8K:16K", "fsize=1G", "nofile=9:99"]
@@ -66,6 +67,73 @@ def test_the_limits_of_a_server_need_no_fork_if_they_are_soft_and_the_gate_keeps
         assert {name: found[name][0] for name in NAMES} == {name: each[0] for name, each in expected(before).items()}
         assert [found[name][1] for name in NAMES] == [before[name][1] for name in NAMES]
         assert limits_of(one) == before
+
+
+def test_a_gate_lives_under_hard_limits_that_leave_it_room_and_its_servers_need_no_fork(gated: Start) -> None:
+    """As couriertcpd lives under ulimit."""
+    options = [word for limit in ("core=0", "as=1G", "data=100M:200M") for word in ("--rlimit", limit)]
+    one = gated(*options, *SHOW, code=BECOME_A_USER + injected(fail_to_start_by_fork),
+                prelude=f'exec {WITHOUT_CAPABILITY}"$@"')  # fmt: skip
+    expected = {"core file size": ("0", "0"), "address space": (str(1 << 30), str(1 << 30)),
+                "data size": (str(100 << 20), str(200 << 20))}  # fmt: skip
+    for number in range(3):
+        found = limits_of_server(one, number + 1)
+        assert {name: found[name] for name in expected} == expected
+        assert [limits_of(one)[name][1] for name in expected] == [hard for _, hard in expected.values()]
+        assert limits_of(one)["data size"][0] == str(200 << 20)
+
+
+@pytest.mark.parametrize("limit", ["data=12M", "as=30M", "stack=512K", "nofile=64", "fsize=1G", "cpu=99"])
+def test_a_gate_does_not_live_under_a_hard_limit_that_could_become_too_low_for_it(gated: Start, limit: str) -> None:
+    one = gated("--rlimit", "core=0", "--rlimit", limit, *SHOW, code=BECOME_A_USER)
+    assert limits_of_server(one, 1)["core file size"] == ("0", "0")
+    assert limits_of(one) == limits_in(Path("/proc/self/limits").read_text())
+
+
+def test_a_server_cannot_raise_its_hard_limit_again(gated: Start) -> None:
+    one = gated(
+        "--rlimit", "data=100M", "/bin/sh", "-c", "ulimit -d 200000 || echo no; ulimit -H -d", code=BECOME_A_USER
+    )
+    assert one.talk().splitlines()[-1] == b"102400"
+
+
+def test_the_room_of_a_gate_is_enough_for_its_rules_twice_and_all_its_sessions() -> None:
+    needs = needs_of(Memory(20 << 20, 8 << 20), Memory(30 << 20, 18 << 20), 1024)
+    assert needs[resource.RLIMIT_DATA] == (18 + 10 + 2 + 16) << 20
+    assert needs[resource.RLIMIT_AS] == (30 + 10 + 2 + 64) << 20
+
+
+def test_a_gate_of_many_clients_does_not_live_under_a_limit_that_fits_a_gate_of_few(gated: Start) -> None:
+    for most, lives in (("40", True), ("100000", False)):
+        one = gated("--max-connections", most, "--rlimit", "data=100M", *SHOW, code=BECOME_A_USER)
+        assert limits_of_server(one, 1)["data size"][1] == str(100 << 20)
+        assert (limits_of(one)["data size"][1] == str(100 << 20)) is lives
+        one.stop()
+
+
+@pytest.mark.parametrize(
+    ("own", "hard", "room"),
+    [((RLIM_INFINITY, RLIM_INFINITY), 99, False), ((RLIM_INFINITY, RLIM_INFINITY), 100, True), ((60, 200), 99, True),
+     ((60, 200), 59, False), ((60, 80), 99, False), ((150, 200), RLIM_INFINITY, False)],
+)  # fmt: skip
+def test_a_gate_has_room_where_its_needs_are_met_or_its_own_limit_stays(
+    own: tuple[int, int], hard: int, room: bool
+) -> None:
+    assert has_room(resource.RLIMIT_DATA, own, hard, {resource.RLIMIT_DATA: 100}) is room
+
+
+def test_a_gate_that_needs_memory_under_the_limits_of_its_server_forks(gated: Start) -> None:
+    """It takes on the limits for the moment of the start. What it cannot do in that moment, a child does."""
+    for limit in ("data=2M:", "as=8M:"):
+        one = gated("--rlimit", limit, *SHOW, code=BECOME_A_USER + injected(need_memory_to_start, 1 << 20))
+        one.wait_for("listening")
+        before = limits_of(one)
+        for number in range(3):
+            size = str(int(limit.partition("=")[2][:-2]) << 20)
+            assert size in [soft for soft, *_ in limits_of_server(one, number + 1).values()]
+            assert limits_of(one) == before
+        assert one.lines("unable|error|memory") == []
+        one.stop()
 
 
 def test_hard_limits_are_in_force_from_the_beginning(gated: Start) -> None:

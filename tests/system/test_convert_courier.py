@@ -122,6 +122,19 @@ def test_the_limit_for_each_address_holds_as_before(converted: Outcome) -> None:
     assert before == after == ["+OK"] * MAXPERIP + [""]
 
 
+@pytest.mark.parametrize(("name", "setting", "limit"),
+                         [("esmtpd", "ULIMIT", "data size"), ("imapd", "IMAP_ULIMITD", "address space")])  # fmt: skip
+def test_the_gate_lives_under_the_limit_of_its_servers_so_that_they_need_no_fork(
+    machine: Machine, converted: Outcome, name: str, setting: str, limit: str
+) -> None:
+    assert converted
+    machine.systemctl("start", f"{name}.service")
+    kilobytes = machine.shell(f"sed -n s/^{setting}=//p /etc/courier/{name}").stdout
+    gate = machine.systemctl("show", "--property=MainPID", "--value", f"{name}.service").stdout.strip()
+    soft_and_hard = machine.shell(f"sed -n 's/^Max {limit} *//p' /proc/{gate}/limits").stdout.split()[:2]
+    assert int(soft_and_hard[1]) == int(kilobytes) << 10
+
+
 @pytest.mark.parametrize("protocol", ["imap", "imaptls", "pop3"])
 def test_an_insider_reads_mail(mail: Machine, protocol: str) -> None:
     services.client(mail, "mailbox", "imap", INSIDER, services.INSIDE)

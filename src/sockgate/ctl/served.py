@@ -102,21 +102,30 @@ def unit_of(name: str, text: str) -> Unit:
 
 
 class Record(NamedTuple):
-    """What was served after the last call of `sync`, and what it complained about."""
+    """What was served after the last call of `sync`, what it complained about, and which sockets it could not start.
+
+    systemd keeps a failed socket in mind when its file is gone, until it is told to forget it.
+    """
 
     services: Services
     complaints: tuple[str, ...]
+    failed: Services
 
 
 def recorded(path: str = RECORD) -> Record:
     """Empty if `sync` was not called since the boot."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            services, complaints = json.load(file)
-        return Record({name: Served(*map(str, one)) for name, one in services.items()}, tuple(map(str, complaints)))
+            services, complaints, failed = json.load(file)
+        return Record(services_of(services), tuple(map(str, complaints)), services_of(failed))
     except (OSError, ValueError, TypeError, AttributeError):
-        return Record({}, ())
+        return Record({}, (), {})
 
 
-def record(services: Services, complaints: list[str], path: str = RECORD) -> None:
-    write_atomically(path, json.dumps([dict(services), complaints]), PRIVATE, durable=False)
+def services_of(found: Mapping[str, list[str]]) -> Services:
+    return {name: Served(*map(str, one)) for name, one in found.items()}
+
+
+def record(now: Record, path: str = RECORD) -> None:
+    text = json.dumps([dict(now.services), now.complaints, dict(now.failed)])
+    write_atomically(path, text, PRIVATE, durable=False)

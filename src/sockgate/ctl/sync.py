@@ -23,7 +23,7 @@ from ..convert.report import Report
 from ..convert.result import Conversion
 from ..core import GateError, SystemFailure
 from ..host.systemctl import Properties, parse_properties, systemctl
-from .served import Served, Services, deaf, loaded, planned, record, recorded
+from .served import Record, Served, Services, deaf, loaded, planned, record, recorded
 
 LOCK = "/run/sockgate/sync.lock"
 POLICY, FORBIDDEN = "/usr/sbin/policy-rc.d", 101
@@ -131,7 +131,7 @@ def one_round() -> list[str]:
     for complaint in told:
         print(complaint)
     now, present, last = planned(conversion), loaded(), recorded()
-    before = {**present, **last.services}
+    before = {**last.failed, **present, **last.services}
     found = states({**before, **now})
     change = compare(before, now, found, last.services, deaf(listening(now, found)))
     try:
@@ -147,7 +147,7 @@ def one_round() -> list[str]:
             if complaint not in last.complaints:
                 log(complaint)
     failed = start(change)
-    record(served(before, now, failed), told)
+    record(Record(served(before, now, failed), tuple(told), {name: now[name] for name in now if name in failed}))
     return [*map(unable_to_start, failed)]
 
 

@@ -22,6 +22,7 @@ from .dispatcher import Dispatcher, Inherited
 from .options import OPTIONS, Process, ResidentOptions, ResidentSettings, parse, read_options
 from .records.buffered_log import BufferedLog
 from .records.log_formats import make_records
+from .servers.lasting_limits import live_under, memory_in_use
 from .session_groups import groups_of
 from .session_table import SessionTable
 from .signals import Signals, restore_defaults
@@ -88,7 +89,7 @@ def prepare(
     """
     from_systemd = is_listen_process(environment)
     settings, options, problem = ResidentSettings({"--name": [service_named_in(words)]}, []), ResidentOptions(), None
-    groups = None
+    groups, memory = None, memory_in_use()
     try:
         settings = parse(words)
         options = read_options(settings)
@@ -114,6 +115,8 @@ def prepare(
         raise NoSocket("no socket to listen on", STARTED_BY_SYSTEMD)
     records = make_records(options.process.log_format, log, options.limits.source_prefix)
     table = session_table(options.limits.connections, stored, notifier)
+    if gate.rules:
+        live_under(gate.rules.gate.server.limits, memory, options.limits.connections)
     return Dispatcher(Inherited(listeners, table, groups), gate, options, signals, records, notifier)
 
 

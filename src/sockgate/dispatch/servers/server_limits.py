@@ -3,16 +3,20 @@
 The child of vfork(2) runs no code of ours before exec, and exec hands on the limits of this process. So the gate takes
 on the limits of the server for the moment of the start, and then its own again. fork(2) costs 2 ms more.
 
-Only CAP_SYS_RESOURCE can raise a hard limit again. So without it, lower hard limits are left to a child of fork(2).
-prlimit(2) could set them after exec, but some servers were quicker: they saw the old ones, or handed them on.
+Only CAP_SYS_RESOURCE can raise a hard limit again. So without it, hard limits below those of the gate are left to a
+child of fork(2), unless the gate has taken them on for good (lasting_limits.py). prlimit(2) could set them after exec,
+but some servers were quicker: they saw the old ones, or handed them on.
 """
 
 import resource
+from collections.abc import Callable, Sequence
 from functools import cache
 from resource import RLIM_INFINITY
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec
 
 from ...connection.rlimits import limit_to_set
+
+P = ParamSpec("P")
 
 # Not for the gate, not even for a moment: it has used its processor time, and its user may have more processes.
 OF_SERVERS_ALONE = frozenset((resource.RLIMIT_CPU, resource.RLIMIT_NPROC, resource.RLIMIT_RTTIME))
@@ -31,16 +35,19 @@ class ServerLimits(NamedTuple):
     own: tuple[Limit, ...]
     taken: tuple[Limit, ...]
 
-    def take(self) -> None:
-        for number, limits in self.taken:
-            resource.setrlimit(number, limits)
+    def around(self, start: Callable[P, int], *words: P.args, **named: P.kwargs) -> int:
+        """Call this function under the limits of the server. Raises what it raises."""
+        taken, own = iter(self.taken), iter(self.own)  # made now: under these limits there may be no memory for them
+        try:
+            for number, limits in taken:
+                resource.setrlimit(number, limits)
+            return start(*words, **named)
+        finally:
+            for number, limits in own:
+                resource.setrlimit(number, limits)
 
-    def give_back(self) -> None:
-        for number, limits in self.own:
-            resource.setrlimit(number, limits)
 
-
-def server_limits(limits: list[tuple[int, int, int]]) -> ServerLimits | None:
+def server_limits(limits: Sequence[tuple[int, int, int]]) -> ServerLimits | None:
     """The limits for the start of a server. None if only a child of fork(2) can set them."""
     softs = {number: soft for number, soft, _ in limits}
     if len(softs) < len(limits) or OF_SERVERS_ALONE.intersection(softs):

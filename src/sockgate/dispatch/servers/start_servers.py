@@ -16,7 +16,7 @@ from .child_channel import AskingChildren
 from .ended_servers import EndedServers
 from .forked_server import fork_server
 from .server_limits import ServerLimits, server_limits
-from .vfork_server import pipe_of_failures, start_server
+from .vfork_server import TooLittleMemory, pipe_of_failures, start_server
 
 # What start_server() needs for one client: the path of its server, the environment, and the limits. None if a fork is
 # needed. An error is raised when it is the client's turn.
@@ -98,14 +98,10 @@ class ServerStarter:
 
     def _start(self, client: AdmittedClient, plan: Plan) -> None:
         """Start the server of one client. Raises GateError."""
-        session, rules = client.session, client.rules
+        session = client.session
         self._sessions.starting(session)
         if isinstance(plan, tuple):
-            path, environment, limits = plan
-            connection = client.connection.fileno()
-            session.pid = start_server(
-                path, rules.arguments, environment, connection, stderr=rules.stderr_is_client, limits=limits
-            )
+            session.pid = self._vfork(client, *plan)
         else:
             session.pid = self._fork(client, plan)
         self._sessions.started(session)
@@ -116,6 +112,16 @@ class ServerStarter:
         self._records.counted(self._sessions.count, self._sessions.most)
         if client.decision:
             self._records.accepted(session, client.decision)
+
+    def _vfork(self, client: AdmittedClient, path: bytes, environment: list[bytes], limits: ServerLimits | None) -> int:
+        """Start the server at once. Returns its id. Raises GateError."""
+        rules, connection = client.rules, client.connection.fileno()
+        try:
+            return start_server(
+                path, rules.arguments, environment, connection, stderr=rules.stderr_is_client, limits=limits
+            )
+        except TooLittleMemory:
+            return fork_server(client, self._records)
 
     def _fork(self, client: AdmittedClient, error: Exception | None) -> int:
         """Start a child that becomes the server. Returns its id. Raises GateError, or the error in the plan."""
