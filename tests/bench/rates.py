@@ -14,6 +14,8 @@ time one connection keeps the accept loop from the next one.
 
 CPU is that of the whole machine, journal and PID 1 included, but for the clients; memory is the peak of the program
 itself (VmHWM), with what its other processes have of their own.
+
+A moved service stands beside its original in `make bench-moved`: there each program has its own configuration.
 """
 
 import argparse
@@ -142,7 +144,9 @@ def main() -> int:
             results += measure(machine, workload, FIRST_PORT + 100 * number, arguments)
     (BUILD / "rates.json").write_text(json.dumps([asdict(result) for result in results], indent=1))
     print_table(results)
-    return judge(results)
+    failures = judge(results)
+    print("\nmoved services beside their originals: make bench-moved")
+    return failures
 
 
 def prepare(machine: Machine) -> None:
