@@ -77,6 +77,38 @@ def test_xinetd_conf_is_read_if_there_is_one(tmp_path: Path) -> None:
     assert written(tmp_path)[0] == "main.service"
 
 
+OPEN_BY_DEFAULTS = "a file cannot be read now, and its defaults may say who may come in: no service is served without it"
+
+
+@pytest.mark.parametrize("main", ["link", "include /srv/of-a-late-mount\n", "include {root}/etc/large\n"])
+def test_no_service_is_served_without_defaults_that_may_be_there_later(main: str, tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service("a"))
+    if main == "link":
+        (root / "etc/xinetd.conf").symlink_to("/srv/of-a-late-mount")
+    else:
+        (root / "etc/xinetd.conf").write_text(f"{main.format(root=root)}includedir {root}/etc/xinetd.d\n")
+        with (root / "etc/large").open("wb") as file:
+            file.truncate(17 << 20)
+    complaints = generate(str(root), str(tmp_path / "out"), HOST)
+    assert complaints[-1] == f"{root}/etc/xinetd.conf: refused: etc/xinetd.conf: {OPEN_BY_DEFAULTS}"
+    assert "unable to read" in complaints[0]
+    assert written(tmp_path) == []
+
+
+def test_a_file_that_is_just_not_there_costs_no_service(tmp_path: Path) -> None:
+    root = tree(tmp_path, a=service("a"))
+    (root / "etc/xinetd.conf").write_text(f"include /etc/not-there\nincludedir {root}/etc/xinetd.d\n")
+    generate(str(root), str(tmp_path / "out"), HOST)
+    assert written(tmp_path)[0] == "a.service"
+
+
+def test_a_hosts_deny_on_a_late_mount_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "deny").symlink_to("/srv/of-a-late-mount")
+    host = replace(HOST, hosts_files=(str(tmp_path / "allow"), str(tmp_path / "deny")))
+    generate(str(tree(tmp_path, a=service("a"))), str(tmp_path / "out"), host)
+    assert "--hosts-access" in (tmp_path / "out/a@.service").read_text()
+
+
 def enable(root: Path, name: str, text: str) -> None:
     """A socket of another package that starts at boot."""
     unit = root / "usr/lib/systemd/system" / name

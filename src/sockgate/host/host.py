@@ -234,11 +234,12 @@ def in_hosts_file(name: str) -> str:
 
 
 def holds_a_rule(path: str) -> bool:
+    """A link that leads nowhere may lead to rules later: at boot, what it leads to may not be mounted yet."""
     try:
         with open(path, "rb") as file:
             return any(line.strip() and not line.lstrip().startswith(b"#") for line in file)
     except FileNotFoundError:
-        return False
+        return os.path.islink(path)
     except OSError:
         return True
 

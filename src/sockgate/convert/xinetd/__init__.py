@@ -9,7 +9,7 @@ import os
 
 from ...host.host import Host
 from ..input_files import Place
-from ..report import Report
+from ..report import Outcome, Report
 from ..service import Service
 from .all_services import convert_all
 from .configuration import Configuration
@@ -23,14 +23,19 @@ def read_system(root: str, host: Host, report: Report, *, with_inetd: bool = Fal
     """The services of etc/xinetd.conf or, without one, those of the files in etc/xinetd.d.
 
     For a machine without xinetd, where one bad file costs no other. `with_inetd`: etc/inetd.conf is read as well.
+    No service is read if a file is missing that may be there later: its defaults may say who may come in.
     """
     file, folder = os.path.join(root, MAIN_FILE), os.path.join(root, "etc/xinetd.d")
     report_options(root, report, with_inetd=with_inetd)
     configuration = Configuration(report)
-    if os.path.exists(file):
+    if os.path.lexists(file):
         configuration.read(file)
     elif os.path.isdir(folder):
         configuration.include(Include(folder, Place(folder, 0), is_folder=True), 0)
+    if configuration.is_cut:
+        text = "a file cannot be read now, and its defaults may say who may come in: no service is served without it"
+        report.add(Outcome.REFUSED, Place(file, 0), "", MAIN_FILE, text)
+        return []
     return convert_all(configuration, host, whole=False)
 
 

@@ -52,6 +52,7 @@ class Configuration:
     candidates: list[Candidate] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     copied: list[tuple[Setting, int]] = field(default_factory=list)  # with the number of candidates before each
+    is_cut: bool = False  # whether xinetd, started a moment later, might have read more
 
     def read(self, path: str, place: Place | None = None, depth: int = 0) -> None:
         """Read one file and the files that it includes.
@@ -64,6 +65,7 @@ class Configuration:
         try:
             text = read_text(path)
         except Unreadable as error:
+            self.is_cut |= may_come(path)
             self.refuse(place or Place(path, 0), path, f"unable to read {path!r}: {error}")
             return
         self.files.append(path)
@@ -91,6 +93,7 @@ class Configuration:
         try:
             names = names_in(item.path)
         except Unreadable as error:
+            self.is_cut |= may_come(item.path)
             self.refuse(item.place, f"includedir {item.path}", f"unable to read {item.path!r}: {error}")
             return
         for name in names:
@@ -212,6 +215,14 @@ class Configuration:
                 candidate.values[name] = inherit(self.defaults[name])
             elif name in self.defaults and own:
                 candidate.values[name] = replace(own, has_other=True)
+
+
+def may_come(path: str) -> bool:
+    """Whether a file that cannot be read now may be readable later: its file system may not be mounted yet.
+
+    Without a file that is just not there, xinetd served the others.
+    """
+    return os.path.lexists(path) or not path.startswith(("/etc/", "/usr/"))
 
 
 def lacks(candidate: Candidate, name: str) -> bool:
