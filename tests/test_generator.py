@@ -77,7 +77,9 @@ def test_xinetd_conf_is_read_if_there_is_one(tmp_path: Path) -> None:
     assert written(tmp_path)[0] == "main.service"
 
 
-OPEN_BY_DEFAULTS = "a file cannot be read now, and its defaults may say who may come in: no service is served without it"
+OPEN_BY_DEFAULTS = (
+    "a file cannot be read now, and its defaults may say who may come in: no service is served without it"
+)
 
 
 @pytest.mark.parametrize("main", ["link", "include /srv/of-a-late-mount\n", "include {root}/etc/large\n"])

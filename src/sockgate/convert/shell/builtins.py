@@ -17,6 +17,12 @@ OK, FAILED, WRONG, NOT_FOUND = 0, 1, 2, 127
 Builtin = Callable[[Runner, Call], "int | None"]
 
 
+SPECIAL = frozenset(
+    ("export", "unset", ".", "exec", "exit", "eval", "set", "shift", "return", "readonly", "break", "continue", ":",
+     "trap")
+)  # fmt: skip
+
+
 def takes_assignments(runner: Runner, call: Call, *, exports: bool) -> int:
     """export, readonly, local, declare: NAME or NAME=VALUE."""
     state = runner.state
@@ -51,19 +57,28 @@ def export(runner: Runner, call: Call) -> int:
 
 
 def readonly(runner: Runner, call: Call) -> int:
-    return takes_assignments(runner, call, exports=False)
+    status = takes_assignments(runner, call, exports=False)
+    runner.state.constant.update(word.partition("=")[0] for word in call.arguments if not word.startswith("-"))
+    return status
 
 
 def local(runner: Runner, call: Call) -> int:
     """When the function ends, its caller has the old values again."""
+    state = runner.state
     for word in call.arguments:
-        runner.state.make_local(word.partition("=")[0])
+        name, equals, _ = word.partition("=")
+        if state.dialect is Dialect.BASH and not equals and name not in state.local_names:
+            state.make_local(name)
+            state.forget(name)
+        state.make_local(name)
     return takes_assignments(runner, call, exports=False)
 
 
 def declare(runner: Runner, call: Call) -> int:
     if runner.state.functions_around and "-g" not in call.arguments:
         local(runner, call)
+    elif any(word.startswith("-") and "r" in word for word in call.arguments):
+        return readonly(runner, call)
     return takes_assignments(runner, call, exports="-x" in call.arguments)
 
 
@@ -73,6 +88,9 @@ def unset(runner: Runner, call: Call) -> int:
             runner.state.functions.pop(word, None)
         return OK
     for word in call.arguments:
+        if word not in runner.state.variables and runner.state.dialect is Dialect.BASH:
+            runner.state.functions.pop(word, None)
+        runner.state.refuse_constant(word, call.place)
         runner.state.forget(word)
         runner.state.exported.discard(word)
     return OK
@@ -173,7 +191,7 @@ def eval_(runner: Runner, call: Call) -> int | None:
 BASH_SETTINGS = frozenset(("pipefail", "posix", "errtrace", "functrace", "history", "physical", "braceexpand"))
 
 
-SHORT_NAMES = {"allexport": "a", "errexit": "e", "nounset": "u"}
+SHORT_NAMES = {"allexport": "a", "errexit": "e", "nounset": "u", "noglob": "f", "noexec": "n"}
 
 
 def set_(runner: Runner, call: Call) -> int:
@@ -185,6 +203,8 @@ def set_(runner: Runner, call: Call) -> int:
         if long_name in BASH_SETTINGS and runner.state.dialect is Dialect.DASH:
             text = f"set -o {long_name} is not known to {runner.state.dialect}, which ends here"
             raise ScriptError(call.place.line, text)
+        if word[0] == "-" and ("n" in word or long_name == "noexec"):
+            raise ScriptError(call.place.line, "set -n: the shell runs no command behind it")
         runner.state.set_options(word[1:] + SHORT_NAMES.get(long_name, ""), given=word[0] == "-")
     if words:
         runner.state.arguments = tuple(words[1:] if words[0] == "--" else words)
@@ -236,7 +256,10 @@ def command(runner: Runner, call: Call) -> int | None:
     """command -v PROGRAM asks for it, command PROGRAM runs it."""
     if call.arguments[:1] in (["-v"], ["-V"]):
         return found(runner, call)
-    return runner.run_words(call.without_first()) if call.arguments else OK
+    rest = call.without_first()
+    if call.arguments and rest.name in SPECIAL:  # then an assignment in front of it does not last
+        rest = rest._replace(assigned={})
+    return runner.run_words(rest) if call.arguments else OK
 
 
 def nothing(_runner: Runner, _call: Call) -> int:
@@ -250,6 +273,8 @@ def fails(_runner: Runner, _call: Call) -> int:
 
 def folder(runner: Runner, call: Call) -> int | None:
     match call.arguments:
+        case ["-"]:
+            pass
         case [path] | ["--" | "-P" | "-L", path] if UNKNOWN not in path:
             return change_folder(runner, call, runner.state.path_of(path))
         case []:
@@ -276,6 +301,36 @@ def is_folder(path: str) -> bool:
         return False
 
 
+def alias(runner: Runner, call: Call) -> int:
+    """In a script, bash expands no alias."""
+    if runner.state.dialect is Dialect.DASH and any("=" in word for word in call.arguments):
+        raise ScriptError(call.place.line, "alias: what a command is behind it is not followed")
+    return OK
+
+
+def printf(runner: Runner, call: Call) -> int | None:
+    """bash's -v sets a variable."""
+    if not call.arguments or not call.arguments[0].startswith("-v"):
+        return OK
+    if runner.state.dialect is Dialect.DASH:
+        return WRONG
+    name = (call.arguments[0][2:].split() + call.arguments[1:])[:1]
+    unknown(runner, call._replace(words=[call.name, *name]))
+    return None
+
+
+def shopt(_runner: Runner, call: Call) -> int | None:
+    """Options of bash that change which branch runs, or which words a command has."""
+    changing = sorted(CHANGING_OPTIONS.intersection(call.arguments))
+    if changing and "-s" in call.arguments:
+        raise ScriptError(call.place.line, f"shopt -s {' '.join(changing)} is not followed")
+    return OK if call.arguments[:1] in (["-s"], ["-u"]) else None
+
+
+def wait(_runner: Runner, call: Call) -> int | None:
+    return None if call.arguments else OK
+
+
 def not_here(runner: Runner, call: Call) -> int:
     """A command of bash in a script of a shell that has none of that name: it is not found, and the script goes on."""
     text = f"it is bash's; {runner.state.dialect} runs this script, does not find it and goes on"
@@ -292,15 +347,20 @@ def unknown(runner: Runner, call: Call) -> None:
             runner.state.assign(name[0], UNKNOWN, NO_KEYS, call.place)
 
 
+CHANGING_OPTIONS = frozenset(
+    ("nullglob", "failglob", "dotglob", "extglob", "globstar", "nocaseglob", "nocasematch", "expand_aliases",
+     "lastpipe", "localvar_inherit", "xpg_echo")
+)  # fmt: skip
 BUILTINS: dict[str, Builtin] = {
     "export": export, "unset": unset, ".": source, "exec": exec_, "exit": exit_, "eval": eval_, "set": set_,
     "cd": folder, "[": test, "test": test, "ulimit": ulimit, "umask": umask, "shift": shift, "return": return_,
     "read": read, "hash": found, "type": found, "which": found, "command": command, "local": local,
     "readonly": readonly, "break": leave, "continue": leave, "false": fails,
-    **dict.fromkeys((":", "true", "echo", "printf", "wait", "sleep", "trap"), nothing),
+    "printf": printf, "wait": wait, "alias": alias,
+    **dict.fromkeys((":", "true", "echo", "sleep", "trap", "unalias"), nothing),
 }  # fmt: skip
 OF_BASH: dict[str, Builtin] = {
-    "source": source, "declare": declare, "typeset": declare, "builtin": command, "shopt": nothing,
+    "source": source, "declare": declare, "typeset": declare, "builtin": command, "shopt": shopt,
     **dict.fromkeys(("let", "mapfile", "readarray", "pushd", "popd"), unknown),
 }  # fmt: skip
 # Words that only bash takes for commands of its own.

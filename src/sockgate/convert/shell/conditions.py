@@ -6,9 +6,9 @@ import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from ..input_files import UNKNOWN, Place
+from .expansion import matches
 from .findings import Question, is_secret
 from .runner import Call, Runner
 from .syntax import BashTest, Dialect, Joined, Negation, Primary, Test
@@ -243,9 +243,8 @@ def primary(runner: Runner, tree: Primary, place: Place) -> bool | None:
         case [sign, text] if sign in UNARY:
             return depends(runner, call, shown, unary(runner, place, sign, text))
         case [left, "=" | "==" | "!=" as sign, right]:
-            result = None
-            if UNKNOWN not in left + right:
-                result = fnmatchcase(left, runner.pattern(tree.words[2], place)) == (sign != "!=")
+            found = matches(left, runner.pattern(tree.words[2], place))
+            result = None if found is None or UNKNOWN in right else found == (sign != "!=")
             return depends(runner, call, shown, result)
         case [left, sign, right] if is_binary(sign):
             return depends(runner, call, shown, binary(Dialect.BASH, left, sign, right))

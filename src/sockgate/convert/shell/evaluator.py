@@ -5,14 +5,14 @@ starts is kept apart.
 """
 
 import re
-from fnmatch import fnmatchcase
 
 from ...host.host import Host
 from ..input_files import UNKNOWN, Place, read_text
-from .builtins import builtin_named
+from .builtins import SPECIAL, builtin_named
 from .conditions import bash_test
-from .expander import Expander
-from .findings import Question
+from .expander import Expander, opens_a_file
+from .expansion import matches
+from .findings import NO_KEYS, Question
 from .parser import parse
 from .runner import Call
 from .starting import dialect_of, start, starts_a_server
@@ -29,6 +29,7 @@ from .syntax import (
     If,
     Loop,
     Pipeline,
+    ScriptError,
     Simple,
     Statement,
 )
@@ -105,7 +106,7 @@ class Evaluator(Expander):
 
     def statement(self, statement: Statement) -> int | None:
         """In the background it is a subshell: exec does not end the script there."""
-        done = self.state.done
+        kept = self.state.kept()
         status = self.member(statement.first, is_last=not statement.rest)
         for number, (operator, pipeline) in enumerate(statement.rest, 1):
             if self.state.stopped:
@@ -118,7 +119,7 @@ class Evaluator(Expander):
             status = self.member(pipeline, is_last=number == len(statement.rest)) if goes_on else status
             self.depth -= 1
         if statement.is_background:
-            self.state.done = done
+            kept.restore(self.state)
         return status
 
     def member(self, pipeline: Pipeline, *, is_last: bool) -> int | None:
@@ -174,6 +175,8 @@ class Evaluator(Expander):
             case Group():
                 return self.subshell(command.body) if command.is_subshell else self.group(command.body)
             case Definition():
+                if command.name in SPECIAL and self.state.dialect is Dialect.DASH:
+                    raise ScriptError(command.line, f"{command.name!r} is no name of a function for dash")
                 self.state.functions[command.name] = Function(command.body, self.file)
                 return 0
             case BashTest():
@@ -246,9 +249,10 @@ class Evaluator(Expander):
                 text = self.pattern(pattern, place)
                 if text == "*":
                     return number
-                if UNKNOWN in text or UNKNOWN in value:
+                found = matches(value, text)
+                if found is None:
                     return None
-                if fnmatchcase(value, text):
+                if found:
                     return number
         return len(command.clauses)
 
@@ -335,11 +339,12 @@ class Evaluator(Expander):
         if command.words:
             call = self.expanded(command)
             if call.words:
-                return self.run_words(call)
+                status = self.run_words(call)
+                return None if opens_a_file(command.redirections) else status
         self.state.printed = 0
         for assignment in command.assignments:
             self.assign(assignment, place)
-        return self.state.printed
+        return None if opens_a_file(command.redirections) else self.state.printed
 
     def run_words(self, call: Call) -> int | None:
         if call.name in self.state.functions:
@@ -348,6 +353,10 @@ class Evaluator(Expander):
         if builtin:
             if call.name in CHANGE_WHAT_IS_INHERITED:
                 self.state.other_keys |= call.all_keys
+            if call.name in SPECIAL:  # the assignment in front lasts, in dash
+                for name, value in call.assigned.items():
+                    value = value if self.state.dialect is Dialect.DASH else UNKNOWN
+                    self.state.assign(name, value, call.assigned_keys[name], call.place)
             return builtin(self, call)
         start(self, call)
         return None
@@ -369,4 +378,6 @@ class Evaluator(Expander):
         state.restore_locals()
         state.arguments, state.argument_keys = arguments, argument_keys
         state.loops, state.returning, state.local_names = loops, False, local_names
+        for name in call.assigned:  # some shells take it back, others do not
+            state.assign(name, UNKNOWN, NO_KEYS, call.place)
         return state.status

@@ -17,6 +17,8 @@ from .syntax import Assignment, Block, Dialect, Literal, Piece, Redirection, Sim
 
 Found = TypeVar("Found")
 OUTPUT = re.compile(r"([12]?)(>>|>\||>&|>|&>>|&>)")
+FILE = re.compile(r"[0-9]*(<|<>|>>?|>\||[<>]&|&>>?)")
+ALWAYS_THERE = re.compile(r"/dev/(null|zero|stdin|stdout|stderr|console)|[0-9]+|-")
 BOTH = frozenset(("&>", "&>>", ">&"))  # of bash; >& only in front of a file
 DECLARE_VARIABLES = frozenset(("export", "readonly", "local", "declare", "typeset"))
 
@@ -53,6 +55,8 @@ class Expander:
             keys += [found] * len(texts)
         assigned = [self.assigned(assignment, place) for assignment in command.assignments if words]
         values = {name: value for name, value, _ in assigned}
+        for name in values:
+            self.state.refuse_constant(name, place)
         silent = silenced(self.state.silent, command.redirections)
         return Call(words, keys, values, {name: found for name, _, found in assigned}, place, silent)
 
@@ -106,6 +110,11 @@ class Expander:
 
     def printed(self, body: Block, place: Place) -> str:
         return outputs.printed(self, body, place)
+
+
+def opens_a_file(redirections: tuple[Redirection, ...]) -> bool:
+    """Whether a command fails if a file cannot be opened. dash ends then, at a command of its own."""
+    return any(FILE.fullmatch(one.operator) and not ALWAYS_THERE.fullmatch(one.target.text) for one in redirections)
 
 
 def silenced(silent: frozenset[str], redirections: tuple[Redirection, ...]) -> frozenset[str]:

@@ -15,14 +15,18 @@ LONGEST_CUT, LONGEST_PATTERN = 1000, 40  # characters; each cut tries all length
 WEIGHT_OF_CUT = 50  # characters that cost as much as a command
 HOME = re.compile(r"\A~([A-Za-z_][A-Za-z0-9_-]*)?(?=/|$)")
 HOME_IN_LIST = re.compile(r"(?:^|(?<=:))~([A-Za-z_][A-Za-z0-9_-]*)?(?=[/:]|$)")
+# In a pattern without quotes: [[:digit:]] and the like, [^...], which dash and bash read in two ways, and a backslash.
+NO_FNMATCH = re.compile(r"\[\^|\[[:.=]|\\")
+NEEDS_CHARACTERS = frozenset("?[")
 NEEDS_VALUE = frozenset(("", "length", "%", "%%", "#", "##"))
 INHERITED = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 SET_BY_BASH = {"UID": "0", "EUID": "0", "IFS": " \t\n", "OPTIND": "1"}
 SET_BY_SH = {"IFS": " \t\n", "OPTIND": "1"}
 NEVER_KNOWN = {
     Dialect.BASH: frozenset(("RANDOM", "SECONDS", "PPID", "LINENO", "BASHPID", "BASH_VERSION", "BASH_SOURCE", "SHLVL",
-                             "BASH", "OSTYPE", "HOSTTYPE", "MACHTYPE", "GROUPS", "SRANDOM", "EPOCHSECONDS")),
-    Dialect.DASH: frozenset(("PPID", "LINENO")),
+                             "BASH", "OSTYPE", "HOSTTYPE", "MACHTYPE", "GROUPS", "SRANDOM", "EPOCHSECONDS",
+                             "EPOCHREALTIME", "FUNCNAME", "PIPESTATUS", "SHELLOPTS", "BASHOPTS", "_")),
+    Dialect.DASH: frozenset(("PPID", "LINENO", "_")),
 }  # fmt: skip
 
 
@@ -59,8 +63,15 @@ def pattern_of(runner: Runner, word: Word, place: Place) -> str:
     parts = []
     for number, piece in enumerate(word.pieces):
         text = text_of(runner, piece, place, number == 0)
-        parts.append(glob.escape(text) if piece.is_quoted else text)
+        parts.append(glob.escape(text) if piece.is_quoted else UNKNOWN if NO_FNMATCH.search(text) else text)
     return "".join(parts)
+
+
+def matches(text: str, pattern: str) -> bool | None:
+    """Whether a text matches a pattern of `pattern_of`; None if that is not known. dash compares bytes."""
+    if UNKNOWN in text + pattern or not (text.isascii() or NEEDS_CHARACTERS.isdisjoint(pattern)):
+        return None
+    return fnmatchcase(text, pattern)
 
 
 def home_of(runner: Runner, place: Place) -> Callable[[re.Match[str]], str]:
@@ -120,7 +131,7 @@ def parameter(runner: Runner, piece: Parameter, place: Place) -> str:
             text = inherited(runner, piece.name, place) if value is None else value
             pattern = " ".join(pattern_of(runner, word, place) for word in piece.words)
             runner.state.count(place, 1 + len(text) // WEIGHT_OF_CUT)
-            return UNKNOWN if UNKNOWN in text + pattern else without(text, piece.operator, pattern)
+            return without(text, piece.operator, pattern)
     return conditional(runner, piece, value, place)
 
 
@@ -165,7 +176,7 @@ def argument(runner: Runner, name: str) -> str | None:
     arguments = runner.state.arguments
     runner.state.touched |= runner.state.argument_keys
     if name == "@":
-        return " ".join(arguments)
+        return UNKNOWN if len(arguments) > 1 and "IFS" in runner.state.variables else " ".join(arguments)
     if name == "*":
         return runner.state.variables.get("IFS", " ")[:1].join(arguments)
     if name == "#":
@@ -203,12 +214,14 @@ def length(runner: Runner, piece: Parameter, value: str | None) -> str:
     """${#NAME}"""
     if piece.subscript in ("@", "*") and piece.subscript:
         return str(len(runner.state.arrays.get(piece.name, () if value is None else (value,))))
-    return UNKNOWN if UNKNOWN in (value or "") or (value is None and runner.state.more_set) else str(len(value or ""))
+    text = value or ""
+    is_known = text.isascii() and (value is not None or not runner.state.more_set)  # dash counts bytes
+    return str(len(text)) if is_known else UNKNOWN
 
 
 def without(value: str, operator: str, pattern: str) -> str:
     """${NAME%PATTERN}: the shortest end that matches goes, with %% the longest; # and ## at the beginning."""
-    if len(value) > LONGEST_CUT or len(pattern) > LONGEST_PATTERN:
+    if len(value) > LONGEST_CUT or len(pattern) > LONGEST_PATTERN or matches(value, pattern) is None:
         return UNKNOWN
     sizes = range(len(value) + 1) if len(operator) == 1 else range(len(value), -1, -1)
     for size in sizes:

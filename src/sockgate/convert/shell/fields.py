@@ -13,6 +13,7 @@ from .syntax import Dialect, Literal, Parameter, Piece, Word
 
 BLANKS = " \t\n"
 MAGIC = re.compile(r"[*?]|\[[^]]*\]")
+SPLITS = re.compile(r"[\s*?\[]")
 BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")  # of bash
 MOST_PATTERNS = 2  # parts of one path that are patterns: each multiplies what is read
 MOST_FILES = 1000
@@ -91,9 +92,22 @@ def fields_of(word: Word, runner: Runner, place: Place, text_of: Callable[[Piece
         if isinstance(piece, Literal) or piece.is_quoted:
             if text or (piece.is_quoted and keeps_empty):
                 fields.current().add(text, not piece.is_quoted)
+        elif loses_quotes(piece, text, runner, place):
+            runner.state.doubt(place, word.text, "quotes within an expansion without quotes are not followed")
+            return [UNKNOWN]
         else:
             fields.split(text)
     return [name for found in fields.found for name in files_of(found, runner, place)]
+
+
+def loses_quotes(piece: Piece, text: str, runner: Runner, place: Place) -> bool:
+    """Whether this is ${X:-"a b"} or ${X-""}, where the quotes decide how many fields there are."""
+    if not isinstance(piece, Parameter) or piece.operator[-1:] not in ("-", "+"):
+        return False
+    if not any(part.is_quoted for word in piece.words for part in word.pieces):
+        return False
+    fields = [found for word in piece.words for found in runner.fields(word, place)]
+    return text == " ".join(fields) and any(not found or SPLITS.search(found) for found in fields)
 
 
 def unquoted_text(word: Word) -> str:
@@ -118,7 +132,7 @@ def each(piece: Piece, runner: Runner) -> tuple[str, ...] | None:
 def files_of(found: Field, runner: Runner, place: Place) -> list[str]:
     """The files that a pattern names; the text itself if it names none, or is no pattern."""
     state = runner.state
-    if not found.has_pattern or not MAGIC.search(found.text) or UNKNOWN in found.text:
+    if state.names_no_files or not found.has_pattern or not MAGIC.search(found.text) or UNKNOWN in found.text:
         return [found.text]
     if sum(map(glob.has_magic, found.text.split("/"))) > MOST_PATTERNS or "\0" in found.text:
         state.doubt(place, found.text, "which files this pattern names is not looked up; what stands here is not known")

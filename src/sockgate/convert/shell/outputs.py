@@ -11,11 +11,12 @@ from .conditions import test
 from .expansion import host_name
 from .findings import Question, is_secret
 from .runner import Call, NotKnown, Runner
-from .syntax import Block, Pipeline, Simple
+from .syntax import Block, Dialect, Pipeline, Simple
 
 ELSEWHERE = frozenset((">", ">>", "1>", "1>>", "&>", ">&", ">|", "&>>"))
 NOT_KNOWN = "the output cannot be known here, and nothing is run"
 NO_COMMAND = "this command is not known, and nothing is run"
+DECIMAL = re.compile(r"-?(0|[1-9]\d*) -?(0|[1-9]\d*)", re.ASCII)  # expr reads 010 as ten
 ECHO_OPTIONS = re.compile("-[neE]+")
 
 
@@ -105,10 +106,23 @@ def run(runner: Runner, stages: list[Stage]) -> tuple[str | None, bool | None]:
         return "", None if status is None else not status
     if first.words == ["false"]:
         return "", False
+    if (
+        first.words[:1] == ["echo"]
+        and runner.state.dialect is Dialect.DASH
+        and any("\\" in word for word in first.words)
+    ):
+        raise NotKnown("echo of sh reads a backslash in its own way")
     text = printed_by(runner, first)
-    for stage in filters:
-        text = text if text is None else filtered(stage.words, text)
+    if first.words[:1] == ["expr"] and text == "0":
+        return filtered_by(filters, text), bool(filters)
+    text = text if text is None else filtered_by(filters, text)
     return "" if stages[-1].silent else text, text is not None
+
+
+def filtered_by(filters: list[Stage], text: str) -> str:
+    for stage in filters:
+        text = filtered(stage.words, text)
+    return text
 
 
 def printed_by(runner: Runner, stage: Stage) -> str | None:
@@ -143,7 +157,7 @@ def made_of_words(words: list[str]) -> str | None:
             return os.path.dirname(path.rstrip("/") or "/") or "."
         case ["basename", path]:
             return path.rstrip("/").rpartition("/")[2]
-        case ["expr", left, sign, right]:
+        case ["expr", left, sign, right] if sign not in ("|", "&") and DECIMAL.fullmatch(left + " " + right):
             return calculated(f"{left} {sign} {right}")
     return None
 
@@ -155,7 +169,7 @@ def about_machine(runner: Runner, stage: Stage) -> str | None:
     match stage.words:
         case ["pwd"]:
             return runner.state.folder
-        case ["which" | "type", name] | ["command", "-v", name] | ["type", "-p", name]:
+        case ["which", name] | ["command", "-v", name] | ["type", "-p", name]:
             return program(runner, stage.call, name) or None
         case ["getent", "passwd", name]:
             return account(runner, place, asked, name.replace(ACCOUNT_MARK, ""))

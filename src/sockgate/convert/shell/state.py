@@ -33,9 +33,10 @@ class State:
     world      another machine: for the key of a question, the number of its answer. Questions that are not in it have
                the answer of this machine
     variables  by name; a value may contain UNKNOWN
+    constant   the names that `readonly` has
     arrays     bash arrays by name. Their first value is in `variables` as well
     exported   the names of the variables that a started program inherits
-    export_all, stops_at_failure, stops_at_unset  set -a, -e, -u
+    export_all, stops_at_failure, stops_at_unset, names_no_files  set -a, -e, -u, -f
     tested     the number of conditions around the current command. A failure inside a condition stops nothing
     keys       by variable: the questions that its value depends on
     other_keys  the questions that limits, umask and folder depend on
@@ -62,11 +63,13 @@ class State:
     dialect: Dialect = Dialect.DASH
     world: Mapping[str, int] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    constant: set[str] = field(default_factory=set)
     arrays: dict[str, tuple[str, ...]] = field(default_factory=dict)
     exported: set[str] = field(default_factory=lambda: {"PATH"})
     export_all: bool = False
     stops_at_failure: bool = False
     stops_at_unset: bool = False
+    names_no_files: bool = False
     tested: int = 0
     keys: dict[str, Keys] = field(default_factory=dict)
     other_keys: Keys = NO_KEYS
@@ -166,6 +169,7 @@ class State:
         self.export_all = given if "a" in letters else self.export_all
         self.stops_at_failure = given if "e" in letters else self.stops_at_failure
         self.stops_at_unset = given if "u" in letters else self.stops_at_unset
+        self.names_no_files = given if "f" in letters else self.names_no_files
 
     # --- variables
 
@@ -184,9 +188,15 @@ class State:
         """Raises ScriptError for a value that is too long."""
         if len(value) > LONGEST_VALUE:
             raise ScriptError(place.line, "a value is too long")
+        self.refuse_constant(name, place)
         self.variables[name] = value
         self.arrays.pop(name, None)
         self.keys[name] = keys | self.sourcing
+
+    def refuse_constant(self, name: str, place: Place) -> None:
+        """Raises ScriptError: some shells end at such an assignment, others keep the value and go on."""
+        if name in self.constant:
+            raise ScriptError(place.line, f"{name!r} is readonly: what the shell does now is not followed")
 
     def forget(self, name: str) -> None:
         self.variables.pop(name, None)

@@ -13,6 +13,7 @@ LITERAL, PARAMETER, SUBSTITUTION = "literal", "parameter", "substitution"
 # $'...' of bash
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
 ESCAPED = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
+ESCAPED_IN_BACKTICKS, ESCAPED_IN_QUOTES = re.compile(r"\\([`$\\])"), re.compile(r"\\([`$\\\"])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Tokenizer:
             elif self.text.startswith("\\\n", self.at):
                 self.at += 2
                 self.line += 1
-            elif character in " \t\r":
+            elif character in " \t":
                 self.at += 1
             elif character == "#":
                 self.at = self.find("\n")
@@ -152,7 +153,7 @@ class Tokenizer:
         if text[0] in "<>" and before.isdigit() and isinstance(last, RawWord) and last.text.isdigit() and last.is_bare:
             self.tokens.pop()
             descriptor = last.text
-        self.tokens.append(Operator(text, self.line, descriptor, before not in " \t\r\n"))
+        self.tokens.append(Operator(text, self.line, descriptor, before not in " \t\n"))
         self.at += len(text)
 
     def word(self) -> None:
@@ -160,7 +161,7 @@ class Tokenizer:
         line = self.line
         while self.at < len(self.text):
             character = self.text[self.at]
-            if character in " \t\r\n" or self.operator_here():
+            if character in " \t\n" or self.operator_here():
                 break
             pieces += self.pieces(quoted=False)
         last = self.tokens[-1] if self.tokens else None
@@ -178,7 +179,8 @@ class Tokenizer:
         if character == '"' and not quoted:
             return self.double_quoted()
         if character == "`":
-            body = self.enclosed("`", self.at + 1).replace("\\`", "`").replace("\\$", "$").replace("\\\\", "\\")
+            escaped = ESCAPED_IN_QUOTES if quoted else ESCAPED_IN_BACKTICKS
+            body = escaped.sub(r"\1", self.enclosed("`", self.at + 1))
             return [RawPiece(SUBSTITUTION, body, quoted)]
         if character == "$":
             return [self.dollar(quoted=quoted)]
@@ -232,6 +234,9 @@ class Tokenizer:
             return RawPiece(PARAMETER, self.balanced("{", "}"), quoted)
         if following == "'" and self.is_bash and not quoted:
             return self.ansi_quoted()
+        if following == '"' and self.is_bash and not quoted:  # translated by the locale
+            self.advance(self.at + 1)
+            return RawPiece(LITERAL, "", False)
         end = self.at + 1
         if following in tuple("0123456789") or following in tuple("@*#?$!-"):
             end += 1

@@ -80,6 +80,10 @@ class WordParser:
             return Parameter(name, "length", (), subscript, raw.text, raw.is_quoted)
         if rest and not operator:
             return not_understood
+        if raw.is_quoted and operator[-1:] in ("-", "=", "+") and "'" in rest and '"' not in rest:
+            below = type(self)([], line, self.dialect, self.deeper(line))  # there, ' stands for itself
+            quoted = Word(tuple(below.piece(piece, line) for piece in pieces_of(rest, line, self.dialect)), line)
+            return Parameter(name, operator, (quoted,), subscript, raw.text, raw.is_quoted)
         words = self.argument(rest, line)
         return not_understood if words is None else Parameter(name, operator, words, subscript, raw.text, raw.is_quoted)
 
