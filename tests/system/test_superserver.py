@@ -299,14 +299,26 @@ def test_policy_rc_d_is_obeyed(machine: Machine) -> None:
     assert is_served(machine, FINGER)
 
 
+def checksums(machine: Machine, *patterns: str) -> str:
+    return machine.shell(f"find {' '.join(patterns)} -type f | sort | xargs sha256sum").stdout
+
+
 def test_another_inetd_takes_over_and_gives_back(machine: Machine, ours: list[str]) -> None:
+    before = checksums(machine, "/etc/inetd.conf", "/etc/xinetd.d")
     install(machine, "openbsd-inetd")
-    assert is_served(machine, FINGER)
-    assert "inetd" in machine.run("ss", "-Hltnp", f"sport = :{FINGER}").stdout
+    theirs = checksums(machine, "/etc/*/*openbsd-inetd*")
+    for port in (FINGER, IDENT, SKK):
+        assert is_served(machine, port), port
+        assert '"inetd"' in machine.run("ss", "-Hltnp", f"sport = :{port}").stdout
     assert sockets(machine) == []
+    machine.systemctl("daemon-reload")
+    assert sockets(machine) == [], "the generator is gone with the package"
+    assert checksums(machine, "/etc/inetd.conf", "/etc/xinetd.d") == before
     install(machine, *ours)
-    assert is_served(machine, FINGER)
-    assert "systemd" in machine.run("ss", "-Hltnp", f"sport = :{FINGER}").stdout
+    assert checksums(machine, "/etc/*/*openbsd-inetd*") == theirs
+    for port in (FINGER, IDENT, SKK):
+        assert is_served(machine, port), port
+        assert '"systemd"' in machine.run("ss", "-Hltnp", f"sport = :{port}").stdout
     machine.run("update-inetd", "--disable", "finger")  # it calls the init script that openbsd-inetd left behind
     assert is_refused(machine, FINGER)
     machine.run("update-inetd", "--enable", "finger")
@@ -315,15 +327,15 @@ def test_another_inetd_takes_over_and_gives_back(machine: Machine, ours: list[st
 
 
 def test_xinetd_takes_over_and_gives_back(machine: Machine, ours: list[str]) -> None:
-    before = machine.shell("sha256sum /etc/inetd.conf /etc/xinetd.d/tangdx").stdout
+    before = checksums(machine, "/etc/inetd.conf", "/etc/xinetd.d/tangdx")
     install(machine, "xinetd", "tang-xinetd")  # openbsd-inetd drove the latter out
-    theirs = machine.shell("find /etc/*xinetd* -type f | xargs sha256sum").stdout
+    theirs = checksums(machine, "/etc/*xinetd*", "/etc/*/xinetd")
     assert TALKS[TANG][1] in answer(machine, TANG)
     assert "xinetd" in machine.run("ss", "-Hltnp", f"sport = :{TANG}").stdout
     assert sockets(machine) == []
-    assert machine.shell("sha256sum /etc/inetd.conf /etc/xinetd.d/tangdx").stdout == before
+    assert checksums(machine, "/etc/inetd.conf", "/etc/xinetd.d/tangdx") == before
     install(machine, *ours)
-    assert machine.shell("find /etc/*xinetd* -type f | xargs sha256sum").stdout == theirs
+    assert checksums(machine, "/etc/*xinetd*", "/etc/*/xinetd") == theirs
     for port in (FINGER, IDENT, SKK, TANG):
         assert is_served(machine, port), port
     packages.apt_get(machine, "purge", "xinetd")
