@@ -39,7 +39,7 @@ PAGES = $(notdir $(basename $(wildcard src/sockgate/man/*.scd)))
 COMPLETED = sockgate sockgated sockgatectl
 # Files for the configuration of other programs. The administrator changes those.
 EXAMPLES = $(patsubst src/sockgate/%,%,$(wildcard src/sockgate/fail2ban/*/*.conf src/sockgate/stunnel/*.conf))
-UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service units/*.path))
+UNITS = $(patsubst units/%,%,$(wildcard units/*.socket units/*.service units/*.path units/*.slice))
 # Settings that systemd 252 does not understand. sockgate-generator links them into place, at boot and at daemon-reload,
 # where systemd is new enough. So one package serves every version of systemd.
 DROP_INS = $(patsubst units/%,%,$(wildcard units/*.d/*.conf))

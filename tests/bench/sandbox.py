@@ -28,7 +28,7 @@ from tests.system.machine import TREE, Machine
 HERE = Path(__file__).parent
 BUILD = TREE / "build/bench"
 OWN = "own"
-SERVICES = ("smtp", "imap", "pop3", OWN)
+SERVICES = ("smtp", "smtps", "imap", "imaps", "pop3", "pop3s", OWN)
 RELEASES = ("bookworm", "trixie")
 NONE, SHIPPED = "without", "as shipped"
 FIRST_PORT = 3000
@@ -37,8 +37,9 @@ SETTLE_SECONDS, MOST_SETTLING, QUIET = 0.1, 30, 0.05  # QUIET: the share of one 
 
 # All other settings of the units, in both: the command, the user, the output, the limits of memory and processes.
 SANDBOX = re.compile(
-    r"(AmbientCapabilities|CapabilityBoundingSet|DevicePolicy|KeyringMode|LockPersonality|MemoryDenyWriteExecute"
-    r"|NoNewPrivileges|Private\w+|ProcSubset|Protect\w+|Read(Only|Write)Paths|RemoveIPC|Restrict(?!art)\w+|SystemCall\w+)="
+    r"(AmbientCapabilities|CapabilityBoundingSet|DevicePolicy|InaccessiblePaths|IPAddressDeny|KeyringMode|LockPersonality"
+    r"|MemoryDenyWriteExecute|NoNewPrivileges|Private\w+|ProcSubset|Protect\w+|Read(Only|Write)Paths|RemoveIPC"
+    r"|Restrict(?!art)\w+|SystemCall\w+|TemporaryFileSystem)="
 )
 LISTS = ("RestrictAddressFamilies", "SystemCallFilter")  # an empty value begins them anew
 SOCKET = """[Socket]
@@ -80,17 +81,27 @@ def main() -> int:
     arguments = parser.parse_args()
     if os.geteuid():
         sys.exit("make bench-sandbox boots a machine: run it as root")
-    worst = 0.0
-    for release in arguments.release or RELEASES:
-        with Machine(release) as machine:
-            prepare(machine)
-            for number, service in enumerate(arguments.service or SERVICES):
-                wanted = list(variants(machine, service, FIRST_PORT + 100 * number, each=arguments.each))
-                runs = measure(machine, wanted, arguments.rounds, arguments.seconds)
-                print(f"{release} (systemd {machine.systemd_version}), {service}@.service")
-                worst = max(worst, report(runs))
+    worst = max(measure_release(release, arguments) for release in arguments.release or RELEASES)
     print(f"CPU ratio at most {worst:.2f}, allowed {HIGHEST_RATIO}")
     return int(worst > HIGHEST_RATIO)
+
+
+def measure_release(release: str, arguments: argparse.Namespace) -> float:
+    """The highest ratio. Services with the same sandbox are measured once."""
+    measured: dict[tuple[str, ...], str] = {}
+    worst = 0.0
+    with Machine(release) as machine:
+        prepare(machine)
+        for number, service in enumerate(arguments.service or SERVICES):
+            print(f"{release} (systemd {machine.systemd_version}), {service}@.service", end="")
+            same = measured.setdefault(tuple(filter(SANDBOX.match, settings(machine, f"{service}@.service"))), service)
+            if same != service:
+                print(f": the sandbox of {same}@.service\n")
+                continue
+            print(flush=True)
+            wanted = list(variants(machine, service, FIRST_PORT + 100 * number, each=arguments.each))
+            worst = max(worst, report(measure(machine, wanted, arguments.rounds, arguments.seconds)))
+    return worst
 
 
 def prepare(machine: Machine) -> None:

@@ -114,7 +114,7 @@ def connection_unit(service: OwnService, sockgate: str) -> UnitFile:
         Directive("UMask", "0022"),
         *([Directive("MemoryMax", bounds["--session-memory"])] if "--session-memory" in bounds else []),
         Directive("TasksMax", bounds.get("--session-tasks", MOST_TASKS)),
-        *sandbox(protects_groups=False),  # it would cost each connection as much as all the rest
+        *small_sandbox(),
     )
     unit = section("Unit", *description(service, "connection"), ("CollectMode", "inactive-or-failed"))
     return UnitFile(f"{service.name}@.service", (MARKER,), (unit, Section("Service", directives)))
@@ -174,11 +174,16 @@ def output() -> tuple[Directive, ...]:
     )
 
 
-def sandbox(*, protects_groups: bool) -> Iterator[Directive]:
-    """It fits every server, also one that needs setuid programs."""
+def small_sandbox() -> Iterator[Directive]:
+    """It fits every server, also one that needs setuid programs. Each connection pays for it."""
     hint = "See `systemd-analyze security` for what else this server may do without."
     yield Directive("KeyringMode", "private", hint)
     yield Directive("PrivateTmp", "yes")
+
+
+def sandbox(*, protects_groups: bool) -> Iterator[Directive]:
+    """For a gate that pays once, also what a server that is not root can hardly misuse."""
+    yield from small_sandbox()
     if protects_groups:
         yield Directive("ProtectControlGroups", "yes")
     yield Directive("ProtectSystem", "full")
