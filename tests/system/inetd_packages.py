@@ -1,9 +1,20 @@
 """Packages of Debian with a service for an inetd: how a client asks, and what it is told."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 BOTH = ("127.0.0.1", "::1")
 IPV4, IPV6 = BOTH[:1], BOTH[1:]
+
+
+class Question(NamedTuple):
+    """What clients/debian_services.py asks, and a part of the answer."""
+
+    kind: str
+    address: str
+    port: int
+    said: str
+    expected: str
 
 
 @dataclass(frozen=True)
@@ -26,8 +37,9 @@ class Package:
     families: tuple[str, ...] = BOTH
 
     @property
-    def questions(self) -> list[tuple[str, str, int, str, str]]:
-        return [(self.kind, address, self.port, self.said, self.expected) for address in self.families]
+    def questions(self) -> list[Question]:
+        """As Python asks, which speaks the protocol."""
+        return [Question(self.kind, address, self.port, self.said, self.expected) for address in self.families]
 
 
 def enabled(service: str) -> str:

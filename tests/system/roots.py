@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.system import inetd_clients
 from tests.system.inetd_packages import FIRST, SECOND
 
 # Debian's releases, with the systemd that each is here for.
@@ -24,7 +25,7 @@ RELEASES = tuple(os.environ.get("SOCKGATE_RELEASES", "bookworm trixie").split())
 
 # Packages of the profiles that a release does not have. Each test that needs one says what it does without.
 # popa3d is there, but with a socket and a service of its own, as Debian's next release has it.
-GONE = {"forky": {"runit", "courier-authlib-userdb", "poppassd", "pure-ftpd", "popa3d"}}
+GONE = {"forky": {"runit", "courier-authlib-userdb", "poppassd", "pure-ftpd", "popa3d", "finger"}}
 
 # Raise it when the way a root is built changes.
 BUILDER = 3
@@ -97,8 +98,18 @@ PROFILES = {
         "procps",
         "dpkg-dev",
     ),
-    # The package that is this machine's inetd, with packages of Debian that need one.
-    "superserver": ("systemd", "systemd-sysv", "dbus", "python3", "python3-systemd", "netbase", "iproute2", "procps"),
+    # The package that is this machine's inetd, with packages of Debian that need one, and their clients.
+    "superserver": (
+        "systemd",
+        "systemd-sysv",
+        "dbus",
+        "python3",
+        "python3-systemd",
+        "netbase",
+        "iproute2",
+        "procps",
+        *inetd_clients.PROGRAMS,
+    ),
     # What a stranger has: Debian with systemd, and with the names of ports.
     "clean": ("systemd", "systemd-sysv", "dbus", "netbase"),
 }

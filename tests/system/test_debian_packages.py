@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 
 from tests.packaging import build
-from tests.system import inetd_packages, packages, roots, services
-from tests.system.inetd_packages import FIRST, SECOND, Package
+from tests.system import inetd_clients, inetd_packages, packages, roots, services
+from tests.system.inetd_packages import FIRST, SECOND, Package, Question
 from tests.system.machine import Machine
 
 PROFILE = "superserver"
@@ -35,8 +35,7 @@ LINES = {
 @pytest.fixture(scope="module")
 def machine(release: str) -> Iterator[Machine]:
     with Machine(release, PROFILE, bare=True) as machine:
-        name = machine.run("uname", "--nodename").stdout.strip()  # telnetd-ssl asks for the domain of the machine
-        machine.write("/etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}.example {name}\n")
+        machine.shell(inetd_clients.PREPARE)
         machine.run("debconf-set-selections", input=inetd_packages.ANSWERS)
         built = (build.deb(build.shared()), build.deb_inetd(build.shared()))
         ours = [packages.bring(machine, package) for package in built]
@@ -62,17 +61,21 @@ def install(machine: Machine, wanted: Sequence[Package]) -> None:
             machine.run("update-inetd", "--add", LINES[one.name])
 
 
-def answers(machine: Machine, wanted: Sequence[Package]) -> dict[str, list[str]]:
-    """What each package answers, in its families."""
-    questions = [question for one in wanted for question in one.questions]
+def answers(machine: Machine, asked: dict[str, list[Question]]) -> dict[str, list[str]]:
+    """What each package answers to its questions."""
+    questions = [question for each in asked.values() for question in each]
     told = iter(json.loads(services.client(machine, "debian_services", json.dumps(questions))))
-    return {one.name: [next(told) for _ in one.families] for one in wanted}
+    return {name: [next(told) for _ in each] for name, each in asked.items()}
 
 
 def unserved(machine: Machine, wanted: Sequence[Package]) -> dict[str, list[str]]:
-    """The packages that do not answer as they should, with what they answer."""
-    found = answers(machine, wanted)
-    return {one.name: found[one.name] for one in wanted if not all(one.expected in said for said in found[one.name])}
+    """The packages whose own clients are not answered as they should, with what these say."""
+    asked = {one.name: inetd_clients.questions(one, machine.release) for one in wanted}
+    found = answers(machine, asked)
+    return {
+        name: found[name] for name, each in asked.items()
+        if not all(question.expected in said for question, said in zip(each, found[name], strict=True))
+    }  # fmt: skip
 
 
 def is_served(machine: Machine, one: Package) -> bool:
@@ -81,14 +84,18 @@ def is_served(machine: Machine, one: Package) -> bool:
 
 def accepting(machine: Machine, wanted: Sequence[Package]) -> dict[str, list[str]]:
     """The packages that do not refuse, with what they answer."""
-    return {name: told for name, told in answers(machine, wanted).items() if set(told) != {"refused"}}
+    told = answers(machine, {one.name: one.questions for one in wanted})
+    return {name: each for name, each in told.items() if set(each) != {"refused"}}
 
 
 def switch_on(machine: Machine, wanted: Sequence[Package]) -> None:
-    """What an administrator does for the packages that bring their service switched off."""
+    """What an administrator does for the packages that bring their service switched off, or without an answer."""
     for one in wanted:
         if one.on:
             machine.shell(one.on)
+        client = inetd_clients.client_of(one, machine.release)
+        if client and client.ready:
+            machine.shell(client.ready)
         if one.on and not one.service:
             machine.wait_for(partial(is_served, machine, one), "the path unit", 120)
 

@@ -1,16 +1,24 @@
 """What services say: from argv a list of questions as JSON, [kind, address, port, said, expected] each; all at once.
 
-Kinds are "tcp", "bootp" and "talk". The servers of the last two answer to the address that the message names. Prints
-one answer for each: what came until the expected text, "refused", or the name of another error.
+Kinds are "tcp", "bootp", "talk" and "client". The servers of "bootp" and "talk" answer to the address that the message
+names. What is said of a "client" is a shell script that starts a program of Debian, at a terminal (inetd_clients.py).
+Prints one answer for each: what came until the expected text, "refused", or the name of another error.
 """
 
+import contextlib
 import json
+import os
+import select
+import signal
 import socket
 import struct
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 SECONDS = 20
+CLIENT_SECONDS = 60
 HARDWARE = bytes.fromhex("020000000001")  # as in bootptab
 BOOTPC = 68
 
@@ -49,9 +57,28 @@ def bootp(address: str, port: int, said: bytes, expected: bytes) -> bytes:
         return client.recv(2000)
 
 
+def client(address: str, port: int, said: bytes, expected: bytes) -> bytes:
+    """What a program prints on its terminal. It is ended as soon as that is there."""
+    words = (address, f"[{address}]", "six") if ":" in address else (address, address, "four")
+    own, terminal = os.openpty()
+    command = ["setsid", "--ctty", "--wait", "sh", "-c", said.decode(), "client", *words]
+    process = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    data = b""
+    deadline = time.monotonic() + CLIENT_SECONDS
+    with contextlib.suppress(OSError):  # the program has ended
+        while expected not in data and select.select([own], [], [], max(0, deadline - time.monotonic()))[0]:
+            data += os.read(own, 4096)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    os.close(own)
+    process.wait()
+    return data
+
+
 def ask(question: "tuple[str, str, int, str, str]") -> str:
     kind, address, port, said, expected = question
-    ways = {"tcp": tcp, "talk": talk, "bootp": bootp}
+    ways = {"tcp": tcp, "talk": talk, "bootp": bootp, "client": client}
     try:
         return ways[kind](address, port, said.encode("latin-1"), expected.encode("latin-1")).decode("latin-1")
     except ConnectionRefusedError:

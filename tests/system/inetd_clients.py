@@ -1,0 +1,110 @@
+"""Debian's own clients of what the packages of inetd_packages serve. They do the asking where there is one.
+
+Debian has no client for poppassd (mail programs with a web page speak it), and none for dbskkd-cdb and skksearch but
+input methods with a screen. talk(1) needs two users who answer each other, csync2 two
+machines. Python asks these. It also asks where a
+client knows no IPv6, as that of ifcico.
+"""
+
+from dataclasses import dataclass
+
+from tests.system.inetd_packages import BOTH, IPV4, Package, Question
+
+NAMES = {"127.0.0.1": "four", "::1": "six"}  # some clients take nothing but a name
+USER, PASSWORD = "alice", "secret"
+FILE = "what the server has"
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client.
+
+    script    for /bin/sh on a terminal: $1 is the address, $2 the address as in a URL, $3 its name
+    expected  a part of what it prints
+    families  those that it knows
+    needs     its package, if it does not come with the server
+    ready     what an administrator does once, so that the server has an answer for it
+    """
+
+    script: str
+    expected: str
+    needs: str = ""
+    families: tuple[str, ...] = BOTH
+    ready: str = ""
+
+
+FINGER = Client("finger root@$1", "root", "finger")
+IDENT = "tcpclient -r $1 113 sh -c 'echo user=$TCPREMOTEINFO.'"
+POP3 = Client("mpop --host=$1 --serverinfo --tls=off", "POP3 server at", "mpop")
+FTP = Client(f"tnftp -o - ftp://{USER}:{PASSWORD}@$2/file", FILE, "tnftp")
+
+# What these servers need before they answer their own client.
+SANED = """echo test >> /etc/sane.d/dll.conf
+printf '%s\\n' 127.0.0.1 '[::1]' >> /etc/sane.d/saned.conf"""
+KDC = """kadmin.heimdal -l add --password=secret --use-defaults root/admin
+kadmin.heimdal -l ext_keytab -k /root/admin.keytab root/admin
+echo root/admin@EXAMPLE.ORG all > /etc/heimdal-kdc/kadmind.acl
+sed -i 's/^\\[realms\\]/&\\nEXAMPLE.ORG = {\\nkdc = 127.0.0.1\\n}/' /etc/krb5.conf"""
+GRIDFTP = "printf '%s\\n' 'allow_anonymous 1' 'anonymous_user nobody' >> /etc/gridftp.conf"
+BOOTPTAB = "echo own:ip=127.0.1.1:sm=255.0.0.0 >> /etc/bootptab"
+
+CLIENTS = {
+    "efingerd": FINGER,
+    "cfingerd": FINGER,
+    "ident2": Client(IDENT, "user=root.", "ucspi-tcp-ipv6", IPV4),  # this server finds no client of IPv6
+    "nullidentd": Client(IDENT, "user=foobar.", "ucspi-tcp-ipv6"),
+    "telnetd-ssl": Client("telnet-ssl $1", "login:", "telnet-ssl"),
+    "inetutils-telnetd": Client("inetutils-telnet $1", "login:", "inetutils-telnet"),
+    "tang-xinetd": Client(
+        """echo a secret | clevis encrypt tang "{\\"url\\":\\"http://$2:8888\\"}" -y > /tmp/$3.jwe
+        clevis decrypt < /tmp/$3.jwe""", "a secret", "clevis",
+    ),
+    "ifcico": Client(
+        "setpriv --reuid=ftn --regid=ftn --clear-groups /usr/lib/ifmail/ifcico -r1 -a$1 f998.n999.z2 && echo called",
+        "called", families=IPV4,
+    ),
+    "bootp": Client("bootptest $1", "(reply)", families=IPV4, ready=BOOTPTAB),
+    "inetutils-ftpd": FTP,
+    "pure-ftpd": FTP,
+    "micro-httpd": Client("curl --silent --include http://$2/", "micro_httpd", "curl"),
+    "popa3d": POP3,
+    "solid-pop3d": POP3,
+    "heimdal-kdc": Client(
+        "kadmin.heimdal -p root/admin -K /root/admin.keytab -a $3 list '*'", "krbtgt/EXAMPLE.ORG", ready=KDC
+    ),
+    "sane-utils": Client("scanimage -d net:$3:test:0 --format=pnm | head -c 2", "P5", ready=SANED),
+    "globus-gridftp-server-progs": Client(
+        f"globus-url-copy -ipv6 ftp://anonymous:a@$2:2811/home/{USER}/file file:///tmp/$3.file && cat /tmp/$3.file",
+        FILE, "globus-gass-copy-progs", ready=GRIDFTP,
+    ),
+}  # fmt: skip
+
+# Packages of clients.
+PROGRAMS = tuple(dict.fromkeys(one.needs for one in CLIENTS.values() if one.needs))
+
+# What clients need before any package is there: names, a user, a file to read.
+PREPARE = f"""
+name=$(uname --nodename)  # telnetd-ssl asks for the domain of the machine
+printf '%s\\n' '127.0.0.1 localhost four left' '::1 localhost six left' "127.0.1.1 $name.example $name" > /etc/hosts
+useradd --create-home --shell /bin/sh {USER}
+echo {USER}:{PASSWORD} | chpasswd
+echo {FILE} > /home/{USER}/file
+chmod 755 /home/{USER}
+"""
+
+
+# Those on which clients have been seen to ask: elsewhere they may have other names, or want other preparations.
+RELEASES = ("trixie",)
+
+
+def client_of(one: Package, release: str) -> Client | None:
+    return CLIENTS.get(one.name) if release in RELEASES else None
+
+
+def questions(one: Package, release: str) -> list[Question]:
+    """As the package's own client asks."""
+    client = client_of(one, release)
+    if client is None:
+        return one.questions
+    asked = Question("client", "", 0, client.script, client.expected)
+    return [asked._replace(address=each.address) if each.address in client.families else each for each in one.questions]
