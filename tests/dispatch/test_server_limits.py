@@ -25,6 +25,11 @@ BECOME_A_USER = "import os\n" + "os.setgroups([]); os.setgid(65534); os.setuid(6
 WITHOUT_CAPABILITY = "setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource -- " * (os.geteuid() == 0)
 
 
+def write_atomically(path: Path, text: str) -> None:
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").rename(path)
+
+
 def limits_in(text: str) -> dict[str, tuple[str, ...]]:
     """The soft and hard limit by their names."""
     lines = [line for line in text.splitlines() if line.startswith("Max ")]
@@ -120,6 +125,27 @@ def test_a_gate_has_room_where_its_needs_are_met_or_its_own_limit_stays(
     own: tuple[int, int], hard: int, room: bool
 ) -> None:
     assert has_room(resource.RLIMIT_DATA, own, hard, {resource.RLIMIT_DATA: 100}) is room
+
+
+def test_rules_that_do_not_fit_under_the_hard_limit_leave_those_from_before_in_force(
+    gated: Start, tmp_path: Path
+) -> None:
+    rules, size = tmp_path / "rules", str(32 << 20)
+    rules.write_text("127.:allow\n:deny\n")
+    one = gated("--rules", str(rules), "--rlimit", "data=32M", *SHOW, prelude=f'exec {WITHOUT_CAPABILITY}"$@"')
+    assert limits_of_server(one, 1)["data size"][1] == size
+    assert limits_of(one)["data size"][1] == size
+    many = "".join(f'10.{n >> 8}.{n & 255}.:allow,NOTE="{n}"\n' for n in range(32_000))
+    for round_number in (1, 2):
+        write_atomically(rules, f"{many}127.:allow\n:deny\n")
+        for number in range(3):
+            assert limits_of_server(one, 6 * round_number - 4 + number)["data size"][1] == size
+        one.wait_for("from before stay in force: unable to read the rules: there is not enough memory", round_number)
+        write_atomically(rules, f"127.:allow,ROUND='{round_number}'\n:deny\n")
+        for number in range(3):
+            assert limits_of_server(one, 6 * round_number - 1 + number)["data size"][1] == size
+        one.wait_for("rules have been read and are in force", round_number)
+    assert one.lines("Traceback|internal error") == []
 
 
 def test_a_gate_that_needs_memory_under_the_limits_of_its_server_forks(gated: Start) -> None:

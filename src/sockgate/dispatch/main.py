@@ -116,7 +116,7 @@ def prepare(
     records = make_records(options.process.log_format, log, options.limits.source_prefix)
     table = session_table(options.limits.connections, stored, notifier)
     if gate.rules:
-        live_under(gate.rules.gate.server.limits, memory, options.limits.connections)
+        gate.reserve = live_under(gate.rules.gate.server.limits, memory, options.limits.connections)
     return Dispatcher(Inherited(listeners, table, groups), gate, options, signals, records, notifier)
 
 

@@ -1,5 +1,6 @@
 """The rules in force. They are read again when a file behind them has changed, and on reload."""
 
+import mmap
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,7 @@ class ReloadingGate:
     problem            why the options and files make no gate as they are now; None if they do
     has_news           whether the rules or the problem have changed since this was last set to False
     options_are_wrong  whether the options themselves are wrong, so that no change of a file can mend them
+    reserve            how much memory new rules must leave free, in bytes; 0 if this process has no lasting limit
     """
 
     def __init__(self, settings: Settings, inherited: dict[bytes, bytes], problem: GateError | None = None) -> None:
@@ -77,6 +79,7 @@ class ReloadingGate:
         self._signatures: list[Signature] = []
         self._read_again: float | None = None  # when to read again although no file has changed
         self.options_are_wrong = problem is not None
+        self.reserve = 0
         self.rules: RulesInForce | None = None
         self.problem = problem
         self.has_news = False
@@ -126,7 +129,9 @@ class ReloadingGate:
 
         as_meant  also rules that look as if a part of the file were missing
         """
+        reserve = None
         try:
+            reserve = mmap.mmap(-1, self.reserve, mmap.MAP_PRIVATE) if self.reserve else None
             gate = Gate(self._settings, self._sources)
             if self.rules and not as_meant:
                 gate.require_succession(self.rules.gate)
@@ -139,9 +144,14 @@ class ReloadingGate:
         except GateError as error:
             problem = without_trace(error)  # its frames have all that was read
         except MemoryError:
+            if reserve is not None:
+                reserve.close()  # until its end, this exception keeps all that was read
             problem = SystemFailure("unable to read the rules: there is not enough memory")
         except OSError as error:  # no descriptor was left to read a module of ours
             problem = SystemFailure(f"unable to read the rules: {error.strerror or error}")
+        finally:
+            if reserve is not None:
+                reserve.close()
         if self.rules:
             self.rules.forget_decisions()
         return problem

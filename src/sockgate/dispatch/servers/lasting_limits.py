@@ -19,6 +19,7 @@ from .server_limits import OF_SERVERS_ALONE, is_above, may_raise_limits
 PAGE = os.sysconf("SC_PAGE_SIZE")
 # The room above what it uses now, its sessions, and new rules beside the old ones. That is more than a whole gate.
 MORE_DATA, MORE_SPACE = 16 << 20, 64 << 20
+LEFT_BY_RULES = 12 << 20  # what new rules must leave for all that it remembers of its clients
 SESSION = 2 << 10  # what a session needs, at the very most
 STACK = 1 << 20  # what it needs of the stack, at the very most
 NEEDS_NOTHING = frozenset((resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_RSS))
@@ -41,23 +42,27 @@ def memory_in_use() -> Memory | None:
     return Memory(int(fields[0]) * PAGE, int(fields[5]) * PAGE)
 
 
-def live_under(limits: Sequence[tuple[int, int, int]], before: Memory | None, sessions: int) -> None:
+def live_under(limits: Sequence[tuple[int, int, int]], before: Memory | None, sessions: int) -> int:
     """Take on the hard limits of the servers, if this process could not raise them again and has room under all.
 
     limits    as parse_limits() gives them
     before    what this process used before it read its rules
     sessions  how many it may have at a time
+
+    Returns how much memory new rules must leave free from now on, in bytes; 0 if nothing was taken on.
     """
     now = memory_in_use()
     own = {limit[0]: resource.getrlimit(limit[0]) for limit in limits}
     hards = {limit[0]: limit_to_set(*limit)[1] for limit in limits}
     are_lower = any(is_above(own[number][1], hard) for number, hard in hards.items())
     if not are_lower or len(hards) < len(limits) or before is None or now is None or may_raise_limits():
-        return
+        return 0
     needs = needs_of(before, now, sessions)
-    if all(has_room(number, own[number], hard, needs) for number, hard in hards.items()):
-        for number, hard in hards.items():
-            resource.setrlimit(number, (lower(own[number][0], hard), hard))
+    if not all(has_room(number, own[number], hard, needs) for number, hard in hards.items()):
+        return 0
+    for number, hard in hards.items():
+        resource.setrlimit(number, (lower(own[number][0], hard), hard))
+    return LEFT_BY_RULES + sessions * SESSION
 
 
 def needs_of(before: Memory, now: Memory, sessions: int) -> dict[int, int]:
