@@ -157,7 +157,7 @@ dist: venv  ## a wheel and a source distribution into dist/, without the network
 	rm -f $(DIST)/sockgate-*.whl $(DIST)/sockgate-*.tar.gz
 	SOURCE_DATE_EPOCH=$(COMMITTED) .venv/bin/python -m hatchling build -d $(DIST)
 
-test: setup check test-unit test-pythons test-oracles test-system  ## everything, set-up included; as root it boots systemd 252 and 257 in containers
+test: setup check test-unit test-pythons test-oracles test-system  ## everything, set-up included; as root it boots systemd 252, 257 and 262 in containers
 
 UNIT_TESTS = $(addprefix --ignore=tests/,system differential packaging bench)
 # Each of the workers compiles all tests, unless their bytecode may be written.

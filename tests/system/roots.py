@@ -21,7 +21,7 @@ SYSTEMD = {"bookworm": 252, "trixie": 257, "forky": 262}
 PYTHON = {"trixie": "3.13", "forky": "3.14"}
 
 # Those that the tests boot, oldest first. SOCKGATE_RELEASES="forky" chooses others.
-RELEASES = tuple(os.environ.get("SOCKGATE_RELEASES", "bookworm trixie").split())
+RELEASES = tuple(os.environ.get("SOCKGATE_RELEASES", "bookworm trixie forky").split())
 
 # Packages of the profiles that a release does not have. Each test that needs one says what it does without.
 # popa3d is there, but with a socket and a service of its own, as Debian's next release has it.
