@@ -127,6 +127,8 @@ class Systemd:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, before: Services, now: Services) -> None:
         self.record = Record(before, (), {})
         self.states = {unit: "active" for name, one in before.items() for unit in sync.units_of(name, one)}
+        self.files: dict[str, str] = {}  # of units, where they are not the generator's
+        self.masked: set[str] = set()
         self.broken: dict[str, str] = {}  # by the verb
         self.done: list[str] = []
         monkeypatch.setattr(sync, "is_generated", lambda _: False)
@@ -143,7 +145,7 @@ class Systemd:
     def systemctl(self, verb: str, *words: str) -> str:
         units = [word for word in words if not word.startswith("-")]
         if verb == "show":
-            return "\n\n".join(f"Id={unit}\nActiveState={self.states.get(unit, 'inactive')}\n" for unit in units)
+            return "\n\n".join(map(self.shown, units))
         self.done.append(" ".join([verb, *units]))
         broken = self.broken.get(verb)
         for unit in units:
@@ -151,6 +153,38 @@ class Systemd:
         if broken == "" or broken in units:
             raise SystemFailure(f"systemctl {verb}: no")
         return ""
+
+    def shown(self, unit: str) -> str:
+        path = self.files.get(unit, f"/run/systemd/generator/{unit}")
+        load = "masked" if unit in self.masked else "loaded"
+        return f"Id={unit}\nActiveState={self.states.get(unit, 'inactive')}\nLoadState={load}\nFragmentPath={path}\n"
+
+
+OF_THE_ADMINISTRATOR = "/etc/systemd/system"
+
+
+def test_a_socket_that_another_file_has_made_its_own_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `convert --install` of a line that was served: its socket has the name of ours, and listens."""
+    systemd = Systemd(monkeypatch, {"a.socket": GATE, "b.socket": PLAIN}, {})
+    systemd.files = {"a.socket": f"{OF_THE_ADMINISTRATOR}/a.socket"}
+    assert sync.one_round() == []
+    assert systemd.done == ["stop b.socket", "daemon-reload"]
+    assert (systemd.states["a.socket"], systemd.states["a.service"]) == ("active", "active")
+    assert systemd.record.services == {}
+
+
+def test_a_server_that_another_file_has_made_its_own_outlives_our_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    systemd = Systemd(monkeypatch, {"a.socket": WAITS}, {})
+    systemd.files = {"a.service": f"{OF_THE_ADMINISTRATOR}/a.service"}
+    assert sync.one_round() == []
+    assert systemd.done == ["stop a.socket", "daemon-reload"]
+
+
+def test_a_masked_socket_of_ours_is_stopped_when_its_line_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    systemd = Systemd(monkeypatch, {"a.socket": PLAIN}, {})
+    systemd.files, systemd.masked = {"a.socket": "/dev/null"}, {"a.socket"}
+    sync.one_round()
+    assert systemd.done == ["stop a.socket", "daemon-reload"]
 
 
 def test_a_gate_that_cannot_be_restarted_costs_no_socket_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

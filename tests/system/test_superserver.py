@@ -158,6 +158,18 @@ def test_a_line_that_is_written_by_hand_is_served_too(machine: Machine) -> None:
     machine.wait_for(lambda: is_refused(machine, 7777), "the path unit", 120)
 
 
+def test_a_line_that_is_converted_stays_served_by_its_own_units(machine: Machine) -> None:
+    machine.write("/etc/inetd.d/own", "7782 stream tcp nowait nobody /bin/echo echo of a line\n")
+    machine.run("sockgatectl", "sync")
+    machine.run("sockgatectl", "convert", "inetd", "/etc/inetd.d/own", "--install", "--now")
+    machine.run("sockgatectl", "sync")
+    shown = machine.systemctl("show", "--property=FragmentPath,ActiveState", "port-7782.socket").stdout.split()
+    assert sorted(shown) == ["ActiveState=active", "FragmentPath=/etc/systemd/system/port-7782.socket"]
+    assert "of a line" in answer(machine, 7782)
+    machine.systemctl("disable", "--now", "port-7782.socket")
+    machine.shell("rm -r /etc/inetd.d /etc/systemd/system/port-7782*; systemctl daemon-reload; sockgatectl sync")
+
+
 def test_a_file_from_the_future_does_not_start_the_service_again_and_again(machine: Machine) -> None:
     machine.shell("echo '7778 stream tcp nowait nobody /bin/echo echo tomorrow' >> /etc/inetd.conf")
     machine.shell("touch --date=tomorrow /etc/inetd.conf")

@@ -23,7 +23,7 @@ from ..convert.report import Report
 from ..convert.result import Conversion
 from ..core import GateError, SystemFailure
 from ..host.systemctl import Properties, parse_properties, systemctl
-from .served import Record, Served, Services, deaf, loaded, planned, record, recorded
+from .served import GENERATED, Record, Served, Services, deaf, loaded, planned, record, recorded
 
 LOCK = "/run/sockgate/sync.lock"
 POLICY, FORBIDDEN = "/usr/sbin/policy-rc.d", 101
@@ -131,7 +131,7 @@ def one_round() -> list[str]:
     for complaint in told:
         print(complaint)
     now, present, last = planned(conversion), loaded(), recorded()
-    before = {**last.failed, **present, **last.services}
+    before = still_ours({**last.failed, **present, **last.services}, now)
     found = states({**before, **now})
     change = compare(before, now, found, last.services, deaf(listening(now, found)))
     try:
@@ -205,14 +205,36 @@ def units_of(socket: str, served: Served) -> list[str]:
     return [socket, served.service] if served.service else [socket]
 
 
+def still_ours(before: Services, now: Services) -> Services:
+    """Without the units that another file has made its own since, such as one of `convert --install`.
+
+    They are the administrator's. A masked one is as it was when our file made it.
+    """
+    ended = [unit for name, one in before.items() if name not in now for unit in units_of(name, one)]
+    foreign = {unit for unit, found in shown(ended, "LoadState", "FragmentPath").items() if is_foreign(found)}
+    return {name: one._replace(service="") if one.service in foreign else one
+            for name, one in before.items() if name not in foreign}  # fmt: skip
+
+
+def is_foreign(found: Properties) -> bool:
+    """Whether the unit is loaded from a file that is not our generator's. One that is gone has no file."""
+    path = found.get("FragmentPath", "")
+    return found.get("LoadState") == "loaded" and bool(path) and not path.startswith(f"{GENERATED}/")
+
+
 def states(services: Services) -> dict[str, str]:
     """The states of the units of all services, by name."""
-    names = list(dict.fromkeys(unit for name, one in services.items() for unit in units_of(name, one)))
+    units = [unit for name, one in services.items() for unit in units_of(name, one)]
+    return {name: found.get("ActiveState", "inactive") for name, found in shown(units, "ActiveState").items()}
+
+
+def shown(units: list[str], *properties: str) -> dict[str, Properties]:
+    """What systemd says of these units, by name."""
+    names = list(dict.fromkeys(units))
     if not names:
         return {}
-    blocks = systemctl("show", "--property=Id,ActiveState", "--", *names).split("\n\n")
-    found: list[Properties] = [parse_properties(block) for block in blocks]
-    return {name: one.get("ActiveState", "inactive") for name, one in zip(names, found, strict=True)}
+    blocks = systemctl("show", f"--property={','.join(('Id', *properties))}", "--", *names).split("\n\n")
+    return dict(zip(names, map(parse_properties, blocks), strict=True))
 
 
 def stop(change: Change) -> None:
