@@ -1,6 +1,7 @@
 """sockgate-inetd-generator: units for the files of xinetd and inetd, at boot."""
 
 import re
+import shlex
 import shutil
 import socket
 from contextlib import closing
@@ -75,6 +76,25 @@ def test_xinetd_conf_is_read_if_there_is_one(tmp_path: Path) -> None:
     (root / "etc/xinetd.conf").write_text(service("main"))
     generate(str(root), str(tmp_path / "out"), HOST)
     assert written(tmp_path)[0] == "main.service"
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("no_access = 10.0.0.1 foe.example.org", "--no-access '10.0.0.1 foe.example.org'"),
+        ("no_access = foe.example.org", "--no-access foe.example.org"),
+        ("no_access = 10.0.0.1 # and foe.example.org", "--no-access '10.0.0.1 foe.example.org'"),
+        ("only_from = 10.0.0.1 friend.example.org", "--only-from '10.0.0.1 friend.example.org'"),
+        ("only_from = 10.0.0.1 # not foe.example.org", "--only-from 10.0.0.1"),
+    ],
+)
+def test_a_host_name_is_left_to_the_gate_since_no_name_service_is_asked(line: str, option: str, tmp_path: Path) -> None:
+    """xinetd resolves all words of such a line, also those behind a '#', and keeps those that are hosts (addr.c)."""
+    text = service("a").replace("    wait", f"    {line}\n    wait")
+    generate(str(tree(tmp_path, a=text)), str(tmp_path / "out"), HOST)
+    words = shlex.split((tmp_path / "out/a.service").read_text().partition("ExecStart=")[2].partition("\n")[0])
+    name, value = shlex.split(option)
+    assert words[words.index(name) + 1] == value
 
 
 OPEN_BY_DEFAULTS = (

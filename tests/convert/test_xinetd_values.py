@@ -1,5 +1,6 @@
 """xinetd.conf: values that xinetd makes something of that its manual does not say, and what the report says of them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from sockgate.convert import programs
 from sockgate.convert.report import Entry, Outcome
 from sockgate.convert.result import Conversion
+from sockgate.host.host import Host
 
 from .test_xinetd import APPROXIMATED, HOST, IGNORED, REFUSED, about, convert, service, units
 
@@ -222,3 +224,21 @@ def test_a_redirection_by_root_gets_a_user_of_its_own_unless_a_file_is_for_root_
             expected = expected and bool(folder.stat().st_mode & 1)
         assert ("DynamicUser=yes" in units(convert(tmp_path, text))) is expected
     assert "DynamicUser" not in units(convert(tmp_path, service(server="-", user="daemon", extra="redirect = ::1 80")))
+
+
+@dataclass(frozen=True)
+class Asking(Host):
+    """A machine whose name services know no name."""
+
+    def address(self, name: str, family: int) -> str | None:
+        return None
+
+
+def test_a_name_that_the_name_services_do_not_know_lets_no_client_in(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    lines = "only_from = 10.0.0.1 gone.example\n\tno_access = 10.0.0.2 gone.example # and.gone.example"
+    file.write_text(service(extra=lines))
+    conversion = programs.convert("xinetd", [str(file)], Asking(systemd=257, hosts_files=()))
+    assert "--only-from 10.0.0.1 " in units(conversion)
+    assert '--no-access "10.0.0.2 gone.example" ' in units(conversion)
+    assert about(conversion, "and.gone.example")[1].startswith("'and.gone.example' cannot be resolved; xinetd refused")

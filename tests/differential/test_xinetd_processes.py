@@ -167,6 +167,24 @@ def test_a_converted_service_records_no_more_than_xinetd_logged(
         assert "from=" not in written[0]
 
 
+@pytest.mark.parametrize(
+    ("access", "is_let_in"),
+    [
+        ("no_access = 10.0.0.1 # and foe.test", False), ("no_access = 10.0.0.1 # and gone.test", True),
+        ("no_access = foe.test", False), ("only_from = 10.0.0.1 # not foe.test", True),
+        ("only_from = gone.test", False),
+    ],
+)  # fmt: skip
+def test_xinetd_takes_each_word_that_it_can_resolve_for_a_host(access: str, is_let_in: bool, tmp_path: Path) -> None:
+    """tests/test_generator.py: the generator, which resolves no name, leaves them to the gate."""
+    require("xinetd", "ip")
+    etc = {"nsswitch.conf": "passwd: files\nhosts: files\n", "hosts": "127.0.0.1 foe.test\n"}
+    more = f"type = UNLISTED\nport = 20001\nuser = root\n{access}"
+    with Namespace(etc) as network:
+        answer = served(network, tmp_path, SERVICE.format(name="x", server="/usr/bin/env", lines=more), 20001)
+    assert bool(answer) is is_let_in
+
+
 PORTS = {"daytime": 13, "time": 37, "chargen": 19, "echo": 7, "finger": 79}
 
 

@@ -50,19 +50,31 @@ def usable_entry(draft: Draft, value: Value, word: str, entry: Entry, comment: b
 
 
 def usable_name(draft: Draft, value: Value, word: str, comment: bool) -> str:
-    """A host name counts if it could be resolved when xinetd read it; a .domain always does."""
+    """A host name counts if it could be resolved when xinetd read it (addr.c, host_addr); a .domain always does."""
     resolved = word.startswith(".") or draft.host.address(word, socket.AF_UNSPEC) is not None
-    if not resolved and (comment or value.name == "only_from"):
+    if not resolved and not may_count(draft, value, word, comment):
         draft.note(word, ignored(skipped(value, f"{word!r} cannot be resolved", comment)))
         return ""
     if value.name == "only_from":
         text = "the name of a client must lead back to its address now; xinetd believed any name"
-    elif resolved:
+    elif resolved or not draft.host.asks_services:
         text = "a client whose name cannot be found out is refused now; xinetd let it in"
     else:
         text = f"{word!r} cannot be resolved here, so xinetd refused no client by it; the gate does"
     draft.note(word, approximated(text))
     return word
+
+
+def may_count(draft: Draft, value: Value, word: str, comment: bool) -> bool:
+    """Whether a name that is not resolved here is left to the gate.
+
+    The generator asks no name service, so xinetd may have resolved the name. A word of a comment lets no client in, and
+    refuses only if it looks like the name of a host.
+    """
+    asked = draft.host.asks_services
+    if comment:
+        return value.name == "no_access" and not asked and "." in word
+    return value.name == "no_access" or not asked
 
 
 def skipped(value: Value, reason: str, comment: bool) -> str:
