@@ -124,6 +124,40 @@ def test_a_file_that_is_just_not_there_costs_no_service(tmp_path: Path) -> None:
     assert written(tmp_path)[0] == "a.service"
 
 
+@pytest.mark.parametrize(
+    ("target", "serves"),
+    [("/srv/of-a-late-mount", False), ("/usr/local/of-a-late-mount", False), ("/etc/not-there", True), ("", False)],
+)
+def test_a_file_of_xinetd_d_that_cannot_be_read_is_told_and_costs_all_if_it_may_restrict_them(
+    target: str, serves: bool, tmp_path: Path
+) -> None:
+    """xinetd skips a link that leads nowhere. Of a file that is too large here, it would have read the defaults."""
+    root = tree(tmp_path, b=service("b"))
+    file = root / "etc/xinetd.d/a"
+    if target:
+        file.symlink_to(target)
+    else:
+        with file.open("wb") as large:
+            large.truncate(17 << 20)
+    complaints = generate(str(root), str(tmp_path / "out"), HOST)
+    reason = "No such file or directory" if target else "larger than 16 MiB"
+    assert complaints[0].endswith(f"unable to read '{file}': {reason}")
+    assert (complaints[1:] == []) is serves
+    assert bool(written(tmp_path)) is serves
+
+
+def test_what_is_no_regular_file_in_xinetd_d_is_said(tmp_path: Path) -> None:
+    root = tree(tmp_path, b=service("b"))
+    (root / "etc/xinetd.d/folder").mkdir()
+    (root / "etc/xinetd.d/link").symlink_to("/dev/null")
+    (root / "etc/xinetd.conf").write_text(f"includedir {root}/etc/xinetd.d\n")
+    report = programs.convert("xinetd", [f"{root}/etc/xinetd.conf"], HOST).report
+    told = [str(entry) for entry in report.entries if "regular file" in entry.text]
+    assert [line.partition(": ")[0] for line in told] == [f"{root}/etc/xinetd.d/{name}" for name in ("folder", "link")]
+    generate(str(root), str(tmp_path / "out"), HOST)
+    assert written(tmp_path)[0] == "b.service"
+
+
 def test_a_hosts_deny_on_a_late_mount_is_asked(tmp_path: Path) -> None:
     (tmp_path / "deny").symlink_to("/srv/of-a-late-mount")
     host = replace(HOST, hosts_files=(str(tmp_path / "allow"), str(tmp_path / "deny")))

@@ -185,6 +185,15 @@ def test_xinetd_takes_each_word_that_it_can_resolve_for_a_host(access: str, is_l
     assert bool(answer) is is_let_in
 
 
+def test_xinetd_skips_a_link_that_leads_nowhere(network: Namespace, tmp_path: Path) -> None:
+    folder = tmp_path / "xinetd.d"
+    folder.mkdir()
+    (folder / "a").symlink_to("/etc/not-there")
+    lines = "type = UNLISTED\nport = 20001\nuser = root"
+    (folder / "b").write_text(SERVICE.format(name="x", server="/usr/bin/env", lines=lines))
+    assert served(network, tmp_path, f"includedir {folder}\n", 20001)
+
+
 PORTS = {"daytime": 13, "time": 37, "chargen": 19, "echo": 7, "finger": 79}
 
 

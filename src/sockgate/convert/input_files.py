@@ -6,9 +6,11 @@ import stat
 
 from ..units.reader import Place
 
-__all__ = ["ACCOUNT_MARK", "UNKNOWN", "Place", "Unreadable", "names_in", "printable", "read_text"]
+__all__ = ["ACCOUNT_MARK", "UNKNOWN", "Place", "Unreadable", "is_mounted_early", "names_in", "printable", "read_text"]
 
 LARGEST = 16 << 20  # bytes of one file
+# Mounted when a generator runs. What is elsewhere may be mounted later in the boot.
+MOUNTED_EARLY, MOUNTED_LATER = ("/etc/", "/usr/", "/bin/", "/sbin/"), "/usr/local/"
 # They stand in values that the shell reader made. They are Unicode noncharacters, which are in no real text.
 UNKNOWN = "\ufdd0"  # what cannot be known
 ACCOUNT_MARK = "\ufdd1"  # `id -u NAME` and `id -g NAME`: mark, u or g, name, mark
@@ -55,6 +57,11 @@ def names_in(folder: str) -> list[str]:
         return sorted(os.listdir(folder), key=os.fsencode)
     except (OSError, ValueError) as error:
         raise Unreadable(getattr(error, "strerror", None) or str(error)) from None
+
+
+def is_mounted_early(path: str) -> bool:
+    """Whether a file that is not there when a generator runs will not be there later in the boot either."""
+    return path.startswith(MOUNTED_EARLY) and not path.startswith(MOUNTED_LATER)
 
 
 def printable(text: str) -> str:

@@ -16,6 +16,7 @@ from ..units.search import UnitSearch
 from . import inetd, xinetd
 from .conflicts import MASKED, lines, origin_of, vendor_drop_ins
 from .inetd.daemon_options import asked_hosts_allow
+from .input_files import is_mounted_early
 from .obstacles import SUFFIX, Surroundings
 from .outcomes import blocked, entry_of
 from .report import Outcome, Report
@@ -46,8 +47,6 @@ CollectMode=inactive-or-failed
 ExecStart=/bin/true
 """
 UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
-# Mounted when a generator runs. What is elsewhere may be mounted later in the boot.
-MOUNTED_EARLY, MOUNTED_LATER = ("/usr/", "/bin/", "/sbin/"), "/usr/local/"
 
 
 def live_host() -> Host:
@@ -153,7 +152,7 @@ def converted_before(root: str) -> set[tuple[str, str]]:
 def is_installed(service: Service, host: Host, report: Report) -> bool:
     """Whether there is a server. A package that was removed may leave its line or its file behind."""
     server = str(service.command[0])
-    if not server.startswith(MOUNTED_EARLY) or server.startswith((MOUNTED_LATER, f"{host.programs}/sockgate-builtin")):
+    if not is_mounted_early(server) or server.startswith(f"{host.programs}/sockgate-builtin"):
         return True
     if host.is_executable(server):
         return True

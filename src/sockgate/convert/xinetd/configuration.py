@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ..input_files import Place, Unreadable, names_in, read_text
+from ..input_files import Place, Unreadable, is_mounted_early, names_in, read_text
 from ..report import Entry, Outcome, Report
 from .attributes import ATTRIBUTES, IN_DEFAULTS, IN_DEFAULTS_ONLY, Arity, suggestion
 from .draft import Value
@@ -100,8 +100,11 @@ class Configuration:
             path = f"{item.path}/{name}"
             if "." in name or name.endswith("~"):
                 self.report_skipped(path)
-            elif os.path.isfile(path):
+            elif os.path.isfile(path) or not os.path.exists(path):  # a link that leads nowhere
                 self.read(path, item.place, depth + 1)
+            else:
+                text = "includedir skips what is no regular file"
+                self.report.add(Outcome.IGNORED, Place(path, 0), "", os.path.basename(path), text)
 
     def report_skipped(self, path: str) -> None:
         """Report a file that xinetd skips, if it was probably meant. Leftovers of packages (`.dpkg-dist`) are not."""
@@ -220,9 +223,12 @@ class Configuration:
 def may_come(path: str) -> bool:
     """Whether a file that cannot be read now may be readable later: its file system may not be mounted yet.
 
-    Without a file that is just not there, xinetd served the others.
+    Without a file that is just not there, xinetd served the others, and so does the generator. Of one that is there and
+    cannot be read (a failing disk, over 16 MiB), xinetd took what it could read. What the rest says is not known: its
+    defaults may restrict all services, so none is served.
     """
-    return os.path.lexists(path) or not path.startswith(("/etc/", "/usr/"))
+    target = os.path.realpath(path)
+    return os.path.lexists(target) or not is_mounted_early(target)
 
 
 def lacks(candidate: Candidate, name: str) -> bool:
