@@ -7,12 +7,16 @@ import re
 import shutil
 import subprocess
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 TREE = Path(__file__).parents[2]
 
 VERSION = re.search(r'__version__ = "(.+)"', (TREE / "src/sockgate/__init__.py").read_text())[1]  # type: ignore[index]
-EPOCH = "1764000000"  # 2025-11-24 16:00
+CHANGELOG = (TREE / "CHANGELOG.md").read_text()
+# Just behind the newest release: the dates of a changelog fall, and files that are made now are dated back to it.
+RELEASED = re.search(r"^## (.+) - (.+)$", CHANGELOG, re.MULTILINE)
+EPOCH = str(int(datetime.fromisoformat(f"{RELEASED[2] if RELEASED else '2025-11-24'}T00:01Z").timestamp()))
 NEXT_VERSION = f"{VERSION.partition('.dev')[0]}.1"
 # What an administrator has to know at an upgrade to any other version than this tree's own.
 CHANGE = "`smtp.socket` is called what it was, to 100%."
@@ -35,6 +39,13 @@ def shared() -> Path:
 def packaged(version: str) -> str:
     """As Debian and RPM have it: what stands behind `~` sorts before the release of that name."""
     return version.replace(".dev", "~dev")
+
+
+def items_of_changelog() -> int:
+    """How many the changelog of a package has. Just behind a release there is one that says so."""
+    unreleased = CHANGELOG.partition("\n## Unreleased\n")[2].partition("\n## ")[0]
+    is_new = "\n- " not in unreleased and not (RELEASED and RELEASED[1] == VERSION)
+    return CHANGELOG.count("\n- ") + is_new
 
 
 def deb(folder: Path, version: str = VERSION) -> Path:
