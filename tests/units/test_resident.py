@@ -13,7 +13,7 @@ OF_THE_SERVICE = {
     "Description", "Documentation", "Environment", "EnvironmentFile", "User", "StandardError", "SyslogIdentifier",
     "SyslogLevelPrefix", "UMask", "LimitAS", "LimitNOFILE", "MemoryMax", "TasksMax", "CapabilityBoundingSet",
     "DevicePolicy", "KeyringMode", "PrivateTmp", "ProcSubset", "ProtectControlGroups", "ProtectHome", "ProtectProc",
-    "ProtectSystem", "ReadWritePaths", "RemoveIPC",
+    "ProtectSystem", "ReadOnlyPaths", "ReadWritePaths", "RemoveIPC",
 }  # fmt: skip
 
 
