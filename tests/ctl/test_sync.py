@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.convert.conflicts import VENDOR_FOLDERS
 from sockgate.convert.live import is_generated, live_services, write_units
 from sockgate.convert.report import Report
 from sockgate.convert.result import Conversion
@@ -171,6 +172,21 @@ def test_a_socket_that_another_file_has_made_its_own_is_left_alone(monkeypatch: 
     assert systemd.done == ["stop b.socket", "daemon-reload"]
     assert (systemd.states["a.socket"], systemd.states["a.service"]) == ("active", "active")
     assert systemd.record.services == {}
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_a_template_of_sockgate_behind_our_socket_is_foreign_only_if_it_is_enabled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, enabled: bool
+) -> None:
+    folder, wants = (tmp_path / name for name in (VENDOR_FOLDERS[1], "etc/systemd/system/sockets.target.wants"))
+    folder.mkdir(parents=True)
+    wants.mkdir(parents=True)
+    (folder / "pop3.socket").write_text("[Unit]\nDocumentation=man:sockgate(8)\n[Socket]\nListenStream=110\n")
+    if enabled:
+        (wants / "pop3.socket").touch()
+    monkeypatch.setattr(sync, "ROOT", str(tmp_path))
+    found = {"LoadState": "loaded", "FragmentPath": f"/{VENDOR_FOLDERS[1]}/pop3.socket"}
+    assert sync.is_foreign(found) is enabled
 
 
 def test_a_server_that_another_file_has_made_its_own_outlives_our_socket(monkeypatch: pytest.MonkeyPatch) -> None:

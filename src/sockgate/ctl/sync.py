@@ -17,7 +17,7 @@ from typing import TextIO
 
 from ..atomic_write import write_atomically
 from ..convert.complaints import log
-from ..convert.conflicts import lines
+from ..convert.conflicts import gives_way, lines
 from ..convert.live import FILES, LEAVING, complaints, is_generated, live_host, live_services
 from ..convert.report import Report
 from ..convert.result import Conversion
@@ -26,6 +26,7 @@ from ..host.systemctl import Properties, parse_properties, systemctl
 from .served import GENERATED, Record, Served, Services, deaf, loaded, planned, record, recorded
 
 LOCK = "/run/sockgate/sync.lock"
+ROOT = ""  # of the paths that systemd names; the tests have another
 POLICY, FORBIDDEN = "/usr/sbin/policy-rc.d", 101
 TRIGGER = "sockgate-inetd"  # of dpkg, and the name of the init script
 DPKG_LOCK = "/var/lib/dpkg/lock"
@@ -217,9 +218,15 @@ def still_ours(before: Services, now: Services) -> Services:
 
 
 def is_foreign(found: Properties) -> bool:
-    """Whether the unit is loaded from a file that is not our generator's. One that is gone has no file."""
+    """Whether the unit is loaded from a file that is not our generator's. One that is gone has no file.
+
+    A template of sockgate's (pop3.socket) that is not enabled stood behind our unit, and has not been started.
+    """
     path = found.get("FragmentPath", "")
-    return found.get("LoadState") == "loaded" and bool(path) and not path.startswith(f"{GENERATED}/")
+    if found.get("LoadState") != "loaded" or not path or path.startswith(f"{GENERATED}/"):
+        return False
+    folder, name = os.path.split(path)
+    return not gives_way(ROOT, folder.lstrip("/"), name)
 
 
 def states(services: Services) -> dict[str, str]:
