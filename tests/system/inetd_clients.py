@@ -1,9 +1,8 @@
 """Debian's own clients of what the packages of inetd_packages serve. They do the asking where there is one.
 
-Debian has no client for poppassd (mail programs with a web page speak it), and none for dbskkd-cdb and skksearch but
-input methods with a screen. talk(1) needs two users who answer each other, csync2 two
-machines. Python asks these. It also asks where a
-client knows no IPv6, as that of ifcico.
+Python asks the others. Debian's clients of poppassd (poppass-cgi) and of dbskkd-cdb and skksearch (ddskk) need a web
+server and an editor with a screen. talk(1) needs two users who answer each other, csync2 a group of hosts with a key.
+Python also asks where a client knows no IPv6, as that of ifcico.
 """
 
 from dataclasses import dataclass
