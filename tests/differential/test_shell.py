@@ -174,6 +174,11 @@ ONE_OF_TWO = [
     f'set -u; exec {P} "${{NONE-x}}" "$@"',
     f"cd /nonexistent; [ $? -eq 0 ] || {P} stays; exec {P} on", f"cd /nonexistent || {P} stays; exec {P} on",
     f"set -e; set +e; false; exec {P} on", f"set -o errexit; {P} a; false; exec {P} on",
+    f"(set -e); false; exec {P} on", f"(set -f); exec {P} /et[c]", f'(set -u); exec {P} "a$NONE"',
+    f"set -e & false; exec {P} on",
+    f'(readonly A=1); A=2; exec {P} "$A"', f"set -e; (set +e; false; {P} a); false; exec {P} on",
+    f"trap '' HUP; {P} $?; trap - HUP 0; {P} $?; trap 0; exec {P} $?", f": < /etc/passwd; exec {P} on",
+    f"exec 3< /dev/null; exec {P} on", f"exec 2> here; exec {P} on", f"(set -a; A=1); exec {P} on",
     f"for x in a b; do for y in c d; do break 2; done; done; exec {P} $x$y",
 ]  # fmt: skip
 ENDS = [
@@ -205,6 +210,14 @@ SAID_WRONGLY = [
     "{P} \"${X-'a'}\" ${X-'a'}", "{P} $\"a\"", "wait 99999; {P} $?", "cd /etc; cd - > /dev/null; {P} $PWD",
     "X=\u00e9; {P} ${#X}", "case \u00e9 in ?) {P} 1;; ??) {P} 2;; esac", 'f() { {P} "$FUNCNAME"; }; f',
     'IFS=:; set -- a b; X=$@; {P} "$X"', "exit() { {P} no; }; {P} on",
+    "trap '{P} t' EXIT; {P} on", "trap '{P} t' 0; {P} on", "trap -- '{P} t' EXIT; {P} on", "(trap '{P} t' 0); {P} on",
+    "trap '{P} t' EXIT; exec {P} on", "trap '' FOO; {P} $?", "trap '' SIGHUP; {P} $?", "trap '{P} t' DEBUG; {P} on",
+    ": < /missing; {P} on", "exec 3< /missing; {P} on", "exec > /missing/x; {P} on", "eval '{P} e' < /missing; {P} on",
+    "X=1; export X=2 < /missing; {P} $X", "set -- a < /missing; {P} on $1", "F=/missing; : < $F; {P} on",
+    "cd / < /missing; {P} on", "f() { {P} f; }; f < /missing; {P} on", "{P} x < /missing; {P} on", ": > /etc; {P} on",
+    "f() { local X=1 < /missing; {P} on; }; f", ". /dev/null < /missing; {P} on", "command : < /missing; {P} on",
+    "(: < /missing); {P} on", "true < /missing; {P} on", ": < $NONE; {P} on", "exec {P} on < /missing",
+    "in_doubt; if [ $? = 0 ]; then set -e; fi; false; {P} on",
 ]  # fmt: skip
 
 

@@ -267,6 +267,15 @@ def nothing(_runner: Runner, _call: Call) -> int:
     return OK
 
 
+def trap(runner: Runner, call: Call) -> int | None:
+    """What the shell runs at a signal or at its end is not followed. An empty action, `-` or a number runs nothing."""
+    words = call.arguments[1:] if call.arguments[:1] == ["--"] else call.arguments
+    if len(words) < 2 or re.fullmatch(r"-?|[0-9]+", words[0], re.ASCII):
+        return OK if all(re.fullmatch(r"-?|[0-9]|1[0-5]|EXIT|HUP|INT|QUIT|TERM", word) for word in words) else None
+    runner.state.doubt(call.place, " ".join(call.words), "what the shell runs then cannot be known")
+    return None
+
+
 def fails(_runner: Runner, _call: Call) -> int:
     return FAILED
 
@@ -356,8 +365,8 @@ BUILTINS: dict[str, Builtin] = {
     "cd": folder, "[": test, "test": test, "ulimit": ulimit, "umask": umask, "shift": shift, "return": return_,
     "read": read, "hash": found, "type": found, "which": found, "command": command, "local": local,
     "readonly": readonly, "break": leave, "continue": leave, "false": fails,
-    "printf": printf, "wait": wait, "alias": alias,
-    **dict.fromkeys((":", "true", "echo", "sleep", "trap", "unalias"), nothing),
+    "printf": printf, "wait": wait, "alias": alias, "trap": trap,
+    **dict.fromkeys((":", "true", "echo", "sleep", "unalias"), nothing),
 }  # fmt: skip
 OF_BASH: dict[str, Builtin] = {
     "source": source, "declare": declare, "typeset": declare, "builtin": command, "shopt": shopt,
@@ -374,3 +383,8 @@ def builtin_named(name: str, dialect: Dialect) -> Builtin | None:
     if dialect is Dialect.BASH:
         return OF_BASH.get(name)
     return not_here if name in ONLY_IN_BASH or re.match(r"[A-Za-z_][A-Za-z0-9_]*\+=", name) else None
+
+
+def does_not_matter(name: str) -> bool:
+    """Whether it makes no difference if a command of this name is run."""
+    return BUILTINS.get(name) is nothing

@@ -8,7 +8,7 @@ import re
 
 from ...host.host import Host
 from ..input_files import UNKNOWN, Place, read_text
-from .builtins import SPECIAL, builtin_named
+from .builtins import SPECIAL, builtin_named, does_not_matter
 from .conditions import bash_test
 from .expander import Expander, opens_a_file
 from .expansion import matches
@@ -29,6 +29,7 @@ from .syntax import (
     If,
     Loop,
     Pipeline,
+    Redirection,
     ScriptError,
     Simple,
     Statement,
@@ -327,6 +328,7 @@ class Evaluator(Expander):
             for name, value in (kept.variables | after.variables).items()
         }
         state.exported, state.functions, state.arguments = after.exported, after.functions, after.arguments
+        state.constant, state.options = after.constant, after.options
         state.argument_keys |= after.argument_keys
         state.uncertain += state.commands[commands:]
         del state.commands[commands:]
@@ -339,12 +341,23 @@ class Evaluator(Expander):
         if command.words:
             call = self.expanded(command)
             if call.words:
+                self.doubt_files(command.redirections, call)
                 status = self.run_words(call)
                 return None if opens_a_file(command.redirections) else status
         self.state.printed = 0
         for assignment in command.assignments:
             self.assign(assignment, place)
         return None if opens_a_file(command.redirections) else self.state.printed
+
+    def doubt_files(self, redirections: tuple[Redirection, ...], call: Call) -> None:
+        """A command whose file cannot be opened is not run. At one of dash's special commands, dash ends."""
+        state = self.state
+        ends = state.dialect is Dialect.DASH and call.name in SPECIAL
+        does_nothing = not ends and call.name not in state.functions and does_not_matter(call.name)
+        name = None if does_nothing else self.unopened(redirections, call.place)
+        if name is not None:
+            text = f"{name!r} cannot be opened here: the shell {'ends' if ends else 'does not run this command'} then"
+            state.doubt(call.place, " ".join(call.words), text)
 
     def run_words(self, call: Call) -> int | None:
         if call.name in self.state.functions:

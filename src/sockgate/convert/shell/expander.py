@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..input_files import Place, read_text
+from ..input_files import UNKNOWN, Place, read_text
 from . import outputs
 from .assignment import ASSIGNMENT
 from .expansion import assigned_text, pattern_of, text_of
@@ -98,6 +98,15 @@ class Expander:
         keys = frozenset(self.state.touched)
         self.state.touched |= before
         return result, keys
+
+    def unopened(self, redirections: tuple[Redirection, ...], place: Place) -> str | None:
+        """The first file of these redirections that cannot be opened here, None if all can."""
+        for one in redirections:
+            if opens_a_file((one,)):
+                name = self.text(one.target.pieces, place)
+                if UNKNOWN in name or not self.state.can_open(one.operator, name):
+                    return name
+        return None
 
     def fields(self, word: Word, place: Place) -> list[str]:
         return fields_of(word, self, place, lambda piece, is_first: text_of(self, piece, place, is_first))

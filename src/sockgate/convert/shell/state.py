@@ -161,8 +161,16 @@ class State:
         return Kept(
             dict(self.variables), dict(self.arrays), dict(self.keys), set(self.exported), dict(self.functions),
             dict(self.limits), self.umask, self.silent, self.folder, self.arguments, self.argument_keys, self.done,
-            self.returning, self.leaving, self.loops, dict(self.local_names),
+            self.returning, self.leaving, self.loops, dict(self.local_names), set(self.constant), self.options,
         )  # fmt: skip
+
+    @property
+    def options(self) -> tuple[bool, bool, bool, bool]:
+        return self.export_all, self.stops_at_failure, self.stops_at_unset, self.names_no_files
+
+    @options.setter
+    def options(self, values: tuple[bool, bool, bool, bool]) -> None:
+        self.export_all, self.stops_at_failure, self.stops_at_unset, self.names_no_files = values
 
     def set_options(self, letters: str, *, given: bool) -> None:
         """The options of `set` and of the shell's own command line."""
@@ -230,6 +238,16 @@ class State:
         path = self.host.program(name, self.variables.get("PATH", "").replace(UNKNOWN, ""))
         return path if self.host.is_executable(path) else ""
 
+    def can_open(self, operator: str, name: str) -> bool:
+        """Whether root can open the file of a redirection on this machine."""
+        path = self.path_of(name)
+        try:
+            if ">" in operator:
+                return os.path.isdir(os.path.dirname(path)) and not os.path.isdir(path)
+            return bool(name) and os.path.exists(path)
+        except ValueError:  # a NUL
+            return False
+
     def path_of(self, name: str) -> str:
         return os.path.normpath(name if name.startswith("/") else f"{self.folder}/{name}")
 
@@ -254,6 +272,8 @@ class Kept:
     leaving: int
     loops: int
     local_names: dict[str, str | None]
+    constant: set[str]
+    options: tuple[bool, bool, bool, bool]
 
     def restore(self, state: State) -> None:
         state.variables, state.arrays, state.keys = dict(self.variables), dict(self.arrays), dict(self.keys)
@@ -261,4 +281,4 @@ class Kept:
         state.umask, state.silent, state.folder = self.umask, self.silent, self.folder
         state.arguments, state.argument_keys = self.arguments, self.argument_keys
         state.done, state.returning, state.leaving, state.loops = self.done, self.returning, self.leaving, self.loops
-        state.local_names = dict(self.local_names)
+        state.local_names, state.constant, state.options = dict(self.local_names), set(self.constant), self.options
