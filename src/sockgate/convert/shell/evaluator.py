@@ -350,7 +350,7 @@ class Evaluator(Expander):
         return None if opens_a_file(command.redirections) else self.state.printed
 
     def doubt_files(self, redirections: tuple[Redirection, ...], call: Call) -> None:
-        """A command whose file cannot be opened is not run. At one of dash's special commands, dash ends."""
+        """A command is not run if one of its files cannot be opened. At one of dash's special commands, dash ends."""
         state = self.state
         ends = state.dialect is Dialect.DASH and call.name in SPECIAL
         does_nothing = not ends and call.name not in state.functions and does_not_matter(call.name)
