@@ -11,6 +11,7 @@ from tests.system.inetd_packages import BOTH, IPV4, Package, Question
 
 NAMES = {"127.0.0.1": "four", "::1": "six"}  # some clients take nothing but a name
 USER, PASSWORD = "alice", "secret"
+TRIXIE = ("trixie",)
 FILE = "what the server has"
 
 
@@ -23,6 +24,7 @@ class Client:
     families  those that it knows
     needs     its package, if it does not come with the server
     ready     what an administrator does once, so that the server has an answer for it
+    releases  those on which it has been seen to ask: elsewhere it may have another name, or want other preparations
     """
 
     script: str
@@ -30,6 +32,7 @@ class Client:
     needs: str = ""
     families: tuple[str, ...] = BOTH
     ready: str = ""
+    releases: tuple[str, ...] = TRIXIE
 
 
 FINGER = Client("finger root@$1", "root", "finger")
@@ -92,12 +95,9 @@ chmod 755 /home/{USER}
 """
 
 
-# Those on which clients have been seen to ask: elsewhere they may have other names, or want other preparations.
-RELEASES = ("trixie",)
-
-
 def client_of(one: Package, release: str) -> Client | None:
-    return CLIENTS.get(one.name) if release in RELEASES else None
+    client = CLIENTS.get(one.name)
+    return client if client and release in client.releases else None
 
 
 def questions(one: Package, release: str) -> list[Question]:
