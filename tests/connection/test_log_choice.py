@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from sockgate.connection import Gate
 from sockgate.connection.log import Log
 from sockgate.connection.log_choice import KINDS, LogChoice, choice_of
 from sockgate.core import ALLOW, DENY, Cause, UsageError, Verdict
+from sockgate.core.host_names import UNCONFIRMED, HostName
 from sockgate.core.options import parse
 from tests.connection.launch import Launcher, internet
 from tests.core.clients import client, local_user
@@ -152,3 +154,58 @@ def test_wrong_options_show_no_address_either(launcher: Launcher) -> None:
         assert "refused a client on 127.0.0.1:" in line
     [line] = lines(launcher, ["--no-such-option"])
     assert "refused 127.0.0.1:" in line
+
+
+@pytest.mark.parametrize(
+    ("ip", "text", "left"),
+    [
+        ("2001:db8::77", "[2001:DB8:0::0077]: deny", "[X]: deny"),
+        ("2001:db8::77", "2001:DB8::77:deny,A=b", "X:deny,A=b"),
+        ("2001:db8::77", "joe@2001:db8:0:0:0:0:0:77:deny", "joe@X:deny"),
+        ("192.0.2.77", "smtpd:192.0.2.77:deny", "smtpd:X:deny"),
+        ("192.0.2.77", "::FFFF:C000:24d is it", "X is it"),
+        ("192.0.2.77", "in --deny 192.0.2.76/31", "in --deny X/31"),
+        ("192.0.2.77", "in --deny 192.0.2.0/24", "in --deny 192.0.2.0/24"),
+        ("192.0.2.77", "192.0.2.76-192.0.2.77 ", "192.0.2.76-X "),
+        ("192.0.2.77", "https://list.example/ip/192.0.2.77.", "https://list.example/ip/X."),
+        ("192.0.2.77", "smtpd: MAIL.Example.ORG: deny", "smtpd: X: deny"),
+        ("192.0.2.77", "not in .net: mail.example.org has another address", "not in .net: X has another address"),
+        ("192.0.2.77", "no host name: claimed.example has another address", "no host name: X has another address"),
+    ],
+)  # fmt: skip
+def test_no_spelling_of_the_address_and_no_name_that_was_looked_up_stays(ip: str, text: str, left: str) -> None:
+    peer = client(ip, "mail.example.org", "joe")
+    peer.claimed = "claimed.example"
+    for address in ("network", "none"):
+        one = choice("--log-address", address)
+        shown = one.shown(peer).remote_ip or "a client"
+        assert one.text(text, peer) == left.replace("X", shown).replace("joe@", f"{shown}@")
+
+
+def test_a_user_that_is_called_as_a_part_of_a_word_changes_no_other_word() -> None:
+    peer = client("192.0.2.77", None, "deny")
+    text = "in --deny any, denying deny@192.0.2.77"
+    assert choice("--log-address", "none").text(text, peer) == "in --deny any, denying a client@a client"
+
+
+class Named:
+    """The name service about a client whose name leads elsewhere."""
+
+    def name_of(self, packed: bytes) -> HostName:
+        return HostName(UNCONFIRMED, "mail.example.org", "mail.example.org has another address")
+
+    def is_in_netgroup(self, group: str, host: str) -> bool | None:
+        return None
+
+
+@pytest.mark.parametrize("option", ["--only-from", "--no-access"])
+def test_a_name_that_only_a_rule_asked_for_stands_in_no_record(option: str) -> None:
+    peer = client("192.0.2.77")
+    peer.names = Named()
+    gate = Gate(parse(["--log-address", "none", option, ".example.net mail.example.org", "server"]))
+    verdict = gate.decide(peer)
+    assert "mail.example.org" in verdict.reason
+    log = Written("--log-address", "none")
+    log.verdict(peer, verdict, allowed=False)
+    assert "has another address" in log.sent[0] or "in --no-access" in log.sent[0]
+    assert "mail.example.org" not in log.sent[0]

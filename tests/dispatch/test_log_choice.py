@@ -167,6 +167,33 @@ def test_what_a_child_refuses_is_not_recorded_either(gated: Start) -> None:
     assert "0 served, 3 refused" in one.lines("stopped")[0]
 
 
+def test_the_words_of_a_client_that_speaks_too_early_are_not_quoted_where_its_address_is_not_wanted(
+    gated: Start,
+) -> None:
+    """Most of them are its name, or its address: EHLO mail.example.org."""
+    for address, quoted in (("none", ""), ("network", ""), ("full", ": 'EHLO mail.example.org'")):
+        one = gated("--log-address", address, "--greet-delay", "30", "/bin/true")
+        one.talk(say=b"EHLO mail.example.org\r\n")
+        assert one.wait_for("refused .* on ")[0].endswith(f": spoke before it was greeted{quoted}")
+        one.stop()
+
+
+ELSEWHERE = """
+from sockgate.resolve import host_lookup
+host_lookup.reverse_name = lambda packed: "mail.example.org"
+host_lookup.forward = lambda name, packed: "mail.example.org 192.0.2.1"
+"""
+
+
+def test_a_name_that_a_child_has_looked_up_stands_in_no_sum_either(gated: Start) -> None:
+    one = gated("--log-address", "none", "--only-from", ".example.net", "/bin/true", code=ELSEWHERE)
+    for _ in range(sums.FULL + 2):
+        one.talk()
+    one.stop()
+    assert len(one.wait_for("a client has another address", sums.FULL + 1)) == sums.FULL + 1, "the last is the sum"
+    assert "mail.example.org" not in one.log()
+
+
 @pytest.mark.parametrize("more", [(), ("--greet-delay", "0.1")], ids=["at once", "by a child"])
 def test_a_gate_that_must_not_keep_addresses_keeps_none(gated: Start, more: tuple[str, ...]) -> None:
     one = gated("--log-address", "none", *more, "--deny", "127.0.0.2", "/bin/sh", "-c", 'echo "$TCPREMOTEIP"')

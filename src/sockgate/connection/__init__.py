@@ -222,7 +222,7 @@ def make_greet_delay(settings: Settings) -> "GreetDelay | None":
         return None
     from .greet_delay import GreetDelay
 
-    return GreetDelay(*settings.greet_delay)
+    return GreetDelay(*settings.greet_delay, quotes=settings.log_address in (None, "full"))
 
 
 def make_look_ups(settings: Settings) -> "LookUps | None":

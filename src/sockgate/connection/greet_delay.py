@@ -27,13 +27,15 @@ class GreetDelay:
 
     seconds  the delay for a client, unless a rule sets GREETDELAY for it
     message  the text for a client that speaks too early, empty for the deny message
+    quotes   whether the log may have the words of the client, in which it often names itself
     """
 
-    __slots__ = ("message", "seconds")
+    __slots__ = ("message", "quotes", "seconds")
 
-    def __init__(self, seconds: float, message: bytes) -> None:
+    def __init__(self, seconds: float, message: bytes, *, quotes: bool = True) -> None:
         self.seconds = seconds
         self.message = message
+        self.quotes = quotes
 
     def wait_for_silence(self, verdict: Verdict, relay: str | None) -> "Generator[Silence, bytes | None, Verdict]":
         """A step of an admission. Returns the verdict again, or the one that refuses the client. Raises ConfigError."""
@@ -43,8 +45,11 @@ class GreetDelay:
         said = yield Silence(seconds)
         if said is None:
             return verdict
-        reason = f"spoke before it was greeted: {shown(said)}" if said else "has gone before it was greeted"
+        reason = f"spoke before it was greeted{self._quoted(said)}" if said else "has gone before it was greeted"
         return Verdict(DENY, Cause("--greet-delay"), reason, message=self.message)
+
+    def _quoted(self, said: bytes) -> str:
+        return f": {shown(said)}" if self.quotes else ""
 
     def seconds_for(self, verdict: Verdict, relay: str | None) -> float:
         """The delay for a client with this verdict and this entry of --relay (or None). Raises ConfigError."""

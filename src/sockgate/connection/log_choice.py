@@ -1,10 +1,13 @@
 """--log and --log-address: which records are written, and how much of a client's address stands in them."""
 
 from ..core import Cause, UsageError, Verdict
+from ..core.addresses import parse_network
 from ..core.peer import Peer, endpoint, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..core.options import Settings
 
 KINDS = ("accepted", "ended", "refused", "gone")
@@ -13,6 +16,8 @@ FULL, NETWORK = "full", "network"
 ADDRESSES = (FULL, NETWORK, NONE)
 HOST_BITS = {4: 8, 16: 80}  # of a /24, and of a /48
 HIDDEN = "a client"
+# Of addresses, host names and users. Other characters are between two words.
+WORD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:_+-")
 
 
 class LogChoice:
@@ -48,9 +53,16 @@ class LogChoice:
         if self.address == FULL or peer.remote_ip is None:
             return text
         shown = self.shown(peer).remote_ip or HIDDEN
-        for secret in (endpoint(peer.remote_ip, peer.remote_port), peer.remote_ip, peer.host, peer.info):
-            text = text.replace(secret, shown) if secret else text
-        return text
+        for address in (endpoint(peer.remote_ip, peer.remote_port), peer.remote_ip):
+            text = text.replace(address, shown)
+        names = {name.lower() for name in (peer.host, peer.claimed, peer.info) if name}
+        parts = list(parts_of(text))
+        for at, part in enumerate(parts):
+            bits = parts[at + 2] if parts[at + 1 : at + 2] == ["/"] and at + 2 < len(parts) else ""
+            first, end = secret_in(part.split(":"), bits, peer.remote, names)
+            if end:
+                parts[at] = ":".join([*part.split(":")[:first], shown, *part.split(":")[end:]])
+        return "".join(parts)
 
     def verdict(self, verdict: Verdict, peer: Peer) -> Verdict:
         """The verdict as records show it: a rule can name the client."""
@@ -60,6 +72,44 @@ class LogChoice:
         if cause is not None:
             cause = Cause(cause.option, self.text(cause.text, peer), file=cause.file, line=cause.line)
         return Verdict(verdict.outcome, cause, self.text(verdict.reason, peer), actions=verdict.actions)
+
+
+def parts_of(text: str) -> "Iterator[str]":
+    """The words of a text, and what is between them."""
+    part = ""
+    for character in text:
+        if part and (character in WORD_CHARACTERS) != (part[-1] in WORD_CHARACTERS):
+            yield part
+            part = ""
+        part += character
+    yield part
+
+
+def secret_in(pieces: list[str], bits: str, packed: bytes, names: set[str]) -> tuple[int, int]:
+    """Which pieces of a word name the client, from the first one to the one behind the last; (0, 0) for none.
+
+    pieces  between colons, which are a part of an address, or what rules have between their fields
+    bits    what follows the word behind a slash
+    names   of the client, in lower case
+    """
+    for first in range(len(pieces)):
+        for end in range(len(pieces), first, -1):
+            text = ":".join(pieces[first:end]).rstrip(".")
+            behind = bits if end == len(pieces) else ""
+            # Also the end of a range: 192.0.2.7-9.
+            if text.lower() in names or any(is_within(part, behind, packed) for part in (text, *text.split("-"))):
+                return first, end
+    return 0, 0
+
+
+def is_within(address: str, bits: str, packed: bytes) -> bool:
+    """Whether this is the address, or a network of it that is smaller than the one that may be shown."""
+    try:
+        length, host_bits, network = parse_network(f"{address}/{bits}" if bits.isdecimal() else address)
+    except ValueError:
+        return False
+    is_small = length == len(packed) and host_bits < HOST_BITS[length]
+    return is_small and int.from_bytes(packed, "big") >> host_bits == network
 
 
 WITHOUT_ADDRESS = LogChoice(frozenset(KINDS), NONE)

@@ -33,6 +33,7 @@ class Peer:
     credentials (pid, uid, gid) of an AF_UNIX peer, else None
     via         the proxy that told these addresses in its header, as log lines show it, else None
     host        the client's name (TCPREMOTEHOST), None if it is unknown
+    claimed     a name that the address has, believed or not, once it was looked up; None before
     local_host  the name of this end (TCPLOCALHOST), None if it is unknown
     info        the client's user (TCPREMOTEINFO) from the ident server, None if it is unknown
     names       the service that knows host names, None if no name is looked up
@@ -52,6 +53,7 @@ class Peer:
     interface: str | None = None
     credentials: tuple[int, int, int] | None = None
     host: str | None = None
+    claimed: str | None = None
     local_host: str | None = None
     info: str | None = None
     via: str | None = None
@@ -71,7 +73,10 @@ class Peer:
             return HostName(NONE)
         if self.names is None:
             return HostName(FAILED, problem="names are not looked up here")
-        return self.names.name_of(packed)
+        found = self.names.name_of(packed)
+        if found.text and packed == self.remote:
+            self.claimed = found.text
+        return found
 
     def with_port(self, port: int) -> "Peer":
         """The same client on another connection, which comes from this port."""

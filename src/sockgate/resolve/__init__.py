@@ -40,6 +40,7 @@ def load_everything() -> None:
 def find_host(questions: "Questions", resolver: Resolver) -> "Task[None]":
     peer = questions.peer
     host = yield from resolver.find(peer.remote, confirm=questions.paranoid or questions.by_rule)
+    peer.claimed = host.text or None
     if not questions.hostname:
         return  # the resolver keeps the name for the rule
     if host.text and (host.state == CONFIRMED or not questions.paranoid):

@@ -164,7 +164,7 @@ class Sums:
         if not each.count:
             return
         peer, why = each.peer, each.why
-        if self._log.choice and peer:
+        if self._log.choice and peer and why:
             why, peer = shown_reason(self._log.choice, why, peer), self._log.choice.shown(peer)
         if each.is_of_many:
             peer = None
@@ -211,10 +211,11 @@ def reason_of(why: Why) -> str:
     return why.reason if isinstance(why, Verdict) else str(why or "")
 
 
-def shown_reason(choice: "LogChoice", why: Why, peer: Peer) -> Why:
+def shown_reason(choice: "LogChoice", why: Verdict | GateError, peer: Peer) -> Verdict | GateError:
+    """Why a client is refused, as records show it."""
     if isinstance(why, Verdict):
         return choice.verdict(why, peer)
-    return type(why)(choice.text(str(why), peer)) if why else None
+    return type(why)(choice.text(str(why), peer))
 
 
 def fields_of(why: Why) -> list[Field]:

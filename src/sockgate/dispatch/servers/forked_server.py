@@ -15,6 +15,7 @@ from ..deciding.known_names import asks_for_name_alone
 from ..descriptors import take_over
 from ..overload import OVERLOADED, Overloaded, shortage_of
 from ..records.records import Records
+from ..records.sums import shown_reason
 from ..session_groups import enter
 from ..sessions import AdmittedClient, Session
 from ..signals import UNTOUCHABLE, block_all, let_go_of_pipe, unblock_all
@@ -109,7 +110,10 @@ def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Rec
         records.send()
         send(0, outcome.words)
         return become_server(client, decision, records)
-    if not parent.turned_away(session, outcome.error or outcome.verdict):
+    why = outcome.error or outcome.verdict
+    if choice := client.rules.gate.log_choice:  # the parent does not know the names that were looked up here
+        why = shown_reason(choice, why, session.peer)
+    if not parent.turned_away(session, why):
         if outcome.error is None:
             records.refused(session.peer, outcome.verdict)
         else:
