@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import pytest
 
 from sockgate import builtin
 from sockgate.connection import proxy
-from sockgate.core.peer import text_of
+from sockgate.core.peer import text_of, unmap
 from tests.connection.launch import SOURCE
 
 COMMAND = [sys.executable, "-I", builtin.__file__]
@@ -234,6 +235,55 @@ def test_redirect_tells_of_the_client_that_the_gate_names(version: str) -> None:
             "TCPLOCALPORT": "25"}  # fmt: skip
     with target("--proxy-protocol", version, environment=told) as connection:
         assert read_ends(everything(connection)) == (("2001:db8::1", 4711), ("2001:db8::2", 25))
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_redirect_tells_of_that_client_also_where_proto_has_another_name(version: str) -> None:
+    """As with --ssl-variables=SSL. Else the target would take the TLS program in front of the gate for the client."""
+    told = {"PROTO": "SSL", "TCPREMOTEIP": "192.0.2.7", "TCPREMOTEPORT": "4711", "TCPLOCALIP": "192.0.2.1",
+            "TCPLOCALPORT": "25"}  # fmt: skip
+    with target("--proxy-protocol", version, environment=told) as connection:
+        assert read_ends(everything(connection)) == (("192.0.2.7", 4711), ("192.0.2.1", 25))
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_redirect_tells_of_a_client_whose_two_ends_are_of_different_families(version: str) -> None:
+    """With a header that names no client, the target would take the machine of the redirection for it."""
+    ends = ("fe80::1%eth0", "192.0.2.1", 4711, 25)  # the scope is no part of an address
+    conveyed = proxy.parse(builtin.proxy_header(version, ends)).endpoints
+    assert conveyed is not None
+    assert (text_of(conveyed[0]), conveyed[1]) == ("fe80::1", 4711)
+    assert (text_of(unmap(conveyed[2])), conveyed[3]) == ("192.0.2.1", 25)
+
+
+def test_a_target_that_does_not_answer_is_named() -> None:
+    """It says so where a client that has gone is no news."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    near, far = socket.socketpair()
+    with near, far:
+        words = [*COMMAND, "redirect", "127.0.0.1", str(port)]
+        done = subprocess.run(words, stdin=near.fileno(), capture_output=True, text=True, check=False)
+    message = f"sockgate-builtin: unable to connect to 127.0.0.1 {port}: Connection refused\n"
+    assert (done.returncode, done.stderr) == (1, message)
+
+
+def test_redirect_ends_quietly_when_a_side_has_reset_its_connection() -> None:
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as listener,
+        closing(socket.create_connection(listener.getsockname())) as sink,
+        closing(listener.accept()[0]) as reset,
+    ):
+        reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset.close()
+        with pytest.raises(ConnectionResetError):
+            sink.recv(1)
+        source, ended = socket.socketpair()
+        with source, ended:
+            ended.shutdown(socket.SHUT_WR)
+            direction = builtin.Direction(source, sink)
+            direction.read()
+            assert direction.ended
 
 
 @pytest.mark.parametrize(("version", "header"), builtin.UNKNOWN.items())

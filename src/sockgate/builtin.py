@@ -126,7 +126,8 @@ class Direction:
         self.waiting = self.source.recv(BLOCK)
         if not self.waiting:
             self.ended = True
-            self.sink.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):  # ENOTCONN: the other side has reset its connection meanwhile
+                self.sink.shutdown(socket.SHUT_WR)
 
     def write(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -142,21 +143,31 @@ def redirect(words: list[str]) -> None:
     if len(words) != 2 or not (words[1].isascii() and words[1].isdigit()) or version not in ("", *UNKNOWN):
         sys.exit(USAGE)
     client = socket.socket(fileno=os.dup(0))
-    source = (options["--source"], 0) if options["--source"] else None
-    server = socket.create_connection((words[0], int(words[1])), CONNECT_SECONDS, source)
+    server = connect(words[0], int(words[1]), options["--source"])
     if version:
         server.sendall(proxy_header(version, ends_of(client)))
     server.settimeout(None)
     copy(client, server)
 
 
+def connect(host: str, port: int, source: str) -> socket.socket:
+    """A connection to the target. If there is none, this program ends: the client has not gone, so it says why."""
+    try:
+        return socket.create_connection((host, port), CONNECT_SECONDS, (source, 0) if source else None)
+    except OSError as error:
+        sys.exit(f"sockgate-builtin: unable to connect to {host} {port}: {error.strerror or error}")
+
+
 Ends = tuple[str, str, int, int]  # the addresses of the client and of its target, and their ports
 
 
 def ends_of(client: socket.socket) -> Ends | None:
-    """Both ends as the gate tells them, which knows them also behind a proxy, else as the socket does."""
+    """Both ends as the gate tells them, which knows them also behind a proxy, else as the socket does.
+
+    The gate removes such variables of its own environment, so PROTO need not be asked: --ssl-variables changes it.
+    """
     told = [os.environ.get(f"TCP{name}", "") for name in ("REMOTEIP", "LOCALIP", "REMOTEPORT", "LOCALPORT")]
-    if os.environ.get("PROTO") in ("TCP", "TCP6") and all(told):
+    if all(told):
         return told[0], told[1], int(told[2]), int(told[3])
     if client.family not in (socket.AF_INET, socket.AF_INET6):
         return None
@@ -166,14 +177,17 @@ def ends_of(client: socket.socket) -> Ends | None:
 
 def proxy_header(version: str, ends: Ends | None) -> bytes:
     """The header that tells the target of the client. It says nothing of a client without an address."""
-    if ends is None or (":" in ends[0]) != (":" in ends[1]):
+    if ends is None:
         return UNKNOWN[version]
-    is_ipv6 = ":" in ends[0]
+    addresses, (remote_port, local_port) = [address.partition("%")[0] for address in ends[:2]], ends[2:]
+    is_ipv6 = any(":" in address for address in addresses)
+    if is_ipv6:  # a header has one family
+        addresses = [address if ":" in address else f"::ffff:{address}" for address in addresses]
     if version == "1":
-        return f"PROXY TCP{6 if is_ipv6 else 4} {ends[0]} {ends[1]} {ends[2]} {ends[3]}\r\n".encode()
+        return f"PROXY TCP{6 if is_ipv6 else 4} {addresses[0]} {addresses[1]} {remote_port} {local_port}\r\n".encode()
     family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
-    body = b"".join(socket.inet_pton(family, address.partition("%")[0]) for address in ends[:2])
-    body += b"".join(port.to_bytes(2, "big") for port in ends[2:])
+    body = b"".join(socket.inet_pton(family, address) for address in addresses)
+    body += b"".join(port.to_bytes(2, "big") for port in (remote_port, local_port))
     return SIGNATURE_V2 + bytes((0x21, 0x21 if is_ipv6 else 0x11)) + len(body).to_bytes(2, "big") + body
 
 
