@@ -1,8 +1,7 @@
 """Debian's own clients of what the packages of inetd_packages serve. They do the asking where there is one.
 
-Python asks the others. Debian's clients of poppassd (poppass-cgi) and of dbskkd-cdb and skksearch (ddskk) need a web
-server and an editor with a screen. talk(1) needs two users who answer each other, csync2 a group of hosts with a key.
-Python also asks where a client knows no IPv6, as that of ifcico.
+Python asks the others. Debian's client of poppassd (poppass-cgi) needs a web server. talk(1) needs two users who answer
+each other, csync2 a group of hosts with a key. Python also asks where a client knows no IPv6, as that of ifcico.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from tests.system.inetd_packages import BOTH, IPV4, Package, Question
 
 NAMES = {"127.0.0.1": "four", "::1": "six"}  # some clients take nothing but a name
 USER, PASSWORD = "alice", "secret"
-TRIXIE = ("trixie",)
+EVERYWHERE = ("bookworm", "trixie", "forky")
 FILE = "what the server has"
 
 
@@ -24,7 +23,7 @@ class Client:
     families  those that it knows
     needs     its package, if it does not come with the server
     ready     what an administrator does once, so that the server has an answer for it
-    releases  those on which it has been seen to ask: elsewhere it may have another name, or want other preparations
+    releases  those on which it has been seen to ask: elsewhere it may be gone, or want other preparations
     """
 
     script: str
@@ -32,13 +31,19 @@ class Client:
     needs: str = ""
     families: tuple[str, ...] = BOTH
     ready: str = ""
-    releases: tuple[str, ...] = TRIXIE
+    releases: tuple[str, ...] = EVERYWHERE
 
 
-FINGER = Client("finger root@$1", "root", "finger")
+FINGER = Client("finger root@$1", "root", "finger", releases=("bookworm", "trixie"))
+LYNX = "lynx -dump finger://$2/root"
 IDENT = "tcpclient -r $1 113 sh -c 'echo user=$TCPREMOTEINFO.'"
 POP3 = Client("mpop --host=$1 --serverinfo --tls=off", "POP3 server at", "mpop")
 FTP = Client(f"tnftp -o - ftp://{USER}:{PASSWORD}@$2/file", FILE, "tnftp")
+# Without the dictionary of that server, it would ask what these kana are to become.
+SKK = Client(
+    "echo K a n j i SPC | LC_ALL=C.UTF-8 skk --file-dict=/dev/null --skkserv=$2:1178",
+    "漢字".encode().decode("latin-1"), "libskk-utils",
+)  # fmt: skip
 
 # What these servers need before they answer their own client.
 SANED = """echo test >> /etc/sane.d/dll.conf
@@ -48,6 +53,10 @@ kadmin.heimdal -l ext_keytab -k /root/admin.keytab root/admin
 echo root/admin@EXAMPLE.ORG all > /etc/heimdal-kdc/kadmind.acl
 sed -i 's/^\\[realms\\]/&\\nEXAMPLE.ORG = {\\nkdc = 127.0.0.1\\n}/' /etc/krb5.conf"""
 GRIDFTP = "printf '%s\\n' 'allow_anonymous 1' 'anonymous_user nobody' >> /etc/gridftp.conf"
+CACHED = f"mkdir -p /var/www/html && cp /home/{USER}/file /var/www/html/file_1_all.deb"
+REMCTL = """kadmin.heimdal -l add --random-key --use-defaults host/localhost
+kadmin.heimdal -l ext_keytab -k /etc/krb5.keytab host/localhost
+echo 'say this /bin/echo ANYUSER' > /etc/remctl/conf.d/say"""
 BOOTPTAB = "echo own:ip=127.0.1.1:sm=255.0.0.0 >> /etc/bootptab"
 
 CLIENTS = {
@@ -79,10 +88,32 @@ CLIENTS = {
         f"globus-url-copy -ipv6 ftp://anonymous:a@$2:2811/home/{USER}/file file:///tmp/$3.file && cat /tmp/$3.file",
         FILE, "globus-gass-copy-progs", ready=GRIDFTP,
     ),
+    "dbskkd-cdb": SKK,
+    "skksearch": SKK,
+    "ftpd-ssl": FTP,
+    "gwhois": Client("whois -h $1 example.org", "Process query: 'example.org'", "whois"),
+    # It fetches from micro-httpd what apt asks it for.
+    "apt-cacher": Client(
+        """rm -f /tmp/$3.deb
+        /usr/lib/apt/apt-helper -o Acquire::http::Proxy=http://$2:3142 \\
+            download-file http://localhost/file_1_all.deb /tmp/$3.deb && cat /tmp/$3.deb""",
+        FILE, ready=CACHED,
+    ),
+    # With the realm of heimdal-kdc.
+    "remctl-server": Client(
+        f"KRB5CCNAME=MEMORY: KRB5_CLIENT_KTNAME=/root/admin.keytab remctl -s host/localhost $1 say this '{FILE}'",
+        f"this {FILE}", "remctl-client", ready=REMCTL,
+    ),
 }  # fmt: skip
 
+# Where finger(1) is gone. The title that this one writes ends in ": root".
+INSTEAD = {
+    "efingerd": Client(LYNX, "\nroot", "lynx", releases=("forky",)),
+    "cfingerd": Client(LYNX, "Username: root", "lynx", releases=("forky",)),
+}
+
 # Packages of clients.
-PROGRAMS = tuple(dict.fromkeys(one.needs for one in CLIENTS.values() if one.needs))
+PROGRAMS = tuple(dict.fromkeys(one.needs for one in (*CLIENTS.values(), *INSTEAD.values()) if one.needs))
 
 # What clients need before any package is there: names, a user, a file to read.
 PREPARE = f"""
@@ -96,8 +127,8 @@ chmod 755 /home/{USER}
 
 
 def client_of(one: Package, release: str) -> Client | None:
-    client = CLIENTS.get(one.name)
-    return client if client and release in client.releases else None
+    clients = [each[one.name] for each in (CLIENTS, INSTEAD) if one.name in each]
+    return next((client for client in clients if release in client.releases), None)
 
 
 def questions(one: Package, release: str) -> list[Question]:

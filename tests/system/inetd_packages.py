@@ -51,6 +51,7 @@ SANE = "\0\0\0\0\x01\0\0\x03\0\0\0\x05root\0"
 KADMIN = "\0\0\0\x13KRB5_SENDAUTH_V1.0\0\0\0\0\x08KADM0.1\0"
 POP3, FTP, FINGER, IDENT = "QUIT\r\n", "QUIT\r\n", "root\r\n", "1,1\r\n"
 HTTP = "GET /adv HTTP/1.0\r\n\r\n"
+GSSAPI = "nothing without a ticket: its own client asks"
 TELNET = "\xff\xfd"  # IAC DO
 BOOTP = """echo client:ht=ethernet:ha=020000000001:ip=127.0.0.1:sm=255.0.0.0 > /etc/bootptab
 update-inetd --comment-chars '#' --enable bootps"""
@@ -73,6 +74,9 @@ FIRST = (
     Package("heimdal-kdc", "kerberos-adm", 749, KADMIN, "\0"),
     Package("sane-utils", "sane-port", 6566, SANE, "\0\0\0\0\x01", enabled("sane-port")),
     Package("globus-gridftp-server-progs", "", 2811, FTP, "220 ", "sed -i 's/= yes/= no/' /etc/xinetd.d/gridftp"),
+    Package("gwhois", "whois", 43, "example.org\r\n", "example.org"),
+    Package("apt-cacher", "3142", 3142, HTTP, "HTTP/1"),
+    Package("remctl-server", "remctl", 4373, "", GSSAPI),
 )
 
 # Those that conflict with one of the first.
@@ -84,10 +88,13 @@ SECOND = (
     Package("skksearch", "skkserv", 1178, "1a \n", "\n"),
     Package("solid-pop3d", "pop3", 110, POP3, "+OK"),
     Package("pure-ftpd", "ftp", 21, FTP, "221"),
+    Package("ftpd-ssl", "ftp", 21, FTP, "221"),
 )
 
 # What debconf asks.
 ANSWERS = """krb5-config krb5-config/default_realm string EXAMPLE.ORG
 popa3d popa3d/standalone boolean false
 pure-ftpd-common pure-ftpd/standalone-or-inetd select inetd
+gwhois gwhois/inetd boolean true
+apt-cacher apt-cacher/mode select inetd
 """

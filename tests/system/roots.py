@@ -25,7 +25,12 @@ RELEASES = tuple(os.environ.get("SOCKGATE_RELEASES", "bookworm trixie forky").sp
 
 # Packages of the profiles that a release does not have. Each test that needs one says what it does without.
 # popa3d is there, but with a socket and a service of its own, as Debian's next release has it.
-GONE = {"forky": {"runit", "courier-authlib-userdb", "poppassd", "pure-ftpd", "popa3d", "finger"}}
+# ftpd-ssl is asked where pure-ftpd is gone, with which it conflicts.
+GONE = {
+    "bookworm": {"ftpd-ssl"},
+    "trixie": {"ftpd-ssl"},
+    "forky": {"runit", "courier-authlib-userdb", "poppassd", "pure-ftpd", "popa3d", "finger"},
+}
 
 # Raise it when the way a root is built changes.
 BUILDER = 3

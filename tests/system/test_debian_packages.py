@@ -173,9 +173,8 @@ def test_two_reboots_change_nothing(machine: Machine) -> None:
 
 def test_a_package_that_takes_the_place_of_another_is_served(machine: Machine) -> None:
     second = there(machine, SECOND)
-    packages.apt_get(
-        machine, "purge", "telnetd-ssl", "talkd", "popa3d"
-    )  # removed, they keep lines that others look for
+    # Removed, they keep lines that others look for.
+    packages.apt_get(machine, "purge", "telnetd-ssl", "talkd", "popa3d", "inetutils-ftpd")
     if machine.release == "bookworm":
         machine.run("update-inetd", "--remove", "ftp")  # ours
     install(machine, second)
