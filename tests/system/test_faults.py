@@ -109,6 +109,29 @@ def test_what_the_server_says_on_standard_error_is_for_the_journal(smtp: Machine
     assert f"started for 127.0.0.1 {port}" in lines(smtp)
 
 
+# Like greet, but while there is a file /etc/mute it shuts standard error down, which a resident gate shares with it.
+MUTE = """#!/bin/sh
+[ ! -e /etc/mute ] || exec /usr/bin/python3 -IS -c 'import socket; socket.socket(fileno=2).shutdown(2)'
+exec /usr/local/bin/greet
+"""
+
+
+def test_a_server_that_shuts_standard_error_down_takes_it_from_no_other(smtp: Machine, engine: str) -> None:
+    smtp.write("/usr/local/bin/mute", MUTE, mode=0o755)
+    use(smtp, "SOCKGATE_SERVER=/usr/local/bin/mute\n")
+    smtp.write("/etc/mute", "")
+    for _ in range(3):
+        assert services.listen(smtp, 25)[0][1] == ""
+    smtp.run("rm", "/etc/mute")
+
+    def is_heard() -> bool:
+        port, text = services.listen(smtp, 25)[0]
+        services.wait_until_idle(smtp, "smtp")
+        return text == "220 hello\n" and f"started for 127.0.0.1 {port}" in lines(smtp)
+
+    smtp.wait_for(is_heard, "a server to be heard")
+
+
 def use(machine: Machine, environment: str) -> None:
     """For the next client, be it that of a resident gate."""
     machine.write("/etc/default/sockgate-smtp", environment)

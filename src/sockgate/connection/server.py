@@ -265,17 +265,27 @@ def arrange_descriptors(stderr: str) -> None:
 
 
 def leave_client() -> None:
-    """Give the server a journal stream on descriptor 2, which is the client's connection until now.
+    """Give the server a journal stream on descriptor 2, which is the client's connection until now."""
+    try:
+        open_journal_stream("sockgate")
+    except OSError:
+        posix.dup2(posix.open("/dev/null", posix.O_WRONLY), 2)
+
+
+def open_journal_stream(identifier: str, seconds: float | None = None) -> None:
+    """Open a stream to the journal on descriptor 2. Waits at most so long. Raises OSError, and then changes nothing.
 
     The header is that of systemd's connect_logger_as() (core/exec-invoke.c): identifier, unit, priority, level prefix,
     and three zeros for no forwarding.
     """
     import _socket
 
-    stream = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    stream = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    stream.settimeout(seconds)
     try:
         stream.connect(JOURNAL_STDOUT)
-        stream.sendall(b"sockgate\n\n6\n0\n0\n0\n0\n")
+        stream.sendall(f"{identifier}\n\n6\n0\n0\n0\n0\n".encode())
+        stream.settimeout(None)  # servers share it
         posix.dup2(stream.fileno(), 2)
-    except OSError:
-        posix.dup2(posix.open("/dev/null", posix.O_WRONLY), 2)
+    finally:
+        stream.close()

@@ -34,6 +34,7 @@ from .session_groups import SessionGroups
 from .session_table import SessionTable
 from .sessions import Sessions
 from .signals import Signals
+from .standard_error import StandardError
 from .systemd import Notifier, Status
 
 AT_ONCE = 8  # so many clients are accepted in a row before the first of them gets its server
@@ -78,6 +79,7 @@ class Dispatcher:
         self._children = AskingChildren(poller, sessions, ended, records)
         self._starter = ServerStarter(sessions, self._children, records, guardian, self._chores.kept)
         self._leaving = Leaving(options.process, sessions, accepting, self._reception, records, timers)
+        self._standard_error = StandardError(poller, timers, records)
         self._status = Status(sessions, accepting, gate, notifier, records)
         self._later_work: dict[Timer, Callable[[], None]] = {
             Timer.CHORES: self._do_chores,
@@ -91,6 +93,7 @@ class Dispatcher:
             Timer.LIFETIMES: self._look_at_lifetimes,
             Timer.LEAVE_UNUSED: self._leaving.leave_unused,
             Timer.LEAVE: self._leaving.leave,
+            Timer.STANDARD_ERROR: self._standard_error.renew,
         }
         self._fresh_until = monotonic() + FRESH_SECONDS
         self._received = 0.0  # when the last clients had been dealt with
@@ -102,6 +105,7 @@ class Dispatcher:
         self._chores.adopt()
         self._post_guardian()
         self._poller.watch(self._signals)
+        self._standard_error.watch()
         self._records.event(INFO, STARTED, f"listening on {', '.join(self._addresses)}")
         self._gate.has_news = self._gate.problem is not None
         self._note_rules()
@@ -147,6 +151,8 @@ class Dispatcher:
             self._refusals.go_on(source)
         elif isinstance(source, OtherProcess):
             self._chores.hear(source)
+        elif isinstance(source, StandardError):
+            source.renew()
         else:
             self._take_signals()
 

@@ -56,6 +56,7 @@ class Timer(IntEnum):
     LIFETIMES = auto()
     LEAVE_UNUSED = auto()
     LEAVE = auto()
+    STANDARD_ERROR = auto()
 
 
 class Timers:

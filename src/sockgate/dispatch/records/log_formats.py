@@ -33,22 +33,22 @@ class XinetdLines(OldLines):
     """The lines of xinetd (log.c), as they follow the date in its FILE and SYSLOG logs."""
 
     def accepted(self, session: Session, decision: Decision) -> None:
-        self._write("accepted", f"START: {self._service} pid={session.pid}{self._source(session.peer)}")
+        self._write("accepted", f"START: {self.service} pid={session.pid}{self._source(session.peer)}")
 
     def ended(self, session: Session, status: int | None) -> None:
         how = ""
         if status is not None:
             signalled = os.WIFSIGNALED(status)
             how = f"signal={os.WTERMSIG(status)} " if signalled else f"status={os.WEXITSTATUS(status)} "
-        line = f"EXIT: {self._service} {how}pid={session.pid} duration={session.seconds:.0f}(sec)"
+        line = f"EXIT: {self.service} {how}pid={session.pid} duration={session.seconds:.0f}(sec)"
         self._write("ended", line)
 
     def refused(self, peer: Peer, verdict: Verdict) -> None:
         reason = XINETD_REASONS.get(verdict.cause.option if verdict.cause else "", "address")
-        self._write("refused", f"FAIL: {self._service} {reason}{self._source(peer)}")
+        self._write("refused", f"FAIL: {self.service} {reason}{self._source(peer)}")
 
     def failed(self, peer: Peer | None, error: GateError) -> None:
-        self._log.write_line(f"FAIL: {self._service} fork{self._source(peer)}")
+        self._log.write_line(f"FAIL: {self.service} fork{self._source(peer)}")
         super().failed(peer, error)
 
     def _source(self, peer: Peer | None) -> str:

@@ -27,13 +27,18 @@ QUIET_SECONDS = 60.0
 
 
 class Records:
-    """Records in sockgate's own form: in the journal, or one line each on standard error."""
+    """Records in sockgate's own form: in the journal, or one line each on standard error.
+
+    service            the service's name; without --name, the last part of the server's path
+    stderr_is_journal  whether standard error is a stream of the journal
+    """
 
     def __init__(self, log: BufferedLog, source_prefix: tuple[int, int] = DEFAULT_SOURCE_PREFIX) -> None:
         self._log = log
         self._sums = Sums(log, source_prefix)
         self._limiter = RateLimiter()
-        self._service = clean(log.service)  # without --name, the last part of the server's path
+        self.service = clean(log.service)
+        self.stderr_is_journal = log.is_journal
 
     def accepted(self, session: Session, decision: Decision) -> None:
         self._log.verdict(session.peer, decision.verdict, allowed=True, note=decision.note)
@@ -174,7 +179,7 @@ class JournalRecords(Records):
         super().__init__(log, source_prefix)
         self._start = self._head(ACCEPTED) + field_lines(("SOCKGATE_VERDICT", "allow"))
         self._end = self._head(ENDED)
-        self._message = f"MESSAGE={self._service}: "
+        self._message = f"MESSAGE={self.service}: "
         self._begun: dict[Session, Decision | Resumed] = {}  # sessions without a written START, the oldest first
         self._writes_starts, self._writes_ends = log.writes("accepted"), log.writes("ended")
 
