@@ -43,5 +43,7 @@ def test_three_commands_lead_to_a_served_session(stranger: Machine) -> None:
     stranger.wait_for(lambda: " allow " in stranger.run("sockgatectl", "log", "esmtpd").stdout, "the session's record")
     log = stranger.run("sockgatectl", "log", "esmtpd").stdout
     print(f"# sockgatectl log\n{log}")
+    found = stranger.run("sockgatectl", "check", "esmtpd", check=False)
+    assert found.stdout + found.stderr == "", "Courier's other services have no part of the port"
     for question, answers in (("is-active", ["active", "inactive"]), ("is-enabled", ["enabled", "disabled"])):
         assert stranger.systemctl(question, "esmtpd.socket", "courier-mta", check=False).stdout.split() == answers

@@ -331,6 +331,8 @@ def test_another_inetd_takes_over_and_gives_back(machine: Machine, ours: list[st
     for port in (FINGER, IDENT, SKK):
         assert is_served(machine, port), port
         assert '"systemd"' in machine.run("ss", "-Hltnp", f"sport = :{port}").stdout
+    found = machine.run("sockgatectl", "check", "finger", check=False)
+    assert found.stdout + found.stderr == "", "what openbsd-inetd left behind starts nothing"
     machine.run("update-inetd", "--disable", "finger")  # it calls the init script that openbsd-inetd left behind
     assert is_refused(machine, FINGER)
     machine.run("update-inetd", "--enable", "finger")

@@ -9,6 +9,8 @@ from tests.units.tree import write_tree
 
 WANTS = f"{ETC}/multi-user.target.wants"
 UNIT = "/usr/lib/systemd/system/postfix.service"
+OTHER = "/usr/lib/systemd/system/other.service"
+COURIER = "/usr/lib/systemd/system/courier.service"
 
 
 def rival(name: str) -> list[str]:
@@ -26,6 +28,39 @@ CASES: Cases = {
     "another mail server with a script of its own": ({"/etc/rc3.d/S01exim4": "#!/bin/sh\n"}, rival("exim4")),
     "another mail server that is masked": (
         {"/etc/rc3.d/S01exim4": "#!/bin/sh\n", f"{ETC}/exim4.service": "-> /dev/null"},
+        [],
+    ),
+    "another mail server with a script of its own, whose program is there": (
+        {"/etc/rc3.d/S01exim4": "#!/bin/sh\nDAEMON=/usr/sbin/exim4\n", "/usr/sbin/exim4": "#!/bin/sh\n"},
+        rival("exim4"),
+    ),
+    "the init script of a package that was removed": (
+        {"/etc/rc3.d/S01exim4": "#!/bin/sh\nDAEMON=/usr/sbin/exim4\n"},
+        [],
+    ),
+    "the init script of a package that was removed, and the unit that systemd made of it": (
+        {
+            "/etc/rc3.d/S01exim4": '#!/bin/sh\nNAME="exim4"\nDAEMON=/usr/sbin/${NAME}\n',
+            "/run/systemd/generator.late/exim4.service": "[Service]\nExecStart=/etc/init.d/exim4 start\n",
+            "/run/systemd/generator.late/multi-user.target.wants/exim4.service": "-> ../exim4.service",
+        },
+        [],
+    ),
+    "an init script whose program is known only when it runs": (
+        {"/etc/rc3.d/S01exim4": "#!/bin/sh\nDAEMON=$PREFIX/exim4\n"},
+        rival("exim4"),
+    ),
+    "a link to the unit of a package that was removed": ({f"{WANTS}/postfix.service": f"-> {UNIT}"}, []),
+    "a name of a removed package that is an alias of another service": (
+        {
+            f"{ETC}/postfix.service": f"-> {OTHER}",
+            OTHER: "[Service]\nExecStart=/bin/true\n",
+            f"{WANTS}/postfix.service": f"-> {ETC}/postfix.service",
+        },
+        [],
+    ),
+    "Courier's queue, which has no port": (
+        {COURIER: "[Service]\nExecStart=/bin/true\n", f"{WANTS}/courier.service": f"-> {COURIER}"},
         [],
     ),
     "a server on another port": ({"/etc/rc3.d/S01rsync": "#!/bin/sh\n"}, []),

@@ -1,6 +1,8 @@
 """Inspections of other programs that are enabled for the same port. At boot, one of the two fails."""
 
 import glob
+import os
+import re
 from collections.abc import Iterator
 
 from ...core import GateError
@@ -13,9 +15,9 @@ from .fault import Fault, switch_off
 MAIL = (25, 465, 587)
 # The usual ports of services that distributions start at boot. (Their configuration is not read.)
 RIVALS = {
-    "exim4": MAIL, "postfix": MAIL, "sendmail": MAIL, "opensmtpd": MAIL, "smtpd": MAIL, "courier": (25,),
-    "courier-mta": (25,), "courier-mta-ssl": (465,), "courier-msa": (587,), "courier-imap": (143,),
-    "courier-imap-ssl": (993,), "courier-pop": (110,), "courier-pop-ssl": (995,), "dovecot": (110, 143, 993, 995),
+    "exim4": MAIL, "postfix": MAIL, "sendmail": MAIL, "opensmtpd": MAIL, "smtpd": MAIL, "courier-mta": (25,),
+    "courier-mta-ssl": (465,), "courier-msa": (587,), "courier-imap": (143,), "courier-imap-ssl": (993,),
+    "courier-pop": (110,), "courier-pop-ssl": (995,), "dovecot": (110, 143, 993, 995),
     "cyrus-imapd": (110, 143, 993, 995), "rsync": (873,), "ssh": (22,), "sshd": (22,), "vsftpd": (21,),
     "proftpd": (21,), "pure-ftpd": (21,), "tftpd-hpa": (69,),
 }  # fmt: skip
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ...convert.service import Service
 
 SUPER_SERVERS = ("xinetd", "openbsd-inetd", "inetutils-inetd", "inetd")
+FROM_INIT_SCRIPTS = "/run/systemd/generator.late/"  # units that systemd-sysv-generator makes
+DAEMON_OR_NAME = re.compile(r"""^(DAEMON|NAME)=["']?([^\s"']*)""", re.MULTILINE)
 SYSV_LINK = "/etc/rc[2-5].d/S[0-9][0-9]{}"
 
 
@@ -61,10 +65,30 @@ def super_server_enabled(gated: GatedService, host: Host) -> Iterator[Fault]:
 
 
 def starts_at_boot(name: str, host: Host) -> bool:
-    """Whether the boot starts this service: by its unit, or by an init script of which systemd makes a unit."""
-    masked = host.search.is_masked(f"{name}.service")
-    script = host.runs_init_scripts and glob.glob(host.search.host_path(SYSV_LINK.format(name)))
-    return not masked and (host.search.enabled(f"{name}.service") or bool(script))
+    """Whether the boot starts this service: by its unit, or by an init script of which systemd makes a unit.
+
+    A removed package leaves links to its unit and its init script behind. Those start nothing.
+    """
+    unit = f"{name}.service"
+    file = host.search.fragment(unit)
+    if file and not file.startswith(FROM_INIT_SCRIPTS):
+        # An alias is another service: sockgate-inetd's own has the names of removed super-servers.
+        return os.path.basename(file) == unit and host.search.enabled(unit)
+    if host.search.is_masked(unit) or not host.runs_init_scripts:
+        return False
+    return any(has_program(script, host) for script in glob.glob(host.search.host_path(SYSV_LINK.format(name))))
+
+
+def has_program(script: str, host: Host) -> bool:
+    """Whether the program is there that an init script starts, as far as Debian's variables DAEMON and NAME say it."""
+    try:
+        with open(script, encoding="utf-8", errors="replace") as file:
+            variables = dict(DAEMON_OR_NAME.findall(file.read()))
+    except OSError:
+        return False
+    program = re.sub(r"\$(\{NAME\}|NAME\b)", variables.get("NAME", ""), variables.get("DAEMON", ""))
+    is_known = program.startswith("/") and "$" not in program
+    return not is_known or os.path.exists(host.search.host_path(program))
 
 
 def old_services(enabled: list[str]) -> "list[Service]":
