@@ -91,6 +91,21 @@ CASES: Cases = {
         },
         ["/etc/default/mail:1: error: no command uses 'SOCKGATE_OPTION' (those of mail@.service are SOCKGATE_OPTIONS)"],
     ),
+    "settings where sockgate's own units have them, of a service that reads another file": (
+        {"/etc/default/sockgate-mail": "# ours\nSOCKGATE_OPTIONS=--deny 192.0.2.1\n"},
+        [
+            "/etc/default/sockgate-mail:2: warning: mail@.service does not read this file: what it sets has no effect"
+            " (change ExecStart= with `systemctl edit --full mail@.service`)"
+        ],
+    ),
+    "no settings in the file of sockgate's own units": ({"/etc/sysconfig/sockgate-mail": "#SOCKGATE_OPTIONS=\n"}, []),
+    "settings in the file of sockgate's own units": (
+        {
+            TEMPLATE: TEMPLATE_UNIT.replace("=-/etc/default/mail", "=-/etc/default/sockgate-%p"),
+            "/etc/default/sockgate-mail": "SOCKGATE_SERVER=/usr/bin/server\n",
+        },
+        [],
+    ),
     "a variable that is kept from the server and, before 262, from the command line as well": (
         {
             TEMPLATE: TEMPLATE_UNIT + "UnsetEnvironment=OPTIONS OTHER\n",

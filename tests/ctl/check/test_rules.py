@@ -107,6 +107,20 @@ def test_a_text_that_was_not_compiled_again_is_found(tmp_path: Path) -> None:
     ])  # fmt: skip
 
 
+def test_a_text_that_tcprules_did_not_compile_again_is_found_by_its_name(tmp_path: Path) -> None:
+    write_tree(tmp_path, GOOD | {TEMPLATE: edit(WITH_RULES, "/etc/rules", "/etc/tcp.smtp.cdb")})
+    text, cdb = tmp_path / "etc/tcp.smtp", tmp_path / "etc/tcp.smtp.cdb"
+    cdb.write_bytes(tcprules(b":allow\n"))
+    text.write_text(":deny\n")
+    os.utime(text, (1, 1))
+    assert check(tmp_path, "--systemd", "252") == (0, [])
+    os.utime(text, (2**32, 2**32))
+    assert check(tmp_path, "--systemd", "252") == (1, [
+        f"{TEMPLATE}:5: warning: '/etc/tcp.smtp' has changed since it was compiled to '/etc/tcp.smtp.cdb'"
+        " (sockgatectl rules compile /etc/tcp.smtp /etc/tcp.smtp.cdb)",
+    ])  # fmt: skip
+
+
 def test_of_many_entries_some_are_shown(tmp_path: Path) -> None:
     write_tree(tmp_path, GOOD | {TEMPLATE: WITH_RULES})
     (tmp_path / "text").write_text("10.:deny\n" * 100 + "11.:deny,A='1'\n" * 100 + ":allow\n")

@@ -60,14 +60,16 @@ def rules_trust_the_client(gated: GatedService, host: Host) -> Iterator[Fault]:
 
 def rules_stale(gated: GatedService, host: Host) -> Iterator[Fault]:
     for store in stores(gated):
-        if not isinstance(store, CompiledRules) or not store.source:
+        if not isinstance(store, CompiledRules):
             continue
-        source, compiled = host.search.host_path(store.source), store.name
-        if os.path.exists(source) and os.stat(source).st_mtime_ns > os.stat(compiled).st_mtime_ns:
-            shown = compiled.removeprefix(host.search.root)
-            message = f"{store.source!r} has changed since it was compiled to {shown!r}"
-            hint = f"sockgatectl rules compile {store.source} {shown}"
-            yield Fault(gated.service, option_place(gated), message, hint)
+        compiled = store.name.removeprefix(host.search.root)
+        # tcprules does not write down what it compiled. It is named by a custom: /etc/tcp.smtp for /etc/tcp.smtp.cdb.
+        named = compiled.removesuffix(".cdb") if compiled.endswith(".cdb") else ""
+        source = store.source or named
+        text = host.search.host_path(source)
+        if source and os.path.isfile(text) and os.stat(text).st_mtime_ns > os.stat(store.name).st_mtime_ns:
+            message = f"{source!r} has changed since it was compiled to {compiled!r}"
+            yield Fault(gated.service, option_place(gated), message, f"sockgatectl rules compile {source} {compiled}")
 
 
 def stores(gated: GatedService) -> Iterator[TextRules | CompiledRules]:

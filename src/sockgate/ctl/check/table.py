@@ -96,6 +96,7 @@ INSPECTIONS = (
     Inspection(WARNING, limits.records_dropped),
     Inspection(WARNING, limits.queue_short),
     Inspection(WARNING, variables.environment_ignored),
+    Inspection(WARNING, variables.environment_unread),
     Inspection(WARNING, variables.environment_expands),
     Inspection(WARNING, variables.environment_swallowed),
     Inspection(WARNING, access.entries_misleading),

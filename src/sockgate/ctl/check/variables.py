@@ -17,6 +17,7 @@ SHELL = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*|\$\(|`[^`]+`")
 # The variables of sockgate's own units. Another variable that begins like these is probably a misspelt one.
 OWN_PREFIX = "SOCKGATE_"
 OWN = {"SOCKGATE_OPTIONS", "SOCKGATE_SERVER", "SOCKGATE_RESIDENT", "SOCKGATE_LIMITS"}
+SETTINGS = ("/etc/default", "/etc/sysconfig")
 COMMENTS_END_SINCE = 254  # the first systemd for which a comment in an environment file ends with its line
 
 
@@ -30,6 +31,21 @@ def environment_ignored(gated: GatedService, _: Host) -> Iterator[Fault]:
     for trouble in gated.troubles:
         if not trouble.fatal:
             yield Fault(gated.service, trouble.place, trouble.text)
+
+
+def environment_unread(gated: GatedService, host: Host) -> Iterator[Fault]:
+    """Settings in the file that sockgate's own units read, for a service that does not read it, as of `convert`."""
+    files, _ = environment_files(gated.service)
+    read = {file.path for file in files}
+    for folder in SETTINGS:
+        path = f"{folder}/sockgate-{gated.service.unit_name.prefix}"
+        set_there = [line for name, _, line in assignments_in(path, host) if name in OWN]
+        if path not in read and set_there:
+            yield Fault(
+                gated.service, Place(path, set_there[0]),
+                f"{gated.service.name} does not read this file: what it sets has no effect",
+                f"change ExecStart= with `systemctl edit --full {gated.service.name}`",
+            )  # fmt: skip
 
 
 def variables_misspelt(gated: GatedService, _: Host) -> Iterator[Fault]:
