@@ -306,6 +306,15 @@ def test_rpc_is_refused_by_name_and_the_others_are_served(tmp_path: Path) -> Non
     assert "port-79.socket" in written(tmp_path)
 
 
+def test_an_entry_that_lets_no_client_in_is_told_of_a_service_that_is_served(tmp_path: Path) -> None:
+    """Its author meant it. The client that it was meant for is refused."""
+    own = service("own", 8).replace("}", "\tonly_from = 10.0.0.1.9 10.0.0.2\n}")
+    root = tree(tmp_path, a=own)
+    (complaint,) = generate(str(root), str(tmp_path / "out"), HOST)
+    assert ": own: ignored: 10.0.0.1.9: '10.0.0.1.9' is neither an address nor a host name" in complaint
+    assert "own.socket" in written(tmp_path)
+
+
 def test_a_line_whose_server_was_removed_is_left_out(tmp_path: Path) -> None:
     root = tree(tmp_path)
     (root / "etc/inetd.conf").write_text(

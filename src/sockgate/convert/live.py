@@ -57,7 +57,7 @@ def live_host() -> Host:
 def write_units(root: str, folder: str, host: Host) -> list[str]:
     """Write the units of all services into `folder`. Returns one complaint for each that was refused or left out."""
     conversion = live_services(root, host)
-    told = complaints(conversion.report)
+    told = complaints(conversion)
     for one in conversion.converted:
         try:
             write(root, folder, one)
@@ -93,9 +93,16 @@ def is_generated(root: str) -> bool:
     return bool(found) and os.path.isfile(found) and os.access(found, os.X_OK)
 
 
-def complaints(report: Report) -> list[str]:
-    """What was refused or left out."""
-    return [str(entry) for entry in report.entries if entry.outcome is Outcome.REFUSED or entry.blocks]
+def complaints(conversion: Conversion) -> list[str]:
+    """What was refused or left out, and what the old program ignored in a service that is served."""
+    served = {service.old_name for service in conversion.services}
+    return [
+        str(entry)
+        for entry in conversion.report.entries
+        if entry.outcome is Outcome.REFUSED
+        or entry.blocks
+        or (entry.outcome is Outcome.IGNORED and entry.service in served)
+    ]
 
 
 def live_services(root: str, host: Host) -> Conversion:

@@ -128,7 +128,7 @@ def stamps() -> list[tuple[int, int]]:
 def one_round() -> list[str]:
     """Returns one message for each failure."""
     conversion = live_services("/", live_host()) if is_generated("/") else Conversion((), Report())
-    told = complaints(conversion.report)
+    told = complaints(conversion)
     for complaint in told:
         print(complaint)
     now, present, last = planned(conversion), loaded(), recorded()
