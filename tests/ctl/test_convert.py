@@ -41,7 +41,11 @@ def test_exit_code_is_0_if_everything_means_the_same(tmp_path: Path, capsys: pyt
     output = tmp_path / "units"
     assert main.run(["convert", "xinetd", write(tmp_path, CLEAN % 7), "--output", str(output)]) == 0
     assert sorted(path.name for path in output.iterdir()) == ["probe.service", "probe.socket", "probe@.service"]
-    assert "Services converted: 1." in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Services converted: 1." in shown
+    assert shown.endswith(
+        "Next: the same with --install puts them into place, and prints the commands that switch over and back.\n"
+    )
 
 
 def test_exit_code_is_1_with_something_to_read(tmp_path: Path) -> None:
@@ -134,7 +138,7 @@ def has_unit(root: Path, *names: str) -> None:
 
 def test_install_writes_the_units_and_says_how_to_switch_over_and_back(tmp_path: Path) -> None:
     has_unit(tmp_path, "xinetd")
-    steps = str(install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path))))
+    steps = install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path))).text()
     assert (tmp_path / "etc/systemd/system/probe@.service").exists()
     folder = "/etc/systemd/system"
     assert steps == (
@@ -150,6 +154,13 @@ def test_install_writes_the_units_and_says_how_to_switch_over_and_back(tmp_path:
         "  systemctl enable xinetd\n"
         "  systemctl start xinetd\n"
     )
+
+
+def test_with_now_it_does_not_ask_for_what_it_does_itself(tmp_path: Path) -> None:
+    installation = install(converted(tmp_path), "xinetd", UnitSearch(str(tmp_path)), now=True)
+    heading, *commands = installation.text(now=True).splitlines()
+    assert heading == "Switching over:"
+    assert commands[0] == "  systemctl daemon-reload"
 
 
 def test_install_says_which_ports_the_old_daemon_still_has(tmp_path: Path) -> None:
@@ -279,7 +290,7 @@ def test_install_names_drop_ins_that_go_on_to_count_and_services_that_are_lost(t
 def test_install_with_nothing_converted_installs_nothing_and_says_so(tmp_path: Path) -> None:
     file = write(tmp_path, (CLEAN % 7).replace("UNLISTED", "RPC"))
     installation = install(programs.convert("xinetd", [file], Host()), "xinetd", UnitSearch(str(tmp_path)))
-    assert str(installation) == "No service was converted: nothing is installed.\n"
+    assert installation.text() == "No service was converted: nothing is installed.\n"
     assert not (tmp_path / "etc").exists()
 
 

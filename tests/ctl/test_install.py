@@ -205,6 +205,15 @@ def test_only_what_install_wrote_is_removed(root: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == f"sockgatectl: '{ETC}/echo.socket' was not written by sockgatectl install\n"
 
 
+def test_uninstall_says_how_to_go_back_from_a_converted_service(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tree(root, {f"{ETC}/echo.socket": "# Converted from /etc/xinetd.d/echo:2 by sockgatectl; see x(7).\n"})
+    assert ctl(root, "uninstall", "echo") == 1
+    assert capsys.readouterr().err == (
+        f"sockgatectl: '{ETC}/echo.socket' was converted from /etc/xinetd.d/echo:2"
+        " (the same `sockgatectl convert` with --install prints the commands that switch back)\n"
+    )
+
+
 def test_a_shipped_service_needs_nothing_but_to_be_enabled(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_tree(root, {"/usr/lib/systemd/system/smtp.socket": "[Socket]\n"})
     assert ctl(root, "install", "smtp") == 0

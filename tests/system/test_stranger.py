@@ -39,6 +39,7 @@ def test_three_commands_lead_to_a_served_session(stranger: Machine) -> None:
     assert len(typed) == 3
     shown = [run(stranger, command) for command in typed]
     print("\n".join(f"# {command}\n{output}" for command, output in zip(typed, shown, strict=True)))
+    assert shown[-2].endswith("Switched over. Next: sockgatectl check\n")
     assert "(250, " in shown[-1]
     stranger.wait_for(lambda: " allow " in stranger.run("sockgatectl", "log", "esmtpd").stdout, "the session's record")
     log = stranger.run("sockgatectl", "log", "esmtpd").stdout

@@ -62,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     show(conversion, arguments, installation)
     if installation and arguments.now:
         switch_over(installation)
+        if not arguments.json:
+            print("Switched over. Next: sockgatectl check")
         return 0
     return 0 if conversion.report.clean else 1
 
@@ -82,4 +84,6 @@ def show(conversion: Conversion, arguments: argparse.Namespace, installation: In
     folders = filter(None, (arguments.output, UNIT_FOLDER if installation else ""))
     print(render_text(conversion, " and in ".join(folders)), end="")
     if installation:
-        print(f"\n{installation}", end="")
+        print(f"\n{installation.text(now=arguments.now)}", end="")
+    elif conversion.units:
+        print("Next: the same with --install puts them into place, and prints the commands that switch over and back.")

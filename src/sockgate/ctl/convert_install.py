@@ -39,9 +39,11 @@ class Installation:
     switch_back: tuple[str, ...]
     hindrances: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+    def text(self, *, now: bool = False) -> str:
+        """`now`: the commands that switch over will be run next."""
         parts = [*self.warnings]
-        for heading, commands in (("To switch over:", self.switch_over), ("To switch back:", self.switch_back)):
+        over = "Switching over:" if now else "To switch over:"
+        for heading, commands in ((over, self.switch_over), ("To switch back:", self.switch_back)):
             parts += [heading, *(f"  {command}" for command in commands)] if commands else []
         return "\n".join(parts) + "\n"
 

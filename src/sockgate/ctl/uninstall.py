@@ -3,6 +3,7 @@
 import argparse
 import os
 
+from ..convert.conflicts import converted_from
 from ..core import ConfigError
 from ..host.host import Host
 from ..units.search import UnitSearch
@@ -41,13 +42,20 @@ def removable(name: str, host: Host) -> list[str]:
         raise ConfigError(f"there is no {paths[0]!r}", "only what `sockgatectl install` wrote can be removed")
     for path in present:
         if not is_ours(host.search.host_path(path)):
-            raise ConfigError(f"{path!r} was not written by sockgatectl install")
+            raise not_ours(path, converted_from(host.search.host_path(path)))
     resident = f"{UNIT_FOLDER}/{name}.service"  # that of another program or person stays
     if os.path.lexists(host.search.host_path(resident)) and is_ours(host.search.host_path(resident)):
         present.append(resident)
     if host.uses(f"{name}.socket"):
         raise ConfigError(f"{name}.socket is in use", f"systemctl disable --now {name}.socket")
     return present
+
+
+def not_ours(path: str, origin: str) -> ConfigError:
+    if not origin:
+        return ConfigError(f"{path!r} was not written by sockgatectl install")
+    hint = "the same `sockgatectl convert` with --install prints the commands that switch back"
+    return ConfigError(f"{path!r} was converted from {origin}", hint)
 
 
 def remove(path: str) -> None:
