@@ -16,6 +16,7 @@ from tests.packaging.build import DOC, SETTINGS
 # Where a release changes something for an administrator.
 HAS_NEWS = re.search("^### Changed", (build.TREE / "CHANGELOG.md").read_text(), re.MULTILINE)
 NEWS = ("NEWS.Debian.gz",) if HAS_NEWS else ()
+FIRST_STEP = "sudo apt install make git "
 INETD = {
     f"usr/lib/systemd/{name}"
     for name in (
@@ -63,6 +64,12 @@ def listed(package: Path) -> dict[str, str]:
     lines = subprocess.check_output(["dpkg-deb", "--contents", package], text=True).splitlines()
     rows = [line.split(None, 5) for line in lines]
     return {name.removeprefix("./"): f"{mode} {owner}" for mode, owner, *_, name in rows if not mode.startswith("d")}
+
+
+def test_the_readme_names_what_make_deb_needs() -> None:
+    script = (build.TREE / "src/packaging/build").read_text()
+    (named,) = re.findall(f"^    {FIRST_STEP}(.+)$", (build.TREE / "README.md").read_text(), re.MULTILINE)
+    assert f'need "{named}" ' in script
 
 
 def test_lintian_has_neither_an_error_nor_a_warning(package: Path, inetd: Path) -> None:
