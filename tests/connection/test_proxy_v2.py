@@ -172,6 +172,15 @@ def test_an_extension_that_is_not_plain_text_leaves_its_variable_unset(value: by
     assert not OF_THE_CERTIFICATE & proxy.parse(v2(extensions=ssl(0x07, name=value))).variables.keys()
 
 
+@pytest.mark.parametrize(
+    "name", [b"../../etc/shadow", b"..", b"-v", b"$(id).example", b"a b", b"a;b", b"a/b", b"\xe4.example"]
+)
+def test_a_server_name_that_is_no_host_name_reaches_no_server(name: bytes) -> None:
+    """The client has chosen it, and servers look for the files of that name."""
+    assert proxy.parse(v2(extensions=tlv(0x02, name))).variables == {}
+    assert proxy.parse(v2(extensions=tlv(0x02, b"Mail.Example.COM"))).variables
+
+
 def test_no_text_of_the_network_becomes_a_function_of_the_shell() -> None:
     """CVE-2014-6271: what bash once took for a function, by each way on which a text reaches the environment."""
     extensions = tlv(0x02, FUNCTION) + tlv(

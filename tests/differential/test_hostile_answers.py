@@ -15,7 +15,7 @@ from tests.resolve.test_ident import ident_server
 from .namespace import Namespace, ask, require
 
 HERE, SPAMMER = "10.9.9.9", "192.0.2.66"
-HOST, USER = re.compile(rb"[a-z0-9._-]{1,253}"), re.compile(rb"[A-Za-z0-9._+-]{1,64}")
+HOST, USER = re.compile(rb"[a-z0-9_][a-z0-9._-]{,252}"), re.compile(rb"[A-Za-z0-9_+][A-Za-z0-9._+-]{,63}")
 ORDINARY = {ord(character) for character in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"}
 STRINGS = (
     b"() { :;}; echo pwned", b"$(id)", b"`id`", b";reboot", b"a\nTCPREMOTEIP=127.0.0.1", b"a\r\nRELAYCLIENT=", b"\0",

@@ -42,6 +42,9 @@ Serve = Callable[[socket.socket], None]
         (PREFIX + b"joe\nroot\r\n", None),
         (PREFIX + b"joe\0\r\n", None),
         (PREFIX + b"joe@trusted\r\n", None),
+        (PREFIX + b"-froot\r\n", None),
+        (PREFIX + b"..\r\n", None),
+        (PREFIX + b".profile\r\n", None),
         (PREFIX + b"a:b\r\n", None),
         (PREFIX + b"() { :;}; echo pwned\r\n", None),
         (PREFIX + b"\x1b[2Jjoe\r\n", None),
@@ -73,7 +76,8 @@ def test_of_all_bytes_in_all_places_only_those_of_names_pass(before: bytes, afte
     for byte in range(256):
         user = user_in(PREFIX + before + bytes([byte]) + after + b"\r\n", REMOTE, LOCAL)
         assert user is None or set(user) <= USABLE
-        assert (user is not None) == (chr(byte) in USABLE or (chr(byte) in " \t" and bool(before) != bool(after))), byte
+        passes = chr(byte) in USABLE and (before or chr(byte) not in ".-")
+        assert (user is not None) == bool(passes or (chr(byte) in " \t" and bool(before) != bool(after))), byte
 
 
 @given(st.binary(max_size=60))

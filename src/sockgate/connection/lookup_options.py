@@ -4,7 +4,7 @@ This module is imported only if one of these options is given.
 """
 
 from ..core import Cause, UsageError
-from ..core.host_names import HOST_NAME_CHARACTERS, LONGEST_NAME
+from ..core.host_names import is_host_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,6 @@ def dns_lists(settings: "Settings") -> "DnsLists | None":
 
 def parse_host_name(text: str, option: str) -> str:
     """--local-name, in place of a look-up. Raises UsageError."""
-    known = text.isascii() and HOST_NAME_CHARACTERS.issuperset(text.lower())
-    if not text or len(text) > LONGEST_NAME or not known:
+    if not text.isascii() or not is_host_name(text.lower()):
         raise UsageError(f"{option}: {text!r} is not a host name", cause=Cause(option, text))
     return text

@@ -12,6 +12,7 @@ import time
 
 from ..core import DENY, Cause, Refused, Verdict
 from ..core.addresses import AddressList
+from ..core.host_names import is_host_name
 from ..core.peer import Peer, internet_peer, text_of, unmap
 from .needs import ProxyHeader
 
@@ -234,7 +235,7 @@ def read_tlvs(header: bytes, start: int, conveyed: Conveyed) -> None:
     for kind, at, value in split_tlvs(header, start):
         if kind == TLV_CRC32C:
             check_crc32c(header, at, value)
-        elif kind == TLV_AUTHORITY:
+        elif kind == TLV_AUTHORITY and is_host_name(value.decode("latin-1").lower()):  # the client has chosen it
             set_variable(conveyed, AUTHORITY_VARIABLE, value)
         elif kind == TLV_SSL:
             read_ssl(value, conveyed)

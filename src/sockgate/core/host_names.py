@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 HOST_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 LONGEST_NAME = 253  # RFC 1035
 
+
+def is_host_name(text: str) -> bool:
+    """Whether this text, in lower case, can be a host name, and neither an option (-x) nor a path (..)."""
+    known = HOST_NAME_CHARACTERS.issuperset(text) and len(text) <= LONGEST_NAME
+    return known and text[:1] not in ("", "-", ".") and ".." not in text
+
+
 CONFIRMED = "confirmed"  # the address has this name, and the name has this address
 UNCONFIRMED = "not confirmed"  # the address has this name, but the name leads elsewhere: any client can claim a name
 NONE = "none"  # the address has no name

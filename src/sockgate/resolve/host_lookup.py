@@ -3,7 +3,7 @@
 import _socket
 import time
 
-from ..core.host_names import CONFIRMED, FAILED, HOST_NAME_CHARACTERS, LONGEST_NAME, NONE, UNCONFIRMED, HostName
+from ..core.host_names import CONFIRMED, FAILED, NONE, UNCONFIRMED, HostName, is_host_name
 from ..core.peer import text_of
 from .forked import in_child, within
 from .tasks import NotThere, Unable, ask
@@ -96,7 +96,7 @@ def innetgr(group: str, host: str) -> str:
 
 def why_unusable(name: str) -> str:
     """Why this name must not be compared with a rule or shown to a server. Empty if it is usable."""
-    if not name or len(name) > LONGEST_NAME or not HOST_NAME_CHARACTERS.issuperset(name):
+    if not is_host_name(name):
         return "its name is not a host name"
     # The name 192.0.2.1 would match rules about that address: libwrap compares patterns with name and address.
     last = name.rpartition(".")[2]

@@ -79,8 +79,8 @@ def user_in(reply: bytes, remote_port: int, local_port: int) -> str | None:
 
 
 def why_no_user(text: str) -> str:
-    """Why this text is not taken for a user's name. Empty if it is."""
-    usable = text and len(text) <= LONGEST_USER and USABLE.issuperset(text)
+    """Why this text is not taken for a user's name. Empty if it is. An option (-froot) or a path (..) is none."""
+    usable = len(text) <= LONGEST_USER and USABLE.issuperset(text) and text[:1] not in ("", "-", ".")
     return "" if usable else "that is not a user's name"
 
 
