@@ -1,6 +1,8 @@
 """The settings that we say each systemd knows, against its own list and against what it says to a unit."""
 
-from sockgate.units.known import SECTIONS, is_known
+import re
+
+from sockgate.units.known import SECTIONS, VALUES_SINCE, is_known, value_since
 from tests.system.machine import Machine
 
 LIST = ("/usr/lib/systemd/systemd", "--dump-configuration-items")
@@ -36,6 +38,18 @@ def test_the_table_is_that_of_this_systemd(machine: Machine) -> None:
     theirs = dumped(machine)
     for section, keys in SECTIONS.items():
         assert {key for key in keys if is_known(section, key, machine.systemd_version)} == theirs[section], section
+
+
+def test_the_values_are_those_of_this_systemd(machine: Machine) -> None:
+    """systemd-analyze names the line of each value that this systemd cannot parse."""
+    version = machine.systemd_version
+    given = [key for key in VALUES_SINCE if is_known("Service", key[0], version)]
+    head = "[Service]\nExecStart=/bin/cat\n"
+    machine.write("/etc/systemd/system/values.service", head + "".join(f"{key}={value}\n" for key, value in given))
+    said = machine.run("systemd-analyze", "verify", "values.service", check=False).stderr
+    theirs = {int(line) for line in re.findall(r"values\.service:(\d+): ", said)}
+    ours = {line for line, (key, value) in enumerate(given, 3) if value_since(key, value) > version}
+    assert ours == theirs, said
 
 
 def test_check_names_what_systemd_says_that_it_ignores(machine: Machine) -> None:

@@ -149,6 +149,23 @@ SINCE = {
     }.items()
     for key in keys.split()
 }
+# The version that knew a value first, of settings that 252 knows with other values: from systemd's NEWS, 253 to 262.
+VALUES_SINCE = {
+    (key, value): version
+    for version, values in {
+        253: {"Type": "notify-reload"},
+        257: {
+            "PrivateTmp": "disconnected", "PrivateUsers": "self identity", "ProtectControlGroups": "private strict",
+            "RestartMode": "debug",
+        },
+        258: {"PrivateUsers": "full", "ProtectHostname": "private"},
+        260: {"CPUSchedulingPolicy": "ext", "PrivateUsers": "managed"},
+        261: {"FileDescriptorStorePreserve": "on-success"},
+        262: {"NUMAPolicy": "preferred-many weighted-interleave"},
+    }.items()
+    for key, listed in values.items()
+    for value in listed.split()
+}  # fmt: skip
 # What 262 no longer knows, and 257 did: what took its place, "" for nothing.
 GONE = {
     "BlockIOAccounting": "IOAccounting",
@@ -165,6 +182,11 @@ GONE = {
     "StartupBlockIOWeight": "StartupIOWeight",
     "StartupCPUShares": "StartupCPUWeight",
 }
+
+
+def value_since(key: str, value: str) -> int:
+    """The version of systemd that knew this value of a setting first. 0 if 252 knows it, as far as is known here."""
+    return VALUES_SINCE.get((key, value.partition(":")[0]), 0)  # ProtectHostname=private:NAME
 
 
 def is_known(section: str, key: str, version: int) -> bool:

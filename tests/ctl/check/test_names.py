@@ -68,6 +68,15 @@ def test_a_setting_that_only_a_newer_systemd_knows_is_a_note(tmp_path: Path) -> 
     assert check(tmp_path, "--systemd", "254", "--level", "warning") == (0, [])
 
 
+def test_a_value_that_only_a_newer_systemd_knows_is_a_note(tmp_path: Path) -> None:
+    lines = "PrivateTmp=disconnected\nProtectHostname=private:mail\nPrivateUsers=yes\n"
+    write(tmp_path, {SOCKET: SOCKET_UNIT_255, TEMPLATE: TEMPLATE_UNIT + lines})
+    assert check(tmp_path, "--systemd", "257") == (0, [
+        f"{TEMPLATE}:13: note: systemd 257 ignores ProtectHostname=private:mail: 258 is the first that knows it"
+    ])  # fmt: skip
+    assert check(tmp_path, "--systemd", "258") == (0, [])
+
+
 def test_a_setting_that_systemd_knows_no_longer_is_a_warning(tmp_path: Path) -> None:
     lines = "MemoryLimit=1G\nCPUAccounting=yes\n"
     write(tmp_path, {SOCKET: SOCKET_UNIT_255, TEMPLATE: TEMPLATE_UNIT + lines})

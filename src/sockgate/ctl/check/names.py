@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ...host.host import Host
-from ...units.known import GONE, NEWEST_TESTED, OF_UNITS, SECTIONS, SINCE, is_known
+from ...units.known import GONE, NEWEST_TESTED, OF_UNITS, SECTIONS, SINCE, is_known, value_since
 from ...units.reader import Assignment
 from ...units.unit import Unit
 from ..gated_service import GatedService
@@ -46,9 +46,12 @@ def names_newer(gated: GatedService, host: Host) -> Iterator[Fault]:
     """What only a newer systemd knows, and what this systemd may know and this program does not."""
     version = host.systemd_version
     for unit, assignment in settings(gated):
-        if SINCE.get(assignment.key, 0) > version:
-            first = f"{SINCE[assignment.key]} is the first that knows it"
-            yield Fault(unit, assignment.place, f"systemd {version} ignores {assignment.key}=: {first}")
+        key, value = assignment.key, assignment.value
+        for ignored, since in ((f"{key}=", SINCE.get(key, 0)), (f"{key}={value}", value_since(key, value))):
+            if since > version:
+                first = f"{since} is the first that knows it"
+                yield Fault(unit, assignment.place, f"systemd {version} ignores {ignored}: {first}")
+                break
     if version > NEWEST_TESTED:
         for unit in units_of(gated):
             for stranger in strangers(unit):
