@@ -217,6 +217,11 @@ SAID_WRONGLY = [
     "cd / < /missing; {P} on", "f() { {P} f; }; f < /missing; {P} on", "{P} x < /missing; {P} on", ": > /etc; {P} on",
     "f() { local X=1 < /missing; {P} on; }; f", ". /dev/null < /missing; {P} on", "command : < /missing; {P} on",
     "(: < /missing); {P} on", "true < /missing; {P} on", ": < $NONE; {P} on", "exec {P} on < /missing",
+    "{ {P} a; } < /missing; {P} on", "(exec {P} a) < /missing; {P} on", "{ X=1; } > /missing/x; {P} $X",
+    "if true; then exec {P} a; fi 2> /missing/x; {P} on", "case a in a) exec {P} a;; esac < /missing; {P} on",
+    "for X in a b; do {P} $X; done < /missing; {P} $X", "{ exec {P} a; } 3< $NONE; {P} on",
+    "f() { exec {P} f; } < /missing; f; {P} on", "if { true; } < /missing; then exec {P} a; fi; {P} on",
+    "set -e; (exit 0) < /missing; {P} on", "if [ a = a ]; then X=1; fi < /missing; {P} $X",
     "in_doubt; if [ $? = 0 ]; then set -e; fi; false; {P} on",
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ from ...host.host import Host
 from ..input_files import UNKNOWN, Place, read_text
 from .builtins import SPECIAL, builtin_named, does_not_matter
 from .conditions import bash_test
-from .expander import Expander, opens_a_file
+from .expander import Expander, opens_a_file, silenced
 from .expansion import matches
 from .findings import NO_KEYS, Question
 from .parser import parse
@@ -29,6 +29,7 @@ from .syntax import (
     If,
     Loop,
     Pipeline,
+    Redirected,
     Redirection,
     ScriptError,
     Simple,
@@ -75,6 +76,8 @@ def evaluate_file(state: State, path: str) -> None:
 
 def ends_with_failure(command: Command) -> bool:
     """Whether set -e looks at its status. In other compound commands it has looked at the commands in them."""
+    if isinstance(command, Redirected):
+        command = command.command
     return isinstance(command, Simple | BashTest) or (isinstance(command, Group) and command.is_subshell)
 
 
@@ -175,14 +178,19 @@ class Evaluator(Expander):
                 self.repetition(command)
             case Group():
                 return self.subshell(command.body) if command.is_subshell else self.group(command.body)
+            case Redirected():
+                return self.redirected(command)
             case Definition():
-                if command.name in SPECIAL and self.state.dialect is Dialect.DASH:
-                    raise ScriptError(command.line, f"{command.name!r} is no name of a function for dash")
-                self.state.functions[command.name] = Function(command.body, self.file)
-                return 0
+                return self.define(command)
             case BashTest():
                 return bash_test(self, command, self.place(command.line))
         return self.state.status
+
+    def define(self, command: Definition) -> int:
+        if command.name in SPECIAL and self.state.dialect is Dialect.DASH:
+            raise ScriptError(command.line, f"{command.name!r} is no name of a function for dash")
+        self.state.functions[command.name] = Function(command.body, self.file)
+        return 0
 
     # --- compound commands
 
@@ -310,6 +318,18 @@ class Evaluator(Expander):
         self.depth = depth
         kept.restore(self.state)
         return self.state.status
+
+    def redirected(self, command: Redirected) -> int | None:
+        """It is not run if one of its files cannot be opened. What is said to its descriptors goes where they lead."""
+        state, place = self.state, self.place(command.line)
+        name = self.unopened(command.redirections, place)
+        if name is not None:
+            text = f"{name!r} cannot be opened here: the shell does not run what is in it then"
+            state.doubt(place, command.word, text)
+        silent, state.silent = state.silent, silenced(state.silent, command.redirections)
+        status = self.command(command.command)
+        state.silent = silent
+        return None if opens_a_file(command.redirections) else status
 
     def in_doubt(self, block: Block) -> None:
         """Run a part that may run or not: what it assigns is unknown, what it starts is kept apart."""

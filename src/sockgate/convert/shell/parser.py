@@ -20,6 +20,7 @@ from .syntax import (
     Negation,
     Pipeline,
     Primary,
+    Redirected,
     Redirection,
     ScriptError,
     Simple,
@@ -138,9 +139,10 @@ class Parser(WordParser):
             return self.simple(word, line)
         self.at += 1
         command = COMPOUNDS[word](self, line)
+        redirections = []
         while isinstance(token := self.token(), Operator) and token.is_redirection:
-            self.redirection(token)
-        return command
+            redirections.append(self.redirection(token))
+        return Redirected(command, word, tuple(redirections), line) if redirections else command
 
     # --- compound commands
 

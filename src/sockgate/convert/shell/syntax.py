@@ -165,6 +165,16 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirected:
+    """A compound command, and the redirections behind it. word: the one with which it begins, such as `while`."""
+
+    command: "Command"
+    word: str
+    redirections: tuple[Redirection, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Primary:
     """One test within [[ ]]: the words of it."""
 
@@ -198,7 +208,7 @@ class BashTest:
     line: int
 
 
-Command = Simple | If | Case | For | Loop | Group | Definition | BashTest
+Command = Simple | If | Case | For | Loop | Group | Redirected | Definition | BashTest
 
 
 @dataclass(frozen=True, slots=True)
