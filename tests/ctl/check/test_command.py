@@ -94,8 +94,20 @@ CASES: Cases = {
     "settings where sockgate's own units have them, of a service that reads another file": (
         {"/etc/default/sockgate-mail": "# ours\nSOCKGATE_OPTIONS=--deny 192.0.2.1\n"},
         [
-            "/etc/default/sockgate-mail:2: warning: mail@.service does not read this file: what it sets has no effect"
+            "/etc/default/sockgate-mail:2: warning: the unit does not read this file: what it sets has no effect"
             " (change ExecStart= with `systemctl edit --full mail@.service`)"
+        ],
+    ),
+    "settings where sockgate's own units have them, of a service that is made of a line": (
+        {
+            TEMPLATE: "-> /run/systemd/generator/mail@.service",
+            "/run/systemd/generator/mail@.service": "# Converted from /etc/xinetd.d/mail:1 by sockgatectl; see x(7).\n"
+            + TEMPLATE_UNIT,
+            "/etc/sysconfig/sockgate-mail": "SOCKGATE_OPTIONS=--deny 192.0.2.1\n",
+        },
+        [
+            "/etc/sysconfig/sockgate-mail:1: warning: the unit does not read this file: what it sets has no effect"
+            " (say it in /etc/xinetd.d/mail:1)"
         ],
     ),
     "no settings in the file of sockgate's own units": ({"/etc/sysconfig/sockgate-mail": "#SOCKGATE_OPTIONS=\n"}, []),

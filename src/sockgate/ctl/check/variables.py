@@ -4,11 +4,13 @@ import contextlib
 import re
 from collections.abc import Iterator
 
+from ...convert.conflicts import converted_from
 from ...host.host import Host
 from ...units import envfile
 from ...units.command import parse_commands
 from ...units.environment import UNSET_LAST_SINCE, environment_files, matching, unset_words
 from ...units.reader import Place
+from ...units.unit import Unit
 from ..gated_service import GatedService
 from .fault import Fault
 
@@ -17,6 +19,7 @@ SHELL = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*|\$\(|`[^`]+`")
 # The variables of sockgate's own units. Another variable that begins like these is probably a misspelt one.
 OWN_PREFIX = "SOCKGATE_"
 OWN = {"SOCKGATE_OPTIONS", "SOCKGATE_SERVER", "SOCKGATE_RESIDENT", "SOCKGATE_LIMITS"}
+FOR_THIS_BOOT = "/run/systemd/generator/"  # where sockgate-inetd's units are
 SETTINGS = ("/etc/default", "/etc/sysconfig")
 COMMENTS_END_SINCE = 254  # the first systemd for which a comment in an environment file ends with its line
 
@@ -41,11 +44,15 @@ def environment_unread(gated: GatedService, host: Host) -> Iterator[Fault]:
         path = f"{folder}/sockgate-{gated.service.unit_name.prefix}"
         set_there = [line for name, _, line in assignments_in(path, host) if name in OWN]
         if path not in read and set_there:
-            yield Fault(
-                gated.service, Place(path, set_there[0]),
-                f"{gated.service.name} does not read this file: what it sets has no effect",
-                f"change ExecStart= with `systemctl edit --full {gated.service.name}`",
-            )  # fmt: skip
+            message = "the unit does not read this file: what it sets has no effect"
+            yield Fault(gated.service, Place(path, set_there[0]), message, where_to_set(gated.service, host))
+
+
+def where_to_set(service: Unit, host: Host) -> str:
+    """A generated unit follows its file. An edited copy of it would follow no longer."""
+    if service.path.startswith(FOR_THIS_BOOT):
+        return f"say it in {converted_from(host.search.host_path(service.path))}"
+    return f"change ExecStart= with `systemctl edit --full {service.name}`"
 
 
 def variables_misspelt(gated: GatedService, _: Host) -> Iterator[Fault]:
