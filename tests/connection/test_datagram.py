@@ -42,7 +42,7 @@ def test_the_server_reads_the_datagram_that_was_looked_at(launcher: Launcher) ->
         send(receiver, "127.0.0.5", b"hello")
         seen, environment, log = run(launcher, receiver, "--allow", "127.0.0.5")
     assert seen == "HELLO"
-    assert "accepted 127.0.0.5:" in log
+    assert "accepted a datagram of 127.0.0.5:" in log
     assert "PROTO=UDP" in environment
     assert "TCPREMOTEIP" not in environment, "later datagrams may come from anywhere"
 
@@ -62,7 +62,7 @@ def test_a_refused_datagram_is_thrown_away_and_logged_once(launcher: Launcher) -
         send(receiver, "127.0.0.5", b"yes")
         seen, _, log = run(launcher, receiver, "--allow", "127.0.0.5")
     assert seen == "YES"
-    assert log.count("refused 127.0.0.6:") == 1
+    assert log.count("refused a datagram of 127.0.0.6:") == 1
 
 
 def test_if_every_sender_is_refused_no_server_starts(launcher: Launcher) -> None:
@@ -75,7 +75,7 @@ def test_if_every_sender_is_refused_no_server_starts(launcher: Launcher) -> None
         except BlockingIOError:
             left = b""
     assert (seen, left) == ("", b"")
-    assert "refused 127.0.0.6:" in log
+    assert "refused a datagram of 127.0.0.6:" in log
 
 
 def test_a_flood_of_refused_senders_is_no_flood_of_records(launcher: Launcher) -> None:
@@ -83,7 +83,7 @@ def test_a_flood_of_refused_senders_is_no_flood_of_records(launcher: Launcher) -
         for number in range(30):
             send(receiver, f"127.0.1.{number}", b"no")
         _, _, log = run(launcher, receiver, "--allow", "127.0.0.5")
-    assert log.count("refused 127.0.1.") == 20
+    assert log.count("refused a datagram of 127.0.1.") == 20
     assert "refused 10 more datagrams, without a record for each" in log
 
 

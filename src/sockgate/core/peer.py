@@ -101,9 +101,14 @@ class Peer:
 
     @property
     def route(self) -> str:
-        """Both ends in the form of log lines, and the proxy between them if there is one."""
+        """Both ends in the form of log lines, and the proxy between them if there is one.
+
+        The sender of a datagram can be forged. So its address does not stand where that of a client does: programs
+        such as fail2ban ban what they find there.
+        """
         way = f" via {self.via}" if self.via else ""
-        return f"{self.source} on {self.destination}{way}"
+        what = "a datagram of " if self.protocol == "UDP" else ""
+        return f"{what}{self.source} on {self.destination}{way}"
 
 
 def endpoint(ip: str, port: int) -> str:
