@@ -1,7 +1,7 @@
 """Debian's own clients of what the packages of inetd_packages serve. They do the asking where there is one.
 
-Python asks the others. Debian's client of poppassd (poppass-cgi) needs a web server. talk(1) needs two users who answer
-each other, csync2 a group of hosts with a key. Python also asks where a client knows no IPv6, as that of ifcico.
+Python asks inetutils-talkd, which takes nothing for a terminal but what a session of systemd-logind has. Python also
+asks where a client knows no IPv6, as that of ifcico.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from tests.system.inetd_packages import BOTH, IPV4, Package, Question
 NAMES = {"127.0.0.1": "four", "::1": "six"}  # some clients take nothing but a name
 USER, PASSWORD = "alice", "secret"
 EVERYWHERE = ("bookworm", "trixie", "forky")
+TALKING = "/usr/local/bin/talking"  # clients/talking.py, which starts talk(1) twice
 FILE = "what the server has"
 
 
@@ -57,6 +58,13 @@ CACHED = f"mkdir -p /var/www/html && cp /home/{USER}/file /var/www/html/file_1_a
 REMCTL = """kadmin.heimdal -l add --random-key --use-defaults host/localhost
 kadmin.heimdal -l ext_keytab -k /etc/krb5.keytab host/localhost
 echo 'say this /bin/echo ANYUSER' > /etc/remctl/conf.d/say"""
+# One host under two names, that of the client and its own, has each file twice: as it is to be.
+CSYNC2 = """for name in four six; do
+mkdir /srv/$name
+printf '%s\\n' 'nossl * *;' 'group one {' "host left $(uname --nodename)@$name;" 'key /etc/csync2.key;' \\
+    "include /srv/$name;" '}' > /etc/csync2_$name.cfg
+done
+echo akeyoflettersandofnothingelsebutletters > /etc/csync2.key"""
 BOOTPTAB = "echo own:ip=127.0.1.1:sm=255.0.0.0 >> /etc/bootptab"
 
 CLIENTS = {
@@ -66,6 +74,15 @@ CLIENTS = {
     "nullidentd": Client(IDENT, "user=foobar.", "ucspi-tcp-ipv6"),
     "telnetd-ssl": Client("telnet-ssl $1", "login:", "telnet-ssl"),
     "inetutils-telnetd": Client("inetutils-telnet $1", "login:", "inetutils-telnet"),
+    "poppassd": Client(
+        f"/usr/lib/cgi-bin/poppass host=$3 username={USER}"
+        f" password={PASSWORD} newpassword1={PASSWORD} newpassword2={PASSWORD}",
+        "Changed Successfully", "poppass-cgi", IPV4,
+    ),
+    "talkd": Client(f"{TALKING} $3", "a word to bob", "talk", IPV4),
+    "csync2": Client(
+        "echo >> /srv/$3/file && csync2 -C $3 -N left -xv", "File is already up to date on peer", ready=CSYNC2
+    ),
     "tang-xinetd": Client(
         """echo a secret | clevis encrypt tang "{\\"url\\":\\"http://$2:8888\\"}" -y > /tmp/$3.jwe
         clevis decrypt < /tmp/$3.jwe""", "a secret", "clevis",
@@ -120,6 +137,7 @@ PREPARE = f"""
 name=$(uname --nodename)  # telnetd-ssl asks for the domain of the machine
 printf '%s\\n' '127.0.0.1 localhost four left' '::1 localhost six left' "127.0.1.1 $name.example $name" > /etc/hosts
 useradd --create-home --shell /bin/sh {USER}
+useradd --create-home --shell /bin/sh bob
 echo {USER}:{PASSWORD} | chpasswd
 echo {FILE} > /home/{USER}/file
 chmod 755 /home/{USER}

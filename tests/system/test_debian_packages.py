@@ -36,6 +36,7 @@ LINES = {
 def machine(release: str) -> Iterator[Machine]:
     with Machine(release, PROFILE, bare=True) as machine:
         machine.shell(inetd_clients.PREPARE)
+        machine.write(inetd_clients.TALKING, (services.CLIENTS / "talking.py").read_text(), mode=0o755)
         machine.run("debconf-set-selections", input=inetd_packages.ANSWERS)
         built = (build.deb(build.shared()), build.deb_inetd(build.shared()))
         ours = [packages.bring(machine, package) for package in built]
