@@ -245,7 +245,7 @@ bench-log: build  ## reading a journal of 200,000 connections
 bench-convert: build  ## what a conversion costs
 	$(PYTHON) tests/bench/convert.py
 bench-inetd: build venv  ## CPU of sockgate-inetd's generator and of sync, in booted machines
-	.venv/bin/pytest -q -s tests/system/test_superserver.py -k 'serves_nothing or forty'
+	.venv/bin/pytest -q -s tests/system/test_superserver.py -k 'needs_and_serves_nothing or forty'
 bench-rules: build  ## what the size of a rules file costs
 	$(PYTHON) -m tests.bench.rules
 bench-proxied: build venv  ## CPU of a client behind a proxy against one that comes by itself
