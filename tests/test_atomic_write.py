@@ -44,6 +44,24 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
+NOBODY = 65534
+
+
+def test_a_user_who_may_not_write_is_told_to_run_it_as_root() -> None:
+    own = os.geteuid()
+    if own == 0:
+        os.seteuid(NOBODY)
+    try:
+        with pytest.raises(ConfigError) as caught:
+            write_atomically("/etc/sockgate-test", "text")
+    finally:
+        os.seteuid(own)
+    assert (caught.value.message, caught.value.hint) == (
+        "unable to write '/etc/sockgate-test': Permission denied",
+        "run it as root",
+    )
+
+
 @pytest.mark.parametrize("name", ["a\0b", "a/b\0/c", "a\ud800"])
 def test_a_name_that_no_file_can_have_is_an_error(tmp_path: Path, name: str) -> None:
     path = f"{tmp_path}/{name}"
