@@ -5,6 +5,7 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,12 +27,12 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 WITH_RICH, WITHOUT = [sys.executable], [sys.executable, "-S"]
 
 
-def on_a_terminal(python: list[str]) -> str:
+def on_a_terminal(python: list[str], program: str = SHOW, status: int = 0) -> str:
     """What a terminal receives."""
     own, theirs = pty.openpty()
     environment = {"TERM": "xterm-256color", "COLUMNS": "80"}
     with subprocess.Popen(
-        [*python, "-c", SHOW], stdout=theirs, stderr=theirs, stdin=theirs, env=environment
+        [*python, "-c", program], stdout=theirs, stderr=theirs, stdin=theirs, env=environment
     ) as process:
         os.close(theirs)
         received = b""
@@ -41,7 +42,7 @@ def on_a_terminal(python: list[str]) -> str:
         except OSError:  # Linux: the other end is closed everywhere
             pass
         os.close(own)
-    assert process.returncode == 0
+    assert process.returncode == status
     return received.decode()
 
 
@@ -67,3 +68,38 @@ def test_without_rich_the_screen_is_cleared_before_each_picture() -> None:
 
 def test_columns_are_as_wide_as_they_need_to_be() -> None:
     assert plain_table(("A", "LONG"), [("wide cell", "x"), ("", "")]) == ["A          LONG", "wide cell  x", ""]
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[2J\x9b31m\u202e"
+VERBS = """
+import sys
+sys.path[:0] = ["src"]
+sys.argv[1:] = {words!r}
+from sockgate.ctl.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("python", [WITH_RICH, WITHOUT], ids=["with rich", "without rich"])
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["explain", "--options=--rules {folder}/rules", "--ip", "10.0.0.1"], 0),
+        (["explain", "--options=--hosts-access smtpd,{folder}", "--ip", "10.0.0.1"], 0),
+        (["rules", "show", "{folder}/rules"], 0),
+    ],
+    ids=["rules", "hosts.allow", "show"],
+)
+def test_no_text_of_a_file_reaches_a_terminal_as_what_it_obeys(
+    tmp_path: Path, python: list[str], words: list[str], status: int
+) -> None:
+    """The rules can belong to a service account, and root looks at them."""
+    (tmp_path / "rules").write_text(f'10.0.0.1:allow,X="{HOSTILE[:-1]}"\n:deny\n', "latin-1")
+    (tmp_path / "hosts.allow").write_text(f"smtpd: 10.0.0.1: setenv X {HOSTILE[:-1]}\n", "latin-1")
+    (tmp_path / "hosts.deny").touch()
+    program = VERBS.format(words=[word.format(folder=tmp_path) for word in words])
+    shown = on_a_terminal(python, program, status)
+    assert "\\x1b" in shown
+    assert {character for character in shown if not character.isprintable()} <= {"\r", "\n"}
+    piped = subprocess.run([*python, "-c", program], capture_output=True, check=False).stdout
+    assert b"\x1b" in piped, "a pipe gets what the file has"

@@ -4,6 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import TextIO
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,37 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 SECONDS_UNTIL_SHOWN = 1.0
+# What a terminal obeys, or shows in another order than it stands: controls but line feed and tab, and directions.
+CONTROLS = {*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {ord("\n"), ord("\t")}
+SHOWN = {code: f"\\x{code:02x}" for code in CONTROLS}
 NUMBER = re.compile(r"(\d[\d,.]*(/\d+)?( s)?|-)\Z")  # 1,024; 3/200; 0.5 s
+
+
+class Terminal:
+    """A terminal that gets no control characters: rules, units and old configurations can belong to other users."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        self.stream.write(text.translate(SHOWN))
+        return len(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
+
+
+def protect_terminal() -> None:
+    """From now on, what is printed on a terminal has no control characters."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and stream.isatty():
+            setattr(sys, name, Terminal(stream))
+
+
+def unprotected(stream: TextIO | Terminal) -> TextIO:
+    """The same stream, for our own control characters."""
+    return stream.stream if isinstance(stream, Terminal) else stream
 
 
 class ProgressBar:
@@ -51,7 +82,7 @@ def make_bar() -> "Progress | None":
         from rich.progress import Progress
     except ImportError:  # rich is optional; Debian's package is python3-rich
         return None
-    return Progress(console=Console(stderr=True), transient=True)
+    return Progress(console=Console(file=unprotected(sys.stderr)), transient=True)
 
 
 def terminal() -> "Console | None":
@@ -62,7 +93,7 @@ def terminal() -> "Console | None":
         from rich.console import Console
     except ImportError:
         return None
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, file=unprotected(sys.stdout))
 
 
 def line_printer() -> Callable[[str, str], None]:
@@ -70,7 +101,7 @@ def line_printer() -> Callable[[str, str], None]:
     console = terminal()
     if console is None:
         return lambda line, _: print(line, flush=True)
-    return lambda line, style: console.print(line, style=style or None, markup=False)
+    return lambda line, style: console.print(line.translate(SHOWN), style=style or None, markup=False)
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -86,7 +117,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for header, *cells in zip(headers, *rows, strict=True):
         table.add_column(header, justify="right" if are_numbers(cells) else "left")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(cell.translate(SHOWN)) for cell in row))
     console.print(table)
 
 
@@ -124,10 +155,11 @@ class Screen:
         if self._live:
             from rich.text import Text
 
-            self._live.update(Text(text, no_wrap=True), refresh=True)
+            self._live.update(Text(text.translate(SHOWN), no_wrap=True), refresh=True)
         else:
-            clear = "\x1b[H\x1b[2J" if sys.stdout.isatty() else ""
-            print(clear + text, flush=True)
+            if sys.stdout.isatty():
+                unprotected(sys.stdout).write("\x1b[H\x1b[2J")
+            print(text, flush=True)
 
     def __exit__(self, *failure: object) -> None:
         if self._live:

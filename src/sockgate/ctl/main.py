@@ -10,6 +10,7 @@ from typing import NamedTuple, NoReturn, Protocol, cast
 
 from .. import __version__
 from ..core import GateError, UsageError
+from .console import protect_terminal
 
 FAILED = 1  # findings, or something could not be done
 WRONG_USAGE = 2
@@ -68,6 +69,7 @@ VERBS = (
 
 def main() -> NoReturn:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `sockgatectl check | head` ends quietly
+    protect_terminal()
     sys.exit(run(sys.argv[1:]))
 
 

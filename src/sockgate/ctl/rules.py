@@ -21,10 +21,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "compile":
         return compile_file(arguments.source, arguments.target)
-    output = sys.stdout.buffer  # values are bytes of the administrator, in any encoding
-    for line in show_rules(arguments.source):
-        output.write(line.encode("latin-1") + b"\n")
-    output.flush()
+    if sys.stdout.isatty():
+        for line in show_rules(arguments.source):
+            print(line)
+    else:
+        output = sys.stdout.buffer  # values are bytes of the administrator, in any encoding
+        for line in show_rules(arguments.source):
+            output.write(line.encode("latin-1") + b"\n")
+        output.flush()
     warn(missing_catch_all(arguments.source))
     return 0
 
