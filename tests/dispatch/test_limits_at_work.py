@@ -3,6 +3,8 @@
 import socket
 import time
 
+import pytest
+
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import injected, put_chores_off
@@ -127,6 +129,24 @@ def test_above_inetds_limit_clients_are_refused_for_the_minute(gated: Start) -> 
     one = gated("--max-per-minute", "2", "--at-limit", "refuse", "/bin/echo", "hello")
     assert [one.talk() for _ in range(4)] == [b"hello\n"] * 2 + [b""] * 2
     assert len(one.lines(r"too many clients in a minute \(--max-per-minute 2\)")) == 2
+
+
+@pytest.mark.parametrize("limit", [("--max-per-source", "1"), ("--max-per-network", "1", "--network-prefix", "32,64")])
+def test_a_source_at_its_own_limit_does_not_use_up_the_rate_of_all(gated: Start, limit: tuple[str, ...]) -> None:
+    one = gated(*limit, "--rate", "5/3600", "/bin/sh", "-c", "echo in; read -r line")
+    with one.connect("127.0.0.5") as held:
+        assert held.recv(100) == b"in\n"
+        for _ in range(20):
+            assert one.talk("127.0.0.5") == b""
+        with one.connect("127.0.0.6") as other:
+            assert other.recv(100) == b"in\n"
+    assert one.lines("accepting no clients") == []
+
+
+def test_a_source_whose_clients_have_left_counts_for_the_rate_of_all(gated: Start) -> None:
+    """Also where the gate has not seen yet that they have left: else its limit would be a way around the rate."""
+    one = gated("--max-per-source", "1", "--rate", "1/3600", "--at-limit", "refuse", "/bin/echo", "in")
+    wait_until(lambda: one.talk("127.0.0.5") == b"" and one.lines("too many clients per second"), one.log)
 
 
 def test_a_network_is_as_large_as_its_prefix_says(gated: Start) -> None:

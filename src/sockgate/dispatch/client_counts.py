@@ -36,6 +36,14 @@ class ClientCounts:
         self.sources[source] = number
         return number
 
+    def is_full(self, origin: Origin) -> bool:
+        """Whether one of the limits of this source and network is reached."""
+        source, network = origin
+        limits = self._limits
+        if limits.per_source and self.sources.get(source, 0) >= limits.per_source:
+            return True
+        return bool(network and limits.per_network and self.networks.get(network, 0) >= limits.per_network)
+
     def add(self, origin: Origin) -> int:
         """Count this client, also above a limit. Returns the number of clients from its source."""
         source, network = origin

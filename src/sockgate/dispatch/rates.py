@@ -11,10 +11,13 @@ MINUTE = 60  # seconds
 class Rate:
     """Counts clients, and pauses after one too many. A subclass says which client is one too many.
 
-    seconds  how long the last pause is, from its begin
+    seconds        how long the last pause is, from its begin
+    counts_excess  whether it counts a client that the limit of its own source refuses. The old programs do, so one
+                   source can close their services for all others
     """
 
     option, reason = "", ""
+    counts_excess = True
 
     def __init__(self, most: int, pause: int) -> None:
         self._most = most
@@ -67,6 +70,7 @@ class Average(Rate):
     """
 
     option, reason = "--rate", "too many clients per second"
+    counts_excess = False
 
     def __init__(self, most: int, pause: int) -> None:
         super().__init__(most, pause)

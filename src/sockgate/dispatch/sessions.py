@@ -94,6 +94,10 @@ class Sessions:
         """Count this client for the rate of its source, once for each client. Returns the refusal if it is too much."""
         return self._rates.excess(peer) if self._rates else None
 
+    def is_at_own_limit(self, peer: Peer) -> bool:
+        """Whether a limit of its source or network refuses this client."""
+        return self._counts.is_full(self._counts.origin(peer))
+
     @property
     def memory_left(self) -> float:
         """The seconds for which the clients so far count for the rate of their sources; 0 without one."""

@@ -82,8 +82,9 @@ class Reception:
         """The new session, or the verdict if a limit refuses the client. Behind a proxy the client is not known yet."""
         if not is_proxy and (excess := self._sessions.excess(peer)):  # first: it must not use up what others may have
             return excess
+        is_excess = bool(self._rates) and not is_proxy and self._is_excess(peer)
         for rate in self._rates:
-            if rate.exceeded():
+            if (rate.counts_excess or not is_excess) and rate.exceeded():
                 if self._refuse_at_limit:
                     return rate.verdict
                 self._accepting.pause(rate.seconds, rate.verdict.reason)
@@ -93,6 +94,13 @@ class Reception:
             self._ended.take_leave()
             admitted = begin(peer)
         return admitted
+
+    def _is_excess(self, peer: Peer) -> bool:
+        """Whether the limit of its source refuses this client, also after those that have left are not counted."""
+        if not self._sessions.is_at_own_limit(peer):
+            return False
+        self._ended.take_leave()
+        return self._sessions.is_at_own_limit(peer)
 
     @property
     def memory_left(self) -> float:
