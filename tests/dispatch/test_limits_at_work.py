@@ -143,6 +143,41 @@ def test_a_source_at_its_own_limit_does_not_use_up_the_rate_of_all(gated: Start,
     assert one.lines("accepting no clients") == []
 
 
+def proxied(one: Gated, source: str, *, late: bool) -> socket.socket:
+    """A client behind a proxy. With `late`, its header comes when its child already waits for it."""
+    before = set(one.children())
+    client = one.connect()
+    if late:
+        wait_until(lambda: set(one.children()) - before, one.log)
+    client.sendall(f"PROXY TCP4 {source} 192.0.2.1 4711 25\r\n".encode())
+    return client
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_behind_a_proxy_a_source_at_its_own_limit_does_not_use_up_the_rate_of_all(gated: Start, *, late: bool) -> None:
+    one = gated("--proxy-protocol", "127.0.0.1", "--max-per-source", "1", "--rate", "5/3600", "--timeout", "60",
+                "/bin/sh", "-c", "echo in; read -r line")  # fmt: skip
+    with proxied(one, "192.0.2.7", late=late) as held:
+        assert held.recv(100) == b"in\n"
+        for _ in range(10):
+            with proxied(one, "192.0.2.7", late=late) as refused:
+                assert everything_from(refused) == b""
+        with proxied(one, "192.0.2.8", late=late) as other:
+            assert other.recv(100) == b"in\n"
+    assert one.lines("accepting no clients") == []
+
+
+def test_behind_a_proxy_clients_count_for_the_rate_of_all_when_they_are_known(gated: Start) -> None:
+    one = gated("--proxy-protocol", "127.0.0.1", "--rate", "1/3600", "--at-limit", "refuse", "/bin/echo", "in")
+
+    def is_refused() -> bool:
+        with proxied(one, "192.0.2.7", late=True) as client:
+            return everything_from(client) == b""
+
+    wait_until(is_refused, one.log)
+    assert one.wait_for("refused 192.0.2.7:4711 .*too many clients per second")
+
+
 def test_a_source_whose_clients_have_left_counts_for_the_rate_of_all(gated: Start) -> None:
     """Also where the gate has not seen yet that they have left: else its limit would be a way around the rate."""
     one = gated("--max-per-source", "1", "--rate", "1/3600", "--at-limit", "refuse", "/bin/echo", "in")

@@ -27,6 +27,7 @@ from .leaving import Leaving
 from .options import ResidentOptions
 from .overload import OVERLOAD_SECONDS
 from .poller import Poller, Source, Timer, Timers
+from .rates import rate_limits_of
 from .records.records import Records
 from .servers.child_channel import AskingChild, AskingChildren
 from .servers.start_servers import ServerStarter
@@ -75,8 +76,9 @@ class Dispatcher:
         self._ended = ended = self._chores.ended
         self._accepting = accepting = Accepting(listeners, poller, timers, records)
         self._refusals = Refusals(poller, timers, sessions, records, guardian)
-        self._reception = Reception(options.limits, accepting, sessions, self._refusals, records, ended)
-        self._children = AskingChildren(poller, sessions, ended, records)
+        rates = rate_limits_of(options.limits, accepting.pause)
+        self._reception = Reception(rates, sessions, self._refusals, records, ended)
+        self._children = AskingChildren(poller, sessions, ended, records, rates)
         self._starter = ServerStarter(sessions, self._children, records, guardian, self._chores.kept)
         self._leaving = Leaving(options.process, sessions, accepting, self._reception, records, timers)
         self._standard_error = StandardError(poller, timers, records)

@@ -1,5 +1,6 @@
 """How many clients may come in a time: --rate, and as xinetd (--cps) and inetd (--max-per-minute) count them."""
 
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from ..core import DENY, Cause, Verdict
@@ -146,6 +147,36 @@ class PerMinute(Rate):
         return self._begin + MINUTE + 1 if self._count else 0.0
 
 
+class RateLimits:
+    """The rates of this gate, and what happens to a client that is too much for one of them."""
+
+    def __init__(self, rates: Sequence[Rate], pause: Callable[[float, str], None], *, refuse: bool) -> None:
+        """`pause` is called with seconds and a reason, unless clients are to be refused."""
+        self._rates = rates
+        self._pause = pause
+        self._refuse = refuse
+
+    def excess(self, *, counts_excess: bool) -> Verdict | None:
+        """Count a client for the rates of this kind. Returns its refusal if it is too much, or begins a pause."""
+        for rate in self._rates:
+            if rate.counts_excess == counts_excess and rate.exceeded():
+                if self._refuse:
+                    return rate.verdict
+                self._pause(rate.seconds, rate.verdict.reason)
+        return None
+
+    @property
+    def memory_left(self) -> float:
+        """The seconds for which the clients so far count for a rate."""
+        return max(rate.memory_left for rate in self._rates)
+
+
 def rates_of(limits: Limits) -> tuple[Rate, ...]:
     rows = ((Average, limits.rate), (PerSecond, limits.cps), (PerMinute, limits.per_minute))
     return tuple(kind(*numbers) for kind, numbers in rows if numbers)
+
+
+def rate_limits_of(limits: Limits, pause: Callable[[float, str], None]) -> RateLimits | None:
+    """None without a rate."""
+    rates = rates_of(limits)
+    return RateLimits(rates, pause, refuse=limits.refuse) if rates else None

@@ -13,12 +13,10 @@ from ...core.questions import Questions
 from ..deciding.decision import Decision
 from ..deciding.reloading_gate import ReloadingGate, RulesInForce
 from ..descriptors import send_now
-from ..options import Limits
-from ..rates import rates_of
+from ..rates import RateLimits
 from ..records.records import Records
 from ..servers.ended_servers import EndedServers
 from ..sessions import AdmittedClient, Pending, Session, Sessions
-from .accepting import Accepting
 from .refusals import Refusals
 
 if TYPE_CHECKING:
@@ -31,16 +29,13 @@ class Reception:
     """Lets each client in, or refuses it. An admission that has to wait goes on in a child process of its own."""
 
     def __init__(
-        self, limits: Limits, accepting: Accepting, sessions: Sessions, refusals: Refusals, records: Records,
-        ended: EndedServers,
-    ) -> None:  # fmt: skip
-        self._accepting = accepting
+        self, rates: RateLimits | None, sessions: Sessions, refusals: Refusals, records: Records, ended: EndedServers
+    ) -> None:
+        self._rates = rates
         self._sessions = sessions
         self.refusals = refusals
         self._records = records
         self._ended = ended
-        self._rates = rates_of(limits)
-        self._refuse_at_limit = limits.refuse
 
     def receive(self, connection: _socket.socket, gate: ReloadingGate) -> AdmittedClient | None:
         """The client on this connection, if it may come in. Otherwise the connection is closed, now or soon."""
@@ -82,12 +77,12 @@ class Reception:
         """The new session, or the verdict if a limit refuses the client. Behind a proxy the client is not known yet."""
         if not is_proxy and (excess := self._sessions.excess(peer)):  # first: it must not use up what others may have
             return excess
-        is_excess = bool(self._rates) and not is_proxy and self._is_excess(peer)
-        for rate in self._rates:
-            if (rate.counts_excess or not is_excess) and rate.exceeded():
-                if self._refuse_at_limit:
-                    return rate.verdict
-                self._accepting.pause(rate.seconds, rate.verdict.reason)
+        if self._rates:
+            excess = self._rates.excess(counts_excess=True)
+            if not (excess or is_proxy or self._is_excess(peer)):
+                excess = self._rates.excess(counts_excess=False)
+            if excess:
+                return excess
         begin = self._sessions.begin_behind_proxy if is_proxy else self._sessions.begin
         admitted = begin(peer)
         if isinstance(admitted, Verdict):  # the limit is reached, but some of its clients may have left already
@@ -105,7 +100,7 @@ class Reception:
     @property
     def memory_left(self) -> float:
         """The seconds for which the clients so far count for a rate; 0 without one."""
-        return max(self._sessions.memory_left, *(rate.memory_left for rate in self._rates), 0.0)
+        return max(self._sessions.memory_left, self._rates.memory_left if self._rates else 0.0)
 
     def uncount(self, session: Session) -> None:
         self._sessions.end(session)

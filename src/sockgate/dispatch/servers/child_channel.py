@@ -18,6 +18,7 @@ from ..deciding.known_names import KnownNames
 from ..overload import Overloaded
 from ..peer_text import decode, encode
 from ..poller import Poller
+from ..rates import RateLimits
 from ..records.records import Records
 from ..session_table import SessionTable
 from ..sessions import Session, Sessions
@@ -129,7 +130,10 @@ class AskingChild:
 class AskingChildren:
     """The children that finish an admission now."""
 
-    def __init__(self, poller: Poller, sessions: Sessions, ended: EndedServers, records: Records) -> None:
+    def __init__(
+        self, poller: Poller, sessions: Sessions, ended: EndedServers, records: Records, rates: RateLimits | None
+    ) -> None:  # fmt: skip
+        self._rates = rates
         self._poller = poller
         self._sessions = sessions
         self._ended = ended
@@ -182,6 +186,8 @@ class AskingChildren:
         if excess:  # the limit is reached, but some of its clients may have left already
             self._ended.take_leave()
             excess = self._sessions.name_client(session, peer)
+        if excess is None and self._rates:
+            excess = self._rates.excess(counts_excess=False)
         return excess
 
     def disconnect(self, child: AskingChild) -> None:
