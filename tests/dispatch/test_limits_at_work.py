@@ -8,7 +8,7 @@ import pytest
 from tests.connection.launch import everything_from
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import injected, put_chores_off
-from tests.dispatch.gated import Gated, runs, wait_until
+from tests.dispatch.gated import Gated, wait_until
 
 HOLD = ["/bin/sh", "-c", "echo in; read -r line"]
 FULL = ["--at-limit", "refuse", "--deny-message", "421 try later"]
@@ -57,19 +57,6 @@ def test_at_the_limit_an_end_is_noticed_at_once(gated: Start) -> None:
     second.close()
     fifth = enter(one)
     leave(one, third, fourth, fifth)
-
-
-def test_the_start_of_a_client_that_comes_alone_is_followed_by_the_leave_of_one_that_has_ended(gated: Start) -> None:
-    one = gated(*HOLD, code=injected(put_chores_off))
-    first = enter(one)
-    time.sleep(0.1)  # the chores are done, and the next ones are an hour away
-    (ended,) = one.children()
-    first.close()
-    wait_until(lambda: not runs(ended), one.log)
-    assert one.children() == [ended]
-    second = enter(one)
-    wait_until(lambda: ended not in one.children(), one.log)
-    second.close()
 
 
 def test_waiting_clients_cost_nothing(gated: Start) -> None:

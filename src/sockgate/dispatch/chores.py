@@ -19,6 +19,8 @@ from .written import WrittenRecords
 PORTIONS = 2  # of the chores: after each, the next client gets its turn
 LEAST_PORTION, MOST_PORTION = 8, 64  # ended servers, and starts to record; 64 take less than a millisecond
 TOGETHER = 32  # records that are sent in one go: an eighth of a millisecond
+# Ahead of the chores, after clients that come alone: so many servers at a time, and their records.
+EARLY_PORTION, EARLY_TOGETHER = 8, 16
 PORTION_SECONDS = 0.001  # from one portion of the chores to the next
 JOURNAL_SECONDS = 0.1  # until the next attempt, if the journal took no more records
 GUARDIAN_SECONDS = 0.5  # until the gate makes another guardian, so that repeated deaths do not keep the gate busy
@@ -47,6 +49,7 @@ class Chores:
         self._written = WrittenRecords(sessions.table, records)
         self._served = 0  # clients, until the last chores
         self._portion = LEAST_PORTION
+        self._alone = 0  # clients, until the last portion
         self.kept = self._lifetimes.kept
         self.ended = EndedServers(sessions, records, guardian, self.kept, log_usage=options.process.log_usage)
 
@@ -62,6 +65,20 @@ class Chores:
             run = "1 session of the gate before runs" if count == 1 else f"{count} sessions of the gate before run"
             self._records.event(INFO, STARTED, f"{run} on, and {'counts' if count == 1 else 'count'}")
 
+    def do_early(self) -> None:
+        """A client that came alone has its server: now and then, do a part of the chores before they are due.
+
+        Else the next clients would wait for the chores of fifty. But the gate goes on before the new server does, often
+        on the same processor, so this client waits as well. One ended server after each client takes 18 us of each,
+        because the processor's caches are cold. Eight at a time take 10 us each.
+        """
+        self._alone += 1
+        if self._alone >= EARLY_PORTION:
+            self._alone = 0
+            self.ended.take_leave(EARLY_PORTION)
+            if self._records.waiting >= EARLY_TOGETHER:
+                self._send_records()
+
     def begin(self) -> None:
         """Begin new chores, for all clients since the last ones.
 
@@ -70,6 +87,7 @@ class Chores:
         served = self._sessions.served
         self._portion = min(max(LEAST_PORTION, (served - self._served) // PORTIONS), MOST_PORTION)
         self._served = served
+        self._alone = 0
 
     def do_portion(self) -> bool:
         """Do a part of the chores. Returns whether the state of the sessions is up to date by now.

@@ -186,8 +186,8 @@ class Dispatcher:
             if self._accepting.paused:
                 break
         self._wait_out(self._starter.start(clients))
-        if not crowd:  # there is time until the next client, who would wait if the chores had to do this for many
-            self._ended.take_leave(1)
+        if not crowd:
+            self._chores.do_early()
         if self._sessions.full:
             self._do_chores()
         self._received = monotonic()
