@@ -79,6 +79,16 @@ def test_a_drop_in_that_not_every_systemd_understands_is_left_to_the_generator(i
     assert all(re.search(r"-\d+\.conf$", name) for name in names)
 
 
+def test_a_drop_in_for_a_newer_systemd_is_read_after_one_for_an_older() -> None:
+    for folder in (TREE / "units").glob("*.d"):
+        by_name = sorted(file.name for file in folder.iterdir())
+        assert by_name == sorted(by_name, key=version_of), folder
+
+
+def version_of(name: str) -> int:
+    return int(name.removesuffix(".conf").rpartition("-")[2])
+
+
 def test_without_scdoc_everything_but_the_manual_is_installed(tmp_path: Path, installed: Path) -> None:
     said = make("install", tmp_path, "SCDOC=no-scdoc-here")
     assert said == "no manual pages: install the package scdoc, then repeat 'make install'\n"

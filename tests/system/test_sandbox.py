@@ -121,6 +121,13 @@ def test_the_large_profile_is_in_force_where_it_works(qmail: Machine, engine: st
     assert value == ("RestrictNamespaces=no" if qmail.systemd_version < 255 else "RestrictNamespaces=yes")
 
 
+@pytest.mark.parametrize("service", ["smtp", "imap", "pop3", "smtps", "imaps", "pop3s"])
+def test_a_setting_of_a_newer_systemd_replaces_that_of_an_older_one(machine: Machine, service: str) -> None:
+    shown = machine.systemctl("show", "--property=PrivateTmp,PrivateTmpEx", f"{service}@1.service").stdout
+    newest = "PrivateTmp=yes\nPrivateTmpEx=disconnected\n"
+    assert shown == (newest if machine.systemd_version >= 257 else "PrivateTmp=no\n")
+
+
 def test_the_server_cannot_write_elsewhere(qmail: Machine) -> None:
     services.set_options(qmail, "smtp", "--relay localhost", '/bin/sh -c "touch /var/qmail/x /var/tmp/x 2>&1"')
     qmail.systemctl("try-restart", "smtp.service")
