@@ -1,4 +1,4 @@
-"""Overlays: roots that a machine can write to, over those that all machines share."""
+"""Roots that a machine can write to, over those that all machines share, or copied from them."""
 
 import contextlib
 import os
@@ -26,6 +26,19 @@ def overlay(folder: Path, *lower: Path) -> Iterator[Path]:
             each.mkdir()
         lowers = ":".join(map(str, lower))
         stack.enter_context(mounted(merged, "overlay", f"lowerdir={lowers},upperdir={upper},workdir={work}"))
+        yield merged
+
+
+@contextlib.contextmanager
+def copy(folder: Path, *lower: Path) -> Iterator[Path]:
+    """What `overlay` shows, in one file system: FOLDER/merged."""
+    with contextlib.ExitStack() as stack:
+        folder.mkdir()
+        stack.callback(folder.rmdir)
+        stack.enter_context(mounted(folder, "tmpfs", "mode=755"))
+        merged = folder / "merged"
+        for layer in reversed(lower):
+            subprocess.run(["cp", "--archive", "--no-target-directory", layer, merged], check=True)
         yield merged
 
 

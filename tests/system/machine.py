@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.system import roots
-from tests.system.layers import folder_for, overlay
+from tests.system.layers import copy, folder_for, overlay
 
 TREE = Path(__file__).parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -38,12 +38,14 @@ NSPAWN = (
 class Machine:
     """`with Machine("bookworm") as machine:` boots one and removes it at the end, also after a failure.
 
-    `files`, by their paths, are there before it boots. `bare`: without this tree, as it came from Debian.
+    `files`, by their paths, are there before it boots. `bare`: without this tree, as it came from Debian. `copied`: its
+    root is a copy in memory, and no overlay.
     """
 
     def __init__(
-        self, release: str, profile: str = "base", files: Mapping[str, str] | None = None, *, bare: bool = False
-    ) -> None:
+        self, release: str, profile: str = "base", files: Mapping[str, str] | None = None,
+        *, bare: bool = False, copied: bool = False,
+    ) -> None:  # fmt: skip
         self.release = release
         self.profile = profile
         self.systemd_version = roots.SYSTEMD[release]
@@ -53,6 +55,7 @@ class Machine:
         self._console = self._folder / "console"
         self._cgroup = cgroup_root() / f"sockgate-{self._folder.name}"
         self._layers = () if bare else (installed(release),)
+        self._root_over = copy if copied else overlay
         self._leader = 0
         self._nspawn: subprocess.Popen[bytes]
         self._files = files or {}
@@ -62,7 +65,7 @@ class Machine:
     def __enter__(self) -> "Machine":
         remove_abandoned(self._folder.parent)
         with self._exit:  # undoes a half-done start
-            self._exit.enter_context(overlay(self._folder, *self._layers, self._lower))
+            self._exit.enter_context(self._root_over(self._folder, *self._layers, self._lower))
             for path, text in self._files.items():
                 (self.root / path.lstrip("/")).write_text(text)
             self._make_cgroup()
