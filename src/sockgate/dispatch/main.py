@@ -19,6 +19,7 @@ from ..core.options import hides_addresses, service_named_in
 from .accepting.accepting import adopt, listen
 from .deciding.reloading_gate import ReloadingGate
 from .dispatcher import Dispatcher, Inherited
+from .isolation import forbid_tracing
 from .options import OPTIONS, Process, ResidentOptions, ResidentSettings, parse, read_options
 from .records.buffered_log import BufferedLog
 from .records.log_formats import make_records
@@ -53,6 +54,7 @@ def run(words: list[str]) -> int:
     log = None
     try:
         arrange_inherited(environment)
+        forbid_tracing()
         restore_defaults()
         log = BufferedLog("sockgated", "", environment.get(b"JOURNAL_STREAM", b""))
         dispatcher = prepare(words, environment, Signals((*ORDERS, signal.SIGCHLD)), log)

@@ -13,6 +13,7 @@ from ...core.questions import Questions
 from ..deciding.decision import Decision
 from ..deciding.known_names import asks_for_name_alone
 from ..descriptors import take_over
+from ..isolation import permit_tracing
 from ..overload import OVERLOADED, Overloaded, shortage_of
 from ..records.records import Records
 from ..records.sums import shown_reason
@@ -38,6 +39,7 @@ def fork_server(client: AdmittedClient, records: Records, parent: ParentChannel 
         if client.session.group:
             enter(client.session.group)
         take_over(client.connection)
+        permit_tracing()
         send(0, client.unsent)
         if parent:
             code = finish_admission(client, parent, records)
