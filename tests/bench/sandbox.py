@@ -1,11 +1,12 @@
 """make bench-sandbox: what the sandboxes of the shipped per-connection units cost, in one run.
 
-The same gate serves the same server with the sandbox of the unit and without any, in turns, one client at a time, in a
-booted machine. A round takes both within seconds, and its ratio is what counts: this machine may run slower for
-minutes, and then it does so for both. What is judged is the CPU time of the whole machine for a connection, PID 1 and
-journal included. The time of a connection for its client is shown beside it; on a machine that does other work as well
-it says little. Most of what a mount namespace costs is that systemd reads the table of mounts some twenty times. So the
-root of the machine is no overlay: its line is three times as long as that of a host's root.
+The unit serves with its sandbox and without any, in turns, one client at a time, in a booted machine. Courier's units
+serve with Courier's servers, and each client leaves at once; the others with a program that says one line. A round
+takes both within seconds. Its ratio is what counts: this machine may run slower for minutes, and then it does so for
+both. What is judged is the CPU time of the whole machine for a connection, PID 1 and journal included. The time of a
+connection for its client is shown beside it; on a machine that does other work as well it says little. Most of what a
+mount namespace costs is that systemd reads the table of mounts some twenty times. So the root of the machine is no
+overlay: its line is three times as long as that of a host's root.
 
 OWN is what `sockgatectl install` writes. With --each, it also measures what each setting adds to the others: the unit
 without one of its settings, and the unit with one more, which only the resident unit has. By itself a setting says
@@ -30,7 +31,8 @@ HERE = Path(__file__).parent
 BUILD = TREE / "build/bench"
 OWN = "own"
 SERVICES = ("smtp", "smtps", "imap", "imaps", "pop3", "pop3s", OWN)
-RELEASES = ("bookworm", "trixie")
+LAST_WORDS = {"imap": "a LOGOUT", "pop3": "QUIT"}  # to a server of Debian's, in the unit as it is
+RELEASES = ("bookworm", "trixie", "forky")
 NONE, SHIPPED = "without", "as shipped"
 FIRST_PORT = 3000
 HIGHEST_RATIO = 1.4
@@ -49,12 +51,7 @@ Accept=yes
 TriggerLimitIntervalSec=0
 PollLimitIntervalSec=0
 """
-SERVICE = """[Unit]
-CollectMode=inactive-or-failed
-[Service]
-{lines}
-Environment=SOCKGATE_SERVER=/usr/local/bin/line MAILDIRPATH=
-"""
+ONE_LINE = "Environment=SOCKGATE_SERVER=/usr/local/bin/line MAILDIRPATH="
 
 
 class Run(NamedTuple):
@@ -65,11 +62,12 @@ class Run(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One service of the machine: its name for a person, its port and its [Service] section."""
+    """One service of the machine: its name for a person, its port, the lines of its unit, and what its client says."""
 
     name: str
     port: int
     lines: tuple[str, ...]
+    last_words: str = ""
 
 
 def main() -> int:
@@ -115,6 +113,9 @@ def prepare(machine: Machine) -> None:
     own = ("--listen", "7", "--user", "daemon", "--server", "/usr/local/bin/line")
     machine.run("sockgatectl", "install", OWN, *own)
     machine.systemctl("daemon-reload")
+    machine.systemctl("start", *(f"{service}.socket" for service in LAST_WORDS))  # writes Courier's settings
+    for service in SERVICES:
+        machine.run("touch", f"/run/sockgate/{service}.env")
 
 
 def variants(machine: Machine, service: str, first_port: int, *, each: bool) -> Iterator[Variant]:
@@ -130,7 +131,7 @@ def variants(machine: Machine, service: str, first_port: int, *, each: bool) -> 
             if group != of_connection.get(name):
                 tried[f"with {' '.join(group)}"] = [*lines, f"{name}=", *group] if name in LISTS else [*lines, *group]
     for port, (name, these) in enumerate(tried.items(), first_port):
-        yield Variant(name, port, tuple(these))
+        yield Variant(name, port, tuple(these), LAST_WORDS.get(service, ""))
 
 
 def in_groups(lines: Iterable[str]) -> dict[str, list[str]]:
@@ -142,15 +143,11 @@ def in_groups(lines: Iterable[str]) -> dict[str, list[str]]:
 
 
 def settings(machine: Machine, unit: str) -> list[str]:
-    """The [Service] section with its drop-ins, as this systemd has it."""
-    text = machine.systemctl("cat", unit).stdout
-    section, found = "", []
-    for line in text.splitlines():
-        if line.startswith("["):
-            section = line
-        elif section == "[Service]" and line and not line.startswith(("#", "EnvironmentFile=")):
-            found.append(line)
-    return found
+    """The unit with its drop-ins, as this systemd has it. It is another's text here, so %p would be another name."""
+    service = re.split("[@.]", unit)[0]
+    text = machine.systemctl("cat", unit).stdout.replace("%p", service)
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return lines if service in LAST_WORDS else [*lines, ONE_LINE]
 
 
 def measure(machine: Machine, wanted: list[Variant], rounds: int, seconds: float) -> dict[str, list[Run]]:
@@ -169,7 +166,7 @@ def start(machine: Machine, wanted: Iterable[Variant]) -> None:
     for variant in wanted:
         unit = f"/run/systemd/system/bench-{variant.port}"
         machine.write(f"{unit}.socket", SOCKET.format(port=variant.port))
-        machine.write(f"{unit}@.service", SERVICE.format(lines="\n".join(variant.lines)))
+        machine.write(f"{unit}@.service", "\n".join(variant.lines) + "\n")
     machine.systemctl("daemon-reload")
     machine.systemctl("start", *(f"bench-{variant.port}.socket" for variant in wanted))
     for variant in wanted:
@@ -180,6 +177,7 @@ def measure_once(machine: Machine, variant: Variant, seconds: float) -> Run:
     settle(machine)
     before = machine.cpu_seconds()
     command = ["/usr/local/bin/load", "-p", str(variant.port), "-c", "1", "-t", str(seconds)]
+    command += ["-d", variant.last_words] if variant.last_words else []
     figures = json.loads(machine.run(*command).stdout)
     settle(machine)
     served = sum(figures["served"])
