@@ -108,6 +108,7 @@ CLIENTS = {
     "dbskkd-cdb": SKK,
     "skksearch": SKK,
     "ftpd-ssl": FTP,
+    "dictd": Client("dict -h $3 -D", "dummy", "dict"),  # the name of the dictionary that it has without another
     "gwhois": Client("whois -h $1 example.org", "Process query: 'example.org'", "whois"),
     # It fetches from micro-httpd what apt asks it for.
     "apt-cacher": Client(

@@ -56,25 +56,26 @@ TELNET = "\xff\xfd"  # IAC DO
 BOOTP = """echo client:ht=ethernet:ha=020000000001:ip=127.0.0.1:sm=255.0.0.0 > /etc/bootptab
 update-inetd --comment-chars '#' --enable bootps"""
 
-# The first one's client is served while apt installs the next ten, of which one reloads systemd itself.
+# Clients of the first three are served while apt installs the next ten, of which one reloads systemd itself.
 FIRST = (
     Package("efingerd", "finger", 79, FINGER, "root"),
+    Package("tang-xinetd", "", 8888, HTTP, "HTTP/1"),
+    Package("dictd", "dict", 2628, "QUIT\r\n", "221 bye"),
+    Package("dbskkd-cdb", "skkserv", 1178, "2", "dbskkd"),
     Package("ident2", "ident", 113, IDENT, "ERROR"),
     Package("telnetd-ssl", "telnet", 23, "", TELNET),
     Package("poppassd", "poppassd", 106, "quit\r\n", "200 "),
     Package("talkd", "ntalk", 518, "", "\x01\x01", kind="talk", families=IPV4),
-    Package("tang-xinetd", "", 8888, HTTP, "HTTP/1"),
-    Package("dbskkd-cdb", "skkserv", 1178, "2", "dbskkd"),
     Package("ifcico", "fido", 60179, "\r", "EMSI", "touch /etc/ifmail/passwds"),
     Package("bootp", "bootps", 67, "", "\x02\x01\x06", BOOTP, "bootp", IPV4),
     Package("inetutils-ftpd", "ftp", 21, FTP, "221 ", enabled("ftp")),
     Package("micro-httpd", "www", 80, HTTP, "HTTP/1", families=IPV6),  # its own socket listens on IPv4
+    Package("gwhois", "whois", 43, "example.org\r\n", "example.org"),
     Package("popa3d", "pop3", 110, POP3, "+OK"),
     Package("csync2", "csync2", 30865, "SSL\n", "OK (activating_ssl)"),
     Package("heimdal-kdc", "kerberos-adm", 749, KADMIN, "\0"),
     Package("sane-utils", "sane-port", 6566, SANE, "\0\0\0\0\x01", enabled("sane-port")),
     Package("globus-gridftp-server-progs", "", 2811, FTP, "220 ", "sed -i 's/= yes/= no/' /etc/xinetd.d/gridftp"),
-    Package("gwhois", "whois", 43, "example.org\r\n", "example.org"),
     Package("apt-cacher", "3142", 3142, HTTP, "HTTP/1"),
     Package("remctl-server", "remctl", 4373, "", GSSAPI),
 )
@@ -96,5 +97,6 @@ ANSWERS = """krb5-config krb5-config/default_realm string EXAMPLE.ORG
 popa3d popa3d/standalone boolean false
 pure-ftpd-common pure-ftpd/standalone-or-inetd select inetd
 gwhois gwhois/inetd boolean true
+dictd dictd/run_mode select inetd
 apt-cacher apt-cacher/mode select inetd
 """

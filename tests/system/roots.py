@@ -24,12 +24,12 @@ PYTHON = {"trixie": "3.13", "forky": "3.14"}
 RELEASES = tuple(os.environ.get("SOCKGATE_RELEASES", "bookworm trixie forky").split())
 
 # Packages of the profiles that a release does not have. Each test that needs one says what it does without.
-# popa3d is there, but with a socket and a service of its own, as Debian's next release has it.
+# popa3d and dictd are there, but with a socket and a service of their own, as Debian's next release has them.
 # ftpd-ssl is asked where pure-ftpd is gone, with which it conflicts.
 GONE = {
     "bookworm": {"ftpd-ssl"},
     "trixie": {"ftpd-ssl"},
-    "forky": {"runit", "courier-authlib-userdb", "poppassd", "pure-ftpd", "popa3d", "finger"},
+    "forky": {"runit", "courier-authlib-userdb", "poppassd", "pure-ftpd", "popa3d", "dictd", "finger"},
 }
 
 # Raise it when the way a root is built changes.
