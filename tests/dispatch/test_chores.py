@@ -43,7 +43,7 @@ def test_after_clients_that_came_alone_their_records_do_not_wait_for_the_chores(
         received: list[bytes] = []
         for _ in range(MORE * EARLY_TOGETHER):
             talk(address)
-            received += all_of(journal)
+            received += records_in(journal)
         journal.settimeout(SECONDS)
         while len(received) < MORE // 2 * EARLY_TOGETHER:  # the chores of the first 10 ms have sent fewer
             received.append(journal.recv(1 << 16))
@@ -56,7 +56,7 @@ def talk(address: str) -> None:
         assert everything_from(client) == b"\n"
 
 
-def all_of(journal: socket.socket) -> list[bytes]:
+def records_in(journal: socket.socket) -> list[bytes]:
     """The records that are there."""
     records = []
     with contextlib.suppress(BlockingIOError):

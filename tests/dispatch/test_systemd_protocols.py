@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.connection.launch import PLAIN
-from tests.dispatch.faults import be_impatient, injected
+from tests.dispatch.faults import be_impatient, injected, log_to
 from tests.dispatch.gated import EVERY_START, Gated, end, start, wait_until
 from tests.dispatch.manager import HAND_OVER, Manager
+from tests.dispatch.test_chores import records_in
 
 FAILS_SOON = injected(be_impatient, "main", FAILURE_SECONDS=0.05)
 
@@ -112,6 +113,21 @@ def test_a_reload_is_announced_and_reads_the_rules(manager: Manager, tmp_path: P
     assert int(manager.wait_for("RELOADING", "1")["MONOTONIC_USEC"]) > 0
     wait_until(lambda: [message.get("READY") for message in manager.told()].count("1") == 2, one.log)
     assert one.lines("the rules have been read and are in force")
+
+
+def test_when_a_reload_is_over_the_log_says_so(manager: Manager, tmp_path: Path) -> None:
+    """Its record does not wait for the chores, of which an administrator knows nothing."""
+    place = str(tmp_path / "journal")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(place)
+        journal.setblocking(False)
+        hour = injected(be_impatient, "dispatcher", CHORES_SECONDS=3600.0)
+        one = manager.start("/bin/echo", code=hour + injected(log_to, place))
+        manager.wait_for("READY", "1")
+        manager.forget()
+        one.process.send_signal(signal.SIGHUP)
+        manager.wait_for("READY", "1")
+        assert any(b"the rules have been read" in record for record in records_in(journal))
 
 
 WRONG = [

@@ -259,6 +259,7 @@ class Dispatcher:
         self._records.write_sums()
         self._gate.reload()
         self._note_rules()
+        self._records.send()  # before systemd says that the reload is over, and the log is looked at
         self._status.report("READY=1")
 
     def _note_rules(self) -> None:
