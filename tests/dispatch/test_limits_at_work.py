@@ -165,9 +165,10 @@ def test_behind_a_proxy_clients_count_for_the_rate_of_all_when_they_are_known(ga
     assert one.wait_for("refused 192.0.2.7:4711 .*too many clients per second")
 
 
-def test_a_source_whose_clients_have_left_counts_for_the_rate_of_all(gated: Start) -> None:
-    """Also where the gate has not seen yet that they have left: else its limit would be a way around the rate."""
-    one = gated("--max-per-source", "1", "--rate", "1/3600", "--at-limit", "refuse", "/bin/echo", "in")
+def test_a_client_counts_for_the_rate_of_all_when_those_before_it_have_left(gated: Start) -> None:
+    """Also where the gate has not seen yet that they have left: else a limit of 1 would be a way around the rate."""
+    one = gated("--max-per-source", "1", "--rate", "5/3600", "--at-limit", "refuse", "/bin/echo", "in",
+                code=injected(put_chores_off))  # fmt: skip
     wait_until(lambda: one.talk("127.0.0.5") == b"" and one.lines("too many clients per second"), one.log)
 
 
