@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sockgate.connection import Gate
+from sockgate.connection import Gate, log_choice
 from sockgate.connection.log import Log
 from sockgate.connection.log_choice import KINDS, LogChoice, choice_of
 from sockgate.core import ALLOW, DENY, Cause, UsageError, Verdict
@@ -180,6 +180,15 @@ def test_no_spelling_of_the_address_and_no_name_that_was_looked_up_stays(ip: str
         one = choice("--log-address", address)
         shown = one.shown(peer).remote_ip or "a client"
         assert one.text(text, peer) == left.replace("X", shown).replace("joe@", f"{shown}@")
+
+
+def test_a_text_of_many_colons_costs_no_more_than_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as that of a DNS list: the gate looks at each address that may stand in it, and at no longer piece."""
+    looks: list[str] = []
+    monkeypatch.setattr(log_choice, "is_within", lambda address, *_: looks.append(address))
+    choice("--log-address", "none").text("a:" * 500 + "2:3:4:5:6:7::", client("2001:db8::77"))
+    assert "2:3:4:5:6:7::" in looks
+    assert len(looks) < 500 * 20
 
 
 def test_a_user_that_is_called_as_a_part_of_a_word_changes_no_other_word() -> None:

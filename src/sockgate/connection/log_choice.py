@@ -16,6 +16,7 @@ FULL, NETWORK = "full", "network"
 ADDRESSES = (FULL, NETWORK, NONE)
 HOST_BITS = {4: 8, 16: 80}  # of a /24, and of a /48
 HIDDEN = "a client"
+MOST_PIECES = 9  # between the colons of an IPv6 address: ::2:3:4:5:6:7:8. Names and users have no colon
 # Of addresses, host names and users. Other characters are between two words.
 WORD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:_+-")
 
@@ -93,7 +94,7 @@ def secret_in(pieces: list[str], bits: str, packed: bytes, names: set[str]) -> t
     names   of the client, in lower case
     """
     for first in range(len(pieces)):
-        for end in range(len(pieces), first, -1):
+        for end in range(min(len(pieces), first + MOST_PIECES), first, -1):
             text = ":".join(pieces[first:end]).rstrip(".")
             behind = bits if end == len(pieces) else ""
             # Also the end of a range: 192.0.2.7-9.
