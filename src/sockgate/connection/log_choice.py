@@ -2,7 +2,7 @@
 
 from ..core import Cause, UsageError, Verdict
 from ..core.addresses import parse_network
-from ..core.peer import Peer, endpoint, text_of
+from ..core.peer import Peer, endpoint, pack, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ NONE = "none"
 FULL, NETWORK = "full", "network"
 ADDRESSES = (FULL, NETWORK, NONE)
 HOST_BITS = {4: 8, 16: 80}  # of a /24, and of a /48
+ALL_ONES = 0xFFFFFFFF  # the mask of a /32
 HIDDEN = "a client"
 MOST_PIECES = 9  # between the colons of an IPv6 address: ::2:3:4:5:6:7:8. Names and users have no colon
 # Of addresses, host names and users. Other characters are between two words.
@@ -59,7 +60,8 @@ class LogChoice:
         names = {name.lower() for name in (peer.host, peer.claimed, peer.info) if name}
         parts = list(parts_of(text))
         for at, part in enumerate(parts):
-            bits = parts[at + 2] if parts[at + 1 : at + 2] == ["/"] and at + 2 < len(parts) else ""
+            behind = parts[at + 2] if parts[at + 1 : at + 2] == ["/"] and at + 2 < len(parts) else ""
+            bits = behind.partition(":")[0].rstrip(".")
             first, end = secret_in(part.split(":"), bits, peer.remote, names)
             if end:
                 parts[at] = ":".join([*part.split(":")[:first], shown, *part.split(":")[end:]])
@@ -90,7 +92,7 @@ def secret_in(pieces: list[str], bits: str, packed: bytes, names: set[str]) -> t
     """Which pieces of a word name the client, from the first one to the one behind the last; (0, 0) for none.
 
     pieces  between colons, which are a part of an address, or what rules have between their fields
-    bits    what follows the word behind a slash
+    bits    what follows the word behind a slash: a prefix length, or a mask
     names   of the client, in lower case
     """
     for first in range(len(pieces)):
@@ -106,11 +108,20 @@ def secret_in(pieces: list[str], bits: str, packed: bytes, names: set[str]) -> t
 def is_within(address: str, bits: str, packed: bytes) -> bool:
     """Whether this is the address, or a network of it that is smaller than the one that may be shown."""
     try:
-        length, host_bits, network = parse_network(f"{address}/{bits}" if bits.isdecimal() else address)
+        size = prefix_length(bits)
+        length, host_bits, network = parse_network(f"{address}/{size}" if size.isdecimal() else address)
     except ValueError:
         return False
     is_small = length == len(packed) and host_bits < HOST_BITS[length]
     return is_small and int.from_bytes(packed, "big") >> host_bits == network
+
+
+def prefix_length(bits: str) -> str:
+    """The prefix length of a mask such as 255.255.255.0. Another text stays as it is."""
+    try:
+        return str(32 - (int.from_bytes(pack(bits), "big") ^ ALL_ONES).bit_length())
+    except ValueError:
+        return bits
 
 
 WITHOUT_ADDRESS = LogChoice(frozenset(KINDS), NONE)
