@@ -103,3 +103,9 @@ def test_no_text_of_a_file_reaches_a_terminal_as_what_it_obeys(
     assert {character for character in shown if not character.isprintable()} <= {"\r", "\n"}
     piped = subprocess.run([*python, "-c", program], capture_output=True, check=False).stdout
     assert b"\x1b" in piped, "a pipe gets what the file has"
+
+
+def test_on_a_terminal_rules_have_their_letters_and_what_is_no_text_is_shown_as_its_code(tmp_path: Path) -> None:
+    (tmp_path / "rules").write_bytes('10.:allow,X="grün \u202e'.encode() + b'\xfc"\n:deny\n')
+    program = VERBS.format(words=["rules", "show", str(tmp_path / "rules")])
+    assert on_a_terminal(WITHOUT, program).splitlines()[0] == r'10.:allow,X="grün \u202e\xfc"'

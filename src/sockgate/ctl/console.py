@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SECONDS_UNTIL_SHOWN = 1.0
 # What a terminal obeys, or shows in another order than it stands: controls but line feed and tab, and directions.
 CONTROLS = {*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {ord("\n"), ord("\t")}
-SHOWN = {code: f"\\x{code:02x}" for code in CONTROLS}
+SHOWN = {code: chr(code).encode("unicode_escape").decode() for code in CONTROLS}  # such as \x1b and \u202e
 NUMBER = re.compile(r"(\d[\d,.]*(/\d+)?( s)?|-)\Z")  # 1,024; 3/200; 0.5 s
 
 

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         return compile_file(arguments.source, arguments.target)
     if sys.stdout.isatty():
         for line in show_rules(arguments.source):
-            print(line)
+            print(line.encode("latin-1").decode(errors="backslashreplace"))
     else:
         output = sys.stdout.buffer  # values are bytes of the administrator, in any encoding
         for line in show_rules(arguments.source):
