@@ -47,7 +47,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
 NOBODY = 65534
 
 
-def test_a_user_who_may_not_write_is_told_to_run_it_as_root() -> None:
+def test_a_user_without_the_right_to_write_is_told_to_run_it_as_root() -> None:
     own = os.geteuid()
     if own == 0:
         os.seteuid(NOBODY)

@@ -70,11 +70,11 @@ def link_once(content: str, path: str) -> None:
 def unable_to_write(path: str, error: OSError | ValueError) -> ConfigError:
     """ValueError: a NUL or half a character in the name or in the text."""
     reason = error.strerror if isinstance(error, OSError) else NUL_IN_NAME if "\0" in path else error
-    return ConfigError(f"unable to write {path!r}: {reason}", who_may(error))
+    return ConfigError(f"unable to write {path!r}: {reason}", permission_hint(error))
 
 
-def who_may(error: Exception) -> str:
-    """The hint for a user who may not do what root may. "" for root, and for another error."""
+def permission_hint(error: Exception) -> str:
+    """The hint if only root has the right to do that. "" for root itself, and for another error."""
     return "run it as root" if isinstance(error, PermissionError) and os.geteuid() != ROOT else ""
 
 

@@ -204,7 +204,7 @@ def test_a_user_that_is_called_as_a_part_of_a_word_changes_no_other_word() -> No
 
 
 class Named:
-    """The name service about a client whose name leads elsewhere."""
+    """The name service, about a client with a name that leads elsewhere."""
 
     def name_of(self, packed: bytes) -> HostName:
         return HostName(UNCONFIRMED, "mail.example.org", "mail.example.org has another address")

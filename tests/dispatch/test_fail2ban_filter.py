@@ -1,4 +1,4 @@
-"""The filter for fail2ban: whom it has banned, of all that a gate refuses. The lines are those of real gates."""
+"""The filter for fail2ban: which of the clients that a gate refuses it has banned. The lines are of real gates."""
 
 import re
 import socket

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TextIO
 
-from ..atomic_write import who_may, write_atomically
+from ..atomic_write import permission_hint, write_atomically
 from ..convert.complaints import log
 from ..convert.conflicts import gives_way, lines
 from ..convert.live import FILES, LEAVING, complaints, is_generated, live_host, live_services
@@ -57,7 +57,7 @@ def open_lock() -> TextIO:
         os.makedirs(os.path.dirname(LOCK), exist_ok=True)
         return open(LOCK, "w", encoding="ascii")
     except OSError as error:
-        raise SystemFailure(f"unable to write {LOCK!r}: {error.strerror}", who_may(error)) from None
+        raise SystemFailure(f"unable to write {LOCK!r}: {error.strerror}", permission_hint(error)) from None
 
 
 def told(message: str) -> int:

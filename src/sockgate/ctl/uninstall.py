@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from ..atomic_write import who_may
+from ..atomic_write import permission_hint
 from ..convert.conflicts import converted_from
 from ..core import ConfigError
 from ..host.host import Host
@@ -63,7 +63,7 @@ def remove(path: str) -> None:
     try:
         os.unlink(path)
     except OSError as error:
-        raise ConfigError(f"unable to remove {path!r}: {error.strerror}", who_may(error)) from None
+        raise ConfigError(f"unable to remove {path!r}: {error.strerror}", permission_hint(error)) from None
 
 
 def left_over(names: list[str], search: UnitSearch) -> list[str]:

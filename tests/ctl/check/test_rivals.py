@@ -30,7 +30,7 @@ CASES: Cases = {
         {"/etc/rc3.d/S01exim4": "#!/bin/sh\n", f"{ETC}/exim4.service": "-> /dev/null"},
         [],
     ),
-    "another mail server with a script of its own, whose program is there": (
+    "another mail server with a script of its own and the program of that script": (
         {"/etc/rc3.d/S01exim4": "#!/bin/sh\nDAEMON=/usr/sbin/exim4\n", "/usr/sbin/exim4": "#!/bin/sh\n"},
         rival("exim4"),
     ),
@@ -46,7 +46,7 @@ CASES: Cases = {
         },
         [],
     ),
-    "an init script whose program is known only when it runs": (
+    "an init script that finds its program only when it runs": (
         {"/etc/rc3.d/S01exim4": "#!/bin/sh\nDAEMON=$PREFIX/exim4\n"},
         rival("exim4"),
     ),
