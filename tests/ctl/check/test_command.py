@@ -110,6 +110,17 @@ CASES: Cases = {
             " (say it in /etc/xinetd.d/mail:1)"
         ],
     ),
+    "settings where sockgate's own units have them, of a unit that another generator made": (
+        {
+            TEMPLATE: "-> /run/systemd/generator/mail@.service",
+            "/run/systemd/generator/mail@.service": TEMPLATE_UNIT,
+            "/etc/sysconfig/sockgate-mail": "SOCKGATE_OPTIONS=--deny 192.0.2.1\n",
+        },
+        [
+            "/etc/sysconfig/sockgate-mail:1: warning: the unit does not read this file: what it sets has no effect"
+            " (change ExecStart= with `systemctl edit --full mail@.service`)"
+        ],
+    ),
     "no settings in the file of sockgate's own units": ({"/etc/sysconfig/sockgate-mail": "#SOCKGATE_OPTIONS=\n"}, []),
     "settings in the file of sockgate's own units": (
         {

@@ -50,8 +50,8 @@ def environment_unread(gated: GatedService, host: Host) -> Iterator[Fault]:
 
 def where_to_set(service: Unit, host: Host) -> str:
     """A generated unit follows its file. An edited copy of it would follow no longer."""
-    if service.path.startswith(FOR_THIS_BOOT):
-        return f"say it in {converted_from(host.search.host_path(service.path))}"
+    if service.path.startswith(FOR_THIS_BOOT) and (origin := converted_from(host.search.host_path(service.path))):
+        return f"say it in {origin}"
     return f"change ExecStart= with `systemctl edit --full {service.name}`"
 
 
