@@ -18,7 +18,8 @@ MORE = 10  # times so many: a client that comes too soon after another does not 
 def test_clients_that_come_alone_do_not_leave_all_ended_servers_to_the_chores(gated: Start) -> None:
     one = gated("--max-connections", "200", *HOLD, code=injected(put_chores_off))
     first = enter(one)
-    time.sleep(0.1)  # the chores are done, and the next ones are an hour away
+    one.wait_for("accepted")  # the chores write it
+    time.sleep(0.1)  # they are done, and the next ones are an hour away
     (ended,) = one.children()
     first.close()
     wait_until(lambda: not runs(ended), one.log)

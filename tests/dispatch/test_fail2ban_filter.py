@@ -38,7 +38,7 @@ def counts(line: str) -> bool:
     journal = f"host {line.replace(': ', '[4711]: ', 1)}"
     patterns = [pattern.replace("<ADDR>", ADDRESS) for pattern in definition["failregex"].splitlines()]
     ignored = [pattern for pattern in definition["ignoreregex"].splitlines() if pattern]
-    assert len(ignored) == 8
+    assert ignored
     return any(re.search(one, journal) for one in patterns) and not any(re.search(one, journal) for one in ignored)
 
 

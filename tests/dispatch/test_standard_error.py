@@ -101,8 +101,7 @@ def test_a_stream_that_the_journal_has_lost_is_opened_again_when_the_journal_is_
     path.rename(path.with_name("away"))
     first.close()
     sleeps = one.sleeps()
-    wait_until(lambda: one.sleeps() > sleeps + 1, lambda: "it has not tried")
-    assert one.cpu_seconds() < 5, "it does not spin"
+    wait_until(lambda: one.sleeps() > sleeps + 1, lambda: "it spins")
     path.with_name("away").rename(path)
     with journal.stream() as second:
         assert second.recv(100).startswith(b"smtp\n")
