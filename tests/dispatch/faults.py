@@ -5,6 +5,7 @@ So they import no library. `injected` makes the line that calls one of them.
 
 import _socket
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -18,7 +19,7 @@ from sockgate.connection import Gate, log
 from sockgate.core import Verdict
 from sockgate.core.peer import Peer
 from sockgate.core.questions import Questions
-from sockgate.dispatch import descriptors, dispatcher, guardian
+from sockgate.dispatch import descriptors, dispatcher, guardian, isolation, processes
 from sockgate.dispatch.accepting.accepting import Listener
 from sockgate.dispatch.deciding.decision import EnvironmentTemplate
 from sockgate.dispatch.dispatcher import Dispatcher
@@ -63,6 +64,36 @@ def fail_to_find_clients() -> None:
         raise RuntimeError("no clients")
 
     Guardian.clients_left = clients_left  # type: ignore[method-assign, assignment]
+
+
+def be_alone_in_control_group() -> None:
+    """Have the guardian see only the processes of its gate, as in a unit of systemd."""
+    os.setsid()
+    group_members = processes.group_members
+
+    def members() -> list[int]:
+        return [pid for pid in group_members() if session_of(pid) == os.getsid(0)]
+
+    vars(guardian)["group_members"] = members
+
+
+def session_of(pid: int) -> int:
+    """The session id of a process (setsid(2)); 0 if it is gone."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def fail_to_forbid_tracing() -> None:
+    """As under a filter of system calls without prctl(2)."""
+
+    class Filtered:
+        def prctl(self, *_words: int) -> int:
+            ctypes.set_errno(errno.EPERM)
+            return -1
+
+    vars(isolation)["LIBC"] = Filtered()
 
 
 def be_slow_to_guard(seconds: float) -> None:

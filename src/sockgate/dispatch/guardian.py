@@ -10,6 +10,9 @@ The guardian is a copy of the gate, with the rules that were in force when it wa
 when other rules come into force, the gate replaces the guardian. It makes the next one before it ends the one before,
 and says in the shared memory which of the two is in charge: only that one serves. If there is no guardian (it was
 killed, or the system is short of processes), the gate goes on, and tries again to make one.
+
+The guardian sees in /proc/PID/fd which connection a server has. A child of the gate that waits for its client lets
+nobody look into it (isolation.py). So it says in the shared memory which connection it has.
 """
 
 import _socket
@@ -20,6 +23,7 @@ import mmap
 import os
 import signal
 from collections.abc import Iterator
+from struct import Struct
 from time import monotonic, sleep
 
 from .descriptors import is_listening, stream_sockets
@@ -42,6 +46,10 @@ END_OF_GATE = signal.SIGUSR1
 SERVED, UNSERVED, BEGUN = 0, 1, 2  # the marks of a connection
 IN_CHARGE = MOST_DESCRIPTORS  # the place behind the marks: the number of the guardian that serves
 NUMBERS = 256
+# Behind that, rows of children: the inode of the connection, and the process id, which is written last. Of a child with
+# the row of a later one nothing is known any more.
+CHILD, CHILDREN, MOST_CHILDREN = Struct("<QI"), IN_CHARGE + 1, 1 << 16
+AT_PID, NO_PID = 8, bytes(4)
 
 
 class Guardian:
@@ -52,7 +60,7 @@ class Guardian:
     """
 
     def __init__(self) -> None:
-        self._marks = mmap.mmap(-1, MOST_DESCRIPTORS + 1)
+        self._marks = mmap.mmap(-1, CHILDREN + MOST_CHILDREN * CHILD.size)
         self._number = 0
         self._spare = os.open("/dev/null", os.O_RDONLY)  # to look for clients needs a descriptor, and none may be left
         self._gate = os.getpid()
@@ -74,6 +82,16 @@ class Guardian:
     def abandon(self, connection: _socket.socket) -> None:
         """Mark this connection: its PROXY header is being read. What comes next is the client's own, and no header."""
         self._marks[connection.fileno() % MOST_DESCRIPTORS] = BEGUN
+
+    def note_child(self, connection: _socket.socket) -> None:
+        """Called in a child: this client is the only one that it has."""
+        pid = os.getpid()
+        CHILD.pack_into(self._marks, row_of(pid), inode_of(connection), pid)
+
+    def forget_child(self) -> None:
+        """Called in a child that becomes the server, or ends. A later process may have its number."""
+        at = row_of(os.getpid()) + AT_PID
+        self._marks[at : at + len(NO_PID)] = NO_PID
 
     def start(self) -> bool:
         """Make the second process, and end the one before it. Returns True in the new one.
@@ -145,10 +163,35 @@ class Guardian:
                 if was_answered(stream):
                     doubtful.remove(stream)
                     stream.close()
-                elif not may_be_held_elsewhere(stream):
+                elif not self._may_be_held_elsewhere(stream):
                     doubtful.remove(stream)
                     yield stream
             sleep(0.01)
+
+    def _may_be_held_elsewhere(self, connection: _socket.socket) -> bool:
+        """Whether another process of this service has it. Only the server that the gate was starting can."""
+        inode = inode_of(connection)
+        for pid in group_members():
+            if pid == os.getpid():
+                continue
+            links = links_of(pid)
+            if f"socket:[{inode}]" in links if links is not None else self._may_hold(pid, inode):
+                return True
+        return False
+
+    def _may_hold(self, pid: int, inode: int) -> bool:
+        """Whether this process, into which we may not look, can have this connection. It can, if it says nothing."""
+        said, child = CHILD.unpack_from(self._marks, row_of(pid))
+        return (child != pid or said == inode) and may_be_server(pid)
+
+
+def row_of(pid: int) -> int:
+    """Where the shared memory says which connection this child has."""
+    return CHILDREN + pid % MOST_CHILDREN * CHILD.size
+
+
+def inode_of(connection: _socket.socket) -> int:
+    return os.fstat(connection.fileno()).st_ino
 
 
 def clone() -> int:
@@ -176,21 +219,6 @@ def was_answered(connection: _socket.socket) -> bool:
     except OSError:
         return True
     return any(info[DATA_SEGS_OUT])
-
-
-def may_be_held_elsewhere(connection: _socket.socket) -> bool:
-    """Whether another process of this service has this connection. Only the server that the gate was starting can.
-
-    If we may not look into a process, it counts as having the connection.
-    """
-    link = f"socket:[{os.fstat(connection.fileno()).st_ino}]"
-    for pid in group_members():
-        if pid == os.getpid():
-            continue
-        links = links_of(pid)
-        if link in links if links is not None else may_be_server(pid):
-            return True
-    return False
 
 
 def may_be_server(pid: int) -> bool:

@@ -10,7 +10,7 @@ import sys
 from time import sleep
 
 from .. import __version__
-from ..connection.log import INFO, STOPPED
+from ..connection.log import INFO, STOPPED, WARNING
 from ..connection.log_choice import WITHOUT_ADDRESS
 from ..connection.server import FIRST_INHERITED, inherited_environment, is_listen_process, open_standard_descriptors
 from ..core import GateError, SystemFailure, UsageError
@@ -54,10 +54,12 @@ def run(words: list[str]) -> int:
     log = None
     try:
         arrange_inherited(environment)
-        forbid_tracing()
+        fault = forbid_tracing()
         restore_defaults()
         log = BufferedLog("sockgated", "", environment.get(b"JOURNAL_STREAM", b""))
         dispatcher = prepare(words, environment, Signals((*ORDERS, signal.SIGCHLD)), log)
+        if fault:
+            log.record(WARNING, "", f"unable to keep servers of the same user out of the gate: {fault}")
     except (GateError, OSError, MemoryError) as error:
         problem = failure_of(error)
         log = log or BufferedLog("sockgated", "", b"")  # without a descriptor for the journal: on standard error

@@ -13,7 +13,7 @@ from ...core.questions import Questions
 from ..deciding.decision import Decision
 from ..deciding.known_names import asks_for_name_alone
 from ..descriptors import take_over
-from ..isolation import permit_tracing
+from ..guardian import Guardian
 from ..overload import OVERLOADED, Overloaded, shortage_of
 from ..records.records import Records
 from ..records.sums import shown_reason
@@ -25,7 +25,9 @@ from .child_channel import ParentChannel
 RESET_SIGNALS = signal.valid_signals() - UNTOUCHABLE
 
 
-def fork_server(client: AdmittedClient, records: Records, parent: ParentChannel | None = None) -> int:
+def fork_server(
+    client: AdmittedClient, records: Records, guardian: Guardian, parent: ParentChannel | None = None
+) -> int:  # fmt: skip
     """Start a child that becomes the server of this client. Returns its process id, or raises Overloaded.
 
     With `parent`, the child first finishes the admission of the client.
@@ -35,16 +37,15 @@ def fork_server(client: AdmittedClient, records: Records, parent: ParentChannel 
         return pid
     code = INTERNAL_ERROR
     try:
+        guardian.note_child(client.connection)
         records.forget()
         if client.session.group:
             enter(client.session.group)
         take_over(client.connection)
-        permit_tracing()
         send(0, client.unsent)
-        if parent:
-            code = finish_admission(client, parent, records)
-        elif client.decision:
-            code = become_server(client, client.decision, records)
+        decision = finish_admission(client, parent, records) if parent else client.decision
+        guardian.forget_child()
+        code = become_server(client, decision, records) if decision else REFUSED
     except Exception as error:  # an error in this program, or a shortage, costs this client, and is logged
         log_failure(records, client.session.peer, error)
     finally:
@@ -99,8 +100,8 @@ class Counted(Blocking):
             self._parent.tell_name(questions.peer)
 
 
-def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Records) -> int:
-    """Finish an admission that has to wait. Then become the server, or refuse the client."""
+def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Records) -> Decision | None:
+    """Finish an admission that has to wait. Returns None if the client was refused."""
     assert client.pending
     session = client.session
     outcome = Counted(client.rules.gate.timeout, session, parent).finish(*client.pending)
@@ -111,7 +112,7 @@ def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Rec
         records.write_starts()
         records.send()
         send(0, outcome.words)
-        return become_server(client, decision, records)
+        return decision
     why = outcome.error or outcome.verdict
     if choice := client.rules.gate.log_choice:  # the parent does not know the names that were looked up here
         why = shown_reason(choice, why, session.peer)
@@ -122,7 +123,7 @@ def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Rec
             records.failed(session.peer, outcome.error)
     say_last_words(0, outcome.words)
     records.flush()
-    return REFUSED
+    return None
 
 
 def become_server(client: AdmittedClient, decision: Decision, records: Records) -> int:

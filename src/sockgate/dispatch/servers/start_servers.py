@@ -121,17 +121,17 @@ class ServerStarter:
                 path, rules.arguments, environment, connection, stderr=rules.stderr_is_client, limits=limits
             )
         except TooLittleMemory:
-            return fork_server(client, self._records)
+            return fork_server(client, self._records, self._guardian)
 
     def _fork(self, client: AdmittedClient, error: Exception | None) -> int:
         """Start a child that becomes the server. Returns its id. Raises GateError, or the error in the plan."""
         if error is not None:
             raise error
         if client.decision:
-            return fork_server(client, self._records)
+            return fork_server(client, self._records, self._guardian)
         child, parent = self._children.connect(client.session, client.rules.names)
         try:
-            return fork_server(client, self._records, parent)
+            return fork_server(client, self._records, self._guardian, parent)
         except Exception:
             self._children.disconnect(child)
             raise
