@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sockgate import __version__
 from tests.connection.launch import PLAIN, Launcher, Outcome, add_to_launcher, internet
 
 STREAM_HINT = "(start it from a .socket unit with Accept=yes, and StandardInput=socket in the service)"
@@ -207,7 +208,7 @@ def test_arguments_beyond_what_the_kernel_takes_are_one_line(launcher: Launcher)
 def test_by_hand_it_answers_on_the_terminal(launcher: Launcher) -> None:
     for words, code, text in (
         (["--help"], 0, "usage: sockgate [OPTION...] [--] PROGRAM [ARGUMENT...]\r\n"),
-        (["--version"], 0, "sockgate 0."),
+        (["--version"], 0, f"sockgate {__version__}\r\n"),
         (["--bogus"], 100, "sockgate: unknown option '--bogus' (see sockgate(8))\r\n"),
         (["/bin/echo"], 100, f"sockgate: echo: descriptor 0 is not a socket {STREAM_HINT}\r\n"),
     ):
