@@ -12,7 +12,7 @@ and says in the shared memory which of the two is in charge: only that one serve
 killed, or the system is short of processes), the gate goes on, and tries again to make one.
 
 The guardian sees in /proc/PID/fd which connection a server has. A child of the gate that waits for its client lets
-nobody look into it (isolation.py). So it says in the shared memory which connection it has.
+no process look into it (isolation.py). So it says in the shared memory which connection it has.
 """
 
 import _socket
