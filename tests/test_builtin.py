@@ -230,20 +230,14 @@ def test_redirect_tells_its_target_of_the_client(version: str, host: str) -> Non
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
-def test_redirect_tells_of_the_client_that_the_gate_names(version: str) -> None:
-    told = {"PROTO": "TCP6", "TCPREMOTEIP": "2001:db8::1", "TCPREMOTEPORT": "4711", "TCPLOCALIP": "2001:db8::2",
-            "TCPLOCALPORT": "25"}  # fmt: skip
+@pytest.mark.parametrize(
+    ("proto", "client", "gate"), [("TCP6", "2001:db8::1", "2001:db8::2"), ("SSL", "192.0.2.7", "192.0.2.1")]
+)
+def test_redirect_tells_of_the_client_that_the_gate_names(version: str, proto: str, client: str, gate: str) -> None:
+    """With --ssl-variables=SSL as well: else the target would take the TLS program before the gate for the client."""
+    told = {"PROTO": proto, "TCPREMOTEIP": client, "TCPREMOTEPORT": "4711", "TCPLOCALIP": gate, "TCPLOCALPORT": "25"}
     with target("--proxy-protocol", version, environment=told) as connection:
-        assert read_ends(everything(connection)) == (("2001:db8::1", 4711), ("2001:db8::2", 25))
-
-
-@pytest.mark.parametrize("version", ["1", "2"])
-def test_redirect_tells_of_that_client_also_where_proto_has_another_name(version: str) -> None:
-    """As with --ssl-variables=SSL. Else the target would take the TLS program in front of the gate for the client."""
-    told = {"PROTO": "SSL", "TCPREMOTEIP": "192.0.2.7", "TCPREMOTEPORT": "4711", "TCPLOCALIP": "192.0.2.1",
-            "TCPLOCALPORT": "25"}  # fmt: skip
-    with target("--proxy-protocol", version, environment=told) as connection:
-        assert read_ends(everything(connection)) == (("192.0.2.7", 4711), ("192.0.2.1", 25))
+        assert read_ends(everything(connection)) == ((client, 4711), (gate, 25))
 
 
 @pytest.mark.parametrize("version", ["1", "2"])

@@ -16,30 +16,34 @@ def folder_for(lower: Path) -> Path:
 @contextlib.contextmanager
 def overlay(folder: Path, *lower: Path) -> Iterator[Path]:
     """A root that can be written to, over others that cannot, the topmost first: FOLDER/merged."""
-    with contextlib.ExitStack() as stack:
-        folder.mkdir()
-        stack.callback(folder.rmdir)
-        # Memory: fast, and an overlay can have its writable layer there even where the cache is on an overlay.
-        stack.enter_context(mounted(folder, "tmpfs", "mode=755"))
+    with in_memory(folder):
         upper, work, merged = folder / "upper", folder / "work", folder / "merged"
         for each in (upper, work, merged):
             each.mkdir()
         lowers = ":".join(map(str, lower))
-        stack.enter_context(mounted(merged, "overlay", f"lowerdir={lowers},upperdir={upper},workdir={work}"))
-        yield merged
+        with mounted(merged, "overlay", f"lowerdir={lowers},upperdir={upper},workdir={work}"):
+            yield merged
 
 
 @contextlib.contextmanager
 def copy(folder: Path, *lower: Path) -> Iterator[Path]:
     """What `overlay` shows, in one file system: FOLDER/merged."""
-    with contextlib.ExitStack() as stack:
-        folder.mkdir()
-        stack.callback(folder.rmdir)
-        stack.enter_context(mounted(folder, "tmpfs", "mode=755"))
+    with in_memory(folder):
         merged = folder / "merged"
         for layer in reversed(lower):
             subprocess.run(["cp", "--archive", "--no-target-directory", layer, merged], check=True)
         yield merged
+
+
+@contextlib.contextmanager
+def in_memory(folder: Path) -> Iterator[None]:
+    """A new folder in memory. It is fast, and can hold the writable layer of an overlay whatever the cache is on."""
+    folder.mkdir()
+    try:
+        with mounted(folder, "tmpfs", "mode=755"):
+            yield
+    finally:
+        folder.rmdir()
 
 
 @contextlib.contextmanager
