@@ -47,6 +47,8 @@ class OtherProcess:
 
     def status(self) -> int | None:
         """The status of waitpid(2), after its end. UNKNOWN if the kernel does not tell it, None if it may tell soon."""
+        if self._descriptor < 0:  # there are not descriptors enough
+            return UNKNOWN
         info = bytearray(INFO.size)
         INFO.pack_into(info, 0, HAS_STATUS, *[0] * 13)
         try:
