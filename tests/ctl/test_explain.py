@@ -143,7 +143,11 @@ def test_what_cannot_be_decided_is_an_error_and_exit_code_1(tmp_path: Path, caps
             f"--local: '{'1' * 5000}' is not a port number",
         ),
         (["--options", "'", "--ip", "10.0.0.1"], 2, "--options: no closing quotation"),
-        (["--options=--what", "--ip", "10.0.0.1"], 2, "unknown option '--what' (see sockgate(8))"),
+        (["--options=--what", "--ip", "10.0.0.1"], 2, "unknown option '--what' (see sockgated(8))"),
+        (
+            ["--options=--session-tasks=x", "--ip", "10.0.0.1"], 2,
+            "--session-tasks: 'x' is not a whole number from 1 to 1000000",
+        ),
         (["--options", "--deny=::1", "--ip", "::1"], 2, f"explain: --options: {EQUALS}"),
         (["--options", "--rules /no/file", "--ip", "::1"], 1, "unable to read '/no/file': No such file or directory"),
         (["no-such-unit", "--ip", "::1"], 1, "there is no unit 'no-such-unit.socket', or it is masked"),

@@ -16,13 +16,13 @@ from ..core import DENY, ConfigError, UsageError, Verdict
 from ..core.addresses import port_number
 from ..core.host_names import GivenName
 from ..core.listing import Listing
-from ..core.options import parse, to_bytes
+from ..core.options import to_bytes
 from ..core.peer import Peer, internet_peer, pack
 from ..resolve.host_lookup import why_unusable
 from ..resolve.ident import why_no_user
 from ..units.search import UnitSearch
 from .dependence import NAME, USER, depends_on
-from .gated_service import PROGRAMS, RESIDENT, find_named
+from .gated_service import RESIDENT, find_named, settings_of
 
 ERROR = "error"
 DEPENDS = "depends"
@@ -102,7 +102,7 @@ def options_gate(text: str) -> Gate:
         words = shlex.split(text)
     except ValueError as error:
         raise UsageError(f"--options: {str(error).lower()}") from None
-    settings = parse(words, PROGRAMS[RESIDENT])
+    settings = settings_of(RESIDENT, words)
     settings.command = settings.command or [SERVER]
     return Gate(settings)
 

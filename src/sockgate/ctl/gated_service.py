@@ -9,7 +9,7 @@ from ..core import ConfigError, GateError, UsageError
 from ..core.options import GATE_OPTIONS, Option, Settings, parse
 from ..dispatch.options import OPTIONS as RESIDENT_OPTIONS
 from ..dispatch.options import parse as parse_resident
-from ..dispatch.options import read_limits, read_process
+from ..dispatch.options import read_options
 from ..units.command import Command, Variable, Word, parse_commands
 from ..units.environment import Trouble, load_environment
 from ..units.names import UnitName
@@ -101,15 +101,21 @@ def load_gated(socket: Unit | None, service: Unit, search: UnitSearch) -> GatedS
 
 def build_gate(program: str, words: list[str], search: UnitSearch) -> Gate:
     """The gate that the program itself would build from this command line and its files. Raises GateError."""
-    if program == RESIDENT:
-        settings = parse_resident(words)
-        read_limits(settings)
-        read_process(settings)
-    return Gate(settings_in_root(parse(words, PROGRAMS[program]), PROGRAMS[program], search))
+    return Gate(settings_in_root(settings_of(program, words), search))
 
 
-def settings_in_root(settings: Settings, table: tuple[Option, ...], search: UnitSearch) -> Settings:
+def settings_of(program: str, words: list[str]) -> Settings:
+    """What this program reads in a command line. Raises UsageError, also for a wrong value of an own option of it."""
+    if program != RESIDENT:
+        return parse(words)
+    settings = parse_resident(words)
+    read_options(settings)
+    return settings
+
+
+def settings_in_root(settings: Settings, search: UnitSearch) -> Settings:
     """The same options, with the files that they name taken from the system of this search."""
+    table = tuple(settings.options.values())
     files = {option.name for option in table if option.metavar == "FILE"}
     texts = {
         name: [search.host_path(path) for path in found] if name in files else found
@@ -118,7 +124,9 @@ def settings_in_root(settings: Settings, table: tuple[Option, ...], search: Unit
     if HOSTS_ACCESS in texts:
         daemon, _, folder = texts[HOSTS_ACCESS][0].partition(",")
         texts[HOSTS_ACCESS] = [f"{daemon},{search.host_path(folder or DIRECTORY)}"]
-    return Settings(texts, settings.command, table)
+    there = Settings(texts, settings.command, table)
+    there.program = settings.program
+    return there
 
 
 def gate_names(search: UnitSearch) -> list[str]:

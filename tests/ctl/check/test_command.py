@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from sockgate.dispatch.options import LIMIT_OPTIONS
 from tests.ctl.check.good_units import (
+    GOOD,
     RESIDENT,
     RESIDENT_UNIT,
     SOCKET,
@@ -12,9 +14,11 @@ from tests.ctl.check.good_units import (
     TEMPLATE,
     TEMPLATE_UNIT,
     Cases,
+    check,
     edit,
     prove,
 )
+from tests.units.tree import write_tree
 
 HIDDEN = {"/home/x/allow.txt": "", "/root/server": "#!/bin/sh\n"}
 
@@ -272,3 +276,31 @@ CASES: Cases = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, case: str) -> None:
     prove(tmp_path, CASES[case])
+
+
+OF_THE_RESIDENT_GATE = [option.name for option in LIMIT_OPTIONS if option.parser]
+
+
+@pytest.mark.parametrize("option", OF_THE_RESIDENT_GATE)
+def test_a_wrong_value_of_an_option_of_the_resident_gate_is_found_before_the_socket_starts(
+    tmp_path: Path, option: str
+) -> None:
+    given = edit(RESIDENT_UNIT, "--max-connections 10", f"{option} wrong")
+    write_tree(tmp_path, GOOD | {RESIDENT: given, f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n"})
+    for levels in ((), ("--level", "error")):
+        code, findings = check(tmp_path, "--systemd", "252", *levels)
+        assert code == 1
+        assert any(f"{RESIDENT}:4: error: {option}: 'wrong' is " in finding for finding in findings), findings
+
+
+def test_a_resident_gate_without_a_server_is_told_of_as_what_it_is(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path,
+        GOOD
+        | {
+            RESIDENT: edit(RESIDENT_UNIT, " -- /usr/bin/server", ""),
+            f"{SOCKET}.d/no.conf": "[Socket]\nAccept=no\n",
+        },
+    )
+    _, findings = check(tmp_path, "--systemd", "252", "--level", "error")
+    assert any("no server given (usage: sockgated [OPTION...]" in finding for finding in findings), findings
