@@ -41,6 +41,13 @@ def read(folder: Path, allow: str = "", deny: str = "", *, ident: bool = False) 
     return HostsAccess(f"{DAEMON},{folder}", ident=ident)
 
 
+def read_bytes(folder: Path, allow: str, deny: str) -> HostsAccess:
+    """Of tables in which each character is one byte."""
+    (folder / "hosts.allow").write_bytes(allow.encode("latin-1"))
+    (folder / "hosts.deny").write_bytes(deny.encode("latin-1"))
+    return HostsAccess(f"{DAEMON},{folder}", ident=False)
+
+
 def is_matched(folder: Path, clients: str, peer: Peer) -> bool:
     return read(folder, f"ALL: {clients}\n", "ALL: ALL\n").decide(peer).outcome == ALLOW
 

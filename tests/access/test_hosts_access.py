@@ -14,7 +14,7 @@ from sockgate.core import ALLOW, DENY, NO_MATCH, ConfigError, UsageError
 from sockgate.core.host_names import CONFIRMED, FAILED
 from sockgate.core.options import parse
 from sockgate.core.rule_files import MISSING, Sources
-from tests.access.hosts_tables import DAEMON, error_of, named, read
+from tests.access.hosts_tables import DAEMON, error_of, named, read, read_bytes
 from tests.core.clients import client
 
 
@@ -48,6 +48,42 @@ def test_the_first_rule_that_matches_decides(tmp_path: Path, allow: str, deny: s
     verdict = read(tmp_path, allow, deny).decide(client("192.0.2.1"))
     assert (verdict.outcome, str(verdict.cause or "")) == (outcome, f"{tmp_path}/{rule}" if rule else "")
     assert verdict.reason == (f"{verdict.cause}: {verdict.cause.text}" if verdict.cause else "")
+
+
+@pytest.mark.parametrize("byte", [b"\x0b", b"\x0c", b"\x1c", b"\x1f", b"\x85", b"\xa0"])
+@pytest.mark.parametrize(
+    ("allow", "deny"),
+    [
+        (b"smtpd: other%bALL\n", b"ALL: ALL\n"),
+        (b"smtpd: other%b192.0.2.1\n", b"ALL: ALL\n"),
+        (b"other%bsmtpd: 192.0.2.1\n", b"ALL: ALL\n"),
+        (b"", b"smtpd: ALL%bEXCEPT 192.0.2.1\n"),
+        (b"", b"smtpd: ALL EXCEPT x%bALL\n"),
+    ],
+)
+def test_only_blanks_commas_and_carriage_returns_stand_between_words(
+    tmp_path: Path, byte: bytes, allow: bytes, deny: bytes
+) -> None:
+    """All these bytes are white space to str.split(). The last two are bytes of letters in UTF-8."""
+    tables = [table.replace(b"%b", byte).decode("latin-1") for table in (allow, deny)]
+    assert read_bytes(tmp_path, *tables).decide(client("192.0.2.1")).outcome == DENY
+
+
+@pytest.mark.parametrize("byte", [b"\x1c", b"\x1f", b"\x85", b"\xa0"])
+def test_only_white_space_of_c_stands_around_an_option(tmp_path: Path, byte: bytes) -> None:
+    table = b"smtpd: 192.0.2.1: allow%b\n".replace(b"%b", byte).decode("latin-1")
+    assert read_bytes(tmp_path, table, "ALL: ALL\n").decide(client("192.0.2.1")).outcome == DENY
+    table = "smtpd: 192.0.2.1: allow\f\n"
+    assert read_bytes(tmp_path, table, "ALL: ALL\n").decide(client("192.0.2.1")).outcome == ALLOW
+
+
+@pytest.mark.parametrize(("byte", "outcome"), [(b"\x85", DENY), (b"\xa0", DENY), (b"\x0c", ALLOW), (b"\x0b", ALLOW)])
+def test_white_space_of_c_stands_between_the_words_of_a_file_of_patterns(
+    tmp_path: Path, byte: bytes, outcome: str
+) -> None:
+    (tmp_path / "list").write_bytes(b"192.0.2.7%b192.0.2.1\n".replace(b"%b", byte))
+    access = read(tmp_path, f"smtpd: {tmp_path}/list\n", "ALL: ALL\n")
+    assert access.decide(client("192.0.2.1")).outcome == outcome
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,33 @@ def test_every_table_and_client_has_libwraps_answer(libwrap: Libwrap, tmp_path: 
             granted += theirs.granted
         compared += len(requests)
     assert compared / 10 < granted < compared * 9 / 10  # or nothing was compared
+
+
+# Each holds a place for one byte, and a word that decides otherwise if that byte ends the word before it.
+TABLES_WITH_A_BYTE = (
+    (b"smtpd: other%bALL\n", b"ALL: ALL\n"),
+    (b"smtpd: ALL EXCEPT other%bALL\n", b"ALL: ALL\n"),
+    (b"smtpd: 10.1.2.5%bx\n", b"ALL: ALL\n"),
+    (b"other%bsmtpd: ALL\n", b"ALL: ALL\n"),
+    (b"smtpd: ALL: allow%b\n", b"ALL: ALL\n"),
+    (b"smtpd: ALL:%ballow\n", b"ALL: ALL\n"),
+    (b"", b"smtpd: ALL%bEXCEPT 10.1.2.5\n"),
+    (b"", b"smtpd: 10.1.2.5 EXCEPT%b10.1.2.5\n"),
+    (b"smtpd: FOLDER/list\n", b"ALL: ALL\n"),
+)
+
+
+def test_no_byte_between_two_words_lets_in_a_client_that_libwrap_refuses(libwrap: Libwrap, tmp_path: Path) -> None:
+    request = Request(str(tmp_path), "10.1.2.5", "mail.example.com", "10.1.2.9", "localhost", "unknown")
+    granted = 0
+    for byte in set(range(1, 256)) - set(b"\n\\"):  # which end and continue a line
+        (tmp_path / "list").write_bytes(b"other%cALL\n" % byte)
+        for tables in TABLES_WITH_A_BYTE:
+            allow, deny = (table.replace(b"%b", bytes((byte,))).replace(b"FOLDER", bytes(tmp_path)) for table in tables)
+            (tmp_path / "hosts.allow").write_bytes(allow)
+            (tmp_path / "hosts.deny").write_bytes(deny)
+            ours = our_answer(HostsAccess(f"{DAEMON},{tmp_path}", ident=True), request).granted
+            theirs = libwrap.ask(request).granted
+            assert theirs >= ours, (byte, allow, deny)
+            granted += ours
+    assert granted > len(TABLES_WITH_A_BYTE)  # at blanks both end a word

@@ -17,6 +17,7 @@ from .hosts_patterns import plain_keys
 from .hosts_request import ClientKeys, Request
 from .hosts_rules import ALWAYS, NEVER, Rule, about_daemon
 from .hosts_table import logical_lines, split, split_line
+from .hosts_words import words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class HostsAccess(Check):
     def _add_plain(self, place: int, rest: str, outcome: str) -> bool:
         """Add a rule without building it, if its clients are addresses and names alone. Returns whether they are."""
         clients, colon, text = rest.partition(":")
-        keys = plain_keys(clients.replace(",", " ")) if (text or not colon) and ":" not in text else None
+        keys = plain_keys(words_of(clients.lower())) if (text or not colon) and ":" not in text else None
         if keys is None:
             return False
         options = options_of(text, self._reading)

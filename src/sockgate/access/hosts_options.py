@@ -5,7 +5,7 @@ import posix
 from ..core import ALLOW, DENY, ConfigError
 from ..core.actions import Actions
 from ..core.rule_files import PassingError, exists, read_file
-from .hosts_words import Flaw
+from .hosts_words import C_SPACE, Flaw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Options:
         if not (name.isascii() and name.isidentifier()):
             raise Flaw(f"setenv: {text!r} is not a variable and its value")
         self._note_expansions(value)
-        self._variables.append((name.encode(), value.strip()))
+        self._variables.append((name.encode(), value.strip(C_SPACE)))
 
     def _note_expansions(self, text: str) -> None:
         """Record what the expansions of a text need. libwrap replaces an unknown expansion by nothing."""
@@ -206,7 +206,7 @@ def split_options(text: str) -> list[tuple[str, str]]:
     """Keyword and value of each option, `KEYWORD [=] VALUE` between colons; `\\:` is a colon."""
     options = []
     for field in text.replace("\\:", "\0").split(":"):
-        field = field.replace("\0", ":").strip()
+        field = field.replace("\0", ":").strip(C_SPACE)
         end = next((at for at, character in enumerate(field) if character in "= \t"), len(field))
         options.append((field[:end].lower(), field[end:].lstrip(" \t").removeprefix("=").lstrip(" \t")))
     return options

@@ -29,6 +29,7 @@ from .hosts_words import (
     ipv4_mask,
     match_text,
     name_key,
+    words_of_file,
 )
 
 TYPE_CHECKING = False
@@ -117,14 +118,14 @@ def parse_pattern(text: str, sources: "Sources | None", depth: int) -> HostPatte
     return HostPattern(lambda end: match_host(word, end), () if names else None, names, needs_name=True)
 
 
-def plain_keys(text: str) -> "tuple[list[Key], list[str]] | None":
-    """The addresses and the names that a list of clients stands for; None if it holds other patterns as well.
+def plain_keys(words: list[str]) -> "tuple[list[Key], list[str]] | None":
+    """The addresses and names that these words in lower case stand for; None if other patterns are among them.
 
     This is the short way for lists of thousands of addresses: no pattern is built.
     """
     keys: list[Key] = []
     names = []
-    for word in text.lower().split():
+    for word in words:
         key = address_key(word)
         if key is None and "/" in word and word[0] in DIGITS:
             key = network_key(word)
@@ -160,12 +161,13 @@ def file_pattern(path: str, sources: "Sources | None", depth: int) -> HostPatter
         raise Flaw(f"{path!r}: files of patterns that name files, without end")
     found = ClientKeys()
     others = []
-    for line in read_file(path, sources=sources).decode("latin-1").splitlines():
-        plain = plain_keys(line)
+    for line in read_file(path, sources=sources).decode("latin-1").split("\n"):
+        words = words_of_file(line)
+        plain = plain_keys([word.lower() for word in words])
         if plain is not None:
             found.add(0, *plain)
             continue
-        for word, comment in comments_aside(line.split()):
+        for word, comment in comments_aside(words):
             pattern = read_pattern(word, sources, depth + 1)
             pattern = pattern if comment is None else pattern.commented(comment)
             if pattern.keys is None:

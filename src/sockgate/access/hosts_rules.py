@@ -9,8 +9,8 @@ from ..core.addresses import port_number
 from ..core.rule_files import RuleWarning
 from .hosts_options import options_of
 from .hosts_patterns import EVERY_HOST, HostPattern, read_pattern
-from .hosts_table import Fields, split, words_of
-from .hosts_words import Flaw, any_of, comments_aside, match_text
+from .hosts_table import Fields, split
+from .hosts_words import Flaw, any_of, comments_aside, match_text, words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,14 +2,13 @@
 
 from ..core import Cause, ConfigError
 from ..core.rule_files import exists, read_file, text_lines
-from .hosts_words import Flaw, bare_flaw, in_brackets
+from .hosts_words import Flaw, bare_flaw, in_brackets, words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..core.rule_files import Sources
 
 LONGEST_RULE = 2046  # libwrap stops reading a table at a longer one
-SEPARATORS = str.maketrans(",\t\r", "   ")
 BLANKS = " \t\r"
 PROTECTED = "\0"  # stands for a colon in an address while a line is split; no table holds one
 
@@ -117,7 +116,3 @@ def bare_address(word: str) -> str:
             if in_brackets(address):
                 return address
     return ""
-
-
-def words_of(text: str) -> list[str]:
-    return text.translate(SEPARATORS).split()

@@ -20,6 +20,10 @@ COMMENT = "#"
 DIGITS = frozenset("0123456789")
 NUMERIC = "0123456789./"
 ALL_ONES = 0xFFFFFFFF
+# What stands between words, in a table and in a file of patterns (hosts_access.c: sep, fscanf(3)). str.split() without
+# an argument splits at more: a text is Latin-1 here, and 0x85 and 0xA0 are bytes of letters in UTF-8.
+SEPARATORS, C_SPACE = ", \t\r", " \t\n\v\f\r"  # isspace(3)
+TO_BLANKS, SPACE_TO_BLANKS = (str.maketrans(blanks, " " * len(blanks)) for blanks in (SEPARATORS, C_SPACE))
 
 
 class Flaw(ValueError):
@@ -32,6 +36,16 @@ class Flaw(ValueError):
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.hint}" if self.hint else self.reason
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a list in a table."""
+    return list(filter(None, text.translate(TO_BLANKS).split(" ")))
+
+
+def words_of_file(text: str) -> list[str]:
+    """The words of a line in a file of patterns."""
+    return list(filter(None, text.translate(SPACE_TO_BLANKS).split(" ")))
 
 
 def comments_aside(words: list[str]) -> "list[tuple[str, Flaw | None]]":
