@@ -210,6 +210,33 @@ def test_a_name_that_another_unit_has_is_no_obstacle(tmp_path: Path, *, enabled:
     assert [service.name for service in again.services] == ["probe-sockgate"], "it replaces its own units"
 
 
+# A run script of a service that needs one more file, and the end of the name of that file.
+NEEDS_A_FILE = {
+    "conf": "#!/bin/sh\nexport CERTFILE=/gone.pem\nexec sslserver -RHl0 0 7 /bin/cat\n",
+    "rules": "#!/bin/sh\nexec tcpsvd -l0 -i ./peers 0 7 /bin/cat\n",
+    "env": "#!/bin/sh\nPASSWORD=$(cat ./secret)\nexport PASSWORD\nexec tcpserver -RHl0 0 7 /bin/cat\n",
+}
+
+
+@pytest.mark.parametrize("ending", NEEDS_A_FILE)
+def test_a_file_of_the_administrators_is_not_overwritten_by_one_that_a_service_needs(
+    tmp_path: Path, ending: str
+) -> None:
+    folder, root = tmp_path / "probe", tmp_path / "root"
+    (folder / "peers").mkdir(parents=True)
+    (folder / "peers" / "10.1.2.3").touch()
+    (folder / "run").write_text(NEEDS_A_FILE[ending])
+    (folder / "secret").touch(0o600)
+    own = root / f"etc/sockgate/probe.{ending}"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine\n")
+    search = UnitSearch(str(root))
+    conversion = programs.convert("tcpserver", [f"{folder}/run"], Host(), "", Surroundings(search, replaces=True))
+    install(conversion, "tcpserver", search)
+    assert [file.path for file in conversion.files] == [f"/etc/sockgate/probe-sockgate.{ending}"]
+    assert own.read_text() == "mine\n"
+
+
 @pytest.mark.parametrize(("listen", "is_left"), [("7", True), ("0.0.0.0:7", True), ("127.0.0.1:7", True), ("8", False)])
 def test_a_port_is_left_to_the_socket_that_is_enabled_for_it(tmp_path: Path, listen: str, *, is_left: bool) -> None:
     vendor_socket(tmp_path, listen, enabled=True)

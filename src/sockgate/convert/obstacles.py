@@ -14,11 +14,10 @@ from ..host.ports import Endpoint, parse_listen
 from ..units.search import UnitSearch
 from ..units.writer import report_form
 from .conflicts import converted_from, is_mask, obstacles
-from .extra_files import FOLDER
 from .outcomes import blocked, entry_of, refused
 from .report import Report
 from .service import Listen, Service
-from .unit_plan import unit_names
+from .unit_plan import extra_paths, unit_names
 
 SUFFIX = "-sockgate"  # of the other name
 
@@ -102,9 +101,8 @@ class Surroundings:
         """The units and files that a service of this name would hide or overwrite."""
         for unit in unit_names(name, service):
             yield from (path for path in obstacles(self.search.root, unit) if not self.may_replace(path))
-        for needed, suffix in ((service.tls, "conf"), (service.secrets, "env")):
-            path = f"{FOLDER}/{name}.{suffix}"
-            if needed and os.path.lexists(self.search.host_path(path)) and not self.may_replace(path):
+        for path in extra_paths(name, service):
+            if os.path.lexists(self.search.host_path(path)) and not self.may_replace(path):
                 yield path
 
     def forbids(self, path: str, service: Service) -> bool:

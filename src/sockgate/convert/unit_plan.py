@@ -29,6 +29,16 @@ def unit_names(name: str, service: Service) -> tuple[str, ...]:
     return f"{name}.socket", f"{name}.service" if service.wait else f"{name}@.service"
 
 
+def extra_paths(name: str, service: Service) -> tuple[str, ...]:
+    """The paths of the files that this service would need under this name, beside its units."""
+    needed = (
+        (service.tls, stunnel.path_of(name)),
+        (service.rules, rules_text.path_of(name)),
+        (service.secrets, secrets_path(name)),
+    )
+    return tuple(path for is_needed, path in needed if is_needed)
+
+
 def unit_files(service: Service, host: Host) -> tuple[UnitFile, ...]:
     """The socket first. Raises ConfigError for words that no unit file can hold."""
     prefixed = f", with --prefix {service.prefix}" if service.prefix else ""
@@ -59,12 +69,12 @@ def extra_files(service: Service) -> tuple[ExtraFile, ...]:
     if service.secrets:
         lines = [f"# Converted from {printable(str(service.place))} by sockgatectl; see sockgate-migrating(7).\n"]
         lines += [format_assignment(name, value) for name, value in service.secrets]
-        files.append(ExtraFile(secrets_path(service), "".join(lines), MODE_OF_SECRETS))
+        files.append(ExtraFile(secrets_path(service.name), "".join(lines), MODE_OF_SECRETS))
     return tuple(files)
 
 
-def secrets_path(service: Service) -> str:
-    return f"{FOLDER}/{service.name}.env"
+def secrets_path(name: str) -> str:
+    return f"{FOLDER}/{name}.env"
 
 
 def literal_word(word: Word) -> str:
@@ -129,7 +139,7 @@ def service_section(service: Service, host: Host) -> Iterator[Directive]:
         yield Directive("UMask", "0022")
     yield from starmap(Directive, service.directives)
     if service.secrets:
-        yield Directive("EnvironmentFile", File((secrets_path(service),)))
+        yield Directive("EnvironmentFile", File((secrets_path(service.name),)))
     if not service.gated:
         yield Directive("IgnoreSIGPIPE", "no")  # a server that writes to a client that has gone ended by it
         for name, value in service.limits:
@@ -158,7 +168,7 @@ def resident_service_section(service: Service, host: Host) -> Iterator[Directive
         yield from resident.before_its_servers()
     yield from (Directive(key, value) for key, value in service.directives if key not in OF_ONE_CONNECTION)
     if service.secrets:
-        yield Directive("EnvironmentFile", File((secrets_path(service),)))
+        yield Directive("EnvironmentFile", File((secrets_path(service.name),)))
 
 
 def account(service: Service) -> Iterator[Directive]:
