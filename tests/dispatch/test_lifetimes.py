@@ -47,6 +47,26 @@ def test_a_server_that_goes_on_after_sigterm_is_killed(gated: Start) -> None:
     assert one.wait_for("ended ")[0].endswith("s: signal 9 (--session-timeout 1)")
 
 
+def test_a_server_that_has_joined_the_process_group_of_the_gate_is_ended_all_the_same(gated: Start) -> None:
+    """Both are in one session (setsid(2)), so that the kernel allows it."""
+    leaving = "import os, time; os.setpgid(0, os.getpgid(os.getppid())); print('left', flush=True); time.sleep(60)"
+    one = gated("--session-timeout", "1", "/usr/bin/python3", "-c", leaving)
+    with one.connect() as client:
+        assert everything_from(client) == b"left\n"
+    assert one.wait_for("ended ")[0].endswith("s: signal 15 (--session-timeout 1)")
+
+
+def test_a_server_that_leaves_its_process_group_and_goes_on_after_sigterm_is_killed(gated: Start) -> None:
+    leaving = (
+        "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "os.setpgid(0, os.getpgid(os.getppid())); print('left', flush=True); time.sleep(60)"
+    )
+    one = gated("--session-timeout", "1", "/usr/bin/python3", "-c", leaving, code=KILLS_SOON)
+    with one.connect() as client:
+        assert everything_from(client) == b"left\n"
+    assert one.wait_for("ended ")[0].endswith("s: signal 9 (--session-timeout 1)")
+
+
 def test_what_a_server_has_started_ends_with_it(gated: Start) -> None:
     one = gated("--session-timeout", "1", "/bin/sh", "-c", "sleep 1000 & echo $!; wait")
     with one.connect() as client:

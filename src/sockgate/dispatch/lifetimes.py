@@ -135,6 +135,13 @@ class LifetimeLimits:
 
 
 def send_signal(session: Session, number: int) -> None:
-    """Send this signal to the process group of a server. A server that became another user needs CAP_KILL."""
+    """Send this signal to the process group of a server. A server that became another user needs CAP_KILL.
+
+    A server can join another process group of its session (setpgid(2)). It gets the signal all the same, but SIGTERM
+    only once, because the second can mean something else to it.
+    """
     with suppress(OSError):
         os.killpg(session.pid, number)
+    with suppress(OSError):
+        if number == signal.SIGKILL or os.getpgid(session.pid) != session.pid:
+            os.kill(session.pid, number)
