@@ -48,3 +48,4 @@ def test_three_commands_lead_to_a_served_session(stranger: Machine) -> None:
     assert found.stdout + found.stderr == "", "Courier's other services have no part of the port"
     for question, answers in (("is-active", ["active", "inactive"]), ("is-enabled", ["enabled", "disabled"])):
         assert stranger.systemctl(question, "esmtpd.socket", "courier-mta", check=False).stdout.split() == answers
+    stranger.shell("! test -e /bin/kill; systemctl reload esmtpd.service")

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 
-from .model import Command, Directive, Variable, Words
+from .model import Command, Directive, Words
 
 ENDED_WITHOUT_SOCKET = 100  # the exit status of a gate that was started while the socket has Accept=yes
 NICENESS = -11
@@ -26,7 +26,8 @@ def in_service(command: Command, *, waits_for_reload: bool) -> Iterator[Directiv
     yield Directive("Type", "notify-reload" if waits_for_reload else "notify")
     yield Directive("ExecStart", command)
     if not waits_for_reload:
-        yield Directive("ExecReload", Command(("/bin/kill", "-HUP", Variable("MAINPID", splits=True))))
+        # /bin/kill is in a package that a machine may not have (procps).
+        yield Directive("ExecReload", Command(("/bin/sh", "-c", "kill -HUP $MAINPID")))
     yield Directive("LogRateLimitIntervalSec", 0)
     yield Directive("Restart", "on-failure")
     yield Directive("RestartPreventExitStatus", ENDED_WITHOUT_SOCKET)
