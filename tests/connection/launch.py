@@ -1,5 +1,6 @@
 """Runs the real launcher on a real socket, in front of a server that writes down everything it was given."""
 
+import contextlib
 import errno
 import os
 import socket
@@ -133,6 +134,14 @@ def everything_from(client: socket.socket) -> bytes:
         if error.errno not in (errno.ENOTCONN, errno.ECONNRESET):
             raise
     return said
+
+
+def fill_queue(path: str) -> None:
+    """Send datagrams to this path until it takes no more."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filler, contextlib.suppress(BlockingIOError):
+        filler.setblocking(False)
+        while True:
+            filler.sendto(b"x", path)
 
 
 def make_launcher(folder: Path, python: str = sys.executable, module: str = "shim") -> Launcher:

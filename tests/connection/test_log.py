@@ -1,6 +1,5 @@
 """Log records: what they say, where they go, and that nothing foreign can forge one."""
 
-import contextlib
 import os
 import socket
 import time
@@ -13,6 +12,7 @@ from sockgate.connection import log as log_module
 from sockgate.connection.log import INFO, NOTICE, Log, clean, identity
 from sockgate.core import ALLOW, DENY, Cause, Verdict
 from sockgate.core.peer import Peer, internet_peer, pack
+from tests.connection.launch import fill_queue
 
 # A Log is never closed: it lives as long as its process.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -187,13 +187,6 @@ def test_without_the_journal_the_record_goes_to_standard_error(
     log.failure("broken")
     log.flush()
     assert stderr_of(capfd) == "sockgate: smtp: broken\n"
-
-
-def fill_queue(path: str) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filler, contextlib.suppress(BlockingIOError):
-        filler.setblocking(False)
-        while True:
-            filler.sendto(b"x", path)
 
 
 def test_a_journal_that_does_not_read_delays_no_client(

@@ -17,16 +17,18 @@ from sockgate.dispatch.deciding import known_names
 from sockgate.dispatch.deciding.known_names import KnownNames
 from sockgate.dispatch.servers.child_channel import AskingChild, decode_peer, encode_peer
 from sockgate.dispatch.sessions import Session
-from tests.connection.launch import everything_from
+from tests.connection.launch import everything_from, fill_queue
 from tests.core.clients import client, local_user
 from tests.dispatch.conftest import Start
 from tests.dispatch.faults import (
     accept_together,
+    be_impatient,
     fail_to_answer_children,
     fail_to_take_over,
     hear_late_of_starts,
     injected,
     limit_descriptors,
+    log_to,
     name_clients_by_process,
 )
 from tests.dispatch.gated import Gated, wait_until
@@ -316,6 +318,33 @@ def test_a_child_without_memory_refuses_its_client_and_says_what_is_missing(gate
 
 
 NAME = ["--hostname", "/bin/sh", "-c", 'echo "$TCPREMOTEHOST"']
+
+
+def test_the_record_of_a_client_that_was_waited_for_waits_for_a_journal_that_is_busy(
+    gated: Start, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "journal")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journald:
+        journald.bind(path)
+        journald.settimeout(10)
+        patient = injected(be_impatient, "records.buffered_log", FLUSH_SECONDS=20.0)
+        one = gated(*PROXY, "/bin/echo", "hello", code=injected(log_to, path) + patient)
+        host, _, port = message_of(journald, "listening on ").rpartition(" on ")[2].rpartition(":")
+        fill_queue(path)
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            wait_until(one.children, one.log)
+            client.sendall(header("192.0.2.1"))
+            time.sleep(0.3)  # in which the server would have begun, and its record be lost
+            assert "192.0.2.1:4711" in message_of(journald, "accepted ")
+            assert everything_from(client) == b"hello\n"
+
+
+def message_of(journald: socket.socket, what: str) -> str:
+    """The message of the next record that has this in it."""
+    while True:
+        lines = journald.recv(1 << 17).decode().splitlines()
+        for message in (line for line in lines if line.startswith("MESSAGE=") and what in line):
+            return message
 
 
 def test_a_client_that_comes_again_is_not_looked_up_again(gated: Start) -> None:

@@ -87,13 +87,18 @@ class BufferedLog(Log):
         if self._waiting.records:
             self._send_records()
 
-    def flush(self) -> None:
-        """Wait for a moment until all records have been taken. Called before an exit."""
+    def send_all(self) -> None:
+        """Send the waiting records. Wait for a moment, at most FLUSH_SECONDS, until all of them have been taken."""
+        self.send()
         for _ in range(int(FLUSH_SECONDS / FLUSH_STEP)):
             if not self.waiting:
-                break
-            self.send()
+                return
             sleep(FLUSH_STEP)
+            self.send()
+
+    def flush(self) -> None:
+        """The same before an exit."""
+        self.send_all()
         super().flush()
 
     def forget(self) -> None:

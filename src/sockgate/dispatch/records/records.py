@@ -148,11 +148,15 @@ class Records:
         """Send the records to the journal, as far as it takes them now."""
         self._log.send()
 
+    def send_all(self) -> None:
+        """Called in a child that becomes the server: nothing keeps its records after that. Waits for a busy journal."""
+        self.write_starts()
+        self._log.send_all()
+
     def flush(self) -> None:
         """Wait for the journal before an exit: it finds the service of a record only while its sender lives."""
         self.write_starts()
         self.write_sums()
-        self._log.send()
         self._log.flush()
 
     def forget(self) -> None:

@@ -109,8 +109,7 @@ def finish_admission(client: AdmittedClient, parent: ParentChannel, records: Rec
     if outcome.admitted:
         decision = client.rules.single_decision(outcome.peer, outcome.verdict)
         records.accepted(session, decision)
-        records.write_starts()
-        records.send()
+        records.send_all()
         send(0, outcome.words)
         return decision
     why = outcome.error or outcome.verdict
