@@ -297,8 +297,11 @@ def test_redirect_connects_from_the_address_that_it_is_given() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["x"], ["--proxy-protocol", "3", "h", "1"], ["--proxy-protocol", "1", "h"], ["h", "http"], ["--other", "h", "1"]],
-)
+    [
+        ["x"], ["--proxy-protocol", "3", "h", "1"], ["--proxy-protocol", "1", "h"], ["h", "http"],
+        ["--other", "h", "1"], ["127.0.0.1", "0"], ["127.0.0.1", "65536"], ["127.0.0.1", "9" * 5000],
+    ],
+)  # fmt: skip
 def test_a_redirection_that_cannot_be_meant_says_what_is_right(words: list[str]) -> None:
     done = subprocess.run([*COMMAND, "redirect", *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, builtin.USAGE + "\n")

@@ -140,7 +140,7 @@ def redirect(words: list[str]) -> None:
     while len(words) > 1 and words[0] in options:
         options[words[0]], words = words[1], words[2:]
     version = options["--proxy-protocol"]
-    if len(words) != 2 or not (words[1].isascii() and words[1].isdigit()) or version not in ("", *UNKNOWN):
+    if len(words) != 2 or not is_port(words[1]) or version not in ("", *UNKNOWN):
         sys.exit(USAGE)
     client = socket.socket(fileno=os.dup(0))
     server = connect(words[0], int(words[1]), options["--source"])
@@ -148,6 +148,11 @@ def redirect(words: list[str]) -> None:
         server.sendall(proxy_header(version, ends_of(client)))
     server.settimeout(None)
     copy(client, server)
+
+
+def is_port(text: str) -> bool:
+    """Whether this is the number of a port. The C library takes 65536 more for the same one, without a word."""
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536
 
 
 def connect(host: str, port: int, source: str) -> socket.socket:
