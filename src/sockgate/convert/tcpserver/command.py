@@ -7,6 +7,7 @@ from ...connection.log_choice import NONE
 from ...host.host import Host
 from ...units.model import Directive, Folder, Value
 from ..accounts import by_setpriv
+from ..assigned_ports import port_of
 from ..chain.links import LINKS
 from ..chain.peeling import BadLink, Chain, peel
 from ..directives import Directives
@@ -129,6 +130,7 @@ def record(name: str, command: Started, listener: Listener, rest: list[str], ans
     account = run_as(host, chain, inside, (listener.user, listener.group, listener.use_uid_variables), answers)
     if account.clear_groups:
         answers[:] = [(what, by_setpriv(answer)) for what, answer in answers]
+    server = numbered(host, server, answers)
     path = server_path(host, inside, server, answers)
     report_kept(server, answers)
     own, secrets = keep_apart(command, variables(command, listener, inside, answers), answers)
@@ -212,6 +214,16 @@ def name_of(inside: Chain, server: list[str], path: str) -> str:
     if server[0] == BUILTIN:
         return ""
     return server[0] if server[0] != path and not inside.keep else ""
+
+
+def numbered(host: Host, server: list[str], answers: Answers) -> list[str]:
+    """The server; of a redirection with the number of its port, since sockgate-builtin reads no services(5)."""
+    if server[0] != BUILTIN:
+        return server
+    number, answer = port_of(host, server[-1], "tcp")
+    if answer is not None:
+        answers.append((shown(server[1:]), answer))
+    return server if number is None else [*server[:-1], str(number)]
 
 
 def server_path(host: Host, inside: Chain, server: list[str], answers: Answers) -> str:
