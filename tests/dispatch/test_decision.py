@@ -78,6 +78,12 @@ def test_what_a_rule_removes_is_gone_even_if_every_server_gets_it() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", [b"TCPREMOTEPORT", b"TCPCONNNUM", b"TCPCONCURRENCY"])
+def test_a_variable_that_client_env_sets_is_the_same_as_from_sockgate(name: bytes) -> None:
+    known = decision("--client-env", f"{name.decode()}={{TCPLOCALPORT}}")
+    assert known.environment.variables(4711, 1)[name] == b"25"
+
+
 def test_a_local_client_has_no_port_and_keeps_what_every_server_is_given() -> None:
     known = Decision(Gate(parse(["/usr/bin/server"])), {b"TCPREMOTEPORT": b"25"}, local_user(), Verdict(ALLOW))
     assert known.environment.variables(0, 3) == {

@@ -180,6 +180,11 @@ class Gate:
             kept = {name: value for name, value in inherited.items() if name in self._pass_env}
         return scrub(kept) | self._assignments
 
+    def replaces(self, variable: bytes, verdict: Verdict) -> bool:
+        """Whether --client-env or the rule sets or removes this variable, whatever the gate says of the client."""
+        given = self._client_variables
+        return variable in verdict.variables or (given is not None and given.has(variable))
+
     def environment(
         self, base: dict[bytes, bytes], peer: Peer, verdict: Verdict, relay: str | None
     ) -> dict[bytes, bytes]:

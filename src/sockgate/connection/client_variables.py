@@ -23,6 +23,10 @@ class ClientVariables:
         self._texts = texts
         self.varies = any(name.endswith(PORT) for parts in texts.values() for name in parts[1::2])
 
+    def has(self, name: bytes) -> bool:
+        """Whether one of them has this name."""
+        return name in self._texts
+
     def put_into(self, environment: dict[bytes, bytes]) -> None:
         """Set them. A variable is not set, and removed if it is there, if its text names one that is unknown."""
         for name, parts in self._texts.items():

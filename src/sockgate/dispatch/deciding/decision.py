@@ -58,7 +58,8 @@ class Decision:
         if self._environment is None:
             gate, peer, verdict = self._gate, self.peer, self.verdict
             variables = gate.environment(self._base | UNCOUNTED, peer, verdict, gate.relays_for(peer))
-            own = [name for name in (*PORTS.get(peer.protocol, ()), *COUNTS) if name not in verdict.variables]
+            names = (*PORTS.get(peer.protocol, ()), *COUNTS)
+            own = [name for name in names if not gate.replaces(name, verdict)]
             self._environment = EnvironmentTemplate(variables, own)
         return self._environment
 
