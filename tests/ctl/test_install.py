@@ -185,6 +185,18 @@ def test_what_is_enabled_is_restarted_after_a_change_and_not_removed(
     assert capsys.readouterr().err == "sockgatectl: echo.socket is in use (systemctl disable --now echo.socket)\n"
 
 
+@pytest.mark.parametrize("left", ["echo.socket", "echo@.service", "echo.service"])
+def test_what_is_left_of_its_own_units_is_removed(root: Path, left: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl(root, "install", *OWN) == 0
+    for path in (root / ETC[1:]).iterdir():
+        if path.name != left:
+            path.unlink()
+    capsys.readouterr()
+    assert ctl(root, "uninstall", "echo") == 0
+    assert capsys.readouterr().out == f"removed {ETC}/{left}\n"
+    assert not list((root / ETC[1:]).iterdir())
+
+
 @pytest.mark.parametrize("path", [f"{ETC}/echo.socket", "/usr/lib/systemd/system/echo@.service", f"{ETC}/echo.service"])
 def test_a_foreign_unit_is_not_touched(root: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_tree(root, {path: "[Unit]\n"})

@@ -39,14 +39,14 @@ def removable(name: str, host: Host) -> list[str]:
     """The unit files of a service. Raises ConfigError if the service is in use, or if `install` did not write them."""
     paths = [f"{UNIT_FOLDER}/{name}.socket", f"{UNIT_FOLDER}/{name}@.service"]
     present = [path for path in paths if os.path.lexists(host.search.host_path(path))]
-    if not present:
+    resident = f"{UNIT_FOLDER}/{name}.service"  # that of another program or person stays
+    has_resident = os.path.lexists(host.search.host_path(resident)) and is_ours(host.search.host_path(resident))
+    if not present and not has_resident:
         raise ConfigError(f"there is no {paths[0]!r}", "only what `sockgatectl install` wrote can be removed")
     for path in present:
         if not is_ours(host.search.host_path(path)):
             raise not_ours(path, converted_from(host.search.host_path(path)))
-    resident = f"{UNIT_FOLDER}/{name}.service"  # that of another program or person stays
-    if os.path.lexists(host.search.host_path(resident)) and is_ours(host.search.host_path(resident)):
-        present.append(resident)
+    present += [resident] * has_resident
     if host.uses(f"{name}.socket"):
         raise ConfigError(f"{name}.socket is in use", f"systemctl disable --now {name}.socket")
     return present
