@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from sockgate.convert.input_files import ACCOUNT_MARK, UNKNOWN
-from sockgate.convert.shell.evaluator import dialect_of_script, evaluate_text
+from sockgate.convert.shell.evaluator import evaluate_text
+from sockgate.convert.shell.interpreters import dialect_of_script
 from sockgate.convert.shell.state import State
 from sockgate.convert.shell.syntax import ScriptError
 from sockgate.host.host import Host
@@ -186,6 +187,37 @@ def test_what_is_no_script_says_where(text: str, reason: str) -> None:
     with pytest.raises(ScriptError) as raised:
         evaluate(text, N="x " * 99)
     assert str(raised.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("first_line", "name"),
+    [
+        ("#!/bin/execlineb -P", "execlineb"), ("#! /usr/bin/nosh", "nosh"), ("#!/usr/bin/env perl", "perl"),
+        ("#!/bin/zsh", "zsh"), ("#!/bin/csh -f", "csh"), ("#!/bin/busybox rc", "rc"),
+        ("#!/command/with-contenv sh", "with-contenv"), ("#!/usr/bin/env X=1 sh", "X=1"),
+    ],
+)  # fmt: skip
+def test_a_script_of_a_program_that_is_no_such_shell_is_not_read(first_line: str, name: str) -> None:
+    text = f"{name!r} of the first line is not sh, dash, bash or ksh, and reads a script in another way"
+    with pytest.raises(ScriptError, match=f"^{text}$") as raised:
+        started(f"{first_line}\nsetuidgid nobody\ntcpserver 0 25 a")
+    assert raised.value.line == 1
+
+
+@pytest.mark.parametrize(
+    ("first_line", "is_bash"),
+    [
+        ("#!/bin/dash", False), ("#!/usr/bin/env sh", False), ("#! /bin/busybox ash", False), ("# a comment", False),
+        ("#!/usr/bin/env -S bash -eu", True), ("#!/bin/ksh", True), ("#!/usr/bin/env bash", True),
+    ],
+)  # fmt: skip
+def test_a_script_is_read_as_the_shell_of_its_first_line_reads_it(first_line: str, is_bash: bool) -> None:
+    assert started(f"{first_line}\nA=1\nA+=2\nexec a $A")[-1] == (["a", "12"] if is_bash else ["a", "1"])
+
+
+def test_a_text_for_su_with_another_shell_is_not_read() -> None:
+    with pytest.raises(ScriptError, match="'nologin' is not sh, dash, bash or ksh, and reads a script in another way"):
+        started("su -s /sbin/nologin -c 'exec tcpserver 0 25 a' mail")
 
 
 def test_nothing_is_ever_run(tmp_path: Path) -> None:

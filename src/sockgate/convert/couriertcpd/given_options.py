@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..input_files import UNKNOWN
 from ..outcomes import blocked
 from ..shell.evaluator import evaluate_text
-from ..shell.starting import dialect_of
+from ..shell.interpreters import dialect_of
 from ..shell.state import State
 from ..shell.syntax import ScriptError
 from .settings import Settings

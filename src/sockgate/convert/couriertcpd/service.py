@@ -18,7 +18,7 @@ from ..outcomes import Answer, approximated, blocked, by_engine, entry_of, trans
 from ..report import Report
 from ..service import STREAM, Listen, Service, endpoint
 from ..shell.evaluator import evaluate_file
-from ..shell.starting import dialect_of
+from ..shell.interpreters import dialect_of
 from ..shell.state import State
 from ..shell.syntax import ScriptError
 from ..shell.worlds import World

@@ -4,18 +4,16 @@ What is known to run is run. What may run or not is run in doubt: afterwards wha
 starts is kept apart.
 """
 
-import re
-
-from ...host.host import Host
 from ..input_files import UNKNOWN, Place, read_text
 from .builtins import SPECIAL, builtin_named, does_not_matter
 from .conditions import bash_test
 from .expander import Expander, opens_a_file, silenced
 from .expansion import matches
 from .findings import NO_KEYS, Question
+from .interpreters import dialect_of_script, options_of
 from .parser import parse
 from .runner import Call
-from .starting import dialect_of, start, starts_a_server
+from .starting import start, starts_a_server
 from .state import Function, State
 from .syntax import (
     BashTest,
@@ -38,22 +36,6 @@ from .syntax import (
 
 CHANGE_WHAT_IS_INHERITED = frozenset(("ulimit", "umask", "cd"))
 MOST_WORDS = 100  # of a `for` that is run for each
-FIRST_LINE = re.compile(r"#!\s*(\S+)(?:[ \t]+(\S+))?")
-
-
-def dialect_of_script(text: str, host: Host) -> Dialect:
-    """The dialect of the shell that the first line names; /bin/sh without one."""
-    match = FIRST_LINE.match(text)
-    if match is None:
-        return dialect_of("sh", host.posix_shell)
-    program = match[2] if match[1].endswith("/env") and match[2] else match[1]
-    return dialect_of(program, host.posix_shell)
-
-
-def options_of(text: str) -> str:
-    """The letters of `#!/bin/sh -e`."""
-    match = FIRST_LINE.match(text)
-    return match[2][1:] if match and match[2] and match[2].startswith("-") else ""
 
 
 def evaluate_script(state: State, path: str) -> None:

@@ -7,9 +7,10 @@ from ..input_files import UNKNOWN, Place
 from ..starters import SERVERS, base_name, names_a_server
 from .assignment import ASSIGNMENT
 from .findings import NO_KEYS, Question, Started, is_secret
+from .interpreters import known_dialect
 from .runner import Call, Runner
 from .state import State
-from .syntax import Dialect, Word
+from .syntax import Word
 
 SHELLS = frozenset(("sh", "bash", "dash", "ksh"))
 ENVDIRS = ("envdir", "s6-envdir")
@@ -29,7 +30,8 @@ def start(runner: Runner, call: Call) -> None:
         if ASSIGNMENT.match(word):
             name, _, value = word.partition("=")
             state.assign(name, value, call.all_keys, call.place)
-    runner.run_text(script, call.place.line, dialect_of(shell, state.host.posix_shell))
+    line = call.place.line
+    runner.run_text(script, line, known_dialect(shell, state.host.posix_shell, line, repr(base_name(shell))))
     keys = [NO_KEYS] * len(in_front)
     for number, command in enumerate(state.commands[before:], before):
         state.commands[number] = replace(command, words=(*in_front, *command.words), keys=(*keys, *command.keys))
@@ -45,13 +47,6 @@ def started_by(state: State, call: Call) -> Started:
         "" if UNKNOWN in path else path, tuple(call.keys), keys, state.other_keys,
         state.secret_keys, is_silent="2" in call.silent,
     )  # fmt: skip
-
-
-def dialect_of(shell: str, posix_shell: str) -> Dialect:
-    """The dialect of a shell by its name. posix_shell: the name of the program that /bin/sh is."""
-    name = base_name(shell)
-    name = posix_shell if name == "sh" else name
-    return Dialect.BASH if name in ("bash", "ksh", "ksh93", "mksh", "zsh") else Dialect.DASH
 
 
 def read_folders(runner: Runner, words: list[str], place: Place) -> None:
