@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection import Gate
+from sockgate.convert import programs
 from sockgate.convert.report import Outcome
 from sockgate.convert.result import Conversion
 from sockgate.core.options import parse
 
-from .test_tcpserver import convert, units
+from .test_tcpserver import HOST, convert, units
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,51 @@ def test_a_folder_in_front_may_not_be_stronger_than_it_was(
         )
     assert found == ([(said, texts[said])] if said else [])
     assert bool(conversion.units) == (said is not Outcome.REFUSED)
+
+
+@pytest.mark.parametrize("name", ["TCPREMOTEHOST", "TCPREMOTEINFO", "TCPLOCALHOST", "TCPREMOTEIP", "PROTO"])
+@pytest.mark.parametrize("program", ["tcpserver -RHl0", "tcpsvd -l0"])
+def test_a_variable_in_front_says_nothing_of_a_client(name: str, program: str, tmp_path: Path) -> None:
+    conversion = convert(tmp_path, f"env {name}=trusted A=b {program} 0 7 /bin/cat")
+    assert "trusted" not in units(conversion)
+    assert "--env A=b" in units(conversion)
+    (told,) = [entry for entry in conversion.report.entries if entry.what == f"env {name}"]
+    assert told.outcome is Outcome.IGNORED
+    assert told.text == f"the gate alone says this of a client, as {program.partition(' ')[0]} did"
+    (tmp_path / "run").write_text(f"#!/bin/sh\nexport {name}=trusted\nexec {program} 0 7 /bin/cat\n")
+    conversion = programs.convert("tcpserver", [str(tmp_path / "run")], HOST)
+    assert "trusted" not in units(conversion)
+    assert [entry.outcome for entry in conversion.report.entries if entry.what == f"export {name}"] == [told.outcome]
+
+
+@pytest.mark.parametrize(
+    ("line", "server"),
+    [
+        ("tcpserver -RHl0 0 7 env A=b TCPREMOTEHOST=mine /bin/cat", "--env A=b -- /usr/bin/env TCPREMOTEHOST=mine"),
+        ("tcpserver -RHl0 -x r 0 7 env A=b B=c /bin/cat", "--env B=c -- /usr/bin/env A=b"),
+        ("tcpserver -RHl0 -x r 0 7 env B=c /bin/cat", "--env B=c --"),
+        ("tcpsvd -l0 -i i 0 7 env A=b B=c /bin/cat", "--env B=c -- /usr/bin/env A=b"),
+        ("busybox tcpsvd 0 7 env TCPREMOTEADDR=mine /bin/cat", "-- /usr/bin/env TCPREMOTEADDR=mine"),
+    ],
+)
+def test_a_variable_behind_the_listener_stays_stronger_than_the_gate(line: str, server: str, tmp_path: Path) -> None:
+    (tmp_path / "r").write_text('10.:allow,A="rule"\n:allow\n')
+    (tmp_path / "i").mkdir()
+    (tmp_path / "i" / "10").write_text("+A=rule\n")
+    (tmp_path / "i" / "10").chmod(0o644)
+    conversion = convert(tmp_path, line)
+    assert f"{server} /bin/cat\n" in units(conversion)
+    assert len(kept(conversion)) == ("/usr/bin/env" in server)
+
+
+def test_what_stays_in_front_of_the_server_shows_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hidden word\n")
+    (tmp_path / "secret").chmod(0o600)
+    (tmp_path / "run").write_text('#!/bin/sh\nexec tcpserver -RHl0 0 7 env TCPREMOTEINFO="$(cat secret)" /bin/cat\n')
+    conversion = programs.convert("tcpserver", [str(tmp_path / "run")], HOST)
+    assert "hidden word" not in units(conversion)
+    assert "-- /usr/bin/env ${SOCKGATE_WORD_1} /bin/cat" in units(conversion)
+    assert any("TCPREMOTEINFO=hidden word" in file.text for file in conversion.files)
 
 
 @pytest.mark.parametrize("name", ["recordio", "fixcrio"])

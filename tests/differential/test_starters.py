@@ -109,6 +109,14 @@ def test_tcpsvd_lets_in_by_its_instructions_the_clients_that_the_rules_let_in(fo
     assert 0 < let_in < asked
 
 
+@pytest.mark.parametrize("program", ["tcpserver -RHl0", "tcpsvd -l0"])
+def test_a_variable_in_front_of_the_listener_says_nothing_of_a_client(program: str, tmp_path: Path) -> None:
+    require(program.partition(" ")[0], "ip")
+    names = ("PROTO", "TCPREMOTEIP", "TCPREMOTEHOST", "TCPREMOTEINFO", "TCPLOCALIP", "TCPLOCALHOST", "A")
+    line = f"env {' '.join(f'{name}=1' for name in names)} {program} 0 {PORT} {{probe}}"
+    assert compare(tmp_path, line, list(FEW), lambda name: name in names) == len(FEW)
+
+
 def test_the_server_of_socat_is_told_of_its_client(tmp_path: Path) -> None:
     require("socat", "ip")
     line = f"socat TCP4-LISTEN:{PORT},fork,reuseaddr EXEC:{{probe}}"

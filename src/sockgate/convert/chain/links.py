@@ -112,16 +112,21 @@ def env(chain: Chain, words: list[str]) -> Result:
     if chain.behind and words and words[0] in ("-", "-i", "--ignore-environment"):
         raise Stays  # it would also remove the variables of the gate
     at = 0
+    kept: list[str] = []
     while at < len(words) and (words[at] in ("-", "-i", "--ignore-environment") or ASSIGNMENT.match(words[at])):
         if ASSIGNMENT.match(words[at]):
             name, _, value = words[at].partition("=")
-            chain.environment[name] = value
+            if chain.is_told(name):
+                kept.append(words[at])
+            else:
+                chain.environment[name] = value
         else:
             chain.pass_env, chain.environment, chain.cleared = (), {}, True
         at += 1
     if at < len(words) and words[at].startswith("-"):
         raise BadLink(f"the option {words[at]!r} is not known")
-    return words[at:], [translated(*(f"{name}={value}" for name, value in chain.environment.items()))]
+    answer = translated(*(f"{name}={value}" for name, value in chain.environment.items()))
+    return words[at:], [answer, stays(chain, "env", kept)] if kept else [answer]
 
 
 def argv0(chain: Chain, words: list[str]) -> Result:

@@ -4,12 +4,17 @@ Every link that the units or the gate can replace is taken off the front. The fi
 server, with all words behind it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ...host.host import Host
 from ..directives import Directives
 from ..outcomes import Answer, blocked
+from ..rules_text import variables_in
+
+# The variables that the gate itself sets, also with --ssl-variables.
+OF_GATE = re.compile(r"PROTO$|TCP6?(REMOTE|LOCAL)|TCP6INTERFACE$|SSL(REMOTE|LOCAL)")
 
 
 @dataclass(slots=True)
@@ -24,6 +29,7 @@ class Chain:
     cleared        whether env - came last, so that no exported variable is left
     limits_stay    whether links that set limits stay in front of the server: stunnel would not start under all limits
     in_folders     the variables in the folders of envdir, as they are now
+    told           variables that the gate sets for some clients, beside those of OF_GATE
     socket         directives of the socket
     rules_text     rules for a file of the unit's own, made of those of the old program
     is_busybox     whether the next program is one of busybox
@@ -50,8 +56,14 @@ class Chain:
     is_busybox: bool = False
     keep: list[str] = field(default_factory=list)
     in_folders: dict[str, str] = field(default_factory=dict)
+    told: frozenset[str] = frozenset()
     argv0: str = ""
     needs_gate: bool = False
+
+    def is_told(self, name: str) -> bool:
+        """Whether the gate may set this variable, and would be stronger than --env: behind tcpserver it was weaker."""
+        told = OF_GATE.match(name) or name in self.told or name in variables_in(self.rules_text)
+        return bool(self.behind and told)
 
     def option(self, name: str, value: str | None) -> str:
         """Add an option of the gate. Returns its text for the report."""

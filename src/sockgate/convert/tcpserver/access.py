@@ -1,17 +1,16 @@
 """tcpserver's rules, and the look-ups that the rules and the server need."""
 
 import os
-import re
 
 from ...core import ALLOW, GateError
 from ...core.options import DEFAULT_TIMEOUT
 from ...rulefile.reader import StoredRule, read_rules
+from ..chain.peeling import OF_GATE
 from ..outcomes import Answer, approximated, blocked, translated
+from ..rules_text import variables_in
 from .options import Listener
 
 Answers = list[tuple[str, Answer]]
-# The variables that the gate itself sets, also with --ssl-variables.
-OF_GATE = re.compile(r"PROTO$|TCP6?(REMOTE|LOCAL)|TCP6INTERFACE$|SSL(REMOTE|LOCAL)")
 
 
 def access(listener: Listener, answers: Answers) -> None:
@@ -49,6 +48,13 @@ def folders(listener: Listener, answers: Answers) -> None:
     if listener.rules:
         text = "it runs behind the gate now: a variable in its folder counts more than one of that name in "
         answers.append(("envdir", approximated(f"{text}{listener.rules!r}")))
+
+
+def told_to_some(listener: Listener) -> frozenset[str]:
+    """The variables that rules, or other options, set for some clients."""
+    by_rules = {os.fsdecode(name) for rule in rules_of(listener.rules) for name in rule.action.variables}
+    by_option = {(text or "").partition("=")[0] for option, text in listener.chain.gate if option == "--client-env"}
+    return frozenset(by_rules | by_option | variables_in(listener.rules_text))
 
 
 def lookups(listener: Listener, answers: Answers) -> None:

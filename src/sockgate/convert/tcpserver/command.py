@@ -9,15 +9,15 @@ from ...units.model import Directive, Folder, Value
 from ..accounts import by_setpriv
 from ..assigned_ports import port_of
 from ..chain.links import LINKS
-from ..chain.peeling import BadLink, Chain, peel
+from ..chain.peeling import OF_GATE, BadLink, Chain, peel
 from ..directives import Directives
-from ..outcomes import Answer, approximated, blocked, broken, entry_of, translated
+from ..outcomes import Answer, approximated, blocked, broken, entry_of, ignored, translated
 from ..report import Report
 from ..service import DATAGRAM, STREAM, Service
 from ..shell.findings import Started
 from ..starters import HOST_PORT_PROGRAM, SERVERS, base_name, server_at
 from ..unit_names import unit_stem
-from .access import access, folders, lookups
+from .access import access, folders, lookups, told_to_some
 from .account import RunAs, run_as
 from .command_words import ACCOUNT, is_known, number_of, shown
 from .families import check_letters, listen_on
@@ -31,6 +31,8 @@ from .tls import behind_stunnel
 Answers = list[tuple[str, Answer]]
 # These become the server. They leave a child that still copies data after the server has ended.
 COPIERS = frozenset(("recordio", "fixcrio"))
+# These set the variables about a client themselves, and take away what they do not know.
+TELLING = frozenset(("tcpserver", "sslserver", "tcpsvd"))
 
 
 def convert(name: str, command: Started, host: Host, report: Report) -> Service | None:
@@ -120,7 +122,8 @@ def record(name: str, command: Started, listener: Listener, rest: list[str], ans
     access(listener, answers)
     folders(listener, answers)
     lookups(listener, answers)
-    inside = Chain(host, chain.folder, command.path, behind=True, keep=chain.keep, limits_stay=chain.limits_stay)
+    inside = Chain(host, chain.folder, command.path, behind=True, keep=chain.keep, limits_stay=chain.limits_stay,
+                   told=told_to_some(listener))  # fmt: skip
     server, links = peel(inside, server, LINKS)
     answers += [("in front of the program", answer) for answer in links]
     if not server:
@@ -134,13 +137,14 @@ def record(name: str, command: Started, listener: Listener, rest: list[str], ans
     path = server_path(host, inside, server, answers)
     report_kept(server, answers)
     own, secrets = keep_apart(command, variables(command, listener, inside, answers), answers)
-    words, secret_words = words_apart(command, server[1:], answers)
+    kept = len(inside.keep)
+    words, secret_words = words_apart(command, [*inside.keep, *server[1:]], answers)
     gate = chain.gate + inside.gate
     tell_options(command, gate, answers)
     service = Service(
         name=unit_stem(name), old_name=name, place=command.place, listens=(listen,),
         wait=listen.kind == DATAGRAM, ipv6_only=(listener.ipv6_only or "both") if listen.is_ipv6 else "",
-        command=(*inside.keep, path, *words), argv0=inside.argv0 or name_of(inside, server, path),
+        command=(*words[:kept], path, *words[kept:]), argv0=inside.argv0 or name_of(inside, server, path),
         user=account.user, group=account.group, clear_groups=account.clear_groups,
         limits=tuple({**chain.limits, **inside.limits}.items()),
         environment=tuple(own.items()), secrets=tuple({**secrets, **secret_words}.items()), pass_env=chain.pass_env,
@@ -197,8 +201,14 @@ def variables(command: Started, listener: Listener, inside: Chain, answers: Answ
     """The variables that the script exports, and those that env(1) and others set."""
     host, chain = listener.host, listener.chain
     exported = {} if chain.cleared else command.exported
+    in_front = {**exported, **chain.environment}
+    if listener.program in TELLING:
+        for name in filter(OF_GATE.match, list(in_front)):
+            text = f"the gate alone says this of a client, as {listener.program} did"
+            answers.append((f"{'export' if name in exported else 'env'} {name}", ignored(text)))
+            del in_front[name]
     known = {}
-    for name, value in {**exported, **chain.environment, **inside.environment, **listener.variables}.items():
+    for name, value in {**in_front, **inside.environment, **listener.variables}.items():
         if not is_known(host, value):
             text = "its value cannot be known without running it; set it with --env"
             answers.append((f"export {name}", approximated(text)))
