@@ -83,6 +83,19 @@ def test_line_is_refused(line: str, reason: str, tmp_path: Path) -> None:
     assert conversion.units == ()
 
 
+@pytest.mark.parametrize("inetd", ["", OPENBSD, GNU])
+@pytest.mark.parametrize("character", ["\u00a0", "\u2028", "\x0b", "\x1c"])
+def test_words_end_at_blanks_and_tabs_alone(character: str, inetd: str, tmp_path: Path) -> None:
+    host = replace(HOST, inetd=inetd)
+    lines = (
+        f"26 stream tcp nowait root{character}/bin/cat cat\n27 stream tcp nowait root /bin/cat cat a{character}b\r\n"
+    )
+    (tmp_path / "inetd.conf").write_bytes(lines.encode())
+    conversion = programs.convert("inetd", [str(tmp_path / "inetd.conf")], host)
+    assert [str(service.listens[0].address).rpartition(":")[2] for service in conversion.services] == ["27"]
+    assert conversion.services[0].command == ("/bin/cat", f"a{character}b")
+
+
 def test_more_digits_than_a_number_has_are_refused(tmp_path: Path) -> None:
     digits = "9" * 4301  # int() takes 4,300
     test_line_is_refused(f"smtp stream tcp nowait.{digits} root /bin/cat", f"'{digits}' is not a number", tmp_path)

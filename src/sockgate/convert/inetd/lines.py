@@ -68,10 +68,17 @@ def entries(text: str, file: str, host: Host, report: Report) -> Iterator[tuple[
 def split(line: str, host: Host) -> list[str]:
     """Split a line into words. Only GNU's inetd knows quotes."""
     if host.inetd != GNU or line.lstrip().startswith("#"):
-        return line.split()
+        return plain_words(line)
     lexer = shlex.shlex(line, posix=True)
     lexer.whitespace, lexer.whitespace_split, lexer.commenters, lexer.escape = " \t\r", True, "", ""
     try:
         return list(lexer)
     except ValueError:
-        return line.split()
+        return plain_words(line)
+
+
+def plain_words(line: str) -> list[str]:
+    """The words between blanks and tabs, as skip() in inetd.c finds them. str.split() would also take other characters
+    for blanks, such as U+00A0. A carriage return at the end belongs to the line end of another system.
+    """
+    return [word for word in line.rstrip("\r").replace("\t", " ").split(" ") if word]
