@@ -104,6 +104,8 @@ class Attacker:
             yield
         finally:
             set_limit(pid, name, before)
+            # A guardian that was made meanwhile has the limit, too. It keeps its clients until they can be served.
+            set_limit(self._gate.guardian(), name, before)
 
     @contextlib.contextmanager
     def _few_descriptors(self, _argument: str) -> Iterator[None]:
