@@ -23,26 +23,17 @@ class ClientCounts:
 
     def enter(self, origin: Origin) -> int | Verdict:
         """Count this client. Returns the number of clients from its source, or the refusal if a limit is reached."""
-        source, network = origin
-        limits = self._limits
-        number = self.sources.get(source, 0) + 1
-        if limits.per_source and number > limits.per_source:
-            return refusal("--max-per-source", limits.per_source, "from this source")
-        if network and limits.per_network:
-            neighbours = self.networks.get(network, 0) + 1
-            if neighbours > limits.per_network:
-                return refusal("--max-per-network", limits.per_network, "from this network")
-            self.networks[network] = neighbours
-        self.sources[source] = number
-        return number
+        return self.excess(origin) or self.add(origin)
 
-    def is_full(self, origin: Origin) -> bool:
-        """Whether one of the limits of this source and network is reached."""
+    def excess(self, origin: Origin) -> Verdict | None:
+        """The refusal of the next client, if the limit of its source or of its network is reached."""
         source, network = origin
         limits = self._limits
         if limits.per_source and self.sources.get(source, 0) >= limits.per_source:
-            return True
-        return bool(network and limits.per_network and self.networks.get(network, 0) >= limits.per_network)
+            return refusal("--max-per-source", limits.per_source, "from this source")
+        if network and limits.per_network and self.networks.get(network, 0) >= limits.per_network:
+            return refusal("--max-per-network", limits.per_network, "from this network")
+        return None
 
     def add(self, origin: Origin) -> int:
         """Count this client, also above a limit. Returns the number of clients from its source."""

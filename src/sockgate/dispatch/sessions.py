@@ -96,7 +96,7 @@ class Sessions:
 
     def is_at_own_limit(self, peer: Peer) -> bool:
         """Whether a limit of its source or network refuses this client."""
-        return self._counts.is_full(self._counts.origin(peer))
+        return self._counts.excess(self._counts.origin(peer)) is not None
 
     @property
     def memory_left(self) -> float:
