@@ -6,8 +6,8 @@ import subprocess
 from datetime import UTC, datetime
 
 from ..core import SystemFailure, UsageError
+from ..journal.connection import MICROSECONDS
 
-MICROSECONDS = 1_000_000
 UNIX_SECONDS = re.compile(r"UNIX seconds: @(\d+)(?:\.(\d+))?")
 
 

@@ -7,7 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..connection.log import ENDED, FAILED, REFUSED, SUMMED
-from .connection import ERROR, LEFT, UNIT_ENDS, VERDICTS, Connection, Ending, from_record, resident_ending, unit_ending
+from .connection import (
+    ERROR,
+    LEFT,
+    MICROSECONDS,
+    UNIT_ENDS,
+    VERDICTS,
+    Connection,
+    Ending,
+    from_record,
+    resident_ending,
+    unit_ending,
+)
 from .reader import Journal, Record, Terms, text, time_of
 from .senders import UNKNOWN_MACHINE, GateUnit, Origins, Senders
 
@@ -121,7 +132,7 @@ class Endings:
         self._journal.select([[*ids(ENDED), *session_terms(connection)]], connection.start)
         for record in self._journal.records():
             ending = resident_ending(connection.start, record)
-            begun = time_of(record) - round(ending.seconds * 1_000_000)
+            begun = time_of(record) - round(ending.seconds * MICROSECONDS)
             if abs(begun - connection.start) < TOLERANCE and is_from_gate_of(connection, record):
                 return ending
         return None
@@ -139,17 +150,15 @@ def is_from_gate_of(connection: Connection, record: Record) -> bool:
 def session_terms(connection: Connection) -> Iterator[str]:
     """The fields that the first and the last record of a resident session have in common.
 
-    Two gates may have written them, if the first of them was restarted.
+    Two gates may have written them, if the first of them was restarted. With --log-address none, they have no client.
     """
     yield f"SOCKGATE_PID={connection.server}"
     yield f"_BOOT_ID={connection.boot}"
-    if not connection.remote_address:  # --log-address none
-        yield f"SOCKGATE_PID={connection.server}"
-    elif connection.remote_port is None:
-        yield f"SOCKGATE_REMOTE={connection.remote_address}"
-    else:
+    if connection.remote_port is not None:
         yield f"SOCKGATE_REMOTE_ADDR={connection.remote_address}"
         yield f"SOCKGATE_REMOTE_PORT={connection.remote_port}"
+    elif connection.remote_address:
+        yield f"SOCKGATE_REMOTE={connection.remote_address}"
 
 
 def connections(query: Query) -> Iterator[Connection]:

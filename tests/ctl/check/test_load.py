@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from sockgate.connection.log import REFUSED
-from sockgate.ctl.check.load import MICROSECONDS, busiest, how_to_switch, most_within
+from sockgate.ctl.check.load import busiest, how_to_switch, most_within
 from sockgate.ctl.gated_service import find_named
 from sockgate.host.host import Host
+from sockgate.journal.connection import MICROSECONDS
 from sockgate.journal.senders import GateUnit, Senders
 from tests.ctl.check.good_units import GOOD, RESIDENT, RESIDENT_UNIT, SOCKET, SOCKET_UNIT
 from tests.journal.export import write_journal

@@ -8,6 +8,7 @@ from ...core import SystemFailure
 from ...host.host import Host
 from ...host.listening import endpoints
 from ...host.ports import clients_waiting
+from ...journal.connection import MICROSECONDS
 from ...journal.history import ids, unit_terms
 from ...journal.reader import Journal, Record, time_of
 from ...journal.senders import GateUnit, Origins, Senders
@@ -16,7 +17,6 @@ from ..gated_service import PER_CONNECTION, RESIDENT, GatedService, gate_command
 from ..senders import of_gated, senders_of
 from .fault import Fault
 
-MICROSECONDS = 1_000_000
 LATELY = 3600  # seconds
 WINDOW = 10  # seconds
 FEW = 5  # connections a second: Accept=yes can serve ten times as many, and takes the whole machine for it

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from ...atomic_write import write_atomically
 from ...core import UsageError
+from ...journal.connection import MICROSECONDS
 from ...journal.dropped import dropped
 from ...journal.history import Endings, Query, current_boot, history
 from ...journal.senders import prefix_of
 from ..console import ProgressBar
 from ..log import IgnoredFailures, add_query_options, make_query, tell_of_unknown
 from .page import as_page
-from .summary import MICROSECONDS, Summary
+from .summary import Summary
 from .text import as_text
 
 DAY = 86400 * MICROSECONDS

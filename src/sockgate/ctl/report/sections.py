@@ -4,8 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...journal.connection import MICROSECONDS
 from ..times import local
-from .summary import DURATIONS, MICROSECONDS, Summary
+from .summary import DURATIONS, Summary
 
 MOST_ROWS = 10
 

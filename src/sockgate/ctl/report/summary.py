@@ -5,11 +5,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ...core import DENY
-from ...journal.connection import LEFT, Connection, Ending
+from ...journal.connection import LEFT, MICROSECONDS, Connection, Ending
 from ...journal.dropped import Dropped
 from ..log import describe_end
 
-MICROSECONDS = 1_000_000
 MOST_INTERVALS = 60
 # Widths of an interval, in seconds, that are easy to read.
 WIDTHS = (1, 5, 15, 60, 300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from ...journal.connection import MICROSECONDS
 from .services import ServiceState
 
 Sample = tuple[dict[str, str], float]
@@ -29,7 +30,7 @@ def up(service: ServiceState) -> Iterator[Sample]:
 
 def since(service: ServiceState) -> Iterator[Sample]:
     if service.since is not None:
-        yield {}, service.since // 1_000_000
+        yield {}, service.since // MICROSECONDS
 
 
 def connections(service: ServiceState) -> Iterator[Sample]:

@@ -10,7 +10,7 @@ from ...core.numbers import natural
 from ...core.peer import pack
 from ...dispatch.options import parse, read_limits
 from ...host.systemctl import Properties, client_of, instances, processes_in, read, show
-from ...journal.connection import Connection
+from ...journal.connection import MICROSECONDS, Connection
 from ...journal.reader import printable
 from ...journal.senders import GateUnit, Senders
 from ...units.names import UnitName
@@ -21,7 +21,6 @@ from ..gated_service import GatedService, find_named, gate_names
 from ..senders import of_gated, senders_of
 from .tally import Tally
 
-MICROSECONDS = 1_000_000
 NOT_COUNTED = str((1 << 64) - 1)  # so systemctl shows bytes that are not counted; newer versions show [no data]
 MOST_DIGITS = 20  # of a number of 64 bits
 EVERYTHING = frozenset(KINDS)
