@@ -14,9 +14,8 @@ from ..convert.result import Conversion
 from ..convert.unit_names import check_prefix
 from ..core import UsageError
 from ..host.host import this_host
-from ..units.search import UnitSearch
+from ..units.search import UNIT_FOLDER, UnitSearch
 from .convert_install import Installation, install, refuse_losses, switch_over
-from .former_units import UNIT_FOLDER
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

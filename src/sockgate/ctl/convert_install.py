@@ -15,8 +15,8 @@ from ..convert.starters import SERVERS
 from ..core import ConfigError, SystemFailure
 from ..host.host import is_active
 from ..host.ports import MANAGER, Endpoint, Process, holders, parse_listen, sockets_on
-from ..units.search import UnitSearch
-from .former_units import UNIT_FOLDER, former_files, sockets_among
+from ..units.search import UNIT_FOLDER, UnitSearch
+from .former_units import former_files, sockets_among
 from .old_daemons import Step, old_daemon
 
 # The names of the processes that have the ports of a program's configuration.

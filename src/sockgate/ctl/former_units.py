@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from ..convert.conflicts import MASKED, origin_of
 from ..convert.extra_files import FOLDER
 from ..convert.result import Conversion
-from ..units.search import UnitSearch
+from ..units.search import UNIT_FOLDER, UnitSearch
 
-UNIT_FOLDER = "/etc/systemd/system"
 PATTERNS = (f"{UNIT_FOLDER}/*.socket", f"{UNIT_FOLDER}/*.service", f"{FOLDER}/*")
 
 

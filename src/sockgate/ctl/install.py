@@ -17,7 +17,7 @@ from ..core.options import GATE_OPTIONS, parse
 from ..dispatch.options import parse as parse_resident
 from ..dispatch.options import read_options
 from ..host.host import Host
-from ..units.search import UnitSearch
+from ..units.search import UNIT_FOLDER, UnitSearch
 from ..units.writer import format_unit
 from .check import findings_of
 from .check.table import ERROR, LEVELS
@@ -26,7 +26,6 @@ from .gated_service import find_named
 from .own_files import is_ours
 from .root_option import add_root_option
 
-UNIT_FOLDER = "/etc/systemd/system"
 LOOPBACK_ONLY = "--allow localhost"
 BOUNDS = ("session-timeout", "idle-timeout", "session-memory", "session-tasks")  # options of sockgated
 SHIPPED = ("smtp", "imap", "pop3", "smtps", "imaps", "pop3s")

@@ -7,9 +7,8 @@ from ..atomic_write import permission_hint
 from ..convert.conflicts import converted_from
 from ..core import ConfigError
 from ..host.host import Host
-from ..units.search import UnitSearch
+from ..units.search import UNIT_FOLDER, UnitSearch
 from .custom_units import check_name
-from .install import UNIT_FOLDER
 from .own_files import is_ours
 from .root_option import add_root_option
 

@@ -17,6 +17,7 @@ SYSTEM_FOLDERS = (
     "/run/systemd/system.attached", "/run/systemd/generator", "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/generator.late",
 )  # fmt: skip
+UNIT_FOLDER = "/etc/systemd/system"  # of the administrator
 LIBRARIES = ("/usr/lib/systemd", "/usr/lib/*/systemd", "/usr/lib64/systemd", "/lib/systemd")
 STARTING = (
     ".wants",

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...core import Cause
 from ...core.listing import Listing
 from ...core.peer import pack
 from ...host.host import Host
@@ -11,6 +12,7 @@ from ...resolve.dns_client import known_servers
 from ...resolve.dns_lists import listing_of
 from ...resolve.tasks import run
 from ..gated_service import GatedService
+from .command import place_of
 from .fault import Fault
 
 if TYPE_CHECKING:
@@ -26,11 +28,15 @@ def list_dead(gated: GatedService, host: Host) -> Iterator[Fault]:
     lists = gated.gate.lookups.lists
     for option, entries in (("--dnsbl", lists.blocking), ("--dnsbl-allow", lists.allowing)):
         zones = dict.fromkeys(entry.zone for entry in entries)
-        place = next((word.place for word in gated.words if word.text.partition("=")[0] == option), gated.command.place)
         for zone, (always, never) in entries_of(zones, gated.gate.timeout).items():
             message = what_is_wrong(zone, always, never)
             if message:
-                yield Fault(gated.service, place, message, f"ask its owner, or remove {option} {zone}")
+                yield Fault(
+                    gated.service,
+                    place_of(gated, Cause(option, zone)),
+                    message,
+                    f"ask its owner, or remove {option} {zone}",
+                )
 
 
 def what_is_wrong(zone: str, always: Listing, never: Listing) -> str:

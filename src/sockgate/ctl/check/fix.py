@@ -9,14 +9,13 @@ from ...core import ConfigError
 from ...host.host import Host
 from ...host.systemctl import systemctl
 from ...units.model import Directive, Section, Written
-from ...units.search import UnitSearch
+from ...units.search import UNIT_FOLDER, UnitSearch
 from ...units.unit import Unit
 from ...units.writer import format_file, report_form
 from .fault import section_of
 from .finding import Finding
 
 MARKER = "Written by `sockgatectl check --fix`; remove this file to undo that."
-FOLDER = "/etc/systemd/system"
 # systemd reads this name after `override.conf`, into which `systemctl edit` may have written the mistake.
 NAME = "zz-sockgatectl-check.conf"
 # Settings that a listening socket takes over only when it is started again.
@@ -31,7 +30,7 @@ def write_drop_ins(findings: Iterable[Finding], search: UnitSearch, output: Text
     changed = []
     for unit, settings in mending(findings).items():
         loaded = search.load(unit)
-        path = f"{FOLDER}/{unit}.d/{NAME}"
+        path = f"{UNIT_FOLDER}/{unit}.d/{NAME}"
         old = read_own(search.host_path(path))
         merged = old | settings
         if loaded is None or merged == old:
@@ -100,6 +99,6 @@ def needs_restart(unit: str, host: Host) -> bool:
     """Whether a restart is needed. Templates and the limits of a socket count from the next connection on."""
     if unit.endswith("@.service"):
         return False
-    own = read_own(host.search.host_path(f"{FOLDER}/{unit}.d/{NAME}"))
+    own = read_own(host.search.host_path(f"{UNIT_FOLDER}/{unit}.d/{NAME}"))
     active = not host.running or host.state(unit).get("ActiveState") == "active"
     return active and (unit.endswith(".service") or any(key in own for key in NEEDS_RESTART))

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ...access.tcprules_access import CompiledRules, RulesAccess, TextRules
-from ...core import ALLOW
+from ...core import ALLOW, Cause
 from ...host.host import Host
 from ...rulefile.reader import dead_entries, read_rules
 from ...units.reader import Place
 from ..gated_service import GatedService
+from .command import place_of
 from .fault import MOST, Fault
+
+RULES = Cause("--rules")
 
 
 def rules_in_vain(gated: GatedService, host: Host) -> Iterator[Fault]:
@@ -22,7 +25,7 @@ def rules_in_vain(gated: GatedService, host: Host) -> Iterator[Fault]:
                 place = Place(entry.cause.file.removeprefix(host.search.root), entry.cause.line)
                 yield Fault(gated.service, place, message)
             else:
-                yield Fault(gated.service, option_place(gated), f"{shown!r}: {message}")
+                yield Fault(gated.service, place_of(gated, RULES), f"{shown!r}: {message}")
 
 
 def rules_not_asked_for(gated: GatedService, host: Host) -> Iterator[Fault]:
@@ -38,7 +41,7 @@ def rules_not_asked_for(gated: GatedService, host: Host) -> Iterator[Fault]:
         ):
             if found and not asked:
                 message = f"rules about {meant} match no client without {option}: {found[0]!r}"
-                yield Fault(gated.service, option_place(gated), message, f"add {option}")
+                yield Fault(gated.service, place_of(gated, RULES), message, f"add {option}")
 
 
 def rules_trust_the_client(gated: GatedService, host: Host) -> Iterator[Fault]:
@@ -51,11 +54,11 @@ def rules_trust_the_client(gated: GatedService, host: Host) -> Iterator[Fault]:
         named = [key for key in allowing if key.startswith("=") or "@=" in key]
         if named and lookups.hostname and not lookups.paranoid:
             message = f"{named[0]!r} lets in every client that gives its address this name"
-            yield Fault(gated.service, option_place(gated), message, "add --paranoid")
+            yield Fault(gated.service, place_of(gated, RULES), message, "add --paranoid")
         told = [key for key in allowing if "@" in key]
         if told and lookups.ident is not None:
             message = f"{told[0]!r} lets in every client that claims to be this user: the client's own machine is asked"
-            yield Fault(gated.service, option_place(gated), message, "let no client in by that alone")
+            yield Fault(gated.service, place_of(gated, RULES), message, "let no client in by that alone")
 
 
 def rules_stale(gated: GatedService, host: Host) -> Iterator[Fault]:
@@ -69,7 +72,9 @@ def rules_stale(gated: GatedService, host: Host) -> Iterator[Fault]:
         text = host.search.host_path(source)
         if source and os.path.isfile(text) and os.stat(text).st_mtime_ns > os.stat(store.name).st_mtime_ns:
             message = f"{source!r} has changed since it was compiled to {compiled!r}"
-            yield Fault(gated.service, option_place(gated), message, f"sockgatectl rules compile {source} {compiled}")
+            yield Fault(
+                gated.service, place_of(gated, RULES), message, f"sockgatectl rules compile {source} {compiled}"
+            )
 
 
 def stores(gated: GatedService) -> Iterator[TextRules | CompiledRules]:
@@ -80,7 +85,3 @@ def stores(gated: GatedService) -> Iterator[TextRules | CompiledRules]:
 
 def rules_files(gated: GatedService) -> Iterator[str]:
     return (store.name for store in stores(gated))
-
-
-def option_place(gated: GatedService) -> Place:
-    return next((word.place for word in gated.words if word.text.startswith("--rules")), gated.command.place)
