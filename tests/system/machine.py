@@ -22,8 +22,8 @@ from tests.system.layers import copy, folder_for, overlay
 
 TREE = Path(__file__).parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-BOOT_SECONDS = 60
-KILL_SECONDS = 10
+BOOT_SECONDS, KILL_SECONDS = 120, 60
+WAIT_SECONDS = 60  # for what takes no second on a quiet machine
 # In place of an identity. At a first boot, systemd enables every unit that presets allow (machine-id(5)).
 FIRST_BOOT = "uninitialized"
 
@@ -160,11 +160,17 @@ class Machine:
     def systemctl(self, *args: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         return self.run("systemctl", *args, check=check)
 
-    def journal(self, *args: str) -> list[dict[str, str]]:
-        """The records that journalctl selects, oldest first, as it knows them now."""
+    def journal(self, *args: str, count: int = 1) -> list[dict[str, str]]:
+        """The records that journalctl selects, oldest first, as soon as there are so many; with 0, those of now.
+
+        A resident gate answers its client first and writes the record a moment later, as systemd does at a unit's end.
+        """
         self.run("journalctl", "--sync")
-        output = self.run("journalctl", "--quiet", "--output=json", "--all", *args).stdout
-        return [{name: str(value) for name, value in json.loads(line).items()} for line in output.splitlines()]
+        lines = self.run("journalctl", "--quiet", "--output=json", "--all", *args).stdout.splitlines()
+        if len(lines) < count:
+            self.wait_for(lambda: len(self.journal(*args, count=0)) >= count, f"{count} records of {args}")
+            return self.journal(*args, count=0)
+        return [{name: str(value) for name, value in json.loads(line).items()} for line in lines]
 
     def path(self, path: str) -> Path:
         """A path of the machine, seen from here."""
@@ -201,7 +207,7 @@ class Machine:
             machine.run("ip", "address", "add", f"{own}/24", "dev", name)
             machine.run("ip", "link", "set", name, "up")
 
-    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
+    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = WAIT_SECONDS) -> None:
         """Return as soon as `condition` holds."""
         wait_until(condition, f"{self.release}: {what}", seconds)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.system.machine import TREE, Machine
+from tests.system.machine import TREE, WAIT_SECONDS, Machine
 
 HERE = Path(__file__).parent
 CLIENTS = HERE / "clients"
@@ -185,11 +185,11 @@ def reloads(machine: Machine) -> Iterator[list[str]]:
     found: list[str] = []
     cursor = machine.journal("--lines=1")[-1]["__CURSOR"]
     yield found
-    records = machine.journal(f"--after-cursor={cursor}", "_PID=1")
+    records = machine.journal(f"--after-cursor={cursor}", "_PID=1", count=0)
     found += [one["MESSAGE"] for one in records if re.fullmatch(r"Reloading\.(\.\.)?", one["MESSAGE"])]
 
 
-def wait_until_idle(machine: Machine, service: str, seconds: float = 10) -> None:
+def wait_until_idle(machine: Machine, service: str, seconds: float = WAIT_SECONDS) -> None:
     machine.wait_for(
         lambda: not instances(machine, service) and not processes(machine, service),
         f"no connection of {service} to be left", seconds,

@@ -47,7 +47,7 @@ source, port, times = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 for _ in range(times):
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     with socket.socket(family) as client:
-        client.settimeout(3)
+        client.settimeout(20)
         client.bind((source, 0))
         client.connect(("fd00:1::1" if ":" in source else "192.0.2.1", port))
         try:
@@ -110,7 +110,7 @@ def test_a_client_that_is_refused_five_times_is_banned_and_no_other_client(machi
     assert connect(machine, clients.refused_ipv6, clients.port, 5)
     assert connect(machine, clients.refused, clients.port, 5)
     wanted = before | {clients.refused, clients.refused_ipv6}
-    machine.wait_for(lambda: wanted <= banned(machine), "both to be banned", 20)
+    machine.wait_for(lambda: wanted <= banned(machine), "both to be banned")
     assert banned(machine) == wanted
     for source in (clients.served, clients.broken, clients.refused, clients.refused_ipv6):
         assert connect(machine, source, clients.port, 1) is (source not in wanted), source
@@ -148,13 +148,13 @@ def test_another_user_of_the_machine_can_ban_no_address(machine: Machine) -> Non
     machine.write("/root/forge.py", FORGE)
     as_nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
     machine.shell(f"cp /root/forge.py /tmp/forge.py; {' '.join(as_nobody)} python3 /tmp/forge.py {VICTIM} {REFUSED}")
-    forged = machine.journal(f"MESSAGE_ID={REFUSED}", f"SOCKGATE_REMOTE_ADDR={VICTIM}")
+    forged = machine.journal(f"MESSAGE_ID={REFUSED}", f"SOCKGATE_REMOTE_ADDR={VICTIM}", count=60)
     assert len(forged) == 60  # they are in the journal
     machine.add_address(f"{MARK}/32")
     machine.write(EACH.path, EACH.service.replace(EACH.rarely, f"{EACH.rarely} {MARK}"))
     machine.systemctl("daemon-reload")
     assert connect(machine, MARK, EACH.port, 5)
-    machine.wait_for(lambda: MARK in banned(machine), "what came later to be banned", 20)
+    machine.wait_for(lambda: MARK in banned(machine), "what came later to be banned")
     assert VICTIM not in banned(machine)
     assert VICTIM not in json.loads(machine.run("sockgatectl", "status", "--json", "each").stdout)[0]["sources"]
     shown = "".join(
@@ -178,10 +178,15 @@ def test_a_flood_that_is_summed_is_banned_and_its_sums_count(machine: Machine) -
     assert connect(machine, FLOOD, ALL.port, 40)
     assert not {SLOW, FLOOD} & banned(machine), "ten refusals are in the journal"
     machine.systemctl("kill", "--kill-whom=main", "--signal=HUP", "all.service")  # then it writes the sums
-    machine.wait_for(lambda: FLOOD in banned(machine), "the sum to be counted", 20)
+    machine.wait_for(lambda: FLOOD in banned(machine), "the sum to be counted")
     assert SLOW not in banned(machine)
-    [summed] = machine.journal(f"MESSAGE_ID={SUMMED}", f"SOCKGATE_REMOTE_ADDR={FLOOD}")
-    assert summed["SOCKGATE_COUNT"] == "30"
+
+    def sums() -> list[int]:
+        """One, or more if the machine was slow: the first is written after ten seconds."""
+        records = machine.journal(f"MESSAGE_ID={SUMMED}", f"SOCKGATE_REMOTE_ADDR={FLOOD}", count=0)
+        return [int(record["SOCKGATE_COUNT"]) for record in records]
+
+    machine.wait_for(lambda: sum(sums()) == 30, "every refusal to be counted")
     machine.run("fail2ban-client", "set", "sockgate", "maxretry", "5")
     shown = json.loads(machine.run("sockgatectl", "status", "--json", "all").stdout)[0]
-    assert shown["last_refusals"][0]["count"] == 30
+    assert shown["last_refusals"][0]["count"] == sums()[-1]

@@ -16,6 +16,7 @@ PROFILE = "more"
 HERE, SPAMMER, FRIEND, HONEST = "203.0.113.1", "192.0.2.66", "192.0.2.67", "192.0.2.1"
 MEMBER = f"alice@{services.LOCAL_DOMAIN}"
 ACCEPTED = [220, 250, 250, 250, 221]
+TIMEOUT = 5  # seconds: long enough for the rest of a conversation on a busy machine
 BLOCKED = ":127.0.0.2:Spam from $\n127.0.0.2\n192.0.2.66\n192.0.2.67\n"
 ALLOWED = "127.0.0.2\n192.0.2.67\n"
 DEAD = ":127.0.0.2:parked\n127.0.0.0/8\n192.0.0.0/8\n"
@@ -64,8 +65,13 @@ def courier(machine: Machine) -> Machine:
 
 
 @pytest.fixture(scope="module", params=services.ENGINES)
-def smtp(courier: Machine, request: pytest.FixtureRequest) -> Machine:
-    services.switch(courier, request.param, "smtp")
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def smtp(courier: Machine, engine: str) -> Machine:
+    services.switch(courier, engine, "smtp")
     return courier
 
 
@@ -89,37 +95,38 @@ def test_courier_refuses_the_clients_of_a_list_and_no_others(smtp: Machine) -> N
     assert 500 <= int(refused[3]) < 600
 
 
-def test_the_gate_refuses_with_the_lists_own_words(smtp: Machine) -> None:
+def test_the_gate_refuses_with_the_lists_own_words(smtp: Machine, engine: str) -> None:
     set_options(smtp, '--dnsbl "bl.test,,554 5.7.1 *" --dnsbl-allow wl.test')
     assert talk(smtp, HONEST) == ACCEPTED
     assert talk(smtp, FRIEND) == ACCEPTED
     assert talk(smtp, SPAMMER)[0] == 554
     said = services.listen(smtp, 25, SPAMMER, HERE)[0][1]
     assert said == f"554 5.7.1 Spam from {SPAMMER}\r\n"
-    journal = smtp.shell("journalctl --sync; journalctl -o cat SOCKGATE_SERVICE=smtp SOCKGATE_VERDICT=deny").stdout
-    assert f"refused {SPAMMER}:" in journal
-    assert "in the DNS list bl.test (127.0.0.2)" in journal
+    (record, *_) = smtp.journal("SOCKGATE_SERVICE=smtp", f"SYSLOG_IDENTIFIER={engine}", "SOCKGATE_VERDICT=deny")
+    assert f"refused {SPAMMER}:" in record["MESSAGE"]
+    assert "in the DNS list bl.test (127.0.0.2)" in record["MESSAGE"]
 
 
-def test_a_silent_name_server_costs_the_timeout_of_the_clients_that_need_it_alone(smtp: Machine) -> None:
+def test_a_silent_name_server_costs_the_timeout_of_the_clients_that_need_it_alone(smtp: Machine, engine: str) -> None:
     smtp.systemctl("stop", "lists.service")
     smtp.systemctl("start", "silent.service")
     try:
-        set_options(smtp, "--dnsbl bl.test --dnsbl dead.test --relay localhost --timeout 2")
+        set_options(smtp, f"--dnsbl bl.test --dnsbl dead.test --relay localhost --timeout {TIMEOUT}")
         talk(smtp, "127.0.0.1")  # the resident gate is up
         begin = time.monotonic()
         assert talk(smtp, "127.0.0.1") == ACCEPTED
-        quick = time.monotonic() - begin
+        assert time.monotonic() - begin < TIMEOUT
         begin = time.monotonic()
         assert talk(smtp, HONEST) == ACCEPTED
-        assert 1.5 < time.monotonic() - begin - quick < 2 + 0.5 + quick
+        assert TIMEOUT <= time.monotonic() - begin < 2 * TIMEOUT, "both lists are asked at the same time"
         set_options(smtp, "--dnsbl bl.test --dnsbl-fail closed --timeout 1")
-        assert services.listen(smtp, 25, HONEST, HERE)[0][1].startswith("451 4.7.1 ")
+        [(port, said)] = services.listen(smtp, 25, HONEST, HERE)
+        assert said.startswith("451 4.7.1 ")
     finally:
         smtp.systemctl("stop", "silent.service")
         smtp.systemctl("start", "lists.service")
-    journal = smtp.shell("journalctl --sync; journalctl -o cat SOCKGATE_SERVICE=smtp").stdout
-    assert "no answer from the DNS list bl.test: no answer in time" in journal
+    (record, *_) = smtp.journal(f"SYSLOG_IDENTIFIER={engine}", f"SOCKGATE_REMOTE_PORT={port}", "SOCKGATE_VERDICT=deny")
+    assert "no answer from the DNS list bl.test: no answer in time" in record["MESSAGE"]
 
 
 def test_a_dead_list_is_found_by_asking_it(courier: Machine) -> None:
@@ -155,7 +162,7 @@ def test_a_client_has_the_name_that_the_machine_knows_it_by(look: Machine) -> No
     assert "TCPREMOTEHOST=friend.example.test\n" in friend
     assert "FRIEND=1\n" in friend
     assert spammer == ""
-    journal = look.shell("journalctl --sync; journalctl -o json SOCKGATE_SERVICE=env SOCKGATE_VERDICT=allow").stdout
-    assert {json.loads(line)["SOCKGATE_REMOTE_HOST"] for line in journal.splitlines()} == {
+    records = look.journal("SOCKGATE_SERVICE=env", "SOCKGATE_VERDICT=allow", count=2)
+    assert {record["SOCKGATE_REMOTE_HOST"] for record in records} == {
         "honest.example.test", "friend.example.test"
     }  # fmt: skip

@@ -152,7 +152,7 @@ def cpu_seconds(machine: Machine) -> float:
 def pauses(machine: Machine) -> list[str]:
     """What was said about them since the gate was started."""
     main = load.main_pid(machine)
-    return [record["MESSAGE"] for record in machine.journal(f"_PID={main}", f"MESSAGE_ID={PAUSED}")]
+    return [record["MESSAGE"] for record in machine.journal(f"_PID={main}", f"MESSAGE_ID={PAUSED}", count=0)]
 
 
 def wait_for_trouble(machine: Machine, reason: str) -> None:

@@ -1,6 +1,5 @@
 """What sockgatectl log, status and journalctl show is what clients saw, on a real systemd with a real journal."""
 
-import contextlib
 import json
 import os
 import re
@@ -99,6 +98,19 @@ def logged(machine: Machine, *words: str) -> list[Object]:
     return [json.loads(line) for line in machine.run("sockgatectl", "log", "--json", *words).stdout.splitlines()]
 
 
+def wait_for_ends(machine: Machine, count: int, *words: str) -> list[Object]:
+    """Until the log has so many lines, and none of a session without an end. systemd says it after the client."""
+    lines: list[Object] = []
+
+    def are_there() -> bool:
+        lines[:] = logged(machine, *words)
+        open_ = [line for line in lines if line["verdict"] == "allow" and line["end"] is None]
+        return sum(int(line["count"] or 0) for line in lines) >= count and not open_
+
+    machine.wait_for(are_there, f"{count} sessions in the log, each with an end")
+    return lines
+
+
 @pytest.fixture(scope="module")
 def differences() -> Iterator[dict[str, list[float]]]:
     """By machine and engine, in seconds, how far the log's durations are from what the clients saw."""
@@ -120,18 +132,9 @@ def test_the_log_agrees_with_what_every_client_saw(
     assert len(saw) == SESSIONS  # no port was used twice
     ended = [f"{client['word']}" for client in saw.values() if client["greeted"]]
     assert Counter(ended).keys() == ENDS.keys()
-
-    def unended() -> list[Object]:
-        lines = logged(machine, SERVICES[engine], "--since", begin)
-        return [line for line in lines if line["verdict"] == "allow" and line["end"] is None]
-
-    with contextlib.suppress(TimeoutError):
-        machine.wait_for(lambda: not unended(), "every session to have an end", 20)
-    assert unended() == []
     if engine == "sockgated":
         machine.systemctl("kill", "--kill-whom=main", "--signal=HUP", "all.service")  # then it writes the sums
-        machine.wait_for(lambda: refused_in(logged(machine, "all", "--since", begin)) == SESSIONS // 5, "the sum")
-    lines = logged(machine, SERVICES[engine], "--since", begin)
+    lines = wait_for_ends(machine, SESSIONS, SERVICES[engine], "--since", begin)
     assert sum(int(line["count"] or 0) for line in lines) == SESSIONS
     assert {line["remote_address"] for line in lines if line["remote_port"] is None} <= {"127.0.0.9"}
     lines = [line for line in lines if line["remote_port"] is not None]
@@ -148,11 +151,6 @@ def test_the_log_agrees_with_what_every_client_saw(
     wait_until_idle(machine, SERVICES[engine])
 
 
-def refused_in(lines: list[Object]) -> int:
-    """How many refusals these lines tell of. A resident gate sums most of them."""
-    return sum(int(line["count"] or 0) for line in lines if line["verdict"] == "deny")
-
-
 def agree(engine: str, line: Object, saw: Object) -> bool:
     if line["remote_address"] != saw["source"] or line["verdict"] != ("allow" if saw["greeted"] else "deny"):
         return False
@@ -167,7 +165,7 @@ def agree(engine: str, line: Object, saw: Object) -> bool:
 def test_a_person_reads_one_line_for_each_connection(machine: Machine) -> None:
     begin = f"@{time.time():.6f}"
     sessions(machine, "sockgate", 5, "status-3")
-    machine.run("journalctl", "--sync")
+    wait_for_ends(machine, 5, "each", "--since", begin)
     shown = machine.run("sockgatectl", "log", "each", "--since", begin).stdout.splitlines()
     line = re.compile(
         r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  each     127\.0\.0\.\d:\d+ +"
@@ -182,17 +180,29 @@ def test_a_unit_that_hides_failures_is_not_said_to_end_well(machine: Machine) ->
     machine.systemctl("daemon-reload")
     machine.systemctl("start", "quiet.socket")
     client(machine, "sessions", "7003", "1", "1", "status-3")
-    machine.run("journalctl", "--sync")
+    wait_for_ends(machine, 1, "quiet")
     assert machine.run("sockgatectl", "log", "quiet").stdout.split()[4:6] == ["allow", "ended"]
 
 
 def test_follow_shows_a_connection_when_it_is_over(machine: Machine) -> None:
     machine.systemctl("restart", "all.service")  # the next refusal of a source is written in full
-    with machine.popen("sockgatectl", "log", "--follow", "--json", "each", "all") as follow:
-        assert follow.stdout is not None
-        time.sleep(1)  # until it has begun to follow: nothing shows that from outside
+    machine.write("/run/followed", "")
+    with machine.popen("/bin/sh", "-c", "exec sockgatectl log --follow --json each all >> /run/followed") as follow:
+
+        def followed() -> list[Object]:
+            return [json.loads(line) for line in machine.read("/run/followed").split("\n")[:-1]]
+
+        def has_begun() -> bool:
+            sessions(machine, "sockgate", 1, "status-0")
+            return followed() != []
+
+        machine.wait_for(has_begun, "it to follow")
+        before = wait_for_ends(machine, 1, "each")
+        machine.wait_for(lambda: followed()[-1]["remote_port"] == before[-1]["remote_port"], "it to have shown those")
+        known = len(followed())
         saw = [*sessions(machine, "sockgate", 5, "status-3"), *sessions(machine, "sockgated", 5, "signal-KILL")]
-        lines: list[Object] = [json.loads(follow.stdout.readline()) for _ in saw]
+        machine.wait_for(lambda: len(followed()) >= known + len(saw), "it to show the others")
+        lines = followed()[known:]
         follow.terminate()
     assert {line["remote_port"] for line in lines} == {each["port"] for each in saw}
     assert Counter((line["verdict"], line["status"], line["signal"]) for line in lines) == {
@@ -205,8 +215,9 @@ def test_status_counts_what_there_was(machine: Machine) -> None:
     time.sleep(1)  # systemd tells the second in which a socket began to listen
     machine.systemctl("start", "each.socket", "all.socket")
     for engine in PORTS:
+        begin = f"@{time.time():.6f}"
         sessions(machine, engine, 10, "status-0")
-    machine.run("journalctl", "--sync")
+        wait_for_ends(machine, 10, SERVICES[engine], "--since", begin)
     shown = json.loads(machine.run("sockgatectl", "status", "--json", "each", "all").stdout)
     assert [(each["service"], each["engine"], each["accepted"], each["refused"]) for each in shown] == [
         ("each", "sockgate", 8, {"--deny": 2}), ("all", "sockgated", 8, {"--deny": 2}),
@@ -228,6 +239,8 @@ sys.stdin.read()
 
 
 def test_status_top_and_the_metrics_see_the_clients_that_are_there(machine: Machine) -> None:
+    for name in SERVICES.values():
+        wait_until_idle(machine, name)
     machine.write("/root/hold.py", HOLD)
     with machine.popen("/usr/bin/python3", "/root/hold.py", *map(str, PORTS.values())) as clients:
         assert clients.stdout is not None
@@ -286,7 +299,7 @@ def test_brief_sessions_of_a_gate_without_a_name_are_found_by_the_unit(machine: 
     machine.systemctl("start", "brief.socket")
     for _ in range(BRIEF // 60):
         listen(machine, 7009, times=60)
-    lines = logged(machine, "brief", "--since", begin)
+    lines = wait_for_ends(machine, BRIEF, "brief", "--since", begin)
     assert len(lines) == BRIEF
     assert {line["service"] for line in lines} == {"true"}
     assert logged(machine, "true", "--since", begin) == lines

@@ -68,9 +68,8 @@ def test_the_session_runs_as_the_owner_of_the_mailbox(mail: Machine) -> None:
 def test_an_outsider_gets_not_one_byte_and_the_journal_says_why(mail: Machine, engine: str, service: str) -> None:
     received = services.listen(mail, PORTS[service], OUTSIDER, services.INSIDE, times=REFUSALS)
     assert [text for _, text in received] == [""] * REFUSALS
-    services.wait_until_idle(mail, service)
-    unit = services.unit_pattern(engine, service)
-    records = mail.journal(f"--unit={unit}", f"SYSLOG_IDENTIFIER={engine}", f"SOCKGATE_REMOTE_ADDR={OUTSIDER}")
+    selection = f"--unit={services.unit_pattern(engine, service)}", f"SYSLOG_IDENTIFIER={engine}"
+    records = mail.journal(*selection, f"SOCKGATE_REMOTE_ADDR={OUTSIDER}", count=REFUSALS)
     assert [record["MESSAGE"] for record in records] == [
         f"{service}: refused {OUTSIDER}:{port} on {services.INSIDE}:{PORTS[service]}: not in --allow {NETWORK}"
         for port, _ in received
@@ -124,8 +123,13 @@ def test_what_the_servers_log_names_them_and_keeps_their_client(mail: Machine, e
     read_mail(mail, "imap")
     services.wait_until_idle(mail, "imap")
     unit = services.unit_pattern(engine, "imap")
-    messages = [record["MESSAGE"] for record in mail.journal(f"--unit={unit}", "SYSLOG_IDENTIFIER=imapd")]
-    assert any(message.startswith(f"INFO: LOGIN, user=alice, ip=[{INSIDER}]") for message in messages)
+    said = f"INFO: LOGIN, user=alice, ip=[{INSIDER}]"
+
+    def is_known() -> bool:
+        records = mail.journal(f"--unit={unit}", "SYSLOG_IDENTIFIER=imapd", count=0)
+        return any(record["MESSAGE"].startswith(said) for record in records)
+
+    mail.wait_for(is_known, said)
 
 
 def test_nothing_failed(mail: Machine) -> None:

@@ -57,11 +57,11 @@ def test_an_environment_file_overrides_a_drop_in_which_overrides_the_unit(smtp: 
 def test_a_wrong_option_keeps_the_socket_from_starting_and_says_so(smtp: Machine) -> None:
     write_options(smtp, "default", SERVER + "SOCKGATE_OPTIONS=--relya localhost\n")
     assert smtp.systemctl("start", "smtp.socket", check=False).returncode == 1
+    (line,) = [record["MESSAGE"] for record in smtp.journal("--unit=smtp.socket", "SYSLOG_IDENTIFIER=sockgatectl")]
+    assert "unknown option '--relya'" in line
     status = smtp.systemctl("status", "smtp.socket", check=False).stdout
     assert "Active: failed (Result: exit-code)" in status
     assert "unknown option '--relya'" in status
-    (line,) = [record["MESSAGE"] for record in smtp.journal("--unit=smtp.socket", "SYSLOG_IDENTIFIER=sockgatectl")]
-    assert "unknown option '--relya'" in line
     write_options(smtp, "default", SERVER)
     smtp.systemctl("start", "smtp.socket")
     assert is_let_in(smtp)
@@ -71,6 +71,7 @@ def test_a_missing_courier_configuration_keeps_its_socket_from_starting(smtp: Ma
     smtp.shell("mv /etc/courier/imapd /etc/courier/imapd.away")
     assert smtp.systemctl("start", "imap.socket", check=False).returncode == 1
     smtp.shell("mv /etc/courier/imapd.away /etc/courier/imapd")
+    smtp.journal("--unit=imap.socket", "SYSLOG_IDENTIFIER=sockgatectl")
     status = smtp.systemctl("status", "imap.socket", check=False).stdout
     assert "unable to read '/etc/courier/imapd': No such file or directory" in status
 

@@ -13,7 +13,7 @@ from tests.system.machine import Machine
 OPTIONS = "/etc/default/sockgate-smtp"
 HOLD = """
 import socket, sys
-session = socket.create_connection(("127.0.0.1", 25), 10)
+session = socket.create_connection(("127.0.0.1", 25), 60)
 print(session.recv(100).decode().strip(), flush=True)
 sys.stdin.read()
 session.settimeout(0.2)
@@ -57,7 +57,7 @@ def state(machine: Machine, unit: str = "smtp.service") -> str:
 
 
 def messages(machine: Machine, *selection: str) -> list[str]:
-    return [record["MESSAGE"] for record in machine.journal("--unit=smtp.service", *selection)]
+    return [record["MESSAGE"] for record in machine.journal("--unit=smtp.service", *selection, count=0)]
 
 
 def wait_for_status(machine: Machine, text: str) -> None:
@@ -164,11 +164,16 @@ def test_a_reload_returns_when_it_is_over_where_systemd_can_tell(smtp: Machine) 
     assert tells == ("notify-reload" if smtp.systemd_version >= 255 else "notify")
 
 
+def wait_for_niceness(machine: Machine, wanted: tuple[list[int], list[int]]) -> None:
+    """A guardian goes a moment after the gate of which it was."""
+    machine.wait_for(lambda: niceness(machine) == wanted, f"the processes to have the niceness {wanted}")
+
+
 def niceness(machine: Machine) -> tuple[list[int], list[int]]:
     """Of the gate and its guardian, and of everything that they have started."""
     servers = services.processes(machine, "smtp")
     lines = machine.shell(
-        "ps -o pid=,ni= -p $(cat /sys/fs/cgroup/system.slice/smtp.service/cgroup.procs | paste -sd,)"
+        "ps -o pid=,ni= -p $(cat /sys/fs/cgroup/system.slice/smtp.service/cgroup.procs | paste -sd,)", check=False
     ).stdout
     every = [line.split() for line in lines.splitlines()]
     gate, others = ([int(nice) for pid, nice in every if (pid in servers) is whose] for whose in (False, True))
@@ -180,17 +185,17 @@ def test_the_gate_goes_before_its_servers(smtp: Machine) -> None:
         write_options(smtp, options)
         smtp.systemctl("restart", "smtp.service")
         with session(smtp):
-            assert niceness(smtp) == ([-11, 0], [0])
+            wait_for_niceness(smtp, ([-11, 0], [0]))
     with session(smtp):
         smtp.systemctl("kill", "--kill-whom=main", "--signal=KILL", "smtp.service")
         with session(smtp):
-            assert niceness(smtp) == ([-11, 0], [0, 0])
+            wait_for_niceness(smtp, ([-11, 0], [0, 0]))
 
 
 def test_a_service_may_be_nicer_than_shipped(smtp: Machine) -> None:
     services.drop_in(smtp, "smtp.service", "[Service]\nNice=5\n")
     with session(smtp):
-        assert niceness(smtp) == ([5, 5], [5])
+        wait_for_niceness(smtp, ([5, 5], [5]))
     services.drop_in(smtp, "smtp.service", "")
 
 

@@ -95,6 +95,7 @@ def test_what_is_kept_is_counted_and_the_log_tells_of_each(talk: Machine) -> Non
     begin = install(talk, LEAVER, "sockgated", resident="--leftovers keep")
     assert [told(talk) for _ in range(3)] == ["left\n"] * 3
     status_has(talk, "; 3 left behind by servers")
+    talk.wait_for(lambda: len(told_of(talk, begin)) == 3, "the log to tell of each", WAIT)
     left = services.processes(talk, NAME)
     assert told_of(talk, begin) == {f"{NAME}: a server has ended and left process {pid} behind (sleep)" for pid in left}
     talk.shell(f"kill {shlex.join(left)}")

@@ -68,8 +68,13 @@ def test_a_client_that_verifies_the_certificate_reads_mail(gate: Machine, servic
 def test_the_server_behind_tls_knows_its_client(gate: Machine, service: str, program: str) -> None:
     services.client(gate, "mailbox", "imaps", INSIDER, services.INSIDE, certificates.AUTHORITY)
     services.client(gate, "mailbox", service, INSIDER, services.INSIDE, certificates.AUTHORITY)
-    messages = [record["MESSAGE"] for record in gate.journal(f"SYSLOG_IDENTIFIER={program}")]
-    assert any(f"LOGIN, user=alice, ip=[{INSIDER}], port=[" in message for message in messages), messages
+    said = f"LOGIN, user=alice, ip=[{INSIDER}], port=["
+
+    def is_known() -> bool:
+        records = gate.journal(f"SYSLOG_IDENTIFIER={program}", count=0)
+        return any(said in record["MESSAGE"] for record in records)
+
+    gate.wait_for(is_known, said)
 
 
 def converse(machine: Machine, source: str, say: list[str]) -> dict[str, list[str]]:
@@ -104,8 +109,9 @@ def test_a_refused_client_gets_no_handshake(gate: Machine, service: str) -> None
     }  # fmt: skip
     assert "error" in json.loads(services.client(gate, "tls", json.dumps(wish)))
     assert services.listen(gate, PORTS[service], OUTSIDER, services.INSIDE)[0][1] == ""
-    refused = gate.journal("-t", "sockgate", "-t", "sockgated", f"SOCKGATE_SERVICE={service}", "SOCKGATE_VERDICT=deny")
-    assert refused
+    refused = gate.journal(
+        "-t", "sockgate", "-t", "sockgated", f"SOCKGATE_SERVICE={service}", "SOCKGATE_VERDICT=deny", count=2
+    )
     assert {record["SOCKGATE_REMOTE_ADDR"] for record in refused} == {OUTSIDER}
 
 

@@ -1,7 +1,8 @@
 """Runs in a machine: one SMTP conversation after the other from each of several addresses, all at the same time.
 
-argv[1] is {"sources", "destination", "port", "seconds"}. Prints a line once each source has had a conversation; at the
-end a JSON list of all: [own address and port, name of the server that greeted or "", error or ""].
+argv[1] is {"sources", "destination", "port", "more"}. Prints a line once each source has had a conversation. When
+standard input ends, each source has so many more. Then prints a JSON list of all, by source: [own address and port,
+name of the server that greeted or "", error or ""].
 """
 
 import concurrent.futures
@@ -15,7 +16,7 @@ import time
 PATIENCE = 30
 
 wish = json.loads(sys.argv[1])
-deadline = time.monotonic() + wish["seconds"]
+told = threading.Event()
 under_way = threading.Barrier(len(wish["sources"]), action=lambda: print("under way", flush=True), timeout=PATIENCE)
 
 
@@ -51,10 +52,16 @@ def converse(source: str) -> tuple[str, str, str]:
 def converse_for_long(source: str) -> list[tuple[str, str, str]]:
     conversations = [converse(source)]
     under_way.wait()
-    while time.monotonic() < deadline:
+    while not told.is_set():
         conversations.append(converse(source))
-    return conversations
+    return conversations + [converse(source) for _ in range(wish["more"])]
 
 
+def wait_for_the_word() -> None:
+    sys.stdin.read()
+    told.set()
+
+
+threading.Thread(target=wait_for_the_word, daemon=True).start()
 with concurrent.futures.ThreadPoolExecutor(len(wish["sources"])) as pool:
-    print(json.dumps([each for several in pool.map(converse_for_long, wish["sources"]) for each in several]))
+    print(json.dumps(list(pool.map(converse_for_long, wish["sources"]))))
