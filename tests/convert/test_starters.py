@@ -85,6 +85,8 @@ def refusals(conversion: Conversion) -> list[tuple[str, str]]:
         ("socat tcp6-l:25,fork,ipv6only=1 EXEC:/bin/cat", "ListenStream=25\nBindIPv6Only=ipv6-only"),
         ("socat TCP4-LISTEN:smtp,fork EXEC:/bin/cat", "ListenStream=0.0.0.0:25"),
         (f"socat -d -d -lf /log -6 {SOCAT[6:]} EXEC:/bin/cat", "ListenStream=25"),
+        (f"socat -dd -t5 -L/run/lock/x -W /run/lock/y {SOCAT[6:]} EXEC:/bin/cat", "ListenStream=0.0.0.0:25"),
+        (f"{SOCAT},pktinfo,reuseport EXEC:/bin/cat,sighup,sigint,sigquit", "ReusePort=yes"),
         (f"{SOCAT},su=games EXEC:/bin/cat", "User=games"),
         (f"{SOCAT} EXEC:/bin/cat,su-d=games", "User=games"),
         (f"{SOCAT} EXEC:/bin/cat,stderr", "--stderr socket"),
@@ -154,6 +156,9 @@ def test_line_becomes_this_directive(line: str, directive: str, tmp_path: Path) 
          "now"),
         (f"socat -T 60 {SOCAT[6:]} EXEC:/bin/cat", "-T 60", "no connection is ended for silence; the server must do "
          "that"),
+        (f"socat -T300 {SOCAT[6:]} EXEC:/bin/cat", "-T 300", "no connection is ended for silence; the server must do "
+         "that"),
+        (f"socat -r/tmp/x {SOCAT[6:]} EXEC:/bin/cat", "-r /tmp/x", "what is said is not copied to a file"),
         (f"{SOCAT} TCP:192.0.2.1:80,sourceport=9", "sourceport=9", "what this does is not known here"),
         ("ncat -l -e /bin/cat 25", "without -k", "ncat serves one client and ends"),
         (f"{NCAT_LINE} --ssl 25", "--ssl", "it ends TLS itself, and no unit does"),

@@ -117,9 +117,15 @@ def test_a_variable_in_front_of_the_listener_says_nothing_of_a_client(program: s
     assert compare(tmp_path, line, list(FEW), lambda name: name in names) == len(FEW)
 
 
-def test_the_server_of_socat_is_told_of_its_client(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"socat TCP4-LISTEN:{PORT},fork,reuseaddr EXEC:{{probe}}",
+        f"socat -t5 -Llock TCP4-LISTEN:{PORT},fork,reuseaddr,reuseport,pktinfo EXEC:{{probe}},sighup,sigint,sigquit",
+    ],
+)
+def test_the_server_of_socat_is_told_of_its_client(line: str, tmp_path: Path) -> None:
     require("socat", "ip")
-    line = f"socat TCP4-LISTEN:{PORT},fork,reuseaddr EXEC:{{probe}}"
     names = ("SOCAT_PEERADDR", "SOCAT_PEERPORT", "SOCAT_SOCKADDR", "SOCAT_SOCKPORT")
     assert compare(tmp_path, line, list(FEW), lambda name: name in names) == len(FEW)
 

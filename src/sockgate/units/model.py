@@ -126,7 +126,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "ListenSequentialPacket", "ListenStream", "LoadCredential", "LogRateLimitIntervalSec", "MaxConnections",
     "MaxConnectionsPerSource", "MemoryMax", "Nice", "NoDelay", "OOMPolicy", "PollLimitBurst", "PollLimitIntervalSec",
     "PrivateTmp", "ProtectControlGroups", "ProtectSystem", "ReceiveBuffer", "Restart", "RestartPreventExitStatus",
-    "RuntimeMaxSec", "SELinuxContextFromNet", "SendBuffer", "SocketUser", "StandardError", "StandardInput",
+    "ReusePort", "RuntimeMaxSec", "SELinuxContextFromNet", "SendBuffer", "SocketUser", "StandardError", "StandardInput",
     "StandardOutput", "StartLimitIntervalSec", "SuccessExitStatus", "SyslogFacility", "SyslogIdentifier", "SyslogLevel",
     "SyslogLevelPrefix", "TasksMax", "TimeoutStopSec", "TriggerLimitBurst", "TriggerLimitIntervalSec", "Type", "UMask",
     "User", "WantedBy",

@@ -27,6 +27,7 @@ from .socat_words import address, command
 # Its own options that change nothing for the server or its client.
 HARMLESS = re.compile(r"-(d+|d\d|D|ly.*|lm.*|ls|lu|lh|lp.*|lf.*|s|S.*|b.*)")
 WITH_VALUE = ("-b", "-S", "-T", "-t", "-L", "-W", "-r", "-R", "-lf", "-lp")
+ATTACHED = re.compile(r"(-[TtLWrR])(.+)")  # -T300 is -T 300
 FAMILIES = {"-4": "4", "-6": "6", "ip4": "4", "inet4": "4", "inet": "4", "2": "4", "ip6": "6", "inet6": "6", "10": "6"}
 BUILTIN = "sockgate-builtin"
 TO_TCP = "to-tcp"  # the mark of a line with TCP:HOST:PORT as its second address
@@ -60,7 +61,9 @@ def own_options(words: list[str]) -> tuple[Options, list[str]]:
         word = words[at]
         at += 1
         value = ""
-        if word in WITH_VALUE and at < len(words):
+        if attached := ATTACHED.fullmatch(word):
+            word, value = attached.groups()
+        elif word in WITH_VALUE and at < len(words):
             value = words[at]
             at += 1
         if word in FAMILIES:
@@ -138,6 +141,10 @@ def keep_alive(listener: Listener, _: str) -> Answer:
     return translated(listener.socket.set("KeepAlive", "yes"))
 
 
+def reuse_port(listener: Listener, _: str) -> Answer:
+    return translated(listener.socket.set("ReusePort", "yes"))
+
+
 def account(listener: Listener, value: str) -> Answer:
     """su=USER, of either address; the user keeps its further groups."""
     chain = listener.chain
@@ -169,6 +176,8 @@ TOLD = (
     "second after the client had ended, socat ended the server; now the server ends by itself"
 )
 SAME = says("the same in systemd and the gate")
+OWN_SIGNALS = says("systemd and the gate end the server by SIGTERM")
+NOT_OF_TCP = says("it means nothing to TCP")
 HANDLERS: Handlers = {
     "fork": set_flag("serves_many", value=True), "pf": family, "ipv6only": ipv6_only, "ipv6-v6only": ipv6_only,
     "bind": silent, "range": in_range,
@@ -176,12 +185,15 @@ HANDLERS: Handlers = {
     "reuseaddr": SAME, "so-reuseaddr": SAME, "keepalive": keep_alive, "so-keepalive": keep_alive,
     "nodelay": no_delay(wanted=True), "tcp-nodelay": no_delay(wanted=True), "backlog": backlog,
     "max-children": children, "su": account, "su-d": account, "substuser": account, "substuser-delayed": account,
+    "reuseport": reuse_port, "so-reuseport": reuse_port,
+    "pktinfo": NOT_OF_TCP, "ip-pktinfo": NOT_OF_TCP, "ippktinfo": NOT_OF_TCP,
     "retry": SAME, "forever": SAME, "interval": SAME, "cloexec": SAME, "end-close": SAME,
     "ignoreeof": refuses("the server never learned that its client had ended, and would learn it now"),
     TO_TCP: silent,
     "exec-su": account, "exec-su-d": account, "exec-substuser": account, "exec-substuser-delayed": account,
     "exec-stderr": on_socket, "exec-nofork": SAME, "exec-pipes": says("one socket in place of two pipes"),
-    "exec-setsid": SAME, "exec-path": search_path, "exec-pty": NO_TERMINAL, "exec-ptmx": NO_TERMINAL,
+    "exec-setsid": SAME, "exec-sighup": OWN_SIGNALS, "exec-sigint": OWN_SIGNALS, "exec-sigquit": OWN_SIGNALS,
+    "exec-path": search_path, "exec-pty": NO_TERMINAL, "exec-ptmx": NO_TERMINAL,
     "exec-openpty": NO_TERMINAL, "exec-ctty": NO_TERMINAL,
     "-T": refuses("no connection is ended for silence; the server must do that"), "-t": HALF_CLOSED,
     "-u": refuses("the client could send only, and could read what the server says now"),
