@@ -279,3 +279,37 @@ def test_what_depends_on_a_name_that_was_not_given_is_no_verdict(
         )  # fmt: skip
     else:
         assert answer["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("table", "local", "verdict"),
+    [
+        ("*.25\tdeny\n*\tallow", "", "depends"),
+        ("*.25\tdeny\n*\tallow", "198.51.100.1", "depends"),  # the port is not known
+        ("*.25\tdeny\n*\tallow", "198.51.100.1:25", "deny"),
+        ("*.25\tdeny\n*\tallow", "198.51.100.1:26", "allow"),
+        ("192.0.2\tallow\n*\tdeny", "", "depends"),  # 192.0.2.1 is the client, and not the machine
+        ("192.0.2.1\tdeny\n*\tallow", "", "deny"),
+        ("x@198.51.100.1: ALL: deny", "", "depends"),
+        ("x@198.51.100.1: ALL: deny", "198.51.100.1:25", "deny"),
+        ("x@198.51.100.1: ALL: deny", "198.51.100.2:25", "allow"),
+        ("x EXCEPT x@198.51.100.1: ALL: deny", "", "depends"),
+        ("x@192.0.2.1: 192.0.2.2: deny", "", "allow"),  # about another client
+        ("x: 192.0.2.1: deny\nx@198.51.100.1: ALL", "", "deny"),  # an earlier rule decides
+        ("y@198.51.100.1: ALL: deny", "", "allow"),  # about another daemon
+        ("25: ALL: deny", "", "depends"),
+        ("25: ALL: deny", "198.51.100.1:25", "deny"),
+        ("x EXCEPT y: ALL: deny", "", "deny"),
+    ],
+)
+def test_what_depends_on_where_the_client_connected_to_is_no_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str, local: str, verdict: str
+) -> None:
+    (tmp_path / "hosts.allow").write_text(f"{table}\n")
+    option = "--courier-access-local TMP/hosts.allow" if "\t" in table else "--hosts-access x,TMP"
+    words = ["--options", option.replace("TMP", str(tmp_path)), "--ip", "192.0.2.1", "--json"]
+    answer = json.loads(said(capsys, *words, *(["--local", local] if local else [])))
+    assert answer["verdict"] == verdict
+    if verdict == "depends":
+        assert answer["reason"] == "depends on the address and port it connected to: give --local ADDRESS:PORT"
+        assert "None" not in str(answer["considered"])

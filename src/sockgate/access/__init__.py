@@ -51,6 +51,10 @@ class Check:
         """
         raise NotImplementedError
 
+    def asks_where(self, _peer: "Peer") -> bool:
+        """Whether the verdict about this client can depend on the address or the port that it connected to."""
+        return False
+
     def require_succession(self, previous: "Check") -> None:
         """Raise ConfigError if this check must not replace a previous one that is in force.
 

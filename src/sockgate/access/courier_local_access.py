@@ -47,15 +47,18 @@ class CourierAccessLocal(CourierAccess):
         named = verdict if verdict.outcome == ALLOW else local
         return Verdict(ALLOW, named.cause, named.reason, variables=variables)
 
+    def asks_where(self, peer: Peer) -> bool:
+        return super().decide(peer).outcome != DENY
+
     def _is_empty(self) -> bool:
         return super()._is_empty() and not self._ports
 
     def _local_entry(self, peer: Peer, considered: list[str] | None) -> Entry | None:
         entry = self._ports.get((peer.local, peer.local_port))
-        if entry is None and considered is not None:
+        if entry is None and considered is not None and peer.local_ip:
             considered.append(f"{self._path}: no entry for {peer.local_ip}.{peer.local_port}")
         entry = entry or self._entry(peer.local, considered) or self._ports.get((b"", peer.local_port))
-        if entry is None and considered is not None:
+        if entry is None and considered is not None and peer.local_ip:
             considered.append(f"{self._path}: no entry for *.{peer.local_port}")
         return entry or self._catch_all
 

@@ -78,6 +78,15 @@ class HostsAccess(Check):
             considered += [f"{cause}: {cause.text}: not about this client" for cause in causes]
         return verdict or Verdict(NO_MATCH)
 
+    def asks_where(self, peer: Peer) -> bool:
+        request = Request(self._reading.daemon, peer)
+        for rule in map(self._rule, self._candidates(request)):
+            if rule.asks_where(request):
+                return True
+            if rule.decide(request) is not None:
+                return False
+        return False
+
     def _candidates(self, request: Request) -> "Iterator[int]":
         """The places of the rules that can be about this client. Its name is asked for when a rule by name is due."""
         waiting = sorted({*self._always, *self._keys.of_address(request.client)}, reverse=True)

@@ -32,6 +32,12 @@ class ServerWord:
         self._port = port_number(self._daemon)
         self.pattern = pattern_behind_at(text, host, reading) if at else EVERY_HOST
 
+    def asks_where(self, daemon: str) -> bool:
+        """Whether it is about this daemon on one port, or on some addresses of the machine."""
+        if self._port is not None:
+            return True
+        return self.pattern is not EVERY_HOST and match_text(self._daemon, daemon)
+
     def match(self, request: "Request") -> "Match":
         if self._port is not None and self._port != request.port:
             return False
@@ -85,8 +91,11 @@ class WordList:
             return False
         return None if excepted is None else matched
 
+    def all_words(self) -> "list[ServerWord | ClientWord]":
+        return self.words + (self.exceptions.all_words() if self.exceptions else [])
+
     def patterns(self) -> list[HostPattern]:
-        return [word.pattern for word in self.words] + (self.exceptions.patterns() if self.exceptions else [])
+        return [word.pattern for word in self.all_words()]
 
     def flaws(self) -> list[Flaw]:
         own = [self.flaw] if self.flaw else []
@@ -120,6 +129,11 @@ class Rule:
     @property
     def names_port(self) -> bool:
         return self._options is not None and self._options.names_port
+
+    def asks_where(self, request: "Request") -> bool:
+        """Whether it may be about this client where it connects to one address or port, and not at another."""
+        words = (word for word in self._daemons.all_words() if type(word) is ServerWord)
+        return any(word.asks_where(request.daemon) for word in words) and self._clients.match(request) is not False
 
     def keys(self) -> "tuple[list[Key], list[str]] | None":
         """The clients that this rule can be about, as ClientKeys has them; None if it can be about others."""

@@ -1,6 +1,7 @@
-"""Whether a verdict depends on what was not given to `sockgatectl explain`: the client's name, or its user.
+"""Whether a verdict depends on what was not given to `sockgatectl explain`.
 
-A gate that runs asks the network for them. `explain` does not ask, so "deny" for a list of names would be a guess.
+That is the client's name, its user, or where it connected to. A gate that runs asks the network for the first two, and
+its connection for the third. `explain` asks neither, so "deny" for a list of names would be a guess.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from ..core.host_names import NONE, HostName
 from ..core.peer import Peer
 from ..rulefile.reader import read_rules
 
-NAME, USER = "the name", "the user"
+NAME, USER, PLACE = "the name", "the user", "the address and port it connected to"
 MOST_TRIED = 10_000  # names or users of a rules file
 
 
@@ -32,8 +33,11 @@ class NotedNames:
         return None
 
 
-def depends_on(gate: Gate, peer: Peer, *, host: bool, info: bool) -> str:
-    """NAME or USER if the verdict depends on it; `host`, `info` say that they were given. Raises ConfigError."""
+def depends_on(gate: Gate, peer: Peer, *, host: bool, info: bool, local: bool) -> str:
+    """NAME, USER or PLACE if the verdict depends on it, else "". Raises ConfigError.
+
+    `host`, `info` and `local` say that these were given.
+    """
     noted = NotedNames()
     names = peer.names
     peer.names = names if host else noted
@@ -42,6 +46,8 @@ def depends_on(gate: Gate, peer: Peer, *, host: bool, info: bool) -> str:
             verdict = check.decide(peer)
             if noted.asked:
                 return NAME
+            if not local and check.asks_where(peer):
+                return PLACE
             if isinstance(check, RulesAccess):
                 for what in untold_in_rules(gate, check, peer, host=host, info=info):
                     return what

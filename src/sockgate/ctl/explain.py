@@ -21,12 +21,12 @@ from ..core.peer import Peer, internet_peer, pack
 from ..resolve.host_lookup import why_unusable
 from ..resolve.ident import why_no_user
 from ..units.search import UnitSearch
-from .dependence import NAME, USER, depends_on
+from .dependence import NAME, PLACE, USER, depends_on
 from .gated_service import RESIDENT, find_named, settings_of
 
 ERROR = "error"
 DEPENDS = "depends"
-GIVEN_BY = {NAME: "--host", USER: "--info"}
+GIVEN_BY = {NAME: "--host", USER: "--info", PLACE: "--local ADDRESS:PORT"}
 LISTED = pack("127.0.0.2")  # the answer of a list that has only one answer (RFC 5782)
 SERVER = "SERVER"  # stands for the program if --options names none
 
@@ -45,7 +45,7 @@ class DecidingRule:
 class Explanation:
     """The answer. Its fields are those of --json.
 
-    verdict      allow, deny, error (which also refuses), or depends (the gate would ask the network first)
+    verdict      allow, deny, error (which also refuses), or depends (on what is not given)
     rule         the rule that decided, None if no rule matched and nothing refuses
     reason       the rule as one line, or the error
     relay        the entry of --relay that covers the client
@@ -91,7 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
     untold = tell(peer, gate, arguments)
     explanation = explain(gate, peer, variables, untold)
     if explanation.verdict != ERROR:
-        what = depends_on(gate, peer, host=arguments.host is not None, info=arguments.info is not None)
+        host, info = arguments.host is not None, arguments.info is not None
+        what = depends_on(gate, peer, host=host, info=info, local=bool(peer.local_port))
         explanation = dependent(explanation, what) if what else explanation
     print(json.dumps(asdict(explanation)) if arguments.json else as_text(explanation))
     return 1 if explanation.verdict == ERROR else 0
@@ -124,7 +125,7 @@ def make_peer(arguments: argparse.Namespace) -> Peer:
         raise UsageError(f"--local: {address!r} and {arguments.ip!r} are not of one address family")
     peer = internet_peer(remote, arguments.port or 0, local, port)
     if not arguments.local:
-        peer.local_ip = None
+        peer.local, peer.local_ip = b"", None
     peer.names = GivenName(remote, arguments.host)
     return peer
 
@@ -196,7 +197,7 @@ def explain(gate: Gate, peer: Peer, variables: dict[bytes, bytes], untold: Seque
 
 
 def dependent(explanation: Explanation, what: str) -> Explanation:
-    """The answer where the gate would ask the network first."""
+    """The answer where the verdict depends on something that was not given."""
     reason = f"depends on {what}: give {GIVEN_BY[what]}"
     return Explanation(DEPENDS, None, reason, None, 0, None, None, explanation.considered)
 
