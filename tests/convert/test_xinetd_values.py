@@ -17,6 +17,29 @@ def entries(conversion: Conversion, what: str) -> list[Entry]:
     return [entry for entry in conversion.report.entries if entry.what.startswith(what)]
 
 
+# tests/differential/test_xinetd_reading.py has the same lines in the real xinetd.
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/no/such/folder/log", "there is no folder '/no/such/folder' for its log '/no/such/folder/log'"),
+        ("/tmp", "its log '/tmp' is a folder"),
+    ],
+)
+def test_a_service_whose_log_xinetd_cannot_open_is_not_converted(path: str, reason: str, tmp_path: Path) -> None:
+    other = service("b", "log_type = FILE /dev/null", port="2")
+    text = f"defaults\n{{\n\tlog_type = FILE {path} 1000\n}}\n{service('a')}{other}"
+    (tmp_path / "xinetd.conf").write_text(text)
+    conversion = programs.convert("xinetd", [str(tmp_path / "xinetd.conf")], Host(hosts_files=()))
+    assert [one.name for one in conversion.services] == ["b"]
+    text = f"{reason}; xinetd drops the service; the service is not converted"
+    assert about(conversion, "service a") == (IGNORED, text)
+    assert conversion.refused == []
+
+
+def test_at_boot_the_folder_of_a_log_may_be_missing_yet(tmp_path: Path) -> None:
+    assert convert(tmp_path, service(extra="log_type = FILE /no/such/folder/log")).services
+
+
 # passenv: tests/differential/test_xinetd_processes.py has the same lines in the real xinetd.
 @pytest.mark.parametrize(
     ("line", "kept"),

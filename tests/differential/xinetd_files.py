@@ -31,7 +31,7 @@ VALUES = {
                   "10.0.0.0 # office"),
     "no_access": ("10.0.0.0", "10.1.0.0/16", "", "127.0.0.1 192.168.1.1"),
     "log_type": ("FILE /tmp/x", "SYSLOG daemon", "SYSLOG daemon info", "SYSLOG nothing", "FILE", "SYSLOG authpriv.info",
-                 "FILE /tmp/x 100 200"),
+                 "FILE /tmp/x 100 200", "FILE /no/such/folder/x", "FILE /tmp"),
     "log_on_success": ("HOST PID", "HOST EXIT DURATION", "TRAFFIC", "ATTEMPT", "", "HOST, PID"),
     "log_on_failure": ("HOST", "HOST ATTEMPT", "RECORD", "USERID", ""),
     "bind": ("127.0.0.1", "127.0.0.2", "::1", "eth0", "0.0.0.0", "*", "localhost"),

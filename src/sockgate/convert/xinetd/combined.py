@@ -12,6 +12,7 @@ from ..program_files import mentions
 from ..shell.findings import is_secret
 from .configuration import Candidate
 from .draft import Draft, invalid, with_consequence
+from .logs import log_obstacle
 from .process import REMOTE_HOST
 from .sockets import REFUSED_TYPES
 
@@ -104,6 +105,11 @@ def builtin(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 def traffic(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
     if draft.counts_traffic and not draft.redirect:
         yield invalid("log_on_success = TRAFFIC is for redirected services only")
+
+
+def log(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
+    if obstacle := log_obstacle(draft):
+        yield invalid(obstacle)
 
 
 def builtin_path(draft: Draft) -> str:
@@ -288,6 +294,6 @@ def unprivileged(draft: Draft, candidate: Candidate) -> Iterator[Answer]:
 
 
 STEPS: tuple[Callable[[Draft, Candidate], Iterator[Answer]], ...] = (
-    socket_kind, required, traffic, port, builtin, name_in_arguments, tcp_wrappers, chained, executable,
+    socket_kind, required, traffic, log, port, builtin, name_in_arguments, tcp_wrappers, chained, executable,
     remote_host, supplementary_groups, waiting_access, addresses, unprivileged,
 )  # fmt: skip

@@ -91,6 +91,7 @@ class Draft:
     libwrap: str = ""
     counts_traffic: bool = False
     logs: dict[str, frozenset[str]] = field(default_factory=dict)  # the words of log_on_success and log_on_failure
+    log_file: str = ""
     limits: list[tuple[str, str]] = field(default_factory=list)
     environment: list[tuple[str, str]] = field(default_factory=list)
     pass_env: tuple[str, ...] | None = None

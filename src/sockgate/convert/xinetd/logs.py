@@ -1,5 +1,7 @@
 """Handlers: what is logged, and where. All of it goes to the journal."""
 
+import os
+
 from ...connection.log_choice import KINDS, NONE
 from ..outcomes import Answer, approximated, by_engine, refused, translated
 from ..unit_names import unit_stem
@@ -44,6 +46,7 @@ def log_type(draft: Draft, value: Value) -> Answer:
 
 def log_file(draft: Draft, name: str, path: str) -> Answer:
     """The journal in place of a file. Only the resident gate can write the lines of xinetd, which programs may read."""
+    draft.log_file = path
     text = f"everything goes to the journal instead of {path!r}: read it with"
     gated = f'or, if it has a gate, with "sockgatectl log {name}"'
     if draft.wait:
@@ -54,6 +57,19 @@ def log_file(draft: Draft, name: str, path: str) -> Answer:
         approximated(f"{text} \"journalctl -u {name}.socket -u '{name}@*'\", {gated}"),
         approximated(f'{text} "sockgatectl log {name}"; {lines}'),
     )
+
+
+def log_obstacle(draft: Draft) -> str:
+    """Why xinetd cannot open the log of the service, and does not start it; "" for no reason.
+
+    Not asked at boot: /var/log may not be mounted yet.
+    """
+    path, folder = draft.log_file, os.path.dirname(draft.log_file)
+    if not path.startswith("/") or not draft.host.asks_services:
+        return ""
+    if os.path.isdir(path):
+        return f"its log {path!r} is a folder"
+    return "" if os.path.isdir(folder) else f"there is no folder {folder!r} for its log {path!r}"
 
 
 def syslog(draft: Draft, value: Value) -> Answer:
