@@ -230,6 +230,8 @@ def test_the_next_server_is_asked_where_one_is_silent_or_closed_or_fails(
             [("10.0.0.1", 53), ("::1", 53, 0, 0), ("fe80::1", 53, 0, 1)],
         ),
         ("nameserver 10.0.1\nnameserver fe80::1%nonsense\nnameserver 10.0.0.3", [("10.0.0.3", 53)]),
+        # What a file system leaves of a file after a crash.
+        ("nameserver 10.0.0.4\nnameserver 10.0.0.5\0\0\nnameserver fe80::1%l\0", [("10.0.0.4", 53)]),
     ],
 )
 def test_the_servers_are_those_of_resolv_conf(

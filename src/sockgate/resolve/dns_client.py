@@ -55,7 +55,7 @@ def server_at(text: str) -> list[Server]:
             return [(address, PORT)]
         _socket.inet_pton(_socket.AF_INET6, address)
         return [(address, PORT, 0, _socket.if_nametoindex(scope) if scope else 0)]
-    except OSError:
+    except (OSError, ValueError):  # ValueError: it holds a NUL
         return []
 
 
