@@ -102,6 +102,14 @@ def test_a_datagram_gets_one_answer(name: str, length: int) -> None:
     assert abs(len(answer) - length) <= 3  # the name of the time zone
 
 
+def test_a_datagram_of_a_socket_without_a_name_is_not_answered() -> None:
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with near, far:
+        far.send(b"hello")
+        done = subprocess.run([*COMMAND, "echo"], stdin=near.fileno(), capture_output=True, text=True, timeout=10)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_discard_answers_no_datagram() -> None:
     assert ask(b"hello", "discard") is None
 

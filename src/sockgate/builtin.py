@@ -61,7 +61,7 @@ def answer_datagram(connection: socket.socket, name: str) -> None:
     if isinstance(source, tuple) and source[1] < LOWEST_CLIENT_PORT:
         return
     answer = DATAGRAMS[name](data)
-    if answer is not None:
+    if answer is not None and source:  # a local client whose socket has no name cannot be answered
         connection.sendto(answer, source)
 
 
