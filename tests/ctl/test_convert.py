@@ -218,9 +218,10 @@ NEEDS_A_FILE = {
 }
 
 
+@pytest.mark.parametrize("content", ["mine\n", ""])  # an empty unit would be masked
 @pytest.mark.parametrize("ending", NEEDS_A_FILE)
 def test_a_file_of_the_administrators_is_not_overwritten_by_one_that_a_service_needs(
-    tmp_path: Path, ending: str
+    tmp_path: Path, ending: str, content: str
 ) -> None:
     folder, root = tmp_path / "probe", tmp_path / "root"
     (folder / "peers").mkdir(parents=True)
@@ -229,12 +230,12 @@ def test_a_file_of_the_administrators_is_not_overwritten_by_one_that_a_service_n
     (folder / "secret").touch(0o600)
     own = root / f"etc/sockgate/probe.{ending}"
     own.parent.mkdir(parents=True)
-    own.write_text("mine\n")
+    own.write_text(content)
     search = UnitSearch(str(root))
     conversion = programs.convert("tcpserver", [f"{folder}/run"], Host(), "", Surroundings(search, replaces=True))
     install(conversion, "tcpserver", search)
     assert [file.path for file in conversion.files] == [f"/etc/sockgate/probe-sockgate.{ending}"]
-    assert own.read_text() == "mine\n"
+    assert own.read_text() == content
 
 
 @pytest.mark.parametrize(("listen", "is_left"), [("7", True), ("0.0.0.0:7", True), ("127.0.0.1:7", True), ("8", False)])

@@ -108,7 +108,8 @@ class Surroundings:
     def forbids(self, path: str, service: Service) -> bool:
         """Whether this is a mask that speaks of the service. One of NAME.service may speak of a daemon of that name."""
         of_a_daemon = service.takes_connections and path.endswith(".service") and not path.endswith("@.service")
-        return is_mask(self.search.host_path(path)) and not of_a_daemon
+        is_unit = path.endswith((".socket", ".service"))
+        return is_unit and is_mask(self.search.host_path(path)) and not of_a_daemon
 
     def may_replace(self, path: str) -> bool:
         return self.replaces and bool(converted_from(self.search.host_path(path)))
