@@ -171,6 +171,23 @@ def test_a_line_that_is_converted_stays_served_by_its_own_units(machine: Machine
     machine.shell("rm -r /etc/inetd.d /etc/systemd/system/port-7782*; systemctl daemon-reload; sockgatectl sync")
 
 
+def test_a_masked_socket_ends_with_sync_also_where_its_gate_goes_on(machine: Machine) -> None:
+    gated = XINETD_CONF.partition("include")[0].replace("7780", "7783").replace("service own", "service gated")
+    machine.write(
+        "/etc/xinetd.d/gated", gated.replace("wait = no", "wait = no\n    only_from = 127.0.0.1\n    cps = 50 9")
+    )
+    machine.run(*SYNC)
+    for how in ("--now", "--no-reload"):
+        assert "of xinetd.conf" in answer(machine, 7783)
+        machine.systemctl("mask", how, "gated.socket")
+        machine.run(*SYNC)
+        assert is_refused(machine, 7783)
+        machine.systemctl("unmask", "gated.socket")
+        machine.run(*SYNC)
+    machine.shell("rm /etc/xinetd.d/gated; sockgatectl sync")
+    assert is_refused(machine, 7783)
+
+
 def test_a_file_from_the_future_does_not_start_the_service_again_and_again(machine: Machine) -> None:
     machine.shell("echo '7778 stream tcp nowait nobody /bin/echo echo tomorrow' >> /etc/inetd.conf")
     machine.shell("touch --date=tomorrow /etc/inetd.conf")
