@@ -318,3 +318,8 @@ def test_a_redirection_that_cannot_be_meant_says_what_is_right(words: list[str])
 def test_wrong_usage_says_what_is_right() -> None:
     done = subprocess.run([*COMMAND, "quote"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, builtin.USAGE + "\n")
+
+
+def test_its_usage_is_told_to_a_user_who_asks() -> None:
+    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, builtin.USAGE + "\n", "")

@@ -36,6 +36,8 @@ def main() -> None:
             redirect(words[1:])
         elif len(words) == 1 and words[0] in STREAMS:
             serve(words[0])
+        elif words == ["--help"]:
+            print(USAGE, flush=True)
         else:
             sys.exit(USAGE)
     except (ConnectionError, TimeoutError):
