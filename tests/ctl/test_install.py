@@ -237,7 +237,11 @@ def test_a_shipped_service_needs_nothing_but_to_be_enabled(root: Path, capsys: p
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["smtp"], 1, "there is no smtp.socket (`make install` brings it; or name a server with --server)"),
+        (
+            ["smtp"],
+            1,
+            "there is no smtp.socket, or it is masked (`make install` brings it; or name a server with --server)",
+        ),
         (
             ["finger"],
             2,

@@ -61,6 +61,18 @@ def test_good_units_have_no_findings_before_and_after_the_start(smtp: Machine) -
     smtp.systemctl("stop", "smtp.socket")
 
 
+def test_status_and_top_do_without_a_service_whose_socket_is_masked(smtp: Machine) -> None:
+    smtp.systemctl("mask", "smtp.socket")
+    assert smtp.run("sockgatectl", "status").stdout == "no service with a gate is enabled or listening\n"
+    assert "0 services, 0 clients" in smtp.run("sockgatectl", "top", "--count", "1").stdout
+    refused = smtp.run("sockgatectl", "status", "smtp", check=False)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "sockgatectl: there is no unit 'smtp.socket', or it is masked\n",
+    )
+    smtp.systemctl("unmask", "smtp.socket")
+
+
 def test_a_port_that_another_program_has_is_named_with_it(smtp: Machine) -> None:
     smtp.write("/run/systemd/system/squatter.service", OTHER_PROGRAM)
     smtp.systemctl("daemon-reload")

@@ -85,7 +85,8 @@ def shipped(name: str, search: UnitSearch) -> str:
     if path:
         return f"{name}.socket is installed ({path}); next: systemctl enable --now {name}.socket"
     if name in SHIPPED:
-        raise ConfigError(f"there is no {name}.socket", "`make install` brings it; or name a server with --server")
+        hint = "`make install` brings it; or name a server with --server"
+        raise ConfigError(f"there is no {name}.socket, or it is masked", hint)
     raise UsageError(f"no units for {name!r} come with sockgate", f"{' '.join(SHIPPED)} do; or say --server")
 
 

@@ -146,7 +146,7 @@ CASES: Cases = {
     "no socket": (
         {SOCKET: "", f"{ETC}/x.target.wants/mail@.service": f"-> {TEMPLATE}"},
         [
-            "warning: no socket unit starts it: there is no mail.socket, or it starts another unit",
+            "warning: no socket unit starts it: there is no mail.socket, or it is masked, or it starts another unit",
         ],
     ),
 }

@@ -158,9 +158,8 @@ def no_socket(gated: GatedService, host: Host) -> Iterator[Fault]:
         return
     if gated.socket is None:
         prefix = gated.service.unit_name.prefix
-        yield Fault(
-            gated.service, None, f"no socket unit starts it: there is no {prefix}.socket, or it starts another unit"
-        )
+        text = f"no socket unit starts it: there is no {prefix}.socket, or it is masked, or it starts another unit"
+        yield Fault(gated.service, None, text)
     elif service_of(gated.socket) != gated.service.name:
         yield Fault(gated.service, None, f"{gated.socket.name} starts {service_of(gated.socket)}")
 

@@ -139,7 +139,8 @@ def refresh(services: list[ServiceState]) -> None:
     units = [unit for service in services for unit in dict.fromkeys((service.socket, service.unit)) if "@." not in unit]
     shown = show(list(dict.fromkeys(units)))
     for service in services:
-        read_properties(service, shown[service.socket], shown.get(service.unit, {}))
+        # A template without a socket, or with a masked one, is no unit that systemd could show.
+        read_properties(service, shown.get(service.socket, {}), shown.get(service.unit, {}))
         if service.resident:
             service.clients = resident_clients(shown.get(service.unit, {}).get("ControlGroup", ""))
         else:
