@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Returns 0 if everything means the same afterwards, 1 if the report has something to read."""
+    """Returns 0 if everything means the same afterwards, or --now has switched over; 1 if the report is to be read."""
     if not (arguments.output or arguments.install):
         raise UsageError("convert: say where the units go with --output DIR, or --install")
     if arguments.now and not arguments.install:
