@@ -13,6 +13,7 @@ from sockgate.host.host import Host
 from sockgate.units.writer import format_unit
 
 HOST = Host(systemd=257, asks_services=False)
+DAEMON = "exec start-stop-daemon --start --exec /usr/bin/"
 SERVER = "exec tcpserver -RHl0 $X 0 2525 $P /bin/cat"
 
 
@@ -83,6 +84,9 @@ OPEN = [
     ("[ -f gone ] && export RBLSMTPD=closed", "[ -f gone ]"),
     ("f() { [ -f gone ]; }; f && X='-x gone'", "[ -f gone ]"),
     ("[ -f gone ]; [ $? -eq 0 ] && X='-x gone'", "[ -f gone ]"),
+    (f'[ -f gone ] && X="-x gone"\n{DAEMON}tcpserver -p /run/x -- -RHl0 $X 0 2525 /bin/cat', "[ -f gone ]"),
+    (f"[ -f gone ] && X=127.0.0.1\n{DAEMON}tcpserver -c daemon -- -RHl0 -- ${{X:-0}} 2525 /bin/cat", "[ -f gone ]"),
+    (f"[ -f gone ] && X=,range=10.0.0.0/8\n{DAEMON}socat -- TCP-LISTEN:2525,fork$X EXEC:/bin/cat", "[ -f gone ]"),
 ]  # fmt: skip
 
 
@@ -111,6 +115,7 @@ STRICT = [
     ("N=`cat there` && exec tcpserver -RHl0 -x $N 0 2525 /bin/cat", "--rules"),
     ("exec tcpserver -RHl0 -u $(getent passwd daemon | cut -d: -f3) -g 8 0 2525 /bin/cat", "User=1"),
     ("[ -d there ] || ulimit -n 77", "--rlimit nofile=77"),
+    (f'[ -f there ] && X="-x there"\n{DAEMON}tcpserver -p /run/x -- -RHl0 $X 0 2525 /bin/cat', "--rules"),
 ]
 
 

@@ -7,6 +7,7 @@ S6 = ("s6-tcpserver", "s6-tcpserver4", "s6-tcpserver6")
 UCSPI = ("tcpserver", "sslserver", "tcpsvd", "udpsvd", *S6)
 SERVERS = (*UCSPI, "socat", "ncat")
 HOST_PORT_PROGRAM = 3
+DAEMON_STARTER = "start-stop-daemon"
 LISTENING = ("-LISTEN:", "-L:")  # in an address of socat
 
 
@@ -23,6 +24,22 @@ def server_at(words: Sequence[str]) -> int | None:
         if name in SERVERS and listens(name, words[at + 1 :]):
             return at
     return None
+
+
+def split_at_server(words: Sequence[str]) -> tuple[list[str], list[str]] | None:
+    """(what stands in front, the server and its own words), None if this starts none.
+
+    `start-stop-daemon --exec PROGRAM [OPTION]... -- WORDS` has options of its own behind the program.
+    """
+    at = server_at(words)
+    if at is None:
+        return None
+    in_front, own = list(words[:at]), list(words[at:])
+    if DAEMON_STARTER in map(base_name, in_front) and "--" in own:
+        end = own.index("--")
+        in_front += own[1:end]
+        del own[1 : end + 1]
+    return in_front, own
 
 
 def listens(name: str, words: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ from ..shell.findings import Started
 from ..shell.state import State
 from ..shell.syntax import ScriptError
 from ..shell.worlds import World, explore
-from ..starters import SERVERS, server_at
+from ..starters import SERVERS, server_at, split_at_server
 from .command import convert
 from .command_words import OTHER_SERVERS, other_server, shown
 from .forms import form_of
@@ -119,9 +119,9 @@ def name_of(path: str) -> str:
 
 def port_of(command: Started) -> str:
     """The port, which tells the servers of one script apart."""
-    at = server_at(command.words) or 0
+    _, own = split_at_server(command.words) or ([], [*command.words])
     try:
-        rest = form_of(list(command.words[at:])).take_apart(list(command.words[at + 1 :]))[1]
+        rest = form_of(own).take_apart(own[1:])[1]
     except BadLink:
         return "server"
     return rest[1] if len(rest) > 1 else "server"

@@ -7,7 +7,7 @@ from ...host.host import Host
 from ..chain.peeling import BadLink
 from ..input_files import UNKNOWN
 from ..shell.findings import Started
-from ..starters import base_name, server_at
+from ..starters import base_name, split_at_server
 from .command_words import shown
 from .forms import form_of, written
 
@@ -41,12 +41,13 @@ class Access:
 
 def access_of(command: Started) -> Access | None:
     """None if the command line cannot be read."""
-    at = server_at(command.words)
-    if at is None:
+    parts = split_at_server(command.words)
+    if parts is None:
         return None
-    form = form_of(list(command.words[at:]))
+    in_front, own = parts
+    form = form_of(own)
     try:
-        options, rest = form.take_apart(list(command.words[at + 1 :]))
+        options, rest = form.take_apart(own[1:])
     except BadLink:
         return None
     letters = set()
@@ -57,9 +58,8 @@ def access_of(command: Started) -> Access | None:
     unknown = rest[0] if rest and UNKNOWN in rest[0] else ""
     host = rest[0] if rest else ""
     port = rest[1] if len(rest) > 1 else ""
-    program = base_name(command.words[at])
     return Access(
-        program, command.words[:at], frozenset(letters), unknown, host, port, tuple(rest[2:]), command.exported
+        base_name(own[0]), tuple(in_front), frozenset(letters), unknown, host, port, tuple(rest[2:]), command.exported
     )  # fmt: skip
 
 
