@@ -273,6 +273,29 @@ def test_each_server_of_a_script_is_converted(tmp_path: Path) -> None:
     (tmp_path / "rc").write_text("tcpserver -u 89 -g 89 0 587 /bin/cat&\ntcpserver -Rl x -H 0 25 /bin/cat&\n")
     conversion = programs.convert("tcpserver", [str(tmp_path / "rc")], HOST)
     assert [service.name for service in conversion.services] == ["rc-587", "rc-25"]
+    lines = (f"start-stop-daemon -S -b -x /usr/bin/tcpserver -- -RHl0 0 {port} /bin/cat\n" for port in (7, 25))
+    (tmp_path / "rc").write_text("".join(lines))
+    conversion = programs.convert("tcpserver", [str(tmp_path / "rc")], HOST)
+    assert [service.name for service in conversion.services] == ["rc-7", "rc-25"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["tcpserver -RHl0 0 7 /bin/cat", "tcpserver -RHl0 0 7 /bin/cat | logger", "(tcpserver -RHl0 0 7 /bin/cat)",
+     "f() { sh -c 'tcpserver -RHl0 0 7 /bin/cat'; }; f"],
+)  # fmt: skip
+def test_a_server_that_starts_when_another_one_has_ended_is_refused(first: str, tmp_path: Path) -> None:
+    (tmp_path / "rc").write_text(f"{first}\ntcpserver -RHl0 0 25 /bin/cat\n")
+    conversion = programs.convert("tcpserver", [str(tmp_path / "rc")], HOST)
+    assert [service.name for service in conversion.services] == ["rc-7"]
+    (refusal,) = (entry for entry in conversion.report.entries if entry.outcome is Outcome.REFUSED)
+    assert refusal.text == (
+        "the script starts it when the server of line 1 has ended, and a unit would serve at once: put & behind that "
+        "command if both are to serve; the service is not converted"
+    )
+    (tmp_path / "rc").write_text(f"{first} &\ntcpserver -RHl0 0 25 /bin/cat\n")
+    conversion = programs.convert("tcpserver", [str(tmp_path / "rc")], HOST)
+    assert [service.name for service in conversion.services] == ["rc-7", "rc-25"]
 
 
 def test_what_starts_a_server_only_when_init_says_start_is_read_so(tmp_path: Path) -> None:

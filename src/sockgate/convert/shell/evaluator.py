@@ -91,8 +91,8 @@ class Evaluator(Expander):
             self.statement(statement)
 
     def statement(self, statement: Statement) -> int | None:
-        """In the background it is a subshell: exec does not end the script there."""
-        kept = self.state.kept()
+        """In the background it is a subshell: exec does not end the script there, and the script waits for nothing."""
+        kept, waits_for = self.state.kept(), self.state.waits_for
         status = self.member(statement.first, is_last=not statement.rest)
         for number, (operator, pipeline) in enumerate(statement.rest, 1):
             if self.state.stopped:
@@ -106,6 +106,7 @@ class Evaluator(Expander):
             self.depth -= 1
         if statement.is_background:
             kept.restore(self.state)
+            self.state.waits_for = waits_for
         return status
 
     def member(self, pipeline: Pipeline, *, is_last: bool) -> int | None:
@@ -316,7 +317,7 @@ class Evaluator(Expander):
     def in_doubt(self, block: Block) -> None:
         """Run a part that may run or not: what it assigns is unknown, what it starts is kept apart."""
         state = self.state
-        kept, commands = state.kept(), len(state.commands)
+        kept, commands, waits_for = state.kept(), len(state.commands), state.waits_for
         self.depth += 1
         state.in_doubt += 1
         state.loops += 1  # a `break` in it ends it, and no more can be known
@@ -332,6 +333,7 @@ class Evaluator(Expander):
         state.exported, state.functions, state.arguments = after.exported, after.functions, after.arguments
         state.constant, state.options = after.constant, after.options
         state.argument_keys |= after.argument_keys
+        state.waits_for = waits_for
         state.uncertain += state.commands[commands:]
         del state.commands[commands:]
 

@@ -43,6 +43,7 @@ class Started:
     limits   (name as --rlimit takes it, value), set by ulimit
     umask    "" if the script sets none
     is_silent  whether its standard error goes to /dev/null
+    waits_for  the line of a server that must end before the script comes to this command, 0 for none
     path     $PATH as the script sets it, "" if the script does not set it
     keys     for each word: the keys of the questions that the word depends on
     exported_keys  the same for each exported variable
@@ -62,6 +63,7 @@ class Started:
     other_keys: Keys = NO_KEYS
     secret_keys: Keys = NO_KEYS
     is_silent: bool = False
+    waits_for: int = 0
 
     @property
     def secret_words(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..input_files import UNKNOWN, Place
-from ..starters import SERVERS, base_name, names_a_server
+from ..starters import DAEMON_STARTER, SERVERS, base_name, names_a_server, server_at
 from .assignment import ASSIGNMENT
 from .findings import NO_KEYS, Question, Started, is_secret
 from .interpreters import known_dialect
@@ -22,6 +22,8 @@ def start(runner: Runner, call: Call) -> None:
     state = runner.state
     if found is None:
         state.commands.append(started_by(state, call))
+        if server_at(call.words) is not None and base_name(call.words[0]) != DAEMON_STARTER:
+            state.waits_for = state.waits_for or call.place.line
         return
     in_front, shell, script = found
     before = len(state.commands)
@@ -45,7 +47,7 @@ def started_by(state: State, call: Call) -> Started:
     return Started(
         tuple(call.words), call.place, exported | call.assigned, state.folder, tuple(state.limits.items()), state.umask,
         "" if UNKNOWN in path else path, tuple(call.keys), keys, state.other_keys,
-        state.secret_keys, is_silent="2" in call.silent,
+        state.secret_keys, is_silent="2" in call.silent, waits_for=state.waits_for,
     )  # fmt: skip
 
 

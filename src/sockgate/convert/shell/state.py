@@ -45,6 +45,7 @@ class State:
     sourcing   the questions that led to the text that is read now
     commands   the commands that the script starts, in order. The exec is the last
     uncertain  the commands of branches that may run or not
+    waits_for  the line of a server in the foreground: the script goes on when it has ended; 0 for none
     silent     the descriptors that go to /dev/null: "1", "2"
     doubts     what the evaluation could not know
     first_arguments  of the script itself
@@ -78,6 +79,7 @@ class State:
     questions: dict[str, Question] = field(default_factory=dict)
     commands: list[Started] = field(default_factory=list)
     uncertain: list[Started] = field(default_factory=list)
+    waits_for: int = 0
     limits: dict[str, str] = field(default_factory=dict)
     umask: str = ""
     silent: frozenset[str] = frozenset()

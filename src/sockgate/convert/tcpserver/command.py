@@ -45,6 +45,13 @@ def convert(name: str, command: Started, host: Host, report: Report) -> Service 
 
 
 def build(name: str, command: Started, host: Host, answers: Answers) -> Service | None:
+    if command.waits_for:
+        text = (
+            f"the script starts it when the server of line {command.waits_for} has ended, and a unit would serve at "
+            "once: put & behind that command if both are to serve"
+        )
+        answers.append((shown(command.words), blocked(text)))
+        return None
     chain = Chain(host, command.folder, command.path, limits=dict(command.limits))
     chain.limits_stay = is_sslserver(command)
     if command.limits and not chain.limits_stay:
