@@ -206,6 +206,7 @@ def test_purged_it_leaves_nothing(machine: Machine, before: set[str]) -> None:
     machine.systemctl("disable", "--now", "agent.socket")
     machine.run("sockgatectl", "uninstall", "agent", "idle")
     machine.shell("rm -r /etc/systemd/system/smtp.socket.d")
+    assert machine.systemctl("start", "imap.socket", check=False).returncode, "it has no server here"
     packages.apt_get(machine, "purge", "sockgate")
     assert everything(machine) ^ before == set()
     assert not machine.path("/run/sockgate").exists()
