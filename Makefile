@@ -153,7 +153,7 @@ deb rpm arch:
 	src/packaging/build $@ '$(VERSION)' '$(COMMITTED)'
 
 
-dist: venv  ## a wheel and a source distribution into dist/, without the network
+dist: venv  ## a wheel and a source distribution into dist/
 	rm -f $(DIST)/sockgate-*.whl $(DIST)/sockgate-*.tar.gz
 	SOURCE_DATE_EPOCH=$(COMMITTED) .venv/bin/python -m hatchling build -d $(DIST)
 
