@@ -123,7 +123,9 @@ install:  ## into /usr/local, where systemd looks for units as well; PREFIX=/usr
 uninstall:  ## take away what install brought
 	if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then
 		for unit in $(filter %.socket,$(UNITS)); do
-			[ ! -e $(UNITDIR)/$$unit ] || systemctl --quiet disable --now $$unit
+			[ -e $(UNITDIR)/$$unit ] || continue
+			systemctl --quiet disable --now $$unit
+			systemctl reset-failed $$unit 2> /dev/null || true
 		done
 		[ ! -e $(UNITDIR)/sockgate-inetd.path ] || systemctl --quiet disable --now sockgate-inetd.path sockgate-inetd.service
 		[ ! -e $(LIBDIR)/stop-gates ] || $(LIBDIR)/stop-gates --generated
