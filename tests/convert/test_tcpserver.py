@@ -119,6 +119,15 @@ def test_with_a_unit_for_each_connection_systemd_still_writes(tmp_path: Path) ->
         ("sudo A=b tcpserver -RH 0 7 /bin/cat", "sudo: variables in front of the program are not converted; write env "
          "behind sudo"),
         ("start-stop-daemon --start tcpserver -RHl0 0 7 /bin/cat", "start-stop-daemon: it starts no program"),
+        ("start-stop-daemon -S --test --exec tcpserver -- 0 7 /bin/cat", "start-stop-daemon: it starts no program"),
+        ("start-stop-daemon --start --chroot /srv --exec tcpserver -- 0 7 /bin/cat", "--chroot /srv: a root directory "
+         "is not converted; add RootDirectory= by hand"),
+        ("start-stop-daemon -Sqr/srv -x tcpserver -- 0 7 /bin/cat", "--chroot /srv: a root directory is not converted; "
+         "add RootDirectory= by hand"),
+        ("start-stop-daemon --start --env A=1 --exec tcpserver -- 0 7 /bin/cat", "start-stop-daemon: the option "
+         "'--env' is not known"),
+        ("start-stop-daemon -S -x tcpserver -i -- 0 7 /bin/cat", "start-stop-daemon: the option -i is not known"),
+        ("start-stop-daemon --st -x tcpserver -- 0 7 /bin/cat", "start-stop-daemon: the option '--st' is not known"),
         ("/bin/cat", "nothing in it starts tcpserver, sslserver, tcpsvd, udpsvd, s6-tcpserver, s6-tcpserver4, "
          "s6-tcpserver6, socat or ncat"),
     ],
@@ -345,6 +354,8 @@ def test_a_server_that_may_run_or_not_is_refused(tmp_path: Path) -> None:
         ("start-stop-daemon --start -q -b -m --pidfile /x --chuid daemon:mail -N 5 -d /srv --exec /bin/tcpserver -- "
          "-RHl0 0 7 ./cat", "-- /srv/cat\nUser=daemon\nGroup=mail\n"),
         ("start-stop-daemon -S -x /bin/tcpserver -c daemon -N 5 -- -RHl0 0 7 /bin/cat", "Nice=5\n"),
+        ("start-stop-daemon -Sqbx /bin/tcpserver --chu=daemon --nice 5 -- -RHl0 0 7 /bin/cat", "User=daemon\n"),
+        ("start-stop-daemon --start --exec /bin/tcpserver 0 7 /bin/cat", "ListenStream=0.0.0.0:7\n"),
         ("tcpserver -RHl0 0 7 sh -c 'exec cat $TCPREMOTEIP'", '-c "exec cat $$TCPREMOTEIP"\n'),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """tcpsvd, socat, ncat and s6's rules against what becomes of them: which clients get in, what servers are told."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from random import Random
 import pytest
 
 from sockgate.convert import programs
+from sockgate.convert.chain.daemon_starter import taken_apart
 from sockgate.convert.result import gate_of
 from sockgate.convert.service import Service
 from sockgate.core import ALLOW
@@ -115,6 +117,19 @@ def test_a_variable_in_front_of_the_listener_says_nothing_of_a_client(program: s
     names = ("PROTO", "TCPREMOTEIP", "TCPREMOTEHOST", "TCPREMOTEINFO", "TCPLOCALIP", "TCPLOCALHOST", "A")
     line = f"env {' '.join(f'{name}=1' for name in names)} {program} 0 {PORT} {{probe}}"
     assert compare(tmp_path, line, list(FEW), lambda name: name in names) == len(FEW)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--start --exec {echo} -- -b c", "-Sqx {echo} z --quiet -- -b -- c", "-S --startas={echo} -x {echo}",
+     "--start --exe {echo} --nice=1 a -- y", "-S --exec {echo} --user root - a"],
+)  # fmt: skip
+def test_start_stop_daemon_gives_its_program_the_words_of_the_converter(words: str, tmp_path: Path) -> None:
+    """A copy of the program: start-stop-daemon starts none that runs already, for whichever test."""
+    require("start-stop-daemon")
+    own = words.format(echo=shutil.copy("/bin/echo", tmp_path / "echo")).split()
+    done = subprocess.run(["start-stop-daemon", *own], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == taken_apart(own)[1]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from ...units.model import Directive
 from ..input_files import UNKNOWN, Unreadable, read_text
 from ..outcomes import Answer, approximated, blocked, translated
 from ..shell.assignment import ASSIGNMENT
+from .daemon_starter import start_stop_daemon
 from .identity import envuidgid, known_account, setuidgid, su, sudo, uid_variables
+from .niceness import niceness
 from .peeling import BadLink, Chain, Link, Result, Stays, first, flags_of
 from .s6_access import s6_tcpserver_access
 
@@ -149,13 +151,6 @@ def nice(chain: Chain, words: list[str]) -> Result:
     return rest, [niceness(chain, number)]
 
 
-def niceness(chain: Chain, number: str) -> Answer:
-    if not re.fullmatch(r"-?\d{1,2}", number, re.ASCII):
-        return blocked(f"{number!r} is no niceness")
-    value = max(-20, min(19, int(number)))
-    return translated(chain.directives.replace("Nice", str(value)))
-
-
 def chpst(chain: Chain, words: list[str]) -> Result:
     options, rest = flags_of(words, "uUbemdopfcrt/CnlL", "PvV012")
     if chain.behind and any(letter in "012" for letter, _ in options):
@@ -198,39 +193,6 @@ def chpst_account(chain: Chain, letter: str, value: str) -> Answer:
         return uid_variables(chain, name)
     chain.user, chain.group, chain.keeps_groups = name, group, False
     return known_account(chain, name, Directive("User", name), *([Directive("Group", group)] if group else []))
-
-
-# start-stop-daemon(8): the options with a value.
-DAEMON_VALUES = {
-    "--exec": "x", "--startas": "a", "--chuid": "c", "--group": "g", "--chdir": "d", "--nicelevel": "N", "--umask": "k",
-    "--pidfile": "p", "--user": "u", "--name": "n", "--retry": "R", "--signal": "s", "--procsched": "P",
-    "--iosched": "I", "--output": "O",
-}  # fmt: skip
-
-
-def start_stop_daemon(chain: Chain, words: list[str]) -> Result:
-    """start-stop-daemon --start [OPTION]... --exec PROGRAM -- WORDS"""
-    given: dict[str, str] = {}
-    at = 0
-    while at < len(words) and words[at] != "--":
-        name, equals, value = words[at].partition("=")
-        at += 1
-        letter = DAEMON_VALUES.get(name, name[1:] if len(name) == 2 and name[1:] in DAEMON_VALUES.values() else "")
-        if letter and not equals:
-            value, at = (words[at] if at < len(words) else ""), at + 1
-        given[letter or name] = value
-    program = given.get("a") or given.get("x")
-    if not program or "--stop" in given or "-K" in given:
-        raise BadLink("it starts no program")
-    chain.user, _, group = given.get("c", "").partition(":")
-    chain.group, chain.keeps_groups = given.get("g", group), True
-    answers = [known_account(chain, chain.user, Directive("User", chain.user))] if chain.user else []
-    chain.folder = given.get("d") or "/"
-    if given.get("N"):
-        answers.append(niceness(chain, given["N"]))
-    if given.get("k"):
-        answers.append(approximated(f"--umask {given['k']} is not taken over: set UMask="))
-    return [program, *words[at + 1 :]], [*answers, translated(text="systemd starts it and knows its process")]
 
 
 def without_effect(chain: Chain, words: list[str]) -> Result:
