@@ -172,6 +172,13 @@ def test_a_directory_with_leftovers_of_an_upgrade_or_without_files_is_an_error(t
     assert error_of(folder) == f"unable to read '{folder}/gone': No such file or directory"
 
 
+@pytest.mark.parametrize("name", ["x\ny", "\x1b[2J", "x\r"])
+def test_a_file_with_a_control_character_in_its_name_is_an_error_of_one_line(name: str, tmp_path: Path) -> None:
+    (tmp_path / "default").write_text("*\tallow\n")
+    (tmp_path / name).write_text("10.0.0.1\tdeny\n")
+    assert error_of(tmp_path) == (f"{str(tmp_path)!r} has a file with a control character in its name: {name!r}")
+
+
 def test_a_file_cut_inside_a_line_refuses_and_one_cut_between_lines_never_makes_up_an_entry(file: Path) -> None:
     text = TEXT.encode() + b"".join(b"10.200.0.%d\tallow,RELAYCLIENT\n" % number for number in range(30))
     entries = set(TEXT.splitlines())

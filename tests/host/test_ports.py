@@ -189,8 +189,56 @@ def test_a_mapped_address_of_the_kernel_is_ipv4() -> None:
     assert kernel_endpoint("00000000000000000000000000000000:0019", "tcp") == Endpoint("tcp", b"", 25, (4, 16))
 
 
-def test_a_process_belongs_to_the_last_service_of_its_control_group() -> None:
+NAMED = """
+import ctypes, socket
+server = socket.create_server(("127.0.0.1", 0))
+ctypes.CDLL(None).prctl(15, {name!r})
+print(server.getsockname()[1], flush=True)
+input()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [(b"x\n  sh /tmp/y #", "x?  sh /tmp/y #"), (b"\x1b[2J\x85", "?[2J?"), (b"\n", "?")]
+)
+def test_the_name_that_a_process_has_given_itself_is_one_clean_line(name: bytes, shown: str) -> None:
+    command = [sys.executable, "-c", NAMED.format(name=name)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        wanted = parse_listen(f"127.0.0.1:{int(other.stdout.readline())}", "tcp")
+        assert wanted is not None
+        assert [(process.pid, process.name) for process in conflicting_processes(wanted)] == [(other.pid, shown)]
+        other.communicate()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/user.slice/user-1000.slice/user@1000.service/app.slice/sshd.service",
+        "/user.slice/user-1000.slice/user@1000.service/x;reboot;.service",
+        "/user.slice/user-1000.slice/session-3.scope/sshd.service",
+        "/machine.slice/machine-one.scope/system.slice/sshd.service",
+    ],
+)
+@pytest.mark.parametrize("line", ["0::{}\n", "12:pids:/sshd.service\n1:name=systemd:{}\n0::{}\n"])
+def test_a_user_does_not_choose_the_unit_that_check_says_to_stop(path: str, line: str) -> None:
+    """A user makes control groups of any name in what systemd leaves to it."""
+    assert unit_of(line.format(path, path)) == ""
+
+
+def test_a_process_belongs_to_the_service_that_systemd_made_its_control_group_for() -> None:
     assert unit_of("0::/system.slice/exim4.service\n") == "exim4.service"
+    assert unit_of("0::/system.slice/exim4.service/sshd.service\n") == "exim4.service"
+    assert unit_of("1:name=systemd:/system.slice/exim4.service\n0::/system.slice/exim4.service\n") == "exim4.service"
+    assert unit_of("") == ""
+
+
+@pytest.mark.parametrize("root", ["", "/lxc/one", "/system.slice/docker-1.scope", "/../.."])
+def test_in_a_container_the_path_begins_with_that_of_the_container(root: str) -> None:
+    manager = f"0::{root}/init.scope\n"
+    assert unit_of(f"0::{root}/system.slice/exim4.service\n", manager) == "exim4.service"
+    assert unit_of(f"0::{root}/user.slice/user-1000.slice/user@1000.service/sshd.service\n", manager) == ""
+    assert unit_of("0::/system.slice/docker-2.scope/system.slice/exim4.service\n", manager) == ""
     assert unit_of("0::/system.slice/system-x.slice/x@1.service/sub\n") == "x@1.service"
     assert unit_of("0::/user.slice/user-0.slice/session-1.scope\n") == ""
 

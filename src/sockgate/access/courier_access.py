@@ -144,6 +144,9 @@ def files_of(path: str, sources: "Sources | None") -> list[str]:
     if kind_of(path, sources) != DIRECTORY:
         return [path]
     names = names_in(path, sources)
+    odd = next((name for name in names if not CONTROL_CHARACTERS.isdisjoint(name)), None)
+    if odd is not None:  # messages have the names of files as they are
+        raise ConfigError(f"{path!r} has a file with a control character in its name: {odd!r}", cause=Cause(file=path))
     for name in names:
         if name.endswith(LEFTOVERS) or ".dpkg-" in name:
             left = Cause(file=f"{path}/{name}")

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..connection.log import clean
 from ..core.peer import pack, unmap
 from . import ipv6_only
 
 STATES = {"tcp": "0A", "udp": "07"}  # TCP_LISTEN; a UDP socket without a peer (net/tcp_states.h)
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 MANAGER = 1
+OF_SYSTEMD = ("", "name=systemd")  # the hierarchies in /proc/PID/cgroup that systemd keeps: the unified one, its own
+OF_MANAGER = "/init.scope"  # the control group of PID 1, below that of its system
 
 
 class Endpoint(NamedTuple):
@@ -183,13 +186,30 @@ def is_taken(wanted: Endpoint) -> bool:
 
 
 def describe(pid: int) -> Process:
-    return Process(pid, read(f"/proc/{pid}/comm").strip() or "a process", unit_of(read(f"/proc/{pid}/cgroup")))
+    """A process of any user, which can give itself any name (PR_SET_NAME in prctl(2))."""
+    name = clean(read(f"/proc/{pid}/comm").removesuffix("\n")).strip()
+    return Process(pid, name or "a process", unit_of(read(f"/proc/{pid}/cgroup"), read(f"/proc/{MANAGER}/cgroup")))
 
 
-def unit_of(cgroup: str) -> str:
-    """The service in /proc/PID/cgroup: the last part of the path that names a service."""
-    parts = [part for line in cgroup.splitlines() for part in line.rpartition(":")[2].split("/")]
-    return next((part for part in reversed(parts) if part.endswith(".service")), "")
+def unit_of(cgroup: str, manager: str = "") -> str:
+    """The service in /proc/PID/cgroup, as systemd finds it: the first part of the path that is no slice.
+
+    The parts behind it are named by the user of the service, or by the systemd of a user, which has units of its own.
+    `manager` is that file of PID 1: in a container, the path can begin with that of the container.
+    """
+    roots = paths_of(manager)
+    for hierarchy, path in paths_of(cgroup).items():
+        own = path.removeprefix(roots.get(hierarchy, "").removesuffix(OF_MANAGER))
+        first = next((part for part in own.split("/") if part and not part.endswith(".slice")), "")
+        if first.endswith(".service") and not first.startswith("user@"):
+            return first
+    return ""
+
+
+def paths_of(cgroup: str) -> dict[str, str]:
+    """The control groups of a process in the hierarchies that systemd keeps."""
+    lines = (line.split(":", 2) for line in cgroup.split("\n") if line.count(":") > 1)
+    return {hierarchy: path for _, hierarchy, path in lines if hierarchy in OF_SYSTEMD}
 
 
 def read(path: str) -> str:

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from sockgate.convert import programs
 from sockgate.core import ConfigError
+from sockgate.ctl.check.finding import Finding
 from sockgate.ctl.check.table import INSPECTIONS
 from sockgate.ctl.gated_service import find_named, gate_names
 from sockgate.ctl.main import run
 from sockgate.host.host import Host
+from sockgate.units.reader import Place
 from sockgate.units.writer import format_unit
 from tests.ctl.check import (
     test_access,
@@ -39,6 +41,11 @@ from tests.ctl.check.good_units import (
     check,
 )
 from tests.units.tree import write_tree
+
+
+def test_a_finding_is_one_line_whatever_the_name_of_a_file_holds() -> None:
+    finding = Finding("error", "smtp.socket", Place("/etc/a\nb", 3), "c\nd", "e\nf")
+    assert str(finding) == r"/etc/a\nb:3: error: smtp.socket: c\nd (e\nf)"
 
 
 @pytest.mark.parametrize("version", ["247", "252", "257"])

@@ -21,8 +21,10 @@ class Finding(NamedTuple):
     mends: tuple[Setting, ...] = ()
 
     def __str__(self) -> str:
+        """One line, also where the name of another user's file has a line feed."""
         place = f"{self.place}: " if self.place else ""
-        return f"{place}{self.level}: {self.unit}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+        text = f"{place}{self.level}: {self.unit}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+        return text.replace("\n", "\\n")
 
 
 def finding_of(level: str, problem: Fault) -> Finding:
