@@ -81,3 +81,8 @@ def test_a_page_builds(page: str) -> None:
     name, number, _ = page.split(".")
     plain = done.stdout.replace(b"\\-", b"-")  # scdoc 1.11.5 escapes it there, too
     assert f'.TH "{name}" "{number}"'.encode() in plain
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in MAN.glob("*.scd")))
+def test_a_command_on_two_lines_keeps_the_backslash_between_them(page: str) -> None:
+    assert re.findall(r".*[^\\]\\$", (MAN / page).read_text(), re.MULTILINE) == [], "scdoc drops a single one"
