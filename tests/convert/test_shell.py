@@ -86,7 +86,10 @@ def started(text: str, folder: Path | str = "/", **variables: str) -> list[list[
         ("exec a `which /bin/sh` $(command -v /nonexistent || echo b) `whoami`", ["a", "/bin/sh", "b", "root"]),
         ("hash /nonexistent || exec a", ["a"]),
         ("su -s /bin/sh daemon -c 'exec a b'", ["su", "daemon", "a", "b"]),
-        ("su - -c 'exec a' daemon", ["su", "daemon", "a"]),
+        ("su - -c 'exec a' root", ["su", "root", "a"]),
+        ("su -c 'A=1; A+=2; exec a $A'", ["a", "12"]),
+        ("su -s/bin/sh daemon -c 'A=1; A+=2; exec a $A'", ["su", "daemon", "a", "1"]),
+        ("su -m daemon -c 'exec a'", ["su", "daemon", "a"]),
         ("tcpserver 0 25 a &\nif [ -d / ]; then exit 0; fi\nexec b", ["tcpserver", "0", "25", "a"]),
         ("test -x /nonexistent || exit 0\nexec a", ["a"]),
         ('exec a "`cat /nonexistent 2>/dev/null`"', ["a", ""]),
@@ -215,9 +218,16 @@ def test_a_script_is_read_as_the_shell_of_its_first_line_reads_it(first_line: st
     assert started(f"{first_line}\nA=1\nA+=2\nexec a $A")[-1] == (["a", "12"] if is_bash else ["a", "1"])
 
 
+@pytest.mark.parametrize("options", ["daemon", "- daemon", "-l daemon"])
+def test_the_shell_of_the_account_reads_a_text_for_su(options: str) -> None:
+    text = "'nologin', the shell of 'daemon', is not sh, dash, bash or ksh, and reads a script in another way"
+    with pytest.raises(ScriptError, match=text):
+        started(f"su {options} -c 'exec tcpserver 0 25 a'")
+
+
 def test_a_text_for_su_with_another_shell_is_not_read() -> None:
     with pytest.raises(ScriptError, match="'nologin' is not sh, dash, bash or ksh, and reads a script in another way"):
-        started("su -s /sbin/nologin -c 'exec tcpserver 0 25 a' mail")
+        started("su -s/sbin/nologin -c 'exec tcpserver 0 25 a' mail")
 
 
 def test_nothing_is_ever_run(tmp_path: Path) -> None:

@@ -356,6 +356,8 @@ def test_a_server_that_may_run_or_not_is_refused(tmp_path: Path) -> None:
         ("start-stop-daemon -S -x /bin/tcpserver -c daemon -N 5 -- -RHl0 0 7 /bin/cat", "Nice=5\n"),
         ("start-stop-daemon -Sqbx /bin/tcpserver --chu=daemon --nice 5 -- -RHl0 0 7 /bin/cat", "User=daemon\n"),
         ("start-stop-daemon --start --exec /bin/tcpserver 0 7 /bin/cat", "ListenStream=0.0.0.0:7\n"),
+        ("sudo -u daemon start-stop-daemon --start --exec /bin/tcpserver -- 0 7 /bin/cat", "User=daemon\n"),
+        ("tcpserver -RHl0 0 7 setuidgid daemon start-stop-daemon -S -x /bin/cat", "User=daemon\n"),
         ("tcpserver -RHl0 0 7 sh -c 'exec cat $TCPREMOTEIP'", '-c "exec cat $$TCPREMOTEIP"\n'),
     ],
 )  # fmt: skip

@@ -4,7 +4,7 @@ from ...units.model import Directive
 from ..outcomes import approximated, blocked, translated
 from .identity import known_account
 from .niceness import niceness
-from .peeling import BadLink, Chain, Result, flags_of
+from .peeling import BadLink, Chain, Result, Stays, flags_of
 
 # Each long option and its letter; a digit where it has none. Those in the first have a value.
 WITH_VALUE = {
@@ -23,6 +23,8 @@ END = "--"
 
 def start_stop_daemon(chain: Chain, words: list[str]) -> Result:
     """start-stop-daemon --start [OPTION]... --exec PROGRAM [OPTION]... -- WORDS"""
+    if chain.behind:
+        raise Stays
     given, arguments = taken_apart(words)
     program = given.get("a") or given.get("x")
     if not program or not given.keys().isdisjoint("KTHVt"):
@@ -30,9 +32,12 @@ def start_stop_daemon(chain: Chain, words: list[str]) -> Result:
     if "r" in given:
         text = f"--chroot {given['r']}: a root directory is not converted; add RootDirectory= by hand"
         return [program, *arguments], [blocked(text)]
-    chain.user, _, chain.group = given.get("c", "").partition(":")
-    chain.group, chain.keeps_groups = given.get("g", chain.group), True
-    answers = [known_account(chain, chain.user, Directive("User", chain.user))] if chain.user else []
+    answers = []
+    if given.get("c"):
+        chain.user, _, chain.group = given["c"].partition(":")
+        chain.keeps_groups = True
+        answers.append(known_account(chain, chain.user, Directive("User", chain.user)))
+    chain.group = given.get("g", chain.group)
     chain.folder = given.get("d") or "/"
     if given.get("N"):
         answers.append(niceness(chain, given["N"]))

@@ -1,5 +1,6 @@
 """What a script starts: programs, and shells with a script of their own behind -c."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from .findings import NO_KEYS, Question, Started, is_secret
 from .interpreters import known_dialect
 from .runner import Call, Runner
 from .state import State
-from .syntax import Word
+from .syntax import Dialect, Word
 
 SHELLS = frozenset(("sh", "bash", "dash", "ksh"))
 ENVDIRS = ("envdir", "s6-envdir")
@@ -32,8 +33,7 @@ def start(runner: Runner, call: Call) -> None:
         if ASSIGNMENT.match(word):
             name, _, value = word.partition("=")
             state.assign(name, value, call.all_keys, call.place)
-    line = call.place.line
-    runner.run_text(script, line, known_dialect(shell, state.host.posix_shell, line, repr(base_name(shell))))
+    runner.run_text(script, call.place.line, dialect_behind(state, in_front, shell, call.place.line))
     keys = [NO_KEYS] * len(in_front)
     for number, command in enumerate(state.commands[before:], before):
         state.commands[number] = replace(command, words=(*in_front, *command.words), keys=(*keys, *command.keys))
@@ -49,6 +49,20 @@ def started_by(state: State, call: Call) -> Started:
         "" if UNKNOWN in path else path, tuple(call.keys), keys, state.other_keys,
         state.secret_keys, is_silent="2" in call.silent, waits_for=state.waits_for,
     )  # fmt: skip
+
+
+def dialect_behind(state: State, in_front: list[str], shell: str, line: int) -> Dialect:
+    """That of the shell, or of the login shell of su's account. Raises ScriptError.
+
+    su starts nothing for an account whose shell is nologin or false.
+    """
+    what = repr(base_name(shell))
+    if not shell:
+        name = in_front[-1] if in_front else "root"
+        account = state.host.user(name)
+        shell = (account.pw_shell if account else "") or "sh"
+        what = f"{base_name(shell)!r}, the shell of {name!r},"
+    return known_dialect(shell, state.host.posix_shell, line, what)
 
 
 def read_folders(runner: Runner, words: list[str], place: Place) -> None:
@@ -85,14 +99,18 @@ def script_of_shell(words: list[str]) -> tuple[list[str], str, str] | None:
 
 
 def script_of_su(words: list[str]) -> tuple[list[str], str, str] | None:
-    """`su [-] [-s SHELL] USER -c TEXT`, with the options in any order: (su USER, SHELL, TEXT)."""
+    """`su [-] [-s SHELL] USER -c TEXT`, with the options in any order: (su USER, SHELL, TEXT).
+
+    SHELL is "" for that of the account. With -m or -p it is $SHELL, which is not known here.
+    """
     if not words or base_name(words[0]) != "su" or "-c" not in words[:-1]:
         return None
     rest = list(words[1:])
     at = rest.index("-c")
     script = rest[at + 1]
     del rest[at : at + 2]
-    shell = "sh"
+    keeps = not {"-m", "-p", "--preserve-environment"}.isdisjoint(rest)
+    shell = next((word[2:] for word in rest if re.match("-s.", word)), "sh" if keeps else "")
     if "-s" in rest[:-1]:
         at = rest.index("-s")
         shell = rest[at + 1]
