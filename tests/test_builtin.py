@@ -24,12 +24,12 @@ COMMAND = [sys.executable, "-I", builtin.__file__]
 def connected(*words: str, command: Sequence[str] = COMMAND) -> Iterator[socket.socket]:
     """The client's end of a stream whose other end the program has."""
     near, far = socket.socketpair()
-    far.settimeout(10)
+    far.settimeout(60)
     with far, subprocess.Popen([*command, *words], stdin=near.fileno()) as process:
         near.close()
         yield far
         far.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def everything(client: socket.socket) -> bytes:
@@ -45,7 +45,7 @@ def ask(data: bytes, *words: str, port: int = 0) -> bytes | None:
         server.bind(("127.0.0.1", 0))
         client.bind(("127.0.0.1", port))
         client.sendto(data, server.getsockname())
-        subprocess.run([*COMMAND, *words], stdin=server.fileno(), check=True, timeout=10)
+        subprocess.run([*COMMAND, *words], stdin=server.fileno(), check=True, timeout=60)
         client.setblocking(False)
         try:
             return client.recv(65536)

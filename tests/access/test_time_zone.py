@@ -73,7 +73,7 @@ def follows(gate: "subprocess.Popen[str]", file: Path) -> None:
         assert ask(gate) == 3
         for hours in (9, 5):
             switch(file, hours)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while (found := ask(gate)) != hours and time.monotonic() < deadline:
                 time.sleep(0.05)
             assert found == hours
@@ -94,7 +94,7 @@ def test_a_zone_that_cannot_be_read_for_want_of_descriptors_is_not_taken_for_utc
         switch(file, 9)
         assert ask(gate, "3 descriptors") == 3
         assert ask(gate, "50 descriptors") in (3, 9)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while (found := ask(gate)) != 9 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert found == 9

@@ -101,7 +101,7 @@ class Launcher:
     ) -> Outcome:  # fmt: skip
         """One connection to the gate with this command line; `prelude` is the shell's last step before it."""
         near, far = connection
-        far.settimeout(20)
+        far.settimeout(60)
         with near, far:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", prelude, "sh", self.program, *words],
@@ -112,7 +112,7 @@ class Launcher:
                 cwd="/",
             )
             near.close()
-            _, log = process.communicate(timeout=20)
+            _, log = process.communicate(timeout=60)
             said = everything_from(far)
         return Outcome(process.returncode, (log or b"").decode(), said, self._take_dump())
 

@@ -54,7 +54,7 @@ VALID = [
 CLIENTS = ("192.0.2.1:123", "[2001:db8::1]:65535", "[2001:db8::1]:123")
 
 
-def receive(ours: socket.socket, seconds: float = 5.0) -> Peer:
+def receive(ours: socket.socket, seconds: float = 60.0) -> Peer:
     """What the gate does with this connection: the real reader on the real socket."""
     connection = _socket.socket(fileno=ours.fileno())
     try:

@@ -199,7 +199,7 @@ def test_a_journal_that_does_not_read_delays_no_client(
     start = time.monotonic()
     log.failure("broken")
     log.flush()
-    assert 0.01 < time.monotonic() - start < 1
+    assert 0.01 < time.monotonic() - start < 30
     assert stderr_of(capfd) == "sockgate: smtp: broken\n"
 
 

@@ -27,7 +27,7 @@ def converse(
             service = SmtpService("server.test", ["localhost", "Example.Test."], store, size)
             with contextlib.suppress(Disconnected, TimedOut):
                 SmtpSession(Channel(theirs.fileno(), theirs.fileno(), timeout), service, Client(environment)).run()
-        ours.settimeout(5)
+        ours.settimeout(60)
         with ours.makefile("rb") as replies:
             lines = replies.read().decode("ascii").split("\r\n")
     assert lines.pop() == ""

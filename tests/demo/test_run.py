@@ -46,7 +46,7 @@ def refused(tree: Path, port: str) -> str:
     """What `make run` says about a port that it cannot have."""
     plain = ["env", "-u", "MAKELEVEL", "-u", "MAKEFLAGS"]  # as if not from `make test`
     command = [*plain, "make", "run", WITHOUT_QMAIL, f"PORT={port}"]
-    process = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=20)
+    process = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=60)
     assert process.returncode == 2
     assert process.stdout == ""
     message, from_make = process.stderr.splitlines()
@@ -71,10 +71,10 @@ class Demo:
 
     def client(self, source: str) -> smtplib.SMTP:
         """A client on this address, as soon as the port is open."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
-                return smtplib.SMTP("127.0.0.1", self.port, timeout=10, source_address=(source, 0))
+                return smtplib.SMTP("127.0.0.1", self.port, timeout=60, source_address=(source, 0))
             except ConnectionRefusedError:
                 if time.monotonic() > deadline or self._process.poll() is not None:
                     raise
@@ -82,7 +82,7 @@ class Demo:
 
     def lines(self, wanted: str, count: int) -> list[str]:
         """The lines of the output with this text, once there are so many of them."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(found := [line for line in self.output.read_text().splitlines() if wanted in line]) < count:
             assert time.monotonic() < deadline, self.output.read_text()
             time.sleep(0.02)
@@ -92,7 +92,7 @@ class Demo:
         """Ctrl-C: the terminal's signal to everything in the foreground."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGINT)
-            self._process.wait(10)
+            self._process.wait(60)
 
 
 @contextlib.contextmanager
@@ -140,7 +140,7 @@ def test_the_line_to_copy_works_as_it_stands(tree: Path) -> None:
         demo.client("127.0.0.1").close()
         text = demo.output.read_text()
         command = text[text.index("python3 -c") : text.index("127.0.0.1 may send")]
-        subprocess.run(["/bin/sh", "-c", command], check=True, timeout=20)
+        subprocess.run(["/bin/sh", "-c", command], check=True, timeout=60)
         assert demo.lines("to <you@elsewhere.test>", 1)
 
 

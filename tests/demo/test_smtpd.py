@@ -44,13 +44,13 @@ class GatedServer:
                 )
 
     def connect(self, source: str) -> smtplib.SMTP:
-        return smtplib.SMTP("127.0.0.1", self.port, "client.test", timeout=20, source_address=(source, 0))
+        return smtplib.SMTP("127.0.0.1", self.port, "client.test", timeout=60, source_address=(source, 0))
 
     def stop(self) -> list[int]:
         """The exit codes of all servers."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        return [process.wait(20) for process in self._running]
+        return [process.wait(60) for process in self._running]
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 CLONE_FS, CLONE_NEWNS, CLONE_NEWNET = 0x200, 0x20000, 0x40000000  # sched.h
 IPV6_FREEBIND = 78  # linux/in6.h: bind to any address of a local route, as IPv4 does without being asked
 AT_ONCE = 100  # clients under way at one time
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 60.0
 
 NETWORK = """
 ip link set lo up
@@ -84,7 +84,7 @@ class Namespace:
             process.kill()
             process.wait()
 
-    def wait_for_port(self, address: str, port: int, seconds: float = 20) -> None:
+    def wait_for_port(self, address: str, port: int, seconds: float = 60) -> None:
         """Return as soon as a process listens there."""
         deadline = time.monotonic() + seconds
         while True:

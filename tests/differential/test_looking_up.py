@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.connection.launch import Launcher, Outcome, internet, make_launcher
-from tests.dispatch.gated import end, start
+from tests.dispatch.gated import end, start, wait_until
 from tests.resolve.nameserver import SERVFAIL, SILENT, Zone, address_of, entry, listed, pointer, serving
 from tests.resolve.test_ident import ident_server, saying, silent
 
@@ -22,7 +22,7 @@ from .namespace import Namespace, ask, connect, require
 GOOD, STOLEN, NUMERIC, HANGING, SPAMMER, FRIEND, ODD = (f"192.0.2.{number}" for number in (1, 2, 3, 4, 66, 67, 68))
 SIX, INSIDE = "2001:db8::1", "fd00::1"
 TEXT = b"spam\r\n250 () { :;}; echo"
-SLACK = 0.5  # seconds that a deadline may be missed by
+DEADLINE = 4  # seconds, which is more than the rest takes on a busy machine
 
 ZONE: Zone = (
     pointer(GOOD, b"Good", b"example", b"com") | address_of("good.example.com", GOOD)
@@ -141,35 +141,29 @@ def test_a_list_that_fails_decides_as_asked_and_the_log_says_so(
     network: Namespace, launcher: Launcher, zone: str
 ) -> None:
     problem = f"no answer from the DNS list {zone}: " + {"silent": "no answer in time", "broken": "SERVFAIL"}[zone]
-    opened = run(network, launcher, GOOD, "--dnsbl", zone, "--timeout", "0.3")
+    opened = run(network, launcher, GOOD, "--dnsbl", zone, "--timeout", str(DEADLINE))
     assert variables(opened) == {}
     assert f"accepted {GOOD}" in opened.log
     assert problem in opened.log
-    closed = run(network, launcher, GOOD, "--dnsbl", zone, "--dnsbl-fail", "closed", "--timeout", "0.3")
+    closed = run(network, launcher, GOOD, "--dnsbl", zone, "--dnsbl-fail", "closed", "--timeout", str(DEADLINE))
     assert closed.said.startswith(b"451 4.7.1 ")
     assert problem in closed.log
     decided = run(network, launcher, SPAMMER, "--dnsbl", zone, "--dnsbl", "bl,,554 no", "--dnsbl-fail=closed",
-                  "--timeout=0.3")  # fmt: skip
+                  f"--timeout={DEADLINE}")  # fmt: skip
     assert decided.said == b"554 no\r\n"
 
 
 def test_one_deadline_holds_for_everything_together(network: Namespace, launcher: Launcher) -> None:
     lists = ("--dnsbl", "silent", "--dnsbl", "dead", "--dnsbl", "silent,BLOCK", "--dnsbl-allow", "x.silent")
-    options = ("--hostname", "--paranoid", "--ident", *lists, "--timeout", "1")
-
-    def timed(source: str, *options: str) -> tuple[float, Outcome]:
-        begin = time.monotonic()
-        outcome = run(network, launcher, source, *options)
-        return time.monotonic() - begin, outcome
+    options = ("--hostname", "--paranoid", "--ident", *lists, "--timeout", str(DEADLINE))
 
     with ident_server(network, silent, HANGING):
-        alone, plain = timed(GOOD)
-        together, outcome = timed(HANGING, *options)
-        for _ in range(3):  # on a busy machine it may be late for other reasons
-            if together - alone >= 1 + SLACK:
-                together, outcome = timed(HANGING, *options)
+        begin = time.monotonic()
+        outcome = run(network, launcher, HANGING, *options)
+        seconds = time.monotonic() - begin
+    plain = run(network, launcher, GOOD)
     assert variables(plain) == variables(outcome) == {}
-    assert 0.9 < together < alone + 1 + SLACK
+    assert DEADLINE - 0.1 < seconds < 2 * DEADLINE, "two that have one each take twice as long"
     for problem in (
         "no host name",
         *(f"no answer from the DNS list {zone}" for zone in ("silent", "dead", "x.silent")),
@@ -178,7 +172,7 @@ def test_one_deadline_holds_for_everything_together(network: Namespace, launcher
 
 
 def test_the_answers_that_came_before_the_deadline_count(network: Namespace, launcher: Launcher) -> None:
-    options = ("--hostname", "--dnsbl", "silent", "--dnsbl", "bl,BLOCK", "--timeout", "0.5")
+    options = ("--hostname", "--dnsbl", "silent", "--dnsbl", "bl,BLOCK", "--timeout", str(DEADLINE))
     found = variables(run(network, launcher, GOOD, *options, "--dnsbl", "dead"))
     assert found == {"TCPREMOTEHOST": "good.example.com"}
     with ident_server(network, saying(b"1, 1 : USERID : UNIX : joe\r\n"), SPAMMER):  # about other ports
@@ -188,7 +182,7 @@ def test_the_answers_that_came_before_the_deadline_count(network: Namespace, lau
 
 
 def test_a_dead_list_leaves_time_for_the_names_that_rules_are_about(network: Namespace, launcher: Launcher) -> None:
-    options = ("--only-from", ".example.com", "--dnsbl", "silent", "--timeout", "0.6")
+    options = ("--only-from", ".example.com", "--dnsbl", "silent", "--timeout", str(DEADLINE))
     assert variables(run(network, launcher, GOOD, *options)) == {}
     assert variables(run(network, launcher, GOOD, *options, "--hostname")) == {"TCPREMOTEHOST": "good.example.com"}
     assert run(network, launcher, STOLEN, *options).said == b""
@@ -197,12 +191,12 @@ def test_a_dead_list_leaves_time_for_the_names_that_rules_are_about(network: Nam
 def test_without_a_resolver_a_client_that_is_not_looked_up_waits_for_nothing(
     network: Namespace, launcher: Launcher
 ) -> None:
-    options = ("--dnsbl", "silent", "--timeout", "10", "--relay", "192.0.2.4", "--deny", "192.0.2.2")
+    options = ("--dnsbl", "silent", "--timeout", "60", "--relay", "192.0.2.4", "--deny", "192.0.2.2")
     begin = time.monotonic()
     for source in ("127.0.0.1", "10.1.2.3", "192.168.1.1", HANGING, INSIDE, "::1"):
         assert variables(run(network, launcher, source, *options)) == {}
     assert run(network, launcher, STOLEN, *options).said == b""
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 50
 
 
 def gated(stack: ExitStack, network: Namespace, folder: Path, words: Sequence[str]) -> int:
@@ -223,33 +217,32 @@ def test_sockgated_looks_up_in_the_same_way(network: Namespace, tmp_path: Path) 
         "--dnsbl",
         "silent",
         "--timeout",
-        "0.5",
+        str(DEADLINE),
         "/usr/bin/env",
     ]
     with ExitStack() as stack:
         port = gated(stack, network, tmp_path, [*options, "/usr/bin/env"])
         good, spammer = network.run(lambda: ask([(GOOD, GOOD, port), (SPAMMER, SPAMMER, port)]))
+        log = tmp_path / "log"
+        wait_until(lambda: "no answer from the DNS list silent: no answer in time" in log.read_text(), log.read_text)
     assert b"TCPREMOTEHOST=good.example.com\n" in good
     assert b"BLOCK_ZONE=bl\n" in spammer
-    log = (tmp_path / "log").read_text()
-    assert "no answer from the DNS list silent: no answer in time" in log
 
 
 def test_clients_that_wait_for_a_dead_resolver_hold_no_other_client_up(network: Namespace, tmp_path: Path) -> None:
     """Neither those whose verdict needs no answer, nor a service beside."""
     with ExitStack() as stack:
         looking = gated(stack, network, tmp_path / "looking",
-                        ["--dnsbl", "silent", "--timeout", "20", "--deny", STOLEN, "/bin/echo", "served"])  # fmt: skip
+                        ["--dnsbl", "silent", "--timeout", "60", "--deny", STOLEN, "/bin/echo", "served"])  # fmt: skip
         plain = gated(stack, network, tmp_path / "plain", ["/bin/echo", "served"])
         served = [("10.0.0.1", "10.0.0.9", looking), (GOOD, GOOD, plain), (STOLEN, GOOD, looking)]
         assert answer_time(network, served)[1] == [b"served\n", b"served\n", b""]
-        alone = min(answer_time(network, served)[0] for _ in range(5))
         waiting = network.run(lambda: [connect(f"192.0.3.{number}", GOOD, looking) for number in range(1, 101)])
         time.sleep(0.5)
         beside = min(answer_time(network, served)[0] for _ in range(5))
         for client in waiting:
             client.close()
-    assert beside < 2 * alone + 0.2
+    assert beside < 30, "the dead resolver is waited for 60 s"
 
 
 def answer_time(network: Namespace, clients: list[tuple[str, str, int]]) -> tuple[float, list[bytes]]:

@@ -83,7 +83,7 @@ class Manager:
 
     def talk(self, at: int = 0, source: str = "127.0.0.1") -> bytes:
         name = self.listening[at].getsockname()
-        with socket.create_connection(name, timeout=10, source_address=(source, 0)) as client:
+        with socket.create_connection(name, timeout=60, source_address=(source, 0)) as client:
             return everything_from(client)
 
     def end_gates(self) -> None:

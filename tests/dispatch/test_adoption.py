@@ -29,7 +29,7 @@ class Client:
 
     def __init__(self, manager: Manager, source: str = "127.0.0.1") -> None:
         self._connection = socket.create_connection(
-            manager.listening[0].getsockname(), timeout=10, source_address=(source, 0)
+            manager.listening[0].getsockname(), timeout=60, source_address=(source, 0)
         )
         self.server = int(self._connection.recv(100) or b"0")
         self.port = self._connection.getsockname()[1]
@@ -213,7 +213,7 @@ def test_a_client_that_came_as_the_gate_was_killed_is_counted(manager: Manager, 
     manager.start(*SERVER, code=stuck_in(moment))
     manager.gates[0].wait_for("listening on")
     manager.wait_for("READY", "1")
-    with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as client:
+    with socket.create_connection(manager.listening[0].getsockname(), timeout=60) as client:
         manager.gates[0].wait_for("stuck")
         manager.gates[0].stop(signal.SIGKILL)
         manager.start(*SERVER)
@@ -298,7 +298,7 @@ def test_with_too_little_memory_for_the_table_the_gate_serves(manager: Manager) 
 def test_a_client_behind_a_proxy_counts_when_its_header_comes_after_the_restart(manager: Manager) -> None:
     options = ("--proxy-protocol", "127.0.0.1", "--timeout", "60", "--max-per-source", "1", *SERVER)
     manager.start(*options)
-    with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as client:
+    with socket.create_connection(manager.listening[0].getsockname(), timeout=60) as client:
         manager.wait_for("STATUS", "1 of 40 connections")
         one = next_gate(manager, *options)
         manager.wait_for("STATUS", "1 of 40 connections, 0 served")
@@ -311,7 +311,7 @@ def test_a_client_behind_a_proxy_counts_when_its_header_comes_after_the_restart(
         def is_counted() -> bool:
             nonlocal served
             manager.told()  # the gate waits if its reports are not read
-            with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as other:
+            with socket.create_connection(manager.listening[0].getsockname(), timeout=60) as other:
                 other.sendall(header.replace(b"1000", b"1001") + b"0\n")
                 if everything_from(other) == b"":
                     return True
@@ -329,7 +329,7 @@ def test_a_client_behind_a_proxy_counts_when_its_header_comes_after_the_restart(
 def test_a_client_that_is_refused_after_the_restart_has_no_record_of_an_end(manager: Manager) -> None:
     options = ("--proxy-protocol", "127.0.0.1", "--deny", "192.0.2.1", "--timeout", "60", *SERVER)
     manager.start(*options)
-    with socket.create_connection(manager.listening[0].getsockname(), timeout=10) as client:
+    with socket.create_connection(manager.listening[0].getsockname(), timeout=60) as client:
         manager.wait_for("STATUS", "1 of 40 connections")
         (child,) = manager.gates[0].children()
         next_gate(manager, *options)

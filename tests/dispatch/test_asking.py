@@ -33,7 +33,7 @@ from tests.dispatch.faults import (
 )
 from tests.dispatch.gated import Gated, wait_until
 
-PROXY = ["--proxy-protocol", "127.0.0.1", "--timeout", "20"]
+PROXY = ["--proxy-protocol", "127.0.0.1", "--timeout", "60"]
 SHOW = ["/bin/sh", "-c", 'echo "$TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPCONNNUM"; read -r line']
 
 
@@ -106,7 +106,7 @@ def end_of(client: socket.socket) -> bytes:
 def test_a_header_that_comes_with_the_connection_takes_no_process_to_read(gated: Start, tmp_path: Path) -> None:
     (tmp_path / "banner").write_text("hello\n")
     # It is there until the last of them has come: who has left does not count.
-    answers = ["/bin/sh", "-c", 'echo "$TCPREMOTEIP $TCPCONNNUM"; read -r line; echo "got $line"; sleep 0.5']
+    answers = ["/bin/sh", "-c", 'echo "$TCPREMOTEIP $TCPCONNNUM"; read -r line; echo "got $line"; sleep 2']
     options = ["--deny", "192.0.2.66", "--max-per-source", "2", "--deny-message", "421 no"]
     one = gated(*PROXY, *options, "--banner", str(tmp_path / "banner"), *answers)
     said = [header("192.0.2.1") + b"EHLO a\r\n"] * 3 + [header("192.0.2.66"), b"EHLO b\r\n", header("127.0.0.1")]
@@ -134,7 +134,7 @@ def test_the_health_check_of_a_proxy_is_a_client_of_its_own(gated: Start) -> Non
 
 
 def test_silent_clients_hold_no_client_up(gated: Start) -> None:
-    one = gated(*PROXY, "--max-connections", "200", *SHOW)
+    one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "60", "--max-connections", "200", *SHOW)
     with introduced(one, "192.0.2.1") as client:
         client.recv(100)
     start = time.monotonic()
@@ -146,7 +146,7 @@ def test_silent_clients_hold_no_client_up(gated: Start) -> None:
     start = time.monotonic()
     with introduced(one, "192.0.2.1") as client:
         assert client.recv(100).startswith(b"192.0.2.1 ")
-    assert time.monotonic() - start < alone + 2  # far less than a silent client is waited for
+    assert time.monotonic() - start < alone + 50, "a silent client is waited for 60 s"
     for client in silent:
         client.close()
     wait_until(lambda: not one.children(), lambda: str(one.children()))
@@ -183,7 +183,7 @@ def test_a_refused_client_is_no_end_of_a_server_however_soon_its_child_has_ended
 
 
 def test_a_silent_client_is_given_up_in_time(gated: Start) -> None:
-    one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "0.3", "--max-connections", "1", *SHOW)
+    one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "2", "--max-connections", "1", *SHOW)
     with one.connect() as client:
         assert client.recv(100) == b""
     with introduced(one, "192.0.2.1") as client:
@@ -326,12 +326,12 @@ def test_the_record_of_a_client_that_was_waited_for_waits_for_a_journal_that_is_
     path = str(tmp_path / "journal")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journald:
         journald.bind(path)
-        journald.settimeout(10)
+        journald.settimeout(60)
         patient = injected(be_impatient, "records.buffered_log", FLUSH_SECONDS=20.0)
         one = gated(*PROXY, "/bin/echo", "hello", code=injected(log_to, path) + patient)
         host, _, port = message_of(journald, "listening on ").rpartition(" on ")[2].rpartition(":")
         fill_queue(path)
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=60) as client:
             wait_until(one.children, one.log)
             client.sendall(header("192.0.2.1"))
             time.sleep(0.3)  # in which the server would have begun, and its record be lost

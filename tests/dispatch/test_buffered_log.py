@@ -202,7 +202,7 @@ def test_the_end_waits_a_moment_for_a_reader_and_not_for_ever(stalled: Pair) -> 
         log.write_line(f"line {number} {'x' * 100}")
     start = time.monotonic()
     log.flush()
-    assert 0.4 < time.monotonic() - start < 3
+    assert 0.4 < time.monotonic() - start < 30
 
 
 def test_standard_error_of_another_user_is_asked_before_each_line(

@@ -10,7 +10,7 @@ SERVER = ["/bin/sh", "-c", 'echo "220 ready"; read -r line; echo "250 $line"']
 
 
 def test_early_talkers_are_refused_and_patient_clients_served_side_by_side(gated: Start) -> None:
-    one = gated("--greet-delay", "0.3,554 too early", "--max-connections", "200", *SERVER)
+    one = gated("--greet-delay", "3,554 too early", "--max-connections", "200", *SERVER)
     start = time.monotonic()
     patient = [one.connect() for _ in range(20)]
     early = [one.connect(f"127.0.1.{number}") for number in range(20)]
@@ -24,7 +24,7 @@ def test_early_talkers_are_refused_and_patient_clients_served_side_by_side(gated
         client.sendall(b"EHLO client\r\n")
         assert client.recv(100) == b"250 EHLO client\r\n"
         client.close()
-    assert time.monotonic() - start < 20 * 0.3  # they did not wait for each other
+    assert time.monotonic() - start < 20 * 3  # they did not wait for each other
     wait_until(lambda: not one.children(), lambda: str(one.children()))
     refused = one.wait_for("refused 127.0.1.", 20)
     assert all(line.endswith(": spoke before it was greeted: 'EHLO client'") for line in refused)

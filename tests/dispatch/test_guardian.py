@@ -147,8 +147,8 @@ def test_a_later_guardian_serves_clients_that_had_no_room_when_it_came(gated: St
 
 def another_guardian(one: Gated) -> int:
     """The one that comes when the first is killed."""
-    os.kill(one.guardian(), signal.SIGKILL)
     known = one._all_children()
+    os.kill(one.guardian(), signal.SIGKILL)
     own = command_line(one.process.pid)
 
     def later() -> list[int]:
@@ -162,6 +162,7 @@ def test_a_stray_signal_is_not_the_end_of_the_gate(gated: Start) -> None:
     one = gated(*GREET, code=stuck_in(ReloadingGate.current, call=2))
     with one.connect() as first:
         assert first.recv(100) == b"in\n"
+        one.wait_for("accepted")
         with one.connect() as second:
             one.wait_for("stuck")
             os.kill(one.guardian(), signal.SIGUSR1)

@@ -35,7 +35,7 @@ for name, attempt in attempts.items():
         print("not", name)
 """
 CLOSED = ["not memory", "not a descriptor", "not variables", "itself"]
-PROXIED = ("--proxy-protocol", "127.0.0.1")
+PROXIED = ("--proxy-protocol", "127.0.0.1", "--timeout", "60")
 HEADER = b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 25\r\n"
 # The gate is stuck here with a client: it has no child yet, or it has one.
 MOMENTS: dict[str, Named] = {"before the fork": ServerStarter._fork, "after the fork": Sessions.started}
@@ -74,13 +74,13 @@ def test_the_guardian_knows_all_the_same_which_client_a_child_has(gated: Start, 
             for client in (second, first):
                 client.sendall(HEADER + b"bye\n")
                 assert everything_from(client) == b"in\nbye\n"
-    assert len(one.lines("accepted")) == 2
+    wait_until(lambda: len(one.lines("accepted")) == 2, one.log)
 
 
 def test_where_the_gate_cannot_close_itself_the_log_says_so(gated: Start) -> None:
     one = gated("/bin/echo", "hello", code=injected(fail_to_forbid_tracing))
     assert one.talk() == b"hello\n"
-    [line] = one.lines("unable")
+    [line] = one.wait_for("unable")
     assert line.endswith("unable to keep servers of the same user out of the gate: Operation not permitted")
 
 

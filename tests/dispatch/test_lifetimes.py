@@ -41,19 +41,19 @@ def test_a_session_that_lasts_too_long_is_ended_and_the_log_says_why(gated: Star
 
 
 def test_a_server_that_goes_on_after_sigterm_is_killed(gated: Start) -> None:
-    one = gated("--session-timeout", "1", *STUBBORN, code=KILLS_SOON)
+    one = gated("--session-timeout", "3", *STUBBORN, code=KILLS_SOON)
     with one.connect() as client:
         assert everything_from(client) == b"in\n"
-    assert one.wait_for("ended ")[0].endswith("s: signal 9 (--session-timeout 1)")
+    assert one.wait_for("ended ")[0].endswith("s: signal 9 (--session-timeout 3)")
 
 
 def test_a_server_that_has_joined_the_process_group_of_the_gate_is_ended_all_the_same(gated: Start) -> None:
     """Both are in one session (setsid(2)), so that the kernel allows it."""
     leaving = "import os, time; os.setpgid(0, os.getpgid(os.getppid())); print('left', flush=True); time.sleep(60)"
-    one = gated("--session-timeout", "1", "/usr/bin/python3", "-c", leaving)
+    one = gated("--session-timeout", "3", "/usr/bin/python3", "-c", leaving)
     with one.connect() as client:
         assert everything_from(client) == b"left\n"
-    assert one.wait_for("ended ")[0].endswith("s: signal 15 (--session-timeout 1)")
+    assert one.wait_for("ended ")[0].endswith("s: signal 15 (--session-timeout 3)")
 
 
 def test_a_server_that_leaves_its_process_group_and_goes_on_after_sigterm_is_killed(gated: Start) -> None:
@@ -61,14 +61,14 @@ def test_a_server_that_leaves_its_process_group_and_goes_on_after_sigterm_is_kil
         "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         "os.setpgid(0, os.getpgid(os.getppid())); print('left', flush=True); time.sleep(60)"
     )
-    one = gated("--session-timeout", "1", "/usr/bin/python3", "-c", leaving, code=KILLS_SOON)
+    one = gated("--session-timeout", "3", "/usr/bin/python3", "-c", leaving, code=KILLS_SOON)
     with one.connect() as client:
         assert everything_from(client) == b"left\n"
-    assert one.wait_for("ended ")[0].endswith("s: signal 9 (--session-timeout 1)")
+    assert one.wait_for("ended ")[0].endswith("s: signal 9 (--session-timeout 3)")
 
 
 def test_what_a_server_has_started_ends_with_it(gated: Start) -> None:
-    one = gated("--session-timeout", "1", "/bin/sh", "-c", "sleep 1000 & echo $!; wait")
+    one = gated("--session-timeout", "3", "/bin/sh", "-c", "sleep 1000 & echo $!; wait")
     with one.connect() as client:
         child = int(client.recv(100))
         one.wait_for("ended ")
@@ -78,8 +78,8 @@ def test_what_a_server_has_started_ends_with_it(gated: Start) -> None:
 def test_a_session_in_which_nothing_is_said_is_ended(gated: Start) -> None:
     one = gated("--idle-timeout", "1", *ECHO)
     with one.connect() as client:
-        client.sendall(b"hello\n")
         begin = time.monotonic()
+        client.sendall(b"hello\n")
         assert everything_from(client) == b"hello\n"
         assert time.monotonic() - begin >= 0.9
     assert one.wait_for("ended ")[0].endswith("s: signal 15 (--idle-timeout 1)")
@@ -126,10 +126,13 @@ def test_without_a_session_the_gate_looks_for_none(gated: Start) -> None:
     one = gated("--idle-timeout", "1", "--session-timeout", "1", "/bin/true", code=LOOKS_OFTEN)
     one.talk()
     one.wait_for("ended ")
-    time.sleep(0.5)
-    before = one.sleeps()
-    time.sleep(0.5)
-    assert one.sleeps() == before
+
+    def sleeps_on() -> bool:
+        before = one.sleeps()
+        time.sleep(0.5)
+        return one.sleeps() == before
+
+    wait_until(sleeps_on, one.log)
 
 
 def test_a_connection_whose_bytes_are_not_counted_is_never_idle() -> None:

@@ -38,7 +38,7 @@ def test_a_client_whose_server_cannot_be_started_now_is_served_later(
     clients = [one.connect() for _ in range(5)]
     assert [client.recv(100) for client in clients] == [b"hello\n"] * 5
     assert time.monotonic() - start > 0.2
-    (line,) = one.lines("accepting no clients")
+    (line,) = one.wait_for("accepting no clients")
     assert f"unable to start a process: {os.strerror(number)}: accepting no clients for 0.25 s" in line
     for client in clients:
         client.close()
@@ -51,8 +51,8 @@ def test_clients_that_cannot_be_accepted_now_are_accepted_later(gated: Start, na
     one.wait_for("listening")
     start = time.monotonic()
     assert [one.talk() for _ in range(3)] == [b"hello\n"] * 3
-    assert 0.4 < time.monotonic() - start < 5
-    (line,) = one.lines("accepting no clients")
+    assert time.monotonic() - start > 0.4
+    (line,) = one.wait_for("accepting no clients")
     assert f"unable to accept a connection: {os.strerror(number)}: accepting no clients for 0.25 s" in line
 
 
@@ -68,9 +68,7 @@ def test_a_failure_to_accept_that_lasts_makes_it_wait_and_say_so(gated: Start) -
     one = gated("/bin/echo", "hello", code=injected(fail_to_accept, number_of("EPERM"), 1 << 30))
     with one.connect():
         one.wait_for("unable to accept a connection: Operation not permitted: accepting no clients")
-        before = one.cpu_seconds()
-        time.sleep(1)
-        assert one.cpu_seconds() - before <= MOST_CPU
+        wait_until(lambda: rests(one), one.log)
         assert one.stop() == 0
 
 
@@ -90,6 +88,13 @@ def held(one: Gated, count: int) -> list[socket.socket]:
     return clients
 
 
+def rests(one: Gated) -> bool:
+    """Whether it has next to nothing to do for a second."""
+    before = one.cpu_seconds()
+    time.sleep(1)
+    return one.cpu_seconds() - before <= MOST_CPU
+
+
 def was_dropped(client: socket.socket) -> bool:
     client.setblocking(False)
     try:
@@ -103,9 +108,7 @@ def test_out_of_descriptors_it_waits_without_spinning_and_goes_on_by_itself(gate
     one = gated("--proxy-protocol", "127.0.0.1", "--timeout", "60", *HOLD, prelude=f'ulimit -n {limit}; exec "$@"')
     silent = [one.connect() for _ in range(30)]  # each costs a descriptor, as long as it does not say who it is
     one.wait_for("accepting no clients")
-    before = one.cpu_seconds()
-    time.sleep(1)
-    assert one.cpu_seconds() - before <= MOST_CPU
+    wait_until(lambda: rests(one), one.log)
     assert len(one.lines("accepting no clients")) <= 2  # one for each reason
     assert [client for client in silent if was_dropped(client)] == []
     for client in silent:

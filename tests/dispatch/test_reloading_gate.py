@@ -305,11 +305,12 @@ def test_rules_that_do_not_change_are_read_once(rules: Path, builds: list[Settin
 def test_rules_that_cannot_be_read_are_tried_again_every_second_and_not_for_every_client(
     rules: Path, builds: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(reloading_gate, "monotonic", lambda: now)
     gate = gate_of("--rules", rules)
     for _ in range(100):
         gate.current()
     assert len(builds) == 1
-    now = time.monotonic()
     for second in (1.1, 2.2):
         monkeypatch.setattr(reloading_gate, "monotonic", lambda second=second: now + second)
         for _ in range(10):
@@ -329,6 +330,7 @@ def test_a_time_that_says_little_is_looked_at_every_second_until_it_is_old(
     )
     monkeypatch.setattr(reloading_gate, "sign", lambda _: (seen, 1, 1))
     monkeypatch.setattr(rule_files, "signature_of", lambda _: (seen, 1, 1))
+    monkeypatch.setattr(reloading_gate, "monotonic", lambda: now)
     gate = gate_of("--rules", rules)
     for _ in range(100):
         assert outcome(gate) == "allow"

@@ -170,7 +170,7 @@ def test_several_sockets_are_served_each_under_its_own_address(gated: Start) -> 
     one = gated("--listen", "127.0.0.2:0", "--listen", "[::1]:0", "/bin/sh", "-c", 'echo "$PROTO $TCPLOCALIP"')
     for address, expected in zip(one.addresses, (b"TCP 127.0.0.1\n", b"TCP 127.0.0.2\n", b"TCP6 ::1\n"), strict=True):
         host, _, port = address.rpartition(":")
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=10) as client:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=60) as client:
             assert client.makefile("rb").read() == expected
 
 

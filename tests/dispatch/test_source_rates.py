@@ -11,7 +11,7 @@ from sockgate.dispatch.source_rates import MOST_SOURCES, SourceRates
 from tests.connection.launch import everything_from
 from tests.core.clients import client, local_user, steps
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import Gated
+from tests.dispatch.gated import SECONDS, Gated
 
 PREFIX = (32, 64)
 SAY = ("--deny-message", "421 no", "/bin/echo", "hello")
@@ -165,7 +165,7 @@ def test_a_source_that_comes_too_often_is_blocked_with_one_record_and_the_exact_
     answers = [one.talk() for _ in range(50)]
     assert answers == [b"hello\n"] * 3 + [b"421 no\r\n"] * 47
     assert one.talk("127.0.0.2") == b"hello\n"
-    assert len(one.lines("refused")) == 1
+    assert len(one.wait_for("refused")) == 1
     one.stop()
     begin, total = one.lines("refused 127")
     reason = "more than 3 connections in 3600 s from this source (--rate-per-source)"
@@ -179,7 +179,7 @@ def test_the_first_connection_of_a_blocked_source_to_another_address_is_no_new_b
     one = gated("--rate-per-source", "1/3600", *SAY, listen="0.0.0.0:0")
     port = int(one.addresses[0].rpartition(":")[2])
     for last in (1, 2, 3, 4, 5):  # the gate remembers no verdict about any of them
-        with socket.create_connection((f"127.0.0.{last}", port), 10, ("127.0.0.9", 0)) as connection:
+        with socket.create_connection((f"127.0.0.{last}", port), SECONDS, ("127.0.0.9", 0)) as connection:
             assert everything_from(connection) == (b"hello\n" if last == 1 else b"421 no\r\n")
     one.stop()
     assert ["more times" in line for line in one.lines("refused 127")] == [False, True]
@@ -188,7 +188,7 @@ def test_the_first_connection_of_a_blocked_source_to_another_address_is_no_new_b
 def test_each_block_has_its_record(gated: Start) -> None:
     one = gated("--rate-per-source", "1/1", *SAY)
     for count in range(1, 4):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + SECONDS
         while len(one.lines("accepted")) < count:
             assert time.monotonic() < deadline
             one.talk()
@@ -214,7 +214,7 @@ def test_a_blocked_source_does_not_use_up_the_rate_of_all(gated: Start) -> None:
     assert one.talk("127.0.0.2") == b"hello\n"
 
 
-PROXIED = ("--proxy-protocol", "127.0.0.1", "--rate-per-source", "2/3600")
+PROXIED = ("--proxy-protocol", "127.0.0.1", "--timeout", "60", "--rate-per-source", "2/3600")
 
 
 def proxied(one: Gated, source: str, *, late: bool) -> bytes:

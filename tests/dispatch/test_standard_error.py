@@ -42,12 +42,12 @@ class Journal:
         self.records = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.records.bind(str(folder / "socket"))
         self.listening = socket.create_server(str(folder / "stdout"), family=socket.AF_UNIX)
-        self.listening.settimeout(10)
+        self.listening.settimeout(60)
 
     def stream(self) -> socket.socket:
         """The next stream that is opened."""
         stream = self.listening.accept()[0]
-        stream.settimeout(10)
+        stream.settimeout(60)
         return stream
 
 
@@ -67,7 +67,7 @@ def started(gated: Start, journal: Journal) -> Gated:
 
 def talk(journal: Journal, word: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(60)
         wait_until(lambda: client.connect_ex(str(journal.folder / "port")) == 0, lambda: "no gate")
         client.sendall(f"{word}\n".encode())
         return everything_from(client)

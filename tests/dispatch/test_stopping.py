@@ -21,7 +21,7 @@ from sockgate.dispatch.signals import Signals
 from sockgate.dispatch.systemd import Notifier
 from tests.core import clients as peers
 from tests.dispatch.conftest import Start
-from tests.dispatch.gated import Gated, wait_until
+from tests.dispatch.gated import SECONDS, Gated, wait_until
 
 ECHO = ["/bin/sh", "-c", "echo in; read -r line; echo $line"]
 
@@ -79,7 +79,7 @@ def test_a_log_that_is_not_read_holds_up_neither_clients_nor_the_end(gated: Star
     one = gated("--log-format", "tcpserver", "/bin/echo", "hello", prelude=prelude, listen=listen)
     wait_until(lambda: connects(address), lambda: "it does not listen")
     for _ in range(800):  # 200 bytes each, into 64 kB
-        with socket.create_connection(address, timeout=5) as client:
+        with socket.create_connection(address, timeout=SECONDS) as client:
             assert client.recv(100) == b"hello\n"
     one.process.terminate()
     assert one.process.wait(60) == 0, "a gate that waits for the reader never ends"
@@ -104,7 +104,7 @@ def test_draining_waits_for_the_sessions_and_accepts_no_client(gated: Start) -> 
     assert one.process.poll() is None
     assert len(one.lines("accepted")) == 1
     finish(client)
-    assert one.process.wait(10) == 0
+    assert one.process.wait(SECONDS) == 0
     assert len(one.lines("ended")) == 1
     late.close()
 
@@ -114,7 +114,7 @@ def test_draining_ends_when_its_time_is_over(gated: Start) -> None:
     client = enter(one)
     start = time.monotonic()
     assert one.stop() == 0
-    assert 0.9 < time.monotonic() - start < 6
+    assert time.monotonic() - start > 0.9
     finish(client)
 
 
@@ -134,32 +134,32 @@ def test_draining_without_a_session_is_over_at_once(gated: Start) -> None:
 
 
 def test_it_leaves_when_no_client_came_for_so_long(gated: Start) -> None:
-    one = gated("--idle-exit", "1", *ECHO)
-    one.wait_for("listening")
     start = time.monotonic()
-    assert one.process.wait(10) == 0
-    assert 0.8 < time.monotonic() - start < 6
+    one = gated("--idle-exit", "1", *ECHO)
+    assert one.process.wait(SECONDS) == 0
+    assert time.monotonic() - start > 1
 
 
 def test_it_stays_as_long_as_a_client_is_there_or_comes(gated: Start) -> None:
-    one = gated("--idle-exit", "1", "--deny", "127.0.0.2", *ECHO)
+    one = gated("--idle-exit", "3", "--deny", "127.0.0.2", *ECHO)
     client = enter(one)
-    time.sleep(1.3)
+    time.sleep(3.3)
     finish(client)
-    for _ in range(3):
-        time.sleep(0.5)
-        assert one.talk("127.0.0.2") == b""
     start = time.monotonic()
-    assert one.process.wait(10) == 0
-    assert time.monotonic() - start > 0.8
+    for _ in range(4):
+        time.sleep(0.8)
+        start = time.monotonic()
+        assert one.talk("127.0.0.2") == b""
+    assert one.process.wait(SECONDS) == 0
+    assert time.monotonic() - start > 2.9
 
 
 def test_it_stays_until_the_pause_of_a_rate_is_over(gated: Start) -> None:
     """A new gate would not know of the pause."""
     one = gated("--idle-exit", "1", "--cps", "1/4", "--at-limit", "refuse", "/bin/echo", "hello")
-    assert [one.talk(), one.talk()] == [b"hello\n", b""]
     start = time.monotonic()
-    assert one.process.wait(20) == 0
+    assert [one.talk(), one.talk()] == [b"hello\n", b""]
+    assert one.process.wait(SECONDS) == 0
     assert time.monotonic() - start > 3
 
 

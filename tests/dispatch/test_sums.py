@@ -371,7 +371,7 @@ def test_a_gate_writes_what_it_has_summed_when_it_stops_or_reloads(gated: Start,
     one = gated("--deny", "127.0.0.1", "--deny-message", "421 no", "/bin/true")
     for _ in range(50):
         assert one.talk() == b"421 no\r\n"
-    assert len(one.lines("refused")) == sums.FULL
+    assert len(one.wait_for("refused", sums.FULL)) == sums.FULL
     ending(one)
     [line] = one.wait_for("more times on")
     assert "refused 127.0.0.1 40 more times" in line
@@ -391,7 +391,17 @@ def test_what_children_refuse_is_summed_by_the_gate(gated: Start) -> None:
 
 
 def test_a_client_behind_a_proxy_is_summed_by_its_own_address(gated: Start) -> None:
-    one = gated("--proxy-protocol", "127.0.0.1", "--deny", "192.0.2.0/24", "--deny-message", "421 no", "/bin/true")
+    one = gated(
+        "--proxy-protocol",
+        "127.0.0.1",
+        "--timeout",
+        "60",
+        "--deny",
+        "192.0.2.0/24",
+        "--deny-message",
+        "421 no",
+        "/bin/true",
+    )
     for number in range(15):
         with one.connect() as proxy:  # the header comes later than the connection: a child waits for it
             one.wait_for("refused", min(number, sums.FULL))

@@ -21,7 +21,7 @@ def run(command: list[str], template: EnvironmentTemplate = NOTHING, stderr: str
     """What the server writes to its connection."""
     server = Server(command, "", stderr, [])
     client, connection = socket.socketpair()
-    client.settimeout(10)
+    client.settimeout(60)
     with client:
         with connection:
             pid = start_server(

@@ -40,6 +40,9 @@ ZONE: Zone = (
 )  # fmt: skip
 
 
+SILENT_HOST = "127.0.0.4"  # no server tells its name
+
+
 @pytest.fixture(scope="module")
 def network() -> Iterator[Namespace]:
     require("ip")
@@ -53,7 +56,7 @@ def launcher(tmp_path: Path) -> Launcher:
     return make_launcher(tmp_path)
 
 
-def look_up(network: Namespace, address: str, seconds: float = 5) -> HostName:
+def look_up(network: Namespace, address: str, seconds: float = 60) -> HostName:
     return network.run(lambda: Resolver(seconds).name_of(pack(address)))
 
 
@@ -112,11 +115,11 @@ def test_a_server_that_fails_is_not_one_that_knows_no_name(
 @pytest.mark.parametrize(("address", "text"), [("10.0.0.6", ""), ("10.0.0.7", "late.example.com")])
 def test_all_look_ups_together_end_at_the_deadline(network: Namespace, address: str, text: str) -> None:
     begin = time.monotonic()
-    resolver = Resolver(0.8)
+    resolver = Resolver(3)
     for _ in range(2):  # the second is not even asked
         host = network.run(partial(resolver.name_of, pack(address)))
         assert (host.state, host.text, host.problem) == (FAILED, text, "no answer in time")
-    assert 0.75 < time.monotonic() - begin < 1.6
+    assert 2.9 < time.monotonic() - begin < 6
     assert network.run(lambda: resolver.name_of(pack("10.0.0.1"))).state == FAILED
 
 
@@ -153,7 +156,7 @@ def test_only_names_that_cannot_be_mistaken_are_compared(name: str, problem: str
 
 
 def sleeping() -> str:
-    time.sleep(5)
+    time.sleep(60)
     return ""
 
 
@@ -165,7 +168,7 @@ def test_a_look_up_answers_with_a_text_or_why_not() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
         return ""
 
-    soon = time.monotonic() + 5
+    soon = time.monotonic() + 60
     assert within(soon, lambda: "an answer") == "an answer"
     assert within(soon, lambda: "") == ""
     for function, message in (
@@ -211,19 +214,18 @@ def test_an_unknown_netgroup_has_no_members() -> None:
     [
         (("--only-from", ".example.com"), "127.0.0.2", True),
         (("--only-from", ".example.com"), "127.0.0.3", False),  # which claims the other's name
-        (("--only-from", ".example.com"), "127.0.0.4", False),
+        (("--only-from", ".example.com"), SILENT_HOST, False),
         (("--only-from", ".example.com"), "127.0.0.9", False),
         (("--no-access", ".example.com"), "127.0.0.2", False),
         (("--no-access", ".example.com"), "127.0.0.3", False),
-        (("--no-access", ".example.com"), "127.0.0.4", False),
+        (("--no-access", ".example.com"), SILENT_HOST, False),
         (("--no-access", ".example.com"), "127.0.0.9", True),
     ],
 )
 def test_a_gate_looks_up_the_names_that_its_rules_are_about(
     network: Namespace, launcher: Launcher, options: tuple[str, str], source: str, served: bool
 ) -> None:
-    words = [*options, "--timeout", "0.5", "--", "/bin/echo", "served"]
-    begin = time.monotonic()
+    timeout = 1 if source == SILENT_HOST else 10
+    words = [*options, "--timeout", str(timeout), "--", "/bin/echo", "served"]
     outcome = network.run(lambda: launcher.run(internet("0.0.0.0", source), words))
     assert (outcome.code, outcome.said) == (0, b"served\n" if served else b"")
-    assert time.monotonic() - begin < 2
