@@ -19,16 +19,15 @@ import os
 import re
 import statistics
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench.rates import BUILD, settle
 from tests.system import services
-from tests.system.machine import TREE, Machine
+from tests.system.machine import Machine
 
 HERE = Path(__file__).parent
-BUILD = TREE / "build/bench"
 OWN = "own"
 SERVICES = ("smtp", "smtps", "imap", "imaps", "pop3", "pop3s", OWN)
 LAST_WORDS = {"imap": "a LOGOUT", "pop3": "QUIT"}  # to a server of Debian's, in the unit as it is
@@ -36,7 +35,6 @@ RELEASES = ("bookworm", "trixie", "forky")
 NONE, SHIPPED = "without", "as shipped"
 FIRST_PORT = 3000
 HIGHEST_RATIO = 1.4
-SETTLE_SECONDS, MOST_SETTLING, QUIET = 0.1, 30, 0.05  # QUIET: the share of one processor
 
 # All other settings of the units, in both: the command, the user, the output, the limits of memory and processes.
 SANDBOX = re.compile(
@@ -184,15 +182,6 @@ def measure_once(machine: Machine, variant: Variant, seconds: float) -> Run:
     if not served or served != figures["connections"]:
         raise SystemExit(f"{variant.name}: of {figures['connections']} connections {served} were served: {figures}")
     return Run(1000 / figures["rate"], (machine.cpu_seconds() - before) * 1000 / served)
-
-
-def settle(machine: Machine) -> None:
-    """Until PID 1 has cleared away the last connections."""
-    for _ in range(MOST_SETTLING):
-        before = machine.cpu_seconds()
-        time.sleep(SETTLE_SECONDS)
-        if machine.cpu_seconds() - before < QUIET * SETTLE_SECONDS:
-            return
 
 
 def report(runs: dict[str, list[Run]]) -> float:
