@@ -66,6 +66,17 @@ def fail_to_find_clients() -> None:
     Guardian.clients_left = clients_left  # type: ignore[method-assign, assignment]
 
 
+def be_slow_to_look_at_processes(seconds: float) -> None:
+    """The guardian needs so long to look who has a connection."""
+    may_be_held_elsewhere = Guardian._may_be_held_elsewhere
+
+    def slow(self: Guardian, connection: _socket.socket) -> bool:
+        time.sleep(seconds)
+        return may_be_held_elsewhere(self, connection)
+
+    Guardian._may_be_held_elsewhere = slow  # type: ignore[method-assign]
+
+
 def be_alone_in_control_group() -> None:
     """Have the guardian see only the processes of its gate, as in a unit of systemd."""
     os.setsid()

@@ -21,6 +21,7 @@ from tests.dispatch.faults import (
     accept_together,
     be_slow_to_clone,
     be_slow_to_guard,
+    be_slow_to_look_at_processes,
     be_slow_to_take_over,
     fail_to_clone,
     fail_to_find_clients,
@@ -79,6 +80,17 @@ def test_a_server_that_has_ended_is_not_started_again(gated: Start) -> None:
         wait_until(lambda: not any(map(runs, one.children())), one.log)
         one.stop(signal.SIGKILL)
         assert everything_from(client) == b""
+
+
+def test_a_server_that_answers_and_ends_while_it_is_looked_for_is_not_started_again(gated: Start) -> None:
+    code = injected(be_slow_to_look_at_processes, 1.0) + stuck_in(Sessions.started)
+    one = gated("/bin/sh", "-c", "read -r line; echo $line", code=code)
+    with one.connect() as client:
+        one.wait_for("stuck")
+        one.stop(signal.SIGKILL)
+        time.sleep(0.3)  # the guardian has seen that there is no answer yet
+        client.sendall(b"bye\nagain\n")
+        assert everything_from(client) == b"bye\n"
 
 
 def test_a_child_on_its_way_is_not_taken_for_the_server_of_another_client(gated: Start) -> None:

@@ -160,11 +160,13 @@ class Guardian:
         give_up = monotonic() + DOUBT_SECONDS
         while doubtful and monotonic() < give_up:
             for stream in doubtful.copy():
+                if not was_answered(stream) and self._may_be_held_elsewhere(stream):
+                    continue
+                doubtful.remove(stream)
+                # Asked again: a server that is quick answers, and ends, while we look who has the connection.
                 if was_answered(stream):
-                    doubtful.remove(stream)
                     stream.close()
-                elif not self._may_be_held_elsewhere(stream):
-                    doubtful.remove(stream)
+                else:
                     yield stream
             sleep(0.01)
 
