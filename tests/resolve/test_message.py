@@ -27,7 +27,8 @@ from sockgate.resolve.dns_message import (
 ASKED = "66.2.0.192.bl.example.com"
 QUESTION = encode_question(0x1234, ASKED, A)
 LABELS = st.lists(st.sampled_from(["a", "bl", "example", "com", "x-1", "66", "y" * 63]), min_size=1, max_size=4)
-NAMES = st.builds(".".join, LABELS) | st.just(ASKED)
+LONGEST_NAME = 253  # 255 bytes in a message
+NAMES = st.builds(".".join, LABELS).filter(lambda name: len(name) <= LONGEST_NAME) | st.just(ASKED)
 ADDRESSES = st.builds("127.0.0.{}".format, st.integers(0, 255))
 
 
