@@ -6,6 +6,7 @@ So they import no library. `injected` makes the line that calls one of them.
 import _socket
 import ctypes
 import errno
+import gc
 import os
 import resource
 import signal
@@ -148,6 +149,19 @@ def accept_together() -> None:
 
     dispatcher.CROWD_SECONDS = float("inf")
     Dispatcher._receive = late  # type: ignore[method-assign]
+
+
+def collect_garbage_at(client: int) -> None:
+    """Have the garbage collector do a full round when the nth client comes."""
+    receive, calls = Dispatcher._receive, [0]
+
+    def collect(self: Dispatcher, listener: Listener) -> None:
+        calls[0] += 1
+        if calls[0] == client:
+            gc.collect()
+        receive(self, listener)
+
+    Dispatcher._receive = collect  # type: ignore[method-assign]
 
 
 def put_chores_off() -> None:

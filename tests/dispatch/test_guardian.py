@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import resource
 import signal
 import threading
@@ -23,6 +24,7 @@ from tests.dispatch.faults import (
     be_slow_to_guard,
     be_slow_to_look_at_processes,
     be_slow_to_take_over,
+    collect_garbage_at,
     fail_to_clone,
     fail_to_find_clients,
     fail_to_vfork,
@@ -257,6 +259,21 @@ def test_of_two_guardians_one_serves(gated: Start, tmp_path: Path) -> None:
         assert everything_from(client) == b"in\nbye\n"
         wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in guardians), one.log)
         assert len(one.lines("accepted")) == 1
+
+
+def test_a_round_of_the_garbage_collector_leaves_the_guardian_what_it_shares(gated: Start) -> None:
+    one = gated("/bin/true", code=injected(collect_garbage_at, 2))
+    one.talk()
+    before = own_memory(one.guardian())
+    one.talk()
+    assert own_memory(one.guardian()) - before < 1500  # 3,000 without it
+
+
+def own_memory(pid: int) -> int:
+    """What a process shares with no other, in kB."""
+    found = re.search(r"^Private_Dirty: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    assert found
+    return int(found[1])
 
 
 def test_an_error_of_the_guardian_is_logged(gated: Start) -> None:

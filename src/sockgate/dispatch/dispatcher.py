@@ -22,7 +22,7 @@ from .accepting.refusals import Refusals, SlowReader
 from .adoption import OtherProcess
 from .chores import GUARDIAN_SECONDS, Chores
 from .deciding.reloading_gate import ReloadingGate, RulesInForce
-from .guardian import Guardian
+from .guardian import Guardian, share_memory
 from .leaving import Leaving
 from .options import ResidentOptions
 from .overload import OVERLOAD_SECONDS
@@ -277,6 +277,7 @@ class Dispatcher:
 
     def _post_guardian(self) -> None:
         """Start a guardian with the rules in force, in place of the one before."""
+        share_memory()
         if not self._guardian.start():
             self._table.note_guardian(self._guardian.pid)
             self._guarded = self._gate.rules  # until here, this keeps the old rules in memory, as the old guardian does

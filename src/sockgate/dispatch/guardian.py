@@ -203,9 +203,10 @@ def clone() -> int:
 
 
 def share_memory() -> None:
-    """Have the garbage collector leave alone what is in memory now.
+    """Have the garbage collector leave alone what is in memory now. Called before a guardian is started.
 
     It writes to each object that it looks at. So after its first full round, nothing would be shared with the guardian.
+    With all that is in memory, such a round takes 2 ms and more, for which clients wait.
     """
     gc.unfreeze()
     gc.collect()
