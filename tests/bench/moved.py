@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench.launchers import CDB, MOST, Launcher, answers
-from tests.bench.rates import BUILD, DIALOG, Ratio, Result, Run, measure_once, prepare, progress, settle
+from tests.bench.rates import BUILD, DIALOG, measure_once, prepare, progress, settle
+from tests.bench.results import ADVICE, FAILED, UNCLEAR, Ratio, Result, Run
 from tests.system.convert import oracle
 from tests.system.machine import Machine
 
@@ -147,18 +148,19 @@ def start_both(machine: Machine, name: str, original: Original, old: int, new: i
 
 
 def judge(release: str, results: list[Result]) -> int:
-    """Print each pair. Returns how many moved services are slower than their originals, by more than can be told."""
-    slower = 0
+    """Print each pair. Returns how many moved services are surely slower than their originals."""
+    outcomes = []
     print(f"\n{release}: connections per second, medians; moved to original within a round")
     for name, clients in dict.fromkeys((result.workload, result.clients) for result in results):
         of_this = (result for result in results if (result.workload, result.clients) == (name, clients))
         found = {result.program: result for result in of_this}
         ratio = Ratio.of(found["moved"], found["original"])
-        behind = ratio.value + ratio.doubt < LEAST
-        slower += behind
+        outcomes.append(ratio.outcome(least=LEAST))
         rates = f"{found['original'].median('rate'):>8,.0f}{found['moved'].median('rate'):>8,.0f}"
-        print(f"{'FAILED' if behind else 'passed'}: {name:<18}{clients:>4} clients:{rates}   {ratio}")
-    return slower
+        print(f"{outcomes[-1]}: {name:<18}{clients:>4} clients:{rates}   {ratio}")
+    if UNCLEAR in outcomes:
+        print(ADVICE)
+    return outcomes.count(FAILED)
 
 
 if __name__ == "__main__":
