@@ -228,6 +228,31 @@ def test_one_port_in_both_files_or_with_two_names_gives_one_socket(tmp_path: Pat
     ]
 
 
+def test_a_line_that_update_inetd_switched_off_says_which_file_of_xinetd_serves_it(tmp_path: Path) -> None:
+    root = tree(
+        tmp_path, a=service("amanda"), b=service("other", 9), c=service("off").replace("{\n", "{\ndisable = yes\n")
+    )
+    (root / "etc/inetd.conf").write_text(
+        "#<off># amanda stream tcp nowait nobody /bin/cat cat\n"
+        "#<off># amanda dgram udp wait nobody /bin/cat cat\n"
+        "#<off># off stream tcp nowait nobody /bin/cat cat\n"
+        "# other stream tcp nowait nobody /bin/cat cat\n"
+        "#<off>#\n"
+    )
+    assert generate(str(root), str(tmp_path / "out"), HOST) == [
+        f"{root}/etc/inetd.conf:1: amanda: ignored: #<off>#: {root}/etc/xinetd.d/a:1 serves it all the same, as under "
+        "xinetd; 'disable = yes' there switches it off"
+    ]
+    assert (tmp_path / "out/amanda.socket").exists()
+
+
+def test_a_service_of_two_lines_of_which_one_is_off_needs_no_word(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    line = "finger stream tcp nowait nobody /bin/cat cat\n"
+    (root / "etc/inetd.conf").write_text(f"#<off># {line}{line}")
+    assert generate(str(root), str(tmp_path / "out"), HOST) == []
+
+
 def test_lines_of_inetd_conf_mean_what_openbsd_inetd_makes_of_them(tmp_path: Path) -> None:
     root = tree(tmp_path)
     (root / "etc/inetd.d").mkdir()

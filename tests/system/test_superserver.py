@@ -368,10 +368,15 @@ def test_another_inetd_takes_over_and_gives_back(machine: Machine, ours: list[st
 
 
 def test_xinetd_takes_over_and_gives_back(machine: Machine, ours: list[str]) -> None:
+    """Each of the two serves a file of xinetd's also where update-inetd has switched off the line of that name."""
+    twin = XINETD_CONF.partition("include")[0].replace("7780", "7783").replace("of xinetd.conf", "of its file")
+    machine.write("/etc/xinetd.d/own", twin)
+    machine.shell("echo '#<off># own stream tcp nowait nobody /bin/echo echo of its line' >> /etc/inetd.conf")
     before = checksums(machine, "/etc/inetd.conf", "/etc/xinetd.d/tangdx")
     install(machine, "xinetd", "tang-xinetd")  # openbsd-inetd drove the latter out
     theirs = checksums(machine, "/etc/*xinetd*", "/etc/*/xinetd")
     assert TALKS[TANG][1] in answer(machine, TANG)
+    assert "of its file" in answer(machine, 7783)
     assert "xinetd" in machine.run("ss", "-Hltnp", f"sport = :{TANG}").stdout
     assert sockets(machine) == []
     assert checksums(machine, "/etc/inetd.conf", "/etc/xinetd.d/tangdx") == before
@@ -379,6 +384,11 @@ def test_xinetd_takes_over_and_gives_back(machine: Machine, ours: list[str]) -> 
     assert checksums(machine, "/etc/*xinetd*", "/etc/*/xinetd") == theirs
     for port in (FINGER, IDENT, SKK, TANG):
         assert is_served(machine, port), port
+    assert "of its file" in answer(machine, 7783)
+    told = machine.journal("SYSLOG_IDENTIFIER=sockgate-inetd-generator")
+    assert any("own: ignored: #<off>#: /etc/xinetd.d/own:1 serves it" in record["MESSAGE"] for record in told), told
+    machine.shell("rm /etc/xinetd.d/own; sed -i '/^#<off># own/d' /etc/inetd.conf")
+    machine.wait_for(lambda: answer(machine, 7783) == "refused", "the path unit", 120)
     packages.apt_get(machine, "purge", "xinetd")
     for port in (FINGER, IDENT, SKK, TANG):
         assert is_served(machine, port), port

@@ -18,8 +18,8 @@ from .conflicts import MASKED, lines, origin_of, vendor_drop_ins
 from .inetd.daemon_options import asked_hosts_allow
 from .input_files import is_mounted_early
 from .obstacles import SUFFIX, Surroundings
-from .outcomes import blocked, entry_of
-from .report import Outcome, Report
+from .outcomes import blocked, entry_of, ignored
+from .report import Entry, Outcome, Report
 from .result import Conversion, Converted, build
 from .service import Service
 from .unit_names import UNIT_STEM, make_unique
@@ -112,12 +112,36 @@ def live_services(root: str, host: Host) -> Conversion:
         return Conversion((), report)
     services = make_unique(not_converted(root, read(root, host, report)))
     present = (service for service in services if is_installed(service, host, report))
-    return build(Surroundings(UnitSearch(root)).place(present, report), report, host)
+    conversion = build(Surroundings(UnitSearch(root)).place(present, report), report, host)
+    report.entries += served_although_off(root, conversion.services)
+    return conversion
+
+
+def inetd_files(root: str) -> list[str]:
+    return [path for name in INETD_FILES if os.path.exists(path := os.path.join(root, name))]
+
+
+def served_although_off(root: str, services: tuple[Service, ...]) -> Iterator[Entry]:
+    """Services of xinetd's files whose line update-inetd has switched off.
+
+    xinetd serves them: `-inetd_compat` reads that line as a comment. A package may bring its line switched off, for an
+    administrator who writes a file for xinetd.
+    """
+    files = inetd_files(root)
+    served = {
+        (one.old_name, listen.kind): one.place
+        for one in services for listen in one.listens
+        if not {one.place.file, os.path.dirname(one.place.file)} & set(files)
+    }  # fmt: skip
+    for place, name, kind in inetd.switched_off(files):
+        if at := served.get((name, kind)):
+            text = f"{at} serves it all the same, as under xinetd; 'disable = yes' there switches it off"
+            yield entry_of(name, place, inetd.OFF, ignored(text))
 
 
 def read(root: str, host: Host, report: Report) -> Iterator[Service]:
     yield from xinetd.read_system(root, host, report, with_inetd=True)
-    files = [path for name in INETD_FILES if os.path.exists(path := os.path.join(root, name))]
+    files = inetd_files(root)
     wraps, compat = asked_hosts_allow(root), xinetd.reads_inetd_conf(root)
     yield from inetd.read(files, replace(host, inetd=OPENBSD, wraps=wraps, compat=compat), report)
 
