@@ -70,6 +70,7 @@ BOOTPTAB = "echo own:ip=127.0.1.1:sm=255.0.0.0 >> /etc/bootptab"
 CLIENTS = {
     "efingerd": FINGER,
     "cfingerd": FINGER,
+    "fingerd": FINGER,
     "ident2": Client(IDENT, "user=root.", "ucspi-tcp-ipv6", IPV4),  # this server finds no client of IPv6
     "nullidentd": Client(IDENT, "user=foobar.", "ucspi-tcp-ipv6"),
     "telnetd-ssl": Client("telnet-ssl $1", "login:", "telnet-ssl"),
@@ -94,6 +95,8 @@ CLIENTS = {
     "bootp": Client("bootptest $1", "(reply)", families=IPV4, ready=BOOTPTAB),
     "inetutils-ftpd": FTP,
     "pure-ftpd": FTP,
+    "proftpd-core": FTP,
+    "sslh": Client("curl --silent --include http://$2:443/", "micro_httpd", "curl"),
     "micro-httpd": Client("curl --silent --include http://$2/", "micro_httpd", "curl"),
     "popa3d": POP3,
     "solid-pop3d": POP3,

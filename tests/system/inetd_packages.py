@@ -55,6 +55,15 @@ GSSAPI = "nothing without a ticket: its own client asks"
 TELNET = "\xff\xfd"  # IAC DO
 BOOTP = """echo client:ht=ethernet:ha=020000000001:ip=127.0.0.1:sm=255.0.0.0 > /etc/bootptab
 update-inetd --comment-chars '#' --enable bootps"""
+# It runs by itself unless its file says otherwise.
+PROFTPD = """sed -i 's/^ServerType .*/ServerType inetd/' /etc/proftpd/proftpd.conf
+systemctl --quiet disable --now proftpd.service
+update-inetd --enable ftp"""
+# Its line has options that it does not know any more. Its own service has none, and fails. Behind it is micro-httpd.
+SSLH = """systemctl --quiet disable --now sslh.service
+systemctl reset-failed 'sslh*'
+sed -i 's/-s localhost:22 -l localhost:444/--http localhost:80/' /etc/inetd.conf
+update-inetd --enable https"""
 
 # Clients of the first three are served while apt installs the next ten, of which one reloads systemd itself.
 FIRST = (
@@ -92,6 +101,13 @@ SECOND = (
     Package("ftpd-ssl", "ftp", 21, FTP, "221"),
 )
 
+# Those that conflict with one of the second.
+THIRD = (
+    Package("fingerd", "finger", 79, FINGER, "root"),
+    Package("proftpd-core", "ftp", 21, FTP, "221", PROFTPD),
+    Package("sslh", "https", 443, HTTP, "HTTP/1", SSLH),
+)
+
 # What debconf asks.
 ANSWERS = """krb5-config krb5-config/default_realm string EXAMPLE.ORG
 popa3d popa3d/standalone boolean false
@@ -99,4 +115,5 @@ pure-ftpd-common pure-ftpd/standalone-or-inetd select inetd
 gwhois gwhois/inetd boolean true
 dictd dictd/run_mode select inetd
 apt-cacher apt-cacher/mode select inetd
+sslh sslh/inetd_or_standalone select from inetd
 """

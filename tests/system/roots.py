@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.system import inetd_clients
-from tests.system.inetd_packages import FIRST, SECOND
+from tests.system.inetd_packages import FIRST, SECOND, THIRD
 
 # Debian's releases, with the systemd that each is here for.
 SYSTEMD = {"bookworm": 252, "trixie": 257, "forky": 262}
@@ -29,7 +29,7 @@ RELEASES = tuple(os.environ.get("SOCKGATE_RELEASES", "bookworm trixie forky").sp
 GONE = {
     "bookworm": {"ftpd-ssl"},
     "trixie": {"ftpd-ssl"},
-    "forky": {"runit", "courier-authlib-userdb", "poppassd", "pure-ftpd", "popa3d", "dictd", "finger"},
+    "forky": {"runit", "courier-authlib-userdb", "poppassd", "pure-ftpd", "popa3d", "dictd", "finger", "fingerd"},
 }
 
 # Raise it when the way a root is built changes.
@@ -127,6 +127,7 @@ DOWNLOADS = {
     "superserver": (
         f"{LEAN} xinetd {' '.join(sorted(one.name for one in FIRST))}",  # tang-xinetd needs it, the others any
         f"{LEAN} openbsd-inetd {' '.join(sorted(one.name for one in SECOND))}",
+        f"{LEAN} openbsd-inetd {' '.join(sorted(one.name for one in THIRD))}",
         f"{LEAN} rusersd openbsd-inetd",
     ),
 }

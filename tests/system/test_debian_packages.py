@@ -11,10 +11,11 @@ import pytest
 
 from tests.packaging import build
 from tests.system import inetd_clients, inetd_packages, packages, roots, services
-from tests.system.inetd_packages import FIRST, SECOND, Package, Question
+from tests.system.inetd_packages import FIRST, SECOND, THIRD, Package, Question
 from tests.system.machine import Machine
 
 PROFILE = "superserver"
+EVERY = (*FIRST, *SECOND, *THIRD)
 SERVED, REST = FIRST[:3], FIRST[3:]  # clients of the one are served while apt installs ten of the other
 SESSIONS = """
 import json, socket, sys
@@ -186,21 +187,30 @@ def test_two_reboots_change_nothing(machine: Machine) -> None:
     reboot(machine, there(machine, FIRST))
 
 
-def test_a_package_that_takes_the_place_of_another_is_served(machine: Machine) -> None:
-    second = there(machine, SECOND)
-    # Removed, they keep lines that others look for.
-    packages.apt_get(machine, "purge", "telnetd-ssl", "talkd", "popa3d", "inetutils-ftpd")
-    if machine.release == "bookworm":
-        machine.run("update-inetd", "--remove", "ftp")  # ours
-    install(machine, second)
-    switch_on(machine, second)
-    assert unserved(machine, second) == {}
-    switch_each(machine, second)
-    reboot(machine, second)
+# Removed, these would keep lines that those which take their place look for. Some lines stay when they are purged: that
+# of ftp is ours on Debian 12, and cfingerd and efingerd switch off theirs.
+@pytest.mark.parametrize(
+    ("gone", "left", "wanted"),
+    [
+        pytest.param(("telnetd-ssl", "talkd", "popa3d", "inetutils-ftpd"), "ftp", SECOND, id="second"),
+        pytest.param(("cfingerd", "pure-ftpd", "ftpd-ssl"), "finger", THIRD, id="third"),
+    ],
+)
+def test_a_package_that_takes_the_place_of_another_is_served(
+    machine: Machine, gone: Sequence[str], left: str, wanted: Sequence[Package]
+) -> None:
+    new = there(machine, wanted)
+    packages.apt_get(machine, "purge", *roots.there(machine.release, gone))
+    machine.run("update-inetd", "--multi", "--remove", left)
+    install(machine, new)
+    switch_on(machine, new)
+    assert unserved(machine, new) == {}
+    switch_each(machine, new)
+    reboot(machine, new)
 
 
 def test_removed_they_refuse_and_leave_no_unit(machine: Machine) -> None:
-    everything = there(machine, (*FIRST, *SECOND))
+    everything = there(machine, EVERY)
     packages.apt_get(machine, "remove", *(one.name for one in everything))
     assert accepting(machine, everything) == {}
     assert units(machine) == []
@@ -208,7 +218,7 @@ def test_removed_they_refuse_and_leave_no_unit(machine: Machine) -> None:
 
 
 def test_purged_they_leave_no_trace(machine: Machine, first_file: str) -> None:
-    packages.apt_get(machine, "purge", *(one.name for one in there(machine, (*FIRST, *SECOND))))
+    packages.apt_get(machine, "purge", *(one.name for one in there(machine, EVERY)))
     left = set(machine.read("/etc/inetd.conf").splitlines()) - set(first_file.splitlines())
     # The scripts of some look for their line in another form.
     servers = {word for line in left for word in line.split() if word.startswith("/usr/")} - {"/usr/sbin/tcpd"}
