@@ -1,3 +1,3 @@
 """sockgate: access rules and the UCSPI environment for systemd socket activation."""
 
-__version__ = "1.0.0"
+__version__ = "1.1.0.dev0"
