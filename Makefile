@@ -188,7 +188,7 @@ test-system: build venv  ## whole machines with a real systemd, as root; one wor
 # `make test` runs the same in small. PART= for some of it, such as PART='trixie and no_client_is_lost'. No test of it takes
 # two minutes.
 PART =
-soak: build venv attack  ## sockgated under load for a quarter of an hour, as root
+soak: build venv attack  ## sockgated under load for half an hour, as root
 	SOCKGATE_LOAD=full .venv/bin/pytest -q -s tests/system/test_load.py $(if $(PART),-k '$(PART)')
 
 SEED = $(shell date +%s)
