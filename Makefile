@@ -164,7 +164,7 @@ test: setup check test-unit test-pythons test-oracles test-system  ## everything
 UNIT_TESTS = $(addprefix --ignore=tests/,system differential packaging bench)
 # Each of the workers compiles all tests, unless their bytecode may be written.
 test-unit: build venv  ## no root and no oracles, under a minute: what a laptop runs between two edits
-	PYTHONDONTWRITEBYTECODE= .venv/bin/pytest -q -n 6 --dist worksteal tests $(UNIT_TESTS)
+	PYTHONDONTWRITEBYTECODE= .venv/bin/pytest -q -n 4 --dist worksteal tests $(UNIT_TESTS)
 
 test-pythons: venv  ## the unit tests under the Pythons of newer Debian releases, 3.13 and 3.14, as root
 	.venv/bin/python -m tests.system.pythons -- -n 2 --dist worksteal

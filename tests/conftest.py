@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
-from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -76,9 +75,3 @@ def in_memory() -> Generator[Path, None, None]:
 def launcher(tmp_path: Path) -> Launcher:
     """The real sockgate, from this tree."""
     return make_launcher(tmp_path)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Spread the modules of unit tests over the workers: those that wait stand in one folder, and would be the last."""
-    if config.getoption("dist", "no") == "worksteal":
-        items.sort(key=lambda item: crc32(item.path.name.encode()))

@@ -181,7 +181,7 @@ class Gate:
         return scrub(kept) | self._assignments
 
     def replaces(self, variable: bytes, verdict: Verdict) -> bool:
-        """Whether --client-env or the rule sets or removes this variable, which the gate sets otherwise."""
+        """Whether --client-env or the rule sets or removes this variable, whatever the gate says of the client."""
         given = self._client_variables
         return variable in verdict.variables or (given is not None and given.has(variable))
 

@@ -122,7 +122,7 @@ def inetd_files(root: str) -> list[str]:
 
 
 def served_although_off(root: str, services: tuple[Service, ...]) -> Iterator[Entry]:
-    """Services of xinetd's files, where update-inetd has switched off the line of the same name.
+    """Services of xinetd's files whose line update-inetd has switched off.
 
     xinetd serves them: `-inetd_compat` reads that line as a comment. A package may bring its line switched off, for an
     administrator who writes a file for xinetd.
